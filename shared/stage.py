@@ -1,0 +1,36 @@
+"""What a stage is: names, settings per profile, and one pure function from arrays to arrays."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+class StageSettings(BaseModel):
+    """Science settings of one stage; all of them enter the recipe. Subclasses say unit and source per field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+S = TypeVar("S", bound=StageSettings)
+
+
+@dataclass(frozen=True)
+class Stage(Generic[S]):
+    """One step of the pipeline, independent of what carries its records and where its artifacts lie.
+
+    `compute` gets the arrays of each stage in `reads`, by stage name, and the settings; nothing else may shape its
+    result, and equal inputs give equal bytes. Raise `version` when the result for equal inputs changes.
+    """
+
+    name: str
+    version: int
+    consumes: str
+    reads: tuple[str, ...]
+    produces: str
+    profiles: Mapping[str, S]
+    compute: Callable[[Mapping[str, Arrays], S], Arrays]

@@ -34,3 +34,12 @@ class Stage(Generic[S]):
     produces: str
     profiles: Mapping[str, S]
     compute: Callable[[Mapping[str, Arrays], S], Arrays]
+
+
+def resolve(profile: str | S, profiles: Mapping[str, S]) -> S:
+    """The settings that a profile's name stands for; settings pass through. Raises ValueError for an unknown name."""
+    if not isinstance(profile, str):
+        return profile
+    if profile not in profiles:
+        raise ValueError(f"Unknown profile {profile!r}: expected one of {', '.join(sorted(profiles))}.")
+    return profiles[profile]

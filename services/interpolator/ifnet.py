@@ -1,0 +1,95 @@
+"""IFNet of RIFE HDv3: estimates the flow from a frame half-way between two frames to each of them.
+
+Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022; the layer widths are
+those of the published HDv3 weights (model 3.8). Names of modules follow the keys of that checkpoint.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+WIDTH = 90
+SCALES = (4, 2, 1)  # coarse to fine, one block each
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.PReLU(outputs))
+
+
+def head(outputs: int) -> nn.Sequential:
+    """From the block's features back to the resolution of its input (two transposed convolutions)."""
+    middle = WIDTH // 2
+    return nn.Sequential(
+        nn.ConvTranspose2d(WIDTH, middle, 4, 2, 1), nn.PReLU(middle), nn.ConvTranspose2d(middle, outputs, 4, 2, 1)
+    )
+
+
+class Block(nn.Module):
+    """One scale: images, mask and flow so far -> what to add to flow (4 channels, px) and mask (1 channel)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv0 = nn.Sequential(conv(11, WIDTH // 2, 2), conv(WIDTH // 2, WIDTH, 2))
+        for unit in range(4):
+            setattr(self, f"convblock{unit}", nn.Sequential(conv(WIDTH, WIDTH), conv(WIDTH, WIDTH)))
+        self.conv1 = head(4)
+        self.conv2 = head(1)
+
+    def forward(self, x: Tensor, flow: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+        """x [N,7,H,W] (image 0, image 1, mask), flow [N,4,H,W] -> flow [N,4,H,W], mask [N,1,H,W]."""
+        features = self.conv0(torch.cat((resize(x, 1 / scale), resize(flow, 1 / scale) / scale), 1))
+        for unit in range(4):
+            features = getattr(self, f"convblock{unit}")(features) + features
+        return resize(self.conv1(features), scale) * scale, resize(self.conv2(features), scale)
+
+
+class IFNet(nn.Module):
+    """Two frames [N,3,H,W] (BGR, 0..1, H and W multiples of 32) -> the frame half-way, the flow and the mask.
+
+    The flow [N,4,H,W] holds (x, y) in px from the middle to the first and to the second frame; the mask [N,1,H,W] is
+    the logit of the first frame's weight.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block0, self.block1, self.block2 = Block(), Block(), Block()
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        flow = first.new_zeros(len(first), 4, *first.shape[2:])
+        mask, warped = flow[:, :1], (first, second)
+        for block, scale in zip((self.block0, self.block1, self.block2), SCALES, strict=True):
+            flow, mask = refine(block, warped, flow, mask, scale)
+            warped = warp(first, flow[:, :2]), warp(second, flow[:, 2:])
+        weight = torch.sigmoid(mask)
+        return warped[0] * weight + warped[1] * (1 - weight), flow, mask
+
+
+def refine(
+    block: nn.Module, warped: tuple[Tensor, Tensor], flow: Tensor, mask: Tensor, scale: int
+) -> tuple[Tensor, Tensor]:
+    """Flow and mask after one block, which sees the pair both ways round so that time has no preferred direction."""
+    forth = torch.cat((*warped, mask), 1)
+    back = torch.cat((*reversed(warped), -mask), 1)
+    flows, masks = block(torch.cat((forth, back)), torch.cat((flow, swap(flow))), scale)
+    (flow_forth, flow_back), (mask_forth, mask_back) = flows.chunk(2), masks.chunk(2)
+    return flow + (flow_forth + swap(flow_back)) / 2, mask + (mask_forth - mask_back) / 2
+
+
+def swap(flow: Tensor) -> Tensor:
+    """The same flow with the roles of first and second frame exchanged."""
+    return torch.cat((flow[:, 2:], flow[:, :2]), 1)
+
+
+def resize(x: Tensor, scale: float) -> Tensor:
+    if scale == 1:
+        return x
+    return functional.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """The image [N,C,H,W] read at (x + u, y + v), bilinear; what lies outside takes the border's value."""
+    height, width = image.shape[2:]
+    x = torch.linspace(-1, 1, width, device=image.device, dtype=image.dtype) + flow[:, 0] / ((width - 1) / 2)
+    y = torch.linspace(-1, 1, height, device=image.device, dtype=image.dtype)[:, None] + flow[:, 1] / ((height - 1) / 2)
+    grid = torch.stack((x, y), -1)
+    return functional.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)

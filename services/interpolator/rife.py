@@ -1,0 +1,64 @@
+"""RIFE HDv3 on arrays: the frame half-way between two frames (network: `ifnet.py`)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from services.interpolator.ifnet import IFNet
+
+MULTIPLE = 32  # of rows and columns, as the original pads; the network itself needs 16 (scale 4, then stride 2 twice)
+PIXELS = 2**22  # pairs x rows x columns in one pass of a GPU, which bounds memory; a CPU takes one pair at a time,
+# as batches there only leave the cache (160 x 192, per pair: 0.13 s alone, 0.20 s in eights)
+
+
+class Rife:
+    """The network with its weights, on one device. Inference only; equal calls give equal results."""
+
+    def __init__(self, weights: str | Path, device: str = "cpu") -> None:
+        """`weights` is the published flownet file; only tensors are read from it, and they must fit exactly."""
+        self.device = torch.device(device)
+        self.net = IFNet()
+        self.net.load_state_dict(inference_tensors(weights), strict=True)
+        self.net.eval().requires_grad_(False).to(self.device)
+        self.forwards = 0  # midpoints computed so far
+
+    def midpoint(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Two RGB frames [H,W,3], 0..255 -> the frame half-way, float32 RGB [H,W,3] in 0..1."""
+        return self.midpoints(a[None], b[None])[0]
+
+    def midpoints(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pairs of RGB frames [N,H,W,3], 0..255 -> the frames half-way, float32 RGB [N,H,W,3] in 0..1."""
+        return unpack(self.between(self.pack(a), self.pack(b)), *a.shape[1:3])
+
+    def pack(self, frames: NDArray[np.uint8]) -> Tensor:
+        """RGB frames [N,H,W,3] -> the network's input [N,3,H',W']: BGR in 0..1, zeros right and below."""
+        bgr = np.ascontiguousarray(frames[..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32)
+        height, width = bgr.shape[2:]
+        tensor = torch.from_numpy(bgr).to(self.device) / 255
+        return functional.pad(tensor, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
+
+    @torch.inference_mode()
+    def between(self, first: Tensor, second: Tensor) -> Tensor:
+        """Packed pairs [N,3,H',W'] -> packed frames half-way, bit-identical whatever the batch (CPU)."""
+        size = 1 if self.device.type == "cpu" else max(1, PIXELS // (first.shape[2] * first.shape[3]))
+        self.forwards += len(first)
+        pairs = zip(first.split(size), second.split(size), strict=True)
+        return torch.cat([self.net(a, b)[0] for a, b in pairs])
+
+
+def unpack(packed: Tensor, height: int, width: int) -> NDArray[np.float32]:
+    """Packed frames [N,3,H',W'] -> float32 RGB [N,H,W,3] in 0..1, without the padding."""
+    cropped: NDArray[np.float32] = packed[:, :, :height, :width].cpu().numpy()
+    return np.ascontiguousarray(cropped.transpose(0, 2, 3, 1)[..., ::-1])
+
+
+def inference_tensors(weights: str | Path) -> dict[str, Any]:
+    """The checkpoint without the `module.` of its multi-GPU training and the teacher block used only there."""
+    tensors = torch.load(weights, map_location="cpu", weights_only=True)
+    named = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
+    return {key: tensor for key, tensor in named.items() if not key.startswith("block_tea.")}

@@ -1,0 +1,38 @@
+"""Black & Anandan's optical flow between pairs of grey images: the public function; solvers lie beside it."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from services.flow import exact
+from services.flow.settings import PROFILES, FlowSettings, Solver
+from shared.stage import resolve
+
+SOLVERS = {"exact": exact.flow}
+
+
+def flow(
+    first: ArrayLike, second: ArrayLike, profile: str | FlowSettings = "corrected", solver: Solver | None = None
+) -> NDArray[np.float32]:
+    """Displacement from `first` to `second`, pair by pair.
+
+    first, second: N x H x W grey on 0..255, any real type; the blur before the flow happens inside.
+    solver: 'fast' or 'exact'; None takes the profile's ('fast' unless changed).
+    Returns float32 N x 2 x H x W: u (to the right) and v (down) in px.
+    Raises ValueError for other shapes or values that are not finite.
+    """
+    settings = resolve(profile, PROFILES)
+    first, second = _images(first, "first"), _images(second, "second")
+    if first.shape != second.shape:
+        raise ValueError(f"Expected two stacks of one shape, got {first.shape} and {second.shape}.")
+    return SOLVERS[solver or settings.solver](first, second, settings)
+
+
+def _images(stack: ArrayLike, name: str) -> NDArray[np.float32]:
+    images = np.ascontiguousarray(stack, dtype=np.float32)
+    if images.ndim != 3 or 0 in images.shape[1:]:
+        raise ValueError(
+            f"Expected `{name}` as N x H x W grey images, got shape {images.shape}; index one pair as [:1]."
+        )
+    if not np.isfinite(images).all():
+        raise ValueError(f"Expected finite grey values in `{name}`, got NaN or infinity.")
+    return images

@@ -1,0 +1,135 @@
+"""The reference solver: float64 throughout, each linear system solved directly. Slow, and right to 1e-8 px."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+from scipy.sparse import linalg
+
+from services.flow import pyramid
+from services.flow.robust import data_weight, spatial_weight
+from services.flow.settings import FlowSettings
+from shared.errors import BadData
+
+Floats = NDArray[np.float64]
+GRADIENT = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
+
+
+def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
+    """N x H x W pairs -> float32 N x 2 x H x W; peak memory: some 3 kB per pixel of one pair, for the factors."""
+    flows = np.empty((len(first), 2, *first.shape[1:]), np.float32)
+    for uv, *pair in zip(flows, first, second, strict=True):
+        uv[:] = pair_flow(*pair, settings)
+    return flows
+
+
+def preblur(image: Floats, settings: FlowSettings) -> Floats:
+    """The image that the flow sees: H x W grey through the 5x5 Gaussian."""
+    rows, columns = (
+        pyramid.blur_taps(n, settings.blur_size, settings.blur_sigma, settings.border) for n in image.shape
+    )
+    return pyramid.apply(image, rows, columns)
+
+
+def coarser(image: Floats, spacing: float) -> Floats:
+    """One pyramid level up."""
+    rows, columns = (pyramid.shrink_taps(n, spacing) for n in image.shape)
+    return pyramid.apply(image, rows, columns)
+
+
+def resize(uv: Floats, shape: tuple[int, int], rescale: str) -> Floats:
+    """2 x H x W flow to another size; displacements grow with the image."""
+    height, width = uv.shape[1:]
+    rows, columns = pyramid.resize_taps(height, shape[0]), pyramid.resize_taps(width, shape[1])
+    ratio_v = shape[0] / height
+    ratio_u = ratio_v if rescale == "height" else shape[1] / width
+    return np.stack([pyramid.apply(uv[0], rows, columns) * ratio_u, pyramid.apply(uv[1], rows, columns) * ratio_v])
+
+
+def warp(first: Floats, second: Floats, uv: Floats) -> Floats:
+    """`second` pulled back along the flow, bilinearly; where the flow leaves the image, `first`."""
+    height, width = first.shape
+    y, x = np.mgrid[:height, :width] + uv[::-1]
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    pulled = ndimage.map_coordinates(second, [y, x], order=1, mode="nearest")
+    return np.where(inside, pulled, first)
+
+
+def derivatives(first: Floats, second: Floats, uv: Floats) -> tuple[Floats, Floats, Floats]:
+    """(It, Ix, Iy) at the flow; the gradients are the warped second image's alone."""
+    pulled = warp(first, second, uv)
+    ix, iy = (ndimage.correlate1d(pulled, GRADIENT, axis=axis, mode="reflect") for axis in (1, 0))
+    return pulled - first, ix, iy
+
+
+def smoothness(component: Floats, alpha: float, settings: FlowSettings) -> sparse.csr_array:
+    """F = sum over x and y of D' diag(w) D for one flow component, lambda included."""
+    height, width = component.shape
+    across = sparse.kron(sparse.eye_array(height), _forward(width))
+    down = sparse.kron(_forward(height), sparse.eye_array(width))
+    total = sparse.csr_array((component.size, component.size))
+    for difference in (across, down):
+        weight = spatial_weight(difference @ component.ravel(), alpha, settings)
+        total = total + difference.T @ sparse.diags_array(weight) @ difference
+    return total
+
+
+def system(
+    first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings
+) -> tuple[sparse.csc_array, Floats]:
+    """(A, b) of the increment at the flow: A 2HW x 2HW symmetric, u before v."""
+    it, ix, iy = (plane.ravel() for plane in derivatives(first, second, uv))
+    weight = data_weight(it, alpha, settings)
+    diagonal = sparse.diags_array
+    smooth = sparse.block_diag([smoothness(component, alpha, settings) for component in uv])
+    cross = diagonal(weight * ix * iy)
+    data = sparse.block_array([[diagonal(weight * ix**2), cross], [cross, diagonal(weight * iy**2)]])
+    ridge = settings.ridge * sparse.eye_array(2 * it.size)
+    return sparse.csc_array(data + smooth + ridge), -(smooth @ uv.ravel()) - np.tile(weight * it, 2) * np.r_[ix, iy]
+
+
+def increment(first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings) -> Floats:
+    """2 x H x W increment of one warp, clamped. Raises BadData when the system is singular."""
+    matrix, right = system(first, second, uv, alpha, settings)
+    if not right.any():
+        return np.zeros_like(uv)
+    try:
+        solved = linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(right)
+    except RuntimeError as error:
+        raise BadData(
+            "Expected images with texture, got a pair that leaves the flow's system singular (flat images); "
+            "use a profile with a ridge, such as 'corrected'."
+        ) from error
+    return np.clip(solved.reshape(uv.shape), -settings.limit, settings.limit)
+
+
+def pair_flow(first: Floats, second: Floats, settings: FlowSettings) -> Floats:
+    """2 x H x W flow of one pair of H x W images on 0..255."""
+    images = [preblur(image.astype(np.float64), settings) for image in (first, second)]
+    uv = np.zeros((2, *first.shape))
+    for step in pyramid.schedule(first.shape, settings):
+        uv = resize(uv, step.shape, settings.rescale) if uv.shape[1:] != step.shape else uv
+        uv = refine(*level_images(images, step), uv, step.alpha, settings)
+    return uv
+
+
+def level_images(images: list[Floats], step: pyramid.Step) -> list[Floats]:
+    """Both images at a step's level of its stage's pyramid."""
+    for _ in range(step.level):
+        images = [coarser(image, step.spacing) for image in images]
+    return images
+
+
+def refine(first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings) -> Floats:
+    """The flow after all warps of one level."""
+    for _ in range(settings.warps):
+        uv = uv + increment(first, second, uv, alpha, settings)
+    return uv
+
+
+def _forward(n: int) -> sparse.csr_array:
+    """Forward differences of n samples; the last row is empty."""
+    ones = np.ones(n)
+    ones[-1] = 0.0
+    return sparse.csr_array(sparse.diags_array([-ones, np.ones(n - 1)], offsets=[0, 1], shape=(n, n)))

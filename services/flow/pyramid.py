@@ -1,0 +1,106 @@
+"""Gaussian kernels, pyramid levels and the resampling of flow between them, one axis at a time.
+
+Each operation along an axis is a small matrix of size out x in with few non-zero taps, so the reference solver and the
+compiled one apply the very same weights.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.flow.settings import FlowSettings
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Taps:
+    """A linear operation along one axis: out[i] = sum_k weights[i, k] * in[index[i, k]]."""
+
+    index: Indices
+    weights: Floats
+
+
+def gaussian(size: int, sigma: float) -> Floats:
+    """Normalised samples of a Gaussian, `size` (odd) taps."""
+    x = np.arange(size) - size // 2
+    kernel = np.exp(-(x**2) / (2.0 * sigma**2))
+    return kernel / kernel.sum()
+
+
+def mirror(index: Indices, n: int) -> Indices:
+    """Indices beyond 0..n-1 folded back, the edge sample repeated, however far they lie outside."""
+    folded = np.mod(index, 2 * n)
+    return np.minimum(folded, 2 * n - 1 - folded)
+
+
+def coarse_size(n: int, spacing: float) -> int:
+    """Samples per axis one level up."""
+    return math.ceil(n / spacing)
+
+
+def blur_taps(n: int, size: int, sigma: float, border: str) -> Taps:
+    """Gaussian blur along an axis of n samples; border 'zero', 'replicate' or 'mirror'."""
+    index = np.arange(n)[:, None] + np.arange(size) - size // 2
+    weights = np.broadcast_to(gaussian(size, sigma), index.shape)
+    if border == "zero":
+        weights = np.where((index >= 0) & (index < n), weights, 0.0)
+    folded = mirror(index, n) if border == "mirror" else np.clip(index, 0, n - 1)
+    return Taps(folded, np.ascontiguousarray(weights))
+
+
+def shrink_taps(n: int, spacing: float) -> Taps:
+    """One pyramid step along an axis: blur with sigma = spacing / 2, then the nearest sample (no further antialias)."""
+    sigma = spacing / 2.0
+    blur = blur_taps(n, 2 * math.floor(1.5 * sigma + 0.5) + 1, sigma, "mirror")
+    kept = mirror(np.floor(_positions(n, coarse_size(n, spacing), 1.0 / spacing) + 0.5).astype(np.int64), n)
+    return Taps(blur.index[kept], blur.weights[kept])
+
+
+def resize_taps(n: int, out: int) -> Taps:
+    """Linear resampling of n to `out` samples, with antialias when shrinking (MATLAB's imresize, 'bilinear')."""
+    scale = out / n
+    shrink = min(scale, 1.0)
+    centre = _positions(n, out, scale)[:, None]
+    index = np.floor(centre - 1.0 / shrink).astype(np.int64) + np.arange(math.ceil(2.0 / shrink) + 2)
+    weights = np.maximum(0.0, 1.0 - np.abs(shrink * (centre - index)))
+    return Taps(mirror(index, n), weights / weights.sum(axis=1, keepdims=True))
+
+
+def _positions(n: int, out: int, scale: float) -> Floats:
+    """Where the centres of `out` samples lie on an axis of n samples, counted from 0."""
+    return (np.arange(out) + 0.5) / scale - 0.5
+
+
+def apply(image: Floats, rows: Taps, columns: Taps) -> Floats:
+    """H x W through both axes' taps."""
+    tall = np.einsum("ik,ikx->ix", rows.weights, image[rows.index])
+    return np.einsum("jk,yjk->yj", columns.weights, tall[:, columns.index])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One level of one GNC stage: its size, its images and what becomes of the flow on the way to it."""
+
+    stage: int
+    level: int
+    shape: tuple[int, int]
+    alpha: float
+    spacing: float
+
+
+@lru_cache(maxsize=64)
+def schedule(shape: tuple[int, int], settings: FlowSettings) -> tuple[Step, ...]:
+    """Every level that is visited for images of `shape`, in order: stage by stage, coarse to fine."""
+    steps = []
+    stages = zip(settings.gnc_alphas, settings.gnc_spacings, strict=True)
+    for stage, (alpha, spacing) in enumerate(stages, start=1):
+        sizes = [shape]
+        for _ in range(settings.levels - 1):
+            sizes.append((coarse_size(sizes[-1][0], spacing), coarse_size(sizes[-1][1], spacing)))
+        steps += [Step(stage, level, sizes[level], alpha, spacing) for level in reversed(range(settings.levels))]
+    return tuple(steps)

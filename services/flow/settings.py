@@ -1,0 +1,50 @@
+"""Settings of the flow and its two profiles; every difference between the profiles is one field."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.stage import StageSettings
+
+Solver = Literal["fast", "exact"]
+_CODE = "the paper's code"
+_SUN = "Sun, Roth & Black 2010"
+
+
+class FlowSettings(StageSettings):
+    """Black & Anandan's flow. Lengths in pixels of the level at hand, intensities on 0..255."""
+
+    solver: Solver = Field("fast", description="fast: compiled multigrid; exact: float64 sparse direct, the reference")
+
+    border: Literal["replicate", "zero"] = Field(
+        "replicate",
+        description="What the 5x5 blur before the flow sees outside the image; zero darkens 2 px and bends the flow there",
+    )
+    rescale: Literal["own", "height"] = Field(
+        "own", description="Ratio that scales u between levels: its own axis', or the height's as in " + _CODE
+    )
+    ridge: float = Field(
+        1e-5, ge=0, description="Added to the system's diagonal (grey^2/px^2, weighted); keeps flat images at zero flow"
+    )
+
+    blur_size: int = Field(5, ge=1, description=f"Taps per axis of the blur before the flow, px; {_CODE}")
+    blur_sigma: float = Field(5.0, gt=0, description=f"Sigma of the blur before the flow, px; {_CODE}")
+    gnc_alphas: tuple[float, ...] = Field(
+        (1.0, 0.5, 0.0), description=f"Share of the quadratic energy per GNC stage; {_SUN}"
+    )
+    gnc_spacings: tuple[float, ...] = Field(
+        (2.0, 1.25, 1.25), description=f"Ratio of neighbouring pyramid levels per GNC stage; {_SUN}"
+    )
+    levels: int = Field(2, ge=1, description=f"Pyramid levels per stage; {_CODE}")
+    warps: int = Field(3, ge=1, description=f"Warps per level, one linearisation each; {_CODE}")
+    limit: float = Field(1.0, gt=0, description=f"Largest increment per warp and component, px; {_CODE}")
+    sigma_data: float = Field(6.3, gt=0, description=f"Scale of the data penalty, grey levels; {_CODE}")
+    sigma_spatial: float = Field(0.1, gt=0, description=f"Scale of the smoothness penalty, px; {_CODE}")
+    lambda_robust: float = Field(0.1, ge=0, description=f"Weight of Lorentzian smoothness; {_CODE}")
+    lambda_quadratic: float = Field(0.05, ge=0, description=f"Weight of quadratic smoothness; {_CODE}")
+
+
+PROFILES = {
+    "corrected": FlowSettings(),
+    "paper": FlowSettings(border="zero", rescale="height", ridge=0.0),
+}

@@ -1,0 +1,125 @@
+"""Every message between stages, declared once: a small record that says where the arrays lie (claim check)."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from shared.errors import BadData
+
+
+class Model(BaseModel):
+    """Immutable, and a field that nobody declared is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class ActionUnit(Model):
+    """One facial action unit as coded (FACS): number, side if one-sided, intensity A..E if coded."""
+
+    number: int = Field(ge=1, le=99)
+    side: Literal["left", "right"] | None = None
+    intensity: str | None = Field(None, pattern="^[A-E]$")
+
+    def __str__(self) -> str:
+        return f"{ {'left': 'L', 'right': 'R', None: ''}[self.side] }{self.number}{self.intensity or ''}"
+
+
+class Sample(Model):
+    """One clip as annotated. Frame numbers are those of the dataset's own files; `apex` is None where none is coded."""
+
+    dataset: str = Field(min_length=1)
+    subject: str = Field(min_length=1)
+    clip: str = Field(min_length=1)
+    emotion: str | None = None
+    aus: tuple[ActionUnit, ...] = ()
+    onset: int
+    apex: int | None = None
+    offset: int
+    fps: float = Field(gt=0, description="frames per second of the recording")
+
+    @property
+    def identity(self) -> str:
+        """`dataset/subject/clip`, each part percent-encoded so that it is one path segment in any store."""
+        return "/".join(_segment(part) for part in (self.dataset, self.subject, self.clip))
+
+
+class Artifact(Model):
+    """Named arrays in the store."""
+
+    key: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size: int = Field(ge=0, description="bytes")
+
+
+class Pipeline(Model):
+    """The science settings of every stage: a profile's name and what differs from it, by stage and field."""
+
+    profile: str = "corrected"
+    overrides: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        return digest(self.model_dump(mode="json"))[:12]
+
+
+class Record(Model):
+    """The envelope of every stage's output; stored beside its artifact it is the manifest."""
+
+    schema_name: Literal["mer.record/1"] = Field("mer.record/1", alias="schema")
+    sample: Sample
+    stage: str
+    artifact: Artifact
+    inputs: dict[str, Artifact] = Field(default_factory=dict, description="artifacts of all earlier stages")
+    recipe: str
+    pipeline: Pipeline = Pipeline()
+    trace: str = Field(description="one run or drop; follows a record through all stages")
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def key(self) -> str:
+        """Message key: a sample's records under one pipeline stay in order and never overwrite another pipeline's."""
+        return f"{self.sample.identity}@{self.pipeline.digest}"
+
+    def encode(self) -> bytes:
+        return self.model_dump_json(by_alias=True).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Record":
+        """Raises BadData that names the first wrong field."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the message"
+            raise BadData(
+                f"Not a mer.record/1: {where}: {first['msg']}; got {_excerpt(data)}. "
+                "Publish the record again with a producer of this version."
+            ) from None
+
+
+def artifact_key(stage: str, sample: Sample, recipe: str) -> str:
+    """Where a stage's artifact of a sample lies: `<stage>/<dataset>/<subject>/<clip>/<recipe>.npz`."""
+    return f"{stage}/{sample.identity}/{recipe}.npz"
+
+
+def manifest_key(artifact: str) -> str:
+    """The manifest lies beside its artifact."""
+    return artifact.removesuffix(".npz") + ".json"
+
+
+def digest(value: Any) -> str:
+    """sha256 of the canonical JSON of `value`."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _segment(part: str) -> str:
+    # "." and ".." survive quote() and would climb in a store that is a folder.
+    return quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")
+
+
+def _excerpt(data: bytes) -> str:
+    return repr(data[:60]) + ("..." if len(data) > 60 else "")

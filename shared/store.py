@@ -1,0 +1,80 @@
+"""`Store`: bytes under keys. `LocalStore` keeps them in a folder; any S3 server will do the same with the same keys."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from shared.errors import BadData, Misconfigured
+
+
+class NotStored(BadData):
+    """Nothing is stored under the key that a record names."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Nothing is stored under {key!r}; it was deleted or never written. Ingest the clip again.")
+
+
+class Store(Protocol):
+    """Bytes under slash-separated keys. A put is atomic: a reader sees all of it or nothing."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Durable when it returns; replaces what was there."""
+
+    def get(self, key: str) -> bytes:
+        """Raises NotStored."""
+
+    def exists(self, key: str) -> bool: ...
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Every key that starts with `prefix`, sorted."""
+
+    def delete(self, key: str) -> None:
+        """Deleting what is not there is no error."""
+
+
+class LocalStore:
+    """A folder; a key is a path below it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, key: str, data: bytes) -> None:
+        file = self._file(key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Written aside and renamed: killed at any instant, the key has the old bytes, the new ones or none.
+        handle, aside = tempfile.mkstemp(dir=file.parent, prefix=".put-")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(aside).replace(file)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self._file(key).read_bytes()
+        except FileNotFoundError:
+            raise NotStored(key) from None
+
+    def exists(self, key: str) -> bool:
+        return self._file(key).is_file()
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        found = (file for file in self.folder.rglob("*") if file.is_file() and not file.name.startswith(".put-"))
+        names = (file.relative_to(self.folder).as_posix() for file in found)
+        return iter(sorted(name for name in names if name.startswith(prefix)))
+
+    def delete(self, key: str) -> None:
+        self._file(key).unlink(missing_ok=True)
+
+    def _file(self, key: str) -> Path:
+        parts = key.split("/")
+        if not all(part.strip(".") for part in parts):
+            raise Misconfigured(f"{key!r} is no key: expected names separated by single slashes, not '.' or '..'.")
+        return self.folder.joinpath(*parts)

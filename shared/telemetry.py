@@ -1,0 +1,89 @@
+"""Metrics (each name declared once), structured logs and the health endpoints."""
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+
+_WORK_BUCKETS = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
+
+
+class Metrics:
+    """What a worker counts, all labelled with its stage."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        labels = ["stage"]
+        self.records = Counter(
+            "mer_records", "Records finished, by outcome", [*labels, "outcome"], registry=self.registry
+        )
+        self.retries = Counter("mer_retries", "Attempts repeated after trouble", labels, registry=self.registry)
+        self.compute = Histogram(
+            "mer_compute_seconds", "Time in a stage's compute", labels, registry=self.registry, buckets=_WORK_BUCKETS
+        )
+        self.artifact = Counter("mer_artifact_bytes", "Bytes of artifacts written", labels, registry=self.registry)
+        self.heartbeat = Gauge(
+            "mer_heartbeat_seconds", "Unix time when the loop last turned", labels, registry=self.registry
+        )
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line; what `extra={"mer": {...}}` gives becomes fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            **getattr(record, "mer", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to_stderr(level: str) -> None:
+    """Structured logs for a process of its own; a library caller keeps its own logging."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+class Health:
+    """`/livez`: the loop turned lately; `/readyz`: the process takes work; `/metrics`: Prometheus."""
+
+    def __init__(self, metrics: Metrics, port: int, stalled: Callable[[], bool]) -> None:
+        self.ready = False
+        self.stalled = stalled
+        self._metrics = make_wsgi_app(metrics.registry)
+        self._server = make_server("", port, self._answer, server_class=_Server, handler_class=_Quiet)
+        self.port = self._server.server_port
+
+    def start(self) -> None:
+        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, environ: dict[str, Any], respond: Callable[..., Any]) -> Iterable[bytes]:
+        states = {"/livez": not self.stalled(), "/readyz": self.ready and not self.stalled()}
+        where = environ["PATH_INFO"]
+        if where not in states:
+            return cast(Iterable[bytes], self._metrics(environ, respond))
+        respond("200 OK" if states[where] else "503 Service Unavailable", [("Content-Type", "text/plain")])
+        return [b"ok\n" if states[where] else b"not ok\n"]
+
+
+class _Server(WSGIServer):
+    allow_reuse_address = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Probes every few seconds are no news."""

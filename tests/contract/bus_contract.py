@@ -1,0 +1,127 @@
+"""What every bus promises. A bus passes by inheriting these tests and giving `connect` and `topic`."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from shared.bus import Bus, Message, Revoked, Subscription
+
+WAIT = 30.0  # a real broker may take seconds to hand out partitions
+
+
+class BusContract:
+    """`opener` opens a connection, each to the same empty topics; `topic` has several partitions."""
+
+    topic = "mer.clips"
+
+    @pytest.fixture
+    def opener(self) -> Callable[[], Bus]:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def connect(self, opener: Callable[[], Bus]) -> Iterator[Callable[[], Bus]]:
+        opened: list[Bus] = []
+
+        def connect() -> Bus:
+            opened.append(opener())
+            return opened[-1]
+
+        yield connect
+        for bus in opened:
+            bus.close()
+
+    @pytest.fixture
+    def bus(self, connect: Callable[[], Bus]) -> Bus:
+        return connect()
+
+    def test_a_message_arrives_as_it_was_sent(self, bus: Bus) -> None:
+        bus.publish(self.topic, "kasme/naïve/β", b"\x00\xff value", {"reason": "größer"})
+        message = _take(bus.subscribe(self.topic, "g"))
+        assert (message.key, message.value) == ("kasme/naïve/β", b"\x00\xff value")
+        assert message.headers["reason"] == "größer"
+
+    def test_nothing_waits_on_an_empty_topic(self, bus: Bus) -> None:
+        assert bus.subscribe(self.topic, "g").take(0.2) is None
+
+    def test_order_holds_within_a_key(self, bus: Bus) -> None:
+        for number in range(10):
+            bus.publish(self.topic, "one", b"%d" % number)
+        assert [m.value for m in _drain(bus.subscribe(self.topic, "g"), 10)] == [b"%d" % n for n in range(10)]
+
+    def test_every_message_once_over_two_members(self, bus: Bus, connect) -> None:
+        sent = {f"key{number}": b"%d" % number for number in range(40)}
+        for key, value in sent.items():
+            bus.publish(self.topic, key, value)
+        other = connect()
+        members = [bus.subscribe(self.topic, "g"), other.subscribe(self.topic, "g")]
+        got: list[Message] = []
+        while len(got) < len(sent):
+            for member in members:
+                if message := member.take(0.5):
+                    member.commit(message)
+                    got.append(message)
+        assert sorted(m.key for m in got) == sorted(sent)
+
+    def test_groups_do_not_disturb_each_other(self, bus: Bus) -> None:
+        bus.publish(self.topic, "k", b"v")
+        assert _drain(bus.subscribe(self.topic, "one"), 1)[0].value == b"v"
+        assert _drain(bus.subscribe(self.topic, "two"), 1)[0].value == b"v"
+
+    def test_what_was_not_committed_is_taken_again(self, bus: Bus, connect) -> None:
+        bus.publish(self.topic, "k", b"v")
+        first = bus.subscribe(self.topic, "g")
+        taken = _take(first)
+        first.close()
+        again = _take(connect().subscribe(self.topic, "g"))
+        assert (again.partition, again.offset, again.value) == (taken.partition, taken.offset, b"v")
+
+    def test_what_was_committed_is_not_taken_again(self, bus: Bus, connect) -> None:
+        bus.publish(self.topic, "k", b"v")
+        first = bus.subscribe(self.topic, "g")
+        first.commit(_take(first))
+        first.close()
+        assert connect().subscribe(self.topic, "g").take(1.0) is None
+
+    def test_a_message_in_work_is_nobody_elses(self, bus: Bus, connect) -> None:
+        bus.publish(self.topic, "k", b"v")
+        holder = bus.subscribe(self.topic, "g")
+        taken = _take(holder)
+        assert connect().subscribe(self.topic, "g").take(1.0) is None or not holder.owned(taken)
+
+    def test_a_commit_after_the_partition_went_is_refused(self, bus: Bus, connect) -> None:
+        bus.publish(self.topic, "k", b"v")
+        late = bus.subscribe(self.topic, "g")
+        taken = _take(late)
+        late.close()
+        heir = connect().subscribe(self.topic, "g")
+        assert _take(heir).value == b"v"
+        assert not late.owned(taken)
+        with pytest.raises(Revoked):
+            late.commit(taken)
+
+    def test_latest_is_the_newest_of_every_key(self, bus: Bus) -> None:
+        for key, value in (("a", b"1"), ("b", b"2"), ("a", b"3")):
+            bus.publish(self.topic, key, value)
+        assert {key: m.value for key, m in bus.latest(self.topic).items()} == {"a": b"3", "b": b"2"}
+
+    def test_depth_counts_what_waits(self, bus: Bus) -> None:
+        for number in range(3):
+            bus.publish(self.topic, f"k{number}", b"v")
+        member = bus.subscribe(self.topic, "g")
+        member.commit(_take(member))
+        depth = bus.depth(self.topic, "g")
+        assert (depth.published, depth.committed, depth.lag) == (3, 1, 2)
+
+
+def _take(member: Subscription) -> Message:
+    message = member.take(WAIT)
+    assert message is not None
+    return message
+
+
+def _drain(member: Subscription, count: int) -> list[Message]:
+    messages = []
+    for _ in range(count):
+        messages.append(_take(member))
+        member.commit(messages[-1])
+    return messages

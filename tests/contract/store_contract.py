@@ -1,0 +1,72 @@
+"""What every store promises. A store passes by inheriting these tests and giving `store`."""
+
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.records import Sample
+from shared.store import NotStored, Store
+
+
+class StoreContract:
+    """`store` is empty at the start of each test."""
+
+    @pytest.fixture
+    def store(self) -> Store:
+        raise NotImplementedError
+
+    def test_get_gives_what_was_put(self, store: Store) -> None:
+        store.put("flow/a/b/c.npz", b"\x00\xff")
+        assert store.get("flow/a/b/c.npz") == b"\x00\xff"
+        assert store.exists("flow/a/b/c.npz")
+
+    def test_put_replaces(self, store: Store) -> None:
+        store.put("k", b"old and longer")
+        store.put("k", b"new")
+        assert store.get("k") == b"new"
+
+    def test_what_is_not_stored_is_named(self, store: Store) -> None:
+        assert not store.exists("flow/none")
+        with pytest.raises(NotStored, match="flow/none"):
+            store.get("flow/none")
+
+    def test_keys_are_sorted_and_filtered(self, store: Store) -> None:
+        for key in ("b/2", "a/1", "b/1"):
+            store.put(key, b"")
+        assert list(store.keys("b/")) == ["b/1", "b/2"]
+        assert list(store.keys()) == ["a/1", "b/1", "b/2"]
+
+    def test_deleting_twice_is_no_error(self, store: Store) -> None:
+        store.put("k", b"v")
+        store.delete("k")
+        store.delete("k")
+        assert not store.exists("k")
+
+    def test_a_reader_sees_all_of_a_put_or_nothing(self, store: Store) -> None:
+        versions = [bytes([n]) * 300_000 for n in range(8)]
+        store.put("k", versions[0])
+        done = threading.Event()
+
+        def write() -> None:
+            for version in versions:
+                store.put("k", version)
+            done.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        while not done.is_set():
+            assert store.get("k") in versions
+        writer.join()
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(name=st.text(min_size=1, max_size=20))
+    def test_any_name_of_a_clip_makes_a_key(self, store: Store, name: str) -> None:
+        sample = Sample(
+            dataset="d", subject="..", clip=name.encode(errors="replace").decode(), onset=0, offset=1, fps=1
+        )
+        key = f"flow/{sample.identity}/r.npz"
+        store.put(key, b"v")
+        assert store.get(key) == b"v"
+        assert key in set(store.keys("flow/"))

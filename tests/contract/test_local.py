@@ -1,0 +1,32 @@
+"""The embedded bus and store keep the contract."""
+
+from pathlib import Path
+
+import pytest
+from bus_contract import BusContract
+from store_contract import StoreContract
+
+from shared.errors import Misconfigured
+from shared.local_bus import LocalBus
+from shared.store import LocalStore
+
+
+class TestLocalBus(BusContract):
+    @pytest.fixture
+    def opener(self, tmp_path: Path):
+        return lambda: LocalBus(tmp_path / "bus.sqlite")
+
+
+class TestLocalStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> LocalStore:
+        return LocalStore(tmp_path)
+
+    @pytest.mark.parametrize("key", ["../outside", "a/./b", "a//b", "/etc/passwd", ""])
+    def test_no_key_leaves_the_folder(self, store: LocalStore, key: str) -> None:
+        with pytest.raises(Misconfigured, match="is no key"):
+            store.put(key, b"v")
+
+    def test_a_put_that_was_cut_off_is_no_key(self, store: LocalStore) -> None:
+        (store.folder / ".put-xyz").write_bytes(b"half")
+        assert list(store.keys()) == []

@@ -1,0 +1,74 @@
+"""The grid that patches are cut on: the flow at one scale, whatever the camera's.
+
+A patch has 7x7 values. At the resolution of a 224x280 crop it would cover 7 % of the eye distance, at 112x140 14 %; so the
+flow is first averaged down (or interpolated up) to a grid on which all faces have the same size.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.roi_au.landmarks import rescaled
+from services.roi_au.roi import RADIUS, ROI, check
+from services.roi_au.settings import PROFILES, RoiAuSettings
+from shared.errors import BadData
+from shared.stage import resolve
+
+IMAGE = (128, 128)  # rows, columns of the paper's face image
+MARGIN = RADIUS + 2  # grid px kept around the outermost landmark: its patch, rounding, one more to interpolate
+SMALLEST_EYES = 8.0  # px; below it dlib's whole-px landmarks say nothing about a face's size
+
+Flows = NDArray[np.float32]
+Points = NDArray[np.float64]
+
+
+def to_grid(flows: NDArray[Any], landmarks: Points, profile: str | RoiAuSettings = "corrected") -> tuple[Flows, Points]:
+    """Flows ...x2xHxW and landmarks 68x2 (px of the frame) -> both on the grid, the flow as float32.
+
+    The grid `face` holds only the part of the frame around brows and mouth. u and v come in px of the grid or of the
+    frame (setting `flow_units`). Raises BadData for wrong shapes, values that are not finite, and eyes that coincide.
+    """
+    settings = resolve(profile, PROFILES)
+    check(flows, landmarks)
+    if settings.grid == "face":
+        scale = settings.eye_distance / _eye_distance(landmarks)
+        flows, landmarks = _around_rois(flows, landmarks, scale)
+        rows, columns = (max(1, round(size * scale)) for size in flows.shape[-2:])
+    else:
+        rows, columns = IMAGE
+    size = flows.shape[-2:]
+    resampled = _resampled(flows, rows, columns)
+    if settings.flow_units == "grid":
+        resampled *= np.array([columns / size[1], rows / size[0]], dtype=np.float32)[:, None, None]
+    return resampled, rescaled(landmarks, size, (rows, columns))
+
+
+def _eye_distance(landmarks: Points) -> float:
+    distance = float(np.linalg.norm(landmarks[36:42].mean(axis=0) - landmarks[42:48].mean(axis=0)))
+    if distance < SMALLEST_EYES:
+        raise BadData(
+            f"expected eyes at least {SMALLEST_EYES:g} px apart, got {distance:.1f} px; give frames with a larger face"
+        )
+    return distance
+
+
+def _around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> tuple[NDArray[Any], Points]:
+    """The part of the flow that patches can reach, and the landmarks in it."""
+    height, width = flows.shape[-2:]
+    margin = MARGIN / scale
+    last = np.array([width, height]) - 1  # a landmark outside the frame still leaves one row and column inside
+    first_x, first_y = np.clip(np.floor(landmarks[ROI].min(axis=0) - margin), 0, last).astype(int)
+    last_x, last_y = np.clip(np.ceil(landmarks[ROI].max(axis=0) + margin), 0, last).astype(int)
+    return flows[..., first_y : last_y + 1, first_x : last_x + 1], landmarks - (first_x, first_y)
+
+
+def _resampled(flows: NDArray[Any], rows: int, columns: int) -> Flows:
+    """Area average where the grid is coarser, bilinear where it is finer."""
+    height, width = flows.shape[-2:]
+    finer = rows >= height and columns >= width
+    method = cv2.INTER_LINEAR if finer else cv2.INTER_AREA
+    planes = flows.astype(np.float32).reshape(-1, height, width)
+    done = [cv2.resize(plane, (columns, rows), interpolation=method) for plane in planes]
+    return np.array(done, dtype=np.float32).reshape(*flows.shape[:-2], rows, columns)

@@ -22,7 +22,7 @@ def pack(arrays: Arrays) -> bytes:
             if array.dtype.hasobject:
                 raise BadData(f"Array {name!r} holds Python objects; expected numbers or fixed-width text.")
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()
 
 

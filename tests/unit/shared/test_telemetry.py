@@ -1,0 +1,36 @@
+import json
+import logging
+import urllib.error
+import urllib.request
+
+from shared.telemetry import Health, JsonLines, Metrics
+
+
+def test_health_endpoints_follow_the_process() -> None:
+    metrics, stalled = Metrics(), False
+    metrics.records.labels("flow", "computed").inc(3)
+    health = Health(metrics, 0, stalled=lambda: stalled)
+    health.start()
+    assert (_get(health, "/livez")[0], _get(health, "/readyz")[0]) == (200, 503)
+    health.ready = True
+    assert _get(health, "/readyz")[0] == 200
+    stalled = True
+    assert (_get(health, "/livez")[0], _get(health, "/readyz")[0]) == (503, 503)
+    assert 'mer_records_total{outcome="computed",stage="flow"} 3.0' in _get(health, "/metrics")[1]
+    health.stop()
+
+
+def test_a_log_line_is_one_json_object_with_its_fields() -> None:
+    record = logging.LogRecord("n", logging.INFO, "f", 1, "computed %s", ("ü",), None)
+    record.mer = {"stage": "flow", "key": "d/s/c"}
+    line = json.loads(JsonLines().format(record))
+    assert (line["message"], line["stage"], line["key"], line["level"]) == ("computed ü", "flow", "d/s/c", "INFO")
+
+
+def _get(health: Health, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{health.port}{path}") as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, ""

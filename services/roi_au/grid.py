@@ -1,7 +1,7 @@
 """The grid that patches are cut on: the flow at one scale, whatever the camera's.
 
-A patch has 7x7 values. At the resolution of a 224x280 crop it would cover 7 % of the eye distance, at 112x140 14 %; so the
-flow is first averaged down (or interpolated up) to a grid on which all faces have the same size.
+A patch has 7x7 values. At the resolution of a 224x280 crop it would cover 7 % of the eye distance, at 112x140 14 %; so
+the flow is first averaged down (or interpolated up) to a grid on which all faces have the same size.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """The 68 facial landmarks (iBUG order) of dlib's regression-tree predictor (Kazemi & Sullivan 2014).
 
 dlib answers in whole px and its answer is kept. Averaging it over 16 shifted boxes halved the scatter on one face under
-known small motions (0.37 to 0.18 px, eyes 53 px apart), and changed nothing on another (0.45 to 0.43 px, eyes 70 px apart).
+known small motions (0.37 to 0.18 px, eyes 53 px apart) and did nothing on another (0.45 to 0.43 px, eyes 70 px apart).
 """
 
 from functools import cache
@@ -18,7 +18,7 @@ from shared.stage import resolve
 
 
 def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected") -> NDArray[np.float64]:
-    """68x2 float64 (x, y) in px of the frame, of the face in a uint8 RGB frame HxWx3. Raises BadData, MissingWeights."""
+    """68x2 float64 (x, y), px, of the face in a uint8 RGB frame HxWx3. Raises BadData, MissingWeights."""
     settings = resolve(profile, PROFILES)
     faces.check_frame(frame)
     pixels = frame if settings.landmark_image == "frame" else grey128(frame)

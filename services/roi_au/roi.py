@@ -41,9 +41,7 @@ def check(flows: NDArray[Any], landmarks: NDArray[np.float64]) -> None:
     if landmarks.shape != (68, 2):
         raise BadData(f"expected landmarks of shape 68x2 (x, y), got {_shape(landmarks)}; give all 68 iBUG points")
     if not np.isfinite(landmarks).all():
-        raise BadData(
-            "expected finite landmarks, got NaN or infinity; detect them again on a frame that shows the face"
-        )
+        raise BadData("expected finite landmarks, got NaN or infinity; detect them again on a frame with a face")
     if not np.isfinite(flows).all():
         pair = np.argwhere(~np.isfinite(flows))[0][:-3]
         raise BadData(f"expected finite flows, got NaN or infinity in flow {pair.tolist()}; compute that flow again")
@@ -51,7 +49,8 @@ def check(flows: NDArray[Any], landmarks: NDArray[np.float64]) -> None:
 
 def _replicated(centres: Indices, size: int, axis: str) -> Indices:
     """30x7 indices along one axis; those outside stay at the border."""
-    return np.clip(centres[:, None] + np.arange(-RADIUS, RADIUS + 1), 0, size - 1)
+    reach = centres[:, None] + np.arange(-RADIUS, RADIUS + 1)
+    return np.asarray(np.clip(reach, 0, size - 1), dtype=np.int64)
 
 
 def _refused(centres: Indices, size: int, axis: str) -> Indices:
@@ -60,8 +59,8 @@ def _refused(centres: Indices, size: int, axis: str) -> Indices:
     for landmark, centre, indices in zip(ROI, centres, cut, strict=True):
         if len(indices) != 2 * RADIUS + 1:
             raise BadData(
-                f"expected every patch inside the flow, got landmark {landmark} at {axis} {centre} of {size}, where the "
-                f"paper's code fails; leave {RADIUS} px around the face or use the profile `corrected`"
+                f"expected every patch inside the flow, got landmark {landmark} at {axis} {centre} of {size}, where "
+                f"the paper's code fails; leave {RADIUS} px around the face or use the profile `corrected`"
             )
     return np.array(cut)
 

@@ -39,18 +39,18 @@ class RoiAuSettings(StageSettings):
     )
     flow_units: Literal["grid", "frame"] = Field(
         "grid",
-        description="Unit of u and v in the patches: px of the grid, a motion relative to the face's size; or px of the "
-        "frame, the values as the flow stage gave them (the paper).",
+        description="Unit of u and v in the patches: px of the grid, a motion relative to the face's size; or px of "
+        "the frame, the values as the flow stage gave them (the paper).",
     )
     patch_axes: Literal["row-is-y", "row-is-x"] = Field(
         "row-is-y",
-        description="A patch's place: rows around y and columns around x; or, as in the paper's code, rows around x and "
-        "columns around y, which cuts every patch at the transposed place.",
+        description="A patch's place: rows around y and columns around x; or, as in the paper's code, rows around x "
+        "and columns around y, which cuts every patch at the transposed place.",
     )
     border: Literal["replicate", "refuse"] = Field(
         "replicate",
-        description="A patch that reaches over the border: repeat the outermost values; or refuse the sample, where the "
-        "paper's code fails.",
+        description="A patch that reaches over the border: repeat the outermost values; or refuse the sample, where "
+        "the paper's code fails.",
     )
 
 

@@ -16,7 +16,7 @@ from shared.stage import Arrays, Stage
 
 
 def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
-    """`patches` float32 Fx9x2x30x7x7, `clip` uint8 16x144x144x3, `landmarks` float64 68x2 (px of the frame), `factors`."""
+    """`patches` float32 Fx9x2x30x7x7, `clip` uint8 16x144x144x3, `landmarks` float64 68x2 (px), `factors` float64 F."""
     onset = inputs["interpolator"]["frames"][0]  # unmagnified: magnified frames would move the landmarks
     flows, factors = inputs["flow"]["flows"], inputs["flow"]["factors"]
     _check(flows, factors, onset)
@@ -40,7 +40,7 @@ def _check(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]) -> N
     if len(broken):
         factor, pair = broken[0]
         raise BadData(
-            f"expected finite flows, got NaN or infinity at factor {factors[factor]:g}, pair {pair} (of {len(broken)} such); "
+            f"expected finite flows, got NaN or infinity at factor {factors[factor]:g}, pair {pair} ({len(broken)} such); "
             "run magnifier and flow again for this clip, and if it stays leave that factor out"
         )
 

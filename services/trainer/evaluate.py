@@ -1,0 +1,109 @@
+"""Honest figures: predictions of all folds pooled, then scored.
+
+Conventions follow scikit-learn. The classes are those that occur in the truth or among the predictions, sorted; F1,
+recall and precision of a class without a denominator are 0; UF1 is macro F1, UAR is macro recall. An AU that occurs
+neither in the truth nor among the predictions has no F1 (None) and stays out of the mean (`zero_division=nan`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    subjects: Sequence[Any] | NDArray[Any],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Score N pooled predictions (labels: names or integers) of N samples, each belonging to a subject.
+
+    Returns classes, uf1, uar, accuracy, confusion (list of rows: truth; columns: prediction), per_class, per_subject,
+    and interval: 95 % bounds of uf1, uar and accuracy over `resamples` seeded redraws of whole subjects, since clips
+    of one person are no independent evidence. Raises ValueError for empty input or unequal lengths.
+    """
+    true, pred, who = np.asarray(y_true), np.asarray(y_pred), np.asarray(subjects)
+    if not len(true) == len(pred) == len(who) or not len(true):
+        raise ValueError(
+            f"Expected as many predictions and subjects as labels, got {len(pred)}, {len(who)}, {len(true)}."
+        )
+    classes = np.unique(np.concatenate([true, pred]))
+    names, tables = _tables(true, pred, who, classes)
+    total = tables.sum(0)
+    f1, recall, precision = _f1(total), _recall(total), _recall(total.T)
+    return {
+        "samples": len(true),
+        "classes": classes.tolist(),
+        "uf1": float(f1.mean()),
+        "uar": float(recall.mean()),
+        "accuracy": float(np.trace(total) / total.sum()),
+        "confusion": total.astype(int).tolist(),
+        "per_class": [
+            {"class": name, "samples": int(n), "f1": float(f), "recall": float(r), "precision": float(p)}
+            for name, n, f, r, p in zip(classes.tolist(), total.sum(1), f1, recall, precision, strict=True)
+        ],
+        "per_subject": [
+            {"subject": name, "samples": int(table.sum()), "accuracy": float(np.trace(table) / table.sum())}
+            for name, table in zip(names, tables, strict=True)
+        ],
+        "interval": _interval(tables, resamples, seed),
+    }
+
+
+def score_aus(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -> dict[str, Any]:
+    """F1 per action unit and their mean. true, pred: [N, len(units)], non-zero = present."""
+    t, p = np.asarray(true).astype(bool), np.asarray(pred).astype(bool)
+    if t.shape != p.shape or t.ndim != 2 or t.shape[1] != len(units):
+        raise ValueError(f"Expected two arrays of N x {len(units)} units, got {t.shape} and {p.shape}.")
+    hits, errors = (t & p).sum(0), (t ^ p).sum(0)
+    f1 = [2 * h / (2 * h + e) if h + e else None for h, e in zip(hits.tolist(), errors.tolist(), strict=True)]
+    known = [value for value in f1 if value is not None]
+    rows = zip(units, t.sum(0).tolist(), p.sum(0).tolist(), f1, strict=True)
+    return {
+        "macro": sum(known) / len(known) if known else None,
+        "units": [{"au": au, "positives": n, "predicted": k, "f1": value} for au, n, k, value in rows],
+    }
+
+
+def _tables(
+    true: NDArray[Any], pred: NDArray[Any], who: NDArray[Any], classes: NDArray[Any]
+) -> tuple[list[Any], Floats]:
+    """One confusion matrix per subject: names [S], [S,C,C]."""
+    names, subject = np.unique(who, return_inverse=True)
+    tables = np.zeros((len(names), len(classes), len(classes)))
+    np.add.at(tables, (subject, np.searchsorted(classes, true), np.searchsorted(classes, pred)), 1)
+    return names.tolist(), tables
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _recall(table: Floats) -> Floats:
+    """[..., C, C] -> [..., C]: share of each row on the diagonal (precision: hand in the transpose)."""
+    return _ratio(np.diagonal(table, axis1=-2, axis2=-1).copy(), table.sum(-1))
+
+
+def _f1(table: Floats) -> Floats:
+    hits = np.diagonal(table, axis1=-2, axis2=-1)
+    return _ratio(2 * hits, table.sum(-1) + table.sum(-2))
+
+
+def _interval(tables: Floats, resamples: int, seed: int) -> dict[str, list[float]]:
+    """Percentile bootstrap; a redraw is scored over the classes that occur in it, as `score` would do."""
+    subjects = len(tables)
+    draws = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
+    drawn = np.einsum("rs,sij->rij", draws.astype(float), tables)
+    occurs = (drawn.sum(1) + drawn.sum(2)) > 0  # [R,C]
+    figures = {
+        "uf1": _f1(drawn).sum(1) / occurs.sum(1),
+        "uar": _recall(drawn).sum(1) / occurs.sum(1),
+        "accuracy": np.trace(drawn, axis1=1, axis2=2) / drawn.sum((1, 2)),
+    }
+    return {name: np.percentile(values, [2.5, 97.5]).tolist() for name, values in figures.items()}

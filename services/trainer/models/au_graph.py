@@ -1,0 +1,49 @@
+"""AU graph: nine AU scores -> an adjacency from a transformer, three graph convolutions -> one vector per AU."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from services.trainer.models.encoder import encoder
+from services.trainer.models.settings import ModelSettings
+
+AUS = 9
+
+
+class GraphConv(nn.Module):
+    """leaky(A X W), no bias (Kipf & Welling 2017)."""
+
+    def __init__(self, width_in: int, width_out: int) -> None:
+        super().__init__()
+        bound = width_out**-0.5
+        self.weight = nn.Parameter(torch.empty(width_in, width_out).uniform_(-bound, bound))
+
+    def forward(self, adjacency: Tensor, nodes: Tensor) -> Tensor:  # [B,9,9], [B,9,in] -> [B,9,out]
+        return functional.leaky_relu(adjacency @ (nodes @ self.weight), 0.2)
+
+
+class AuGraph(nn.Module):
+    """AU logits [B,9] -> AU vectors [B,9,widths[-1]]."""
+
+    def __init__(self, settings: ModelSettings, layers: int = 6, widths: tuple[int, ...] = (40, 80, 160)) -> None:
+        super().__init__()
+        self.probability = settings.au_input == "probability"
+        self.normalised = settings.adjacency == "normalised"
+        self.encoder = encoder(layers, AUS, 40)
+        self.convs = nn.ModuleList(map(GraphConv, (1, *widths[:-1]), widths))
+        if settings.unused_embedding:
+            self.embedding = nn.Embedding(15, 40)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        scores = logits.sigmoid() if self.probability else logits
+        adjacency = self.adjacency(scores)
+        nodes = scores.unsqueeze(-1)  # [B,9,1]
+        for conv in self.convs:
+            nodes = conv(adjacency, nodes)
+        return nodes
+
+    def adjacency(self, scores: Tensor) -> Tensor:  # [B,9] -> [B,9,9]
+        raw = self.encoder(scores.diag_embed())
+        if not self.normalised:
+            return raw
+        return (torch.eye(AUS, device=raw.device) + raw.softmax(-1)) / 2

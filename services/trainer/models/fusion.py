@@ -1,0 +1,25 @@
+"""Fusion: how well each region's vector agrees with each of its AUs decides the emotion."""
+
+import torch
+from torch import Tensor, nn
+
+from services.trainer.models.au_graph import AUS
+from services.trainer.models.settings import ModelSettings
+
+BROW_AUS = 3  # AU 1, 2, 4 belong to the brows; 10, 12, 14, 15, 17, 25 to the mouth
+
+
+class Fusion(nn.Module):
+    """Dot products of region and AU vectors -> LayerNorm(9) -> Linear; plus the direct path where it is on."""
+
+    def __init__(self, settings: ModelSettings, classes: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(AUS, eps=1e-6)
+        self.classify = nn.Linear(AUS, classes)
+        self.direct = nn.Linear(2 * width, classes, bias=False) if settings.direct_path else None
+
+    def forward(self, eyebrow: Tensor, mouth: Tensor, aus: Tensor) -> Tensor:  # [B,d], [B,d], [B,9,d] -> [B,C]
+        brow_match = torch.einsum("bd,bad->ba", eyebrow, aus[:, :BROW_AUS])  # [B,3]
+        mouth_match = torch.einsum("bd,bad->ba", mouth, aus[:, BROW_AUS:])  # [B,6]
+        logits: Tensor = self.classify(self.norm(torch.cat([brow_match, mouth_match], 1)))
+        return logits if self.direct is None else logits + self.direct(torch.cat([eyebrow, mouth], 1))

@@ -1,0 +1,40 @@
+"""Input scaling as layers, so that whoever holds the weights holds the scaling too."""
+
+import torch
+from torch import Tensor, nn
+
+from services.trainer.models.settings import ModelSettings
+
+
+class PatchScale(nn.Module):
+    """Divide flow patches (px) by one number fitted on the training fold; the number is a buffer of the model."""
+
+    rms: Tensor
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.fitted = settings.patch_scaling == "training-rms"
+        self.register_buffer("rms", torch.ones(()))
+
+    @torch.no_grad()
+    def fit(self, patches: Tensor) -> None:
+        """Take the RMS of patches of any shape, in px. Without any motion the scale stays 1."""
+        rms = patches.double().square().mean().sqrt()
+        if self.fitted and rms > 0:
+            self.rms.copy_(rms)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        return patches / self.rms
+
+
+class ClipScale(nn.Module):
+    """RGB bytes 0..255 [B,3,T,H,W] to what the AU branch is trained on (channel order, range)."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.flip = settings.clip_channels == "bgr"
+        self.symmetric = settings.clip_scaling == "symmetric"
+
+    def forward(self, clip: Tensor) -> Tensor:
+        clip = clip.flip(1) if self.flip else clip
+        return clip / 127.5 - 1 if self.symmetric else clip

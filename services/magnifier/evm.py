@@ -1,14 +1,13 @@
 """Eulerian video magnification of one clip by many factors, from one temporal filter and one decomposition.
 
-Filter and pyramid are linear, so a clip magnified by alpha is the clip plus a sum of bands times gains(alpha). The gains
-of all factors span few dimensions (they are piecewise linear in alpha: 2 to 4 of them where there are ten factors), so as
+Filter and pyramid are linear, so a clip magnified by alpha is the clip plus a sum of bands times gains(alpha). The
+gains of all factors span few dimensions (they are piecewise linear in alpha: 1 to 4 where there are ten factors), so as
 many sums are formed, and every factor is a mixture of these. Wu et al. 2012, Eulerian Video Magnification.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -17,7 +16,7 @@ from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData, Misconfigured
 from shared.stage import resolve
 
-Floats = NDArray[np.floating]
+Floats = NDArray[Any]
 Bytes = NDArray[np.uint8]
 
 
@@ -55,21 +54,25 @@ def magnify_each(
 
 def quantised(frames: Floats) -> Bytes:
     """Float 0..1 -> uint8, halves upwards as MATLAB's im2uint8 rounds them."""
-    scaled = frames * frames.dtype.type(255)
+    scaled: Floats = frames * frames.dtype.type(255)
     scaled += frames.dtype.type(0.5)
     return scaled.astype(np.uint8)
 
 
 def _rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
+    """The clip as floats 0..1, if it is one."""
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or len(frames) < 2:
         raise BadData(f"Magnification needs RGB frames of shape (2 or more, height, width, 3), got {frames.shape}.")
-    if frames.dtype == np.uint8:
-        return np.divide(frames, 255, dtype=dtype)
-    if not np.issubdtype(frames.dtype, np.floating) or not np.isfinite(frames).all():
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise Misconfigured(f"Magnification computes in float32 or float64, got {np.dtype(dtype)}.")
+    scale = 255 if frames.dtype == np.uint8 else 1
+    if scale == 1 and not (np.issubdtype(frames.dtype, np.floating) and np.isfinite(frames).all()):
         raise BadData(
-            f"Magnification needs uint8 frames or finite floats in 0..1, got {frames.dtype}: convert them first."
+            f"Magnification needs uint8 frames or finite floats 0..1, got {frames.dtype}: convert them first."
         )
-    return frames.astype(dtype)
+    rgb: Floats = frames.astype(dtype)
+    rgb /= scale
+    return rgb
 
 
 def _render(
@@ -78,11 +81,11 @@ def _render(
     alphas = np.asarray(factors, np.float64)
     if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
         raise Misconfigured(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
-    mixtures, weights = _spanning(gains.applied(*rgb.shape[1:3], alphas, settings))
+    mixtures, weights = _spanning(gains.applied(rgb.shape[1], rgb.shape[2], alphas, settings))
     parts = _parts(_moving(rgb, settings, fps), weights)
     for mixture, out in zip(mixtures.astype(rgb.dtype), outs, strict=True):
         for frame, part, target in zip(rgb[1:], parts, out, strict=True):
-            _add(frame, mixture @ part, target)
+            colour.add(frame, mixture @ part, target)
         yield out
 
 
@@ -116,16 +119,3 @@ def _parts(moving: Floats, weights: NDArray[np.float64]) -> Floats:
         for row, target in zip(weights, part, strict=True):
             target[:] = pyramid.weighted(images, row)
     return parts.reshape(times, planes, len(weights), height * width)
-
-
-def _add(frame: Floats, change: Floats, out: Floats) -> None:
-    """Frame plus change (CxHW) into `out`, in gamut as MATLAB's ntsc2rgb keeps it: hue before brightness.
-
-    Negatives become 0; a pixel with a channel above 1 is divided by its largest channel.
-    """
-    planes = change.reshape(-1, *frame.shape[:2])
-    np.add(frame, cv2.merge(list(planes) * (3 // len(planes))).reshape(frame.shape), out=out)
-    np.maximum(out, 0, out=out)
-    largest = out.max(axis=2)
-    bright = np.flatnonzero(largest > 1)
-    out.reshape(-1, 3)[bright] /= largest.reshape(-1)[bright, None]

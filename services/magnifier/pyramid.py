@@ -3,11 +3,14 @@
 EVM's taps sum to sqrt(2) per axis, so its level n is 2**n times the plain one here; a gain per band does not notice.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
 import cv2
-import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
+Floats = NDArray[Any]
 
 SMALLEST = 5  # taps: an image with a shorter side is not divided further
 
@@ -26,9 +29,9 @@ def down(image: Floats) -> Floats:
 
 
 def up(image: Floats, height: int, width: int) -> Floats:
-    """The image at twice its size, cut to height x width, each up to one less: zeros between, then [1 4 6 4 1]/8.
+    """The inverse of `down` in size, to height x width: zeros between, then [1 4 6 4 1]/8.
 
-    Mirroring on an odd target grid means one mirrored sample more; OpenCV's own odd sizes have another border.
+    Mirroring on an odd grid means one mirrored sample more; OpenCV's own odd sizes have another border.
     """
     padded = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REFLECT_101)
     return cv2.pyrUp(padded)[:height, :width]
@@ -43,23 +46,20 @@ def gaussian(image: Floats, levels: int) -> list[Floats]:
 
 
 def laplacian(image: Floats, levels: int) -> list[Floats]:
-    """What each reduction loses, fine to coarse, and the coarse residual last; they add up to the image again."""
+    """What each reduction loses, fine to coarse, and the coarse residual last; brought up they add up to the image."""
     images = gaussian(image, levels)
-    return [fine - up(coarse, *fine.shape) for fine, coarse in zip(images, images[1:], strict=False)] + images[-1:]
+    return [fine - up(coarse, *fine.shape) for fine, coarse in pairwise(images)] + images[-1:]
 
 
-def weighted(images: list[Floats], gains: Floats) -> Floats:
-    """Sum of the Laplacian bands times gains, HxW, from Gaussian images and without forming the bands.
+def weighted(images: Sequence[Floats], weights: Floats) -> Floats:
+    """Sum of the Laplacian bands times their weights, HxW, from Gaussian images and without forming the bands.
 
-    With c the images and U upwards, band n is c[n] - U c[n+1]; so s[n] = g[n] c[n] + U(s[n+1] - g[n] c[n+1]) collects
-    one filter per level. Bands that end the row with gain 0 cost nothing.
+    With images c and U for `up`, band n is c[n] - U c[n+1]; collecting what goes through the same U leaves one filter
+    per level: s[n] = w[n] c[n] + U(s[n+1] - w[n] c[n+1]).
     """
-    used = np.flatnonzero(gains)
-    if not used.size:
-        return np.zeros_like(images[0])
-    last = min(int(used[-1]) + 1, len(images) - 1)
-    total = images[last] * gains[last]
-    for level in range(last - 1, -1, -1):
-        gain = gains[level]
-        total = up(total - gain * images[level + 1], *images[level].shape) + gain * images[level]
+    total: Floats = weights[-1] * images[-1]
+    for weight, (fine, coarse) in reversed(list(zip(weights, pairwise(images), strict=False))):
+        total = up(total - weight * coarse, *fine.shape)
+        if weight:
+            total = total + weight * fine
     return total

@@ -1,8 +1,8 @@
 """Science settings of the magnifier, and the two profiles."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.stage import StageSettings
 
@@ -12,58 +12,76 @@ FACTORS = (1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4, 2.6, 2.8, 3.0)
 class MagnifierSettings(StageSettings):
     """Eulerian video magnification (Wu et al. 2012); a factor alpha asks for (1 + alpha) times the input's motion."""
 
-    factors: tuple[float, ...] = Field(
-        FACTORS,
-        min_length=1,
-        description="Magnification factors alpha, no unit, not negative; the ICASSP 2024 paper's ten.",
+    factors: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
+        FACTORS, min_length=1, description="Magnification factors alpha, no unit; the ten of the ICASSP 2024 paper."
     )
     fl: float = Field(0.5, gt=0, description="Lower temporal cut-off in Hz; the paper's.")
     fh: float = Field(
-        10.0, gt=0, description="Upper temporal cut-off in Hz; the paper's. At Nyquist or above: no upper limit."
+        10.0, gt=0, description="Upper temporal cut-off in Hz; the paper's. From Nyquist on there is no upper limit."
     )
     halved_cutoffs: bool = Field(
-        False, description="The paper's code hands butter() f/fs where it wants 2f/fs: both cut-offs come out at half."
+        False,
+        description="The paper's code designs for f/fs where Butterworth's rule is 2f/fs: half the cut-offs in Hz.",
     )
     nominal_fps: float | None = Field(
         None,
         gt=0,
-        description="Frame rate in Hz assumed for every clip (paper: 30); none: the clip's own after interpolation.",
+        description="Frame rate in Hz taken for every clip (paper: 30); none: the clip's after interpolation.",
     )
     lambda_c: float = Field(
-        48.0, gt=0, description="Cut-off wavelength in pixels below which gains fall off; the paper's."
+        12.0,
+        gt=0,
+        description="Wavelength in pixels below which gains fall off (paper: 48); 12 is measured on known motion.",
     )
     exaggeration: float = Field(
-        2.0, gt=0, description="Factor on the gain formula before it is capped at alpha; the paper's."
+        2.0, gt=0, description="Slope of a band's gain over the bound, before the cap at alpha."
+    )
+    wavelengths: Literal["octave", "diagonal"] = Field(
+        "octave", description="A band's wavelength: its spectral peak, or the paper's guess from the frame's diagonal."
     )
     gain_floor: float | None = Field(
-        0.0,
-        description="Lowest gain of a band; none: as in the paper's code, negative gains (down to -2) reduce fine motion.",
+        0.0, description="Lowest gain of a band; none: the paper's code, where gains down to -2 take motion away."
+    )
+    finest_band: bool = Field(
+        True,
+        description="Magnify the finest band too; the paper's code leaves it out, and with it most of a face's motion.",
     )
     chrom_attenuation: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Share of the magnification that I and Q get, 0 to 1; 0: brightness alone, the paper's.",
+        description="Share of the magnification that I and Q get; 0: brightness alone, as in the paper.",
     )
     append_raw_last: bool = Field(
-        False,
-        description="The paper's code ends each clip with the raw, unmagnified last input frame: the last flow is false.",
+        False, description="End the clip with the raw last frame as the paper's code does; its last flow is then false."
     )
     jpeg_quality: int | None = Field(
         None,
         ge=1,
         le=100,
-        description="JPEG quality between the stages (the published figures: 75, encoder dependent); none: lossless.",
+        description="JPEG between the stages (published: 75, depends on the encoder); none: lossless.",
     )
     precision: Literal["float32", "float64"] = Field(
-        "float32",
-        description="Arithmetic of the stage; the paper's code computes in float64, float32 differs by under 1e-6.",
+        "float32", description="Arithmetic of the stage; the paper's is float64, float32 is within 1e-6 of it."
     )
+
+    @model_validator(mode="after")
+    def _band_is_not_empty(self) -> Self:
+        if self.fl >= self.fh:
+            raise ValueError(f"The temporal band needs fl < fh, got {self.fl} and {self.fh} Hz.")
+        return self
 
 
 PROFILES = {
     "corrected": MagnifierSettings(),
     "paper": MagnifierSettings(
-        halved_cutoffs=True, nominal_fps=30.0, gain_floor=None, append_raw_last=True, precision="float64"
+        halved_cutoffs=True,
+        nominal_fps=30.0,
+        lambda_c=48.0,
+        wavelengths="diagonal",
+        gain_floor=None,
+        finest_band=False,
+        append_raw_last=True,
+        precision="float64",
     ),
 }

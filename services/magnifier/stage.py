@@ -15,7 +15,7 @@ Bytes = NDArray[np.uint8]
 
 
 def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays:
-    """`frames` TxHxWx3 and `fps` of the interpolator -> `frames` Fx(T-1)xHxWx3 (T with `append_raw_last`), `factors`."""
+    """`frames` TxHxWx3 and `fps` of the interpolator -> `frames` Fx(T-1)xHxWx3, T with `append_raw_last`; `factors`."""
     frames, fps = inputs["interpolator"]["frames"], float(inputs["interpolator"]["fps"])
     if frames.dtype != np.uint8:
         raise BadData(
@@ -29,7 +29,7 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
 
 
 def _finished(clip: Bytes, last: Bytes, settings: MagnifierSettings) -> Bytes:
-    """The clip as the flow gets to see it: with the raw last frame and the loss of JPEG where the settings ask for them."""
+    """The clip as the flow sees it: with the raw last frame and the loss of JPEG where the settings ask for them."""
     if settings.append_raw_last:
         clip = np.concatenate([clip, last])
     if settings.jpeg_quality is not None:
@@ -39,7 +39,7 @@ def _finished(clip: Bytes, last: Bytes, settings: MagnifierSettings) -> Bytes:
 
 def _through_jpeg(frame: Bytes, quality: int) -> Bytes:
     _, encoded = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 
 
 STAGE = Stage(

@@ -65,10 +65,12 @@ def _around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> tuple[
 
 
 def _resampled(flows: NDArray[Any], rows: int, columns: int) -> Flows:
-    """Area average where the grid is coarser, bilinear where it is finer."""
+    """Along each axis the mean where the grid is coarser (no aliasing), linear interpolation where it is finer."""
     height, width = flows.shape[-2:]
-    finer = rows >= height and columns >= width
-    method = cv2.INTER_LINEAR if finer else cv2.INTER_AREA
+    down, across = (
+        cv2.INTER_LINEAR if new >= old else cv2.INTER_AREA for new, old in ((rows, height), (columns, width))
+    )
     planes = flows.astype(np.float32).reshape(-1, height, width)
-    done = [cv2.resize(plane, (columns, rows), interpolation=method) for plane in planes]
+    narrowed = [cv2.resize(plane, (columns, height), interpolation=across) for plane in planes]
+    done = [cv2.resize(plane, (columns, rows), interpolation=down) for plane in narrowed]
     return np.array(done, dtype=np.float32).reshape(*flows.shape[:-2], rows, columns)

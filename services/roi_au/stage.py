@@ -40,7 +40,7 @@ def _check(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]) -> N
     if len(broken):
         factor, pair = broken[0]
         raise BadData(
-            f"expected finite flows, got NaN or infinity at factor {factors[factor]:g}, pair {pair} ({len(broken)} such); "
+            f"expected finite flows, got NaN or infinity at factor {factors[factor]:g}, pair {pair}; "
             "run magnifier and flow again for this clip, and if it stays leave that factor out"
         )
 

@@ -1,0 +1,86 @@
+"""Landmarks land where the face is, in every size of crop."""
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from services.roi_au import landmarks
+from services.roi_au.settings import PROFILES
+from shared import faces
+from shared.errors import BadData
+
+pytestmark = pytest.mark.usefixtures("predictor")
+EYES = np.s_[36:48]
+
+
+def eye_distance(points: np.ndarray) -> float:
+    return float(np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0)))
+
+
+@pytest.mark.parametrize("size", [(140, 112), (280, 224), (96, 96), (400, 330), (170, 140)])
+def test_landmarks_of_a_crop_are_those_of_the_whole_image(size: tuple[int, int]) -> None:
+    image = np.asarray(skimage.data.astronaut())
+    whole = landmarks.detect(image)
+    frame = cv2.resize(image[45:195, 162:282], size[::-1], interpolation=cv2.INTER_AREA)
+    points = landmarks.rescaled(landmarks.detect(frame), size, (150, 120)) + np.array([162, 45])
+    assert points.dtype == np.float64
+    assert np.linalg.norm(points - whole, axis=1).mean() < 0.04 * eye_distance(whole)
+
+
+def test_the_larger_of_two_faces() -> None:
+    head = np.asarray(skimage.data.astronaut())[30:220, 130:320]
+    frame = np.full((320, 560, 3), 128, dtype=np.uint8)
+    frame[5:195, 10:200] = head
+    frame[5:315, 230:540] = cv2.resize(head, (310, 310))
+    assert landmarks.detect(frame)[:, 0].min() > 230
+
+
+def test_paper_takes_the_last_detection_of_one_search(monkeypatch: pytest.MonkeyPatch, onset: np.ndarray) -> None:
+    found = [faces.Detection((31, 32, 93, 94), 1.4), faces.Detection((40, 60, 70, 90), 0.1)]
+    monkeypatch.setattr(faces, "detections", lambda pixels, upsample: found)
+    settings = PROFILES["corrected"].model_copy(update={"face": "last"})
+    assert (landmarks.detect(onset, settings) == landmarks.fit(onset, (40, 60, 70, 90))).all()
+    assert (landmarks.detect(onset) == landmarks.fit(onset, (31, 32, 93, 94))).all()
+
+
+def test_paper_looks_at_a_grey_image_of_128_px(onset: np.ndarray) -> None:
+    settings = PROFILES["corrected"].model_copy(update={"landmark_image": "grey128"})
+    on_grid = landmarks.rescaled(landmarks.detect(onset, settings), (280, 224), (128, 128))
+    assert np.allclose(on_grid, np.rint(on_grid), atol=1e-9)
+    assert np.abs(landmarks.detect(onset, settings) - landmarks.detect(onset)).max() < 12
+
+
+def test_upsampling_is_handed_on(monkeypatch: pytest.MonkeyPatch, onset: np.ndarray) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(faces, "largest_face", lambda pixels, upsample: asked.append(upsample) or (20, 50, 200, 230))
+    landmarks.detect(onset, PROFILES["corrected"].model_copy(update={"upsample": 2}))
+    assert asked == [2]
+
+
+def test_the_predictor_is_read_once() -> None:
+    assert landmarks._predictor() is landmarks._predictor()
+
+
+def test_the_same_frame_gives_the_same_landmarks(onset: np.ndarray) -> None:
+    assert (landmarks.detect(onset) == landmarks.detect(onset.copy())).all()
+
+
+@pytest.mark.parametrize("profile", ["corrected", "paper"])
+def test_no_face(profile: str) -> None:
+    with pytest.raises(BadData, match=r"expected (one|a) face.*got none in .* frame|got none in the 128x128 image"):
+        landmarks.detect(np.full((140, 112, 3), 90, dtype=np.uint8), profile)
+
+
+@pytest.mark.parametrize("frame", [np.zeros((99, 80), dtype=np.uint8), np.zeros((99, 80, 3), dtype=np.uint16)])
+@pytest.mark.parametrize("profile", ["corrected", "paper"])
+def test_grey_and_16_bit_frames(frame: np.ndarray, profile: str) -> None:
+    with pytest.raises(BadData, match=r"RGB frame of (shape HxWx3, got shape 99x80|uint8 0..255, got uint16)"):
+        landmarks.detect(frame, profile)
+
+
+def test_rescaled_keeps_corners_on_corners() -> None:
+    corners = np.array([[-0.5, -0.5], [223.5, 279.5], [111.5, 139.5]])  # outer edges and centre of a 280x224 image
+    there = landmarks.rescaled(corners, (280, 224), (128, 128))
+    assert np.allclose(there, [[-0.5, -0.5], [127.5, 127.5], [63.5, 63.5]])
+    assert np.allclose(landmarks.rescaled(there, (128, 128), (280, 224)), corners)

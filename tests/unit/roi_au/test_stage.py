@@ -1,0 +1,70 @@
+"""The stage: what it reads, what it makes, what it refuses."""
+
+import numpy as np
+import pytest
+
+from services.roi_au.landmarks import detect
+from services.roi_au.settings import PROFILES
+from services.roi_au.stage import STAGE
+from shared.errors import BadData
+from shared.stage import Arrays
+
+FACTORS = np.array([1.2, 1.4, 3.0])
+
+
+@pytest.fixture(scope="module")
+def inputs(onset: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    frames = np.repeat(onset[None], 11, axis=0)
+    frames[1:] = 0  # only the onset frame may be looked at
+    flows = np.random.default_rng(0).normal(size=(3, 9, 2, *onset.shape[:2])).astype(np.float16)
+    au_frames = np.repeat(onset[None], 16, axis=0)
+    return {"interpolator": {"frames": frames, "au_frames": au_frames}, "flow": {"flows": flows, "factors": FACTORS}}
+
+
+def with_flows(inputs: dict[str, dict[str, np.ndarray]], flows: np.ndarray) -> dict[str, Arrays]:
+    return {**inputs, "flow": {"flows": flows, "factors": FACTORS}}
+
+
+def test_the_contract() -> None:
+    assert (STAGE.name, STAGE.consumes, STAGE.produces) == ("roi-au", "flows", "features")
+    assert STAGE.reads == ("interpolator", "flow")
+
+
+@pytest.mark.parametrize("profile", ["corrected", "paper"])
+def test_arrays(inputs: dict[str, dict[str, np.ndarray]], profile: str) -> None:
+    made = STAGE.compute(inputs, PROFILES[profile])
+    shapes = {name: (array.shape, array.dtype) for name, array in made.items()}
+    assert shapes == {
+        "patches": ((3, 9, 2, 30, 7, 7), np.float32),
+        "clip": ((16, 144, 144, 3), np.uint8),
+        "landmarks": ((68, 2), np.float64),
+        "factors": ((3,), np.float64),
+    }
+    assert (made["landmarks"] == detect(inputs["interpolator"]["frames"][0], profile)).all()
+    assert (made["factors"] == FACTORS).all()
+    again = STAGE.compute(inputs, PROFILES[profile])
+    assert all(made[name].tobytes() == again[name].tobytes() for name in made)
+
+
+def test_every_factor_and_pair_keeps_its_place(inputs: dict[str, dict[str, np.ndarray]]) -> None:
+    numbers = np.arange(27, dtype=np.float16).reshape(3, 9)
+    flows = np.broadcast_to(numbers[:, :, None, None, None], inputs["flow"]["flows"].shape)
+    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+    made = STAGE.compute(with_flows(inputs, flows), settings)["patches"]
+    assert np.allclose(made, numbers[:, :, None, None, None, None], rtol=1e-6)
+
+
+def test_nan_names_factor_and_pair(inputs: dict[str, dict[str, np.ndarray]]) -> None:
+    flows = inputs["flow"]["flows"].copy()
+    flows[1, 4, 0, -1, -1] = np.nan
+    with pytest.raises(BadData, match=r"factor 1.4, pair 4; run magnifier"):
+        STAGE.compute(with_flows(inputs, flows), PROFILES["corrected"])
+    flows[0, 8, 1, 0, 0] = np.inf
+    with pytest.raises(BadData, match=r"factor 1.2, pair 8"):
+        STAGE.compute(with_flows(inputs, flows), PROFILES["corrected"])
+
+
+@pytest.mark.parametrize("cut", [np.s_[:2], np.s_[:, :, :1], np.s_[..., :-1], np.s_[0], np.s_[0, 0, 0, 0, 0]])
+def test_flows_that_do_not_fit(inputs: dict[str, dict[str, np.ndarray]], cut: object) -> None:
+    with pytest.raises(BadData, match="expected flows of the onset frame's size for every factor, 3x"):
+        STAGE.compute(with_flows(inputs, inputs["flow"]["flows"][cut]), PROFILES["corrected"])

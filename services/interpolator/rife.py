@@ -1,5 +1,6 @@
 """RIFE HDv3 on arrays: the frame half-way between two frames (network: `ifnet.py`)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ class Rife:
 
     def midpoint(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Two RGB frames [H,W,3], 0..255 -> the frame half-way, float32 RGB [H,W,3] in 0..1."""
-        return self.midpoints(a[None], b[None])[0]
+        middle: NDArray[np.float32] = self.midpoints(a[None], b[None])[0]
+        return middle
 
     def midpoints(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Pairs of RGB frames [N,H,W,3], 0..255 -> the frames half-way, float32 RGB [N,H,W,3] in 0..1."""
-        return unpack(self.between(self.pack(a), self.pack(b)), *a.shape[1:3])
+        height, width = a.shape[1:3]
+        return unpack(self.between(list(self.pack(a)), list(self.pack(b))), height, width)
 
     def pack(self, frames: NDArray[np.uint8]) -> Tensor:
         """RGB frames [N,H,W,3] -> the network's input [N,3,H',W']: BGR in 0..1, zeros right and below."""
@@ -43,12 +46,16 @@ class Rife:
         return functional.pad(tensor, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
 
     @torch.inference_mode()
-    def between(self, first: Tensor, second: Tensor) -> Tensor:
-        """Packed pairs [N,3,H',W'] -> packed frames half-way, bit-identical whatever the batch (CPU)."""
-        size = 1 if self.device.type == "cpu" else max(1, PIXELS // (first.shape[2] * first.shape[3]))
+    def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+        """N packed frames [3,H',W'] and N more -> the N frames half-way, packed [N,3,H',W']."""
+        size = 1 if self.device.type == "cpu" else max(1, PIXELS // first[0][0].numel())
+        starts = range(0, len(first), size)
         self.forwards += len(first)
-        pairs = zip(first.split(size), second.split(size), strict=True)
-        return torch.cat([self.net(a, b)[0] for a, b in pairs])
+        with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False):
+            middles = [
+                self.net(torch.stack([*first[i : i + size]]), torch.stack([*second[i : i + size]])) for i in starts
+            ]
+        return torch.cat([frames for frames, _, _ in middles])
 
 
 def unpack(packed: Tensor, height: int, width: int) -> NDArray[np.float32]:

@@ -1,0 +1,44 @@
+"""How far the content of two frames is apart: what decides whether a plain blend of them is good enough.
+
+Lucas & Kanade, "An Iterative Image Registration Technique", IJCAI 1981: one least-squares step per window, on frames
+reduced by `REDUCE`, which makes 4 px a small motion and averages the camera's noise. A constant change of light in a
+window drops out. Where there is no texture the ridge pulls the estimate to zero, rightly: there a blend cannot ghost.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+REDUCE = 4  # px per cell
+WINDOW = 5  # cells: 20 px, about a brow
+RIDGE = 6.0  # (grey levels per cell)^2: gradients of that size are taken for noise
+QUANTILE = 0.99  # of all windows: the strongest motion, not the luckiest noise
+SMALLEST = REDUCE * (WINDOW + 2)  # rows or columns that one window and its gradients take
+
+
+def peak_motion(first: Tensor, second: Tensor) -> float:
+    """Two frames [3,H,W] in 0..1, H and W >= `SMALLEST` -> the strongest motion between them, px."""
+    a, b = reduced(first), reduced(second)
+    middle = (a + b) / 2
+    gx = (middle[:, 1:-1, 2:] - middle[:, 1:-1, :-2]) / 2
+    gy = (middle[:, 2:, 1:-1] - middle[:, :-2, 1:-1]) / 2
+    gt = (b - a)[:, 1:-1, 1:-1]
+    xx, xy, yy = covariance(gx, gx) + RIDGE, covariance(gx, gy), covariance(gy, gy) + RIDGE
+    xt, yt = covariance(gx, gt), covariance(gy, gt)
+    determinant = xx * yy - xy * xy
+    speed = torch.hypot(xy * yt - yy * xt, xy * xt - xx * yt) / determinant
+    return float(torch.quantile(speed, QUANTILE)) * REDUCE
+
+
+def reduced(frame: Tensor) -> Tensor:
+    """Grey levels 0..255 [1,H/4,W/4], the mean of each cell."""
+    return functional.avg_pool2d(frame.mean(0, keepdim=True) * 255, REDUCE)
+
+
+def covariance(p: Tensor, q: Tensor) -> Tensor:
+    """Of two images over each window: least squares with a free constant."""
+    return window(p * q) - window(p) * window(q)
+
+
+def window(x: Tensor) -> Tensor:
+    return functional.avg_pool2d(x, WINDOW, stride=1)

@@ -1,0 +1,45 @@
+"""Settings of the interpolator: what the corrected profile does, and where the paper's code differs."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.stage import StageSettings
+
+
+class InterpolatorSettings(StageSettings):
+    """All lengths in frames of the result, positions in frames of the clip, motion in px."""
+
+    timeline: Literal["uniform", "apex"] = Field(
+        "uniform",
+        description="Where frames are taken: evenly from onset to offset, as the magnifier's temporal filter assumes, "
+        "or by the paper's rule (nearly all before the apex, one or two after it), which is not uniform in time.",
+    )
+    flow_frames: int = Field(
+        11,
+        ge=2,
+        description="Frames for magnification and flow: 11 make 10 magnified ones and 9 real flows; the paper 10.",
+    )
+    au_frames: int = Field(16, ge=2, description="Frames of the clip from which action units are learned (paper: 16).")
+    blend_below: float = Field(
+        0.75,
+        ge=0,
+        description="Strongest motion between two frames (px) up to which they are blended; above it RIFE first makes "
+        "the frame between them. Measured: below about 0.75 px the blend is the more exact. 0 never blends (paper).",
+    )
+    tolerance: float = Field(
+        0.005,
+        ge=0,
+        lt=0.5,
+        description="Distance from a frame (in frames) at which that frame itself is taken (paper).",
+    )
+    cycles: int = Field(8, ge=1, le=16, description="Most halvings of the interval between two frames (paper: 8).")
+    quantise: Literal["round", "truncate"] = Field(
+        "round", description="Grey levels to bytes; truncating (paper) darkens interpolated frames by half a level."
+    )
+
+
+PROFILES = {
+    "corrected": InterpolatorSettings(),
+    "paper": InterpolatorSettings(timeline="apex", flow_frames=10, blend_below=0, quantise="truncate"),
+}

@@ -1,0 +1,58 @@
+"""The interpolator as a stage: ingest's clip -> frames for the flow and frames for the action units."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+import torch
+
+from services.interpolator.bisection import Image, frames_at
+from services.interpolator.clip import check
+from services.interpolator.rife import Rife
+from services.interpolator.settings import PROFILES, InterpolatorSettings
+from services.interpolator.timeline import chosen, rate
+from shared import weights
+from shared.stage import Arrays, Stage, resolve
+
+Profile = str | InterpolatorSettings
+
+
+def interpolate(
+    frames: Image, onset: int, apex: int, offset: int, count: int = 11, profile: Profile = "corrected"
+) -> Image:
+    """Clip uint8 [T,H,W,3] RGB and its indices into it -> `count` frames uint8 [count,H,W,3] from onset to offset.
+
+    Raises BadData for a clip that cannot be interpolated, ValueError for a count below 2 or an unknown profile.
+    """
+    settings = resolve(profile, PROFILES)
+    check(frames, onset, apex, offset)
+    positions = chosen(settings.timeline, onset, apex, offset, count)
+    return frames_at(frames, positions, network(device()), settings)
+
+
+def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings) -> Arrays:
+    """Both sets of frames in one search, so that a midpoint that both need is computed once."""
+    clip = inputs["ingest"]
+    onset, apex, offset = (int(clip[mark]) for mark in ("onset", "apex", "offset"))
+    check(clip["frames"], onset, apex, offset)
+    counts = (settings.flow_frames, settings.au_frames)
+    flow, au = (chosen(settings.timeline, onset, apex, offset, count) for count in counts)
+    shown = frames_at(clip["frames"], [*flow, *au], network(device()), settings)
+    fps = np.array(rate(flow, float(clip["fps"])))
+    return {"frames": shown[: len(flow)], "positions": np.array(flow), "au_frames": shown[len(flow) :], "fps": fps}
+
+
+def device() -> str:
+    """Where the network runs: `MER_DEVICE`, cpu by default; auto takes a GPU where there is one."""
+    wanted = os.environ.get("MER_DEVICE", "cpu")
+    return wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@cache
+def network(where: str) -> Rife:
+    """The network of this process on this device, its weights verified and loaded when it is first needed."""
+    return Rife(weights.path(weights.RIFE), where)
+
+
+STAGE = Stage("interpolator", 1, "clips", ("ingest",), "interpolated", PROFILES, compute)

@@ -28,7 +28,7 @@ class PatchScale(nn.Module):
 
 
 class ClipScale(nn.Module):
-    """RGB bytes 0..255 [B,3,T,H,W] to what the AU branch is trained on (channel order, range)."""
+    """RGB 0..255 [B,3,T,H,W], bytes or floats, to what the AU branch is trained on (channel order, range)."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -36,5 +36,5 @@ class ClipScale(nn.Module):
         self.symmetric = settings.clip_scaling == "symmetric"
 
     def forward(self, clip: Tensor) -> Tensor:
-        clip = clip.flip(1) if self.flip else clip
+        clip = clip.flip(1).float() if self.flip else clip.float()
         return clip / 127.5 - 1 if self.symmetric else clip

@@ -1,0 +1,153 @@
+"""All features of a run, held once: arrays that stay in memory or lie in .npy files that every process maps."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.labels import Annotated, au_vector, classes_of, name, person
+from shared.errors import BadData
+from shared.stage import Arrays
+
+PATCHES = (9, 2, 30, 7, 7)  # flow fields, (u, v), ROIs, rows, columns
+CLIP = (16, 144, 144, 3)  # frames, rows, columns, RGB
+
+
+@dataclass(frozen=True)
+class Features:
+    """N clips with their targets.
+
+    patches [N,F,9,2,30,7,7] float32 flow in px, clips [N,16,144,144,3] uint8 RGB, factors [F] amplification,
+    emotions [N] int64 index into `classes`, aus [N,9] uint8, subjects and names [N] text, `left_out` = clips of other
+    emotions by name.
+    """
+
+    patches: NDArray[np.float32]
+    clips: NDArray[np.uint8]
+    factors: NDArray[np.float64]
+    emotions: NDArray[np.int64]
+    aus: NDArray[np.uint8]
+    subjects: NDArray[np.str_]
+    names: NDArray[np.str_]
+    classes: tuple[str, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def factor_index(self, factor: float) -> int:
+        """Index of the available factor nearest to `factor`."""
+        return int(np.abs(self.factors - factor).argmin())
+
+    def digest(self) -> str:
+        """sha256 over all arrays and labels: what a run was trained on."""
+        total = hashlib.sha256(json.dumps(_labels(self), sort_keys=True).encode())
+        for array in (self.patches, self.clips):
+            for row in array:
+                total.update(np.ascontiguousarray(row).data)
+        return total.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write patches.npy, clips.npy and labels.json."""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "patches.npy", self.patches, allow_pickle=False)
+        np.save(folder / "clips.npy", self.clips, allow_pickle=False)
+        (folder / "labels.json").write_text(json.dumps(_labels(self)))
+
+    @classmethod
+    def open(cls, folder: Path) -> "Features":
+        """Map what `save` wrote: processes that open the same folder share its pages."""
+        labels = json.loads((folder / "labels.json").read_text())
+        return cls(
+            patches=np.load(folder / "patches.npy", mmap_mode="r", allow_pickle=False),
+            clips=np.load(folder / "clips.npy", mmap_mode="r", allow_pickle=False),
+            factors=np.array(labels["factors"], np.float64),
+            emotions=np.array(labels["emotions"], np.int64),
+            aus=np.array(labels["aus"], np.uint8),
+            subjects=np.array(labels["subjects"]),
+            names=np.array(labels["names"]),
+            classes=tuple(labels["classes"]),
+            left_out=labels["left_out"],
+        )
+
+
+def build(
+    pairs: Iterable[tuple[Annotated, Arrays]],
+    classes: Sequence[str] | None = None,
+    others: Literal["refuse", "leave out"] = "refuse",
+) -> Features:
+    """Features of (annotation, arrays `patches`, `clip`, `factors`), in the order of their names whatever order they
+    come in. `classes`: default all that occur; a clip of another emotion is refused, or left out and counted.
+    Raises BadData, naming the clip, for wrong shapes, differing factors, NaN, a clip given twice or an unknown emotion.
+    """
+    found = sorted(pairs, key=lambda pair: name(pair[0]))
+    if not found:
+        raise BadData("No features at all: expected at least one clip; run the stages up to roi-au first.")
+    chosen = classes_of([sample for sample, _ in found], classes)
+    kept = [pair for pair in found if pair[0].emotion in chosen]
+    if others == "refuse" and len(kept) < len(found):
+        wrong = next(sample for sample, _ in found if sample.emotion not in chosen)
+        raise BadData(
+            f"{name(wrong)}: emotion {wrong.emotion!r} is none of {', '.join(chosen)}; add it to the classes or leave "
+            "clips of other emotions out."
+        )
+    _check(kept)
+    samples, arrays = zip(*kept, strict=True)
+    return Features(
+        patches=np.stack([np.asarray(a["patches"], np.float32) for a in arrays]),
+        clips=np.stack([a["clip"] for a in arrays]),
+        factors=np.asarray(arrays[0]["factors"], np.float64),
+        emotions=np.array([chosen.index(sample.emotion) for sample in samples], np.int64),
+        aus=np.stack([au_vector(sample.aus) for sample in samples]),
+        subjects=np.array([person(sample) for sample in samples]),
+        names=np.array([name(sample) for sample in samples]),
+        classes=chosen,
+        left_out=dict(Counter(str(sample.emotion) for sample, _ in found if sample.emotion not in chosen)),
+    )
+
+
+def _check(pairs: Sequence[tuple[Annotated, Arrays]]) -> None:
+    first, previous = pairs[0], None
+    factors = np.asarray(first[1]["factors"])
+    for sample, arrays in pairs:
+        if name(sample) == previous:
+            raise BadData(f"{previous}: given twice; expected each clip once, so hand in one pipeline's features only.")
+        previous = name(sample)
+        if not np.array_equal(arrays["factors"], factors):
+            raise BadData(
+                f"{name(sample)}: expected the factors {factors.tolist()} of {name(first[0])}, got "
+                f"{np.asarray(arrays['factors']).tolist()}; run the magnifier with the same factors for all clips."
+            )
+        _check_array(sample, "patches", arrays["patches"], (len(factors), *PATCHES), "f")
+        _check_array(sample, "clip", arrays["clip"], CLIP, "u")
+
+
+def _check_array(sample: Annotated, what: str, array: NDArray[Any], shape: tuple[int, ...], kind: str) -> None:
+    if array.shape != shape or array.dtype.kind != kind:
+        raise BadData(
+            f"{name(sample)}: expected {what} of shape {shape} and kind {kind!r}, got {array.shape} {array.dtype}; run "
+            "roi-au again for this clip."
+        )
+    if kind == "f" and not np.isfinite(array).all():
+        count = int((~np.isfinite(array)).sum())
+        raise BadData(
+            f"{name(sample)}: {what} has {count} values that are no finite numbers; run flow and roi-au again."
+        )
+
+
+def _labels(features: Features) -> dict[str, Any]:
+    return {
+        "factors": features.factors.tolist(),
+        "emotions": features.emotions.tolist(),
+        "aus": features.aus.tolist(),
+        "subjects": features.subjects.tolist(),
+        "names": features.names.tolist(),
+        "classes": list(features.classes),
+        "left_out": features.left_out,
+    }

@@ -1,0 +1,79 @@
+"""How a run is trained: everything that shapes its figures besides the features. Two profiles, two networks."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from services.trainer.models.settings import PROFILES as MODEL_PROFILES
+from services.trainer.models.settings import ModelSettings
+from shared.stage import StageSettings
+
+
+class TrainSettings(StageSettings):
+    """One run. What the fields `network` and on hold concerns networks; the baselines read `model`, factor and seed."""
+
+    model: Literal["fmer", "fmer-lite", "linear", "majority"] = Field(
+        default="fmer-lite", description="The learner: a network of the registry or a baseline."
+    )
+    seed: int = Field(default=0, ge=0, description="Start weights, order, draws of factors, bootstrap.")
+    test_factor: float = Field(
+        default=2.0, gt=0, description="Amplification at test (the nearest available); the paper's value."
+    )
+    network: ModelSettings = Field(default=ModelSettings(), description="Switches of the network's architecture.")
+    epochs: int = Field(
+        default=60, ge=1, description="Passes over the training fold; fixed, never chosen on the test fold."
+    )
+    batch: int = Field(default=16, ge=1, description="Clips per step.")
+    learning_rate: float = Field(default=2e-3, gt=0, description="Adam's step size.")
+    weight_decay: float = Field(default=0.05, ge=0, description="Decoupled decay (AdamW); 0 is plain Adam.")
+    schedule: Literal["one-cycle", "late-exponential"] = Field(
+        default="one-cycle",
+        description="one-cycle: linear warm-up over a tenth of the run, cosine to 0; late-exponential: constant, then "
+        "times `gamma` per epoch from epoch index 41 on (paper).",
+    )
+    gamma: float = Field(default=0.987, gt=0, le=1, description="Factor per epoch of late-exponential (paper: 0.987).")
+    factors: Literal["per-clip", "per-flow"] = Field(
+        default="per-clip",
+        description="Amplification drawn at random in training: one per clip and epoch; or one for each of a clip's "
+        "nine flow fields, which mixes magnifications within a sample (paper).",
+    )
+    mirror: bool = Field(default=True, description="Half of the training clips are mirrored left to right, at random.")
+    au_labels: Literal["coded", "zero"] = Field(
+        default="coded", description="AU targets of training: as coded; or all zero, the published code's defect."
+    )
+    au_weight: float = Field(default=1.0, ge=0, description="Weight of the AU loss beside the emotion loss (paper: 1).")
+    au_positives: Literal["balanced", "plain"] = Field(
+        default="balanced",
+        description="balanced: a rare unit's positives weigh sqrt(negatives/positives) of the fold, at most 5.",
+    )
+    class_weights: Literal["balanced", "none"] = Field(
+        default="balanced",
+        description="balanced: a class weighs 1/sqrt(its clips in the fold), mean 1, since UF1 counts classes alike.",
+    )
+    keep: Literal["last", "best-training"] = Field(
+        default="last",
+        description="Weights to test: of the last epoch; or of the epoch with the best training accuracy (paper).",
+    )
+    oracle: bool = Field(
+        default=True,
+        description="Also test after every epoch, to show what peeking would have given; never the result.",
+    )
+
+
+LITE = TrainSettings()
+FMER = TrainSettings(model="fmer", epochs=60, learning_rate=3e-4, weight_decay=0.01)
+PAPER = TrainSettings(
+    model="fmer",
+    network=MODEL_PROFILES["paper"],
+    epochs=100,
+    learning_rate=1e-4,
+    weight_decay=0.0,
+    schedule="late-exponential",
+    factors="per-flow",
+    mirror=False,
+    au_labels="zero",
+    au_positives="plain",
+    class_weights="none",
+    keep="best-training",
+)
+PROFILES = {"corrected": LITE, "corrected-fmer": FMER, "paper": PAPER}

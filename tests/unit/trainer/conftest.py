@@ -1,0 +1,61 @@
+"""Toy features: nine action units, each a direction of motion at its own points, and emotions made of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from services.trainer import dataset
+from services.trainer.dataset import Features
+from services.trainer.labels import AUS
+from shared.records import ActionUnit, Sample
+from shared.stage import Arrays
+
+PROTOTYPES = {"disgust": (4, 10), "happiness": (12,), "surprise": (1, 2, 25)}
+FACTORS = np.array([1.2, 2.0, 3.0])
+
+
+def moved(units: tuple[int, ...], rng: np.random.Generator, noise: float = 0.1) -> Arrays:
+    """Arrays of one clip: unit k moves ROIs 3k..3k+3 for seven pairs and half back for two."""
+    course = np.array([1, 1, 1, 1, 1, 1, 1, -1.5, -1.5])[:, None, None, None]
+    base = rng.normal(0, noise, (9, 2, 30, 7, 7))
+    clip = np.full((16, 144, 144, 3), 128, np.uint8)
+    for unit in set(units) & set(AUS):
+        k = AUS.index(unit)
+        base[:, k % 2, 3 * k : 3 * k + 3] += course * 0.4
+        clip[8:, 10 * k : 10 * k + 10] += 20
+    patches = (FACTORS[:, None, None, None, None, None] * base).astype(np.float32)
+    return {"patches": patches, "clip": clip, "factors": FACTORS}
+
+
+def sample(subject: int, clip: int, emotion: str | None, units: tuple[int, ...] = ()) -> Sample:
+    aus = tuple(ActionUnit(number=unit) for unit in units)
+    identity = {"dataset": "toy", "subject": f"s{subject:02}", "clip": f"c{clip:02}"}
+    return Sample(**identity, emotion=emotion, aus=aus, onset=0, apex=8, offset=10, fps=200)
+
+
+@pytest.fixture(scope="session")
+def toy() -> Callable[..., Features]:
+    """`toy(subjects, clips, shuffled)`: features of clips per subject; shuffled, the emotions mean nothing."""
+
+    def make(subjects: int = 4, clips: int = 6, shuffled: bool = False, seed: int = 0) -> Features:
+        rng = np.random.default_rng(seed)
+        pairs = []
+        for number in range(subjects * clips):
+            emotion = list(PROTOTYPES)[number % 3]
+            label = list(PROTOTYPES)[rng.integers(3)] if shuffled else emotion
+            units = PROTOTYPES[emotion]
+            pairs.append((sample(number // clips, number % clips, label, units), moved(units, rng)))
+        return dataset.build(pairs)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pair() -> Callable[..., tuple[Sample, Arrays]]:
+    """One annotated clip: `pair(subject, clip, emotion, units)`."""
+
+    def make(subject: int = 1, clip: int = 1, emotion: str | None = "happiness", units: tuple[int, ...] = (12,)):
+        return sample(subject, clip, emotion, units), moved(units, np.random.default_rng(0))
+
+    return make

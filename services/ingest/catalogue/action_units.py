@@ -1,0 +1,36 @@
+"""Action units as coders write them: '4+L7', 'R12+L14', '4 or 7', 'AU12B', '?', '' (Ekman & Friesen, FACS 1978)."""
+
+import re
+
+from shared.records import ActionUnit
+
+_UNIT = re.compile(r"(?:AU)?(?P<side>[LR]|L/R|B)?(?P<number>[1-9]\d?)(?P<intensity>[A-E])?", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s+,;，、&()?]+|\bor\b|/(?!R)", re.IGNORECASE)
+_SIDES = {"L": "left", "R": "right"}
+
+
+def parse(text: str) -> tuple[tuple[ActionUnit, ...], str]:
+    """The units in a cell, in order and once each, and a remark ('' if nothing was doubtful).
+
+    Units joined by "or" are all kept: both were seen as possible, and other loaders join them too.
+    """
+    words = [word for word in _BETWEEN.split(text) if word]
+    matches = [(word, _UNIT.fullmatch(word)) for word in words]
+    units = tuple(dict.fromkeys(_unit(match) for _, match in matches if match))
+    strange = [word for word, match in matches if not match]
+    if strange:
+        return units, f"action units {text!r}: {', '.join(map(repr, strange))} was not understood and left out"
+    if re.search(r"\bor\b", text, re.IGNORECASE) or ("?" in text and units):
+        return units, f"action units {text!r}: doubtful, all units named were kept"
+    return units, ""
+
+
+def _unit(match: re.Match[str]) -> ActionUnit:
+    side, intensity = match["side"], match["intensity"]
+    return ActionUnit.model_validate(
+        {
+            "number": int(match["number"]),
+            "side": _SIDES.get(side.upper()) if side else None,
+            "intensity": intensity.upper() if intensity else None,
+        }
+    )

@@ -1,0 +1,71 @@
+"""Folders of numbered frames: the order is that of the numbers (img2 before img10), holes are small or a fault."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from shared.errors import BadData
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2"})
+REACH = 3  # frames; a missing frame is filled from a neighbour at most so far away
+
+_LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
+
+
+def images(folder: Path) -> dict[int, list[Path]]:
+    """Image files of a folder by the last number in their names; hidden files and other suffixes are passed over."""
+    found: dict[int, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        number = _LAST_NUMBER.search(file.stem)
+        if number and file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
+            found.setdefault(int(number[1]), []).append(file)
+    return found
+
+
+def between(folder: Path, onset: int, offset: int, where: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """One file per frame onset..offset and notes on what was filled in.
+
+    Raises BadData for no frames at all, a number that two files bear, a missing onset or offset frame, and a hole in
+    which a frame is more than `REACH` frames from its nearest neighbour.
+    """
+    found = images(folder)
+    if not found:
+        raise BadData(f"{where}: expected numbered images in {folder.name}, got none; copy the frames there.")
+    _check_ends(found, onset, offset, folder, where)
+    files = {number: found[number] for number in range(onset, offset + 1) if number in found}
+    _check_single(files, where)
+    taken = {number: _nearest(files, number, where) for number in range(onset, offset + 1)}
+    return tuple(files[source][0] for source in taken.values()), _notes(taken)
+
+
+def _check_ends(found: Mapping[int, object], onset: int, offset: int, folder: Path, where: str) -> None:
+    for name, number in (("onset", onset), ("offset", offset)):
+        if number not in found:
+            raise BadData(
+                f"{where}: expected the {name} frame {number} in {folder.name}, got {min(found)} to {max(found)} "
+                f"without it; restore the file or correct the {name} in the sheet."
+            )
+
+
+def _check_single(files: Mapping[int, Sequence[Path]], where: str) -> None:
+    for number, same in files.items():
+        if len(same) > 1:
+            names = " and ".join(file.name for file in same)
+            raise BadData(f"{where}: expected one file for frame {number}, got {names}; keep one of them.")
+
+
+def _nearest(files: Mapping[int, object], number: int, where: str) -> int:
+    for distance in range(REACH + 1):
+        for neighbour in (number - distance, number + distance):
+            if neighbour in files:
+                return neighbour
+    raise BadData(
+        f"{where}: expected frames without large holes, got none within {REACH} frames of {number}; "
+        "restore the missing files or take the clip out of the sheet."
+    )
+
+
+def _notes(taken: Mapping[int, int]) -> tuple[str, ...]:
+    return tuple(
+        f"frame {number} is missing: frame {file} is shown instead" for number, file in taken.items() if number != file
+    )

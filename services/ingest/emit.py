@@ -1,0 +1,31 @@
+"""From a found clip to its record on `mer.sources`: array -> manifest -> publish, as every stage does it."""
+
+import hashlib
+
+from services.ingest.catalogue.entry import Found
+from services.ingest.pack import pack
+from shared import arrays
+from shared.bus import Bus
+from shared.records import Artifact, Pipeline, Record, artifact_key, digest, manifest_key
+from shared.store import Store
+from shared.topics import topic
+
+STAGE = "source"
+VERSION = 1
+
+
+def emit(found: Found, pipeline: Pipeline, trace: str, store: Store, bus: Bus) -> Record:
+    """Store the clip's packed files, unless they are there already, and publish their record under `pipeline`.
+
+    Raises OSError if a file cannot be read.
+    """
+    data = arrays.pack(pack(found))
+    sha256 = hashlib.sha256(data).hexdigest()
+    recipe = digest([STAGE, VERSION, sha256])[:32]
+    artifact = Artifact(key=artifact_key(STAGE, found.sample, recipe), sha256=sha256, size=len(data))
+    record = Record(sample=found.sample, stage=STAGE, artifact=artifact, recipe=recipe, pipeline=pipeline, trace=trace)
+    if not store.exists(manifest_key(artifact.key)):
+        store.put(artifact.key, data)
+        store.put(manifest_key(artifact.key), record.encode())
+    bus.publish(topic("sources").name, record.key, record.encode())
+    return record

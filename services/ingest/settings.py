@@ -1,0 +1,43 @@
+"""Settings of the ingest stage; every one of them shapes the frames and enters the recipe."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.stage import StageSettings
+
+
+class IngestSettings(StageSettings):
+    height: int = Field(
+        280, ge=32, le=2048, description="rows of a clip's frames, px; CASME II faces are about 280x340"
+    )
+    width: int = Field(224, ge=32, le=2048, description="columns of a clip's frames, px")
+    margin: float = Field(
+        0.2,
+        ge=0,
+        le=2,
+        description="added left and right of dlib's face box, share of its width; measured: brows, chin (to 1.15 box "
+        "heights) and 0.15 box widths of head motion stay inside, and the detector finds the face again",
+    )
+    upsample: int = Field(
+        1, ge=0, le=3, description="doublings of the frame before the face is searched; 1 finds 40 px"
+    )
+    face_search: int = Field(
+        10, ge=0, description="frames after the onset that are tried where the onset shows no face"
+    )
+    absent_apex: Literal["spot", "refuse"] = Field(
+        "spot", description="a clip without a coded apex: spot it, or refuse it as the paper's code does (KeyError)"
+    )
+    apex_at_onset: Literal["spot", "keep"] = Field(
+        "spot", description="an apex coded on the onset frame (CASME II 05/EP09_05f) is none: spot it, or keep it"
+    )
+    spot_blur: float = Field(3.0, ge=0, description="Gaussian sigma before frames are compared for the apex, px")
+    spot_window: float = Field(
+        0.02, ge=0, description="Gaussian sigma over time of the curve whose peak is the spotted apex, s"
+    )
+
+
+PROFILES = {
+    "corrected": IngestSettings(),
+    "paper": IngestSettings(absent_apex="refuse", apex_at_onset="keep"),
+}

@@ -1,0 +1,84 @@
+"""The `source` artifact, read: a clip's annotation and its decoded frames, one at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.ingest import image, video
+from services.ingest.image import Frame
+from shared.errors import BadData
+from shared.stage import Arrays
+
+
+@dataclass
+class Source:
+    """Frame numbers as in the sheet, apex None if absent; `notes` grows while frames are read."""
+
+    onset: int
+    apex: int | None
+    offset: int
+    fps: float
+    cropped: bool
+    notes: list[str]
+    arrays: Arrays = field(repr=False)
+
+    @property
+    def length(self) -> int:
+        return self.offset - self.onset + 1
+
+    def frames(self) -> Iterator[tuple[str, Frame]]:
+        """(file name, HxWx3 uint8 RGB) for onset..offset; all of one size, or BadData names the file that is not."""
+        size: tuple[int, ...] | None = None
+        for name, pixels in self._pixels():
+            size = size or pixels.shape[:2]
+            if pixels.shape[:2] != size:
+                raise BadData(
+                    f"{name}: expected {_size(size)} like the clip's first frame, got {_size(pixels.shape)}; "
+                    "export all frames of the clip at one size."
+                )
+            self._note_depth(pixels)
+            yield name, image.rgb(pixels, name)
+
+    def _pixels(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        data, names = self.arrays["data"], self.arrays["names"].tolist()
+        if self.arrays["kind"].item() == "video":
+            yield from video.frames(data, names[0], self.onset, self.offset)
+            return
+        for name, part in zip(names, np.split(data, self.arrays["ends"][:-1]), strict=True):
+            yield name, image.decode(part, name)
+
+    def _note_depth(self, pixels: NDArray[Any]) -> None:
+        note = "16-bit frames: the upper 8 bits of each value were kept"
+        if pixels.dtype == np.uint16 and note not in self.notes:
+            self.notes.append(note)
+
+
+def read(arrays: Arrays) -> Source:
+    """Checks what `pack` promises; raises BadData for anything else."""
+    onset, apex, offset = (int(arrays[name].item()) for name in ("onset", "apex", "offset"))
+    if offset <= onset:
+        raise BadData(
+            f"expected a clip of two frames or more, got onset {onset} and offset {offset}; correct the sheet."
+        )
+    files = 1 if arrays["kind"].item() == "video" else offset - onset + 1
+    if len(arrays["ends"]) != files or len(arrays["names"]) != files:
+        raise BadData(
+            f"expected {files} files for onset {onset} to offset {offset}, got {len(arrays['ends'])}; "
+            "run discovery on the dataset again."
+        )
+    return Source(
+        onset=onset,
+        apex=apex if onset <= apex <= offset else None,
+        offset=offset,
+        fps=float(arrays["fps"].item()),
+        cropped=bool(arrays["cropped"].item()),
+        notes=[str(note) for note in arrays["notes"]],
+        arrays=arrays,
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]} px"

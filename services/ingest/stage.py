@@ -1,0 +1,23 @@
+"""The ingest stage: packed source files in, face-cropped clips out."""
+
+from collections.abc import Mapping
+
+from services.ingest import clip, source
+from services.ingest.settings import PROFILES, IngestSettings
+from shared.stage import Arrays, Stage
+
+
+def compute(inputs: Mapping[str, Arrays], settings: IngestSettings) -> Arrays:
+    """See `clip.cut` for the arrays and the errors; the input is what `pack.pack` wrote."""
+    return clip.cut(source.read(inputs["source"]), settings)
+
+
+STAGE = Stage(
+    name="ingest",
+    version=1,
+    consumes="sources",
+    reads=("source",),
+    produces="clips",
+    profiles=PROFILES,
+    compute=compute,
+)

@@ -1,0 +1,47 @@
+"""Frames of a video held in memory; one frame is in memory at a time, and frames count from 0."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+import cv2
+from numpy.typing import NDArray
+
+from shared.errors import BadData
+
+
+def frames(data: NDArray[Any], name: str, onset: int, offset: int) -> Iterator[tuple[str, NDArray[Any]]]:
+    """("name frame n", HxWx3 uint8 blue-green-red) for n = onset..offset (both inside).
+
+    Decoders open files only, so the bytes lie in a temporary file meanwhile. Raises BadData for what is no video and
+    for one that ends before the offset.
+    """
+    with tempfile.NamedTemporaryFile(suffix=PurePath(name).suffix) as file:
+        data.tofile(file)
+        file.flush()
+        capture = cv2.VideoCapture(file.name, cv2.CAP_FFMPEG)
+        try:
+            yield from _read(capture, name, onset, offset)
+        finally:
+            capture.release()
+
+
+def _read(capture: cv2.VideoCapture, name: str, onset: int, offset: int) -> Iterator[tuple[str, NDArray[Any]]]:
+    if not capture.isOpened():
+        raise BadData(f"{name}: expected a video, got a file that cannot be opened as one; convert it to .mp4 again.")
+    for number in range(offset + 1):
+        if not capture.grab():
+            raise BadData(
+                f"{name}: expected frames up to the offset {offset}, got a video of {number} frames; "
+                "correct the row (frames of a video count from 0) or copy the file again."
+            )
+        if number >= onset:
+            yield f"{name} frame {number}", _retrieved(capture, name, number)
+
+
+def _retrieved(capture: cv2.VideoCapture, name: str, number: int) -> NDArray[Any]:
+    good, pixels = capture.retrieve()
+    if not good:
+        raise BadData(f"{name}: expected frame {number} to decode, got a damaged one; copy the video again.")
+    return pixels

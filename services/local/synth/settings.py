@@ -1,0 +1,33 @@
+"""How hard the synthetic clips are: every range, with its unit. Lengths are px of a 640 x 480 frame."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Difficulty(BaseModel):
+    """All that shapes the clips besides seed and size; two numbers are the ends of a uniform range."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amplitude: tuple[float, float] = Field(
+        (0.5, 2.5), description="Peak displacement of an action unit at the apex, px; above 3 px the parting lips fold."
+    )
+    expressivity: tuple[float, float] = Field((0.75, 1.2), description="Factor on all amplitudes of one subject.")
+    asymmetry: float = Field(0.35, ge=0, le=1, description="Most by which the weaker side of a face lags, fraction.")
+    duration: tuple[float, float] = Field((0.2, 0.5), description="Onset to offset, s (a micro-expression is < 0.5 s).")
+    residual: float = Field(0.15, ge=0, le=1, description="Most of the amplitude that is left at the offset, fraction.")
+    head_motion: float = Field(0.25, ge=0, description="Slow drift of the head, px rms per axis.")
+    head_rotation: float = Field(0.06, ge=0, description="Slow in-plane rotation of the head, degrees rms.")
+    noise: float = Field(1.2, ge=0, description="Sensor noise, grey levels (0..255), standard deviation.")
+    flicker: float = Field(0.002, ge=0, description="Frame-to-frame change of the light, relative standard deviation.")
+    overlap: float = Field(
+        0.12, ge=0, le=1, description="Share of clips of class others that move as another class may."
+    )
+    optional: float = Field(
+        1.0, ge=0, description="Factor on the chance of each action unit that may join a prototype."
+    )
+    stray: float = Field(0.06, ge=0, le=1, description="Chance of one weak action unit foreign to the emotion.")
+    missed: float = Field(0.05, ge=0, le=1, description="Chance that the coder misses an accompanying action unit.")
+    quality: int = Field(90, ge=1, le=100, description="JPEG quality of the frames.")
+
+
+DEFAULT = Difficulty()

@@ -1,0 +1,131 @@
+"""The true motion of a clip, exact and small: what `clip` renders from, and how to ask for any two of its frames.
+
+A frame pixel p shows the source pixel  S_t(p) = A_t(p) - sum_k w_k(t) F_k(A_t(p)),  where A_t undoes the head's motion
+(a rotation and translation that fades out beyond the head, since the backdrop rests), F_k is the field of action unit k
+(`actions.field`, longest vector 1) and w_k(t) its amplitude in px. The file holds landmarks, w and the head's motion.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from services.local.synth import actions
+from services.local.synth.warp import Floats, grid, steep
+from shared.errors import BadData
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How one clip moves, T frames. Px are those of the frame as rendered.
+
+    numbers: int64 [T] frame numbers as in the file names.  units: K strings like "12L" (AU, then side "L", "R" or "").
+    weights: float64 [T, K] px.  head: float64 [T, 3] = translation (x, y) px and rotation in rad, clockwise.
+    landmarks: float64 [68, 2] px of the face at rest.  size: rows, columns.  crop: left, top, right, bottom px of the
+    cropped version of the clip in the frame.
+    """
+
+    numbers: np.ndarray
+    units: tuple[str, ...]
+    weights: Floats
+    head: Floats
+    landmarks: Floats
+    size: tuple[int, int]
+    crop: tuple[int, int, int, int]
+
+    def index(self, number: int) -> int:
+        """The position of frame `number`; raises BadData if the clip has no such frame."""
+        found = np.flatnonzero(self.numbers == number)
+        if not len(found):
+            raise BadData(
+                f"The clip has no frame {number}: expected {self.numbers[0]}..{self.numbers[-1]}. "
+                "Ask for a frame number as in the file names."
+            )
+        return int(found[0])
+
+
+class Mover:
+    """The source coordinates of every frame of one clip."""
+
+    def __init__(self, motion: Motion) -> None:
+        self.motion = motion
+        self.x, self.y = grid(*motion.size)
+        self.centre = motion.landmarks.mean(0)
+        self.away = self.x - np.float32(self.centre[0]), self.y - np.float32(self.centre[1])
+        eye = actions.Frame.of(motion.landmarks).eye
+        self.still = 1 - steep((np.hypot(*self.away) / eye - 1.9) / 0.9).astype(np.float32)
+        self.turned = self.still * self.away[0], self.still * self.away[1]
+        fields = [
+            actions.field(motion.landmarks, int(unit.rstrip("LR")), unit.lstrip("0123456789"), motion.size)
+            for unit in motion.units
+        ]
+        self.fields = np.stack(fields) if fields else np.zeros((0, *motion.size, 2), np.float32)  # [K, H, W, 2]
+
+    def sources(self, index: int) -> tuple[Floats, Floats]:
+        """x and y, [H, W] float32: where in the clip's source picture (frame px) each pixel of frame `index` lies."""
+        shift_x, shift_y, turn = self.motion.head[index]
+        cos, sin = np.cos(turn), np.sin(turn)
+        back_x, back_y = cos * shift_x + sin * shift_y, cos * shift_y - sin * shift_x
+        across, down = self.turned
+        x = self.x + np.float32(cos - 1) * across + np.float32(sin) * down - np.float32(back_x) * self.still
+        y = self.y - np.float32(sin) * across + np.float32(cos - 1) * down - np.float32(back_y) * self.still
+        field = np.tensordot(self.motion.weights[index].astype(np.float32), self.fields, 1)
+        moved = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return x - moved[..., 0], y - moved[..., 1]
+
+    def displacement(self, first: int, second: int, rounds: int = 25) -> Floats:
+        """[2, H, W] float32 (u, v): what shows at p in frame `first` (index) shows at p + (u, v) in frame `second`.
+
+        The implicit S_second(q) = S_first(p) is solved for q by fixed-point iteration; S is near the identity.
+        """
+        source = np.stack(self.sources(first), -1)
+        pixels = np.stack((self.x, self.y), -1)
+        backward = np.stack(self.sources(second), -1) - pixels
+        q = pixels
+        for _ in range(rounds):
+            q = source - cv2.remap(backward, q[..., 0], q[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray((q - pixels).transpose(2, 0, 1))
+
+
+def displacement(file: Path, first: int, second: int, cropped: bool = False) -> Floats:
+    """The true flow between two frames of the clip whose truth lies in `file`: [2, H, W] float32 (u, v), px.
+
+    first, second: frame numbers as in the file names. Convention of flow(first, second): what frame `first` shows at
+    (x, y), frame `second` shows at (x + u, y + v); head motion included. `cropped`: in the frame of the cropped clip.
+    Raises BadData for an unknown frame number.
+    """
+    motion = load(file)
+    mover = Mover(motion)
+    flow = mover.displacement(motion.index(first), motion.index(second))
+    left, top, right, bottom = motion.crop
+    return flow[:, top:bottom, left:right] if cropped else flow
+
+
+def save(file: Path, motion: Motion) -> None:
+    """Write `motion`; equal motions give equal bytes."""
+    np.savez(
+        file,
+        format=np.int64(FORMAT),
+        numbers=motion.numbers,
+        units=np.array(motion.units, dtype="U4"),
+        weights=motion.weights,
+        head=motion.head,
+        landmarks=motion.landmarks,
+        size=np.array(motion.size),
+        crop=np.array(motion.crop),
+    )
+
+
+def load(file: Path) -> Motion:
+    """Read what `save` wrote. Raises BadData for another format."""
+    with np.load(file, allow_pickle=False) as held:
+        if int(held["format"]) != FORMAT:
+            raise BadData(f"{file} has truth format {held['format']}, expected {FORMAT}: write the dataset again.")
+        rows, columns = (int(v) for v in held["size"])
+        left, top, right, bottom = (int(v) for v in held["crop"])
+        units = tuple(str(unit) for unit in held["units"])
+        arrays = {name: held[name] for name in ("numbers", "weights", "head", "landmarks")}
+    return Motion(**arrays, units=units, size=(rows, columns), crop=(left, top, right, bottom))

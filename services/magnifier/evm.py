@@ -83,9 +83,10 @@ def _render(
         raise Misconfigured(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
     mixtures, weights = _spanning(gains.applied(rgb.shape[1], rgb.shape[2], alphas, settings))
     parts = _parts(_moving(rgb, settings, fps), weights)
+    tops = colour.brightest(rgb[1:]).reshape(len(parts), -1)
     for mixture, out in zip(mixtures.astype(rgb.dtype), outs, strict=True):
-        for frame, part, target in zip(rgb[1:], parts, out, strict=True):
-            colour.add(frame, mixture @ part, target)
+        for frame, top, part, target in zip(rgb[1:], tops, parts, out, strict=True):
+            colour.add(frame, top, mixture @ part, target)
         yield out
 
 

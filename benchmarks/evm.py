@@ -1,0 +1,135 @@
+"""Magnifying one clip by ten factors: `magnify` against a plain implementation that runs once per factor.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/evm.py
+
+The plain one does what one writes down first from the paper: per factor, every frame to YIQ, a Laplacian pyramid of
+each channel, two recursive low-passes per coefficient, gains, reconstruction, back to RGB. Both follow profile
+`paper` and must agree; the largest difference is printed beside the ratio of CPU times (least of several runs).
+"""
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import scipy
+from scipy.ndimage import correlate1d
+from skimage.data import astronaut
+
+from services.magnifier import evm
+from services.magnifier.settings import FACTORS
+
+HEIGHT, WIDTH, FRAMES = 224, 280, 11
+RESULT = Path(__file__).parent / "results" / "evm-cpu.json"
+TO_RGB = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.703]])
+TAPS = np.sqrt(2) * np.array([1, 4, 6, 4, 1]) / 16
+LOW, HIGH = (0.0255177, -0.9489646), (0.3660254, -0.2679492)  # Butterworth num and den[1] at 0.5/30 and 10/30
+
+
+def clip() -> np.ndarray:
+    """A face that grows by up to 3 % from frame to frame: every edge moves, no frame is like another."""
+    face = astronaut()[40:208, 130:340]
+    frames = []
+    for step in range(FRAMES):
+        zoom = cv2.getRotationMatrix2D((105, 84), 0, 1 + 0.003 * step)
+        frames.append(cv2.resize(cv2.warpAffine(face, zoom, (210, 168), flags=cv2.INTER_CUBIC), (WIDTH, HEIGHT)))
+    return np.stack(frames)
+
+
+def up(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    stuffed = np.zeros(shape, image.dtype)
+    stuffed[::2, ::2] = image
+    return correlate1d(correlate1d(stuffed, TAPS, 0, mode="mirror"), TAPS, 1, mode="mirror")
+
+
+def pyramid(image: np.ndarray, levels: int) -> list[np.ndarray]:
+    bands = []
+    for _ in range(levels - 1):
+        coarse = correlate1d(correlate1d(image, TAPS, 1, mode="mirror")[:, ::2], TAPS, 0, mode="mirror")[::2]
+        bands.append(image - up(coarse, image.shape))
+        image = coarse
+    return [*bands, image]
+
+
+def gains(alpha: float, levels: int) -> list[float]:
+    wavelength = np.hypot(HEIGHT, WIDTH) / 3 / 2.0 ** np.arange(levels - 1, -1, -1)
+    inner = np.minimum(2 * (wavelength * (1 + alpha) / 48 - 1), alpha)
+    return [0, *inner[1:-1], 0]
+
+
+def low_pass(state: list, now: list, before: list, num: float, den: float) -> list:
+    return [num * a + num * b - den * s for s, a, b in zip(state, now, before, strict=True)]
+
+
+def to_rgb(yiq: np.ndarray) -> np.ndarray:
+    rgb = np.maximum(yiq @ TO_RGB.T.astype(yiq.dtype), 0)
+    return rgb / np.maximum(rgb.max(axis=2, keepdims=True), 1)
+
+
+def plain(frames: np.ndarray, alpha: float, levels: int, dtype: type) -> np.ndarray:
+    """One factor: TxHxWx3 uint8 -> (T-1)xHxWx3 in 0..1."""
+    to_yiq, out, state = np.linalg.inv(TO_RGB).T.astype(dtype), [], None
+    for frame in frames:
+        yiq = frame.astype(dtype) / 255 @ to_yiq
+        now = [band for channel in range(3) for band in pyramid(yiq[..., channel], levels)]
+        if state is None:
+            state = (now, now, now)
+            continue
+        low, high = low_pass(state[0], now, state[2], *LOW), low_pass(state[1], now, state[2], *HIGH)
+        state = (low, high, now)
+        bands = [g * (h - s) for g, h, s in zip(gains(alpha, levels) * 3, high, low, strict=True)]
+        for channel, share in enumerate((1, 0, 0)):
+            part = bands[channel * levels : (channel + 1) * levels]
+            change = part[-1]
+            for band in part[-2::-1]:
+                change = band + up(change, band.shape)
+            yiq[..., channel] += share * change
+        out.append(to_rgb(yiq))
+    return np.stack(out)
+
+
+def seconds(work: Callable[[], np.ndarray], runs: int) -> tuple[float, np.ndarray]:
+    times = []
+    for _ in range(runs):
+        start = time.process_time()
+        result = work()
+        times.append(time.process_time() - start)
+    return min(times), result
+
+
+def compare(frames: np.ndarray, dtype: type) -> dict[str, float]:
+    levels = evm.pyramid.band_count(HEIGHT, WIDTH)
+    slow, expected = seconds(lambda: np.stack([plain(frames, alpha, levels, dtype) for alpha in FACTORS]), 2)
+    fast, got = seconds(lambda: evm.magnify(frames, FACTORS, "paper", dtype=dtype), 7)
+    corrected, _ = seconds(lambda: evm.magnify(frames, FACTORS, "corrected", 40.0, dtype), 7)
+    return {
+        "plain_cpu_s": round(slow, 3),
+        "magnify_paper_cpu_s": round(fast, 4),
+        "magnify_corrected_cpu_s": round(corrected, 4),
+        "ratio": round(slow / fast, 1),
+        "max_difference": float(abs(got - expected).max()),
+    }
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    frames = clip()
+    result = {
+        "clip": [FRAMES, HEIGHT, WIDTH, 3],
+        "factors": len(FACTORS),
+        "machine": {"processor": platform.processor() or platform.machine(), "system": platform.system(), "threads": 1},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__}
+        | {"scipy": scipy.__version__, "opencv": cv2.__version__},
+    }
+    for dtype in (np.float32, np.float64):
+        result[dtype.__name__] = compare(frames, dtype)
+        print(dtype.__name__, result[dtype.__name__])
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from services.flow import exact
+from services.flow import exact, fast
 from services.flow.settings import PROFILES, FlowSettings, Solver
 from shared.stage import resolve
 
-SOLVERS = {"exact": exact.flow}
+SOLVERS = {"fast": fast.flow, "exact": exact.flow}
 
 
 def flow(

@@ -96,11 +96,17 @@ class Step:
 @lru_cache(maxsize=64)
 def schedule(shape: tuple[int, int], settings: FlowSettings) -> tuple[Step, ...]:
     """Every level that is visited for images of `shape`, in order: stage by stage, coarse to fine."""
-    steps = []
     stages = zip(settings.gnc_alphas, settings.gnc_spacings, strict=True)
-    for stage, (alpha, spacing) in enumerate(stages, start=1):
-        sizes = [shape]
-        for _ in range(settings.levels - 1):
-            sizes.append((coarse_size(sizes[-1][0], spacing), coarse_size(sizes[-1][1], spacing)))
-        steps += [Step(stage, level, sizes[level], alpha, spacing) for level in reversed(range(settings.levels))]
-    return tuple(steps)
+    return tuple(
+        Step(stage, level, size, alpha, spacing)
+        for stage, (alpha, spacing) in enumerate(stages, start=1)
+        for level, size in reversed(list(enumerate(sizes(shape, spacing, settings.levels))))
+    )
+
+
+def sizes(shape: tuple[int, int], spacing: float, levels: int) -> list[tuple[int, int]]:
+    """Sizes of a pyramid's levels, finest first."""
+    found = [shape]
+    for _ in range(levels - 1):
+        found.append((coarse_size(found[-1][0], spacing), coarse_size(found[-1][1], spacing)))
+    return found

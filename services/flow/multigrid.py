@@ -1,0 +1,368 @@
+"""The linear solver of the compiled path: conjugate gradients on a red-black grid, preconditioned by a multigrid cycle.
+
+The system couples (du, dv) of a pixel through a 2 x 2 block and each component with its four neighbours through edge
+weights. Pixels are split like a chess board, red where row + column is even. Every neighbour of a red pixel is black, so
+black unknowns are eliminated exactly and the conjugate gradients run on the red ones alone; stored apart, each colour's
+rows are contiguous and the kernels work on whole vectors. Coarse grids join 2 x 2 pixels: data terms add up, edge weights
+are averaged (half their sum, which is what re-discretising gives), transfers are piecewise constant.
+
+Layout: a level is PLANES planes of (height + 3) x stride float32; pixel (y, x) lies at row y + 1, column x // 2 + 1 of
+its colour's planes, and the frame around stays zero. All levels lie one after the other in one work buffer.
+
+Kernels call only kernels of this file: numba's cache notices changes of a function's own file and no other.
+Sources: Briggs, Henson & McCormick, "A Multigrid Tutorial" (2000); Axelsson & Vassilevski (1991) on multigrid as
+preconditioner; Bruhn et al. (2006), "A multigrid platform for real-time motion computation".
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, uintp
+from numpy.typing import NDArray
+
+EDGE = 0  # + 0..3 for u, 4..7 for v: weight to the left, right, upper, lower neighbour, kept at the red end
+DATA_RED, DATA_BLACK = 8, 11  # + 0..2: wd Ix^2, wd Ix Iy, wd Iy^2 (ridge included)
+INVERSE_RED, INVERSE_BLACK = 14, 17  # + 0..2: inverse of the diagonal block
+X_RED, X_BLACK = 20, 22  # + 0..1: du, dv of the cycle
+B_RED, B_BLACK = 24, 26  # + 0..1: right-hand side of the cycle
+SOLUTION, DIRECTION, IMAGE, RIGHT_BLACK = 28, 30, 32, 34  # + 0..1: of the conjugate gradients, finest level only
+PLANES = 36
+COARSEST = 4  # px: no further level below this size
+
+kernel = njit(cache=True, nogil=True, fastmath=True)
+
+
+class Grid(NamedTuple):
+    """The levels of one image size in one buffer; row l of `levels` is (height, width, stride, start)."""
+
+    buffer: NDArray[np.float32]
+    levels: NDArray[np.int64]
+
+
+def stride_of(width: int) -> int:
+    """Columns of a colour's plane: half the pixels, a frame of one each side, up to a whole vector of 16."""
+    return -(-((width + 1) // 2 + 2) // 16) * 16
+
+
+def make_grid(shape: tuple[int, int]) -> Grid:
+    """An empty grid for images of `shape`; some 250 bytes per pixel."""
+    height, width = shape
+    levels, start = [], 0
+    while True:
+        levels.append((height, width, stride_of(width), start))
+        start += PLANES * (height + 3) * stride_of(width)
+        if max(height, width) <= COARSEST:
+            return Grid(np.zeros(start, np.float32), np.array(levels, np.int64))
+        height, width = (height + 1) // 2, (width + 1) // 2
+
+
+@kernel
+def level_planes(buffer: Any, levels: Any, level: int) -> Any:
+    """One level as PLANES x cells."""
+    height, _, stride, start = levels[level]
+    cells = (height + 3) * stride
+    return buffer[start : start + PLANES * cells].reshape(PLANES, cells)
+
+
+@kernel
+def relax_red(p: Any, height: int, stride: int) -> None:
+    """Gauss-Seidel on the red pixels."""
+    for y in range(height):
+        here = (y + 1) * stride + 1
+        o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
+        left, right = uintp(here - 1 + (y & 1)), uintp(here + (y & 1))
+        for k in range(uintp(stride - 2)):
+            u = p[24, o + k] + p[0, o + k] * p[22, left + k] + p[1, o + k] * p[22, right + k]
+            u += p[2, o + k] * p[22, up + k] + p[3, o + k] * p[22, down + k]
+            v = p[25, o + k] + p[4, o + k] * p[23, left + k] + p[5, o + k] * p[23, right + k]
+            v += p[6, o + k] * p[23, up + k] + p[7, o + k] * p[23, down + k]
+            p[20, o + k] = p[14, o + k] * u + p[15, o + k] * v
+            p[21, o + k] = p[15, o + k] * u + p[16, o + k] * v
+
+
+@kernel
+def relax_black(p: Any, height: int, stride: int, source: int, right_side: int) -> None:
+    """Gauss-Seidel on the black pixels, from the red planes `source` and the right-hand side `right_side`."""
+    su, sv, bu, bv = uintp(source), uintp(source + 1), uintp(right_side), uintp(right_side + 1)
+    for y in range(height):
+        here = (y + 1) * stride + 1
+        o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
+        left, right = uintp(here - (y & 1)), uintp(here + 1 - (y & 1))
+        for k in range(uintp(stride - 2)):
+            u = p[bu, o + k] + p[1, left + k] * p[su, left + k] + p[0, right + k] * p[su, right + k]
+            u += p[3, up + k] * p[su, up + k] + p[2, down + k] * p[su, down + k]
+            v = p[bv, o + k] + p[5, left + k] * p[sv, left + k] + p[4, right + k] * p[sv, right + k]
+            v += p[7, up + k] * p[sv, up + k] + p[6, down + k] * p[sv, down + k]
+            p[22, o + k] = p[17, o + k] * u + p[18, o + k] * v
+            p[23, o + k] = p[18, o + k] * u + p[19, o + k] * v
+
+
+@kernel
+def scale_red(p: Any, height: int, stride: int) -> None:
+    """The first red half sweep from zero: x = inverse block * b."""
+    for i in range(uintp(stride), uintp((height + 1) * stride)):
+        p[20, i] = p[14, i] * p[24, i] + p[15, i] * p[25, i]
+        p[21, i] = p[15, i] * p[24, i] + p[16, i] * p[25, i]
+
+
+@kernel
+def apply_red(p: Any, height: int, stride: int, x: int) -> float:
+    """IMAGE = (diagonal block) x - coupling to X_BLACK, on red; returns the dot product of x and IMAGE."""
+    xu, xv = uintp(x), uintp(x + 1)
+    total = 0.0
+    for y in range(height):
+        here = (y + 1) * stride + 1
+        o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
+        left, right = uintp(here - 1 + (y & 1)), uintp(here + (y & 1))
+        row = np.float32(0.0)
+        for k in range(uintp(stride - 2)):
+            a, b = p[xu, o + k], p[xv, o + k]
+            u = p[8, o + k] * a + p[9, o + k] * b
+            u += p[0, o + k] * (a - p[22, left + k]) + p[1, o + k] * (a - p[22, right + k])
+            u += p[2, o + k] * (a - p[22, up + k]) + p[3, o + k] * (a - p[22, down + k])
+            v = p[9, o + k] * a + p[10, o + k] * b
+            v += p[4, o + k] * (b - p[23, left + k]) + p[5, o + k] * (b - p[23, right + k])
+            v += p[6, o + k] * (b - p[23, up + k]) + p[7, o + k] * (b - p[23, down + k])
+            p[32, o + k] = u
+            p[33, o + k] = v
+            row += a * u + b * v
+        total += row
+    return total
+
+
+@kernel
+def couple_red(p: Any, height: int, stride: int) -> None:
+    """B_RED += coupling to X_BLACK: what eliminating black leaves on the right-hand side."""
+    for y in range(height):
+        here = (y + 1) * stride + 1
+        o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
+        left, right = uintp(here - 1 + (y & 1)), uintp(here + (y & 1))
+        for k in range(uintp(stride - 2)):
+            u = p[0, o + k] * p[22, left + k] + p[1, o + k] * p[22, right + k]
+            v = p[4, o + k] * p[23, left + k] + p[5, o + k] * p[23, right + k]
+            p[24, o + k] += u + p[2, o + k] * p[22, up + k] + p[3, o + k] * p[22, down + k]
+            p[25, o + k] += v + p[6, o + k] * p[23, up + k] + p[7, o + k] * p[23, down + k]
+
+
+@kernel
+def invert(p: Any, height: int, stride: int) -> None:
+    """Inverse diagonal blocks of both colours; the determinant as a sum of terms that can't cancel."""
+    for y in range(height):
+        here = (y + 1) * stride + 1
+        o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
+        left, right = uintp(here - (y & 1)), uintp(here + 1 - (y & 1))
+        for k in range(uintp(stride - 2)):
+            red_u = p[0, o + k] + p[1, o + k] + p[2, o + k] + p[3, o + k]
+            red_v = p[4, o + k] + p[5, o + k] + p[6, o + k] + p[7, o + k]
+            black_u = p[1, left + k] + p[0, right + k] + p[3, up + k] + p[2, down + k]
+            black_v = p[5, left + k] + p[4, right + k] + p[7, up + k] + p[6, down + k]
+            p[14, o + k], p[15, o + k], p[16, o + k] = block(p[8, o + k], p[9, o + k], p[10, o + k], red_u, red_v)
+            p[17, o + k], p[18, o + k], p[19, o + k] = block(p[11, o + k], p[12, o + k], p[13, o + k], black_u, black_v)
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def block(a: float, b: float, c: float, u: float, v: float) -> tuple[float, float, float]:
+    """Inverse of [[a + u, b], [b, c + v]] for a c >= b^2; zero where there is nothing to invert."""
+    determinant = max(a * c - b * b, np.float32(0.0)) + a * v + c * u + u * v
+    scale = np.float32(1.0) / max(determinant, np.float32(1e-30))
+    return (c + v) * scale, -b * scale, (a + u) * scale
+
+
+@kernel
+def coarsen(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
+    """Operator of the next level (q: height x width, stride `coarse`) from the finer one's (p, `stride`)."""
+    rows = np.zeros((9, 2 * coarse + 2), np.float32)  # u, v: right, down, down of the row above; data terms
+    half = np.float32(0.5)
+    for y in range(height):
+        even, odd, below = uintp((2 * y + 1) * stride), uintp((2 * y + 2) * stride), uintp((2 * y + 3) * stride)
+        rows[4:6] = rows[2:4]
+        for k in range(uintp(1), uintp(width + 1)):
+            for c in range(uintp(2)):
+                e = c * uintp(4)
+                rows[c, k] = half * (p[e, even + k + uintp(1)] + p[e + uintp(1), odd + k])
+                rows[c + uintp(2), k] = half * (p[e + uintp(2), below + k] + p[e + uintp(3), odd + k])
+            for d in range(uintp(3)):
+                rows[d + uintp(6), k] = p[8 + d, even + k] + p[8 + d, odd + k] + p[11 + d, even + k] + p[11 + d, odd + k]
+        split_operator(rows, q, uintp((y + 1) * coarse + 1), uintp(y & 1), uintp(coarse - 2))
+
+
+@kernel
+def split_operator(rows: Any, q: Any, o: int, odd: int, count: int) -> None:
+    """One row of a level's operator from natural order (from index 1) to its planes."""
+    for k in range(count):
+        red, black = uintp(2) * k + uintp(1) + odd, uintp(2) * k + uintp(2) - odd
+        for c in range(uintp(2)):
+            e = c * uintp(4)
+            q[e, o + k] = rows[c, red - uintp(1)]
+            q[e + uintp(1), o + k] = rows[c, red]
+            q[e + uintp(2), o + k] = rows[c + uintp(4), red]
+            q[e + uintp(3), o + k] = rows[c + uintp(2), red]
+        for d in range(uintp(3)):
+            q[d + uintp(8), o + k] = rows[d + uintp(6), red]
+            q[d + uintp(11), o + k] = rows[d + uintp(6), black]
+
+
+@kernel
+def restrict(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
+    """Right-hand side of the next level: the residual's sums; black residuals are zero after a black half sweep."""
+    row = np.zeros((2, 2 * coarse + 2), np.float32)
+    for y in range(height):
+        even, odd = uintp((2 * y + 1) * stride), uintp((2 * y + 2) * stride)
+        for k in range(uintp(1), uintp(width + 1)):
+            row[0, k] = p[24, even + k] - p[32, even + k] + p[24, odd + k] - p[32, odd + k]
+            row[1, k] = p[25, even + k] - p[33, even + k] + p[25, odd + k] - p[33, odd + k]
+        o, shift = uintp((y + 1) * coarse + 1), uintp(y & 1)
+        for k in range(uintp(coarse - 2)):
+            red, black = uintp(2) * k + uintp(1) + shift, uintp(2) * k + uintp(2) - shift
+            q[24, o + k] = row[0, red]
+            q[25, o + k] = row[1, red]
+            q[26, o + k] = row[0, black]
+            q[27, o + k] = row[1, black]
+
+
+@kernel
+def prolong(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
+    """Adds the next level's solution; to red only, for black is relaxed next and forgets what it was."""
+    row = np.zeros((2, 2 * coarse + 2), np.float32)
+    for y in range(height):
+        o, shift = uintp((y + 1) * coarse + 1), uintp(y & 1)
+        for k in range(uintp(coarse - 2)):
+            red, black = uintp(2) * k + uintp(1) + shift, uintp(2) * k + uintp(2) - shift
+            row[0, red] = q[20, o + k]
+            row[1, red] = q[21, o + k]
+            row[0, black] = q[22, o + k]
+            row[1, black] = q[23, o + k]
+        even, odd = uintp((2 * y + 1) * stride), uintp((2 * y + 2) * stride)
+        for k in range(uintp(1), uintp(width + 1)):
+            p[20, even + k] += row[0, k]
+            p[21, even + k] += row[1, k]
+            p[20, odd + k] += row[0, k]
+            p[21, odd + k] += row[1, k]
+
+
+@kernel
+def prepare(buffer: Any, levels: Any) -> None:
+    """Everything that depends on the operator alone, after the finest level's edges and data are in place."""
+    for level in range(len(levels)):
+        height, width, stride, _ = levels[level]
+        p = level_planes(buffer, levels, level)
+        if level:
+            coarsen(level_planes(buffer, levels, level - 1), levels[level - 1, 2], p, height, width, stride)
+        invert(p, height, stride)
+
+
+@kernel
+def cycle(buffer: Any, levels: Any, sweeps: int) -> None:
+    """One symmetric V-cycle for the finest B into the finest X, from zero."""
+    last = len(levels) - 1
+    for level in range(last):
+        descend(buffer, levels, level, sweeps)
+    height, _, stride, _ = levels[last]
+    p = level_planes(buffer, levels, last)
+    scale_red(p, height, stride)
+    for _ in range(4):
+        relax_black(p, height, stride, X_RED, B_BLACK)
+        relax_red(p, height, stride)
+    for level in range(last - 1, -1, -1):
+        ascend(buffer, levels, level, sweeps)
+
+
+@kernel
+def descend(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
+    """Relax from zero, red before black, and hand the residual down."""
+    height, _, stride, _ = levels[level]
+    p = level_planes(buffer, levels, level)
+    scale_red(p, height, stride)
+    relax_black(p, height, stride, X_RED, B_BLACK)
+    for _ in range(sweeps - 1):
+        relax_red(p, height, stride)
+        relax_black(p, height, stride, X_RED, B_BLACK)
+    apply_red(p, height, stride, X_RED)
+    below, width, coarse, _ = levels[level + 1]
+    restrict(p, stride, level_planes(buffer, levels, level + 1), below, width, coarse)
+
+
+@kernel
+def ascend(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
+    """Add the coarse correction and relax, black before red: the transpose of going down."""
+    height, _, stride, _ = levels[level]
+    p = level_planes(buffer, levels, level)
+    below, width, coarse, _ = levels[level + 1]
+    prolong(p, stride, level_planes(buffer, levels, level + 1), below, width, coarse)
+    for _ in range(sweeps):
+        relax_black(p, height, stride, X_RED, B_BLACK)
+        relax_red(p, height, stride)
+
+
+@kernel
+def dot(p: Any, stride: int, height: int, a: int, b: int) -> float:
+    """Dot product of two pairs of planes."""
+    au, av, bu, bv = uintp(a), uintp(a + 1), uintp(b), uintp(b + 1)
+    total = 0.0
+    for y in range(1, height + 1):
+        row = np.float32(0.0)
+        for i in range(uintp(y * stride), uintp((y + 1) * stride)):
+            row += p[au, i] * p[bu, i] + p[av, i] * p[bv, i]
+        total += row
+    return total
+
+
+@kernel
+def eliminate(p: Any, height: int, stride: int) -> None:
+    """Right-hand side on red alone: black is solved for and put away for the end."""
+    for i in range(uintp(stride), uintp((height + 1) * stride)):
+        p[34, i], p[35, i] = p[26, i], p[27, i]
+        p[22, i] = p[17, i] * p[26, i] + p[18, i] * p[27, i]
+        p[23, i] = p[18, i] * p[26, i] + p[19, i] * p[27, i]
+        p[28, i] = p[29, i] = p[26, i] = p[27, i] = np.float32(0.0)
+    couple_red(p, height, stride)
+
+
+@kernel
+def turn(p: Any, height: int, stride: int, share: float) -> None:
+    """DIRECTION = X_RED + share * DIRECTION."""
+    keep = np.float32(share)
+    for i in range(uintp(stride), uintp((height + 1) * stride)):
+        p[30, i] = p[20, i] + keep * p[30, i]
+        p[31, i] = p[21, i] + keep * p[31, i]
+
+
+@kernel
+def advance(p: Any, height: int, stride: int, step: float) -> float:
+    """SOLUTION and B_RED one step along DIRECTION; returns the largest change of the solution, px."""
+    length, largest = np.float32(step), np.float32(0.0)
+    for i in range(uintp(stride), uintp((height + 1) * stride)):
+        du, dv = length * p[30, i], length * p[31, i]
+        p[28, i] += du
+        p[29, i] += dv
+        p[24, i] -= length * p[32, i]
+        p[25, i] -= length * p[33, i]
+        largest = max(largest, max(abs(du), abs(dv)))
+    return largest
+
+
+@kernel
+def solve(buffer: Any, levels: Any, sweeps: int, most: int, tolerance: float) -> int:
+    """Solve for the finest B; du, dv go to SOLUTION (red) and X_BLACK. Returns the iterations taken.
+
+    Stops when an iteration changes no unknown by more than `tolerance` px, or after `most`.
+    """
+    height, _, stride, _ = levels[0]
+    p = level_planes(buffer, levels, 0)
+    prepare(buffer, levels)
+    eliminate(p, height, stride)
+    before, taken = 1.0, 0
+    while taken < most:
+        cycle(buffer, levels, sweeps)
+        energy = dot(p, stride, height, X_RED, B_RED)
+        if energy <= 0.0:
+            break
+        turn(p, height, stride, energy / before if taken else 0.0)
+        relax_black(p, height, stride, DIRECTION, B_BLACK)
+        curvature = apply_red(p, height, stride, DIRECTION)
+        taken += 1
+        if curvature <= 0.0 or advance(p, height, stride, energy / curvature) < tolerance:
+            break
+        before = energy
+    relax_black(p, height, stride, SOLUTION, RIGHT_BLACK)
+    return taken

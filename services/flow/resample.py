@@ -1,0 +1,26 @@
+"""Blur, shrink and resize, compiled: both axes' taps of `services.flow.pyramid` on float32 images."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit, uintp
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def resample(
+    image: Any, row_index: Any, row_weights: Any, column_index: Any, column_weights: Any, factor: float, out: Any
+) -> None:
+    """out = factor * (rows' taps) image (columns' taps)'; a row at a time, so nothing but one row is kept between."""
+    tall = np.empty(image.shape[1], np.float32)
+    for y in range(out.shape[0]):
+        tall[:] = np.float32(0.0)
+        for k in range(row_index.shape[1]):
+            weight, source = np.float32(factor) * row_weights[y, k], uintp(row_index[y, k])
+            if weight != 0:
+                for x in range(uintp(tall.size)):
+                    tall[x] += weight * image[source, x]
+        for x in range(uintp(out.shape[1])):
+            total = np.float32(0.0)
+            for k in range(uintp(column_index.shape[1])):
+                total += column_weights[x, k] * tall[uintp(column_index[x, k])]
+            out[y, x] = total

@@ -102,16 +102,21 @@ def _jitter(rng: np.random.Generator, colour: RGB, spread: float) -> RGB:
 def _recolour(image: Floats, masks: Masks, look: Look) -> Floats:
     backdrop = np.clip(1 - masks.hair - masks.skin - masks.suit, 0, 1)
     skin = masks.skin * (1 - 0.9 * masks.eyes)
-    parts = ((backdrop, look.backdrop, 0.8), (masks.suit, look.clothes, 0.6), (masks.hair, look.hair, 0.9))
-    for mask, colour, contrast in (*parts, (skin, look.skin, 0.85)):
-        image = _toned(image, mask, colour, contrast)
-    return image
+    image = _toned(image, backdrop, look.backdrop, 0.8)
+    image = _toned(image, masks.suit, look.clothes, 0.6)
+    image = _toned(image, masks.hair, look.hair, 0.9, own=0.25)
+    return _toned(image, skin, look.skin, 0.85)
 
 
-def _toned(image: Floats, mask: Floats, colour: RGB, contrast: float) -> Floats:
-    """What lies under `mask` takes the mean `colour` and keeps its shading, as ratios to its own mean."""
+def _toned(image: Floats, mask: Floats, colour: RGB, contrast: float, own: float = 1.0) -> Floats:
+    """What lies under `mask` takes the mean `colour` and keeps its shading, as ratios to its own mean.
+
+    own: how far each channel keeps its own shading, 1, or takes that of the brightness, 0 (no coloured gleams).
+    """
     mean = np.maximum((image * mask[..., None]).sum((0, 1)) / max(float(mask.sum()), 1.0), 8.0)
-    shaded = np.asarray(colour, np.float32) * (np.maximum(image, 1.0) / mean) ** np.float32(contrast)
+    ratio = np.maximum(image, 1.0) / mean.astype(np.float32)
+    ratio = own * ratio + (1 - own) * ratio.mean(-1, keepdims=True)
+    shaded = np.asarray(colour, np.float32) * ratio ** np.float32(contrast)
     return np.asarray(image + mask[..., None] * (np.clip(shaded, 0, 255) - image), np.float32)
 
 
@@ -134,18 +139,23 @@ def _brows(image: Floats, points: Floats, look: Look, eye: float, rng: np.random
             root = np.array([np.interp(along, range(5), brow[:, axis]) for axis in (0, 1)])
             root[1] += (0.022 + rng.normal(0, 0.015 * look.brow_width * (1.15 - along / 5))) * eye
             lean = np.array([outward * (0.3 + 0.35 * along), -0.7 + 0.25 * along])
-            _stroke(strokes, root, root + lean / np.linalg.norm(lean) * eye * rng.uniform(0.03, 0.05))
-    mask = look.brow * np.clip(blur(strokes, eye / 120) * 0.8, 0, 1)[..., None]
+            _stroke(
+                strokes,
+                root,
+                root + lean / np.linalg.norm(lean) * eye * rng.uniform(0.03, 0.05),
+                max(1, round(eye / 140)),
+            )
+    mask = look.brow * np.clip(blur(strokes, eye / 150) * 0.9, 0, 1)[..., None]
     colour = np.asarray(look.hair, np.float32) * 0.5 + np.asarray(look.skin, np.float32) * 0.12
     return np.asarray(image * (1 - mask) + colour * mask)
 
 
-def _stroke(strokes: Floats, root: Floats, tip: Floats) -> None:
+def _stroke(strokes: Floats, root: Floats, tip: Floats, width: int) -> None:
     """One more hair: hairs that cross are denser, not merely drawn over."""
     corner = np.floor(np.minimum(root, tip)).astype(int) - 2
     patch = np.zeros(np.ceil(np.abs(tip - root)).astype(int)[::-1] + 6, np.float32)
     ends = [tuple(int(v) for v in np.round((end - corner) * 16)) for end in (root, tip)]
-    cv2.line(patch, ends[0], ends[1], 0.6, 1, cv2.LINE_AA, 4)
+    cv2.line(patch, ends[0], ends[1], 0.6, width, cv2.LINE_8, 4)
     window = strokes[corner[1] : corner[1] + patch.shape[0], corner[0] : corner[0] + patch.shape[1]]
     window += patch[: window.shape[0], : window.shape[1]]
 

@@ -67,9 +67,8 @@ def _around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> tuple[
 def _resampled(flows: NDArray[Any], rows: int, columns: int) -> Flows:
     """Along each axis the mean where the grid is coarser (no aliasing), linear interpolation where it is finer."""
     height, width = flows.shape[-2:]
-    down, across = (
-        cv2.INTER_LINEAR if new >= old else cv2.INTER_AREA for new, old in ((rows, height), (columns, width))
-    )
+    down = cv2.INTER_LINEAR if rows >= height else cv2.INTER_AREA
+    across = cv2.INTER_LINEAR if columns >= width else cv2.INTER_AREA
     planes = flows.astype(np.float32).reshape(-1, height, width)
     narrowed = [cv2.resize(plane, (columns, height), interpolation=across) for plane in planes]
     done = [cv2.resize(plane, (columns, rows), interpolation=down) for plane in narrowed]

@@ -68,6 +68,14 @@ def test_noise_falls_where_the_grid_is_coarser() -> None:
     assert 0.4 < cut.std() < 0.51  # the mean of 2x2 values, more where it straddles px
 
 
+@pytest.mark.parametrize("axis", [2, 3])
+def test_stripes_finer_than_the_grid_average_out(axis: int) -> None:
+    stripes = np.where(np.indices((1, 2, 500, 500))[axis] % 2, 1.0, -1.0)
+    settings = CORRECTED.model_copy(update={"flow_units": "frame"})
+    cut = patches(*to_grid(stripes, face(165, (250, 190)), settings), settings)
+    assert np.abs(cut).max() < 0.4  # one px of three is left over
+
+
 def test_the_border_beyond_the_frame_is_replicated() -> None:
     landmarks = face(110, (60, 20))  # brows above the frame, half the face left of it
     flows, points = to_grid(coordinates(300, 300), landmarks, CORRECTED.model_copy(update={"flow_units": "frame"}))

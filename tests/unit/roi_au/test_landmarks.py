@@ -42,6 +42,8 @@ def test_paper_takes_the_last_detection_of_one_search(monkeypatch: pytest.Monkey
     settings = PROFILES["corrected"].model_copy(update={"face": "last"})
     assert (landmarks.detect(onset, settings) == landmarks.fit(onset, (40, 60, 70, 90))).all()
     assert (landmarks.detect(onset) == landmarks.fit(onset, (31, 32, 93, 94))).all()
+    on_grid = landmarks.fit(landmarks.grey128(onset), (40, 60, 70, 90))
+    assert (landmarks.detect(onset, "paper") == landmarks.rescaled(on_grid, (128, 128), (280, 224))).all()
 
 
 def test_paper_looks_at_a_grey_image_of_128_px(onset: np.ndarray) -> None:

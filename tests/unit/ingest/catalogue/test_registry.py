@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from services.ingest.catalogue.registry import layout_of
+from shared.errors import BadData
+
+
+def test_a_clips_csv_says_what_is_meant(casme2: Path) -> None:
+    assert layout_of(casme2).name == "CASME II"
+    (casme2 / "clips.csv").write_text("")
+    assert layout_of(casme2).name == "clips.csv"
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / ".DS_Store").write_text("")
+    with pytest.raises(
+        BadData, match=r"expected clips.csv .* or a CASME II coding sheet .*, got an empty folder; copy"
+    ):
+        layout_of(tmp_path)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match="expected a dataset folder, got nothing there; check the path"):
+        layout_of(tmp_path / "nowhere")
+
+
+def test_an_unknown_folder(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(BadData, match=r"got neither; see docs/datasets.md"):
+        layout_of(tmp_path)

@@ -1,0 +1,181 @@
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.ingest import crop
+from services.ingest.catalogue.entry import Found
+from services.ingest.discover import discover
+from services.ingest.pack import pack
+from services.ingest.settings import PROFILES
+from services.ingest.stage import STAGE
+from shared import arrays
+from shared.errors import BadData
+from shared.faces import largest_face
+from shared.stage import Arrays
+
+Write = Callable[..., Path]
+CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+
+
+def png(pixels: NDArray[Any]) -> bytes:
+    pixels = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[:, :, ::-1])
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def source(files: list[bytes], apex: int = 2, cropped: bool = False) -> Arrays:
+    """As `pack` writes it and the artifact codec returns it: frames 1, 2, ..."""
+    packed = {
+        "data": np.frombuffer(b"".join(files), np.uint8),
+        "ends": np.cumsum([len(file) for file in files]),
+        "names": np.array([f"img{n}.png" for n in range(1, len(files) + 1)]),
+        "numbers": np.arange(1, len(files) + 1),
+        "onset": np.array(1),
+        "apex": np.array(apex),
+        "offset": np.array(len(files)),
+        "fps": np.array(200.0),
+        "kind": np.array("frames"),
+        "cropped": np.array(cropped),
+        "notes": np.array(["frame 2 is missing: frame 1 is shown instead"]),
+    }
+    return arrays.unpack(arrays.pack(packed))
+
+
+def run(packed: Arrays, **changed: object) -> Arrays:
+    return STAGE.compute({"source": packed}, CORRECTED.model_copy(update=changed))
+
+
+def test_one_crop_for_the_clip_set_by_the_onset_frame(face: NDArray[np.uint8]) -> None:
+    """The face moves; the crop does not follow it."""
+    moved = np.roll(face, 8, axis=1)
+    out = run(source([png(face), png(moved), png(face[:, ::-1])]))
+    rectangle = crop.around(largest_face(face), 280, 224, CORRECTED.margin)
+    expected = np.stack([crop.cut(frame, rectangle, 280, 224) for frame in (face, moved, face[:, ::-1])])
+    np.testing.assert_array_equal(out["frames"], expected)
+    assert [out[name].item() for name in ("onset", "apex", "offset", "fps")] == [0, 1, 2, 200.0]
+    assert out["notes"].tolist() == ["frame 2 is missing: frame 1 is shown instead"]
+
+
+def test_equal_inputs_give_equal_bytes(face: NDArray[np.uint8]) -> None:
+    packed = source([png(face), png(face[::-1]), png(face), png(face)], apex=-1)
+    assert arrays.pack(run(packed)) == arrays.pack(run(packed))
+
+
+def test_ready_crops_are_only_scaled(face: NDArray[np.uint8]) -> None:
+    blank = np.full((120, 96, 3), 77, np.uint8)
+    out = run(source([png(face), png(face)], cropped=True))
+    np.testing.assert_array_equal(out["frames"][0], crop.fit(face, 280, 224))
+    np.testing.assert_array_equal(run(source([png(blank)] * 2, cropped=True))["frames"], np.full((2, 280, 224, 3), 77))
+
+
+def test_every_clip_has_the_size_of_the_settings(face: NDArray[np.uint8]) -> None:
+    for cropped in (True, False):
+        out = run(source([png(face)] * 2, cropped=cropped), height=140, width=112)
+        assert out["frames"].shape == (2, 140, 112, 3)
+
+
+def test_grey_and_16_bit_frames(face: NDArray[np.uint8]) -> None:
+    grey = face.mean(axis=2).astype(np.uint8)
+    out = run(source([png(grey)] * 2))
+    deep = run(source([png(grey.astype(np.uint16) << 8)] * 2))
+    np.testing.assert_array_equal(out["frames"][..., 0], out["frames"][..., 2])
+    np.testing.assert_array_equal(deep["frames"], out["frames"])
+    assert deep["notes"].tolist()[1:] == ["16-bit frames: the upper 8 bits of each value were kept"]
+
+
+def test_the_face_of_a_later_frame_serves_where_the_onset_shows_none(face: NDArray[np.uint8]) -> None:
+    blank = np.full_like(face, 90)
+    out = run(source([png(blank), png(blank), png(face), png(face)], apex=4))
+    rectangle = crop.around(largest_face(face), 280, 224, CORRECTED.margin)
+    np.testing.assert_array_equal(out["frames"][2], crop.cut(face, rectangle, 280, 224))
+    assert out["frames"].shape[0] == 4
+    assert out["notes"].tolist()[1:] == ["no face was found in img1.png: the crop was set by img3.png"]
+
+
+def test_no_face_up_to_the_apex(face: NDArray[np.uint8]) -> None:
+    blank = png(np.full_like(face, 90))
+    with pytest.raises(BadData, match=r"^img1.png \(and 1 frames after it\): expected one face .*, got none .*; check"):
+        run(source([blank, blank, png(face)], apex=2))
+
+
+def test_a_text_file_among_the_frames(face: NDArray[np.uint8]) -> None:
+    with pytest.raises(BadData, match=r"^img2.png: expected a whole image, got text that begins with 'hello'; copy"):
+        run(source([png(face), b"hello", png(face)]))
+
+
+def test_a_truncated_frame(face: NDArray[np.uint8]) -> None:
+    jpeg = cv2.imencode(".jpg", face)[1].tobytes()
+    with pytest.raises(BadData, match=r"^img3.png: expected a whole image, got one that is cut off or damaged"):
+        run(source([jpeg, jpeg, jpeg[:-500]]))
+
+
+def test_frames_of_two_sizes(face: NDArray[np.uint8]) -> None:
+    with pytest.raises(
+        BadData, match=r"^img2.png: expected 260x240 px like the clip's first frame, got 250x240 px; export"
+    ):
+        run(source([png(face), png(face[:, :250])]))
+
+
+def test_a_clip_of_one_frame(face: NDArray[np.uint8]) -> None:
+    with pytest.raises(
+        BadData, match="expected a clip of two frames or more, got onset 1 and offset 1; correct the sheet"
+    ):
+        run(source([png(face)], apex=1))
+
+
+def test_files_that_do_not_match_the_span(face: NDArray[np.uint8]) -> None:
+    with pytest.raises(BadData, match="expected 3 files for onset 1 to offset 3, got 2; run discovery"):
+        run(source([png(face)] * 2) | {"offset": np.array(3)})  # type: ignore[operator]
+
+
+def test_an_absent_apex_is_spotted_or_refused(face: NDArray[np.uint8]) -> None:
+    smiling = face.copy()
+    smiling[110:140, 110:150] = smiling[108:138, 110:150]
+    packed = source([png(frame) for frame in (face, face, smiling, face, face)], apex=-1)
+    out = run(packed, spot_window=0.0)
+    assert out["apex"].item() == 2
+    assert out["notes"].tolist()[1:] == ["no apex is coded: spotted at frame 3"]
+    with pytest.raises(BadData, match="expected a coded apex between onset 1 and offset 5, got none; profile `paper`"):
+        STAGE.compute({"source": packed}, PAPER)
+
+
+def test_an_apex_on_the_onset_is_spotted_or_kept(face: NDArray[np.uint8]) -> None:
+    packed = source([png(face)] * 4, apex=1)
+    out = run(packed)
+    assert out["apex"].item() > 0
+    assert out["notes"].tolist()[1:] == [
+        f"the coded apex is the onset frame: spotted at frame {1 + out['apex'].item()}"
+    ]
+    assert STAGE.compute({"source": packed}, PAPER)["apex"].item() == 0
+
+
+def test_the_profiles_differ_in_nothing_else() -> None:
+    differing = {name for name, value in CORRECTED if getattr(PAPER, name) != value}
+    assert differing == {"absent_apex", "apex_at_onset"}
+
+
+def test_from_folder_to_clip(tmp_path: Path, write_video: Write) -> None:
+    write_video(tmp_path / "Vidéo 1.avi", 9)
+    header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
+    (tmp_path / "clips.csv").write_text(f"{header}\nlab,1,v,Vidéo 1.avi,2,4,7,30,,\n", encoding="utf-8")
+    (clip,) = discover(tmp_path)
+    assert isinstance(clip, Found)
+    out = STAGE.compute({"source": pack(clip)}, CORRECTED)
+    assert out["frames"].shape == (6, 280, 224, 3)
+    assert [out[name].item() for name in ("onset", "apex", "offset", "fps")] == [0, 2, 5, 30.0]
+
+
+def test_memory_does_not_grow_with_the_frames_of_a_clip(face: NDArray[np.uint8]) -> None:
+    """60 frames of 1280x720 are 166 MB decoded; beside the result only a few of them are held at a time."""
+    large = np.pad(face, ((200, 280), (500, 520), (0, 0)), mode="edge")
+    packed = source([cv2.imencode(".jpg", large)[1].tobytes()] * 60)
+    tracemalloc.start()
+    out = run(packed, height=40, width=32, upsample=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak - out["frames"].nbytes < 8 * large.nbytes

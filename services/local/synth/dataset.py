@@ -108,5 +108,5 @@ def _write_frame(order: Order, place: Path, number: int, frame, crop: tuple[int,
 
 def _jpeg(file: Path, frame, quality: int) -> None:  # type: ignore[no-untyped-def]
     file.parent.mkdir(parents=True, exist_ok=True)
-    _, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     file.write_bytes(data.tobytes())

@@ -16,6 +16,7 @@ from services.local.synth.warp import Floats, grid, steep
 from shared.errors import BadData
 
 FORMAT = 1
+HEAD, FADE = 1.9, 0.9  # the head's motion is whole up to HEAD distances of the eyes from its centre, gone FADE further
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Motion:
         return int(found[0])
 
 
+def _reach(motion: Motion) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the part of the frame that any action unit moves: four standard deviations around."""
+    margin = actions.Frame.of(motion.landmarks).eye * np.array([0.3, 0.75])
+    low = np.maximum(np.floor(motion.landmarks.min(0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(motion.landmarks.max(0) + margin), motion.size[::-1]).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
 class Mover:
     """The source coordinates of every frame of one clip."""
 
@@ -54,27 +63,31 @@ class Mover:
         self.motion = motion
         self.x, self.y = grid(*motion.size)
         self.centre = motion.landmarks.mean(0)
-        self.away = self.x - np.float32(self.centre[0]), self.y - np.float32(self.centre[1])
-        eye = actions.Frame.of(motion.landmarks).eye
-        self.still = 1 - steep((np.hypot(*self.away) / eye - 1.9) / 0.9).astype(np.float32)
-        self.turned = self.still * self.away[0], self.still * self.away[1]
-        fields = [
-            actions.field(motion.landmarks, int(unit.rstrip("LR")), unit.lstrip("0123456789"), motion.size)
-            for unit in motion.units
-        ]
-        self.fields = np.stack(fields) if fields else np.zeros((0, *motion.size, 2), np.float32)  # [K, H, W, 2]
+        across, down = self.x - np.float32(self.centre[0]), self.y - np.float32(self.centre[1])
+        far = np.hypot(across, down) / actions.Frame.of(motion.landmarks).eye
+        still = 1 - steep((far - HEAD) / FADE)
+        self.head = np.stack([still * across, still * down, still]).astype(np.float32)
+        self.left, self.top, right, bottom = _reach(motion)
+        self.box = np.s_[self.top : bottom, self.left : right]
+        shape = (bottom - self.top, right - self.left)
+        landmarks = motion.landmarks - [self.left, self.top]
+        units = [(int(unit.rstrip("LR")), unit.lstrip("0123456789")) for unit in motion.units]
+        fields = [actions.field(landmarks, number, side, shape) for number, side in units]
+        self.fields = np.stack(fields) if fields else np.zeros((0, *shape, 2), np.float32)  # [K, h, w, 2]
 
     def sources(self, index: int) -> tuple[Floats, Floats]:
         """x and y, [H, W] float32: where in the clip's source picture (frame px) each pixel of frame `index` lies."""
         shift_x, shift_y, turn = self.motion.head[index]
         cos, sin = np.cos(turn), np.sin(turn)
         back_x, back_y = cos * shift_x + sin * shift_y, cos * shift_y - sin * shift_x
-        across, down = self.turned
-        x = self.x + np.float32(cos - 1) * across + np.float32(sin) * down - np.float32(back_x) * self.still
-        y = self.y - np.float32(sin) * across + np.float32(cos - 1) * down - np.float32(back_y) * self.still
+        x = self.x + np.tensordot(np.array([cos - 1, sin, -back_x], np.float32), self.head, 1)
+        y = self.y + np.tensordot(np.array([-sin, cos - 1, -back_y], np.float32), self.head, 1)
         field = np.tensordot(self.motion.weights[index].astype(np.float32), self.fields, 1)
-        moved = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return x - moved[..., 0], y - moved[..., 1]
+        within_x, within_y = x[self.box] - np.float32(self.left), y[self.box] - np.float32(self.top)
+        moved = cv2.remap(field, within_x, within_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x[self.box] -= moved[..., 0]
+        y[self.box] -= moved[..., 1]
+        return x, y
 
     def displacement(self, first: int, second: int, rounds: int = 25) -> Floats:
         """[2, H, W] float32 (u, v): what shows at p in frame `first` (index) shows at p + (u, v) in frame `second`.

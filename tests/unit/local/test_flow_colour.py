@@ -1,0 +1,19 @@
+import numpy as np
+
+from services.local.flow_colour import colours, wheel
+
+
+def test_no_motion_is_white_and_direction_is_hue() -> None:
+    flow = np.zeros((2, 1, 4), np.float32)
+    flow[:, 0, 1] = (1, 0)
+    flow[:, 0, 2] = (-1, 0)
+    flow[:, 0, 3] = (-5, 0)
+    still, right, left, far_left = colours(flow, full=1.0)[0].tolist()
+    assert still == [255, 255, 255]
+    assert right == [255, 0, 0]
+    assert left == far_left == [0, 255, 255]
+
+
+def test_the_wheel_is_white_in_the_middle_and_outside() -> None:
+    key = wheel(33)
+    assert key[16, 16].tolist() == key[0, 0].tolist() == [255, 255, 255]

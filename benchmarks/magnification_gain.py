@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/magnification_gain.py
 
 A public-domain face (skimage's astronaut) is moved at a brow and at a mouth corner by a Gaussian bump that rises as a
-raised cosine from the onset (frame 0) to the apex (frame 8) and then falls; frames are rounded to uint8. In the magnified
+raised cosine from the onset (frame 0) to the apex (frame 8), then falls; frames are rounded to uint8. In the magnified
 apex frame the amplitude is found that, applied to the still face, comes nearest to it, both seen through the 5x5 blur
 of the optical flow. Gain = that amplitude over the true one; error = RMS grey levels left unexplained (halo, clipping).
 Factor alpha asks for 1 + alpha.

@@ -3,17 +3,18 @@
 Lucas & Kanade, "An Iterative Image Registration Technique", IJCAI 1981: one least-squares step per window, on frames
 reduced by `REDUCE`, which makes 4 px a small motion and averages the camera's noise. A constant change of light in a
 window drops out. Where there is no texture the ridge pulls the estimate to zero, rightly: there a blend cannot ghost.
+On a real face the estimate is 1.25 to 1.35 of a shift of all of it and 0.85 of the peak of local bumps (0.3 to 3 px).
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-REDUCE = 4  # px per cell
+REDUCE = 4  # px from cell to cell
 WINDOW = 5  # cells: 20 px, about a brow
 RIDGE = 6.0  # (grey levels per cell)^2: gradients of that size are taken for noise
 QUANTILE = 0.99  # of all windows: the strongest motion, not the luckiest noise
-SMALLEST = REDUCE * (WINDOW + 2)  # rows or columns that one window and its gradients take
+SMALLEST = REDUCE * (WINDOW + 2) + 6  # rows or columns that one window, its gradients and the smoothing take
 
 
 def peak_motion(first: Tensor, second: Tensor) -> float:
@@ -31,8 +32,9 @@ def peak_motion(first: Tensor, second: Tensor) -> float:
 
 
 def reduced(frame: Tensor) -> Tensor:
-    """Grey levels 0..255 [1,H/4,W/4], the mean of each cell."""
-    return functional.avg_pool2d(frame.mean(0, keepdim=True) * 255, REDUCE)
+    """Grey levels 0..255 [1,about H/4,about W/4]; two means over 4, so that fine texture does not alias into motion."""
+    half = functional.avg_pool2d(frame.mean(0, keepdim=True) * 255, REDUCE, stride=2)
+    return functional.avg_pool2d(half, REDUCE, stride=2)
 
 
 def covariance(p: Tensor, q: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def test_paper_interpolation(recorded: Mapping[str, np.ndarray]) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_paper_halvings(recorded: Mapping[str, np.ndarray], net: Rife, case: str) -> None:
     """One position alone takes as many calls of the network as the original took for it."""
-    clip = recorded["clip_rgb_u8"][:, 40:72, 60:92]
+    clip = recorded["clip_rgb_u8"][:, 40:76, 60:96]
     for before, _, fraction, calls in recorded[f"{case}_calls"]:
         earlier = net.forwards
         frames_at(clip, [before - 1 + fraction], net, PROFILES["paper"])
@@ -84,7 +84,7 @@ def test_paper_halvings(recorded: Mapping[str, np.ndarray], net: Rife, case: str
 
 
 def test_midpoints_of_a_clip_are_computed_once(recorded: Mapping[str, np.ndarray], net: Rife) -> None:
-    clip, earlier = recorded["clip_rgb_u8"][:, 40:72, 60:92], net.forwards
+    clip, earlier = recorded["clip_rgb_u8"][:, 40:76, 60:96], net.forwards
     frames_at(clip, recorded["vi_timestamps"] - 1, net, PROFILES["paper"])
     assert recorded["vi_calls"][:, 3].sum() == 18
     assert net.forwards - earlier == 16

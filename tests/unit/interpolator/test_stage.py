@@ -1,0 +1,143 @@
+"""The adapter and `interpolate`: what comes out per profile, which clips are refused."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from services.interpolator import stage
+from services.interpolator.settings import PROFILES, InterpolatorSettings
+from services.interpolator.stage import STAGE, compute, device, interpolate
+from shared.arrays import pack
+from shared.errors import BadData
+
+Clip = Callable[[int, float], np.ndarray]
+FACE = slice(28, 68)  # enough of it, and quick
+
+
+@pytest.fixture
+def mean_network(monkeypatch: pytest.MonkeyPatch, mean):
+    """The adapter with midpoints that cost nothing, where only their number or the recorded frames matter."""
+    monkeypatch.setattr(stage, "network", lambda where: mean)
+    return mean
+
+
+def ingested(frames: np.ndarray, apex: int, fps: float = 200) -> dict[str, dict[str, np.ndarray]]:
+    marks = {"onset": 0, "apex": apex, "offset": len(frames) - 1}
+    return {"ingest": {"frames": frames, "fps": np.array(fps), **{k: np.array(v) for k, v in marks.items()}}}
+
+
+@pytest.mark.parametrize(("profile", "count", "fps"), [("corrected", 11, 1000), ("paper", 10, 900)])
+@pytest.mark.usefixtures("mean_network")
+def test_artifact(moving: Clip, profile: str, count: int, fps: float) -> None:
+    frames = moving(3, 0.2)[:, FACE, FACE]
+    arrays = compute(ingested(frames, apex=1), STAGE.profiles[profile])
+    assert arrays["frames"].shape == (count, *frames.shape[1:])
+    assert arrays["au_frames"].shape == (16, *frames.shape[1:])
+    assert arrays["frames"].dtype == arrays["au_frames"].dtype == np.uint8
+    assert arrays["positions"].dtype == arrays["fps"].dtype == np.float64
+    assert arrays["positions"][[0, -1]].tolist() == [0, 2]
+    assert arrays["fps"] == fps
+    for key, number in (("frames", count), ("au_frames", 16)):
+        np.testing.assert_array_equal(arrays[key], interpolate(frames, 0, 1, 2, number, profile))
+
+
+def test_both_sets_of_frames_share_their_midpoints(moving: Clip, mean_network) -> None:
+    frames = moving(3, 2.0)[:, FACE, FACE]
+    compute(ingested(frames, apex=1), PROFILES["paper"])
+    together = mean_network.forwards
+    for count in (10, 16):
+        interpolate(frames, 0, 1, 2, count, "paper")
+    assert together < mean_network.forwards - together
+
+
+def test_timeline(ramp: np.ndarray) -> None:
+    uniform = interpolate(ramp, 0, 3, 4, 9, InterpolatorSettings())
+    assert uniform[:, 0, 0, 0].tolist() == list(range(0, 161, 20))
+    apex = interpolate(ramp, 0, 3, 4, 9, InterpolatorSettings(timeline="apex"))
+    assert apex[:, 0, 0, 0].tolist() == [0, 20, 40, 60, 80, 100, 120, 140, 160]
+    apex = interpolate(ramp, 0, 2, 4, 7, InterpolatorSettings(timeline="apex"))
+    assert apex[:, 0, 0, 0].tolist() == [0, 20, 40, 60, 80, 120, 160]
+
+
+def test_profiles_differ_in_these_settings_only() -> None:
+    corrected, paper = (PROFILES[name].model_dump() for name in ("corrected", "paper"))
+    differ = {name: value for name, value in paper.items() if value != corrected[name]}
+    assert differ == {"timeline": "apex", "flow_frames": 10, "blend_below": 0, "quantise": "truncate"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(("frames", "apex"), [(2, 0), (2, 1), (5, 0), (5, 4), (5, 2)])
+@pytest.mark.usefixtures("mean_network")
+def test_short_clips_and_apexes_at_an_end(moving: Clip, profile: str, frames: int, apex: int) -> None:
+    clip = moving(frames, 0.4)[:, FACE, FACE]
+    shown = interpolate(clip, 0, apex, frames - 1, 11, profile)
+    np.testing.assert_array_equal(shown[[0, -1]], clip[[0, -1]])
+
+
+def test_a_window_of_a_longer_clip(ramp: np.ndarray) -> None:
+    assert interpolate(ramp, 1, 2, 3, 5)[:, 0, 0, 0].tolist() == [40, 60, 80, 100, 120]
+
+
+def test_equal_inputs_give_equal_bytes(moving: Clip) -> None:
+    inputs = ingested(moving(3, 2.0)[:, FACE, FACE], apex=1)
+    first, second = (pack(compute(inputs, PROFILES["corrected"])) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("marks", "says"),
+    [
+        ((0, 0, 0), "same frame"),
+        ((2, 1, 4), "order"),
+        ((0, 4, 3), "order"),
+        ((0, 2, 5), "order"),
+        ((-1, 2, 4), "order"),
+    ],
+)
+def test_marks_that_make_no_clip(ramp: np.ndarray, marks: tuple[int, int, int], says: str) -> None:
+    with pytest.raises(BadData, match=says):
+        interpolate(ramp, *marks)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        np.full((5, 36, 36, 3), np.nan),
+        np.zeros((5, 36, 36, 3), np.float32),
+        np.zeros((5, 36, 36), np.uint8),
+        np.zeros((5, 36, 36, 1), np.uint8),
+        np.zeros((5, 36, 36, 4), np.uint8),
+        np.zeros((5, 20, 36, 3), np.uint8),
+        np.zeros((0, 36, 36, 3), np.uint8),
+    ],
+)
+def test_frames_that_are_none(frames: np.ndarray) -> None:
+    with pytest.raises(BadData, match=r"expected|not in this order"):
+        interpolate(frames, 0, 2, 4)
+
+
+def test_a_clip_of_one_frame(ramp: np.ndarray) -> None:
+    with pytest.raises(BadData, match="nothing to interpolate"):
+        compute(ingested(ramp[:1], apex=0), PROFILES["corrected"])
+
+
+def test_one_frame_is_no_timeline(ramp: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        interpolate(ramp, 0, 2, 4, 1)
+
+
+@pytest.mark.parametrize(("setting", "expected"), [(None, "cpu"), ("cpu", "cpu"), ("cuda:1", "cuda:1")])
+def test_device(monkeypatch: pytest.MonkeyPatch, setting: str | None, expected: str) -> None:
+    monkeypatch.delenv("MER_DEVICE", raising=False)
+    if setting:
+        monkeypatch.setenv("MER_DEVICE", setting)
+    assert device() == expected
+
+
+@pytest.mark.parametrize(("gpu", "expected"), [(True, "cuda"), (False, "cpu")])
+def test_device_auto(monkeypatch: pytest.MonkeyPatch, gpu: bool, expected: str) -> None:
+    monkeypatch.setenv("MER_DEVICE", "auto")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert device() == expected

@@ -1,0 +1,73 @@
+"""Positions: closed forms of the paper's rule, and what holds for every clip."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.interpolator.timeline import chosen, positions, rate, uniform
+
+
+@st.composite
+def clips(draw: st.DrawFn) -> tuple[int, int, int]:
+    offset = draw(st.integers(1, 2000))
+    return 0, draw(st.integers(0, offset)), offset
+
+
+def test_eleven_frames() -> None:
+    assert positions(0, 8, 12, 11) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12]
+
+
+def test_sixteen_frames_hold_fourteen_up_to_the_apex() -> None:
+    assert positions(0, 26, 40, 16) == [*range(0, 27, 2), 33, 40]
+
+
+def test_five_frames_have_none_between_apex_and_offset() -> None:
+    assert positions(0, 6, 9, 5) == [0, 2, 4, 6, 9]
+
+
+def test_apex_at_the_offset_is_spread_evenly() -> None:
+    assert positions(0, 20, 20, 11) == list(range(0, 21, 2))
+
+
+def test_apex_at_the_onset_repeats_the_onset() -> None:
+    assert positions(0, 0, 8, 7) == [0, 0, 0, 0, 0, 4, 8]
+
+
+def test_uniform() -> None:
+    assert uniform(0, 5, 11) == [step / 2 for step in range(11)]
+    assert chosen("uniform", 0, 2, 5, 11) == uniform(0, 5, 11)
+    assert chosen("apex", 0, 2, 5, 11) == positions(0, 2, 5, 11)
+
+
+def test_rate_is_the_mean_over_the_clip() -> None:
+    assert rate(uniform(0, 60, 11), 200) == pytest.approx(200 / 6)
+    assert rate(positions(0, 30, 60, 11), 200) == pytest.approx(200 / 6)
+
+
+@pytest.mark.parametrize("count", [1, 0, -3])
+def test_a_timeline_has_two_ends(count: int) -> None:
+    with pytest.raises(ValueError, match="at least 2 frames"):
+        positions(0, 3, 5, count)
+
+
+@given(clips(), st.integers(2, 40), st.sampled_from(["apex", "uniform"]))
+def test_every_timeline(clip: tuple[int, int, int], count: int, rule: str) -> None:
+    at = chosen(rule, *clip, count)
+    assert len(at) == count
+    assert at[0] == clip[0]
+    assert at[-1] == clip[2]
+    assert at == sorted(at)
+
+
+@given(clips(), st.integers(3, 40))
+def test_the_papers_rule_shows_the_apex(clip: tuple[int, int, int], count: int) -> None:
+    assert clip[1] in positions(*clip, count)
+
+
+@given(clips(), st.integers(2, 40))
+def test_uniform_steps_are_equal(clip: tuple[int, int, int], count: int) -> None:
+    at = uniform(clip[0], clip[2], count)
+    steps = [after - before for before, after in itertools.pairwise(at)]
+    assert max(steps) - min(steps) < 1e-9

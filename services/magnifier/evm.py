@@ -115,8 +115,8 @@ def _parts(moving: Floats, weights: NDArray[np.float64]) -> Floats:
     """Sums of the bands of every plane, one per row of weights: (T-1)xCxHxW -> (T-1)xCxRxHxW."""
     times, planes, height, width = moving.shape
     parts = np.empty((times, planes, len(weights), height, width), moving.dtype)
-    for plane, part in zip(moving.reshape(-1, height, width), parts.reshape(-1, *parts.shape[2:]), strict=True):
-        images = pyramid.gaussian(plane, weights.shape[1])
-        for row, target in zip(weights, part, strict=True):
-            target[:] = pyramid.weighted(images, row)
+    for index in np.ndindex(times, planes):
+        images = pyramid.gaussian(moving[index], weights.shape[1])
+        for row, part in zip(weights, parts[index], strict=True):
+            part[:] = pyramid.weighted(images, row)
     return parts.reshape(times, planes, len(weights), height * width)

@@ -1,0 +1,196 @@
+"""Magnification as a whole: what must hold for any clip, at any size, in both profiles."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.magnifier import butterworth, evm
+from services.magnifier.settings import FACTORS, PROFILES, MagnifierSettings
+from shared.errors import BadData, Misconfigured
+
+CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+
+
+def noise(*shape: int, seed: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def changed(base: MagnifierSettings, **values: object) -> MagnifierSettings:
+    return MagnifierSettings(**(base.model_dump() | values))
+
+
+def mid_grey(change: np.ndarray) -> np.ndarray:
+    """TxHxW change -> a grey clip around one half, RGB floats."""
+    return np.repeat((0.5 + change)[..., None], 3, axis=-1)
+
+
+def grating(wavelength: float, displacement: np.ndarray, size: int = 64) -> np.ndarray:
+    """Vertical bars, faint enough for all gamuts, moved to the right by `displacement` px per frame."""
+    phase = 2 * np.pi * (np.arange(size) - displacement[:, None]) / wavelength
+    return mid_grey(np.repeat(0.05 * np.sin(phase)[:, None], size, axis=1))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_clip_without_motion_comes_out_bit_by_bit(profile: str, dtype: type) -> None:
+    still = np.repeat(noise(1, 33, 41, 3), 5, axis=0)
+    out = evm.magnify(still, FACTORS, profile, dtype=dtype)
+    assert out.dtype == dtype
+    np.testing.assert_array_equal(evm.quantised(out), np.broadcast_to(still[1:], (10, 4, 33, 41, 3)))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (4, 4), (5, 5), (5, 1), (7, 6), (31, 17), (16, 129)])
+@pytest.mark.parametrize("frames", [2, 11])
+def test_any_size_gives_numbers_in_range(profile: str, size: tuple[int, int], frames: int) -> None:
+    out = evm.magnify(noise(frames, *size, 3), [0.0, 1.2, 3.0], profile, fps=50)
+    assert out.shape == (3, frames - 1, *size, 3)
+    assert np.isfinite(out).all()
+    assert out.min() >= 0
+    assert out.max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (1, 50), (4, 60)])
+def test_a_frame_too_small_for_a_pyramid_stays_as_it_is(size: tuple[int, int]) -> None:
+    clip = noise(4, *size, 3)
+    np.testing.assert_array_equal(evm.quantised(evm.magnify(clip, [3.0])[0]), clip[1:])
+
+
+def test_factor_zero_changes_nothing() -> None:
+    clip = noise(4, 32, 32, 3)
+    np.testing.assert_array_equal(evm.quantised(evm.magnify(clip, [0.0])[0]), clip[1:])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_factor_does_not_depend_on_its_neighbours(profile: str) -> None:
+    clip = noise(5, 45, 38, 3)
+    together = evm.magnify(clip, FACTORS, profile, dtype=np.float64)
+    alone = [evm.magnify(clip, [factor], profile, dtype=np.float64)[0] for factor in FACTORS]
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+def test_each_is_magnify_one_factor_at_a_time() -> None:
+    clip = noise(5, 45, 38, 3)
+    whole = evm.magnify(clip, FACTORS, "paper")
+    for got, expected in zip(evm.magnify_each(clip, FACTORS, "paper"), whole, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-2, 2), st.integers(0, 99))
+def test_linear_in_the_clips_change(scale: float, seed: int) -> None:
+    change = 0.02 * np.random.default_rng(seed).normal(size=(4, 24, 30)) / 4
+    once = evm.magnify(mid_grey(change), [2.0], dtype=np.float64) - 0.5
+    scaled = evm.magnify(mid_grey(scale * change), [2.0], dtype=np.float64) - 0.5
+    np.testing.assert_allclose(scaled, scale * once, atol=1e-12)
+
+
+def test_a_grey_clip_stays_grey() -> None:
+    grey = np.repeat(noise(5, 40, 31, 1), 3, axis=-1)
+    out = evm.magnify(grey, [2.6])
+    np.testing.assert_array_equal(out, np.repeat(out[..., :1], 3, axis=-1))
+
+
+def test_luma_alone_moves_unless_chroma_is_asked_for() -> None:
+    clip = np.full((3, 32, 32, 3), 0.5)
+    clip[1:, 8:24, 8:24] += (0.956 * 0.05, -0.272 * 0.05, -1.106 * 0.05)  # a change of I
+    np.testing.assert_allclose(evm.magnify(clip, [3.0], dtype=np.float64)[0], clip[1:], atol=1e-14)
+    half, whole = (
+        evm.magnify(clip, [3.0], changed(CORRECTED, chrom_attenuation=share), dtype=np.float64)[0] - clip[1:]
+        for share in (0.5, 1.0)
+    )
+    assert np.abs(whole).max() > 0.05
+    np.testing.assert_allclose(half, whole / 2, atol=1e-12)
+
+
+def test_a_sinusoid_in_time_gets_the_closed_form_gain() -> None:
+    """In a band at full gain the output is the clip plus alpha times its band-pass: pattern kept, only scaled."""
+    course = np.sin(np.arange(12.0))
+    pattern = 0.02 * np.cos(np.pi * np.arange(64) / 16)  # wavelength 32, symmetric about both edges but one pixel
+    clip = mid_grey(course[:, None, None] * np.broadcast_to(pattern, (64, 64)))
+    middle = (slice(None), slice(24, 40), slice(24, 40))
+    full = changed(CORRECTED, lambda_c=0.01)
+    out = evm.magnify(clip, [1.5], full, fps=40.0, dtype=np.float64)[0]
+    passed = butterworth.band_pass(course, 0.5 / 20, 10 / 20)
+    expected = 0.5 + (course[1:] + 1.5 * passed)[:, None] * pattern
+    residual = 0.04 * 0.02  # what little of the pattern the coarsest, unmagnified band takes
+    assert np.abs(out[..., 0][middle] - expected[:, None, 24:40]).max() < residual * 3
+
+
+@pytest.mark.parametrize(
+    ("values", "rate", "nyquist"),
+    [({}, 40.0, 20.0), ({}, 57.0, 28.5), ({"nominal_fps": 30.0}, 57.0, 15.0), ({"halved_cutoffs": True}, 40.0, 40.0)],
+)
+def test_which_frame_rate_and_cut_offs_hold(values: dict[str, object], rate: float, nyquist: float) -> None:
+    """The applied gain over time is the band-pass at the cut-offs that the settings stand for."""
+    course = np.sin(np.arange(9.0))
+    pattern = 0.02 * np.random.default_rng(6).normal(size=(32, 32))
+    clip = mid_grey(course[:, None, None] * pattern)
+    change = evm.magnify(clip, [2.0], changed(CORRECTED, **values), rate, np.float64)[0] - clip[1:]
+    passed = butterworth.band_pass(course, 0.5 / nyquist, 10 / nyquist)
+    spot = np.unravel_index(np.abs(change[0, ..., 0]).argmax(), (32, 32))
+    np.testing.assert_allclose(change[:, *spot, 0] / change[0, *spot, 0], passed / passed[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("fps", [0.5, 7.0, 19.9, 20.0, 20.1, 200.0, 1e4])
+def test_any_frame_rate_is_stable(fps: float) -> None:
+    out = evm.magnify(mid_grey(0.01 * np.random.default_rng(7).normal(size=(60, 24, 24))), [3.0], fps=fps)
+    assert np.abs(out - 0.5).max() < 0.5
+
+
+def test_corrected_magnifies_a_moving_grating_and_the_paper_reduces_it() -> None:
+    """0.1 px of bars 16 px apart: output phase over input phase, the filter's own share taken out."""
+    displacement = 0.1 * 0.5 * (1 - np.cos(np.pi * np.arange(11) / 8))
+    clip = grating(16, displacement)
+    temporal = butterworth.band_pass(displacement, 0.5 / 20, 10 / 20)[7] / displacement[8]
+
+    def gain(profile: str) -> np.ndarray:
+        line = evm.magnify(clip, FACTORS, profile, 40.0, np.float64)[:, 7, 32, 8:56, 0] - 0.5
+        bars = np.exp(-2j * np.pi * np.arange(8, 56) / 16)
+        return -np.angle(line @ bars / (clip[0, 32, 8:56, 0] - 0.5).dot(bars)) * 16 / (2 * np.pi) / displacement[8]
+
+    np.testing.assert_allclose(gain("corrected"), 1 + temporal * np.array(FACTORS), rtol=0.12)
+    assert gain("corrected")[0] > 1.6
+    assert (np.diff(gain("corrected")) > 0.1).all()
+    assert gain("paper").max() < 0.9
+
+
+def test_rounding_is_half_up() -> None:
+    halves = np.array([0, 0.5, 1.5, 2.4999, 254.5, 255]) / 255
+    np.testing.assert_array_equal(evm.quantised(halves), [0, 1, 2, 2, 255, 255])
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        noise(1, 8, 8, 3),
+        noise(5, 8, 8),
+        noise(5, 8, 8, 4),
+        noise(5, 0, 8, 3),
+        noise(5, 8, 8, 3).astype(np.int32),
+        np.full((5, 8, 8, 3), np.nan),
+    ],
+)
+def test_what_is_no_clip_is_bad_data(frames: np.ndarray) -> None:
+    with pytest.raises(BadData, match="needs"):
+        evm.magnify(frames, [2.0])
+
+
+@pytest.mark.parametrize("fps", [0.0, -30.0, float("nan"), float("inf")])
+def test_a_frame_rate_that_is_none_is_bad_data_unless_it_is_nominal(fps: float) -> None:
+    clip = noise(3, 16, 16, 3)
+    with pytest.raises(BadData, match="frame rate"):
+        evm.magnify(clip, [2.0], fps=fps)
+    assert evm.magnify(clip, [2.0], "paper", fps=fps).shape == (1, 2, 16, 16, 3)
+
+
+@pytest.mark.parametrize("factors", [[-1.0], [float("nan")], 2.0])
+def test_factors_that_make_no_sense(factors: list[float]) -> None:
+    with pytest.raises((Misconfigured, TypeError)):
+        evm.magnify(noise(3, 16, 16, 3), factors)
+
+
+def test_only_floating_point_arithmetic() -> None:
+    with pytest.raises(Misconfigured, match="float32 or float64"):
+        evm.magnify(noise(3, 16, 16, 3), [2.0], dtype=np.float16)

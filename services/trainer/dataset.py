@@ -77,6 +77,44 @@ class Features:
         )
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some of the clips, by index: what a learner is handed, so that it cannot see the others or their labels."""
+
+    features: Features
+    rows: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def emotions(self) -> NDArray[np.int64]:
+        return self.features.emotions[self.rows]
+
+    @property
+    def aus(self) -> NDArray[np.uint8]:
+        return self.features.aus[self.rows]
+
+    @property
+    def classes(self) -> int:
+        return len(self.features.classes)
+
+    @property
+    def factors(self) -> NDArray[np.float64]:
+        return self.features.factors
+
+    def patches(self, which: NDArray[np.intp], factors: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Patches [n,9,2,30,7,7] of the clips `which` [n] at the factor indices [n] or, one per flow field, [n,9]."""
+        rows = self.rows[which]
+        if factors.ndim == 1:
+            return self.features.patches[rows, factors]
+        return self.features.patches[rows[:, None], factors, np.arange(PATCHES[0])]
+
+    def clips(self, which: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Clips [n,3,16,144,144]."""
+        return self.features.clips[self.rows[which]].transpose(0, 4, 1, 2, 3)
+
+
 def build(
     pairs: Iterable[tuple[Annotated, Arrays]],
     classes: Sequence[str] | None = None,

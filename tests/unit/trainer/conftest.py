@@ -4,12 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from services.trainer import dataset
 from services.trainer.dataset import Features
 from services.trainer.labels import AUS
 from shared.records import ActionUnit, Sample
 from shared.stage import Arrays
+
+torch.set_num_threads(1)
 
 PROTOTYPES = {"disgust": (4, 10), "happiness": (12,), "surprise": (1, 2, 25)}
 FACTORS = np.array([1.2, 2.0, 3.0])

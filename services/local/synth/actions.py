@@ -22,7 +22,7 @@ class Pull:
     way: tuple[float, float]  # displacement: (outwards, down)
 
 
-LIP_STRIP = 0.022  # half the height over which the upper lip's motion gives way to the lower lip's
+LIP_STRIP = 0.03  # half the height over which the upper lip's motion gives way to the lower lip's
 PULLS: dict[int, tuple[Pull, ...]] = {
     1: (Pull((20, 21), (-0.02, -0.06), (0.17, 0.17), (0.0, -1.0)),),
     2: (Pull((17, 18), (0.02, -0.06), (0.17, 0.17), (0.08, -1.0)),),
@@ -46,7 +46,7 @@ PULLS: dict[int, tuple[Pull, ...]] = {
         Pull((21, 39), (-0.08, 0.0), (0.13, 0.15), (-0.25, 0.6)),
     ),
     10: (
-        Pull((49, 50), (0.0, 0.0), (0.16, 0.1), (0.0, -1.0)),
+        Pull((49, 50), (0.03, 0.0), (0.13, 0.1), (0.0, -1.0)),
         Pull((31, 49), (0.1, 0.0), (0.13, 0.14), (0.1, -0.6)),
     ),
     12: (
@@ -54,8 +54,8 @@ PULLS: dict[int, tuple[Pull, ...]] = {
         Pull((48,), (0.22, -0.2), (0.18, 0.18), (0.2, -0.45)),
     ),
     14: (
-        Pull((48,), (0.12, -0.01), (0.1, 0.13), (-0.85, -0.1)),
-        Pull((48,), (-0.06, 0.0), (0.09, 0.08), (0.55, 0.0)),
+        Pull((48,), (0.05, 0.0), (0.11, 0.11), (-1.0, -0.1)),
+        Pull((48,), (-0.16, 0.0), (0.08, 0.07), (0.3, 0.0)),
     ),
     15: (
         Pull((48,), (0.02, 0.02), (0.13, 0.14), (0.12, 1.0)),

@@ -9,7 +9,7 @@ from services.local.synth.warp import Floats, blur, grid
 
 RGB = tuple[float, float, float]
 SKIN: tuple[RGB, ...] = (
-    (222, 184, 162),
+    (210, 172, 150),
     (222, 182, 152),
     (210, 166, 134),
     (198, 152, 116),
@@ -31,7 +31,7 @@ HAIR: tuple[RGB, ...] = (
 )
 CLOTHES: tuple[RGB, ...] = ((40, 44, 60), (90, 30, 34), (44, 66, 52), (120, 116, 110), (30, 30, 32), (70, 84, 120))
 
-KNEE = 200.0  # grey level above which highlights roll off instead of clipping, as in a camera
+KNEE = 185.0  # grey level above which highlights roll off instead of clipping, as in a camera
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _toned(image: Floats, mask: Floats, colour: RGB, contrast: float, own: float
     mean = np.maximum((image * mask[..., None]).sum((0, 1)) / max(float(mask.sum()), 1.0), 8.0)
     ratio = np.maximum(image, 1.0) / mean.astype(np.float32)
     ratio = own * ratio + (1 - own) * ratio.mean(-1, keepdims=True)
-    shaded = np.asarray(colour, np.float32) * ratio ** np.float32(contrast)
+    shaded = np.asarray(colour, np.float32) * np.asarray(cv2.pow(ratio, contrast))
     return np.asarray(image + mask[..., None] * (np.clip(shaded, 0, 255) - image), np.float32)
 
 

@@ -94,8 +94,7 @@ def frames(
     """Each frame of the clip in turn, uint8 [H, W, 3] RGB, with the light's flicker and the sensor's noise."""
     mover = Mover(motion)
     rows, columns = motion.size
-    grain = rng.standard_normal((rows + NOISE_MARGIN, columns + NOISE_MARGIN, 3), np.float32)
-    grain = np.float32(difficulty.noise) * (0.8 * grain.mean(-1, keepdims=True) * np.sqrt(3) + 0.6 * grain)
+    grain = _grain(rng, rows + NOISE_MARGIN, columns + NOISE_MARGIN) * np.float32(difficulty.noise)
     for index in range(len(motion.numbers)):
         x, y = (v * np.float32(OVERSAMPLING) + np.float32((OVERSAMPLING - 1) / 2) for v in mover.sources(index))
         clean = cv2.remap(identity.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
@@ -103,3 +102,9 @@ def frames(
         gain = float(1 + difficulty.flicker * rng.standard_normal())
         noise = grain[top : top + rows, left : left + columns]
         yield cv2.addWeighted(clean, gain, noise, 1.0, 0.0, dtype=cv2.CV_8U)  # rounds and saturates
+
+
+def _grain(rng: np.random.Generator, rows: int, columns: int) -> Floats:
+    """Unit noise [rows, columns, 3], mostly shared by the colours, which come from the same few sensels."""
+    normal = rng.standard_normal((rows, columns, 4), np.float32)
+    return np.asarray(np.float32(0.8) * normal[..., 3:] + np.float32(0.6) * normal[..., :3])

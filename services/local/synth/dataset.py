@@ -67,7 +67,7 @@ def _in_turn(order: Order, subjects: int, jobs: int):  # type: ignore[no-untyped
     if jobs == 1:
         yield from (write_subject(order, number) for number in numbers)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
         yield from pool.map(write_subject, [order] * subjects, numbers)
 
 

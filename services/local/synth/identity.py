@@ -5,12 +5,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from services.local.synth import appearance, portrait
-from services.local.synth.warp import Floats, located, sample, spline
+from services.local.synth.warp import Floats, blur, located, sample, spline
 
 OVERSAMPLING = 2  # source px per frame px, so that bilinear sampling of the source costs no detail in a frame
 # Landmark i of a mirrored face is landmark MIRROR[i] of the face.
 MIRROR = np.r_[16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 41, 40, 54:47:-1, 59:54:-1]
 MIRROR = np.r_[MIRROR, 64:59:-1, 67:64:-1]
+# Blur of lens and pixel, standard deviation in frame px. Without it bilinear sampling would blur each frame by how its
+# pixels happen to fall between those of the source, and motion would shimmer.
+LENS = 0.5
 SMOOTHING = 30.0  # of the shape spline: keeps neighbouring landmarks from folding the face
 
 
@@ -49,7 +52,7 @@ def draw(seed: int, subject: int, size: tuple[int, int] = (480, 640)) -> Identit
         points = (np.array([canvas[1] - 1, 0]) + points * [-1, 1])[MIRROR]
     masks = appearance.Masks(**{name: np.ascontiguousarray(np.clip(layer, 0, 1)) for name, layer in layers.items()})
     picture = appearance.dress(np.ascontiguousarray(image), masks, points, appearance.draw_look(look), details)
-    return Identity(picture, (points + 0.5) / OVERSAMPLING - 0.5)
+    return Identity(blur(picture, LENS * OVERSAMPLING), (points + 0.5) / OVERSAMPLING - 0.5)
 
 
 def _frame(face: portrait.Portrait) -> Floats:

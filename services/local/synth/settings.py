@@ -1,6 +1,11 @@
 """How hard the synthetic clips are: every range, with its unit. Lengths are px of a 640 x 480 frame."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+FOLD = 3.0  # px; beyond it the parting lips' field is no longer one to one
 
 
 class Difficulty(BaseModel):
@@ -8,12 +13,10 @@ class Difficulty(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    amplitude: tuple[float, float] = Field(
-        (0.5, 2.5), description="Peak displacement of an action unit at the apex, px; above 3 px the parting lips fold."
-    )
-    expressivity: tuple[float, float] = Field((0.75, 1.2), description="Factor on all amplitudes of one subject.")
+    amplitude: Range = Field((0.5, 2.5), description="Peak displacement of an action unit at the apex, px; at most 3.")
+    expressivity: Range = Field((0.75, 1.2), description="Factor on all amplitudes of one subject.")
     asymmetry: float = Field(0.35, ge=0, le=1, description="Most by which the weaker side of a face lags, fraction.")
-    duration: tuple[float, float] = Field((0.2, 0.5), description="Onset to offset, s (a micro-expression is < 0.5 s).")
+    duration: Range = Field((0.2, 0.5), description="Onset to offset, s (a micro-expression is < 0.5 s).")
     residual: float = Field(0.15, ge=0, le=1, description="Most of the amplitude that is left at the offset, fraction.")
     head_motion: float = Field(0.25, ge=0, description="Slow drift of the head, px rms per axis.")
     head_rotation: float = Field(0.06, ge=0, description="Slow in-plane rotation of the head, degrees rms.")
@@ -28,6 +31,16 @@ class Difficulty(BaseModel):
     stray: float = Field(0.06, ge=0, le=1, description="Chance of one weak action unit foreign to the emotion.")
     missed: float = Field(0.05, ge=0, le=1, description="Chance that the coder misses an accompanying action unit.")
     quality: int = Field(90, ge=1, le=100, description="JPEG quality of the frames.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for name in ("amplitude", "expressivity", "duration"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is {low}..{high}: expected the smaller number first")
+        if self.amplitude[1] > FOLD:
+            raise ValueError(f"amplitude goes up to {self.amplitude[1]} px: expected at most {FOLD}, or lips fold over")
+        return self
 
 
 DEFAULT = Difficulty()

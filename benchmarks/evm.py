@@ -102,9 +102,9 @@ def seconds(work: Callable[[], np.ndarray], runs: int) -> tuple[float, np.ndarra
 
 def compare(frames: np.ndarray, dtype: type) -> dict[str, float]:
     levels = evm.pyramid.band_count(HEIGHT, WIDTH)
-    slow, expected = seconds(lambda: np.stack([plain(frames, alpha, levels, dtype) for alpha in FACTORS]), 2)
-    fast, got = seconds(lambda: evm.magnify(frames, FACTORS, "paper", dtype=dtype), 7)
-    corrected, _ = seconds(lambda: evm.magnify(frames, FACTORS, "corrected", 40.0, dtype), 7)
+    slow, expected = seconds(lambda: np.stack([plain(frames, alpha, levels, dtype) for alpha in FACTORS]), 4)
+    fast, got = seconds(lambda: evm.magnify(frames, FACTORS, "paper", dtype=dtype), 20)
+    corrected, _ = seconds(lambda: evm.magnify(frames, FACTORS, "corrected", 40.0, dtype), 20)
     return {
         "plain_cpu_s": round(slow, 3),
         "magnify_paper_cpu_s": round(fast, 4),

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,6 +46,7 @@ class Features:
         """Index of the available factor nearest to `factor`."""
         return int(np.abs(self.factors - factor).argmin())
 
+    @cached_property
     def digest(self) -> str:
         """sha256 over all arrays and labels: what a run was trained on."""
         total = hashlib.sha256(json.dumps(_labels(self), sort_keys=True).encode())

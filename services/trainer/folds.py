@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from services.trainer.settings import TrainSettings
 from shared.records import digest
 
 VERSION = 1  # raise it when equal features and settings give another outcome: kept folds then count no longer
-BASELINES = {"majority": Majority, "linear": Linear}
+BASELINES: dict[str, Callable[[int, TrainSettings], Learner]] = {"majority": Majority, "linear": Linear}
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def run(
     """Outcomes in the order of the subjects. Folds lie in `folder/folds`; with `jobs` > 1 the features are written to
     `folder/features` once and mapped by every process. Ctrl-C ends the processes at their next step; folds that ended
     before stay and are reused. Raises BadData for fewer than two subjects."""
-    made_from = features.digest()
+    made_from = features.digest
     kept = folder / "folds"
     names = {fold.subject: folds.key(made_from, settings, fold)[:16] for fold in loso(features.subjects)}
     outcomes = {subject: outcome for subject, name in names.items() if (outcome := folds.load(kept, name))}

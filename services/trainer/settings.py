@@ -1,6 +1,6 @@
 """How a run is trained: everything that shapes its figures besides the features. Two profiles, two networks."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -76,4 +76,14 @@ PAPER = TrainSettings(
     class_weights="none",
     keep="best-training",
 )
-PROFILES = {"corrected": LITE, "corrected-fmer": FMER, "paper": PAPER}
+PROFILES = {"corrected": LITE, "paper": PAPER}
+
+
+def configured(profile: str = "corrected", model: str | None = None, **changes: Any) -> TrainSettings:
+    """The settings of a profile for a model (default: the profile's own), with single fields changed; None changes
+    nothing. Raises ValueError for an unknown profile, model or field, or a value out of range."""
+    if profile not in PROFILES:
+        raise ValueError(f"Unknown profile {profile!r}: expected one of {', '.join(sorted(PROFILES))}.")
+    base = FMER if (profile, model) == ("corrected", "fmer") else PROFILES[profile]
+    asked = {name: value for name, value in {"model": model, **changes}.items() if value is not None}
+    return TrainSettings.model_validate(base.model_dump() | asked)

@@ -27,7 +27,7 @@ class PairConv(nn.Module):
 
     def _normalised(self, x: Tensor) -> Tensor:
         if self.each and self.training:  # statistics of one pair at a time, nine updates per forward
-            return torch.cat([self.norm(pair) for pair in x.split(1, dim=2)], dim=2)
+            return torch.cat([self.norm(x[:, :, [pair]]) for pair in range(PAIRS)], dim=2)
         return self.norm(x)
 
 

@@ -47,20 +47,48 @@ def resize(uv: Floats, shape: tuple[int, int], rescale: str) -> Floats:
     return np.stack([pyramid.apply(uv[0], rows, columns) * ratio_u, pyramid.apply(uv[1], rows, columns) * ratio_v])
 
 
-def warp(first: Floats, second: Floats, uv: Floats) -> Floats:
-    """`second` pulled back along the flow, bilinearly; where the flow leaves the image, `first`."""
+def warp(first: Floats, second: Floats, uv: Floats, settings: FlowSettings) -> tuple[Floats, Floats]:
+    """`second` pulled back along the flow, and 1 where the flow stays inside the image (0 elsewhere)."""
     height, width = first.shape
     y, x = np.mgrid[:height, :width] + uv[::-1]
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    pulled = ndimage.map_coordinates(second, [y, x], order=1, mode="nearest")
-    return np.where(inside, pulled, first)
+    y, x = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
+    sample = _cubic if settings.interpolation == "cubic" else _linear
+    pulled = sample(second, y, x)
+    return np.where(inside, pulled, first) if settings.outside == "first" else pulled, inside.astype(np.float64)
 
 
-def derivatives(first: Floats, second: Floats, uv: Floats) -> tuple[Floats, Floats, Floats]:
-    """(It, Ix, Iy) at the flow; the gradients are the warped second image's alone."""
-    pulled = warp(first, second, uv)
+def _linear(image: Floats, y: Floats, x: Floats) -> Floats:
+    sampled: Floats = ndimage.map_coordinates(image, [y, x], order=1, mode="nearest")
+    return sampled
+
+
+def _cubic(image: Floats, y: Floats, x: Floats) -> Floats:
+    """Cubic convolution with a = -1/2 (Keys 1981), the edge replicated."""
+    top, left = np.floor(y).astype(int), np.floor(x).astype(int)
+    rows, columns = ([np.clip(at + k, 0, n - 1) for k in range(-1, 3)] for at, n in zip((top, left), image.shape))
+    across = _keys(x - left)
+    lines = [sum(w * image[row, column] for w, column in zip(across, columns)) for row in rows]
+    return sum(w * line for w, line in zip(_keys(y - top), lines))
+
+
+def _keys(t: Floats) -> tuple[Floats, ...]:
+    """Weights of the four samples around a position, t past the second."""
+    return (
+        t * (t * (2.0 - t) - 1.0) / 2.0,
+        (t * t * (3.0 * t - 5.0) + 2.0) / 2.0,
+        t * (t * (4.0 - 3.0 * t) + 1.0) / 2.0,
+        t * t * (t - 1.0) / 2.0,
+    )
+
+
+def derivatives(
+    first: Floats, second: Floats, uv: Floats, settings: FlowSettings
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """(It, Ix, Iy) at the flow, and the share of the data term that counts: 0 for what left the image, if ignored."""
+    pulled, inside = warp(first, second, uv, settings)
     ix, iy = (ndimage.correlate1d(pulled, GRADIENT, axis=axis, mode="reflect") for axis in (1, 0))
-    return pulled - first, ix, iy
+    return pulled - first, ix, iy, inside if settings.outside == "ignored" else np.ones_like(inside)
 
 
 def smoothness(component: Floats, alpha: float, settings: FlowSettings) -> sparse.csr_array:
@@ -79,8 +107,8 @@ def system(
     first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings
 ) -> tuple[sparse.csc_array, Floats]:
     """(A, b) of the increment at the flow: A 2HW x 2HW symmetric, u before v."""
-    it, ix, iy = (plane.ravel() for plane in derivatives(first, second, uv))
-    weight = data_weight(it, alpha, settings)
+    it, ix, iy, counts = (plane.ravel() for plane in derivatives(first, second, uv, settings))
+    weight = counts * data_weight(it, alpha, settings)
     diagonal = sparse.diags_array
     smooth = sparse.block_diag([smoothness(component, alpha, settings) for component in uv])
     cross = diagonal(weight * ix * iy)

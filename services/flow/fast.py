@@ -120,12 +120,20 @@ class LevelSolver:
         self._start(uv)
         energy = _energy(alpha, self.settings)
         for _ in range(self.settings.warps):
-            linearise.linearise(*images, self.uv, self.pulled, self.planes, self.stride, energy)
+            self._system(*images, energy)
             multigrid.solve(self.grid.buffer, self.grid.levels, SWEEPS, ITERATIONS, TOLERANCE)
             linearise.advance(
                 self.uv, self.planes, self.stride, self.settings.limit, multigrid.SOLUTION, multigrid.X_BLACK
             )
         return self.uv
+
+    def _system(self, first: Image, second: Image, energy: Image) -> None:
+        """The linear system of the increment at the present flow, into the grid."""
+        still = self.settings.outside == "first"
+        warp = linearise.warp_cubic if self.settings.interpolation == "cubic" else linearise.warp_linear
+        warp(first, second, self.uv, still, self.pulled)
+        outside = 1.0 if still else 0.0
+        linearise.linearise(first, self.pulled, self.uv, self.planes, self.stride, energy, outside)
 
     def _start(self, uv: Image | None) -> None:
         if uv is None:

@@ -12,43 +12,86 @@ import numpy as np
 from numba import njit, uintp
 
 MARGIN = 3  # px that the derivative filter reaches beyond the image
-D11, D12, D22, BU, BV, RIGHT, DOWN, ABOVE, FLUX, FLOW_DOWN, FLOW_ABOVE = 0, 1, 2, 3, 4, 5, 7, 9, 11, 12, 14
-ROWS = 16  # natural-order buffers of one row; RIGHT, DOWN, ABOVE, FLOW_DOWN and FLOW_ABOVE have one each for u and v
+# Natural-order buffers of one row, the first pixel at index 1. RIGHT, DOWN (edge weights), FLOW_EVEN and FLOW_ODD (weight
+# times difference downwards, of even and odd rows) have one each for u and v.
+D11, D12, D22, BU, BV, RIGHT, DOWN = 0, 1, 2, 3, 4, 5, 7
+FLOW_RIGHT, FLOW_EVEN, FLOW_ODD, IT, IX, IY, WEIGHT, COLUMN = 9, 10, 12, 14, 15, 16, 17, 18
+ROWS = 19
 
-kernel = njit(cache=True, nogil=True, fastmath=True)
+kernel = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 
 
 @kernel
-def warp(first: Any, second: Any, uv: Any, pulled: Any) -> None:
-    """`second` pulled back along uv into `pulled`, which has a mirrored margin; where uv leaves the image, `first`."""
+def warp_linear(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) -> None:
+    """`second` pulled back along uv, bilinearly, into `pulled`; outside the image the edge's value, or `first`'s."""
     height, width = first.shape
     right, bottom = np.float32(width - 1), np.float32(height - 1)
     for y in range(height):
         for x in range(width):
             column, row = np.float32(x) + uv[0, y, x], np.float32(y) + uv[1, y, x]
-            if column < 0 or column > right or row < 0 or row > bottom:
-                pulled[y + MARGIN, x + MARGIN] = first[y, x]
-                continue
-            left, top = uintp(column), uintp(row)
-            next_x, next_y = uintp(min(left + 1, width - 1)), uintp(min(top + 1, height - 1))
+            outside = column < 0 or column > right or row < 0 or row > bottom
+            column, row = min(max(column, np.float32(0)), right), min(max(row, np.float32(0)), bottom)
+            left, top = int(column), int(row)
             dx, dy = column - np.float32(left), row - np.float32(top)
-            upper = second[top, left] + dx * (second[top, next_x] - second[top, left])
-            lower = second[next_y, left] + dx * (second[next_y, next_x] - second[next_y, left])
-            pulled[y + MARGIN, x + MARGIN] = upper + dy * (lower - upper)
-    _mirror_margin(pulled, height, width)
+            a, b = uintp(left), uintp(min(left + 1, width - 1))
+            c, d = uintp(top), uintp(min(top + 1, height - 1))
+            upper = second[c, a] + dx * (second[c, b] - second[c, a])
+            lower = second[d, a] + dx * (second[d, b] - second[d, a])
+            pulled[y + MARGIN, x + MARGIN] = first[y, x] if outside and keep_first else upper + dy * (lower - upper)
 
 
 @kernel
-def _mirror_margin(pulled: Any, height: int, width: int) -> None:
+def warp_cubic(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) -> None:
+    """The same by cubic convolution with a = -1/2 (Keys 1981), the edge replicated."""
+    height, width = first.shape
+    right, bottom = np.float32(width - 1), np.float32(height - 1)
+    for y in range(height):
+        for x in range(width):
+            column, row = np.float32(x) + uv[0, y, x], np.float32(y) + uv[1, y, x]
+            outside = column < 0 or column > right or row < 0 or row > bottom
+            if outside and keep_first:
+                pulled[y + MARGIN, x + MARGIN] = first[y, x]
+                continue
+            column, row = min(max(column, np.float32(0)), right), min(max(row, np.float32(0)), bottom)
+            left, top = int(column), int(row)
+            a, b, c, d = _keys(column - np.float32(left))
+            e, f, g, h = _keys(row - np.float32(top))
+            i, j = uintp(max(left - 1, 0)), uintp(left)
+            k, m = uintp(min(left + 1, width - 1)), uintp(min(left + 2, width - 1))
+            p, q = uintp(max(top - 1, 0)), uintp(top)
+            r, s = uintp(min(top + 1, height - 1)), uintp(min(top + 2, height - 1))
+            value = e * (a * second[p, i] + b * second[p, j] + c * second[p, k] + d * second[p, m])
+            value += f * (a * second[q, i] + b * second[q, j] + c * second[q, k] + d * second[q, m])
+            value += g * (a * second[r, i] + b * second[r, j] + c * second[r, k] + d * second[r, m])
+            value += h * (a * second[s, i] + b * second[s, j] + c * second[s, k] + d * second[s, m])
+            pulled[y + MARGIN, x + MARGIN] = value
+
+
+@kernel
+def _keys(t: float) -> tuple[float, float, float, float]:
+    """Weights of the four samples around a position, t past the second."""
+    half, two, three = np.float32(0.5), np.float32(2), np.float32(3)
+    one, four, five = np.float32(1), np.float32(4), np.float32(5)
+    return (
+        half * t * (t * (two - t) - one),
+        half * (t * t * (three * t - five) + two),
+        half * t * (t * (four - three * t) + one),
+        half * t * t * (t - one),
+    )
+
+
+@kernel
+def _mirror_margin(image: Any) -> None:
     """Fills the margin with the image mirrored about its edge, the edge sample repeated, however small it is."""
+    height, width = image.shape[0] - 2 * MARGIN, image.shape[1] - 2 * MARGIN
     for i in range(MARGIN):
         before, after = _mirror(-1 - i, width) + MARGIN, _mirror(width + i, width) + MARGIN
         for y in range(MARGIN, height + MARGIN):
-            pulled[y, MARGIN - 1 - i] = pulled[y, before]
-            pulled[y, width + MARGIN + i] = pulled[y, after]
+            image[y, MARGIN - 1 - i] = image[y, before]
+            image[y, width + MARGIN + i] = image[y, after]
     for i in range(MARGIN):
-        pulled[MARGIN - 1 - i] = pulled[_mirror(-1 - i, height) + MARGIN]
-        pulled[height + MARGIN + i] = pulled[_mirror(height + i, height) + MARGIN]
+        image[MARGIN - 1 - i] = image[_mirror(-1 - i, height) + MARGIN]
+        image[height + MARGIN + i] = image[_mirror(height + i, height) + MARGIN]
 
 
 @kernel
@@ -58,12 +101,11 @@ def _mirror(i: int, n: int) -> int:
 
 
 @kernel
-def _data_row(first: Any, pulled: Any, y: int, rows: Any, energy: Any) -> None:
-    """Data terms of one row: wd times the products of (Ix, Iy), and -wd It (Ix, Iy)."""
-    quadratic, robust, scale, ridge = energy[0], energy[1], energy[2], energy[3]
+def _derivative_row(first: Any, pulled: Any, y: int, rows: Any) -> None:
+    """It, Ix, Iy of one row; the gradient is the warped image's alone."""
     a, b, c = np.float32(45 / 60), np.float32(-9 / 60), np.float32(1 / 60)
-    t = uintp(y)
     one, two, three, four, five, six = uintp(1), uintp(2), uintp(3), uintp(4), uintp(5), uintp(6)
+    t = uintp(y)
     for x in range(uintp(first.shape[1])):
         m = x + three
         ix = a * (pulled[t + three, x + four] - pulled[t + three, x + two])
@@ -71,13 +113,31 @@ def _data_row(first: Any, pulled: Any, y: int, rows: Any, energy: Any) -> None:
         ix += c * (pulled[t + three, x + six] - pulled[t + three, x])
         iy = a * (pulled[t + four, m] - pulled[t + two, m]) + b * (pulled[t + five, m] - pulled[t + one, m])
         iy += c * (pulled[t + six, m] - pulled[t, m])
-        it = pulled[t + three, m] - first[t, x]
+        rows[IX, x + one] = ix
+        rows[IY, x + one] = iy
+        rows[IT, x + one] = pulled[t + three, m] - first[t, x]
+
+
+@kernel
+def _data_row(uv: Any, y: int, rows: Any, energy: Any, outside: float) -> None:
+    """Data terms of one row: w times the products of (Ix, Iy), and -w It (Ix, Iy); w is `outside` * wd out there."""
+    quadratic, robust, scale, ridge = energy[0], energy[1], energy[2], energy[3]
+    height, width = uv.shape[1:]
+    right, bottom, out = np.float32(width - 1), np.float32(height - 1), np.float32(outside)
+    t, one, zero, line = uintp(y), uintp(1), np.float32(0.0), np.float32(y)
+    for x in range(uintp(width)):
+        column, row = rows[COLUMN, x + one] + uv[0, t, x], line + uv[1, t, x]
+        inside = (column >= zero) & (column <= right) & (row >= zero) & (row <= bottom)
+        it = rows[IT, x + one]
         weight = quadratic + robust / (scale + it * it)
-        rows[0, x + one] = weight * ix * ix + ridge
-        rows[1, x + one] = weight * ix * iy
-        rows[2, x + one] = weight * iy * iy + ridge
-        rows[3, x + one] = -weight * it * ix
-        rows[4, x + one] = -weight * it * iy
+        rows[WEIGHT, x + one] = weight if inside else out * weight
+    for x in range(one, uintp(width + 1)):
+        weight, it, ix, iy = rows[WEIGHT, x], rows[IT, x], rows[IX, x], rows[IY, x]
+        rows[D11, x] = weight * ix * ix + ridge
+        rows[D12, x] = weight * ix * iy
+        rows[D22, x] = weight * iy * iy + ridge
+        rows[BU, x] = -weight * it * ix
+        rows[BV, x] = -weight * it * iy
 
 
 @kernel
@@ -85,61 +145,72 @@ def _spatial_row(component: Any, y: int, c: int, rows: Any, energy: Any) -> None
     """Edge weights of one row of one component, and its smoothness on the right-hand side."""
     quadratic, robust, scale = energy[4], energy[5], energy[6]
     height, width = component.shape
-    right, down, above = uintp(RIGHT + c), uintp(DOWN + c), uintp(ABOVE + c)
-    flux_down, flux_above, b = uintp(FLOW_DOWN + c), uintp(FLOW_ABOVE + c), uintp(BU + c)
+    right, down, b = uintp(RIGHT + c), uintp(DOWN + c), uintp(BU + c)
+    now, above = uintp((FLOW_ODD if y & 1 else FLOW_EVEN) + c), uintp((FLOW_EVEN if y & 1 else FLOW_ODD) + c)
     t, one, end = uintp(y), uintp(1), uintp(width)
     for x in range(end - one):
         step = component[t, x + one] - component[t, x]
-        rows[right, x + one] = quadratic + robust / (scale + step * step)
-        rows[11, x + one] = rows[right, x + one] * step
-    rows[right, end] = rows[11, end] = np.float32(0.0)
-    for x in range(end):
-        rows[above, x + one] = rows[down, x + one]
-        rows[flux_above, x + one] = rows[flux_down, x + one]
+        weight = quadratic + robust / (scale + step * step)
+        rows[right, x + one] = weight
+        rows[FLOW_RIGHT, x + one] = weight * step
     below = uintp(min(y + 1, height - 1))
     present = np.float32(1.0 if y + 1 < height else 0.0)
     for x in range(end):
         step = component[below, x] - component[t, x]
         weight = present * (quadratic + robust / (scale + step * step))
         rows[down, x + one] = weight
-        rows[flux_down, x + one] = weight * step
-        rows[b, x + one] += rows[11, x + one] - rows[11, x] + weight * step - rows[flux_above, x + one]
+        rows[now, x + one] = weight * step
+    for x in range(one, end + one):
+        rows[b, x] += rows[FLOW_RIGHT, x] - rows[FLOW_RIGHT, x - one] + rows[now, x] - rows[above, x]
 
 
 @kernel
-def _deal(rows: Any, p: Any, y: int, stride: int) -> None:
-    """One row from natural order to its red and black planes."""
-    o, odd = uintp((y + 1) * stride + 1), uintp(y & 1)
-    one, two, four = uintp(1), uintp(2), uintp(4)
-    for k in range(uintp(stride - 2)):
-        red, black = two * k + one + odd, two * k + two - odd
-        for c in range(two):
-            e = c * four
-            p[e, o + k] = rows[c + uintp(5), red - one]
-            p[e + one, o + k] = rows[c + uintp(5), red]
-            p[e + two, o + k] = rows[c + uintp(9), red]
-            p[e + uintp(3), o + k] = rows[c + uintp(7), red]
-            p[c + uintp(24), o + k] = rows[c + uintp(3), red]
-            p[c + uintp(26), o + k] = rows[c + uintp(3), black]
-        for d in range(uintp(3)):
-            p[d + uintp(8), o + k] = rows[d, red]
-            p[d + uintp(11), o + k] = rows[d, black]
+def _deal(rows: Any, source: int, p: Any, plane: int, start: int, plane_odd: int, start_odd: int, count: int) -> None:
+    """A row's even columns into one plane, its odd ones into another."""
+    r, a, b, oa, ob = uintp(source), uintp(plane), uintp(plane_odd), uintp(start), uintp(start_odd)
+    one, two = uintp(1), uintp(2)
+    for k in range(uintp(count)):
+        p[a, oa + k] = rows[r, two * k + one]
+        p[b, ob + k] = rows[r, two * k + two]
 
 
 @kernel
-def linearise(first: Any, second: Any, uv: Any, pulled: Any, planes: Any, stride: int, energy: Any) -> None:
+def _deal_row(rows: Any, p: Any, y: int, stride: int) -> None:
+    """One row from natural order to its red and black planes (named in `services.flow.multigrid`).
+
+    In even rows even columns are red. An edge is kept by its red end: to the right or down from a red pixel, or from a
+    black one, where it is the left edge of the next red pixel or the upper edge of the red one below.
+    """
+    here, count, odd = (y + 1) * stride + 1, stride - 2, y & 1
+    for c in range(2):
+        left, right, up, down = 4 * c, 4 * c + 1, 4 * c + 2, 4 * c + 3
+        if odd:
+            _deal(rows, RIGHT + c, p, left, here, right, here, count)
+            _deal(rows, DOWN + c, p, up, here + stride, down, here, count)
+        else:
+            _deal(rows, RIGHT + c, p, right, here, left, here + 1, count)
+            _deal(rows, DOWN + c, p, down, here, up, here + stride, count)
+        _deal(rows, BU + c, p, 24 + 2 * odd + c, here, 26 - 2 * odd + c, here, count)
+    for d in range(3):
+        _deal(rows, D11 + d, p, 8 + 3 * odd + d, here, 11 - 3 * odd + d, here, count)
+
+
+@kernel
+def linearise(first: Any, pulled: Any, uv: Any, planes: Any, stride: int, energy: Any, outside: float) -> None:
     """Edges, data terms and right-hand side of the increment at uv, into a finest level's planes.
 
-    first, second: H x W float32; uv: 2 x H x W; pulled: work, (H + 6) x (W + 6); energy: see `services.flow.fast`.
+    first: H x W; pulled: the warped second image within a margin; uv: 2 x H x W; energy: see `services.flow.fast`;
+    outside: weight of the data term where uv leaves the image.
     """
-    height = first.shape[0]
-    warp(first, second, uv, pulled)
+    _mirror_margin(pulled)
     rows = np.zeros((ROWS, 2 * stride + 2), np.float32)
-    for y in range(height):
-        _data_row(first, pulled, y, rows, energy)
+    rows[COLUMN] = np.arange(-1, 2 * stride + 1)
+    for y in range(first.shape[0]):
+        _derivative_row(first, pulled, y, rows)
+        _data_row(uv, y, rows, energy, outside)
         _spatial_row(uv[0], y, 0, rows, energy)
         _spatial_row(uv[1], y, 1, rows, energy)
-        _deal(rows, planes, y, stride)
+        _deal_row(rows, planes, y, stride)
 
 
 @kernel

@@ -29,7 +29,7 @@ SOLUTION, DIRECTION, IMAGE, RIGHT_BLACK = 28, 30, 32, 34  # + 0..1: of the conju
 PLANES = 36
 COARSEST = 4  # px: no further level below this size
 
-kernel = njit(cache=True, nogil=True, fastmath=True)
+kernel = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 
 
 class Grid(NamedTuple):
@@ -146,60 +146,67 @@ def couple_red(p: Any, height: int, stride: int) -> None:
 
 @kernel
 def invert(p: Any, height: int, stride: int) -> None:
-    """Inverse diagonal blocks of both colours; the determinant as a sum of terms that can't cancel."""
+    """Inverse diagonal blocks of both colours."""
     for y in range(height):
         here = (y + 1) * stride + 1
         o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
         left, right = uintp(here - (y & 1)), uintp(here + 1 - (y & 1))
         for k in range(uintp(stride - 2)):
-            red_u = p[0, o + k] + p[1, o + k] + p[2, o + k] + p[3, o + k]
-            red_v = p[4, o + k] + p[5, o + k] + p[6, o + k] + p[7, o + k]
-            black_u = p[1, left + k] + p[0, right + k] + p[3, up + k] + p[2, down + k]
-            black_v = p[5, left + k] + p[4, right + k] + p[7, up + k] + p[6, down + k]
-            p[14, o + k], p[15, o + k], p[16, o + k] = block(p[8, o + k], p[9, o + k], p[10, o + k], red_u, red_v)
-            p[17, o + k], p[18, o + k], p[19, o + k] = block(p[11, o + k], p[12, o + k], p[13, o + k], black_u, black_v)
+            u = p[0, o + k] + p[1, o + k] + p[2, o + k] + p[3, o + k]
+            v = p[4, o + k] + p[5, o + k] + p[6, o + k] + p[7, o + k]
+            p[14, o + k], p[15, o + k], p[16, o + k] = block(p[8, o + k], p[9, o + k], p[10, o + k], u, v)
+        for k in range(uintp(stride - 2)):
+            u = p[1, left + k] + p[0, right + k] + p[3, up + k] + p[2, down + k]
+            v = p[5, left + k] + p[4, right + k] + p[7, up + k] + p[6, down + k]
+            p[17, o + k], p[18, o + k], p[19, o + k] = block(p[11, o + k], p[12, o + k], p[13, o + k], u, v)
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
+@kernel
 def block(a: float, b: float, c: float, u: float, v: float) -> tuple[float, float, float]:
-    """Inverse of [[a + u, b], [b, c + v]] for a c >= b^2; zero where there is nothing to invert."""
-    determinant = max(a * c - b * b, np.float32(0.0)) + a * v + c * u + u * v
-    scale = np.float32(1.0) / max(determinant, np.float32(1e-30))
+    """Inverse of [[a + u, b], [b, c + v]] for a c >= b^2, its determinant a sum that can't cancel; 0 for nothing."""
+    data, tiny = a * c - b * b, np.float32(1e-30)
+    determinant = (data if data > 0 else np.float32(0.0)) + a * v + c * u + u * v
+    scale = np.float32(1.0) / (determinant if determinant > tiny else tiny)
     return (c + v) * scale, -b * scale, (a + u) * scale
 
 
 @kernel
 def coarsen(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
     """Operator of the next level (q: height x width, stride `coarse`) from the finer one's (p, `stride`)."""
-    rows = np.zeros((9, 2 * coarse + 2), np.float32)  # u, v: right, down, down of the row above; data terms
-    half = np.float32(0.5)
+    row = np.zeros(2 * coarse + 2, np.float32)
+    half, one = np.float32(0.5), uintp(1)
     for y in range(height):
         even, odd, below = uintp((2 * y + 1) * stride), uintp((2 * y + 2) * stride), uintp((2 * y + 3) * stride)
-        rows[4:6] = rows[2:4]
-        for k in range(uintp(1), uintp(width + 1)):
-            for c in range(uintp(2)):
-                e = c * uintp(4)
-                rows[c, k] = half * (p[e, even + k + uintp(1)] + p[e + uintp(1), odd + k])
-                rows[c + uintp(2), k] = half * (p[e + uintp(2), below + k] + p[e + uintp(3), odd + k])
-            for d in range(uintp(3)):
-                rows[d + uintp(6), k] = p[8 + d, even + k] + p[8 + d, odd + k] + p[11 + d, even + k] + p[11 + d, odd + k]
-        split_operator(rows, q, uintp((y + 1) * coarse + 1), uintp(y & 1), uintp(coarse - 2))
+        here, shift = (y + 1) * coarse + 1, y & 1
+        for e in (0, 4):
+            left, right, up, down = uintp(e), uintp(e + 1), uintp(e + 2), uintp(e + 3)
+            for k in range(one, uintp(width + 1)):
+                row[k] = half * (p[left, even + k + one] + p[right, odd + k])
+            if shift:
+                deal(row, q, e, here, e + 1, here, coarse)
+            else:
+                deal(row, q, e + 1, here, e, here + 1, coarse)
+            for k in range(one, uintp(width + 1)):
+                row[k] = half * (p[up, below + k] + p[down, odd + k])
+            if shift:
+                deal(row, q, e + 2, here + coarse, e + 3, here, coarse)
+            else:
+                deal(row, q, e + 3, here, e + 2, here + coarse, coarse)
+        for d in range(3):
+            red, black = uintp(DATA_RED + d), uintp(DATA_BLACK + d)
+            for k in range(one, uintp(width + 1)):
+                row[k] = p[red, even + k] + p[red, odd + k] + p[black, even + k] + p[black, odd + k]
+            deal(row, q, DATA_RED + 3 * shift + d, here, DATA_BLACK - 3 * shift + d, here, coarse)
 
 
 @kernel
-def split_operator(rows: Any, q: Any, o: int, odd: int, count: int) -> None:
-    """One row of a level's operator from natural order (from index 1) to its planes."""
-    for k in range(count):
-        red, black = uintp(2) * k + uintp(1) + odd, uintp(2) * k + uintp(2) - odd
-        for c in range(uintp(2)):
-            e = c * uintp(4)
-            q[e, o + k] = rows[c, red - uintp(1)]
-            q[e + uintp(1), o + k] = rows[c, red]
-            q[e + uintp(2), o + k] = rows[c + uintp(4), red]
-            q[e + uintp(3), o + k] = rows[c + uintp(2), red]
-        for d in range(uintp(3)):
-            q[d + uintp(8), o + k] = rows[d + uintp(6), red]
-            q[d + uintp(11), o + k] = rows[d + uintp(6), black]
+def deal(row: Any, q: Any, plane: int, start: int, plane_odd: int, start_odd: int, stride: int) -> None:
+    """A natural row's even columns (the first at index 1) into one plane, its odd ones into another."""
+    a, b, oa, ob = uintp(plane), uintp(plane_odd), uintp(start), uintp(start_odd)
+    one, two = uintp(1), uintp(2)
+    for k in range(uintp(stride - 2)):
+        q[a, oa + k] = row[two * k + one]
+        q[b, ob + k] = row[two * k + two]
 
 
 @kernel
@@ -332,13 +339,15 @@ def advance(p: Any, height: int, stride: int, step: float) -> float:
     """SOLUTION and B_RED one step along DIRECTION; returns the largest change of the solution, px."""
     length, largest = np.float32(step), np.float32(0.0)
     for i in range(uintp(stride), uintp((height + 1) * stride)):
-        du, dv = length * p[30, i], length * p[31, i]
-        p[28, i] += du
-        p[29, i] += dv
+        p[28, i] += length * p[30, i]
+        p[29, i] += length * p[31, i]
         p[24, i] -= length * p[32, i]
         p[25, i] -= length * p[33, i]
-        largest = max(largest, max(abs(du), abs(dv)))
-    return largest
+    for i in range(uintp(stride), uintp((height + 1) * stride)):
+        u, v = abs(p[30, i]), abs(p[31, i])
+        either = u if u > v else v
+        largest = either if either > largest else largest
+    return abs(length) * largest
 
 
 @kernel

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, uintp
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def resample(
     image: Any, row_index: Any, row_weights: Any, column_index: Any, column_weights: Any, factor: float, out: Any
 ) -> None:

@@ -17,14 +17,19 @@ class FlowSettings(StageSettings):
     solver: Solver = Field("fast", description="fast: compiled multigrid; exact: float64 sparse direct, the reference")
 
     border: Literal["replicate", "zero"] = Field(
-        "replicate",
-        description="What the 5x5 blur before the flow sees outside the image; zero darkens 2 px and bends the flow there",
+        "replicate", description="What the 5x5 blur before the flow sees outside the image; zero darkens the outer 2 px"
     )
     rescale: Literal["own", "height"] = Field(
         "own", description="Ratio that scales u between levels: its own axis', or the height's as in " + _CODE
     )
     ridge: float = Field(
-        1e-5, ge=0, description="Added to the system's diagonal (grey^2/px^2, weighted); keeps flat images at zero flow"
+        1e-5, ge=0, description="Added to the system's diagonal (as wd Ix^2); keeps flat images solvable, at zero flow"
+    )
+    interpolation: Literal["cubic", "linear"] = Field(
+        "cubic", description="How the second image is read between pixels; linear blurs it by the fraction of the motion"
+    )
+    outside: Literal["ignored", "first"] = Field(
+        "ignored", description="Pixels whose motion leaves the image: no data term, or the first image's value, as if still"
     )
 
     blur_size: int = Field(5, ge=1, description=f"Taps per axis of the blur before the flow, px; {_CODE}")
@@ -46,5 +51,7 @@ class FlowSettings(StageSettings):
 
 PROFILES = {
     "corrected": FlowSettings(),
-    "paper": FlowSettings(border="zero", rescale="height", ridge=0.0),
+    "paper": FlowSettings(
+        border="zero", rescale="height", ridge=0.0, interpolation="linear", outside="first"
+    ),
 }

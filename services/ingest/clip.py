@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingest import crop, spot
+from services.ingest.face import steady_box
 from services.ingest.image import Frame
 from services.ingest.settings import IngestSettings
 from services.ingest.source import Source
 from shared.errors import BadData
-from shared.faces import Box, largest_face
+from shared.faces import Box
 from shared.stage import Arrays
 
 Named = tuple[str, Frame]
@@ -71,7 +72,7 @@ def _face(frames: Iterator[Named], source: Source, settings: IngestSettings) -> 
     for name, frame in itertools.islice(frames, tries):
         seen.append((name, frame))
         try:
-            box = largest_face(frame, settings.upsample)
+            box = steady_box(frame, settings.upsample, settings.box_passes)
         except BadData as error:
             fault = error
             continue

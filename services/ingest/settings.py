@@ -22,6 +22,13 @@ class IngestSettings(StageSettings):
     upsample: int = Field(
         1, ge=0, le=3, description="doublings of the frame before the face is searched; 1 finds 40 px"
     )
+    box_passes: int = Field(
+        6,
+        ge=0,
+        le=20,
+        description="further searches around the face, spread over one step of dlib's pyramid, whose boxes are averaged "
+        "so that a face has the same scale in all clips; 0 takes dlib's first box",
+    )
     face_search: int = Field(
         10, ge=0, description="frames after the onset that are tried where the onset shows no face"
     )

@@ -92,7 +92,12 @@ def _non_subjects(child: Path) -> list[Path]:
 
 
 def _has_subjects(root: Path) -> bool:
-    return root.is_dir() and any(_is_subject(child) for child in root.iterdir())
+    """Subjects hold clips, which are folders: a folder of something else by subject is no place of frames."""
+    return root.is_dir() and any(_is_subject(child) and _holds_folders(child) for child in root.iterdir())
+
+
+def _holds_folders(folder: Path) -> bool:
+    return any(child.is_dir() for child in folder.iterdir())
 
 
 def _is_subject(folder: Path) -> bool:

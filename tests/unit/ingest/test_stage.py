@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from services.ingest import crop
 from services.ingest.catalogue.entry import Found
 from services.ingest.discover import discover
+from services.ingest.face import steady_box
 from services.ingest.pack import pack
 from services.ingest.settings import PROFILES
 from services.ingest.stage import STAGE
 from shared import arrays
 from shared.errors import BadData
-from shared.faces import largest_face
 from shared.stage import Arrays
 
 Write = Callable[..., Path]
@@ -54,7 +54,7 @@ def test_one_crop_for_the_clip_set_by_the_onset_frame(face: NDArray[np.uint8]) -
     """The face moves; the crop does not follow it."""
     moved = np.roll(face, 8, axis=1)
     out = run(source([png(face), png(moved), png(face[:, ::-1])]))
-    rectangle = crop.around(largest_face(face), 280, 224, CORRECTED.margin)
+    rectangle = crop.around(steady_box(face, 1, CORRECTED.box_passes), 280, 224, CORRECTED.margin)
     expected = np.stack([crop.cut(frame, rectangle, 280, 224) for frame in (face, moved, face[:, ::-1])])
     np.testing.assert_array_equal(out["frames"], expected)
     assert [out[name].item() for name in ("onset", "apex", "offset", "fps")] == [0, 1, 2, 200.0]
@@ -91,7 +91,7 @@ def test_grey_and_16_bit_frames(face: NDArray[np.uint8]) -> None:
 def test_the_face_of_a_later_frame_serves_where_the_onset_shows_none(face: NDArray[np.uint8]) -> None:
     blank = np.full_like(face, 90)
     out = run(source([png(blank), png(blank), png(face), png(face)], apex=4))
-    rectangle = crop.around(largest_face(face), 280, 224, CORRECTED.margin)
+    rectangle = crop.around(steady_box(face, 1, CORRECTED.box_passes), 280, 224, CORRECTED.margin)
     np.testing.assert_array_equal(out["frames"][2], crop.cut(face, rectangle, 280, 224))
     assert out["frames"].shape[0] == 4
     assert out["notes"].tolist()[1:] == ["no face was found in img1.png: the crop was set by img3.png"]

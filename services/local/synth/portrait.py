@@ -10,7 +10,6 @@ from functools import cache
 import cv2
 import numpy as np
 import skimage.data
-from scipy.interpolate import CubicSpline
 
 from services.local.synth import contours
 from services.local.synth.warp import Floats, blur, grid, polygon, sample, spline, steep
@@ -102,7 +101,7 @@ def _closed(image: Floats) -> Floats:
     )
     line = place(contours.CLOSED_LINE)
     x, y = grid(height, width)
-    below = steep((y - np.interp(x[0], line[:, 0], line[:, 1])) / 2.4 + 0.5)[..., None]
+    below = steep((y - _curve(line, x[0])) / 2.4 + 0.5)[..., None]
     return _line_drawn(upper * (1 - below) + lower * below, line)
 
 
@@ -122,9 +121,15 @@ def _line_drawn(image: Floats, line: Floats) -> Floats:
     x, y = grid(*image.shape[:2])
     along = np.clip((x[0] - line[0, 0]) / (line[-1, 0] - line[0, 0]), 0, 1)
     taper = steep(along * 6) * steep((1 - along) * 6)
-    away = (y - CubicSpline(*line.T)(np.clip(x[0], line[0, 0], line[-1, 0]))) / (1.2 + 0.9 * taper)
+    away = (y - _curve(line, x[0])) / (1.2 + 0.9 * taper)
     shadow = (0.9 * np.exp(-(away**2)) * (0.25 + 0.75 * taper) * (taper > 0)).astype(np.float32)[..., None]
     return np.asarray(np.clip(image * (1 - shadow) + np.array([52, 22, 20], np.float32) * shadow, 0, 255))
+
+
+def _curve(line: Floats, x: Floats) -> Floats:
+    """A smooth curve near the points `line` [N, 2], at `x`; level beyond its ends."""
+    fitted = np.polynomial.Polynomial.fit(line[:, 0], line[:, 1], 5)
+    return np.asarray(fitted(np.clip(x, line[0, 0], line[-1, 0])), np.float32)
 
 
 def _lifted(points: Floats) -> Floats:

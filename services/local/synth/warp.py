@@ -5,7 +5,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RBFInterpolator
 
 Floats = NDArray[np.floating[Any]]
 
@@ -27,10 +26,28 @@ def spline(
     """
     columns, rows = np.arange(-step, width + 2 * step, step), np.arange(-step, height + 2 * step, step)
     places = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2)
-    field = RBFInterpolator(targets, values, kernel="thin_plate_spline", smoothing=smoothing)(places)
+    field = _thin_plate(targets, values, smoothing, places)
     coarse = field.reshape(len(rows), len(columns), 2).astype(np.float32)
     x, y = grid(height, width)
     return np.asarray(cv2.remap(coarse, x / step + 1, y / step + 1, cv2.INTER_CUBIC))
+
+
+def _thin_plate(targets: Floats, values: Floats, smoothing: float, places: Floats) -> Floats:
+    """The spline at `places` [M, 2]: affine part and r² log r kernels, solved in units of the targets' own extent."""
+    centre, extent = targets.mean(0), np.ptp(targets)
+    knots, asked = (targets - centre) / extent, (places - centre) / extent
+    affine = np.column_stack([np.ones(len(knots)), knots])
+    kernel = _kernel(knots, knots) + smoothing / extent**2 * np.eye(len(knots))
+    system = np.block([[kernel, affine], [affine.T, np.zeros((3, 3))]])
+    weights = np.linalg.solve(system, np.vstack([values, np.zeros((3, 2))]))
+    return np.asarray(
+        _kernel(asked, knots) @ weights[:-3] + np.column_stack([np.ones(len(asked)), asked]) @ weights[-3:]
+    )
+
+
+def _kernel(a: Floats, b: Floats) -> Floats:
+    squared = (a[:, None, 0] - b[None, :, 0]) ** 2 + (a[:, None, 1] - b[None, :, 1]) ** 2
+    return np.asarray(0.5 * squared * np.log(np.maximum(squared, 1e-20)))
 
 
 def located(back: Floats, sources: Floats, guess: Floats, rounds: int = 30) -> Floats:

@@ -46,7 +46,8 @@ def _searched_again(frame: Frame, box: Box, enlarged: float) -> NDArray[np.float
         found = largest_face(cut(frame, window, *size), upsample=0)
     except BadData:
         return None
-    return np.asarray(found, np.float64) / scale + np.array([window.left, window.top] * 2)
+    moved = np.array(found) / scale + np.array([window.left, window.top] * 2)
+    return np.asarray(moved, np.float64)
 
 
 def _overlap(box: NDArray[np.float64], other: NDArray[np.int64]) -> float:

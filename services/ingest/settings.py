@@ -26,7 +26,7 @@ class IngestSettings(StageSettings):
         6,
         ge=0,
         le=20,
-        description="further searches around the face, spread over one step of dlib's pyramid, whose boxes are averaged "
+        description="further searches around the face, spread over one step of dlib's pyramid, with boxes averaged "
         "so that a face has the same scale in all clips; 0 takes dlib's first box",
     )
     face_search: int = Field(

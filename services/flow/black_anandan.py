@@ -1,5 +1,7 @@
 """Black & Anandan's optical flow between pairs of grey images: the public function; solvers lie beside it."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -18,7 +20,8 @@ def flow(
     first, second: N x H x W grey on 0..255, any real type; the blur before the flow happens inside.
     solver: 'fast' or 'exact'; None takes the profile's ('fast' unless changed).
     Returns float32 N x 2 x H x W: u (to the right) and v (down) in px.
-    Raises ValueError for other shapes or values that are not finite.
+    Raises ValueError for other shapes or values that are not finite; `exact` raises BadData for flat images under a
+    profile without ridge.
     """
     settings = resolve(profile, PROFILES)
     first, second = _images(first, "first"), _images(second, "second")
@@ -27,12 +30,14 @@ def flow(
     return SOLVERS[solver or settings.solver](first, second, settings)
 
 
-def _images(stack: ArrayLike, name: str) -> NDArray[np.float32]:
-    images = np.ascontiguousarray(stack, dtype=np.float32)
+def _images(stack: ArrayLike, name: str) -> NDArray[Any]:
+    images = np.asarray(stack)
     if images.ndim != 3 or 0 in images.shape[1:]:
         raise ValueError(
-            f"Expected `{name}` as N x H x W grey images, got shape {images.shape}; index one pair as [:1]."
+            f"Expected `{name}` as N x H x W grey images, got shape {images.shape}; give one pair as [:1]."
         )
-    if not np.isfinite(images).all():
-        raise ValueError(f"Expected finite grey values in `{name}`, got NaN or infinity.")
+    if images.dtype.kind not in "uif" or not np.isfinite(images).all():
+        raise ValueError(
+            f"Expected finite grey values in `{name}`, got {images.dtype} with NaN, infinity or no numbers."
+        )
     return images

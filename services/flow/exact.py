@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from scipy.sparse import linalg
+from scipy import ndimage, sparse  # type: ignore[import-untyped]
+from scipy.sparse import linalg  # type: ignore[import-untyped]
 
 from services.flow import pyramid
 from services.flow.robust import data_weight, spatial_weight
@@ -19,32 +19,31 @@ GRADIENT = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
 def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
     """N x H x W pairs -> float32 N x 2 x H x W; peak memory: some 3 kB per pixel of one pair, for the factors."""
     flows = np.empty((len(first), 2, *first.shape[1:]), np.float32)
-    for uv, *pair in zip(flows, first, second, strict=True):
-        uv[:] = pair_flow(*pair, settings)
+    for i in range(len(first)):
+        flows[i] = pair_flow(first[i], second[i], settings)
     return flows
 
 
 def preblur(image: Floats, settings: FlowSettings) -> Floats:
     """The image that the flow sees: H x W grey through the 5x5 Gaussian."""
-    rows, columns = (
-        pyramid.blur_taps(n, settings.blur_size, settings.blur_sigma, settings.border) for n in image.shape
-    )
-    return pyramid.apply(image, rows, columns)
+    blur = settings.blur_size, settings.blur_sigma, settings.border
+    height, width = image.shape
+    return pyramid.apply(image, (pyramid.blur_taps(height, *blur), pyramid.blur_taps(width, *blur)))
 
 
 def coarser(image: Floats, spacing: float) -> Floats:
     """One pyramid level up."""
-    rows, columns = (pyramid.shrink_taps(n, spacing) for n in image.shape)
-    return pyramid.apply(image, rows, columns)
+    height, width = image.shape
+    return pyramid.apply(image, (pyramid.shrink_taps(height, spacing), pyramid.shrink_taps(width, spacing)))
 
 
 def resize(uv: Floats, shape: tuple[int, int], rescale: str) -> Floats:
     """2 x H x W flow to another size; displacements grow with the image."""
     height, width = uv.shape[1:]
-    rows, columns = pyramid.resize_taps(height, shape[0]), pyramid.resize_taps(width, shape[1])
+    axes = pyramid.resize_taps(height, shape[0]), pyramid.resize_taps(width, shape[1])
     ratio_v = shape[0] / height
     ratio_u = ratio_v if rescale == "height" else shape[1] / width
-    return np.stack([pyramid.apply(uv[0], rows, columns) * ratio_u, pyramid.apply(uv[1], rows, columns) * ratio_v])
+    return np.stack([pyramid.apply(uv[0], axes) * ratio_u, pyramid.apply(uv[1], axes) * ratio_v])
 
 
 def warp(first: Floats, second: Floats, uv: Floats, settings: FlowSettings) -> tuple[Floats, Floats]:
@@ -66,10 +65,13 @@ def _linear(image: Floats, y: Floats, x: Floats) -> Floats:
 def _cubic(image: Floats, y: Floats, x: Floats) -> Floats:
     """Cubic convolution with a = -1/2 (Keys 1981), the edge replicated."""
     top, left = np.floor(y).astype(int), np.floor(x).astype(int)
-    rows, columns = ([np.clip(at + k, 0, n - 1) for k in range(-1, 3)] for at, n in zip((top, left), image.shape))
+    rows, columns = (
+        [np.clip(at + k, 0, n - 1) for k in range(-1, 3)] for at, n in zip((top, left), image.shape, strict=True)
+    )
     across = _keys(x - left)
-    lines = [sum(w * image[row, column] for w, column in zip(across, columns)) for row in rows]
-    return sum(w * line for w, line in zip(_keys(y - top), lines))
+    lines = [np.sum([w * image[row, c] for w, c in zip(across, columns, strict=True)], axis=0) for row in rows]
+    sampled: Floats = np.sum([w * line for w, line in zip(_keys(y - top), lines, strict=True)], axis=0)
+    return sampled
 
 
 def _keys(t: Floats) -> tuple[Floats, ...]:
@@ -129,24 +131,26 @@ def increment(first: Floats, second: Floats, uv: Floats, alpha: float, settings:
             "Expected images with texture, got a pair that leaves the flow's system singular (flat images); "
             "use a profile with a ridge, such as 'corrected'."
         ) from error
-    return np.clip(solved.reshape(uv.shape), -settings.limit, settings.limit)
+    clamped: Floats = np.clip(solved.reshape(uv.shape), -settings.limit, settings.limit)
+    return clamped
 
 
 def pair_flow(first: Floats, second: Floats, settings: FlowSettings) -> Floats:
     """2 x H x W flow of one pair of H x W images on 0..255."""
     images = [preblur(image.astype(np.float64), settings) for image in (first, second)]
-    uv = np.zeros((2, *first.shape))
+    uv: Floats = np.zeros((2, *first.shape))
     for step in pyramid.schedule(first.shape, settings):
         uv = resize(uv, step.shape, settings.rescale) if uv.shape[1:] != step.shape else uv
-        uv = refine(*level_images(images, step), uv, step.alpha, settings)
+        near, far = (level_image(image, step) for image in images)
+        uv = refine(near, far, uv, step.alpha, settings)
     return uv
 
 
-def level_images(images: list[Floats], step: pyramid.Step) -> list[Floats]:
-    """Both images at a step's level of its stage's pyramid."""
+def level_image(image: Floats, step: pyramid.Step) -> Floats:
+    """A blurred image at a step's level of its stage's pyramid."""
     for _ in range(step.level):
-        images = [coarser(image, step.spacing) for image in images]
-    return images
+        image = coarser(image, step.spacing)
+    return image
 
 
 def refine(first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings) -> Floats:

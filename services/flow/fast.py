@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.flow import linearise, multigrid, pyramid
-from services.flow.pyramid import Taps
+from services.flow.pyramid import Axes, Taps
 from services.flow.resample import resample
 from services.flow.robust import quadratic
 from services.flow.settings import FlowSettings
@@ -18,7 +18,7 @@ Image = NDArray[np.float32]
 SWEEPS, ITERATIONS, TOLERANCE = 2, 8, 0.02
 
 
-def flow(first: Image, second: Image, settings: FlowSettings) -> Image:
+def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> Image:
     """N x H x W pairs -> float32 N x 2 x H x W.
 
     Pairs are shared out over `numba.get_num_threads()` threads (NUMBA_NUM_THREADS, numba.set_num_threads), the
@@ -32,7 +32,7 @@ def flow(first: Image, second: Image, settings: FlowSettings) -> Image:
     def work(chunk: range) -> None:
         solver = PairSolver(first.shape[1:], settings)
         for i in chunk:
-            solver.run(first[i], second[i], flows[i])
+            solver.run(first[i].astype(np.float32), second[i].astype(np.float32), flows[i])
 
     if threads == 1:
         work(chunks[0])
@@ -49,13 +49,18 @@ def _single(make: Any, *args: Any) -> Taps:
     return Taps(taps.index, taps.weights.astype(np.float32))
 
 
-def _resample(image: Image, rows: Taps, columns: Taps, factor: float, out: Image) -> None:
+def _axes(shape: tuple[int, int], make: Any, *args: Any) -> Axes:
+    return _single(make, shape[0], *args), _single(make, shape[1], *args)
+
+
+def _resample(image: Image, axes: Axes, factor: float, out: Image) -> None:
+    rows, columns = axes
     resample(image, rows.index, rows.weights, columns.index, columns.weights, factor, out)
 
 
 @lru_cache(maxsize=64)
 def _energy(alpha: float, settings: FlowSettings) -> Image:
-    """Constants of a GNC stage's weights: quadratic share, Lorentzian numerator and 2 sigma^2; data, ridge, smoothness."""
+    """Constants of a GNC stage's weights: quadratic share, Lorentzian numerator and 2 sigma^2: data, ridge, spatial."""
     data, spatial = settings.sigma_data, settings.sigma_spatial
     robust = 1.0 - alpha
     constants = (
@@ -77,7 +82,7 @@ class PairSolver:
         self.settings = settings
         self.steps = pyramid.schedule(shape, settings)
         blur = settings.blur_size, settings.blur_sigma, settings.border
-        self.blur = [_single(pyramid.blur_taps, n, *blur) for n in shape]
+        self.blur = _axes(shape, pyramid.blur_taps, *blur)
         self.sharp = (np.empty(shape, np.float32), np.empty(shape, np.float32))
         self.coarse = {
             (step.spacing, level): (np.empty(size, np.float32), np.empty(size, np.float32))
@@ -90,12 +95,12 @@ class PairSolver:
     def run(self, first: Image, second: Image, out: Image) -> None:
         """Flow of one pair, written to `out` (2 x H x W)."""
         for image, sharp in zip((first, second), self.sharp, strict=True):
-            _resample(image, *self.blur, 1.0, sharp)
+            _resample(image, self.blur, 1.0, sharp)
         for (spacing, level), images in self.coarse.items():
             finer = self.coarse.get((spacing, level - 1), self.sharp)
-            taps = [_single(pyramid.shrink_taps, n, spacing) for n in finer[0].shape]
+            taps = _axes(finer[0].shape, pyramid.shrink_taps, spacing)
             for image, coarser in zip(finer, images, strict=True):
-                _resample(image, *taps, 1.0, coarser)
+                _resample(image, taps, 1.0, coarser)
         uv = None
         for step in self.steps:
             uv = self.grids[step.shape].refine(self.coarse.get((step.spacing, step.level), self.sharp), uv, step.alpha)
@@ -139,9 +144,10 @@ class LevelSolver:
         if uv is None:
             self.uv[:] = 0.0
         elif uv is not self.uv:
+            (height, width), shape = uv.shape[1:], self.uv.shape[1:]
+            axes = _single(pyramid.resize_taps, height, shape[0]), _single(pyramid.resize_taps, width, shape[1])
             for own, component, ratio in zip(self.uv, uv, self._ratios(uv), strict=True):
-                taps = [_single(pyramid.resize_taps, *axis) for axis in zip(component.shape, own.shape, strict=True)]
-                _resample(component, *taps, ratio, own)
+                _resample(component, axes, ratio, own)
 
     def _ratios(self, uv: Image) -> tuple[float, float]:
         """What u and v are multiplied by on their way here."""

@@ -1,7 +1,7 @@
 """One warp's linear system, compiled: warped image, derivatives, robust weights, written to the solver's planes.
 
 Rows are computed in natural order in a few short buffers and then dealt out to the red and black planes that
-`services.flow.multigrid` describes; the images are read once. The same formulas in readable form: `services.flow.exact`.
+`services.flow.multigrid` describes; the images are read once. `services.flow.exact` has the formulas in readable form.
 
 Kernels call only kernels of this file: numba's cache notices changes of a function's own file and no other.
 """
@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit, uintp
 
 MARGIN = 3  # px that the derivative filter reaches beyond the image
-# Natural-order buffers of one row, the first pixel at index 1. RIGHT, DOWN (edge weights), FLOW_EVEN and FLOW_ODD (weight
-# times difference downwards, of even and odd rows) have one each for u and v.
+# Natural-order buffers of one row, the first pixel at index 1. RIGHT, DOWN (edge weights), FLOW_EVEN and FLOW_ODD
+# (weight times difference downwards, of even and odd rows) have one each for u and v.
 D11, D12, D22, BU, BV, RIGHT, DOWN = 0, 1, 2, 3, 4, 5, 7
 FLOW_RIGHT, FLOW_EVEN, FLOW_ODD, IT, IX, IY, WEIGHT, COLUMN = 9, 10, 12, 14, 15, 16, 17, 18
 ROWS = 19
@@ -68,7 +68,7 @@ def warp_cubic(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) 
 
 
 @kernel
-def _keys(t: float) -> tuple[float, float, float, float]:
+def _keys(t: Any) -> Any:
     """Weights of the four samples around a position, t past the second."""
     half, two, three = np.float32(0.5), np.float32(2), np.float32(3)
     one, four, five = np.float32(1), np.float32(4), np.float32(5)

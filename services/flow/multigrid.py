@@ -1,10 +1,10 @@
 """The linear solver of the compiled path: conjugate gradients on a red-black grid, preconditioned by a multigrid cycle.
 
 The system couples (du, dv) of a pixel through a 2 x 2 block and each component with its four neighbours through edge
-weights. Pixels are split like a chess board, red where row + column is even. Every neighbour of a red pixel is black, so
-black unknowns are eliminated exactly and the conjugate gradients run on the red ones alone; stored apart, each colour's
-rows are contiguous and the kernels work on whole vectors. Coarse grids join 2 x 2 pixels: data terms add up, edge weights
-are averaged (half their sum, which is what re-discretising gives), transfers are piecewise constant.
+weights. Pixels are split like a chess board, red where row + column is even. Every neighbour of a red pixel is black,
+so black unknowns are eliminated exactly and the conjugate gradients run on the red ones alone; stored apart, each
+colour's rows are contiguous and the kernels work on whole vectors. Coarse grids join 2 x 2 pixels: data terms add up,
+edge weights are averaged (half their sum, as re-discretising gives), transfers are piecewise constant.
 
 Layout: a level is PLANES planes of (height + 3) x stride float32; pixel (y, x) lies at row y + 1, column x // 2 + 1 of
 its colour's planes, and the frame around stays zero. All levels lie one after the other in one work buffer.
@@ -106,10 +106,10 @@ def scale_red(p: Any, height: int, stride: int) -> None:
 
 
 @kernel
-def apply_red(p: Any, height: int, stride: int, x: int) -> float:
+def apply_red(p: Any, height: int, stride: int, x: int) -> Any:
     """IMAGE = (diagonal block) x - coupling to X_BLACK, on red; returns the dot product of x and IMAGE."""
     xu, xv = uintp(x), uintp(x + 1)
-    total = 0.0
+    total = np.float64(0.0)
     for y in range(height):
         here = (y + 1) * stride + 1
         o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
@@ -162,7 +162,7 @@ def invert(p: Any, height: int, stride: int) -> None:
 
 
 @kernel
-def block(a: float, b: float, c: float, u: float, v: float) -> tuple[float, float, float]:
+def block(a: Any, b: Any, c: Any, u: Any, v: Any) -> Any:
     """Inverse of [[a + u, b], [b, c + v]] for a c >= b^2, its determinant a sum that can't cancel; 0 for nothing."""
     data, tiny = a * c - b * b, np.float32(1e-30)
     determinant = (data if data > 0 else np.float32(0.0)) + a * v + c * u + u * v
@@ -302,10 +302,10 @@ def ascend(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
 
 
 @kernel
-def dot(p: Any, stride: int, height: int, a: int, b: int) -> float:
+def dot(p: Any, stride: int, height: int, a: int, b: int) -> Any:
     """Dot product of two pairs of planes."""
     au, av, bu, bv = uintp(a), uintp(a + 1), uintp(b), uintp(b + 1)
-    total = 0.0
+    total = np.float64(0.0)
     for y in range(1, height + 1):
         row = np.float32(0.0)
         for i in range(uintp(y * stride), uintp((y + 1) * stride)):
@@ -335,7 +335,7 @@ def turn(p: Any, height: int, stride: int, share: float) -> None:
 
 
 @kernel
-def advance(p: Any, height: int, stride: int, step: float) -> float:
+def advance(p: Any, height: int, stride: int, step: float) -> Any:
     """SOLUTION and B_RED one step along DIRECTION; returns the largest change of the solution, px."""
     length, largest = np.float32(step), np.float32(0.0)
     for i in range(uintp(stride), uintp((height + 1) * stride)):

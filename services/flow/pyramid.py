@@ -7,6 +7,7 @@ compiled one apply the very same weights.
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +23,25 @@ class Taps:
     """A linear operation along one axis: out[i] = sum_k weights[i, k] * in[index[i, k]]."""
 
     index: Indices
-    weights: Floats
+    weights: NDArray[Any]
+
+
+Axes = tuple[Taps, Taps]  # of rows, of columns
 
 
 def gaussian(size: int, sigma: float) -> Floats:
     """Normalised samples of a Gaussian, `size` (odd) taps."""
     x = np.arange(size) - size // 2
     kernel = np.exp(-(x**2) / (2.0 * sigma**2))
-    return kernel / kernel.sum()
+    normalised: Floats = kernel / kernel.sum()
+    return normalised
 
 
 def mirror(index: Indices, n: int) -> Indices:
     """Indices beyond 0..n-1 folded back, the edge sample repeated, however far they lie outside."""
     folded = np.mod(index, 2 * n)
-    return np.minimum(folded, 2 * n - 1 - folded)
+    inside: Indices = np.minimum(folded, 2 * n - 1 - folded)
+    return inside
 
 
 def coarse_size(n: int, spacing: float) -> int:
@@ -73,13 +79,15 @@ def resize_taps(n: int, out: int) -> Taps:
 
 def _positions(n: int, out: int, scale: float) -> Floats:
     """Where the centres of `out` samples lie on an axis of n samples, counted from 0."""
-    return (np.arange(out) + 0.5) / scale - 0.5
+    return (np.arange(out, dtype=np.float64) + 0.5) / scale - 0.5
 
 
-def apply(image: Floats, rows: Taps, columns: Taps) -> Floats:
+def apply(image: Floats, axes: Axes) -> Floats:
     """H x W through both axes' taps."""
+    rows, columns = axes
     tall = np.einsum("ik,ikx->ix", rows.weights, image[rows.index])
-    return np.einsum("jk,yjk->yj", columns.weights, tall[:, columns.index])
+    wide: Floats = np.einsum("jk,yjk->yj", columns.weights, tall[:, columns.index])
+    return wide
 
 
 @dataclass(frozen=True)

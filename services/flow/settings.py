@@ -26,14 +26,19 @@ class FlowSettings(StageSettings):
         1e-5, ge=0, description="Added to the system's diagonal (as wd Ix^2); keeps flat images solvable, at zero flow"
     )
     interpolation: Literal["cubic", "linear"] = Field(
-        "cubic", description="How the second image is read between pixels; linear blurs it by the fraction of the motion"
+        "cubic",
+        description="How the second image is read between pixels; linear blurs it by the fraction of the motion",
     )
     outside: Literal["ignored", "first"] = Field(
-        "ignored", description="Pixels whose motion leaves the image: no data term, or the first image's value, as if still"
+        "ignored",
+        description="Pixels whose motion leaves the image: no data term, or the first image's value, as if still",
+    )
+
+    blur_sigma: float = Field(
+        1.0, gt=0, description="Sigma of the blur before the flow, px; 5 over 5 taps is nearly a box and hides detail"
     )
 
     blur_size: int = Field(5, ge=1, description=f"Taps per axis of the blur before the flow, px; {_CODE}")
-    blur_sigma: float = Field(5.0, gt=0, description=f"Sigma of the blur before the flow, px; {_CODE}")
     gnc_alphas: tuple[float, ...] = Field(
         (1.0, 0.5, 0.0), description=f"Share of the quadratic energy per GNC stage; {_SUN}"
     )
@@ -52,6 +57,6 @@ class FlowSettings(StageSettings):
 PROFILES = {
     "corrected": FlowSettings(),
     "paper": FlowSettings(
-        border="zero", rescale="height", ridge=0.0, interpolation="linear", outside="first"
+        border="zero", rescale="height", ridge=0.0, interpolation="linear", outside="first", blur_sigma=5.0
     ),
 }

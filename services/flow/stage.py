@@ -1,4 +1,4 @@
-"""Adapter: magnified frames in, the flow of consecutive pairs per factor out."""
+"""The flow's adapter: magnified frames of every factor to the flow between each two consecutive ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,27 +11,44 @@ from services.flow.settings import PROFILES, FlowSettings
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 
-LUMA = np.array([0.298936, 0.587043, 0.114021])  # rgb2gray's weights
+LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.float32)  # MATLAB's rgb2gray
+
+
+def grey(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 RGB [..., 3] to uint8 luma, rounded."""
+    luma: NDArray[np.uint8] = np.floor(frames @ LUMA + np.float32(0.5)).astype(np.uint8)
+    return luma
 
 
 def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
-    """`frames` uint8 FxTxHxWx3 -> `flows` float16 Fx(T-1)x2xHxW (u, v) px, `factors`."""
+    """magnifier: frames uint8 [F, T, H, W, 3], factors [F] -> flows float16 [F, T-1, 2, H, W] (u, v) px, factors.
+
+    Raises BadData for other shapes and for a flow that is not finite. float16 costs at most 0.0005 px up to 1 px of
+    motion, 0.001 px up to 2 px. Beside the input some 10 bytes per pixel and frame are held.
+    """
     frames, factors = inputs["magnifier"]["frames"], inputs["magnifier"]["factors"]
-    if frames.ndim != 5 or frames.shape[1] < 2 or frames.dtype != np.uint8:
+    _check(frames, factors)
+    greys = np.stack([grey(clip) for clip in frames])
+    shape = (-1, *greys.shape[2:])
+    uv = flow(greys[:, :-1].reshape(shape), greys[:, 1:].reshape(shape), settings)
+    if not np.isfinite(uv).all():
+        raise BadData("Expected a finite flow, got NaN or infinity: look at the magnified frames of this record.")
+    flows = uv.reshape(len(frames), -1, *uv.shape[1:]).astype(np.float16)
+    return {"flows": flows, "factors": factors}
+
+
+def _check(frames: NDArray[Any], factors: NDArray[Any]) -> None:
+    colour = frames.ndim == 5 and frames.shape[-1] == 3 and frames.dtype == np.uint8
+    if not colour or frames.shape[1] < 2 or 0 in frames.shape:
         raise BadData(
-            f"Flow needs uint8 frames of factors x time (2 or more) x rows x columns x 3, got {frames.dtype} "
-            f"{frames.shape}: run the magnifier again."
+            f"Expected magnified frames as uint8 [factors, at least 2, height, width, 3], got {frames.dtype} "
+            f"{list(frames.shape)}; run the magnifier again for this record."
         )
-    return {"flows": np.stack([_flows(grey(clip), settings) for clip in frames]), "factors": factors}
-
-
-def grey(frames: NDArray[Any]) -> NDArray[np.float32]:
-    """RGB bytes -> whole grey levels, as the paper's code rounds them."""
-    return np.floor(frames @ LUMA + 0.5).astype(np.float32)
-
-
-def _flows(clip: NDArray[np.float32], settings: FlowSettings) -> NDArray[np.float16]:
-    return flow(clip[:-1], clip[1:], settings).astype(np.float16)
+    if factors.shape != frames.shape[:1]:
+        raise BadData(
+            f"Expected one factor per set of frames ({len(frames)}), got {list(factors.shape)}; run the magnifier again"
+            " for this record."
+        )
 
 
 STAGE = Stage(

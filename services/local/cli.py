@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from services.ingest.catalogue.entry import Prefer
 from services.local.options import overrides
 from shared import weights as model_weights
 from shared.errors import MerError, Misconfigured
@@ -28,7 +29,12 @@ Out = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the default is one per core.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shuffling, bootstrap.")]
-Model = Annotated[str, typer.Option(help="`fmer-lite`, `fmer` (the paper's; wants a GPU), `linear`, `majority`.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="`fmer-lite`, `fmer` (the paper's), `linear`, `majority`. Default: fmer with a GPU, else fmer-lite."
+    ),
+]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs per fold; the default is the model's.")]
 Profile = Annotated[
     str, typer.Option(help="`corrected` repairs the published method's defects, `paper` reproduces them.")
@@ -80,10 +86,10 @@ def run(
     out: Out = Path("out/run"),
     profile: Profile = "corrected",
     changes: Set = None,
-    prefer: Annotated[str, typer.Option(help="`cropped` or `raw`, where a dataset carries both.")] = "cropped",
+    prefer: Annotated[Prefer, typer.Option(help="Where a dataset carries both crops and raw frames.")] = "cropped",
     jobs: Jobs = CORES,
     train: Annotated[bool, typer.Option(help="Train and report when the features are there.")] = True,
-    model: Model = "fmer-lite",
+    model: Model = None,
     epochs: Epochs = None,
     seed: Seed = 0,
 ) -> None:
@@ -91,49 +97,50 @@ def run(
 
     Ctrl-C stops it cleanly; the same command goes on where it stopped. See docs/datasets.md for what to give it.
     """
-    from services.local.jobs import extract, report_on
+    from services.local.jobs import extract
+    from services.local.training import train_and_report
 
-    if prefer not in ("cropped", "raw"):
-        raise Misconfigured(f"--prefer {prefer!r}: expected cropped or raw.")
     pipeline = Pipeline(profile=profile, overrides=overrides(profile, changes or []))
     records = extract(dataset, out, pipeline, prefer=prefer, jobs=jobs)
     if train:
-        report_on(records, out, profile=profile, model=model, epochs=epochs, seed=seed, jobs=jobs)
+        train_and_report(records, out, profile=profile, jobs=jobs, model=model, epochs=epochs, seed=seed)
 
 
 @app.command()
 def train(
     out: Out = Path("out/run"),
     profile: Profile = "corrected",
-    model: Model = "fmer-lite",
+    model: Model = None,
     epochs: Epochs = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Clips per step; the default is the model's.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0, help="Adam's; the default is the model's.")] = None,
     classes: Annotated[str | None, typer.Option(help="Emotions to keep, by name: `disgust,happiness,...`.")] = None,
+    features: Annotated[str | None, typer.Option(help="Digest of a pipeline, where OUT has several.")] = None,
     seed: Seed = 0,
     jobs: Jobs = CORES,
 ) -> None:
     """Train on the features of an earlier `mer run` (same --out) and write its report anew."""
-    from services.local.jobs import extracted, report_on
+    from services.local.jobs import extracted
+    from services.local.training import train_and_report
 
-    report_on(
-        extracted(out, profile),
+    train_and_report(
+        extracted(out, features),
         out,
         profile=profile,
+        jobs=jobs,
+        classes=classes.split(",") if classes else None,
         model=model,
         epochs=epochs,
-        batch_size=batch_size,
+        batch=batch_size,
         learning_rate=learning_rate,
-        classes=classes.split(",") if classes else None,
         seed=seed,
-        jobs=jobs,
     )
 
 
 @app.command()
 def report(out: Out = Path("out/run")) -> None:
     """Print the figures of a run's report and where its page lies."""
-    from services.local.jobs import print_report
+    from services.local.training import print_report
 
     print_report(out)
 

@@ -9,7 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from services.local.run import Tally, Watch
 from services.local.stages import STAGES
 
-console = Console(stderr=True)
+console = Console(stderr=True)  # news; results go to stdout
+results = Console()
 
 
 def bars() -> Progress:

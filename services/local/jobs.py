@@ -1,0 +1,63 @@
+"""What `mer run` and `mer train` do between reading options and the trainer: features there, report written, told."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from services.ingest.catalogue.entry import Prefer
+from services.local.progress import console, stage_bars
+from services.local.run import run
+from services.local.workspace import Workspace, newest
+from shared.errors import BadData
+from shared.processing import read_artifact
+from shared.records import Pipeline, Record
+from shared.stage import Arrays
+from shared.topics import topic
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends a command with a sentence and code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("\nStopped. The same command goes on where it stopped.")
+        raise typer.Exit(130) from None
+
+
+def extract(dataset: Path, out: Path, pipeline: Pipeline, *, prefer: Prefer = "cropped", jobs: int) -> list[Record]:
+    """Features of every clip that came through; those that did not are told, each with its sentence."""
+    with interruptible(), stage_bars() as watch:
+        outcome = run(dataset, Workspace(out), pipeline, jobs=jobs, prefer=prefer, watch=watch)
+    for sentence in outcome.failures:
+        console.print(f"[yellow]left out[/] {sentence}", soft_wrap=True, highlight=False)
+    console.print(f"{len(outcome.features)} clips have features, {len(outcome.failures)} were left out.")
+    return outcome.features
+
+
+def extracted(out: Path, pipeline: str | None) -> list[Record]:
+    """The features under `out` of one pipeline: the newest, or the one whose digest begins with `pipeline`.
+
+    Raises BadData if there are none.
+    """
+    if not (out / "bus.sqlite").exists():
+        raise BadData(
+            f"{out}: expected the folder of an earlier run, got none; run `mer run DATASET --out {out}` first."
+        )
+    bus = Workspace(out).bus()
+    records = newest(bus, topic("features").name)
+    bus.close()
+    known = list(dict.fromkeys(record.pipeline.digest for record in records))
+    chosen = [digest for digest in known if digest.startswith(pipeline or "")]
+    if not chosen:
+        raise BadData(f"{out}: no features of pipeline {pipeline!r}; there are {', '.join(known) or 'none'}.")
+    return [record for record in records if record.pipeline.digest == chosen[-1]]
+
+
+def opened(records: Sequence[Record], place: Workspace) -> Iterator[tuple[Record, Arrays]]:
+    """Each record with the arrays of its artifact."""
+    store = place.store()
+    for record in records:
+        yield record, read_artifact(store, record.artifact, record.key)

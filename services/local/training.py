@@ -1,0 +1,110 @@
+"""From features to a report: the trainer's settings chosen, progress shown, figures printed."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from rich.table import Table
+
+from services.local.jobs import interruptible, opened
+from services.local.progress import bars, results
+from services.local.workspace import Workspace
+from services.trainer import dataset, experiment
+from services.trainer.loso import Progress, Tell
+from services.trainer.settings import PROFILES, TrainSettings
+from shared.errors import BadData, Misconfigured
+from shared.records import Record
+
+
+def train_and_report(
+    records: Sequence[Record],
+    out: Path,
+    *,
+    profile: str = "corrected",
+    jobs: int = 1,
+    classes: Sequence[str] | None = None,
+    **changes: Any,
+) -> None:
+    """Train with LOSO on the records' features beside the baselines, write the report under `out`, print it."""
+    settings, device = chosen(profile, changes), compute_device()
+    place = Workspace(out)
+    pairs = ((record.sample, arrays) for record, arrays in opened(records, place))
+    features = dataset.build(pairs, classes, others="leave out" if classes else "refuse")
+    with interruptible(), fold_bar(len(set(features.subjects.tolist()))) as tell:
+        experiment.run(features, settings, place.report, 1 if device != "cpu" else jobs, device, tell=tell)
+    print_report(out)
+
+
+def chosen(profile: str, changes: dict[str, Any]) -> TrainSettings:
+    """The profile's settings with what the command line says otherwise; None says nothing."""
+    said = {name: value for name, value in changes.items() if value is not None}
+    model = said.get("model") or ("fmer" if compute_device() != "cpu" else "fmer-lite")
+    name = f"{profile}-{model}" if f"{profile}-{model}" in PROFILES else profile
+    if name not in PROFILES:
+        raise Misconfigured(f"No training profile {name!r}; there are {', '.join(PROFILES)}.")
+    try:
+        return TrainSettings.model_validate({**PROFILES[name].model_dump(), **said, "model": model})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Misconfigured(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.") from None
+
+
+def compute_device() -> str:
+    """A GPU where torch sees one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def fold_bar(folds: int) -> Iterator[Tell]:
+    """One bar per learner; its remark is the newest epoch."""
+    with bars() as progress:
+        tasks: dict[str, Any] = {}
+
+        def tell(news: Progress) -> None:
+            if news.model not in tasks:
+                tasks[news.model] = progress.add_task(news.model, total=folds * news.epochs, remark="")
+            task = tasks[news.model]
+            if news.epoch:
+                remark = f"{news.subject} epoch {news.epoch.number + 1} loss {news.epoch.loss:.3f}"
+                progress.update(task, advance=1, remark=remark)
+            elif news.reused or news.model not in ("fmer", "fmer-lite"):
+                progress.update(task, advance=news.epochs, remark="reused" if news.reused else "")
+
+        yield tell
+
+
+def print_report(out: Path) -> None:
+    """The figures of the report under `out`. Raises BadData if there is none."""
+    file = Workspace(out).report / "report.json"
+    if not file.exists():
+        raise BadData(f"{file}: expected a report, got none; run `mer run` or `mer train --out {out}` first.")
+    report = json.loads(file.read_text())
+    data, result = report["data"], report["result"]
+    results.print(
+        f"\n{report['protocol']}; {data['samples']} clips of {data['subjects']} subjects, seed {report['seed']}",
+        soft_wrap=True,
+    )
+    results.print(_figures(report))
+    results.print(_confusion(result))
+    results.print(f"The whole report: {file.with_suffix('.html')}", soft_wrap=True)
+
+
+def _figures(report: dict[str, Any]) -> Table:
+    table = Table("model", "UF1", "UAR", "accuracy", "AU macro F1")
+    for name, result in {report["model"]: report["result"], **report["baselines"]}.items():
+        low, high = result["interval"]["uf1"]
+        cells = [f"{result[figure]:.3f}" for figure in ("uf1", "uar", "accuracy")]
+        table.add_row(name, f"{cells[0]} [{low:.3f}, {high:.3f}]", *cells[1:], f"{result['aus']['macro']:.3f}")
+    return table
+
+
+def _confusion(result: dict[str, Any]) -> Table:
+    table = Table("truth \\ predicted", *map(str, result["classes"]))
+    for name, row in zip(result["classes"], result["confusion"], strict=True):
+        table.add_row(str(name), *map(str, row))
+    return table

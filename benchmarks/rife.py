@@ -1,0 +1,165 @@
+"""Interpolating clips: the shared search against one bisection per position, and RIFE against a plain blend.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/rife.py
+
+Forwards: each clip's flow frames and action-unit frames by the paper's rule (10 and 16), position by position as the
+original does it, and by `frames_at` with profile `paper`; the frames must be bit-identical. `corrected` stands beside
+it (11 and 16). CPU time is of one run after a warm-up.
+
+Quality: a face whose brows and mouth corners move by a known number of px between two frames (bytes, with the camera's
+noise); PSNR where it moves (dB), the error of the position that the result shows (% of the interval), and forwards.
+`adaptive` is the default: RIFE until the measured motion allows a blend.
+"""
+
+import itertools
+import json
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+from skimage.data import astronaut
+
+from services.interpolator.bisection import frames_at
+from services.interpolator.rife import Rife, unpack
+from services.interpolator.settings import PROFILES, InterpolatorSettings
+from services.interpolator.timeline import chosen
+from shared import weights
+
+RESULT = Path(__file__).parent / "results" / "rife-cpu.json"
+FACE = astronaut()[40:200, 130:322].astype(float)
+ROWS, COLUMNS = np.mgrid[0:160, 0:192].astype(float)
+# Where the drawn face moves: x, y, displacement (x, y) at an amplitude of 1 px, spread (x, y)
+BUMPS = ((70, 48, 0, -1, 14, 8), (122, 51, 0, -1, 14, 8), (71, 100, -0.8, -0.6, 10, 10), (115, 101, 0.8, -0.6, 10, 10))
+CLIPS = {  # name: (frames, apex, px at the apex)
+    "200 fps, 61 frames": (61, 30, 3.0),
+    "reference, 9 frames": (9, 5, 3.0),
+    "25 fps, 7 frames": (7, 3, 3.0),
+    "two recorded frames": (2, 1, 3.0),
+}
+MOTIONS = (0.1, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+WAYS = {
+    "blend": InterpolatorSettings(blend_below=1e9),
+    "rife": InterpolatorSettings(blend_below=0),
+    "adaptive": InterpolatorSettings(),
+}
+
+
+def field() -> NDArray[np.float64]:
+    """Displacement (x, y) [2,H,W] per px of amplitude."""
+    total = np.zeros((2, *ROWS.shape))
+    for x, y, dx, dy, sx, sy in BUMPS:
+        bump = np.exp(-(((COLUMNS - x) / sx) ** 2 + ((ROWS - y) / sy) ** 2) / 2)
+        total += np.array([dx, dy])[:, None, None] * bump
+    return total
+
+
+FIELD = field()
+MOVING = np.hypot(*FIELD) > 0.3
+
+
+def face(amplitude: float) -> NDArray[np.float64]:
+    at = (ROWS - amplitude * FIELD[1], COLUMNS - amplitude * FIELD[0])
+    return np.stack([map_coordinates(FACE[..., c], at, order=3, mode="nearest") for c in range(3)], -1)
+
+
+def recorded(amplitude: float, noise: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    shown = face(amplitude)
+    return np.clip(np.rint(shown + rng.normal(0, noise, shown.shape)), 0, 255).astype(np.uint8)
+
+
+def bisected(frames: NDArray[np.uint8], position: float, net: Rife) -> NDArray[np.uint8]:
+    """One position by itself, as the original does it: halve, at most 8 times, until within 0.005 of it."""
+    low = min(int(position), len(frames) - 2)
+    ratio, bounds, ends = position - low, [0.0, 1.0], [net.pack(frames[low : low + 1]), net.pack(frames[low + 1 :][:1])]
+    if ratio <= 0.005 or ratio >= 0.995:
+        return frames[low + int(ratio >= 0.995)]
+    for _ in range(8):
+        middle, at = net.between([ends[0][0]], [ends[1][0]]), sum(bounds) / 2
+        if abs(at - ratio) <= 0.005:
+            break
+        side = int(ratio < at)  # the end that the midpoint replaces
+        ends[side], bounds[side] = middle, at
+    return (unpack(middle, *frames.shape[1:3])[0] * np.float32(255)).astype(np.uint8)
+
+
+def positions(settings: InterpolatorSettings, apex: int, offset: int) -> list[float]:
+    """Of all frames that the stage shows of a clip: those for the flow, then those for the action units."""
+    counts = (settings.flow_frames, settings.au_frames)
+    return [position for count in counts for position in chosen(settings.timeline, 0, apex, offset, count)]
+
+
+def measured(work, net: Rife) -> tuple[NDArray[np.uint8], int, float]:
+    """What it returns, the forwards and the CPU seconds that it took."""
+    before, start = net.forwards, time.process_time()
+    shown = work()
+    return shown, net.forwards - before, time.process_time() - start
+
+
+def forwards(net: Rife, count: int, apex: int, px: float) -> dict[str, float | int | bool]:
+    rng, last = np.random.default_rng(1), count - 1
+    amplitudes = np.interp(np.arange(count), [0, apex, last], [0, px, 0]) if apex < last else np.array([0, px])
+    frames = np.stack([recorded(amplitude, 1, rng) for amplitude in amplitudes])
+    at = {profile: positions(settings, apex, last) for profile, settings in PROFILES.items()}
+    plain, calls, seconds = measured(lambda: np.stack([bisected(frames, p, net) for p in at["paper"]]), net)
+    ours, our_calls, our_seconds = measured(lambda: frames_at(frames, at["paper"], net, PROFILES["paper"]), net)
+    _, new_calls, new_seconds = measured(lambda: frames_at(frames, at["corrected"], net, PROFILES["corrected"]), net)
+    return {
+        "identical": bool(np.array_equal(plain, ours)),
+        "original_forwards": calls,
+        "paper_forwards": our_calls,
+        "corrected_forwards": new_calls,
+        "original_cpu_s": round(seconds, 2),
+        "paper_cpu_s": round(our_seconds, 2),
+        "corrected_cpu_s": round(new_seconds, 2),
+        "forwards_ratio": round(our_calls / calls, 3),
+        "cpu_ratio": round(our_seconds / seconds, 3),
+    }
+
+
+def quality(net: Rife, px: float, noise: float) -> dict[str, dict[str, float]]:
+    """Each way's mean over three positions between two frames: PSNR (dB), position error (%), forwards."""
+    rng, rows = np.random.default_rng(2), {way: [] for way in WAYS}
+    pair = np.stack([recorded(0.4, noise, rng), recorded(0.4 + px, noise, rng)])
+    for position in (0.25, 0.4, 0.7):
+        truth = face(0.4 + px * position)
+        slope = (face(0.4 + px * (position + 0.05)) - face(0.4 + px * (position - 0.05)))[MOVING] / 0.1
+        for way, settings in WAYS.items():
+            shown, calls, _ = measured(lambda s=settings, p=position: frames_at(pair, [p], net, s)[0], net)
+            wrong = (shown - truth)[MOVING]
+            shifted = np.sum(wrong * slope) / np.sum(slope**2)
+            rows[way].append((10 * np.log10(255**2 / np.mean(wrong**2)), 100 * abs(shifted), calls))
+    return {
+        way: dict(zip(("psnr_db", "position_error_percent", "forwards"), np.mean(r, 0).round(2).tolist(), strict=True))
+        for way, r in rows.items()
+    }
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    net = Rife(weights.path(weights.RIFE))
+    net.midpoint(*np.stack([recorded(0, 0, np.random.default_rng(0))] * 2))
+    clips, table = {}, {}
+    for name, clip in CLIPS.items():
+        clips[name] = forwards(net, *clip)
+        print(name, clips[name], sep=": ")
+    for noise, px in itertools.product((0.0, 1.5), MOTIONS):
+        table[f"{px} px, noise {noise}"] = ways = quality(net, px, noise)
+        print(
+            px,
+            "px, noise",
+            noise,
+            *(f"| {way} {' '.join(map(str, figures.values()))}" for way, figures in ways.items()),
+        )
+    machine = {"processor": platform.machine(), "threads": 1, "torch": torch.__version__, "frame": "160 x 192"}
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps({"machine": machine, "clips": clips, "quality": table}, indent=1) + "\n")
+    if not all(row["identical"] for row in clips.values()):
+        raise SystemExit("The shared search and the bisection of each position gave different frames.")
+
+
+if __name__ == "__main__":
+    main()

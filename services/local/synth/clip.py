@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from services.local.synth.emotions import Movement
 from services.local.synth.identity import OVERSAMPLING, Identity
@@ -90,7 +91,7 @@ def crop_box(landmarks: Floats, size: tuple[int, int]) -> tuple[int, int, int, i
 
 def frames(
     rng: np.random.Generator, identity: Identity, motion: Motion, difficulty: Difficulty
-) -> Iterator[np.ndarray]:
+) -> Iterator[NDArray[np.uint8]]:
     """Each frame of the clip in turn, uint8 [H, W, 3] RGB, with the light's flicker and the sensor's noise."""
     mover = Mover(motion)
     rows, columns = motion.size
@@ -101,7 +102,8 @@ def frames(
         top, left = rng.integers(0, NOISE_MARGIN, 2)
         gain = float(1 + difficulty.flicker * rng.standard_normal())
         noise = grain[top : top + rows, left : left + columns]
-        yield cv2.addWeighted(clean, gain, noise, 1.0, 0.0, dtype=cv2.CV_8U)  # rounds and saturates
+        seen = cv2.addWeighted(clean, gain, noise, 1.0, 0.0, dtype=cv2.CV_8U)  # rounds and saturates
+        yield np.asarray(seen, np.uint8)
 
 
 def _grain(rng: np.random.Generator, rows: int, columns: int) -> Floats:

@@ -1,17 +1,20 @@
 """A whole synthetic dataset on disk in the CASME II layout, the same bytes for the same seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from services.local.synth import clip, emotions, identity, sheet, truth
 from services.local.synth.settings import DEFAULT, Difficulty
 
 Row = tuple[object, ...]
+Frame = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def write(
     return file
 
 
-def _in_turn(order: Order, subjects: int, jobs: int):  # type: ignore[no-untyped-def]
+def _in_turn(order: Order, subjects: int, jobs: int) -> Iterator[list[Row]]:
     numbers = range(1, subjects + 1)
     if jobs == 1:
         yield from (write_subject(order, number) for number in numbers)
@@ -97,7 +100,7 @@ def _write_clip(
     return (f"{subject:02}", name, None, timing.onset, timing.apex, timing.offset, None, coded, emotion)
 
 
-def _write_frame(order: Order, place: Path, number: int, frame, crop: tuple[int, int, int, int]) -> None:  # type: ignore[no-untyped-def]
+def _write_frame(order: Order, place: Path, number: int, frame: Frame, crop: tuple[int, int, int, int]) -> None:
     left, top, right, bottom = crop
     if order.raw:
         _jpeg(order.folder / "CASME2_RAW_selected" / place / f"img{number}.jpg", frame, order.difficulty.quality)
@@ -106,7 +109,7 @@ def _write_frame(order: Order, place: Path, number: int, frame, crop: tuple[int,
         _jpeg(order.folder / "Cropped" / place / f"reg_img{number}.jpg", face, order.difficulty.quality)
 
 
-def _jpeg(file: Path, frame, quality: int) -> None:  # type: ignore[no-untyped-def]
+def _jpeg(file: Path, frame: Frame, quality: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     _, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     file.write_bytes(data.tobytes())

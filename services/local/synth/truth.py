@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from services.local.synth import actions
 from services.local.synth.warp import Floats, grid, steep
@@ -29,7 +30,7 @@ class Motion:
     cropped version of the clip in the frame.
     """
 
-    numbers: np.ndarray
+    numbers: NDArray[np.int64]
     units: tuple[str, ...]
     weights: Floats
     head: Floats

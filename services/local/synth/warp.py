@@ -25,7 +25,7 @@ def spline(
     `step` px between evaluations, filled in by bicubic interpolation. Source: Bookstein 1989.
     """
     columns, rows = np.arange(-step, width + 2 * step, step), np.arange(-step, height + 2 * step, step)
-    places = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2)
+    places = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2).astype(float)
     field = _thin_plate(targets, values, smoothing, places)
     coarse = field.reshape(len(rows), len(columns), 2).astype(np.float32)
     x, y = grid(height, width)

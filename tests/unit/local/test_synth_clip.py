@@ -145,6 +145,12 @@ def test_persons_differ_and_a_person_stays_the_same(person: identity.Identity) -
         assert np.linalg.norm(stranger.landmarks - person.landmarks, axis=1).mean() > 2
 
 
+def test_a_mirrored_landmark_mirrored_again_is_itself() -> None:
+    np.testing.assert_array_equal(identity.MIRROR[identity.MIRROR], np.arange(68))
+    for pair in ((0, 16), (17, 26), (36, 45), (41, 46), (48, 54), (60, 64), (67, 65)):
+        assert identity.MIRROR[pair[0]] == pair[1]
+
+
 @pytest.mark.parametrize("subject", range(1, 13))
 def test_dlib_finds_the_face_in_every_frame(subject: int) -> None:
     """Also where it lies: on average within 4 % of the face's width of the landmarks that the face was made from."""

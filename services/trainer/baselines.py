@@ -2,8 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
 from services.trainer.dataset import Part
 from services.trainer.learner import Predictions, Watch, Weights
@@ -41,9 +39,9 @@ class Linear:
 
     def fit(self, train: Part, watch: Watch) -> None:
         inputs = self._inputs(train)
-        scaler = StandardScaler().fit(inputs)
-        self.mean, self.scale = scaler.mean_, scaler.scale_
-        inputs = scaler.transform(inputs)
+        spread = inputs.std(0)
+        self.mean, self.scale = inputs.mean(0), np.where(spread > 0, spread, 1.0)
+        inputs = (inputs - self.mean) / self.scale
         self.emotion = _one_per_class(inputs, np.eye(self.classes, dtype=int)[train.emotions], balanced=True)
         self.au = _one_per_class(inputs, train.aus, balanced=False)
 
@@ -67,6 +65,8 @@ class Linear:
 def _one_per_class(inputs: NDArray[np.float64], targets: NDArray[np.integer], balanced: bool) -> NDArray[np.float64]:
     """Coefficients and intercept per column of targets [n,K]: [K, inputs + 1]; a column that never varies becomes a
     constant."""
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # slow; networks do without
+
     rows = np.zeros((targets.shape[1], inputs.shape[1] + 1))
     for row, column in zip(rows, targets.T, strict=True):
         if column.min() == column.max():

@@ -58,7 +58,8 @@ class Network:
 
     def weights(self) -> Weights:
         state = self.module.state_dict()
-        return {name: np.ascontiguousarray(value.detach().cpu().numpy()) for name, value in state.items()}
+        # copies: later steps must not reach into kept weights
+        return {name: np.array(value.detach().cpu().numpy(), order="C") for name, value in state.items()}
 
     def load(self, weights: Weights) -> None:
         self.module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})

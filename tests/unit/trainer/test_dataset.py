@@ -16,7 +16,7 @@ def test_features_are_sorted_by_name_whatever_order_they_come_in(pair):
     assert features.classes == ("happiness", "surprise")
     assert features.emotions.tolist() == [0, 1]
     assert np.array_equal(features.patches[1], one[1]["patches"])
-    assert features.digest() == dataset.build([two, one]).digest()
+    assert features.digest == dataset.build([two, one]).digest
 
 
 def test_aus_outside_the_list_or_one_sided_are_no_trouble():
@@ -28,13 +28,13 @@ def test_aus_outside_the_list_or_one_sided_are_no_trouble():
 
 def test_digest_follows_every_array_and_label(pair):
     base = [pair(1), pair(2, emotion="surprise")]
-    digests = {dataset.build(base).digest()}
+    digests = {dataset.build(base).digest}
     for name in ("patches", "clip"):
         arrays = dict(base[0][1])
         arrays[name] = arrays[name].copy()
         arrays[name].flat[7] += 1
-        digests.add(dataset.build([(base[0][0], arrays), base[1]]).digest())
-    digests.add(dataset.build([pair(1, units=(12,)), pair(2, emotion="disgust")]).digest())
+        digests.add(dataset.build([(base[0][0], arrays), base[1]]).digest)
+    digests.add(dataset.build([pair(1, units=(12,)), pair(2, emotion="disgust")]).digest)
     assert len(digests) == 4
 
 
@@ -43,7 +43,7 @@ def test_saved_features_open_as_the_same_without_being_read(pair, tmp_path):
     features.save(tmp_path)
     opened = Features.open(tmp_path)
     assert isinstance(opened.patches, np.memmap)
-    assert opened.digest() == features.digest()
+    assert opened.digest == features.digest
     assert opened.subjects.tolist() == features.subjects.tolist()
 
 

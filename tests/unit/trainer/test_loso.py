@@ -1,0 +1,131 @@
+import json
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from services.trainer import folds, loso
+from services.trainer.dataset import Part
+from services.trainer.evaluate import score
+from services.trainer.report import figures_of
+from services.trainer.settings import TrainSettings
+
+QUICK = TrainSettings(epochs=6, batch=6, learning_rate=5e-3, oracle=False)
+
+
+def test_separable_clips_are_told_apart_across_subjects(toy, tmp_path):
+    features = toy(4, 6)
+    figures = figures_of(features, loso.run(features, QUICK, tmp_path), 0)
+    assert figures["uf1"] > 0.9
+    assert figures["aus"]["macro"] > 0.8
+
+
+@pytest.mark.parametrize("settings", [QUICK, TrainSettings(model="linear")], ids=["fmer-lite", "linear"])
+def test_labels_that_mean_nothing_give_chance(toy, tmp_path, settings):
+    features = toy(4, 9, shuffled=True)
+    figures = figures_of(features, loso.run(features, settings, tmp_path), 0)
+    assert figures["uf1"] < 0.55  # three classes: a third, give or take what 36 clips scatter
+
+
+def test_baselines_score_what_they_should(toy, tmp_path):
+    features = toy(4, 6)
+    linear = figures_of(features, loso.run(features, TrainSettings(model="linear"), tmp_path), 0)
+    assert linear["uf1"] == 1.0
+    assert linear["aus"]["macro"] == 1.0
+    lopsided = dict.fromkeys(range(24), 0) | {0: 1, 9: 2}
+    rows = np.array([lopsided[i] for i in range(24)])
+    outcomes = loso.run(replace(features, emotions=rows), TrainSettings(model="majority"), tmp_path)
+    assert {pred for outcome in outcomes for pred in outcome.predicted} == {0}
+
+
+def test_finished_folds_are_reused_and_missing_or_broken_ones_computed_again(toy, tmp_path, monkeypatch):
+    features, settings = toy(3, 3), TrainSettings(epochs=1)
+    told = []
+    first = loso.run(features, settings, tmp_path, tell=told.append)
+    assert [(p.subject, p.epoch is None, p.reused) for p in told[:2]] == [
+        ("toy/s00", False, False),
+        ("toy/s00", True, False),
+    ]
+    kept = sorted((tmp_path / "folds").glob("*.json"))
+    assert len(kept) == 3
+    kept[0].unlink()
+    kept[1].write_text(kept[1].read_text()[:99])
+    trained = []
+    real = folds.train
+    monkeypatch.setattr(folds, "train", lambda *a: trained.append(a[1].subject) or real(*a))
+    told.clear()
+    again = loso.run(features, settings, tmp_path, tell=told.append)
+    assert len(trained) == 2
+    assert sum(progress.reused for progress in told) == 1
+    assert [o.emotions for o in again] == [o.emotions for o in first]
+    assert [o.epochs for o in again] == [o.epochs for o in first]
+    loso.run(features, settings.model_copy(update={"seed": 1}), tmp_path)
+    assert len(trained) == 5  # another seed is another run
+
+
+def test_folds_side_by_side_give_the_same_figures(toy, tmp_path):
+    features, settings = toy(3, 3), TrainSettings(epochs=1)
+    told = []
+    here = loso.run(features, settings, tmp_path / "here")
+    aside = loso.run(features, settings, tmp_path / "aside", jobs=2, tell=told.append)
+    assert [(o.subject, o.emotions, o.aus) for o in aside] == [(o.subject, o.emotions, o.aus) for o in here]
+    assert sum(progress.epoch is not None for progress in told) == 3
+    assert sum(progress.epoch is None for progress in told) == 3
+
+
+def test_ctrl_c_stops_cleanly_and_what_is_done_stays(toy, tmp_path):
+    features, settings = toy(3, 3), TrainSettings(epochs=1)
+
+    def interrupt(progress):
+        if progress.epoch is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loso.run(features, settings, tmp_path, tell=interrupt)
+    assert len(list((tmp_path / "folds").glob("*.json"))) == 1
+
+
+def test_ctrl_c_with_processes_ends_them(toy, tmp_path):
+    features, settings = toy(2, 3), TrainSettings(epochs=100_000)
+    heard = threading.Event()
+
+    def interrupt(waiting, settings, tell):
+        assert heard.wait(120)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loso, "_collect", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            loso.run(features, settings, tmp_path, jobs=2, tell=lambda progress: heard.set())
+    assert not list((tmp_path / "folds").glob("*"))
+
+
+def test_a_kept_fold_predicts_again(toy, tmp_path):
+    features, settings = toy(2, 3), TrainSettings(epochs=1)
+    outcome = loso.run(features, settings, tmp_path)[0]
+    fold = loso.loso(features.subjects)[0]
+    name = folds.key(features.digest, settings, fold)[:16]
+    restored = folds.restore(tmp_path / "folds", name, 3, settings)
+    assert restored.predict(Part(features, fold.test)).emotions.tolist() == outcome.emotions
+    assert json.loads((tmp_path / "folds" / f"{name}.json").read_text())["subject"] == "toy/s00"
+
+
+@pytest.mark.parametrize("model", ["majority", "linear"])
+def test_baselines_are_kept_and_restored_too(toy, tmp_path, model):
+    features, settings = toy(2, 6), TrainSettings(model=model)
+    outcome = loso.run(features, settings, tmp_path)[1]
+    fold = loso.loso(features.subjects)[1]
+    name = folds.key(features.digest, settings, fold)[:16]
+    restored = folds.restore(tmp_path / "folds", name, 3, settings)
+    assert restored.predict(Part(features, fold.test)).emotions.tolist() == outcome.emotions
+
+
+def test_a_class_that_only_one_subject_shows_is_no_trouble(toy, tmp_path):
+    features = toy(3, 3)
+    emotions = np.where(features.emotions == 2, 0, features.emotions)
+    emotions[0] = 2
+    alone = replace(features, emotions=emotions)
+    for settings in (TrainSettings(epochs=1), TrainSettings(model="linear"), TrainSettings(model="majority")):
+        outcomes = loso.run(alone, settings, tmp_path)
+        assert score(emotions, [p for o in outcomes for p in o.predicted], alone.subjects)["samples"] == 9

@@ -1,0 +1,160 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from services.trainer.dataset import Part
+from services.trainer.learner import Epoch, Stopped, Watch
+from services.trainer.network import Network, _groups, au_weights, class_weights, rate_factor
+from services.trainer.settings import PROFILES, TrainSettings, configured
+
+QUICK = TrainSettings(epochs=3)
+ANY_EPOCH = Epoch(0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0)
+
+
+def parts(features):
+    return Part(features, np.arange(6, len(features))), Part(features, np.arange(6))
+
+
+def test_a_few_steps_lower_the_loss_of_fmer_lite(toy):
+    train, _ = parts(toy(3))
+    watch = Watch()
+    Network(3, TrainSettings(epochs=6, batch=6)).fit(train, watch)
+    assert watch.epochs[-1].loss < 0.8 * watch.epochs[0].loss
+    assert [epoch.number for epoch in watch.epochs] == list(range(6))
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_seed_others(toy):
+    train, test = parts(toy(3))
+    found = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed + len(found))  # whatever the process did before plays no part
+        network = Network(3, QUICK, seed)
+        network.fit(train, Watch())
+        found.append(network.predict(test))
+    assert np.array_equal(found[0].emotions, found[1].emotions)
+    assert np.array_equal(found[0].aus, found[1].aus)
+    assert not np.array_equal(found[0].emotions, found[2].emotions)
+
+
+def test_what_is_watched_shapes_nothing_and_the_callers_random_state_is_left_alone(toy):
+    train, test = parts(toy(3))
+    plain, watched = Network(3, QUICK), Network(3, QUICK)
+    before = torch.random.get_rng_state()
+    plain.fit(train, Watch())
+    watch = Watch(part=test)
+    watched.fit(train, watch)
+    assert np.array_equal(plain.predict(test).emotions, watched.predict(test).emotions)
+    assert [len(epoch.watched) for epoch in watch.epochs] == [6] * 3
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_scale_comes_from_the_training_part_alone(toy):
+    features = toy(3)
+    train, test = parts(features)
+    loud = features.patches.copy()
+    loud[test.rows] *= 50
+    networks = [Network(3, QUICK), Network(3, QUICK)]
+    networks[0].fit(train, Watch())
+    networks[1].fit(Part(replace(features, patches=loud), train.rows), Watch())
+    scales = [float(network.weights()["patch_scale.rms"]) for network in networks]
+    at_test = features.patches[train.rows, features.factor_index(2.0)]
+    assert scales[0] == scales[1] == pytest.approx(np.sqrt((at_test.astype(float) ** 2).mean()), rel=1e-6)
+
+
+def test_weights_come_back_as_they_were(toy):
+    train, test = parts(toy(3))
+    fitted, other = Network(3, QUICK), Network(3, QUICK, seed=9)
+    fitted.fit(train, Watch())
+    other.load(fitted.weights())
+    assert np.array_equal(fitted.predict(test).emotions, other.predict(test).emotions)
+
+
+def test_stops_when_asked_to(toy):
+    train, _ = parts(toy(3))
+    asked = iter([False, False, True])
+    with pytest.raises(Stopped):
+        Network(3, QUICK).fit(train, Watch(stop=lambda: next(asked)))
+
+
+def test_paper_keeps_the_epoch_of_best_training_accuracy(toy, monkeypatch):
+    train, _ = parts(toy(3))
+    accuracies = iter([0.2, 0.9, 0.5, 0.9])
+    after = []
+
+    def epoch(self, number):
+        with torch.no_grad():
+            self.network.module.fusion.classify.bias.fill_(number)
+        after.append(number)
+        return replace(ANY_EPOCH, number=number, accuracy=next(accuracies))
+
+    monkeypatch.setattr("services.trainer.network._Training._epoch", epoch)
+    for keep, expected in [("best-training", 1.0), ("last", 3.0)]:
+        accuracies = iter([0.2, 0.9, 0.5, 0.9])
+        network = Network(3, TrainSettings(epochs=4, keep=keep))
+        network.fit(train, Watch())
+        assert network.weights()["fusion.classify.bias"].tolist() == [expected] * 3
+    assert after == [0, 1, 2, 3] * 2
+
+
+def test_paper_trains_on_no_aus_at_all(toy):
+    train, test = parts(toy(3))
+    settings = TrainSettings(epochs=12, batch=6, au_labels="zero", au_positives="plain")
+    zero, coded = Network(3, settings), Network(3, settings.model_copy(update={"au_labels": "coded"}))
+    for network in (zero, coded):
+        network.fit(train, Watch())
+    assert zero.predict(test).aus.max() < 0.5 < coded.predict(test).aus.max()
+
+
+def test_rates_of_both_schedules():
+    paper = PROFILES["paper"]
+    factors = [rate_factor(paper, epoch, 0, 10) for epoch in (0, 41, 42, 99)]
+    assert factors == pytest.approx([1, 1, 0.987, 0.987**58])
+    cycle = TrainSettings(epochs=10)
+    rates = [rate_factor(cycle, step // 10, step, 10) for step in range(100)]
+    assert rates[:3] == pytest.approx([0.1, 0.2, 0.3])
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[-1] < 0.01
+    assert rates[55] == pytest.approx(0.5)
+
+
+def test_rare_classes_and_units_weigh_more_where_the_settings_say_so():
+    emotions = np.array([0] * 9 + [1])
+    weights = class_weights(emotions, 3, TrainSettings())
+    assert weights[1] / weights[0] == pytest.approx(3.0)
+    assert float(weights[emotions].mean()) == pytest.approx(1.0)
+    assert weights[2] == 0  # nobody shows it in this fold
+    assert class_weights(emotions, 3, PROFILES["paper"]).tolist() == [1, 1, 1]
+    aus = torch.tensor([[1.0, 1, 0]] + [[1.0, 0, 0]] * 9)
+    assert au_weights(aus, TrainSettings()).tolist() == pytest.approx([1, 3, 10**0.5])
+    assert au_weights(aus, PROFILES["paper"]).tolist() == [1, 1, 1]
+
+
+def test_only_weight_matrices_decay():
+    module = Network(3, QUICK).module
+    decayed, free = _groups(module, 0.1)
+    names = {id(weight): name for name, weight in module.named_parameters()}
+    assert decayed["weight_decay"] == 0.1
+    assert free["weight_decay"] == 0
+    assert "tokens.courses" in {names[id(weight)] for weight in free["params"]}
+    assert "mouth_head.2.weight" in {names[id(weight)] for weight in decayed["params"]}
+    assert len(decayed["params"]) + len(free["params"]) == len(names)
+
+
+def test_configured_takes_the_models_defaults_and_refuses_what_it_does_not_know():
+    assert configured().model == "fmer-lite"
+    assert configured(model="fmer").learning_rate < configured().learning_rate
+    assert configured("paper").network.au_input == "logit"
+    assert configured("corrected", "linear", epochs=None, seed=3).seed == 3
+    for wrong in ({"profile": "original"}, {"model": "resnet"}, {"epoch": 3}, {"epochs": 0}):
+        with pytest.raises(ValueError):
+            configured(**wrong)
+
+
+def test_each_setting_has_a_sentence_and_paper_differs_by_named_fields():
+    assert all(field.description for name, field in TrainSettings.model_fields.items())
+    corrected, paper = PROFILES["corrected"].model_dump(), PROFILES["paper"].model_dump()
+    same = {name for name in corrected if corrected[name] == paper[name]}
+    assert same == {"seed", "test_factor", "batch", "gamma", "au_weight", "oracle"}

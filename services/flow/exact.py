@@ -101,7 +101,7 @@ def smoothness(component: Floats, alpha: float, settings: FlowSettings) -> spars
     total = sparse.csr_array((component.size, component.size))
     for difference in (across, down):
         weight = spatial_weight(difference @ component.ravel(), alpha, settings)
-        total = total + difference.T @ sparse.diags_array(weight) @ difference
+        total = total + difference.T @ _diagonal(weight) @ difference
     return total
 
 
@@ -111,10 +111,9 @@ def system(
     """(A, b) of the increment at the flow: A 2HW x 2HW symmetric, u before v."""
     it, ix, iy, counts = (plane.ravel() for plane in derivatives(first, second, uv, settings))
     weight = counts * data_weight(it, alpha, settings)
-    diagonal = sparse.diags_array
     smooth = sparse.block_diag([smoothness(component, alpha, settings) for component in uv])
-    cross = diagonal(weight * ix * iy)
-    data = sparse.block_array([[diagonal(weight * ix**2), cross], [cross, diagonal(weight * iy**2)]])
+    cross = _diagonal(weight * ix * iy)
+    data = sparse.block_array([[_diagonal(weight * ix**2), cross], [cross, _diagonal(weight * iy**2)]])
     ridge = settings.ridge * sparse.eye_array(2 * it.size)
     return sparse.csc_array(data + smooth + ridge), -(smooth @ uv.ravel()) - np.tile(weight * it, 2) * np.r_[ix, iy]
 
@@ -158,6 +157,10 @@ def refine(first: Floats, second: Floats, uv: Floats, alpha: float, settings: Fl
     for _ in range(settings.warps):
         uv = uv + increment(first, second, uv, alpha, settings)
     return uv
+
+
+def _diagonal(values: Floats) -> sparse.dia_array:
+    return sparse.diags_array([values], offsets=[0])
 
 
 def _forward(n: int) -> sparse.csr_array:

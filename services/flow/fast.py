@@ -24,7 +24,7 @@ def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> I
 
     Pairs are shared out over `numba.get_num_threads()` threads (NUMBA_NUM_THREADS, numba.set_num_threads), the
     interpreter's lock released; each pair is computed by one thread alone, so neither their number nor the pair's
-    neighbours change a byte. Memory: some 700 bytes per pixel and thread (44 MB at 224 x 280), beside input and output.
+    neighbours change a byte. Memory: some 250 bytes per pixel and thread (16 MB at 224 x 280), beside input and output.
     """
     flows = np.empty((len(first), 2, *first.shape[1:]), np.float32)
     threads = max(1, min(numba.get_num_threads(), len(first)))

@@ -2,14 +2,14 @@
 
 Rows are computed in natural order in a few short buffers and then dealt out to the red and black planes that
 `services.flow.multigrid` describes; the images are read once. `services.flow.exact` has the formulas in readable form.
-
-Kernels call only kernels of this file: numba's cache notices changes of a function's own file and no other.
 """
 
 from typing import Any
 
 import numpy as np
-from numba import njit, uintp
+from numba import uintp
+
+from services.flow.compiled import kernel
 
 MARGIN = 3  # px that the derivative filter reaches beyond the image
 # Natural-order buffers of one row, the first pixel at index 1. RIGHT, DOWN (edge weights), FLOW_EVEN and FLOW_ODD
@@ -17,8 +17,6 @@ MARGIN = 3  # px that the derivative filter reaches beyond the image
 D11, D12, D22, BU, BV, RIGHT, DOWN = 0, 1, 2, 3, 4, 5, 7
 FLOW_RIGHT, FLOW_EVEN, FLOW_ODD, IT, IX, IY, WEIGHT, COLUMN = 9, 10, 12, 14, 15, 16, 17, 18
 ROWS = 19
-
-kernel = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 
 
 @kernel

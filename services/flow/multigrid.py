@@ -9,7 +9,6 @@ edge weights are averaged (half their sum, as re-discretising gives), transfers 
 Layout: a level is PLANES planes of (height + 3) x stride float32; pixel (y, x) lies at row y + 1, column x // 2 + 1 of
 its colour's planes, and the frame around stays zero. All levels lie one after the other in one work buffer.
 
-Kernels call only kernels of this file: numba's cache notices changes of a function's own file and no other.
 Sources: Briggs, Henson & McCormick, "A Multigrid Tutorial" (2000); Axelsson & Vassilevski (1991) on multigrid as
 preconditioner; Bruhn et al. (2006), "A multigrid platform for real-time motion computation".
 """
@@ -17,8 +16,10 @@ preconditioner; Bruhn et al. (2006), "A multigrid platform for real-time motion 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, uintp
+from numba import uintp
 from numpy.typing import NDArray
+
+from services.flow.compiled import kernel
 
 EDGE = 0  # + 0..3 for u, 4..7 for v: weight to the left, right, upper, lower neighbour, kept at the red end
 DATA_RED, DATA_BLACK = 8, 11  # + 0..2: wd Ix^2, wd Ix Iy, wd Iy^2 (ridge included)
@@ -28,8 +29,6 @@ B_RED, B_BLACK = 24, 26  # + 0..1: right-hand side of the cycle
 SOLUTION, DIRECTION, IMAGE, RIGHT_BLACK = 28, 30, 32, 34  # + 0..1: of the conjugate gradients, finest level only
 PLANES = 36
 COARSEST = 4  # px: no further level below this size
-
-kernel = njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 
 
 class Grid(NamedTuple):
@@ -45,7 +44,7 @@ def stride_of(width: int) -> int:
 
 
 def make_grid(shape: tuple[int, int]) -> Grid:
-    """An empty grid for images of `shape`; some 250 bytes per pixel."""
+    """An empty grid for images of `shape`; some 110 bytes per pixel."""
     height, width = shape
     levels, start = [], 0
     while True:

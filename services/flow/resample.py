@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numba import njit, uintp
+from numba import uintp
+
+from services.flow.compiled import kernel
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@kernel
 def resample(
     image: Any, row_index: Any, row_weights: Any, column_index: Any, column_weights: Any, factor: float, out: Any
 ) -> None:

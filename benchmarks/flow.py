@@ -1,0 +1,99 @@
+"""Flow: the compiled solver against the sparse direct one, in the same run, on the same pairs.
+
+    python benchmarks/flow.py                       # a minute or two; writes benchmarks/results/flow-cpu.json
+
+Pairs are the recorded face (tests/data/flow.npz) enlarged to the given size, with fresh camera noise: frames 0-7 of
+the drawn motion (2.5 px, large), 4-5 (small), and magnified ones. The direct solver is SciPy's SuperLU in its faster,
+symmetric ordering, one thread (it has no more); the compiled one uses NUMBA_NUM_THREADS. CPU seconds are the fair
+figure on a busy machine; wall seconds stand beside them.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numba
+import numpy as np
+import scipy
+
+from services.flow.black_anandan import flow
+
+ROOT = Path(__file__).parent
+SIZES = ((280, 224), (112, 96))  # rows, columns
+
+
+def pairs(shape: tuple[int, int], noise: float) -> tuple[Any, Any]:
+    """Three uint8 pairs of the recorded face at a size, with Gaussian noise of `noise` grey levels."""
+    rng = np.random.default_rng(0)
+    with np.load(ROOT.parent / "tests" / "data" / "flow.npz", allow_pickle=False) as arrays:
+        both = [arrays["face_im1"][:3].astype(np.float32), arrays["face_im2"][:3].astype(np.float32)]
+    sized = [np.stack([cv2.resize(image, shape[::-1], interpolation=cv2.INTER_CUBIC) for image in one]) for one in both]
+    noisy = [np.clip(np.rint(one + rng.normal(0, noise, one.shape)), 0, 255).astype(np.uint8) for one in sized]
+    return noisy[0], noisy[1]
+
+
+def timed(first: Any, second: Any, profile: str, solver: Any) -> tuple[Any, float, float]:
+    """Flow, CPU and wall seconds per pair."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    uv = flow(first, second, profile, solver)
+    return uv, (time.process_time() - cpu) / len(first), (time.perf_counter() - wall) / len(first)
+
+
+def measure(shape: tuple[int, int], profile: str, batch: int) -> dict[str, Any]:
+    """Both solvers at one size: the direct one once per pair, the compiled one on a clip's worth of pairs."""
+    first, second = pairs(shape, noise=2.0)
+    flow(first[:1], second[:1], profile)  # compile or load
+    exact, exact_cpu, exact_wall = timed(first, second, profile, "exact")
+    many = [np.concatenate([one] * (batch // len(one))) for one in (first, second)]
+    runs = [timed(*many, profile, "fast") for _ in range(3)]
+    fast_cpu, fast_wall = (min(run[k] for run in runs) for k in (1, 2))
+    off = np.abs(runs[0][0][: len(first)] - exact)
+    return {
+        "rows x columns": f"{shape[0]} x {shape[1]}",
+        "profile": profile,
+        "exact s CPU per pair": round(exact_cpu, 3),
+        "exact s wall per pair": round(exact_wall, 3),
+        "fast s CPU per pair": round(fast_cpu, 4),
+        "fast s wall per pair": round(fast_wall, 4),
+        "ratio CPU": round(exact_cpu / fast_cpu),
+        "ratio wall": round(exact_wall / fast_wall),
+        "difference px mean": float(f"{off.mean():.2g}"),
+        "difference px max": float(f"{off.max():.2g}"),
+        "pairs exact, fast": [len(first), len(many[0])],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What ran it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "threads of the fast solver": numba.get_num_threads(),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "unset"),
+        "python": platform.python_version(),
+        "versions": {module.__name__: module.__version__ for module in (np, scipy, numba, cv2)},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, default=90, help="pairs per timed run of the fast solver (a clip has 90)")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "flow-cpu.json")
+    options = parser.parse_args()
+    results = [measure(shape, profile, options.batch) for shape in SIZES for profile in ("corrected", "paper")]
+    report = {"benchmark": "flow", "machine": machine(), "results": results}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -69,14 +69,17 @@ def test_solves_to_single_precision(shape):
     assert np.abs(solution(planes, shape) - expected).max() < 2e-4 * np.abs(expected).max()
 
 
-def test_few_cycles_suffice():
-    edges, data, right = random_system((40, 33), seed=0)
-    data[[0, 2]] += 0.1
-    grid = multigrid.make_grid((40, 33))
+def test_few_cycles_suffice_because_the_coarse_grids_fit():
+    shape = (40, 33)
+    edges, data, right = random_system(shape, seed=0)
+    edges = np.where(edges > 0, 5.0 + edges, 0.0)
+    right = np.ones_like(right) + 0.1 * right  # mostly smooth: out of reach for relaxation alone
+    grid = multigrid.make_grid(shape)
     planes = fill(grid, edges, data, right)
     expected = np.linalg.solve(dense(edges, data), right.ravel()).reshape(right.shape)
-    assert multigrid.solve(grid.buffer, grid.levels, 2, 6, 0.0) == 6
-    assert np.abs(solution(planes, (40, 33)) - expected).max() < 0.02 * np.abs(expected).max()
+    assert multigrid.solve(grid.buffer, grid.levels, 2, 3, 0.0) == 3
+    off = np.abs(solution(planes, shape) - expected).max() / np.abs(expected).max()
+    assert off < 6e-4
 
 
 def test_nothing_to_solve_stays_zero():

@@ -1,0 +1,213 @@
+"""`S3Store`: keys are objects of one bucket on any S3 server (MinIO, SeaweedFS, Ceph, AWS), by the minio client.
+
+A put is one PUT, which S3 makes visible whole or not at all. What the server says becomes one of shared.errors: a sick
+or absent server is Unavailable (who asks tries again), a refusal that time won't mend is Misconfigured.
+"""
+
+import io
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+from xml.etree.ElementTree import ParseError
+
+import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, S3Error, ServerError
+
+from shared.errors import BadData, MerError, Misconfigured, Unavailable
+from shared.store import NotStored
+
+ONE_PUT = 5 * 1024**3  # bytes; S3's own limit of a single PUT. Above it the client sends parts, visible at the last
+PIECE = 1 << 20  # bytes handed to the socket at once
+
+TEMPORARY = {408, 425, 429}  # HTTP statuses below 500 that ask to come again
+# What went wrong under way or under load, though some servers give it a status that says otherwise.
+PASSING = {"BadDigest", "IncompleteBody", "OperationAborted", "RequestTimeout", "SlowDown", "XAmzContentSHA256Mismatch"}
+UNFIT = {"InvalidObjectName", "InvalidURI", "KeyTooLongError", "XMinioInvalidObjectName"}
+OURS_ALREADY = {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object as the bucket lists it."""
+
+    key: str
+    size: int  # bytes
+    etag: str  # changes when the content does; no digest of ours
+    modified: datetime
+
+
+class S3Store:
+    """One bucket. May be used by several threads; a forked process makes its own."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        bucket: str,
+        access_key: str,
+        secret_key: str,
+        region: str = "us-east-1",
+        secure: bool = True,
+        path_style: bool = True,
+        ca_bundle: Path | None = None,
+        connect_seconds: float = 3.0,
+        read_seconds: float = 30.0,
+    ) -> None:
+        """`endpoint` is host:port; `ca_bundle` a PEM file, by default what the system trusts. Asks nothing yet."""
+        self.endpoint, self.bucket, self.region = endpoint, bucket, region
+        self._http = _Http(
+            timeout=urllib3.Timeout(connect=connect_seconds, read=read_seconds),
+            retries=False,  # the worker's own patience is the only one
+            maxsize=16,
+            **(_trust(ca_bundle) if secure else {}),
+        )
+        try:
+            self._client = Minio(endpoint, access_key, secret_key, secure=secure, region=region, http_client=self._http)
+        except ValueError as error:
+            raise Misconfigured(f"{endpoint!r} is no S3 endpoint: {error}. Give host:port, without scheme.") from None
+        style = (
+            self._client.disable_virtual_style_endpoint if path_style else self._client.enable_virtual_style_endpoint
+        )
+        cast(Callable[[], None], style)()
+        self._found = False
+
+    def put(self, key: str, data: bytes) -> None:
+        if not all(part.strip(".") for part in key.split("/")):
+            raise Misconfigured(f"{key!r} is no key: expected names separated by single slashes, not '.' or '..'.")
+        self._require_bucket()
+        with self._sentences(key):
+            self._client.put_object(self.bucket, key, io.BytesIO(data), len(data), part_size=ONE_PUT)
+
+    def get(self, key: str) -> bytes:
+        self._require_bucket()
+        with self._sentences(key):
+            response = self._client.get_object(self.bucket, key)
+            try:
+                return response.read()
+            finally:
+                # What was not read to its end can't carry another request.
+                response.close()
+                response.release_conn()
+
+    def exists(self, key: str) -> bool:
+        self._require_bucket()
+        try:
+            with self._sentences(key):
+                self._client.stat_object(self.bucket, key)
+        except NotStored:
+            return False
+        return True
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """What lies under `prefix`, sorted by key: what a scan of a bucket that people write to needs to know."""
+        self._require_bucket()
+        with self._sentences():
+            listed = [_entry(found) for found in self._client.list_objects(self.bucket, prefix, recursive=True)]
+        # SeaweedFS lists by folder: `a/b` before `a-b`.
+        return iter(sorted(listed, key=lambda entry: entry.key))
+
+    def delete(self, key: str) -> None:
+        self._require_bucket()
+        with self._sentences(key):
+            self._client.remove_object(self.bucket, key)
+
+    def ensure_bucket(self) -> None:
+        """Make the bucket unless it is there."""
+        with self._sentences():
+            if not self._client.bucket_exists(self.bucket):
+                try:
+                    self._client.make_bucket(self.bucket, self.region)
+                except S3Error as error:
+                    if error.code not in OURS_ALREADY:  # another process was quicker
+                        raise
+            self._found = True
+
+    def close(self) -> None:
+        """Give idle connections back."""
+        self._http.clear()
+
+    def _require_bucket(self) -> None:
+        """Once: a HEAD can't tell a bucket from a key that is not there, and some servers make buckets unasked."""
+        if not self._found:
+            with self._sentences():
+                next(iter(self._client.list_objects(self.bucket)), None)
+            self._found = True
+
+    @contextmanager
+    def _sentences(self, key: str | None = None) -> Iterator[None]:
+        """Whatever client and server raise becomes an error of ours, with a sentence."""
+        where = f"S3 store {self.endpoint}, bucket {self.bucket!r}"
+        try:
+            yield
+        except S3Error as error:
+            raise _refusal(error, where, key) from None
+        except InvalidResponseError as error:
+            raise _stranger(error, where) from None
+        except (ServerError, ParseError) as error:
+            raise Unavailable(f"{where}: {error}.") from None
+        except urllib3.exceptions.SSLError as error:
+            raise _distrust(error, where) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unavailable(f"{where} does not answer: {error}.") from None
+        except ValueError as error:
+            raise Misconfigured(f"{where}: {error}.") from None
+
+
+class _Http(urllib3.PoolManager):
+    """Sends a body in pieces: a socket's time limit is that of one send, and a whole artifact may rightly take long."""
+
+    def urlopen(self, *args: Any, **kw: Any) -> Any:
+        if body := kw.get("body"):
+            whole = memoryview(body)
+            kw["body"] = [whole[start : start + PIECE] for start in range(0, len(whole), PIECE)]
+        return super().urlopen(*args, **kw)
+
+
+def _trust(ca_bundle: Path | None) -> dict[str, Any]:
+    if ca_bundle is not None and not os.access(ca_bundle, os.R_OK):
+        raise Misconfigured(f"The CA bundle {ca_bundle} can't be read; give a PEM file, or none for the system's.")
+    return {"cert_reqs": "CERT_REQUIRED", "ca_certs": str(ca_bundle) if ca_bundle else None}
+
+
+def _entry(found: Any) -> Entry:
+    return Entry(found.object_name, found.size or 0, (found.etag or "").strip('"'), found.last_modified)
+
+
+def _refusal(error: S3Error, where: str, key: str | None) -> MerError:
+    """An S3 error has a code of its own beside the HTTP status."""
+    status, said = error.response.status, f"{error.code}: {error.message}"
+    if error.code == "NoSuchBucket":
+        return Misconfigured(f"{where}: there is no such bucket. Create it, or correct the bucket's name.")
+    if status >= 500 or status in TEMPORARY or error.code in PASSING:
+        return Unavailable(f"{where}: {said}.")
+    if key is not None and status == 404:
+        return NotStored(key)
+    if key is not None and error.code in UNFIT:
+        return BadData(f"{where} refuses the key {key!r} ({said}). Shorten the names of dataset, subject or clip.")
+    if status in (401, 403):
+        return Misconfigured(f"{where} refuses these credentials ({said}). Check access key, secret key and policy.")
+    return Misconfigured(f"{where}: {said}. Check endpoint, region and path style.")
+
+
+def _stranger(error: InvalidResponseError, where: str) -> MerError:
+    status = error._code  # the client keeps it to itself
+    if status >= 500 or status in TEMPORARY:  # a proxy's page while the server behind it is away
+        return Unavailable(f"{where}: HTTP status {status}.")
+    return Misconfigured(f"{where} answers as no S3 server does (HTTP status {status}). Check endpoint, port and TLS.")
+
+
+def _distrust(error: urllib3.exceptions.SSLError, where: str) -> MerError:
+    cause = error.args[0] if error.args else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Misconfigured(f"{where}: its certificate is not trusted: {cause}. Give the CA bundle that signed it.")
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        return Misconfigured(f"{where} does not speak TLS. Turn TLS off for it, or correct the port.")
+    return Unavailable(f"{where}: TLS failed: {error}.")

@@ -1,0 +1,61 @@
+"""MinIO, built once from its Go module into the user's cache: the project is archived and publishes no binary now."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.servers.s3 import S3Server
+
+# The newest that the Go module proxy serves: the project's last commit.
+VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merstream" / "servers"
+
+
+class CannotBuild(Exception):
+    """What is missing on this machine, in a sentence."""
+
+
+class MinioServer(S3Server):
+    def command(self) -> list[str]:
+        address, certificates = f"127.0.0.1:{self.port}", self.folder / "certs"
+        return [
+            str(binary()),
+            "server",
+            f"--address={address}",
+            f"--certs-dir={certificates}",
+            str(self.folder / "data"),
+        ]
+
+    def environment(self) -> Mapping[str, str]:
+        return {
+            "MINIO_ROOT_USER": self.endpoint.access_key,
+            "MINIO_ROOT_PASSWORD": self.endpoint.secret_key,
+            "MINIO_BROWSER": "off",
+            "MINIO_UPDATE": "off",  # asks nobody whether there is a newer one
+        }
+
+
+def binary() -> Path:
+    """The MinIO of this machine; built on first use (minutes of CPU), by one process at a time. Raises CannotBuild."""
+    folder = CACHE / f"minio-{VERSION}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "minio.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "minio").exists():
+            _build(folder)
+    return folder / "minio"
+
+
+def _build(folder: Path) -> None:
+    if (go := shutil.which("go")) is None:
+        raise CannotBuild(
+            "MinIO is built from source and `go` (1.24 or newer) is not on the PATH; or give MER_TEST_S3."
+        )
+    command = [go, "install", "-trimpath", "-ldflags=-s -w", f"github.com/minio/minio@{VERSION}"]
+    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
+    built = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if built.returncode:
+        raise CannotBuild(f"MinIO {VERSION} could not be built: {built.stderr.strip()[-500:]}")

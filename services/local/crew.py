@@ -16,7 +16,9 @@ from shared.settings import Settings
 IDLE_SECONDS = 0.05
 REFUSED = 2  # exit code of a worker that can't go on and says why in its log
 # One thread a process: the processes fill the cores, and float sums, hence artifacts, do not depend on the machine.
-SINGLE_THREADED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+SINGLE_THREADED = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
 
 
 class Crew:

@@ -91,20 +91,26 @@ def _flow(flow: Arrays) -> Picture:
 
 
 def _rois(interpolated: Arrays, flow: Arrays, features: Arrays) -> Picture:
-    """Landmarks of the ROIs on the onset frame with each ROI's motion onset..apex, drawn ten times as long."""
+    """The ROIs' landmarks on the onset frame, each with its motion over the first half of the clip, drawn longer."""
     scale = 3
     middle = len(flow["factors"]) // 2
-    onset, points = interpolated["frames"][0], features["landmarks"]
-    moved = flow["flows"][middle].astype(np.float32)[: len(flow["flows"][middle]) - 1].sum(0)
+    onset, points = interpolated["frames"][0], features["landmarks"][ROI]
+    pairs = flow["flows"][middle].astype(np.float32)
+    moved = pairs[: (len(pairs) + 1) // 2].sum(0)
+    row, column = (np.clip(np.rint(points[:, axis]), 0, moved.shape[2 - axis] - 1).astype(int) for axis in (1, 0))
+    motion = moved[:, row, column].T
+    longer = _round_down(onset.shape[1] / 6 / max(float(np.hypot(*motion.T).max()), 1e-3))
     picture = cv2.resize(onset, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    for x, y in points[ROI]:
-        row, column = (int(np.clip(round(at), 0, size - 1)) for at, size in ((y, moved.shape[1]), (x, moved.shape[2])))
-        start = np.array([x, y]) * scale
+    for start, arrow in zip(points * scale, motion * scale * longer, strict=True):
         cv2.circle(picture, _pixel(start), 3, (255, 220, 0), -1, cv2.LINE_AA)
-        cv2.arrowedLine(
-            picture, _pixel(start), _pixel(start + 10 * scale * moved[:, row, column]), (0, 220, 90), 1, cv2.LINE_AA
-        )
-    return _titled(np.asarray(picture, np.uint8), f"30 ROIs, motion x10, factor {flow['factors'][middle]:.1f}")
+        cv2.arrowedLine(picture, _pixel(start), _pixel(start + arrow), (0, 220, 90), 1, cv2.LINE_AA)
+    return _titled(np.asarray(picture, np.uint8), f"30 ROIs, motion x{longer:g}, factor {flow['factors'][middle]:.1f}")
+
+
+def _round_down(value: float) -> float:
+    """To 1, 2 or 5 times a power of ten: a scale that a reader can divide by."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(step for step in (1, 2, 5) if step * power <= value) * power)
 
 
 def _full_scale(flows: NDArray[Any]) -> float:

@@ -27,7 +27,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from services.magnifier import butterworth, colour, gains, pyramid
 from services.magnifier.settings import PROFILES, MagnifierSettings
-from shared.errors import BadData, Misconfigured
+from shared.errors import BadData
 from shared.stage import resolve
 
 Floats = NDArray[Any]
@@ -84,7 +84,7 @@ def _rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or len(frames) < 2:
         raise BadData(f"Magnification needs RGB frames of shape (2 or more, height, width, 3), got {frames.shape}.")
     if np.dtype(dtype) not in (np.float32, np.float64):
-        raise Misconfigured(f"Magnification computes in float32 or float64, got {np.dtype(dtype)}.")
+        raise BadData(f"Magnification computes in float32 or float64, got {np.dtype(dtype)}.")
     scale = 255 if frames.dtype == np.uint8 else 1
     if scale == 1 and not (np.issubdtype(frames.dtype, np.floating) and np.isfinite(frames).all()):
         raise BadData(
@@ -101,7 +101,7 @@ def _prepared(
     """What the factors share: FxR mixtures, and per output frame its RGB, its brightest channel and CxRxHW parts."""
     alphas = np.asarray(factors, np.float64)
     if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
-        raise Misconfigured(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
+        raise BadData(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
     mixtures, weights = _spanning(gains.applied(rgb.shape[1], rgb.shape[2], alphas, settings))
     parts = _parts(_moving(rgb, settings, fps), weights)
     tops = colour.brightest(rgb[1:]).reshape(len(parts), -1)

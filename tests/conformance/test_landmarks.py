@@ -10,8 +10,7 @@ from cv2 import COLOR_RGB2GRAY, cvtColor
 
 from services.roi_au import landmarks, roi
 from services.roi_au.settings import PROFILES
-from shared import faces, weights
-from shared.errors import MissingWeights
+from shared import faces
 
 DATA = Path(__file__).parents[1] / "data" / "landmarks.npz"
 ENTRIES = 15
@@ -20,15 +19,6 @@ ENTRIES = 15
 @pytest.fixture(scope="module")
 def recorded() -> Mapping[str, np.ndarray]:
     return dict(np.load(DATA, allow_pickle=False))
-
-
-@pytest.fixture(scope="module")
-def predictor() -> None:
-    """Skips where the landmark weights, whose licence forbids shipping them, have not been fetched."""
-    try:
-        weights.path(weights.LANDMARKS)
-    except MissingWeights as missing:
-        pytest.skip(str(missing))
 
 
 def pixels(recorded: Mapping[str, np.ndarray], entry: int) -> np.ndarray:
@@ -45,7 +35,7 @@ def pixels(recorded: Mapping[str, np.ndarray], entry: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("entry", range(ENTRIES))
-def test_boxes_scores_and_landmarks(predictor: None, recorded: Mapping[str, np.ndarray], entry: int) -> None:
+def test_boxes_scores_and_landmarks(recorded: Mapping[str, np.ndarray], entry: int) -> None:
     image = pixels(recorded, entry)
     found = faces.detections(image, int(recorded["upsample"][entry]))[recorded["detection"][entry]]
     assert found.box == tuple(recorded["rects"][entry])
@@ -53,7 +43,7 @@ def test_boxes_scores_and_landmarks(predictor: None, recorded: Mapping[str, np.n
     assert (landmarks.fit(image, found.box) == recorded["landmarks"][entry]).all()
 
 
-def test_detect_gives_the_recorded_landmarks(predictor: None, recorded: Mapping[str, np.ndarray]) -> None:
+def test_detect_gives_the_recorded_landmarks(recorded: Mapping[str, np.ndarray]) -> None:
     """Every entry is the largest face of its frame, but the one that is a badge."""
     for entry in range(ENTRIES):
         if recorded["detection"][entry] == 0:
@@ -63,13 +53,13 @@ def test_detect_gives_the_recorded_landmarks(predictor: None, recorded: Mapping[
             assert (landmarks.detect(frame, settings) == recorded["landmarks"][entry]).all(), entry
 
 
-def test_paper_takes_the_badge_for_the_face(predictor: None, recorded: Mapping[str, np.ndarray]) -> None:
+def test_paper_takes_the_badge_for_the_face(recorded: Mapping[str, np.ndarray]) -> None:
     settings = PROFILES["corrected"].model_copy(update={"face": "last"})
     assert (landmarks.detect(pixels(recorded, 2), settings) == recorded["landmarks"][2]).all()
     assert (landmarks.detect(pixels(recorded, 2)) == recorded["landmarks"][1]).all()
 
 
-def test_paper_makes_its_grey_image_of_128_px(predictor: None, recorded: Mapping[str, np.ndarray]) -> None:
+def test_paper_makes_its_grey_image_of_128_px(recorded: Mapping[str, np.ndarray]) -> None:
     head = np.ascontiguousarray(skimage.data.astronaut()[30:220, 130:320])
     assert (landmarks.grey128(head) == recorded["grey128"][:, :, None]).all()
     points = landmarks.rescaled(landmarks.detect(head, "paper"), head.shape[:2], (128, 128))

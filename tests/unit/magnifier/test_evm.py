@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.magnifier import butterworth, evm
 from services.magnifier.settings import FACTORS, PROFILES, MagnifierSettings
-from shared.errors import BadData, Misconfigured
+from shared.errors import BadData
 
 CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
 
@@ -187,10 +187,10 @@ def test_a_frame_rate_that_is_none_is_bad_data_unless_it_is_nominal(fps: float) 
 
 @pytest.mark.parametrize("factors", [[-1.0], [float("nan")], [[1.2, 2.0]], 2.0])
 def test_factors_that_make_no_sense(factors: list[float]) -> None:
-    with pytest.raises(Misconfigured, match="row of finite numbers"):
+    with pytest.raises(BadData, match="row of finite numbers"):
         evm.magnify(noise(3, 16, 16, 3), factors)
 
 
 def test_only_floating_point_arithmetic() -> None:
-    with pytest.raises(Misconfigured, match="float32 or float64"):
+    with pytest.raises(BadData, match="float32 or float64"):
         evm.magnify(noise(3, 16, 16, 3), [2.0], dtype=np.float16)

@@ -10,7 +10,6 @@ from services.roi_au.settings import PROFILES
 from shared import faces
 from shared.errors import BadData
 
-pytestmark = pytest.mark.usefixtures("predictor")
 EYES = np.s_[36:48]
 
 

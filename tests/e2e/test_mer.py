@@ -1,0 +1,150 @@
+"""The `mer` command as a person types it, on a tiny synthetic dataset with every real stage."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from services.local import synth
+
+SMALL = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[2.0]"]
+
+
+def mer(*arguments: object, **more: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "services.local.cli", *map(str, arguments)]
+    environment = os.environ | {"COLUMNS": "120", "NO_COLOR": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, **more)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "Gesichter für β"
+    synth.write(folder, subjects=3, clips=2, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run to the report; one clip's folder holds a text file among its frames."""
+    out = tmp_path_factory.mktemp("out")
+    broken = sorted((dataset / "CASME2_RAW_selected" / "sub01").iterdir())[0]
+    frames = sorted(broken.iterdir(), key=lambda file: int(re.sub(r"\D", "", file.stem)))
+    frames[len(frames) // 2].write_text("not a picture")
+    done = mer("run", dataset, "--out", out, "--epochs", 2, "--seed", 7, *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert f"{frames[len(frames) // 2].name}" in done.stderr, "the broken frame is named"
+    assert "5 clips have features, 1 were left out." in done.stderr
+    assert "leave-one-subject-out" in done.stdout
+    return out
+
+
+def test_the_report_holds_every_figure(finished: Path) -> None:
+    report = json.loads((finished / "report" / "report.json").read_text())
+    assert (report["seed"], report["data"]["samples"], report["data"]["subjects"]) == (7, 5, 3)
+    assert set(report["baselines"]) == {"majority", "linear"}
+    assert np.sum(report["result"]["confusion"]) == 5
+    rows = list(csv.DictReader((finished / "report" / "predictions.csv").read_text().splitlines()))
+    assert len(rows) == 5
+    page = (finished / "report" / "report.html").read_text()
+    assert page.count("<img") + page.count("<svg") >= 4
+    assert not re.search(r"""(?:src|href)=["']https?:""", page), "the page stands alone"
+
+
+def test_report_prints_what_was_written(finished: Path) -> None:
+    done = mer("report", "--out", finished)
+    report = json.loads((finished / "report" / "report.json").read_text())
+    assert f"{report['result']['uf1']:.3f}" in done.stdout
+    assert "truth \\ predicted" in done.stdout
+
+
+def test_show_writes_a_picture_per_stage(finished: Path, tmp_path: Path) -> None:
+    done = mer("show", "02/EP01_01", "--out", finished, "--to", tmp_path)
+    assert done.returncode == 0, done.stderr
+    pictures = {file.name: cv2.imread(str(file)) for file in tmp_path.iterdir()}
+    assert [name.split("-")[-1] for name in sorted(pictures)] == [
+        "clip.png", "timeline.png", "magnified.png", "flow.png", "rois.png",
+    ]  # fmt: skip
+    assert all(picture is not None and picture.std() > 10 for picture in pictures.values())
+
+
+def test_show_names_the_clips_there_are(finished: Path) -> None:
+    done = mer("show", "EP99", "--out", finished)
+    assert done.returncode == 1
+    assert "No clip 'EP99'" in done.stderr
+    assert "03/EP01_01" in done.stderr
+
+
+def test_train_again_with_another_learner(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    done = mer("train", "--out", copy, "--model", "linear", "--seed", 1)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((copy / "report" / "report.json").read_text())["model"] == "linear"
+
+
+def test_ctrl_c_stops_cleanly_and_leaves_no_process(dataset: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "services.local.cli", "run", str(dataset), "--out", str(tmp_path), "--no-train"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list((tmp_path / "logs").glob("*.jsonl") if (tmp_path / "logs").exists() else []):
+        assert running.poll() is None
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate()
+    assert running.returncode == 130
+    assert "The same command goes on where it stopped." in said
+    deadline = time.monotonic() + 60
+    while (left := workers_of(running.pid)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == []
+
+
+def workers_of(group: int) -> list[str]:
+    """What still runs in a process group (a zombie runs no more)."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return [args for pgid, state, args in rows if int(pgid) == group and not state.startswith("Z")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["run", "nowhere"], 1, "expected a dataset folder, got nothing there"),
+        (["run", ".", "--set", "flow.sovler=exact"], 2, "flow has no setting 'sovler'"),
+        (["run", ".", "--profile", "papre"], 2, "Unknown profile 'papre'"),
+        (["report", "--out", "nowhere"], 1, "expected a report, got none"),
+        (["train", "--out", "nowhere"], 1, "expected the folder of an earlier run, got none"),
+        (["weights", "none"], 2, "No weights 'none'; there are rife-hdv3, dlib-68"),
+    ],
+)
+def test_a_wrong_command_is_one_sentence(arguments: list[str], code: int, sentence: str, tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "120"}
+    command = [sys.executable, "-m", "services.local.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_weights_are_one_sentence(dataset: Path, tmp_path: Path) -> None:
+    done_with = os.environ | {"MER_WEIGHTS_DIR": str(tmp_path / "none"), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "services.local.cli", "run", str(dataset), "--out", str(tmp_path / "out"), *SMALL]
+    done = subprocess.run(command, capture_output=True, text=True, env=done_with)
+    assert done.returncode == 2
+    assert "Run `mer weights rife-hdv3`" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "synth", "run", "train", "report", "show", "weights"])
+def test_every_command_teaches(command: str) -> None:
+    done = mer(command, "--help")
+    assert done.returncode == 0
+    assert len(done.stdout) > 300

@@ -1,0 +1,107 @@
+"""Where the Kafka brokers are, how to prove who one is, and what their troubles are called here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kafka.errors import (
+    AuthorizationError,
+    IllegalStateError,
+    KafkaConfigurationError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+    UnsupportedVersionError,
+)
+from kafka.net.compat import KafkaNetClient
+
+from shared.errors import BadData, Misconfigured, Unavailable
+
+# Trying these again cannot help; somebody has to change a setting.
+REFUSALS = (
+    AuthorizationError,
+    KafkaConfigurationError,
+    SaslAuthenticationFailedError,
+    UnsupportedSaslMechanismError,
+    UnsupportedVersionError,
+)
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A cluster: `servers` is `host:port`, several separated by commas; TLS and SASL where it asks for them."""
+
+    servers: str
+    tls: bool = False
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    check_hostname: bool = True
+    sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    timeout_seconds: float = 10.0  # for one request, and for the first contact
+
+    def options(self) -> dict[str, Any]:
+        """Arguments that every client of this cluster takes."""
+        return {
+            "bootstrap_servers": self.servers.split(","),
+            "bootstrap_timeout_ms": int(self.timeout_seconds * 1000),
+            "request_timeout_ms": int(self.timeout_seconds * 1000),
+            # Back within a second of the broker, not within 30.
+            "reconnect_backoff_max_ms": 1000,
+            # Topics that do not exist yet are noticed soon.
+            "metadata_max_age_ms": 30_000,
+            "security_protocol": ("SASL_" if self.sasl else "") + ("SSL" if self.tls else "PLAINTEXT"),
+            "ssl_check_hostname": self.check_hostname,
+            "ssl_cafile": self.ca_file,
+            "ssl_certfile": self.cert_file,
+            "ssl_keyfile": self.key_file,
+            "sasl_mechanism": self.sasl,
+            "sasl_plain_username": self.username,
+            "sasl_plain_password": self.password,
+        }
+
+    def connect(self, kind: Any, **options: Any) -> Any:
+        """A `kind` of client. Its constructor starts a thread that outlives a failed first contact: closed here."""
+        started: list[KafkaNetClient] = []
+
+        def start(*args: Any, **more: Any) -> KafkaNetClient:
+            started.append(KafkaNetClient(*args, **more))
+            return started[-1]
+
+        try:
+            return kind(**self.options() | options, kafka_client=start)
+        except BaseException:
+            for client in started:
+                client.close()
+            raise
+
+
+@contextmanager
+def trouble(what: str) -> Iterator[None]:
+    """Errors of the client within, as ours: BadData for a message too large, Misconfigured or Unavailable."""
+    try:
+        yield
+    except TOO_LARGE as error:
+        raise BadData(
+            f"{what}: the message is larger than the broker or the topic takes ({error}). "
+            "Records hold references, not arrays: shorten it, or raise max.message.bytes of the topic."
+        ) from None
+    except REFUSALS as error:
+        raise Misconfigured(
+            f"{what}: the broker refuses this client ({error!r}). Check MER_KAFKA_* and its ACLs."
+        ) from error
+    except IllegalStateError:
+        raise
+    except (KafkaError, OSError) as error:
+        raise Unavailable(f"{what}: {error!r}") from error
+
+
+def as_broker(broker: Broker | str) -> Broker:
+    """Bootstrap servers alone mean a cluster without TLS and passwords."""
+    return Broker(broker) if isinstance(broker, str) else broker

@@ -1,0 +1,51 @@
+"""Ends a process whose loop has stopped turning, with the stacks of all threads: a restart mends what waiting won't."""
+
+import faulthandler
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import TextIO
+
+EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
+_LOOKS = 4
+
+
+class Watchdog:
+    """Calls `end(70)` when `turned` was not called for `seconds`.
+
+    It counts its own looks at the loop, not the clock: a process that was suspended, or whose threads were all held up
+    by a computation, is not taken for a stuck one.
+    """
+
+    def __init__(self, seconds: float, end: Callable[[int], object] = os._exit, stacks: TextIO | None = None) -> None:
+        self.seconds, self.end, self.stacks = seconds, end, stacks
+        self._turns = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def turned(self) -> None:
+        """The loop calls this once a turn."""
+        self._turns += 1
+
+    def _watch(self) -> None:
+        seen, idle = self._turns, 0
+        while not self._stopped.wait(self.seconds / _LOOKS):
+            idle = idle + 1 if self._turns == seen else 0
+            seen = self._turns
+            if idle >= _LOOKS:
+                self._bite()
+                return
+
+    def _bite(self) -> None:
+        stream = self.stacks or sys.stderr
+        stream.write(f"A loop has not turned for {self.seconds:g} s; the process ends. All stacks:\n")
+        stream.flush()
+        faulthandler.dump_traceback(stream, all_threads=True)
+        self.end(EXIT_CODE)

@@ -1,0 +1,23 @@
+"""The Kafka bus keeps the contract, on a real broker."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from bus_contract import BusContract
+from kafka import KafkaAdminClient
+
+from shared.kafka_bus import KafkaBus
+from shared.kafka_topics import ensure_topics
+from shared.topics import TOPICS
+
+
+class TestKafkaBus(BusContract):
+    @pytest.fixture
+    def opener(self, kafka_bootstrap: str) -> Iterator[Callable[[], KafkaBus]]:
+        prefix = f"{uuid.uuid4().hex[:8]}."
+        created = ensure_topics(kafka_bootstrap, [TOPICS[self.topic]], prefix=prefix)
+        yield lambda: KafkaBus(kafka_bootstrap, prefix=prefix, session_seconds=6)
+        admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+        admin.delete_topics(created)
+        admin.close()

@@ -67,6 +67,8 @@ class S3Store:
             **(_trust(ca_bundle) if secure else {}),
         )
         try:
+            if not endpoint:
+                raise ValueError("it is empty")
             self._client = Minio(endpoint, access_key, secret_key, secure=secure, region=region, http_client=self._http)
         except ValueError as error:
             raise Misconfigured(f"{endpoint!r} is no S3 endpoint: {error}. Give host:port, without scheme.") from None
@@ -158,7 +160,7 @@ class S3Store:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"{where} does not answer: {error}.") from None
         except ValueError as error:
-            raise Misconfigured(f"{where}: {error}.") from None
+            raise Misconfigured(f"{where}: {error}. Check endpoint, bucket and key.") from None
 
 
 class _Http(urllib3.PoolManager):

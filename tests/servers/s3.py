@@ -113,6 +113,7 @@ class S3Server:
         """It accepts connections and answers none."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)  # its threads stop one after another
         try:
             yield
         finally:
@@ -134,7 +135,7 @@ class S3Server:
             assert self.process.poll() is None, f"{self.command()[0]} ended:\n{self._tail()}"
             try:
                 store.ensure_bucket()
-                store.put("probe", b"")
+                store.put("probe", b"v")  # an empty object would need no volume of SeaweedFS
                 return store.close()
             except MerError as error:
                 if time.monotonic() > deadline:

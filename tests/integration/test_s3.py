@@ -1,0 +1,207 @@
+"""A worker over a real S3 server that is killed, frozen or misunderstood in mid-work: each record's effect, once."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.errors import Misconfigured, Unavailable
+from shared.local_bus import LocalBus
+from shared.processing import read_artifact, write_artifact
+from shared.records import Record, Sample, manifest_key
+from shared.s3_store import S3Store
+from shared.settings import Settings
+from shared.stage import Arrays, Stage, StageSettings
+from shared.worker import Worker
+from tests.servers.s3 import S3Server
+from tests.servers.s3_servers import OWN
+from tests.servers.s3_servers import server as own_server
+
+RECORDS = 24
+DOWN_SECONDS = 6.0
+QUICK = Settings(retry_base_seconds=0.05, retry_cap_seconds=0.5)
+
+
+@pytest.fixture(scope="module", params=OWN)
+def server(request: pytest.FixtureRequest) -> Iterator[S3Server]:
+    with own_server(request.param) as started:
+        yield started
+
+
+@pytest.fixture
+def store(server: S3Server) -> Iterator[S3Store]:
+    with server.endpoint.bucket(connect_seconds=1, read_seconds=4) as store:
+        yield store
+
+
+class Lab:
+    """A stage that doubles a field of 1 MB, its topics, and as many workers as are asked for."""
+
+    def __init__(self, folder: Path, store: S3Store) -> None:
+        self.file, self.store = folder / "bus.sqlite", store
+        self.bus = LocalBus(self.file)
+        self.stage = Stage(
+            "flow", 1, "magnified", ("magnifier",), "flows", {"corrected": StageSettings()}, self.compute
+        )
+        self.workers: list[Worker] = []
+
+    def compute(self, inputs: dict[str, Arrays], settings: StageSettings) -> Arrays:
+        time.sleep(0.05)
+        return {"product": inputs["magnifier"]["value"] * 2}
+
+    def send(self, number: int) -> Record:
+        value = np.random.default_rng(number).random((1 << 17,))
+        artifact = write_artifact(self.store, f"magnifier/{number}.npz", {"value": value})
+        sample = Sample(dataset="d", subject="s%/ü", clip=str(number), onset=0, offset=2, fps=200)
+        record = Record(sample=sample, stage="magnifier", artifact=artifact, recipe="r", trace="t")
+        self.bus.publish("mer.magnified", record.key, record.encode())
+        return record
+
+    def worker(self, store: S3Store | None = None) -> Worker:
+        self.workers.append(Worker(self.stage, LocalBus(self.file), store or self.store, QUICK))
+        return self.workers[-1]
+
+    def outputs(self) -> list[Record]:
+        return [Record.decode(value) for value in self.published("mer.flows")]
+
+    def published(self, topic: str) -> list[bytes]:
+        """Every message, repeated ones as well."""
+        with self.bus.transaction() as database:
+            return [value for (value,) in database.execute("SELECT value FROM messages WHERE topic = ?", (topic,))]
+
+    def retries(self) -> float:
+        return sum(worker.metrics.retries.labels("flow")._value.get() for worker in self.workers)
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.close()
+            worker.bus.close()
+        self.bus.close()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, store: S3Store) -> Iterator[Lab]:
+    made = Lab(tmp_path, store)
+    yield made
+    made.close()
+
+
+def test_a_store_killed_in_mid_work_loses_nothing_and_doubles_nothing(lab: Lab, server: S3Server) -> None:
+    sent = [lab.send(number) for number in range(RECORDS)]
+    threads = [threading.Thread(target=lab.worker().run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    _wait(lambda: len(lab.outputs()) >= RECORDS // 4)
+    server.kill()
+    time.sleep(DOWN_SECONDS)
+    done_while_down = len(lab.outputs())
+    assert lab.retries() > 0
+    assert all(thread.is_alive() for thread in threads)
+    server.start()
+    _wait(lambda: lab.bus.depth("mer.magnified", "flow").lag == 0)
+    for worker in lab.workers:
+        worker.stopping.set()
+    for thread in threads:
+        thread.join(10)
+    assert done_while_down < RECORDS
+    _each_once(lab, sent)
+
+
+def test_a_frozen_store_is_noticed_in_seconds_and_waited_for(lab: Lab, server: S3Server) -> None:
+    sent = [lab.send(0)]
+    thread = threading.Thread(target=lab.worker().step)
+    with server.frozen():
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="does not answer"):
+            lab.store.exists("k")
+        assert time.monotonic() - began < 6
+        thread.start()
+        _wait(lambda: lab.retries() > 0)
+    thread.join(30)
+    _each_once(lab, sent)
+
+
+def test_an_absent_server_is_noticed_at_once(lab: Lab, server: S3Server) -> None:
+    server.kill()
+    try:
+        began = time.monotonic()
+        for ask in (lambda: lab.store.get("k"), lambda: lab.store.put("k", b"v"), lambda: list(lab.store.keys())):
+            with pytest.raises(Unavailable, match="does not answer"):
+                ask()
+        assert time.monotonic() - began < 3
+    finally:
+        server.start()
+
+
+@pytest.mark.parametrize("wrong", [{"access_key": "nobody-at-all"}, {"secret_key": "not-the-secret"}])
+def test_wrong_credentials_stop_the_worker_and_commit_nothing(lab: Lab, server: S3Server, wrong: dict) -> None:
+    lab.send(0)
+    refused = server.endpoint.store(lab.store.bucket, **wrong)
+    with pytest.raises(Misconfigured, match="refuses these credentials"):
+        lab.worker(refused).step()
+    assert lab.bus.depth("mer.magnified", "flow").committed == 0
+    assert not lab.published("mer.flow.dlq")
+    refused.close()
+
+
+def test_a_bucket_that_is_not_there_is_named_and_not_made(server: S3Server) -> None:
+    store = server.endpoint.store("mer-absent")
+    asked = [
+        lambda: store.exists("k"),
+        lambda: store.get("k"),
+        lambda: store.put("k", b"v"),
+        lambda: list(store.keys()),
+    ]
+    for ask in asked:
+        with pytest.raises(Misconfigured, match="'mer-absent': there is no such bucket"):
+            ask()
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:-1], lambda data: data[:-1] + bytes([data[-1] ^ 1]), lambda data: b""]
+)
+def test_a_changed_object_is_refused_by_its_digest(lab: Lab, spoil) -> None:
+    record = lab.send(0)
+    lab.store.put(record.artifact.key, spoil(lab.store.get(record.artifact.key)))
+    lab.worker().step()
+    with lab.bus.transaction() as database:
+        rows = database.execute("SELECT value, headers FROM messages WHERE topic = 'mer.flow.dlq'").fetchall()
+    ((value, headers),) = rows
+    assert value == record.encode()
+    assert "it was changed after it was written" in headers
+    assert not lab.published("mer.flows")
+
+
+def test_a_second_delivery_costs_no_work(lab: Lab) -> None:
+    record = lab.send(0)
+    worker = lab.worker()
+    worker.step()
+    written = {entry.key: entry.modified for entry in lab.store.entries("flow/")}
+    lab.bus.publish("mer.magnified", record.key, record.encode())
+    worker.step()
+    assert {entry.key: entry.modified for entry in lab.store.entries("flow/")} == written
+    assert len(lab.outputs()) == 2
+    assert lab.outputs()[0] == lab.outputs()[1]
+
+
+def _each_once(lab: Lab, sent: list[Record]) -> None:
+    outputs = {record.sample.clip: record for record in lab.outputs()}
+    assert len(lab.outputs()) == len(outputs) == len(sent)
+    assert not lab.published("mer.flow.dlq")
+    for record in sent:
+        output = outputs[record.sample.clip]
+        value = read_artifact(lab.store, record.artifact, "input")["value"]
+        assert np.array_equal(read_artifact(lab.store, output.artifact, "output")["product"], value * 2)
+        assert Record.decode(lab.store.get(manifest_key(output.artifact.key))) == output
+    assert len(list(lab.store.keys("flow/"))) == 2 * len(sent)
+
+
+def _wait(until, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -5,7 +5,6 @@ or absent server is Unavailable (who asks tries again), a refusal that time won'
 """
 
 import io
-import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -174,8 +173,12 @@ class _Http(urllib3.PoolManager):
 
 
 def _trust(ca_bundle: Path | None) -> dict[str, Any]:
-    if ca_bundle is not None and not os.access(ca_bundle, os.R_OK):
-        raise Misconfigured(f"The CA bundle {ca_bundle} can't be read; give a PEM file, or none for the system's.")
+    try:
+        ssl.create_default_context(cafile=ca_bundle)
+    except OSError as error:  # ssl.SSLError is one
+        raise Misconfigured(
+            f"The CA bundle {ca_bundle} can't be used: {error}. Give a file of PEM certificates."
+        ) from None
     return {"cert_reqs": "CERT_REQUIRED", "ca_certs": str(ca_bundle) if ca_bundle else None}
 
 

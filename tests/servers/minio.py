@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tests.servers.s3 import S3Server
@@ -19,6 +20,18 @@ class CannotBuild(Exception):
 
 
 class MinioServer(S3Server):
+    def speak_tls(self) -> None:
+        """From its next start, with a certificate signed by itself. Raises CannotBuild."""
+        if (openssl := shutil.which("openssl")) is None:
+            raise CannotBuild("A certificate is made by `openssl`, which is not on the PATH.")
+        folder = self.folder / "certs"
+        folder.mkdir()
+        files = ["-keyout", str(folder / "private.key"), "-out", str(folder / "public.crt")]
+        about = ["-subj", "/CN=merstream tests", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-nodes"]
+        kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        subprocess.run([openssl, "req", *kind, *about, *files], check=True, capture_output=True)
+        self.endpoint = replace(self.endpoint, secure=True, ca_bundle=folder / "public.crt")
+
     def command(self) -> list[str]:
         address, certificates = f"127.0.0.1:{self.port}", self.folder / "certs"
         return [

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from minio import Minio
 from minio.deleteobjects import DeleteObject
 
 from shared.errors import MerError
@@ -31,6 +30,7 @@ class Endpoint:
     access_key: str
     secret_key: str
     secure: bool = False
+    ca_bundle: Path | None = None
 
     @classmethod
     def from_environment(cls) -> "Endpoint | None":
@@ -43,7 +43,8 @@ class Endpoint:
         return cls(url.netloc.rpartition("@")[2], unquote(url.username), unquote(url.password), url.scheme == "https")
 
     def store(self, bucket: str, **changes: Any) -> S3Store:
-        given: dict[str, Any] = {"access_key": self.access_key, "secret_key": self.secret_key, "secure": self.secure}
+        given: dict[str, Any] = {"access_key": self.access_key, "secret_key": self.secret_key}
+        given |= {"secure": self.secure, "ca_bundle": self.ca_bundle}
         return S3Store(self.address, bucket, **{**given, **changes})
 
     @contextmanager
@@ -55,10 +56,10 @@ class Endpoint:
             yield store
         finally:
             store.close()
-            self.remove(store.bucket)
+            self._remove(store.bucket)
 
-    def remove(self, bucket: str) -> None:
-        client = Minio(self.address, self.access_key, self.secret_key, secure=self.secure, region="us-east-1")
+    def _remove(self, bucket: str) -> None:
+        client = self.store(bucket)._client
         held = [DeleteObject(str(found.object_name)) for found in client.list_objects(bucket, recursive=True)]
         assert not list(client.remove_objects(bucket, held))
         client.remove_bucket(bucket)

@@ -25,17 +25,23 @@ def endpoint(name: str) -> Iterator[Endpoint]:
 
 
 @contextmanager
-def server(name: str) -> Iterator[S3Server]:
+def server(name: str, tls: bool = False) -> Iterator[S3Server]:
     """One of OWN, for tests that stop it; killed and deleted afterwards. Skips where it can't be built."""
-    if name == "minio":
-        try:
-            binary()
-        except CannotBuild as missing:
-            pytest.skip(str(missing))
     with tempfile.TemporaryDirectory(prefix="mer-", ignore_cleanup_errors=True) as folder:
         started = OWN[name](Path(folder))
+        if isinstance(started, MinioServer):
+            _prepare(started, tls)
         try:
             started.start()
             yield started
         finally:
             started.kill()
+
+
+def _prepare(minio: MinioServer, tls: bool) -> None:
+    try:
+        binary()
+        if tls:
+            minio.speak_tls()
+    except CannotBuild as missing:
+        pytest.skip(str(missing))

@@ -51,7 +51,8 @@ def subjects(result: Mapping[str, Any]) -> str:
         figure, axes = _figure(max(4.2, 1.2 + 0.42 * len(rows)), 3.0)
         axes.bar(range(len(rows)), [row["accuracy"] for row in rows], width=0.72, color=BLUE)
         axes.axhline(result["accuracy"], color=ORANGE, lw=1.4, ls=(0, (4, 2)))
-        axes.text(len(rows) - 0.4, result["accuracy"], f" all {result['accuracy']:.2f}", color=ORANGE, va="center")
+        beside: Any = {"transform": axes.get_yaxis_transform(), "va": "center", "color": ORANGE}
+        axes.text(1.01, result["accuracy"], f"all {result['accuracy']:.2f}", **beside)
         labels = [f"{row['subject'].split('/')[-1]}\n{row['samples']}" for row in rows]
         axes.set_xticks(range(len(rows)), labels, fontsize=7.5)
         _percentages(axes, "accuracy")

@@ -51,10 +51,18 @@ class Network:
         self.module.eval()
         outputs = []
         for patches, clips in batches.in_order(part, part.features.factor_index(self.settings.test_factor)):
-            emotion, aus = self.module(patches.to(self.device), clips.to(self.device))
-            outputs.append((emotion.double().softmax(1).cpu().numpy(), aus.double().sigmoid().cpu().numpy()))
-        emotions, aus = (np.concatenate(column) for column in zip(*outputs, strict=True))
-        return Predictions(emotions, aus)
+            emotions, aus = self._probabilities(patches, clips)
+            if self.settings.mirror_at_test:
+                mirrored = torch.from_numpy(batches.mirror_patches(patches.numpy()))
+                turned = self._probabilities(mirrored, clips.flip(-1))
+                emotions, aus = (emotions + turned[0]) / 2, (aus + turned[1]) / 2
+            outputs.append((emotions.cpu().numpy(), aus.cpu().numpy()))
+        emotions_, aus_ = (np.concatenate(column) for column in zip(*outputs, strict=True))
+        return Predictions(emotions_, aus_)
+
+    def _probabilities(self, patches: Tensor, clips: Tensor) -> tuple[Tensor, Tensor]:
+        emotions, aus = self.module(patches.to(self.device), clips.to(self.device))
+        return emotions.double().softmax(1), aus.double().sigmoid()
 
     def weights(self) -> Weights:
         state = self.module.state_dict()

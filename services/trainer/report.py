@@ -95,7 +95,8 @@ def oracle(features: Features, outcomes: Sequence[Outcome]) -> dict[str, Any] | 
     for each in outcomes:
         true = features.emotions[_rows(features, [each])]
         tries = [epoch.watched for epoch in each.epochs]
-        predicted += max(tries, key=lambda pred: score(true, pred, true, resamples=1)["uf1"])
+        best: tuple[int, ...] = max(tries, key=lambda pred: score(true, pred, true, resamples=1)["uf1"])
+        predicted += best
     found = score(features.emotions[rows], predicted, features.subjects[rows], resamples=1)
     return {"meaning": ORACLE} | {name: found[name] for name in ("uf1", "uar", "accuracy")}
 

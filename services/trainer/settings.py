@@ -38,6 +38,9 @@ class TrainSettings(StageSettings):
         "nine flow fields, which mixes magnifications within a sample (paper).",
     )
     mirror: bool = Field(default=True, description="Half of the training clips are mirrored left to right, at random.")
+    mirror_at_test: bool = Field(
+        default=True, description="Predict the clip and its mirror image and average the probabilities."
+    )
     au_labels: Literal["coded", "zero"] = Field(
         default="coded", description="AU targets of training: as coded; or all zero, the published code's defect."
     )
@@ -71,6 +74,7 @@ PAPER = TrainSettings(
     schedule="late-exponential",
     factors="per-flow",
     mirror=False,
+    mirror_at_test=False,
     au_labels="zero",
     au_positives="plain",
     class_weights="none",

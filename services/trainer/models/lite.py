@@ -22,7 +22,8 @@ COURSES, SHAPES = 4, 3  # temporal and spatial patterns per ROI
 TOKEN = 2 * COURSES * SHAPES  # u and v
 WIDTH = 48  # of the vector per facial region
 GLIMPSE = 16  # numbers that the clip adds to the AU head
-ONSET, BEFORE_APEX, APEX = 0, 9, 13  # frames of the 16: fourteen from onset to apex, two after it
+FRAMES = [0, 4, 7, 10, 13]  # of the 16; the first is the onset
+LEVELS = 8  # grey levels that count as 1: a micro-expression changes a pixel by no more
 
 
 class RoiTokens(nn.Module):
@@ -42,19 +43,23 @@ class RoiTokens(nn.Module):
 
 
 class Glimpse(nn.Module):
-    """What the face looks like at the apex minus at the onset, in brightness, at a quarter of the size."""
+    """How brightness has changed since the onset, at a quarter of the size: the strongest response over a few frames,
+    so that it matters little where on the clip's time axis the apex lies."""
 
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for width_in, width in ((2, 8), (8, 16), (16, 16)):  # 36 -> 18 -> 9 -> 5 rows and columns
-            layers += [nn.Conv2d(width_in, width, 3, 2, 1), nn.GroupNorm(4, width), nn.ReLU()]
-        self.net = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.5), nn.Linear(16 * 25, GLIMPSE), nn.ReLU())
+        for width_in, width in ((1, 8), (8, 16), (16, 16)):  # 36 -> 18 -> 9 -> 5 rows and columns
+            layers += [nn.Conv2d(width_in, width, 3, 2, 1), nn.ReLU()]
+        self.convs = nn.Sequential(*layers)
+        self.out = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(16 * 25, GLIMPSE), nn.ReLU())
 
     def forward(self, clip: Tensor) -> Tensor:  # [B,3,16,144,144] -> [B,16]
-        grey = clip[:, :, [ONSET, BEFORE_APEX, APEX]].float().mean(1)  # [B,3,144,144]
-        small = nn.functional.avg_pool2d(grey, 4) / 8  # [B,3,36,36]; eight grey levels are much for a micro-expression
-        return self.net(small[:, 1:] - small[:, :1])
+        green = clip[:, 1, FRAMES].float()  # [B,5,144,144]; carries most of the brightness at a third of the work
+        small = nn.functional.avg_pool2d(green, 4) / LEVELS
+        change = small[:, 1:] - small[:, :1]  # [B,4,36,36]
+        seen = self.convs(change.flatten(0, 1).unsqueeze(1))  # [B*4,16,5,5]
+        return self.out(seen.unflatten(0, change.shape[:2]).amax(1))
 
 
 class FmerLite(nn.Module):

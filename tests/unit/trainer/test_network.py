@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from services.trainer.batches import mirror_patches
 from services.trainer.dataset import Part
 from services.trainer.learner import Epoch, Stopped, Watch
 from services.trainer.network import Network, _groups, au_weights, class_weights, rate_factor
@@ -62,6 +63,18 @@ def test_scale_comes_from_the_training_part_alone(toy):
     scales = [float(network.weights()["patch_scale.rms"]) for network in networks]
     at_test = features.patches[train.rows, features.factor_index(2.0)]
     assert scales[0] == scales[1] == pytest.approx(np.sqrt((at_test.astype(float) ** 2).mean()), rel=1e-6)
+
+
+def test_a_clip_and_its_mirror_image_are_predicted_alike_where_both_are_averaged(toy):
+    features = toy(2, 3)
+    turned = replace(features, patches=mirror_patches(features.patches), clips=features.clips[:, :, :, ::-1])
+    everything = np.arange(len(features))
+    for averaged in (True, False):
+        network = Network(3, TrainSettings(mirror_at_test=averaged))
+        plain, mirrored = (network.predict(Part(f, everything)) for f in (features, turned))
+        assert np.allclose(plain.emotions, mirrored.emotions, atol=1e-6) == averaged
+        assert np.allclose(plain.aus, mirrored.aus, atol=1e-6) == averaged
+    assert not PROFILES["paper"].mirror_at_test
 
 
 def test_weights_come_back_as_they_were(toy):

@@ -80,7 +80,7 @@ PAPER = TrainSettings(
     class_weights="none",
     keep="best-training",
 )
-PROFILES = {"corrected": LITE, "paper": PAPER}
+PROFILES = {"corrected": LITE, "corrected-fmer": FMER, "paper": PAPER}
 
 
 def configured(profile: str = "corrected", model: str | None = None, **changes: Any) -> TrainSettings:
@@ -88,6 +88,6 @@ def configured(profile: str = "corrected", model: str | None = None, **changes: 
     nothing. Raises ValueError for an unknown profile, model or field, or a value out of range."""
     if profile not in PROFILES:
         raise ValueError(f"Unknown profile {profile!r}: expected one of {', '.join(sorted(PROFILES))}.")
-    base = FMER if (profile, model) == ("corrected", "fmer") else PROFILES[profile]
+    base = PROFILES.get(f"{profile}-{model}", PROFILES[profile])
     asked = {name: value for name, value in {"model": model, **changes}.items() if value is not None}
     return TrainSettings.model_validate(base.model_dump() | asked)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from services.magnifier import butterworth, colour, gains, pyramid
+from services.magnifier import butterworth, colour, gains, light, pyramid
 from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData
 from shared.stage import resolve
@@ -46,8 +46,9 @@ def magnify(
     Output k belongs to input k+1; input 0 (onset) is the steady state. `fps` is the frame rate of `frames` in Hz.
     Raises BadData for frames that are no such clip or a frame rate that is none.
     """
-    rgb = _rgb(frames, dtype)
-    mixtures, moments = _prepared(rgb, factors, resolve(profile, PROFILES), fps)
+    settings = resolve(profile, PROFILES)
+    rgb = _rgb(frames, dtype, settings)
+    mixtures, moments = _prepared(rgb, factors, settings, fps)
     out = np.empty((len(mixtures), len(moments), *rgb.shape[1:]), rgb.dtype)
     for index, (frame, top, part) in enumerate(moments):  # all factors while this moment is in the cache
         for mixture, clip in zip(mixtures, out, strict=True):
@@ -63,8 +64,9 @@ def magnify_each(
     dtype: DTypeLike = np.float32,
 ) -> Iterator[Floats]:
     """`magnify`, one factor at a time: yields (T-1)xHxWx3, valid until the next is asked for (one buffer for all)."""
-    rgb = _rgb(frames, dtype)
-    mixtures, moments = _prepared(rgb, factors, resolve(profile, PROFILES), fps)
+    settings = resolve(profile, PROFILES)
+    rgb = _rgb(frames, dtype, settings)
+    mixtures, moments = _prepared(rgb, factors, settings, fps)
     out = np.empty((len(moments), *rgb.shape[1:]), rgb.dtype)
     for mixture in mixtures:
         for (frame, top, part), target in zip(moments, out, strict=True):
@@ -79,8 +81,8 @@ def quantised(frames: Floats) -> Bytes:
     return scaled.astype(np.uint8)
 
 
-def _rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
-    """The clip as floats 0..1, if it is one."""
+def _rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
+    """The clip as floats 0..1, if it is one, in the light that the settings ask for."""
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or len(frames) < 2:
         raise BadData(f"Magnification needs RGB frames of shape (2 or more, height, width, 3), got {frames.shape}.")
     if np.dtype(dtype) not in (np.float32, np.float64):
@@ -92,7 +94,7 @@ def _rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
         )
     rgb: Floats = frames.astype(dtype)
     rgb /= scale
-    return rgb
+    return light.equalised(rgb) if settings.light == "equalised" else rgb
 
 
 def _prepared(

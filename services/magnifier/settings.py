@@ -28,6 +28,11 @@ class MagnifierSettings(StageSettings):
         gt=0,
         description="Frame rate in Hz taken for every clip (paper: 30); none: the clip's after interpolation.",
     )
+    light: Literal["equalised", "as-recorded"] = Field(
+        "equalised",
+        description="Every frame at the first one's brightness (a factor per frame), so that flicker is not magnified "
+        "into false motion; or as recorded, as in the paper's code.",
+    )
     lambda_c: float = Field(
         12.0,
         gt=0,
@@ -77,6 +82,7 @@ PROFILES = {
     "paper": MagnifierSettings(
         halved_cutoffs=True,
         nominal_fps=30.0,
+        light="as-recorded",
         lambda_c=48.0,
         wavelengths="diagonal",
         gain_floor=None,

@@ -44,7 +44,7 @@ def _through_jpeg(frame: Bytes, quality: int) -> Bytes:
 
 STAGE = Stage(
     name="magnifier",
-    version=1,
+    version=2,  # 2: the setting `light`
     consumes="interpolated",
     reads=("interpolator",),
     produces="magnified",

@@ -11,6 +11,7 @@ def test_what_the_paper_does_differently() -> None:
     assert {name: value for name, value in paper.items() if corrected[name] != value} == {
         "halved_cutoffs": True,
         "nominal_fps": 30.0,
+        "light": "as-recorded",
         "lambda_c": 48.0,
         "wavelengths": "diagonal",
         "gain_floor": None,

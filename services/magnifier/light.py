@@ -41,7 +41,7 @@ def cells(luma: Floats) -> Floats:
 
 
 def change(first: Floats, later: Floats) -> float:
-    """By what factor the light grew: the median over all cells, so that what moves does not count; 1 if they are few."""
+    """By what factor the light grew: the median over cells, so that what moves does not count; 1 if they are few."""
     both = np.stack([first, later])
     useful = ((both > DARK) & (both < BRIGHT)).all(axis=0)
     return float(np.median(later[useful] / first[useful])) if useful.sum() >= FEWEST else 1.0

@@ -13,7 +13,10 @@ class NotStored(BadData):
     """Nothing is stored under the key that a record names."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"Nothing is stored under {key!r}; it was deleted or never written. Ingest the clip again.")
+        super().__init__(
+            f"Nothing is stored under {key!r}; it was deleted or never written. Delete its manifest, the .json beside "
+            "it, if there is one, and ingest the clip again."
+        )
 
 
 class Store(Protocol):

@@ -10,15 +10,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from services.local.threads import single_threaded
 from shared.errors import Misconfigured, MissingWeights
 from shared.settings import Settings
 
 IDLE_SECONDS = 0.05
 REFUSED = 2  # exit code of a worker that can't go on and says why in its log
-# One thread a process: the processes fill the cores, and float sums, hence artifacts, do not depend on the machine.
-SINGLE_THREADED = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
 
 
 class Crew:
@@ -61,11 +58,8 @@ class Crew:
         ours, theirs = self._context.Pipe()
         name = f"worker-{time.time_ns():x}"
         process = self._context.Process(target=_work, args=(self.home, theirs, name), name=name, daemon=True)
-        before = {key: os.environ.get(key) for key in SINGLE_THREADED}
-        os.environ.update(SINGLE_THREADED)
-        process.start()
-        for key, value in before.items():
-            os.environ.pop(key) if value is None else os.environ.update({key: value})
+        with single_threaded():
+            process.start()
         theirs.close()
         return process, ours
 

@@ -31,6 +31,8 @@ def extract(dataset: Path, out: Path, pipeline: Pipeline, *, prefer: Prefer = "c
     """Features of every clip that came through; those that did not are told, each with its sentence."""
     with interruptible(), stage_bars() as watch:
         outcome = run(dataset, Workspace(out), pipeline, jobs=jobs, prefer=prefer, watch=watch)
+    for sentence in outcome.notes:
+        console.print(f"[dim]noted[/] {sentence}", soft_wrap=True, highlight=False)
     for sentence in outcome.failures:
         console.print(f"[yellow]left out[/] {sentence}", soft_wrap=True, highlight=False)
     console.print(f"{len(outcome.features)} clips have features, {len(outcome.failures)} were left out.")

@@ -22,11 +22,12 @@ WATCH_SECONDS = 0.25
 
 @dataclass
 class Tally:
-    """How far a run is. `done` counts records by stage, since its start; failures are sentences."""
+    """How far a run is. `done` counts records by stage, since its start; failures and notes are sentences."""
 
     found: int = 0
     done: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 Watch = Callable[[Tally], None]
@@ -34,10 +35,12 @@ Watch = Callable[[Tally], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run made: one features record per clip that came through, one sentence per clip that did not."""
+    """What a run made: one features record per clip that came through, one sentence per clip that did not; and what
+    was repaired or doubtful in the annotation."""
 
     features: list[Record]
     failures: list[str]
+    notes: list[str]
 
 
 def run(
@@ -84,6 +87,7 @@ def _emitted(
             tally.failures.append(clip.sentence)
         else:
             tally.found += 1
+            tally.notes += [*clip.notes, *clip.label_notes]
             emit(clip, pipeline, trace, store, bus)
         yield
 
@@ -112,4 +116,4 @@ def _outcome(bus: LocalBus, trace: str, tally: Tally) -> Outcome:
         for message in bus.latest(dead_letters(stage.name).name).values()
         if f'"{trace}"'.encode() in message.value
     ]
-    return Outcome(sorted(features, key=lambda record: record.key), tally.failures + buried)
+    return Outcome(sorted(features, key=lambda record: record.key), tally.failures + buried, tally.notes)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from services.local.synth import clip, emotions, identity, sheet, truth
 from services.local.synth.settings import DEFAULT, Difficulty
+from services.local.threads import single_threaded
 
 Row = tuple[object, ...]
 Frame = NDArray[np.uint8]
@@ -70,7 +71,7 @@ def _in_turn(order: Order, subjects: int, jobs: int) -> Iterator[list[Row]]:
     if jobs == 1:
         yield from (write_subject(order, number) for number in numbers)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+    with single_threaded(), ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
         yield from pool.map(write_subject, [order] * subjects, numbers)
 
 

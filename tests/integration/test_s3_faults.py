@@ -172,6 +172,8 @@ def test_a_slow_network_may_take_longer_than_any_limit(serve: Callable[..., S3St
             head += connection.recv(1)
         while left > 0:
             data = connection.recv(1 << 18)
+            if not data:
+                return
             left -= len(data)
             time.sleep(0.4 * len(data) / (1 << 20))  # 12 MB in 4.8 s
         connection.sendall(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')

@@ -1,10 +1,12 @@
 """An S3 server as a process of the tests' own: free ports, random credentials; stopped, killed, frozen, restarted."""
 
+import ctypes
 import os
 import secrets
 import signal
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -91,6 +93,7 @@ class S3Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         self._wait_until_it_serves()
 
@@ -145,6 +148,12 @@ class S3Server:
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
+
+
+def _die_with_parent() -> None:
+    """Tests killed with SIGKILL leave no server behind."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def free_port() -> int:

@@ -246,6 +246,10 @@ class KafkaSubscription:
         timeout = 0 if idle and stable else int(_TICK_SECONDS * 1000)
         self._keep(consumer.poll(timeout, max_records=BATCH))
         self._notice_new_membership(consumer)
+        if consumer.group_metadata().state == MemberState.REBALANCING:
+            # A join that changed metadata started is forgotten by this client once it outlives a poll, and the member
+            # never comes back (3.0.12: need_rejoin is false again as soon as the leader has assigned).
+            consumer._coordinator.request_rejoin()
         if idle and stable:
             with self._changed:
                 self._changed.wait_for(lambda: not self._idle(), _TICK_SECONDS)

@@ -1,0 +1,199 @@
+"""What only a real broker can show of `KafkaBus`, beyond the contract."""
+
+import gc
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
+
+from shared.bus import Message, Revoked, Subscription
+from shared.errors import BadData, Unavailable
+from shared.kafka_broker import Broker
+from shared.kafka_bus import KafkaBus
+from shared.kafka_topics import ensure_topics
+from shared.topics import TOPICS
+
+# The client leaves the socket of a failed connection to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+TOPIC = "mer.clips"
+PATIENCE_SECONDS = 60
+
+
+@dataclass
+class Place:
+    """A topic of one partition, which a group's members can only have one after the other."""
+
+    bootstrap: str
+    prefix: str
+    opened: list[KafkaBus]
+
+    def bus(self) -> KafkaBus:
+        self.opened.append(KafkaBus(self.bootstrap, prefix=self.prefix, session_seconds=6))
+        return self.opened[-1]
+
+    def admin(self) -> "closing[KafkaAdminClient]":
+        return closing(KafkaAdminClient(bootstrap_servers=self.bootstrap))
+
+    def group(self) -> dict[str, object]:
+        with self.admin() as admin:
+            return admin.describe_groups([f"{self.prefix}g"])[f"{self.prefix}g"]
+
+    def commits(self) -> dict[int, int]:
+        with self.admin() as admin:
+            offsets = admin.list_group_offsets([f"{self.prefix}g"])[f"{self.prefix}g"]
+        return {place.partition: offset.offset for place, offset in offsets.items()}
+
+
+@pytest.fixture
+def place(kafka_bootstrap: str) -> Iterator[Place]:
+    place = Place(kafka_bootstrap, f"{uuid.uuid4().hex[:8]}.", [])
+    created = ensure_topics(kafka_bootstrap, [replace(TOPICS[TOPIC], partitions=1)], prefix=place.prefix)
+    yield place
+    for bus in place.opened:
+        bus.close()
+    with place.admin() as admin:
+        admin.delete_topics(created)
+    gc.collect()
+
+
+def test_work_in_hand_survives_that_others_join(place: Place) -> None:
+    """Cooperative: a partition that stays is not taken away for the time of the rebalance."""
+    bus = place.bus()
+    bus.publish(TOPIC, "k", b"v")
+    holder = bus.subscribe(TOPIC, "g")
+    taken = take(holder)
+    joined = place.bus().subscribe(TOPIC, "g")
+    until(lambda: place.group()["group_state"] == "Stable" and len(place.group()["members"]) == 2)
+    assert joined.take(0.5) is None
+    assert holder.owned(taken)
+    holder.commit(taken)
+    assert place.commits() == {0: 1}
+
+
+def test_a_partition_that_went_and_came_back_is_not_the_same(place: Place) -> None:
+    bus = place.bus()
+    bus.publish(TOPIC, "k", b"v")
+    member = bus.subscribe(TOPIC, "g")
+    stale = take(member)
+    expel_everybody(place)
+    with pytest.raises(Revoked):
+        member.commit(stale)
+    assert not member.owned(stale)
+    again = take(member)
+    assert again == stale
+    with pytest.raises(Revoked):
+        member.commit(replace(stale, offset=7))
+    member.commit(again)
+    assert place.commits() == {0: 1}
+
+
+def test_work_in_hand_is_dropped_as_soon_as_membership_is_lost(place: Place) -> None:
+    bus = place.bus()
+    bus.publish(TOPIC, "k", b"v")
+    member = bus.subscribe(TOPIC, "g")
+    stale = take(member)
+    expel_everybody(place)
+    until(lambda: not member.owned(stale))
+
+
+def test_a_commit_is_of_one_message_of_one_partition(place: Place) -> None:
+    bus = place.bus()
+    for number in range(5):
+        bus.publish(TOPIC, "k", b"%d" % number)
+    member = bus.subscribe(TOPIC, "g")
+    for number in range(3):
+        message = take(member)
+        assert message.offset == number
+        member.commit(message)
+        assert place.commits() == {0: number + 1}
+    assert take(member).offset == 3
+    assert place.commits() == {0: 3}
+
+
+def test_what_was_not_committed_is_given_again_before_anything_else(place: Place) -> None:
+    bus = place.bus()
+    bus.publish(TOPIC, "k", b"0")
+    bus.publish(TOPIC, "k", b"1")
+    member = bus.subscribe(TOPIC, "g")
+    assert take(member) == take(member)
+
+
+def test_the_start_is_committed_at_the_first_assignment(place: Place) -> None:
+    bus = place.bus()
+    bus.publish(TOPIC, "k", b"v")
+    bus.subscribe(TOPIC, "g")
+    until(lambda: place.commits() == {0: 0})
+    assert bus.depth(TOPIC, "g").lag == 1
+
+
+def test_a_message_too_large_is_bad_data_and_the_next_goes_through(place: Place) -> None:
+    bus = place.bus()
+    with pytest.raises(BadData, match="larger than"):
+        bus.publish(TOPIC, "k", bytes(2_000_000))
+    bus.publish(TOPIC, "k", b"v")
+    assert bus.latest(TOPIC)["k"].value == b"v"
+
+
+def test_without_a_broker_everything_waits_or_says_so() -> None:
+    bus = KafkaBus(Broker("127.0.0.1:1", timeout_seconds=1))
+    with pytest.raises(Unavailable, match="publishing to mer"):
+        bus.publish(TOPIC, "k", b"v")
+    with pytest.raises(Unavailable):
+        bus.latest(TOPIC)
+    assert bus.subscribe(TOPIC, "g").take(0.1) is None
+    bus.close()
+    gc.collect()
+
+
+def test_a_topic_that_is_not_there_yet_is_unavailable(place: Place) -> None:
+    bus = KafkaBus(Broker(place.bootstrap, timeout_seconds=1), prefix=f"{place.prefix}none.")
+    with pytest.raises(Unavailable):
+        bus.publish(TOPIC, "k", b"v")
+    with pytest.raises(Unavailable, match="set-up"):
+        bus.depth(TOPIC, "g")
+    bus.close()
+
+
+def test_topics_are_made_once_and_as_declared(place: Place) -> None:
+    topics = [TOPICS["mer.features"], TOPICS["mer.flows"], TOPICS["mer.flow.dlq"]]
+    prefix = f"{place.prefix}made."
+    made = ensure_topics(place.bootstrap, topics, prefix=prefix)
+    assert made == sorted(prefix + topic.name for topic in topics)
+    assert ensure_topics(place.bootstrap, topics, prefix=prefix) == []
+    with place.admin() as admin:
+        for topic in topics:
+            (described,) = admin.describe_topics([prefix + topic.name])
+            assert len(described["partitions"]) == topic.partitions
+            assert policy(admin, prefix + topic.name) == topic.cleanup
+        admin.delete_topics(made)
+
+
+def policy(admin: KafkaAdminClient, topic: str) -> str:
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+    configs = admin.describe_configs([resource], config_filter="all")
+    return str(next(iter(configs.values()))[topic]["cleanup.policy"]["value"])
+
+
+def expel_everybody(place: Place) -> None:
+    """As when their sessions ran out: the members are not told."""
+    with place.admin() as admin:
+        members = [MemberToRemove(member_id=member["member_id"]) for member in place.group()["members"]]
+        admin.remove_group_members(f"{place.prefix}g", members)
+
+
+def take(member: Subscription) -> Message:
+    message = member.take(PATIENCE_SECONDS)
+    assert message is not None
+    return message
+
+
+def until(done: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -110,6 +110,38 @@ def test_a_store_killed_in_mid_work_loses_nothing_and_doubles_nothing(lab: Lab, 
     _each_once(lab, sent)
 
 
+def test_what_was_put_is_never_taken_for_absent_while_the_server_comes_back(server: S3Server, store: S3Store) -> None:
+    acknowledged, troubles, surprises = ["0"], [0], []
+    store.put("0", b"v")
+    stop = threading.Event()
+
+    def use() -> None:
+        while not stop.is_set():
+            try:
+                assert store.exists(acknowledged[-1])
+                assert store.get(acknowledged[-1]) == b"v"
+                assert acknowledged[-1] in set(store.keys())
+                store.put(str(len(acknowledged)), b"v")
+                acknowledged.append(str(len(acknowledged)))
+            except Unavailable:
+                troubles[0] += 1
+                time.sleep(0.01)
+            except Exception as error:
+                surprises.append(error)
+
+    user = threading.Thread(target=use)
+    user.start()
+    for _ in range(2):
+        time.sleep(1)
+        server.kill()
+        server.start()
+    stop.set()
+    user.join(20)
+    assert not surprises
+    assert troubles[0]
+    assert set(acknowledged) <= set(store.keys())
+
+
 def test_a_frozen_store_is_noticed_in_seconds_and_waited_for(lab: Lab, server: S3Server) -> None:
     sent = [lab.send(0)]
     thread = threading.Thread(target=lab.worker().step)

@@ -121,9 +121,13 @@ class Lab:
     def until(self, done: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not done():
-            assert time.monotonic() < deadline, (Path(self.place.folder) / "workers.log").read_text()[-5000:]
+            assert time.monotonic() < deadline, self.logged()[-5000:]
             assert all(worker.poll() in (None, -9) for worker in self.workers), "a worker ended by itself"
             time.sleep(0.2)
+
+    def logged(self) -> str:
+        """What the worker processes had to warn of."""
+        return (Path(self.place.folder) / "workers.log").read_text()
 
     def until_done(self) -> None:
         self.until(lambda: self.lag() == 0)

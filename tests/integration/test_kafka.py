@@ -95,3 +95,4 @@ def test_work_longer_than_the_poll_interval_keeps_its_place(open_lab: Callable[.
         ("ended", 0),
         ("ended", 1),
     ]
+    assert "was given to another member" not in lab.logged()

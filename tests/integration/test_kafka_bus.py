@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient
@@ -39,9 +40,13 @@ class Place:
     def admin(self) -> "closing[KafkaAdminClient]":
         return closing(KafkaAdminClient(bootstrap_servers=self.bootstrap))
 
-    def group(self) -> dict[str, object]:
+    def group(self) -> dict[str, Any]:
         with self.admin() as admin:
             return admin.describe_groups([f"{self.prefix}g"])[f"{self.prefix}g"]
+
+    def settled_members(self) -> int:
+        group = self.group()  # asked once: state and members are of the same moment
+        return len(group["members"]) if group["group_state"] == "Stable" else 0
 
     def commits(self) -> dict[int, int]:
         with self.admin() as admin:
@@ -68,7 +73,7 @@ def test_work_in_hand_survives_that_others_join(place: Place) -> None:
     holder = bus.subscribe(TOPIC, "g")
     taken = take(holder)
     joined = place.bus().subscribe(TOPIC, "g")
-    until(lambda: place.group()["group_state"] == "Stable" and len(place.group()["members"]) == 2)
+    until(lambda: place.settled_members() == 2)
     assert joined.take(0.5) is None
     assert holder.owned(taken)
     holder.commit(taken)

@@ -19,7 +19,7 @@ from minio import Minio
 from minio.error import InvalidResponseError, S3Error, ServerError
 
 from shared.errors import BadData, MerError, Misconfigured, Unavailable
-from shared.store import NotStored
+from shared.store import NotStored, check_key
 
 ONE_PUT = 5 * 1024**3  # bytes; S3's own limit of a single PUT. Above it the client sends parts, visible at the last
 PIECE = 1 << 20  # bytes handed to the socket at once
@@ -78,8 +78,7 @@ class S3Store:
         self._found = False
 
     def put(self, key: str, data: bytes) -> None:
-        if not all(part.strip(".") for part in key.split("/")):
-            raise Misconfigured(f"{key!r} is no key: expected names separated by single slashes, not '.' or '..'.")
+        check_key(key)
         self._require_bucket()
         with self._sentences(key):
             self._client.put_object(self.bucket, key, io.BytesIO(data), len(data), part_size=ONE_PUT)

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from shared.errors import BadData, Misconfigured
 
+LONGEST_NAME = 245  # bytes of one name; 255 on common file systems, less what a put in progress adds
+
 
 class NotStored(BadData):
     """Nothing is stored under the key that a record names."""
@@ -35,6 +37,12 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Deleting what is not there is no error."""
+
+
+def check_key(key: str) -> None:
+    """Raises Misconfigured for what would be no single place below the root."""
+    if not all(part.strip(".") for part in key.split("/")):
+        raise Misconfigured(f"{key!r} is no key: expected names separated by single slashes, not '.' or '..'.")
 
 
 class LocalStore:
@@ -77,7 +85,7 @@ class LocalStore:
         self._file(key).unlink(missing_ok=True)
 
     def _file(self, key: str) -> Path:
-        parts = key.split("/")
-        if not all(part.strip(".") for part in parts):
-            raise Misconfigured(f"{key!r} is no key: expected names separated by single slashes, not '.' or '..'.")
-        return self.folder.joinpath(*parts)
+        check_key(key)
+        if long := next((name for name in key.split("/") if len(name.encode()) > LONGEST_NAME), None):
+            raise BadData(f"{long!r} has over {LONGEST_NAME} bytes, too many for a file; shorten the names.")
+        return self.folder.joinpath(*key.split("/"))

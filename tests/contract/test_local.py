@@ -6,7 +6,7 @@ import pytest
 from bus_contract import BusContract
 from store_contract import StoreContract
 
-from shared.errors import Misconfigured
+from shared.errors import BadData, Misconfigured
 from shared.local_bus import LocalBus
 from shared.store import LocalStore
 
@@ -26,6 +26,10 @@ class TestLocalStore(StoreContract):
     def test_no_key_leaves_the_folder(self, store: LocalStore, key: str) -> None:
         with pytest.raises(Misconfigured, match="is no key"):
             store.put(key, b"v")
+
+    def test_a_name_too_long_for_a_file_is_bad_data(self, store: LocalStore) -> None:
+        with pytest.raises(BadData, match="too many for a file"):
+            store.put(f"flow/{'x' * 300}/r.npz", b"v")
 
     def test_a_put_that_was_cut_off_is_no_key(self, store: LocalStore) -> None:
         (store.folder / ".put-xyz").write_bytes(b"half")

@@ -65,7 +65,7 @@ def binary() -> Path:
 def _build(folder: Path) -> None:
     if (go := shutil.which("go")) is None:
         raise CannotBuild(
-            "MinIO is built from source and `go` (1.24 or newer) is not on the PATH; or give MER_TEST_S3."
+            "MinIO is built from source and `go` (1.24 or newer) is not on the PATH; or give MERSTREAM_TEST_S3."
         )
     command = [go, "install", "-trimpath", "-ldflags=-s -w", f"github.com/minio/minio@{VERSION}"]
     environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}

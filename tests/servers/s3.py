@@ -36,12 +36,12 @@ class Endpoint:
 
     @classmethod
     def from_environment(cls) -> "Endpoint | None":
-        """MER_TEST_S3=http://access-key:secret-key@host:port, each key percent-encoded."""
-        if not (given := os.environ.get("MER_TEST_S3")):
+        """MERSTREAM_TEST_S3=http://access-key:secret-key@host:port, each key percent-encoded."""
+        if not (given := os.environ.get("MERSTREAM_TEST_S3")):
             return None
         url = urlsplit(given)
         if not (url.hostname and url.username and url.password):
-            raise ValueError("MER_TEST_S3: expected http://access-key:secret-key@host:port")
+            raise ValueError("MERSTREAM_TEST_S3: expected http://access-key:secret-key@host:port")
         return cls(url.netloc.rpartition("@")[2], unquote(url.username), unquote(url.password), url.scheme == "https")
 
     def store(self, bucket: str, **changes: Any) -> S3Store:

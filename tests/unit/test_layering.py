@@ -4,7 +4,10 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TRANSPORT = {"shared.bus", "shared.local_bus", "shared.store", "shared.worker", "shared.processing", "shared.topics"}
+TRANSPORT = {
+    *("shared.bus", "shared.local_bus", "shared.kafka_bus", "shared.store", "shared.s3_store"),
+    *("shared.worker", "shared.processing", "shared.topics"),
+}
 
 
 def imports(file: Path) -> set[str]:

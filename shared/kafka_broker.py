@@ -10,6 +10,7 @@ from kafka.errors import (
     IllegalStateError,
     KafkaConfigurationError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     SaslAuthenticationFailedError,
@@ -76,10 +77,18 @@ class Broker:
 
         try:
             return kind(**self.options() | options, kafka_client=start)
-        except BaseException:
+        except BaseException as error:
             for client in started:
                 client.close()
+            if isinstance(error, KafkaTimeoutError):
+                raise KafkaTimeoutError(self._silence()) from None
             raise
+
+    def _silence(self) -> str:
+        """The broker closes the connection without a word, and the client tries again, whatever it disliked."""
+        secured = self.tls or self.sasl
+        cause = "; a wrong password, a certificate not trusted or a port without TLS look the same" if secured else ""
+        return f"no answer from {self.servers} within {self.timeout_seconds:g} s{cause}"
 
 
 @contextmanager

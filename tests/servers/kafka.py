@@ -62,11 +62,14 @@ def _fetch() -> None:
 
 
 class KafkaServer:
-    """One broker with its own folder; `bootstrap` stays the same over restarts."""
+    """One broker with its own folder; `bootstrap` stays the same over restarts.
+
+    `extra` lines of its configuration win over the common ones.
+    """
 
     def __init__(self, folder: Path, extra: str = "") -> None:
         self.folder = folder
-        self.port, self.controller = _free_port(), _free_port()
+        self.port, self.controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "server.properties").write_text(self._properties() + extra)
@@ -177,7 +180,7 @@ def _cluster_id() -> str:
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

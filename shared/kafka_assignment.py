@@ -1,0 +1,56 @@
+"""Which partitions a member of a consumer group has: what its loop may commit, and what it tells the group."""
+
+import itertools
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+
+
+class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Which partitions are this member's, each with the epoch since which it is. Called on the client's I/O thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._epochs: dict[int, int] = {}
+        self._clock = itertools.count(1)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        with self._lock:
+            self._epochs.update({partition.partition: next(self._clock) for partition in assigned})
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        with self._lock:
+            for partition in revoked:
+                self._epochs.pop(partition.partition, None)
+
+    def renew(self) -> None:
+        """What is here now is here anew: membership was lost and won again without a word about the partitions."""
+        with self._lock:
+            self._epochs = {partition: next(self._clock) for partition in self._epochs}
+
+    def clear(self) -> None:
+        with self._lock:
+            self._epochs.clear()
+
+    def epochs(self) -> dict[int, int]:
+        with self._lock:
+            return dict(self._epochs)
+
+
+class Claims(CooperativeStickyAssignor):  # type: ignore[misc]
+    """Cooperative-sticky, telling the group what this member owns now.
+
+    The client's own assignor tells what it was last assigned, even after it was thrown out of the group; partitions
+    that nobody owns could then wait for a member that doesn't know of them.
+    """
+
+    def __init__(self, topic: str, assignment: Assignment) -> None:
+        super().__init__()
+        self._topic, self._owned = topic, assignment
+
+    def metadata(self, topics: Iterable[str]) -> Any:
+        self.member_assignment = [TopicPartition(self._topic, number) for number in self._owned.epochs()]
+        return super().metadata(topics)

@@ -21,10 +21,10 @@ class TrainSettings(StageSettings):
     )
     network: ModelSettings = Field(default=ModelSettings(), description="Switches of the network's architecture.")
     epochs: int = Field(
-        default=60, ge=1, description="Passes over the training fold; fixed, never chosen on the test fold."
+        default=40, ge=1, description="Passes over the training fold; fixed, never chosen on the test fold."
     )
     batch: int = Field(default=16, ge=1, description="Clips per step.")
-    learning_rate: float = Field(default=2e-3, gt=0, description="Adam's step size.")
+    learning_rate: float = Field(default=4e-3, gt=0, description="Adam's step size.")
     weight_decay: float = Field(default=0.05, ge=0, description="Decoupled decay (AdamW); 0 is plain Adam.")
     schedule: Literal["one-cycle", "late-exponential"] = Field(
         default="one-cycle",

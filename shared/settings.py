@@ -5,9 +5,9 @@ Science settings are not here; they travel in each record (`Pipeline`), so that 
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import Misconfigured
@@ -29,6 +29,35 @@ class Settings(BaseSettings):
     retry_cap_seconds: float = Field(30, gt=0, description="longest wait between two attempts, seconds")
     surprise_attempts: int = Field(3, ge=1, description="attempts at a record that fails in a way nobody foresaw")
 
+    kafka_servers: str = Field(
+        "", description="host:port of Kafka, several with commas; empty: the embedded bus in home"
+    )
+    kafka_prefix: str = Field("", description="put before topics and groups, where deployments share a cluster")
+    kafka_tls: bool = Field(False, description="speak TLS with Kafka")
+    kafka_ca_file: str | None = Field(None, description="PEM file of the authority that signed Kafka's certificate")
+    kafka_cert_file: str | None = Field(
+        None, description="PEM file of the client's certificate, where Kafka asks for one"
+    )
+    kafka_key_file: str | None = Field(None, description="PEM file of the client's key")
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(None, description="how to log in")
+    kafka_username: str | None = Field(None, description="user name at Kafka")
+    kafka_password: SecretStr | None = Field(None, description="password at Kafka")
+
+    s3_endpoint: str = Field("", description="host:port of an S3 server; empty: the embedded store in home")
+    s3_bucket: str = Field("mer", description="bucket of all artifacts")
+    s3_access_key: str = Field("", description="access key at the S3 server")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="secret key at the S3 server")
+    s3_region: str = Field("us-east-1", description="region that requests are signed for")
+    s3_tls: bool = Field(True, description="speak TLS with the S3 server")
+    s3_path_style: bool = Field(True, description="bucket in the path; off: in the host name")
+    s3_ca_bundle: Path | None = Field(None, description="PEM file of trusted authorities; default the system's")
+
+    @model_validator(mode="after")
+    def _no_store_without_credentials(self) -> "Settings":
+        if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key.get_secret_value()):
+            raise ValueError("MER_S3_ENDPOINT needs MER_S3_ACCESS_KEY and MER_S3_SECRET_KEY; they have no default")
+        return self
+
 
 def load(**overrides: Any) -> Settings:
     """Settings from the environment. Raises Misconfigured for a wrong value and for an unknown MER_ variable."""
@@ -40,5 +69,6 @@ def load(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        name = f"MER_{str(first['loc'][0]).upper()}"
-        raise Misconfigured(f"{name}={first['input']!r}: {first['msg']}.") from None
+        if not first["loc"]:  # a rule over several settings; its input would show the secrets
+            raise Misconfigured(f"{first['msg'].removeprefix('Value error, ')}.") from None
+        raise Misconfigured(f"MER_{str(first['loc'][0]).upper()}={first['input']!r}: {first['msg']}.") from None

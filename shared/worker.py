@@ -13,6 +13,7 @@ import threading
 from typing import Any
 
 from shared.bus import Bus, Message, Revoked
+from shared.connect import open_bus, open_store
 from shared.errors import BadData, MerError, Misconfigured, MissingWeights, Unavailable
 from shared.processing import process
 from shared.records import Record
@@ -156,15 +157,13 @@ def stop_on_signals(worker_stops: threading.Event, grace_seconds: float) -> None
 
 def main(stage: Stage[Any]) -> None:
     """A service's process: one worker of `stage`, its health endpoints, until SIGTERM."""
-    from shared.local_bus import LocalBus
-    from shared.store import LocalStore
-
     settings = load()
     log_to_stderr(settings.log_level)
-    worker = Worker(stage, LocalBus(settings.home / "bus.sqlite"), LocalStore(settings.home / "store"), settings)
+    worker = Worker(stage, open_bus(settings), open_store(settings), settings)
     health = Health(worker.metrics, settings.port, stalled=lambda: False)
     stop_on_signals(worker.stopping, settings.grace_seconds)
     health.start()
     health.ready = True
     worker.run()
+    worker.bus.close()
     health.stop()

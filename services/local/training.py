@@ -14,7 +14,7 @@ from services.local.progress import bars, results
 from services.local.workspace import Workspace
 from services.trainer import dataset, experiment
 from services.trainer.loso import Progress, Tell
-from services.trainer.settings import PROFILES, TrainSettings
+from services.trainer.settings import TrainSettings, configured
 from shared.errors import BadData, Misconfigured
 from shared.records import Record
 
@@ -39,17 +39,15 @@ def train_and_report(
 
 
 def chosen(profile: str, changes: dict[str, Any]) -> TrainSettings:
-    """The profile's settings with what the command line says otherwise; None says nothing."""
-    said = {name: value for name, value in changes.items() if value is not None}
-    model = said.get("model") or ("fmer" if compute_device() != "cpu" else "fmer-lite")
-    name = f"{profile}-{model}" if f"{profile}-{model}" in PROFILES else profile
-    if name not in PROFILES:
-        raise Misconfigured(f"No training profile {name!r}; there are {', '.join(PROFILES)}.")
+    """The profile's settings with what the command line says otherwise; the model that the device can train."""
+    model = changes.pop("model", None) or ("fmer" if compute_device() != "cpu" else "fmer-lite")
     try:
-        return TrainSettings.model_validate({**PROFILES[name].model_dump(), **said, "model": model})
+        return configured(profile, model, **changes)
     except ValidationError as error:
         first = error.errors()[0]
         raise Misconfigured(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.") from None
+    except ValueError as error:
+        raise Misconfigured(str(error)) from None
 
 
 def compute_device() -> str:

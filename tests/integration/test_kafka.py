@@ -48,7 +48,7 @@ def test_a_broker_that_dies_in_mid_work_delays_and_loses_nothing(
     open_lab: Callable[..., Lab], kafka_broker: KafkaServer | None
 ) -> None:
     if kafka_broker is None:
-        pytest.skip("The broker of MER_TEST_KAFKA is not ours to kill; unset it to run this test.")
+        pytest.skip("The broker of MERSTREAM_TEST_KAFKA is not ours to kill; unset it to run this test.")
     lab = open_lab(work_seconds=0.5)
     lab.start()
     lab.publish(8)

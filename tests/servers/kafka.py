@@ -1,6 +1,6 @@
 """A real Kafka broker for tests: one KRaft node on free ports, from the jars on Maven Central.
 
-A broker that runs already is used instead when MER_TEST_KAFKA names its bootstrap servers.
+A broker that runs already is used instead when MERSTREAM_TEST_KAFKA names its bootstrap servers.
 """
 
 import ctypes
@@ -35,7 +35,7 @@ class NoServer(Exception):
 def jars() -> Path:
     """The folder of the server's jars, fetched on first use. Raises NoServer."""
     if not shutil.which("java"):
-        raise NoServer("No `java` on this machine: install a JDK 17 or name a broker in MER_TEST_KAFKA.")
+        raise NoServer("No `java` on this machine: install a JDK 17 or name a broker in MERSTREAM_TEST_KAFKA.")
     if not CACHE.exists():
         _fetch()
     return CACHE
@@ -44,7 +44,7 @@ def jars() -> Path:
 def _fetch() -> None:
     if not shutil.which("mvn"):
         raise NoServer(
-            "No `mvn` on this machine to fetch Kafka with: install maven or name a broker in MER_TEST_KAFKA."
+            "No `mvn` on this machine to fetch Kafka with: install maven or name a broker in MERSTREAM_TEST_KAFKA."
         )
     aside = CACHE.with_name(f"{CACHE.name}.{uuid.uuid4().hex}")
     pom = Path(__file__).with_name("kafka-pom.xml")
@@ -173,7 +173,7 @@ def answers(bootstrap: str) -> bool:
 
 def external() -> str | None:
     """The bootstrap servers of a broker that was given by the environment."""
-    return os.environ.get("MER_TEST_KAFKA") or None
+    return os.environ.get("MERSTREAM_TEST_KAFKA") or None
 
 
 def _cluster_id() -> str:

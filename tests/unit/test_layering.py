@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TRANSPORT = {
     *("shared.bus", "shared.local_bus", "shared.kafka_bus", "shared.store", "shared.s3_store"),
+    *("shared.kafka_broker", "shared.kafka_consumer", "shared.kafka_topics", "shared.connect"),
     *("shared.worker", "shared.processing", "shared.topics"),
 }
 

@@ -1,0 +1,46 @@
+"""Bus and store as the settings name them: Kafka and S3 where they are given, else the embedded ones in `home`."""
+
+from shared.bus import Bus
+from shared.settings import Settings
+from shared.store import LocalStore, Store
+
+
+def open_bus(settings: Settings) -> Bus:
+    """A connection of this process; `close` it."""
+    if not settings.kafka_servers:
+        from shared.local_bus import LocalBus
+
+        return LocalBus(settings.home / "bus.sqlite")
+    # Only a process that talks to a broker needs its client installed.
+    from shared.kafka_broker import Broker
+    from shared.kafka_bus import KafkaBus
+
+    broker = Broker(
+        servers=settings.kafka_servers,
+        tls=settings.kafka_tls,
+        ca_file=settings.kafka_ca_file,
+        cert_file=settings.kafka_cert_file,
+        key_file=settings.kafka_key_file,
+        sasl=settings.kafka_sasl,
+        username=settings.kafka_username,
+        password=settings.kafka_password.get_secret_value() if settings.kafka_password else None,
+    )
+    return KafkaBus(broker, prefix=settings.kafka_prefix)
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of all artifacts."""
+    if not settings.s3_endpoint:
+        return LocalStore(settings.home / "store")
+    from shared.s3_store import S3Store
+
+    return S3Store(
+        settings.s3_endpoint,
+        settings.s3_bucket,
+        settings.s3_access_key,
+        settings.s3_secret_key.get_secret_value(),
+        region=settings.s3_region,
+        secure=settings.s3_tls,
+        path_style=settings.s3_path_style,
+        ca_bundle=settings.s3_ca_bundle,
+    )

@@ -1,0 +1,108 @@
+"""The services as containers start them, on a real Kafka and a real S3: the same bytes as the embedded run."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.ingest.catalogue.entry import Found
+from services.ingest.discover import discover
+from services.ingest.emit import emit
+from services.local import synth
+from services.local.run import run
+from services.local.stages import STAGES
+from services.local.threads import VARIABLES
+from services.local.workspace import Workspace
+from shared.bus import Bus
+from shared.connect import open_bus, open_store
+from shared.kafka_topics import ensure_topics
+from shared.records import Pipeline, Record
+from shared.s3_store import S3Store
+from shared.settings import Settings
+from shared.store import Store
+from shared.topics import dead_letters, topic
+from tests.servers.s3_servers import NAMES, endpoint
+
+PATIENCE_SECONDS = 600
+PIPELINE = Pipeline(overrides={"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}})
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "synth"
+    synth.write(folder, subjects=1, clips=2, seed=5)
+    return folder
+
+
+@pytest.fixture
+def environment(kafka_bootstrap: str) -> Iterator[dict[str, str]]:
+    """What a container is given; topics and an empty bucket are there."""
+    prefix = f"services-{uuid.uuid4().hex[:8]}."
+    ensure_topics(kafka_bootstrap, prefix=prefix)
+    with endpoint(NAMES[-1]) as server, server.bucket() as store:
+        yield {
+            "MER_KAFKA_SERVERS": kafka_bootstrap,
+            "MER_KAFKA_PREFIX": prefix,
+            "MER_S3_ENDPOINT": server.address,
+            "MER_S3_TLS": "false",
+            "MER_S3_BUCKET": store.bucket,
+            "MER_S3_ACCESS_KEY": server.access_key,
+            "MER_S3_SECRET_KEY": server.secret_key,
+            "MER_PORT": "0",
+            **dict.fromkeys(VARIABLES, "1"),
+        }
+
+
+def test_five_services_make_what_one_process_tree_makes(
+    dataset: Path, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = run(dataset, Workspace(tmp_path), PIPELINE, jobs=1)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    bus, store = open_bus(Settings()), open_store(Settings())
+    clips = [clip for clip in discover(dataset) if isinstance(clip, Found)]
+    services = [start(stage.name) for stage in STAGES]
+    try:
+        for clip in clips:
+            emit(clip, PIPELINE, "drop", store, bus)
+        features = wait_for_features(bus, len(clips), services)
+    finally:
+        codes = [end(service) for service in services]
+        bus.close()
+    assert codes == [0] * len(STAGES), "SIGTERM ends a service with code 0"
+    assert sorted(r.artifact.sha256 for r in features) == sorted(r.artifact.sha256 for r in embedded.features)
+    assert digests(store) == digests(Workspace(tmp_path).store())
+    assert isinstance(store, S3Store)
+
+
+def start(stage: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", f"services.{stage.replace('-', '_')}"], env=dict(os.environ))
+
+
+def end(service: "subprocess.Popen[bytes]") -> int:
+    service.send_signal(signal.SIGTERM)
+    return service.wait(timeout=60)
+
+
+def wait_for_features(bus: Bus, count: int, services: "list[subprocess.Popen[bytes]]") -> list[Record]:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(found := bus.latest(topic("features").name)) < count:
+        assert all(service.poll() is None for service in services), "a service has ended"
+        buried = [m.headers["reason"] for s in STAGES for m in bus.latest(dead_letters(s.name).name).values()]
+        assert buried == []
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    return [Record.decode(message.value) for message in found.values()]
+
+
+def digests(store: Store) -> dict[str, str]:
+    """Of every artifact, by its key."""
+    artifacts = [key for key in store.keys("") if key.endswith(".npz")]
+    return {key: hashlib.sha256(store.get(key)).hexdigest() for key in artifacts}

@@ -110,7 +110,7 @@ def test_ctrl_c_stops_cleanly_and_leaves_no_process(dataset: Path, tmp_path: Pat
 
 def workers_of(group: int) -> list[str]:
     """What still runs in a process group (a zombie runs no more)."""
-    listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
+    listed = subprocess.run(["ps", "-ww", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
     return [args for pgid, state, args in rows if int(pgid) == group and not state.startswith("Z")]
 

@@ -59,14 +59,17 @@ def test_a_second_start_computes_nothing(dataset: Path, tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_is_replaced(dataset: Path, undisturbed: dict[str, str], tmp_path: Path) -> None:
     running = start(dataset, tmp_path)
     wait_for_artifact(running, tmp_path, "ingest")
-    os.kill(a_worker_of(running.pid), signal.SIGKILL)
-    assert running.wait() == 0
+    try:
+        os.kill(a_worker_of(running.pid), signal.SIGKILL)
+    finally:
+        code = running.wait()
+    assert code == 0
     assert digests(tmp_path) == undisturbed
     assert len(list((tmp_path / "logs").glob("*.jsonl"))) == 3
 
 
 def a_worker_of(parent: int) -> int:
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
     return next(int(pid) for pid, ppid, args in rows if int(ppid) == parent and "spawn_main" in args)
 

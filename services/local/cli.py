@@ -11,7 +11,7 @@ from rich.console import Console
 from services.ingest.catalogue.entry import Prefer
 from services.local.options import overrides
 from shared import weights as model_weights
-from shared.errors import MerError, Misconfigured
+from shared.errors import BadData, MerError, Misconfigured
 from shared.records import Pipeline
 
 app = typer.Typer(
@@ -102,8 +102,12 @@ def run(
 
     pipeline = Pipeline(profile=profile, overrides=overrides(profile, changes or []))
     records = extract(dataset, out, pipeline, prefer=prefer, jobs=jobs)
-    if train:
+    if not train:
+        return
+    try:
         train_and_report(records, out, profile=profile, jobs=jobs, model=model, epochs=epochs, seed=seed)
+    except BadData as error:
+        raise BadData(f"{error} The features are kept in {out}; --no-train ends a run before training.") from None
 
 
 @app.command()

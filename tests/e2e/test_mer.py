@@ -92,6 +92,19 @@ def test_train_again_with_another_learner(finished: Path, tmp_path: Path) -> Non
     assert json.loads((copy / "report" / "report.json").read_text())["model"] == "linear"
 
 
+def test_too_few_people_to_train_on_keeps_the_features(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    one = tmp_path / "one" / dataset.name
+    shutil.copytree(dataset, one)
+    for other in ("sub01", "sub03"):
+        shutil.rmtree(one / "CASME2_RAW_selected" / other)
+    done = mer("run", one, "--out", copy, *SMALL)
+    assert done.returncode == 1
+    assert "2 clips have features, 4 were left out." in done.stderr
+    assert "--no-train ends a run before training" in done.stderr
+
+
 def test_ctrl_c_stops_cleanly_and_leaves_no_process(dataset: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "services.local.cli", "run", str(dataset), "--out", str(tmp_path), "--no-train"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)

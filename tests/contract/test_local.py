@@ -1,11 +1,15 @@
 """The embedded bus and store keep the contract."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from bus_contract import BusContract
 from store_contract import StoreContract
 
+from shared.bus import Bus
 from shared.errors import BadData, Misconfigured
 from shared.local_bus import LocalBus
 from shared.store import LocalStore
@@ -15,6 +19,21 @@ class TestLocalBus(BusContract):
     @pytest.fixture
     def opener(self, tmp_path: Path):
         return lambda: LocalBus(tmp_path / "bus.sqlite")
+
+    def test_the_message_of_a_killed_member_is_free_at_once(self, bus: Bus, tmp_path: Path) -> None:
+        bus.publish(self.topic, "k", b"v")
+        member = f"""
+import os, pathlib, signal
+from shared.local_bus import LocalBus
+subscription = LocalBus(pathlib.Path({str(tmp_path / "bus.sqlite")!r})).subscribe({self.topic!r}, "g")
+assert subscription.take(10).value == b"v"
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+        killed = subprocess.run([sys.executable, "-c", member], cwd=Path(__file__).parents[2])
+        assert killed.returncode == -signal.SIGKILL
+        message = bus.subscribe(self.topic, "g").take(0)
+        assert message is not None
+        assert message.value == b"v"
 
 
 class TestLocalStore(StoreContract):

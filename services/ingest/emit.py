@@ -17,7 +17,7 @@ VERSION = 1
 def emit(found: Found, pipeline: Pipeline, trace: str, store: Store, bus: Bus) -> Record:
     """Store the clip's packed files, unless they are there already, and publish their record under `pipeline`.
 
-    Raises OSError if a file cannot be read.
+    Raises BadData if a file can't be read.
     """
     data = arrays.pack(pack(found))
     sha256 = hashlib.sha256(data).hexdigest()

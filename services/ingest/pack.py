@@ -3,6 +3,7 @@
 import numpy as np
 
 from services.ingest.catalogue.entry import Found
+from shared.errors import BadData
 from shared.stage import Arrays
 
 
@@ -12,10 +13,17 @@ def pack(found: Found) -> Arrays:
     `data` uint8 [bytes], `ends` int64 [files], `names` str [files], `numbers` int64 [files], `onset`, `apex` (-1 =
     absent), `offset` int64, `fps` float64, `kind` "frames" | "video", `cropped` bool, `notes` str [n]. Content only:
     equal clips give equal arrays wherever they lie, and labels (emotion, action units) are no part of it.
+    Raises BadData for a file that can't be read.
     """
     data, ends = bytearray(), []
     for file in found.files:
-        data += file.read_bytes()
+        try:
+            data += file.read_bytes()
+        except OSError as error:
+            raise BadData(
+                f"{found.sample.subject}/{found.sample.clip}: expected a readable {file.name}, got {error.strerror}; "
+                "restore the file or its permissions."
+            ) from None
         ends.append(len(data))
     return {
         "data": np.frombuffer(data, np.uint8),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from services.ingest.catalogue.entry import Prefer
 from services.local.options import overrides
@@ -160,7 +161,7 @@ def show(
     from services.local.workspace import Workspace
 
     for file in write_pictures(clip, Workspace(out), to or out / "show"):
-        console.print(str(file), soft_wrap=True)
+        console.print(escape(str(file)), soft_wrap=True)
 
 
 @app.command()
@@ -178,10 +179,10 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return app(arguments)
     except Misconfigured as error:
-        Console(stderr=True).print(f"[bold red]mer:[/] {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)
     except MerError as error:
-        Console(stderr=True).print(f"[bold red]mer:[/] {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
         Console(stderr=True).print("Stopped. The same command goes on where it stopped.")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import typer
+from rich.markup import escape
 
 from services.ingest.catalogue.entry import Prefer
 from services.local.progress import console, stage_bars
@@ -32,9 +33,9 @@ def extract(dataset: Path, out: Path, pipeline: Pipeline, *, prefer: Prefer = "c
     with interruptible(), stage_bars() as watch:
         outcome = run(dataset, Workspace(out), pipeline, jobs=jobs, prefer=prefer, watch=watch)
     for sentence in outcome.notes:
-        console.print(f"[dim]noted[/] {sentence}", soft_wrap=True, highlight=False)
+        console.print(f"[dim]noted[/] {escape(sentence)}", soft_wrap=True, highlight=False)
     for sentence in outcome.failures:
-        console.print(f"[yellow]left out[/] {sentence}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]left out[/] {escape(sentence)}", soft_wrap=True, highlight=False)
     console.print(f"{len(outcome.features)} clips have features, {len(outcome.failures)} were left out.")
     return outcome.features
 
@@ -51,10 +52,11 @@ def extracted(out: Path, pipeline: str | None) -> list[Record]:
     bus = Workspace(out).bus()
     records = newest(bus, topic("features").name)
     bus.close()
-    known = list(dict.fromkeys(record.pipeline.digest for record in records))
-    chosen = [digest for digest in known if digest.startswith(pipeline or "")]
+    digests = [record.pipeline.digest for record in records]
+    chosen = [digest for digest in digests if digest.startswith(pipeline or "")]
     if not chosen:
-        raise BadData(f"{out}: no features of pipeline {pipeline!r}; there are {', '.join(known) or 'none'}.")
+        known = ", ".join(dict.fromkeys(digests)) or "none"
+        raise BadData(f"{out}: expected features of pipeline {pipeline or 'any'}, got {known}; run `mer run` first.")
     return [record for record in records if record.pipeline.digest == chosen[-1]]
 
 

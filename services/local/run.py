@@ -15,6 +15,7 @@ from services.local.workspace import Workspace, newest
 from shared.errors import BadData
 from shared.local_bus import LocalBus
 from shared.records import Pipeline, Record
+from shared.store import Store
 from shared.topics import dead_letters, topic
 
 WATCH_SECONDS = 0.25
@@ -86,10 +87,19 @@ def _emitted(
         if isinstance(clip, Problem):
             tally.failures.append(clip.sentence)
         else:
-            tally.found += 1
-            tally.notes += [*clip.notes, *clip.label_notes]
-            emit(clip, pipeline, trace, store, bus)
+            _emit(clip, pipeline, trace, store, bus, tally)
         yield
+
+
+def _emit(clip: Found, pipeline: Pipeline, trace: str, store: Store, bus: LocalBus, tally: Tally) -> None:
+    """A clip that can't be read is left out and stops no other."""
+    try:
+        emit(clip, pipeline, trace, store, bus)
+    except BadData as fault:
+        tally.failures.append(str(fault))
+        return
+    tally.found += 1
+    tally.notes += [*clip.notes, *clip.label_notes]
 
 
 def _count(bus: LocalBus, before: dict[str, int], tally: Tally, watch: Watch) -> bool:

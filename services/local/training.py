@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from rich.markup import escape
 from rich.table import Table
 
 from services.local.jobs import interruptible, opened
@@ -89,7 +90,7 @@ def print_report(out: Path) -> None:
     )
     results.print(_figures(report))
     results.print(_confusion(result))
-    results.print(f"The whole report: {file.with_suffix('.html')}", soft_wrap=True)
+    results.print(f"The whole report: {escape(str(file.with_suffix('.html')))}", soft_wrap=True)
 
 
 def _figures(report: dict[str, Any]) -> Table:

@@ -135,6 +135,7 @@ def workers_of(group: int) -> list[str]:
         (["run", ".", "--set", "flow.sovler=exact"], 2, "flow has no setting 'sovler'"),
         (["run", ".", "--profile", "papre"], 2, "Unknown profile 'papre'"),
         (["report", "--out", "nowhere"], 1, "expected a report, got none"),
+        (["report", "--out", "[raw]"], 1, "[raw]/report/report.json: expected a report"),
         (["train", "--out", "nowhere"], 1, "expected the folder of an earlier run, got none"),
         (["weights", "none"], 2, "No weights 'none'; there are rife-hdv3, dlib-68"),
     ],

@@ -44,6 +44,12 @@ class Subscription(Protocol):
         A message that was taken and not committed is taken again, by this or another member, after `close`.
         """
 
+    def joined(self) -> bool:
+        """Whether it is a member of its group by now, hence able to get messages."""
+
+    def stalled(self) -> bool:
+        """Whether what keeps it a member stands still; only a restart of the process mends that."""
+
     def owned(self, message: Message) -> bool:
         """Whether a commit of `message` would still count."""
 
@@ -54,17 +60,29 @@ class Subscription(Protocol):
         """Leave the group; what was taken and not committed is free at once."""
 
 
+class Follower(Protocol):
+    """The state that a topic holds, kept up to date."""
+
+    def read(self) -> Mapping[str, Message]:
+        """The newest message of every key as of now; costs what has come since the last read."""
+
+    def close(self) -> None: ...
+
+
 class Bus(Protocol):
     """Topics with partitions, keys and groups: at least once, in order within a key."""
 
-    def publish(self, topic: str, key: str, value: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Returns when the message is durable."""
+    def publish(self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str] | None = None) -> None:
+        """Returns when the message is durable. Without a value it takes its key out of the topic's state."""
 
     def subscribe(self, topic: str, group: str) -> Subscription:
         """A new member of `group`; a group without commits starts at the earliest message."""
 
     def latest(self, topic: str) -> dict[str, Message]:
         """The newest message of every key, as of now: how state is rebuilt from a compacted topic."""
+
+    def follow(self, topic: str) -> Follower:
+        """`latest`, again and again."""
 
     def depth(self, topic: str, group: str) -> Depth:
         """Messages published on the topic and committed by the group."""

@@ -3,6 +3,7 @@
 from shared.bus import Bus
 from shared.settings import Settings
 from shared.store import LocalStore, Store
+from shared.watchdog import Watchdog
 
 
 def open_bus(settings: Settings) -> Bus:
@@ -25,18 +26,33 @@ def open_bus(settings: Settings) -> Bus:
         username=settings.kafka_username,
         password=settings.kafka_password.get_secret_value() if settings.kafka_password else None,
     )
-    return KafkaBus(broker, prefix=settings.kafka_prefix)
+    return KafkaBus(
+        broker,
+        prefix=settings.kafka_prefix,
+        session_seconds=settings.kafka_session_seconds,
+        poll_interval_seconds=settings.kafka_poll_interval_seconds,
+        watchdog=lambda: Watchdog(settings.kafka_watchdog_seconds),
+    )
 
 
 def open_store(settings: Settings) -> Store:
     """The store of all artifacts."""
+    return _store(settings, settings.s3_bucket, "store")
+
+
+def open_inbox(settings: Settings) -> Store:
+    """Where datasets are dropped, each below its name."""
+    return _store(settings, settings.inbox_bucket, "inbox")
+
+
+def _store(settings: Settings, bucket: str, folder: str) -> Store:
     if not settings.s3_endpoint:
-        return LocalStore(settings.home / "store")
+        return LocalStore(settings.home / folder)
     from shared.s3_store import S3Store
 
     return S3Store(
         settings.s3_endpoint,
-        settings.s3_bucket,
+        bucket,
         settings.s3_access_key,
         settings.s3_secret_key.get_secret_value(),
         region=settings.s3_region,

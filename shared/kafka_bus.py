@@ -5,17 +5,16 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import OffsetSpec
 
 from shared.bus import Depth, Message
 from shared.errors import Unavailable
 from shared.kafka_broker import Broker, as_broker, trouble
-from shared.kafka_consumer import KafkaSubscription, message_of
+from shared.kafka_consumer import KafkaSubscription
+from shared.kafka_follower import KafkaFollower, partitions
 from shared.topics import TOPICS, Topic
 from shared.watchdog import Watchdog
-
-_POLL_MS = 1000
 
 
 class KafkaBus:
@@ -43,7 +42,7 @@ class KafkaBus:
         self._producer: Any = None
         self._subscriptions: list[KafkaSubscription] = []
 
-    def publish(self, topic: str, key: str, value: bytes, headers: Mapping[str, str] | None = None) -> None:
+    def publish(self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str] | None = None) -> None:
         """Raises Unavailable (nothing is known about the message: send it again) or BadData (too large)."""
         packed = [(name, text.encode()) for name, text in (headers or {}).items()]
         name = self._name(topic)
@@ -71,27 +70,16 @@ class KafkaBus:
         return member
 
     def latest(self, topic: str) -> dict[str, Message]:
-        places = self._places(topic)
-        with trouble(f"reading {topic}"), closing(self._reader()) as reader:
-            reader.assign(places)
-            ends = reader.end_offsets(places)
-            reader.seek_to_beginning(*places)
-            records: list[Any] = []
-            while any(reader.position(place) < end for place, end in ends.items()):
-                for place, some in reader.poll(_POLL_MS).items():
-                    records += [record for record in some if record.offset < ends[place]]
-        newest: dict[str, Message] = {}
-        for record in sorted(records, key=lambda record: record.timestamp):  # stable: a key's order is its partition's
-            message = message_of(record, topic)
-            newest.pop(message.key, None)
-            if record.value is not None:  # a tombstone takes its key away
-                newest[message.key] = message
-        return newest
+        with closing(self.follow(topic)) as follower:
+            return dict(follower.read())
+
+    def follow(self, topic: str) -> KafkaFollower:
+        return KafkaFollower(self.broker, self._name(topic), topic)
 
     def depth(self, topic: str, group: str) -> Depth:
         """What the broker has deleted since counts as committed: nobody can read it any more."""
-        places, group = self._places(topic), self.prefix + group
-        with trouble(f"asking how far {group} is on {topic}"), closing(self._admin()) as admin:
+        places, group = partitions(self.broker, self._name(topic)), self.prefix + group
+        with trouble(f"asking how far {group} is on {topic}"), closing(self.broker.connect(KafkaAdminClient)) as admin:
             first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
             end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
             commits = admin.list_group_offsets({group: places})[group]
@@ -108,26 +96,6 @@ class KafkaBus:
 
     def _name(self, topic: str) -> str:
         return self.prefix + self.topics[topic].name
-
-    def _places(self, topic: str) -> list[TopicPartition]:
-        with trouble(f"asking for the partitions of {topic}"), closing(self._admin()) as admin:
-            (found,) = admin.describe_topics([self._name(topic)])
-        if not found["partitions"]:
-            raise Unavailable(f"Topic {self._name(topic)} is not on the broker (yet): run the topics' set-up.")
-        return [TopicPartition(self._name(topic), partition["partition_index"]) for partition in found["partitions"]]
-
-    def _admin(self) -> Any:
-        return self.broker.connect(KafkaAdminClient)
-
-    def _reader(self) -> Any:
-        """A consumer of no group."""
-        return self.broker.connect(
-            KafkaConsumer,
-            group_id=None,
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-        )
 
     def _open_producer(self) -> Any:
         with self._lock:

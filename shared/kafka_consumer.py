@@ -80,6 +80,12 @@ class KafkaSubscription:
             self._raise_failure()
             return None
 
+    def joined(self) -> bool:
+        return bool(self._member)
+
+    def stalled(self) -> bool:
+        return self._watchdog.uneasy or self._failure is not None
+
     def owned(self, message: Message) -> bool:
         with self._changed:
             return self._in_work(message) and not self._ended()

@@ -14,6 +14,7 @@ import uuid
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.bus import Depth, Message, Revoked
@@ -22,7 +23,7 @@ from shared.topics import TOPICS, Topic
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, partition INTEGER NOT NULL,
-    "offset" INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, headers TEXT NOT NULL,
+    "offset" INTEGER NOT NULL, key TEXT NOT NULL, value BLOB, headers TEXT NOT NULL,
     UNIQUE (topic, partition, "offset"));
 CREATE TABLE IF NOT EXISTS offsets (
     "group" TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY ("group", topic, partition));
@@ -55,7 +56,7 @@ class LocalBus:
             for statement in filter(str.strip, _SCHEMA.split(";")):
                 database.execute(statement)
 
-    def publish(self, topic: str, key: str, value: bytes, headers: Mapping[str, str] | None = None) -> None:
+    def publish(self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str] | None = None) -> None:
         partition = zlib.crc32(key.encode()) % self.topics[topic].partitions
         with self.transaction() as database:
             database.execute(
@@ -77,7 +78,11 @@ class LocalBus:
                 " GROUP BY key ORDER BY max(sequence)",
                 (self.topics[topic].name,),
             ).fetchall()
-        return {row[3]: Message(row[0], row[1], row[2], row[3], row[4], json.loads(row[5])) for row in rows}
+        kept = (row for row in rows if row[4] is not None)
+        return {row[3]: Message(row[0], row[1], row[2], row[3], row[4], json.loads(row[5])) for row in kept}
+
+    def follow(self, topic: str) -> "LocalFollower":
+        return LocalFollower(self, topic)
 
     def depth(self, topic: str, group: str) -> Depth:
         with self.transaction() as database:
@@ -105,6 +110,19 @@ class LocalBus:
             self._database.execute("COMMIT")
 
 
+@dataclass(frozen=True)
+class LocalFollower:
+    """See `shared.bus.Follower`; the database is asked anew each time."""
+
+    bus: LocalBus
+    topic: str
+
+    def read(self) -> dict[str, Message]:
+        return self.bus.latest(self.topic)
+
+    def close(self) -> None: ...
+
+
 class LocalSubscription:
     """A member of `group`; see `shared.bus.Subscription`."""
 
@@ -119,6 +137,12 @@ class LocalSubscription:
         while (message := self._take()) is None and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         return message
+
+    def joined(self) -> bool:
+        return True
+
+    def stalled(self) -> bool:
+        return False
 
     def owned(self, message: Message) -> bool:
         with self.bus.transaction() as database:
@@ -151,7 +175,7 @@ class LocalSubscription:
                         "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)",
                         (self.group, self.topic, partition, self.member),
                     )
-                    return Message(self.topic, partition, offset, key, value, json.loads(headers))
+                    return Message(self.topic, partition, offset, key, value or b"", json.loads(headers))
         return None
 
     def _lives(self, member: str) -> bool:

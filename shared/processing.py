@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,28 @@ from shared.records import Artifact, Pipeline, Record, artifact_key, digest, man
 from shared.stage import Arrays, Stage, StageSettings, resolve
 from shared.store import Store
 from shared.telemetry import Metrics
+from shared.topics import topic
+from shared.worker import Output
+
+
+@dataclass(frozen=True)
+class StageTask:
+    """A stage as work for a `shared.worker.Worker`."""
+
+    stage: Stage[Any]
+    store: Store
+
+    @property
+    def name(self) -> str:
+        return self.stage.name
+
+    @property
+    def version(self) -> int:
+        return self.stage.version
+
+    def work(self, value: bytes, metrics: Metrics) -> tuple[str, list[Output]]:
+        record, outcome = process(self.stage, self.store, Record.decode(value), metrics)
+        return outcome, [Output(topic(self.stage.produces).name, record.key, record.encode())]
 
 
 def settings_of(stage: Stage[Any], pipeline: Pipeline) -> StageSettings:

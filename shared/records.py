@@ -3,7 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -66,7 +66,27 @@ class Pipeline(Model):
         return digest(self.model_dump(mode="json"))[:12]
 
 
-class Record(Model):
+class Envelope(Model):
+    """What travels on a topic: `schema` says which model, and its version."""
+
+    def encode(self) -> bytes:
+        return self.model_dump_json(by_alias=True).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Raises BadData that names the first wrong field."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the message"
+            raise BadData(
+                f"Not a {cls.model_fields['schema_name'].default}: {where}: {first['msg']}; got {_excerpt(data)}. "
+                "Publish the record again with a producer of this version."
+            ) from None
+
+
+class Record(Envelope):
     """The envelope of every stage's output; stored beside its artifact it is the manifest."""
 
     schema_name: Literal["mer.record/1"] = Field("mer.record/1", alias="schema")
@@ -84,21 +104,24 @@ class Record(Model):
         """Message key: a sample's records under one pipeline stay in order and never overwrite another pipeline's."""
         return f"{self.sample.identity}@{self.pipeline.digest}"
 
-    def encode(self) -> bytes:
-        return self.model_dump_json(by_alias=True).encode()
 
-    @classmethod
-    def decode(cls, data: bytes) -> "Record":
-        """Raises BadData that names the first wrong field."""
-        try:
-            return cls.model_validate_json(data)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the message"
-            raise BadData(
-                f"Not a mer.record/1: {where}: {first['msg']}; got {_excerpt(data)}. "
-                "Publish the record again with a producer of this version."
-            ) from None
+class Dataset(Envelope):
+    """A dropped dataset as it lies now: which clips it consists of, and whether more is to be expected."""
+
+    schema_name: Literal["mer.dataset/1"] = Field("mer.dataset/1", alias="schema")
+    name: str
+    pipeline: Pipeline = Pipeline()
+    train: dict[str, JsonValue] = Field(
+        default_factory=dict, description="what differs from the trainer's defaults: model, seed, epochs, classes, ..."
+    )
+    clips: dict[str, str] = Field(description="recipe of the source artifact, by the sample's identity")
+    faults: tuple[str, ...] = Field((), description="one sentence per clip that can't be used as it lies")
+    complete: bool = Field(description="every clip is there, or nothing has come for a while")
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def key(self) -> str:
+        return f"{_segment(self.name)}@{self.pipeline.digest}"
 
 
 def artifact_key(stage: str, sample: Sample, recipe: str) -> str:

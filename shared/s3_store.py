@@ -8,8 +8,6 @@ import io
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from xml.etree.ElementTree import ParseError
@@ -19,7 +17,7 @@ from minio import Minio
 from minio.error import InvalidResponseError, S3Error, ServerError
 
 from shared.errors import BadData, MerError, Misconfigured, Unavailable
-from shared.store import NotStored, check_key
+from shared.store import Entry, NotStored, check_key
 
 ONE_PUT = 5 * 1024**3  # bytes; S3's own limit of a single PUT. Above it the client sends parts, visible at the last
 PIECE = 1 << 20  # bytes handed to the socket at once
@@ -29,16 +27,6 @@ TEMPORARY = {408, 425, 429}  # HTTP statuses below 500 that ask to come again
 PASSING = {"BadDigest", "IncompleteBody", "OperationAborted", "RequestTimeout", "SlowDown", "XAmzContentSHA256Mismatch"}
 UNFIT = {"InvalidObjectName", "InvalidURI", "KeyTooLongError", "XMinioInvalidObjectName"}
 OURS_ALREADY = {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One object as the bucket lists it."""
-
-    key: str
-    size: int  # bytes
-    etag: str  # changes when the content does; no digest of ours
-    modified: datetime
 
 
 class S3Store:
@@ -107,7 +95,6 @@ class S3Store:
         return (entry.key for entry in self.entries(prefix))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """What lies under `prefix`, sorted by key: what a scan of a bucket that people write to needs to know."""
         self._require_bucket()
         with self._sentences():
             listed = [_entry(found) for found in self._client.list_objects(self.bucket, prefix, recursive=True)]

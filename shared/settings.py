@@ -28,11 +28,32 @@ class Settings(BaseSettings):
     retry_base_seconds: float = Field(0.5, gt=0, description="first wait after trouble, seconds; doubles")
     retry_cap_seconds: float = Field(30, gt=0, description="longest wait between two attempts, seconds")
     surprise_attempts: int = Field(3, ge=1, description="attempts at a record that fails in a way nobody foresaw")
+    dead_letters_consecutive: int = Field(
+        20, ge=0, description="messages in a row that a worker may bury before it halts; 0: no limit"
+    )
+    dead_letters_ratio: float = Field(
+        0.5, ge=0, le=1, description="part of its last 100 messages that a worker may bury before it halts; 0: no limit"
+    )
+    scratch: Path | None = Field(None, description="folder for what is unpacked or cached; default the system's /tmp")
+
+    inbox_bucket: str = Field("datasets", description="bucket that datasets are dropped into")
+    inbox_scan_seconds: float = Field(60, gt=0, description="seconds between two scans of the inbox")
+    inbox_settle_seconds: float = Field(5, ge=0, description="a dataset is looked at when nothing came for so long")
+    inbox_patience_seconds: float = Field(
+        300, ge=0, description="a dataset with faulty clips counts as complete when nothing came for so long"
+    )
+    inbox_archive_files: int = Field(2_000_000, gt=0, description="most files that a dropped archive may hold")
+    inbox_archive_bytes: int = Field(200 * 2**30, gt=0, description="most bytes that a dropped archive may unpack to")
 
     kafka_servers: str = Field(
         "", description="host:port of Kafka, several with commas; empty: the embedded bus in home"
     )
     kafka_prefix: str = Field("", description="put before topics and groups, where deployments share a cluster")
+    kafka_session_seconds: float = Field(45, gt=0, description="a worker silent for so long loses its partitions")
+    kafka_poll_interval_seconds: float = Field(
+        60, gt=0, description="a worker whose loop stands still for so long loses its partitions; no limit on work"
+    )
+    kafka_watchdog_seconds: float = Field(120, gt=0, description="a process whose loop stands still so long ends")
     kafka_tls: bool = Field(False, description="speak TLS with Kafka")
     kafka_ca_file: str | None = Field(None, description="PEM file of the authority that signed Kafka's certificate")
     kafka_cert_file: str | None = Field(

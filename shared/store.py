@@ -3,6 +3,8 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +23,16 @@ class NotStored(BadData):
         )
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What lies under a key."""
+
+    key: str
+    size: int  # bytes
+    etag: str  # changes when the content does; no digest of ours
+    modified: datetime
+
+
 class Store(Protocol):
     """Bytes under slash-separated keys. A put is atomic: a reader sees all of it or nothing."""
 
@@ -34,6 +46,9 @@ class Store(Protocol):
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that starts with `prefix`, sorted."""
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """The same with what a scan of a place that people write to needs to know."""
 
     def delete(self, key: str) -> None:
         """Deleting what is not there is no error."""
@@ -77,9 +92,18 @@ class LocalStore:
         return self._file(key).is_file()
 
     def keys(self, prefix: str = "") -> Iterator[str]:
+        return (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
         found = (file for file in self.folder.rglob("*") if file.is_file() and not file.name.startswith(".put-"))
-        names = (file.relative_to(self.folder).as_posix() for file in found)
-        return iter(sorted(name for name in names if name.startswith(prefix)))
+        listed = (self._entry(file) for file in found)
+        return iter(sorted((entry for entry in listed if entry.key.startswith(prefix)), key=lambda entry: entry.key))
+
+    def _entry(self, file: Path) -> Entry:
+        about = file.stat()
+        modified = datetime.fromtimestamp(about.st_mtime, UTC)
+        key = file.relative_to(self.folder).as_posix()
+        return Entry(key, about.st_size, f"{about.st_mtime_ns:x}-{about.st_ino:x}", modified)
 
     def delete(self, key: str) -> None:
         self._file(key).unlink(missing_ok=True)

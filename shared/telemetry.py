@@ -27,6 +27,7 @@ class Metrics:
             "mer_compute_seconds", "Time in a stage's compute", labels, registry=self.registry, buckets=_WORK_BUCKETS
         )
         self.artifact = Counter("mer_artifact_bytes", "Bytes of artifacts written", labels, registry=self.registry)
+        self.halted = Gauge("mer_halted", "1 while a worker takes nothing more", labels, registry=self.registry)
         self.heartbeat = Gauge(
             "mer_heartbeat_seconds", "Unix time when the loop last turned", labels, registry=self.registry
         )
@@ -56,11 +57,10 @@ def log_to_stderr(level: str) -> None:
 
 
 class Health:
-    """`/livez`: the loop turned lately; `/readyz`: the process takes work; `/metrics`: Prometheus."""
+    """`/livez`: no loop stands still; `/readyz`: the process takes work; `/metrics`: Prometheus."""
 
-    def __init__(self, metrics: Metrics, port: int, stalled: Callable[[], bool]) -> None:
-        self.ready = False
-        self.stalled = stalled
+    def __init__(self, metrics: Metrics, port: int, *, ready: Callable[[], bool], stalled: Callable[[], bool]) -> None:
+        self.ready, self.stalled = ready, stalled
         self._metrics = make_wsgi_app(metrics.registry)
         self._server = make_server("", port, self._answer, server_class=_Server, handler_class=_Quiet)
         self.port = self._server.server_port
@@ -73,7 +73,7 @@ class Health:
         self._server.server_close()
 
     def _answer(self, environ: dict[str, Any], respond: Callable[..., Any]) -> Iterable[bytes]:
-        states = {"/livez": not self.stalled(), "/readyz": self.ready and not self.stalled()}
+        states = {"/livez": not self.stalled(), "/readyz": self.ready() and not self.stalled()}
         where = environ["PATH_INFO"]
         if where not in states:
             return cast(Iterable[bytes], self._metrics(environ, respond))

@@ -14,18 +14,32 @@ class Topic:
     cleanup: Literal["delete", "compact"] = "delete"
 
 
-_STAGES = ("ingest", "interpolator", "magnifier", "flow", "roi-au")
+# Every consumer group and the topic it works off. Each has dead letters: what it could not process.
+GROUPS = {
+    "ingest": "mer.sources",
+    "interpolator": "mer.clips",
+    "magnifier": "mer.interpolated",
+    "flow": "mer.magnified",
+    "roi-au": "mer.flows",
+    "planner": "mer.runs",
+    "trainer": "mer.folds",
+}
 
 TOPICS = {
     topic.name: topic
     for topic in (
+        Topic("mer.bucket-events", "S3 notifications that something was dropped: store -> inbox", partitions=1),
+        Topic("mer.datasets", "what a dropped dataset consists of: inbox -> trainer", partitions=1, cleanup="compact"),
         Topic("mer.sources", "a clip's raw files, packed: discovery -> ingest"),
         Topic("mer.clips", "face-cropped frames onset..offset: ingest -> interpolator", cleanup="compact"),
         Topic("mer.interpolated", "frames on the method's timeline: interpolator -> magnifier"),
         Topic("mer.magnified", "frames at every factor: magnifier -> flow"),
         Topic("mer.flows", "flow of every factor and pair: flow -> roi-au"),
         Topic("mer.features", "ROI patches and AU clip: roi-au -> trainer", cleanup="compact"),
-        *(Topic(f"mer.{stage}.dlq", f"records that {stage} could not process", partitions=1) for stage in _STAGES),
+        Topic("mer.runs", "training runs: trainer -> planner"),
+        Topic("mer.folds", "one fold of a run as a task: planner -> trainer"),
+        Topic("mer.results", "outcomes of folds and reports: trainer -> everybody", partitions=1, cleanup="compact"),
+        *(Topic(f"mer.{group}.dlq", f"messages {group} could not process", partitions=1) for group in GROUPS),
     )
 }
 
@@ -38,6 +52,6 @@ def topic(short: str) -> Topic:
     return TOPICS[name]
 
 
-def dead_letters(stage: str) -> Topic:
-    """Where a stage puts what it can't process."""
-    return topic(f"{stage}.dlq")
+def dead_letters(group: str) -> Topic:
+    """Where a group puts what it can't process."""
+    return topic(f"{group}.dlq")

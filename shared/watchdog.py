@@ -21,6 +21,7 @@ class Watchdog:
     def __init__(self, seconds: float, end: Callable[[int], object] = os._exit, stacks: TextIO | None = None) -> None:
         self.seconds, self.end, self.stacks = seconds, end, stacks
         self._turns = 0
+        self.uneasy = False  # the loop has not turned for half the time
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -38,7 +39,7 @@ class Watchdog:
         seen, idle = self._turns, 0
         while not self._stopped.wait(self.seconds / _LOOKS):
             idle = idle + 1 if self._turns == seen else 0
-            seen = self._turns
+            seen, self.uneasy = self._turns, idle >= _LOOKS // 2
             if idle >= _LOOKS:
                 self._bite()
                 return

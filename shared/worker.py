@@ -1,27 +1,23 @@
-"""The loop that every stage shares: take, reuse or compute, put, publish, commit.
+"""The loop that every group of workers shares: take, work (reuse or compute, put), publish, commit.
 
 Order, always: array -> manifest -> publish (acknowledged) -> commit. Killed between any two, the record is taken again
 and what is there already is reused; so every effect happens once.
 """
 
 import logging
-import os
 import random
-import signal
-import socket
 import threading
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from shared.bus import Bus, Message, Revoked
-from shared.connect import open_bus, open_store
+from shared.dead_letters import Halted, Limit, bury
 from shared.errors import BadData, MerError, Misconfigured, MissingWeights, Unavailable
-from shared.processing import process
-from shared.records import Record
-from shared.settings import Settings, load
-from shared.stage import Stage
+from shared.settings import Settings
 from shared.store import Store
-from shared.telemetry import Health, Metrics, log_to_stderr
-from shared.topics import dead_letters, topic
+from shared.telemetry import Metrics
+from shared.topics import GROUPS
 
 log = logging.getLogger(__name__)
 
@@ -30,29 +26,70 @@ class Abandoned(MerError):
     """The process is to stop while a record waits for its next attempt; nothing of it is committed."""
 
 
+@dataclass(frozen=True)
+class Output:
+    """One message that follows from another."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+class Task(Protocol):
+    """What a group does with a message. `name` is the group's, a key of `shared.topics.GROUPS`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+    def work(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[Output]]:
+        """The outcome in one word (`computed`, `reused`, ...) and what to publish; its effects in the store are there.
+
+        Raises BadData for what will never work, anything else is tried again.
+        """
+
+
 class Worker:
-    """One member of a stage's group. `step` handles one message to its end; `run` does so until told to stop."""
+    """One member of a task's group. `step` handles one message to its end; `run` does so until told to stop."""
 
     def __init__(
         self,
-        stage: Stage[Any],
+        task: Task,
         bus: Bus,
         store: Store,
         settings: Settings | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        self.stage, self.bus, self.store = stage, bus, store
+        self.task, self.bus, self.store = task, bus, store
         self.settings = settings or Settings()
         self.metrics = metrics or Metrics()
         self.stopping = threading.Event()
-        self.subscription = bus.subscribe(topic(stage.consumes).name, stage.name)
+        self.halted = ""  # why it takes nothing more
+        self._limit = Limit(self.settings.dead_letters_consecutive, self.settings.dead_letters_ratio)
+        self.subscription = bus.subscribe(GROUPS[task.name], task.name)
 
     def run(self) -> None:
-        """Until `stopping` is set."""
-        while not self.stopping.is_set():
-            self.metrics.heartbeat.labels(self.stage.name).set_to_current_time()
-            self.step(timeout=1.0)
+        """Until `stopping` is set. Halted, it leaves the group and waits: a restart by itself would bury on."""
+        try:
+            while not self.stopping.is_set():
+                self.metrics.heartbeat.labels(self.task.name).set_to_current_time()
+                self.step(timeout=1.0)
+        except Halted as reason:
+            self.halted = str(reason)
+            self.metrics.halted.labels(self.task.name).set(1)
+            log.error("%s", reason, extra={"mer": {"stage": self.task.name}})
+            self.close()
+            self.stopping.wait()
         self.close()
+
+    def ready(self) -> bool:
+        """Whether it is a member of its group and takes messages."""
+        return not self.halted and self.subscription.joined()
+
+    def stalled(self) -> bool:
+        return not self.halted and self.subscription.stalled()
 
     def close(self) -> None:
         self.subscription.close()
@@ -70,7 +107,8 @@ class Worker:
         except Revoked as revoked:
             log.warning("%s", revoked, extra=self._fields(message))
             outcome = "revoked"
-        self.metrics.records.labels(self.stage.name, outcome).inc()
+        self._limit.count(outcome == "dead-letter")
+        self.metrics.records.labels(self.task.name, outcome).inc()
         return True
 
     def _persist(self, message: Message) -> str:
@@ -80,7 +118,7 @@ class Worker:
             attempt += 1
             try:
                 return self._handle(message, attempt)
-            except (Misconfigured, MissingWeights, Revoked):
+            except (Misconfigured, MissingWeights, Revoked, Halted):
                 raise
             except Exception as error:
                 if not _is_trouble(error) and attempt >= self.settings.surprise_attempts:
@@ -91,30 +129,24 @@ class Worker:
 
     def _handle(self, message: Message, attempt: int) -> str:
         try:
-            record, outcome = process(self.stage, self.store, Record.decode(message.value), self.metrics)
+            outcome, outputs = self.task.work(message.value, self.metrics)
         except BadData as reason:
             log.warning("%s", reason, extra=self._fields(message))
             return self._bury(message, str(reason), attempt)
         if not self.subscription.owned(message):
             raise Revoked(f"{message.topic}/{message.partition}@{message.offset} was given to another member.")
-        self.bus.publish(topic(self.stage.produces).name, record.key, record.encode())
-        log.info("%s", outcome, extra=self._fields(message, artifact=record.artifact.key))
+        for output in outputs:
+            self.bus.publish(output.topic, output.key, output.value)
+        log.info("%s", outcome, extra=self._fields(message))
         return outcome
 
     def _bury(self, message: Message, reason: str, attempts: int) -> str:
         """To the dead letters: the original bytes, and why. Returns when that is durable."""
-        headers = {
-            **message.headers,
-            "reason": reason,
-            "stage": self.stage.name,
-            "version": str(self.stage.version),
-            "attempts": str(attempts),
-            "origin": f"{message.topic}/{message.partition}@{message.offset}",
-            "host": socket.gethostname(),
-        }
+        self._limit.check(reason)
+        about = {"stage": self.task.name, "version": str(self.task.version), "attempts": str(attempts)}
         while True:
             try:
-                self.bus.publish(dead_letters(self.stage.name).name, message.key, message.value, headers)
+                bury(self.bus, self.store, self.task.name, message, reason, about)
                 return "dead-letter"
             except Exception as error:
                 if not _is_trouble(error):
@@ -123,15 +155,15 @@ class Worker:
                 self._back_off(message, attempts, error)
 
     def _back_off(self, message: Message, attempt: int, error: Exception) -> None:
-        self.metrics.retries.labels(self.stage.name).inc()
+        self.metrics.retries.labels(self.task.name).inc()
         most = min(self.settings.retry_cap_seconds, self.settings.retry_base_seconds * 2 ** min(attempt - 1, 20))
         wait = random.uniform(most / 2, most)
         log.warning("attempt %d failed, next in %.1f s: %r", attempt, wait, error, extra=self._fields(message))
         if self.stopping.wait(wait):
             raise Abandoned(f"stopped while {message.key} waited for attempt {attempt + 1}")
 
-    def _fields(self, message: Message, **more: Any) -> dict[str, Any]:
-        return {"mer": {"stage": self.stage.name, "key": message.key, "offset": message.offset, **more}}
+    def _fields(self, message: Message) -> dict[str, Any]:
+        return {"mer": {"stage": self.task.name, "key": message.key, "offset": message.offset}}
 
 
 def _is_trouble(error: Exception) -> bool:
@@ -140,30 +172,3 @@ def _is_trouble(error: Exception) -> bool:
         "OutOfMemoryError",
         "OperationalError",
     }
-
-
-def stop_on_signals(worker_stops: threading.Event, grace_seconds: float) -> None:
-    """SIGTERM and SIGINT: stop taking; after the grace period the process ends, its work uncommitted, with code 0."""
-
-    def stop(_signal: int, _frame: object) -> None:
-        worker_stops.set()
-        timer = threading.Timer(grace_seconds, os._exit, [0])
-        timer.daemon = True
-        timer.start()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-
-def main(stage: Stage[Any]) -> None:
-    """A service's process: one worker of `stage`, its health endpoints, until SIGTERM."""
-    settings = load()
-    log_to_stderr(settings.log_level)
-    worker = Worker(stage, open_bus(settings), open_store(settings), settings)
-    health = Health(worker.metrics, settings.port, stalled=lambda: False)
-    stop_on_signals(worker.stopping, settings.grace_seconds)
-    health.start()
-    health.ready = True
-    worker.run()
-    worker.bus.close()
-    health.stop()

@@ -1,5 +1,5 @@
 from services.interpolator.stage import STAGE
-from shared.worker import main
+from shared.service import main
 
 if __name__ == "__main__":
     main(STAGE)

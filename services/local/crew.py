@@ -84,13 +84,16 @@ def _serve(home: Path, stopping: threading.Event) -> None:
 
     from services.local.stages import STAGES
     from services.local.workspace import Workspace
+    from shared.processing import StageTask
     from shared.telemetry import Metrics
     from shared.worker import Worker
 
     cv2.setNumThreads(1)
     place, metrics = Workspace(home), Metrics()
     bus, store = place.bus(), place.store()
-    workers = [Worker(stage, bus, store, Settings(), metrics) for stage in reversed(STAGES)]
+    # Here every clip that fails is told at the end, and nothing but this run's own data is at stake.
+    settings = Settings(dead_letters_consecutive=0, dead_letters_ratio=0)
+    workers = [Worker(StageTask(stage, store), bus, store, settings, metrics) for stage in reversed(STAGES)]
     for worker in workers:
         worker.stopping = stopping
     while not stopping.is_set():

@@ -1,6 +1,7 @@
 """What every bus promises. A bus passes by inheriting these tests and giving `connect` and `topic`."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -103,6 +104,28 @@ class BusContract:
         for key, value in (("a", b"1"), ("b", b"2"), ("a", b"3")):
             bus.publish(self.topic, key, value)
         assert {key: m.value for key, m in bus.latest(self.topic).items()} == {"a": b"3", "b": b"2"}
+
+    def test_a_message_without_value_takes_its_key_away(self, bus: Bus) -> None:
+        for key, value in (("a", b"1"), ("b", b"2"), ("a", None)):
+            bus.publish(self.topic, key, value)
+        assert set(bus.latest(self.topic)) == {"b"}
+
+    def test_a_follower_sees_what_has_come_since(self, bus: Bus, connect) -> None:
+        bus.publish(self.topic, "a", b"1")
+        with closing(connect().follow(self.topic)) as follower:
+            assert {key: m.value for key, m in follower.read().items()} == {"a": b"1"}
+            bus.publish(self.topic, "b", b"2")
+            bus.publish(self.topic, "a", b"3")
+            assert {key: m.value for key, m in follower.read().items()} == {"a": b"3", "b": b"2"}
+            bus.publish(self.topic, "b", None)
+            assert set(follower.read()) == {"a"}
+
+    def test_a_member_says_when_it_has_joined(self, bus: Bus) -> None:
+        bus.publish(self.topic, "k", b"v")
+        member = bus.subscribe(self.topic, "g")
+        _take(member)
+        assert member.joined()
+        assert not member.stalled()
 
     def test_depth_counts_what_waits(self, bus: Bus) -> None:
         for number in range(3):

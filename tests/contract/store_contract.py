@@ -22,6 +22,17 @@ class StoreContract:
         assert store.get("flow/a/b/c.npz") == b"\x00\xff"
         assert store.exists("flow/a/b/c.npz")
 
+    def test_an_entry_says_size_and_that_the_content_changed(self, store: Store) -> None:
+        store.put("a/1", b"four")
+        store.put("b/2", b"other")
+        (before,) = store.entries("a/")
+        assert (before.key, before.size) == ("a/1", 4)
+        assert [entry.etag for entry in store.entries("a/")] == [before.etag]
+        store.put("a/1", b"five!")
+        (after,) = store.entries("a/")
+        assert after.etag != before.etag
+        assert after.modified >= before.modified
+
     def test_put_replaces(self, store: Store) -> None:
         store.put("k", b"old and longer")
         store.put("k", b"new")

@@ -20,14 +20,15 @@ from kafka.errors import KafkaError
 from shared.errors import Unavailable
 from shared.kafka_bus import KafkaBus
 from shared.kafka_topics import ensure_topics
-from shared.processing import write_artifact
+from shared.processing import StageTask, write_artifact
 from shared.records import Record, Sample
+from shared.service import stop_on_signals
 from shared.settings import Settings
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store import LocalStore
 from shared.telemetry import log_to_stderr
 from shared.topics import TOPICS
-from shared.worker import Worker, stop_on_signals
+from shared.worker import Worker
 
 PATIENCE_SECONDS = 180
 CONSUMED, PRODUCED, BURIED = "mer.magnified", "mer.flows", "mer.flow.dlq"
@@ -177,7 +178,8 @@ def main() -> None:
     stop_on_signals(stopping, grace_seconds=20)
     settings = Settings(retry_base_seconds=0.1, retry_cap_seconds=1)
     bus = place.bus()
-    worker = Worker(stage(place), bus, LocalStore(Path(place.folder) / "store"), settings)
+    store = LocalStore(Path(place.folder) / "store")
+    worker = Worker(StageTask(stage(place), store), bus, store, settings)
     worker.stopping = stopping
     worker.run()
     bus.close()

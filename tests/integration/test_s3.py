@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import Misconfigured, Unavailable
 from shared.local_bus import LocalBus
-from shared.processing import read_artifact, write_artifact
+from shared.processing import StageTask, read_artifact, write_artifact
 from shared.records import Record, Sample, manifest_key
 from shared.s3_store import S3Store
 from shared.settings import Settings
@@ -61,7 +61,9 @@ class Lab:
         return record
 
     def worker(self, store: S3Store | None = None) -> Worker:
-        self.workers.append(Worker(self.stage, LocalBus(self.file), store or self.store, QUICK))
+        self.workers.append(
+            Worker(StageTask(self.stage, store or self.store), LocalBus(self.file), store or self.store, QUICK)
+        )
         return self.workers[-1]
 
     def outputs(self) -> list[Record]:

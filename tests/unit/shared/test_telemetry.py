@@ -7,12 +7,12 @@ from shared.telemetry import Health, JsonLines, Metrics
 
 
 def test_health_endpoints_follow_the_process() -> None:
-    metrics, stalled = Metrics(), False
+    metrics, ready, stalled = Metrics(), False, False
     metrics.records.labels("flow", "computed").inc(3)
-    health = Health(metrics, 0, stalled=lambda: stalled)
+    health = Health(metrics, 0, ready=lambda: ready, stalled=lambda: stalled)
     health.start()
     assert (_get(health, "/livez")[0], _get(health, "/readyz")[0]) == (200, 503)
-    health.ready = True
+    ready = True
     assert _get(health, "/readyz")[0] == 200
     stalled = True
     assert (_get(health, "/livez")[0], _get(health, "/readyz")[0]) == (503, 503)

@@ -1,5 +1,7 @@
 """The worker's promises, on the embedded bus and store."""
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from shared import arrays
 from shared.bus import Message
 from shared.errors import BadData, MissingWeights, Unavailable
 from shared.local_bus import LocalBus
-from shared.processing import recipe_of, write_artifact
+from shared.processing import StageTask, recipe_of, write_artifact
 from shared.records import Artifact, Pipeline, Record, Sample, manifest_key
 from shared.settings import Settings
 from shared.stage import Arrays, Stage, StageSettings
@@ -33,7 +35,7 @@ class Lab:
         self.calls = 0
         self.failures: list[Exception] = []
         self.stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, self.compute)
-        self.worker = Worker(self.stage, self.bus, self.store, QUICK)
+        self.worker = Worker(StageTask(self.stage, self.store), self.bus, self.store, QUICK)
 
     def compute(self, inputs: dict[str, Arrays], settings: Gain) -> Arrays:
         self.calls += 1
@@ -133,6 +135,33 @@ def test_bad_data_is_buried_once_and_blocks_nothing(lab: Lab) -> None:
     assert lab.output().sample.clip == "next"
 
 
+@pytest.mark.parametrize(("limits", "most"), [({"dead_letters_consecutive": 3}, 3), ({"dead_letters_ratio": 0.5}, 51)])
+def test_a_worker_halts_rather_than_drain_a_topic(lab: Lab, limits: dict[str, float], most: int) -> None:
+    off = {"dead_letters_consecutive": 0, "dead_letters_ratio": 0}
+    lab.worker.close()
+    lab.worker = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK.model_copy(update=off | limits))
+    for number in range(100):
+        good = limits.get("dead_letters_ratio") and number < 49
+        sample = SAMPLE.model_copy(update={"clip": str(number)})
+        lab.send(1.0, sample) if good else lab.bus.publish("mer.magnified", f"k{number}", b"junk")
+        lab.worker.step()
+        if lab.bus.latest("mer.flow.dlq") and len(lab.bus.latest("mer.flow.dlq")) == most:
+            break
+    lab.bus.publish("mer.magnified", "one more", b"junk")
+    runs = threading.Thread(target=lab.worker.run)
+    runs.start()
+    while not lab.worker.halted:
+        time.sleep(0.01)
+    assert "Not a mer.record/1" in lab.worker.halted
+    assert not lab.worker.ready()
+    assert not lab.worker.stalled(), "a restart by itself would bury on"
+    assert lab.worker.metrics.registry.get_sample_value("mer_halted", {"stage": "flow"}) == 1
+    lab.worker.stopping.set()
+    runs.join()
+    assert len(lab.bus.latest("mer.flow.dlq")) == most
+    assert lab.bus.depth("mer.magnified", "flow").lag == 1
+
+
 def test_an_undecodable_message_is_buried_as_it_came(lab: Lab) -> None:
     lab.bus.publish("mer.magnified", "k", b"\xffnot json")
     lab.worker.step()
@@ -170,12 +199,12 @@ def test_a_stop_while_waiting_leaves_the_record_for_another(lab: Lab) -> None:
     lab.send()
     lab.worker.stopping.set()
     lab.worker.run()
-    lab.worker = Worker(lab.stage, lab.bus, lab.store, QUICK)
+    lab.worker = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK)
     lab.worker.stopping.set()
     lab.worker.step()
     assert lab.bus.depth("mer.magnified", "flow").lag == 1
     lab.worker.close()
-    heir = Worker(lab.stage, lab.bus, lab.store, QUICK)
+    heir = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK)
     assert heir.step()
     assert lab.output().stage == "flow"
 
@@ -218,7 +247,8 @@ def test_revoked_work_is_neither_published_nor_committed(lab: Lab) -> None:
         return {"product": np.float64(0)}
 
     lab.send()
-    lab.worker.stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, lose)
+    stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, lose)
+    lab.worker.task = StageTask(stage, lab.store)
     lab.worker.step()
     assert lab.bus.latest("mer.flows") == {}
     assert lab.bus.depth("mer.magnified", "flow").lag == 1

@@ -6,6 +6,7 @@ import socket
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from shared.bus import Bus, Message
 from shared.errors import BadData, MerError
@@ -46,6 +47,7 @@ def bury(bus: Bus, store: Store, group: str, message: Message, reason: str, abou
         "origin": origin,
         "key": message.key,
         "host": socket.gethostname(),
+        "buried": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     topic = dead_letters(group).name
     try:
@@ -68,7 +70,7 @@ def replay(bus: Bus, letter: DeadLetter) -> None:
     bus.publish(dead_letters(letter.group).name, letter.origin, None)
 
 
-_OURS = {"reason", "origin", "key", "host", "stored", "stage", "version", "attempts"}
+_OURS = {"reason", "origin", "key", "host", "buried", "stored", "stage", "version", "attempts"}
 
 
 def _letter(store: Store, group: str, message: Message) -> DeadLetter:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from services.ingest.catalogue.entry import Prefer
+from services.local import dead_letters
 from services.local.options import overrides
+from services.local.stack import read_environment
+from services.local.terminal import news, results
 from shared import weights as model_weights
 from shared.errors import BadData, MerError, Misconfigured
 from shared.records import Pipeline
@@ -23,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-console = Console()
+app.add_typer(dead_letters.app, name="dead-letters")
 
 Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder of the run: artifacts, logs, report. Kept between starts.")
@@ -45,6 +47,17 @@ Set = Annotated[
     typer.Option("--set", help="One science setting of a stage, e.g. `--set flow.solver=exact`. Repeatable."),
 ]
 CORES = os.cpu_count() or 1
+
+
+@app.callback()
+def settings(
+    env: Annotated[
+        Path | None,
+        typer.Option("--env", help="File of MER_* settings, NAME=VALUE a line; what is set already wins."),
+    ] = None,
+) -> None:
+    if env:
+        read_environment(env)
 
 
 @app.command()
@@ -161,7 +174,7 @@ def show(
     from services.local.workspace import Workspace
 
     for file in write_pictures(clip, Workspace(out), to or out / "show"):
-        console.print(escape(str(file)), soft_wrap=True)
+        results.print(escape(str(file)), soft_wrap=True)
 
 
 @app.command()
@@ -170,8 +183,8 @@ def weights(names: Annotated[list[str] | None, typer.Argument(help="Which; defau
     for name in names or model_weights.ALL:
         if name not in model_weights.ALL:
             raise Misconfigured(f"No weights {name!r}; there are {', '.join(model_weights.ALL)}.")
-        console.print(f"{model_weights.fetch(model_weights.ALL[name])}", soft_wrap=True)
-        console.print(f"  licence: {model_weights.ALL[name].licence}", soft_wrap=True, style="dim")
+        results.print(f"{model_weights.fetch(model_weights.ALL[name])}", soft_wrap=True)
+        results.print(f"  licence: {model_weights.ALL[name].licence}", soft_wrap=True, style="dim")
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -179,13 +192,13 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return app(arguments)
     except Misconfigured as error:
-        Console(stderr=True).print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        news.print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)
     except MerError as error:
-        Console(stderr=True).print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        news.print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. The same command goes on where it stopped.")
+        news.print("Stopped. The same command goes on where it stopped.")
         sys.exit(130)
 
 

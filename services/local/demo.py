@@ -4,7 +4,8 @@ from pathlib import Path
 
 from services.local import synth
 from services.local.jobs import extract, interruptible
-from services.local.progress import bars, console
+from services.local.progress import bars
+from services.local.terminal import news
 from services.local.training import train_and_report
 from shared.records import Pipeline
 
@@ -32,7 +33,7 @@ def demo(out: Path, *, subjects: int, clips: int, seed: int, jobs: int) -> None:
     """Draw, extract, train, report."""
     data = out / f"{subjects}x{clips}-seed{seed}" / "synthetic"
     changes = SMALLER.overrides
-    console.print(
+    news.print(
         f"A demonstration on synthetic faces: crops of {changes['ingest']['width']}x{changes['ingest']['height']} px "
         f"instead of 224x280, factors {changes['magnifier']['factors']} instead of ten.",
         soft_wrap=True,

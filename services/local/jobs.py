@@ -8,8 +8,9 @@ import typer
 from rich.markup import escape
 
 from services.ingest.catalogue.entry import Prefer
-from services.local.progress import console, stage_bars
+from services.local.progress import stage_bars
 from services.local.run import run
+from services.local.terminal import news
 from services.local.workspace import Workspace, newest
 from shared.errors import BadData
 from shared.processing import read_artifact
@@ -24,7 +25,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        console.print("\nStopped. The same command goes on where it stopped.")
+        news.print("\nStopped. The same command goes on where it stopped.")
         raise typer.Exit(130) from None
 
 
@@ -33,10 +34,10 @@ def extract(dataset: Path, out: Path, pipeline: Pipeline, *, prefer: Prefer = "c
     with interruptible(), stage_bars() as watch:
         outcome = run(dataset, Workspace(out), pipeline, jobs=jobs, prefer=prefer, watch=watch)
     for sentence in outcome.notes:
-        console.print(f"[dim]noted[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+        news.print(f"[dim]noted[/] {escape(sentence)}", soft_wrap=True, highlight=False)
     for sentence in outcome.failures:
-        console.print(f"[yellow]left out[/] {escape(sentence)}", soft_wrap=True, highlight=False)
-    console.print(f"{len(outcome.features)} clips have features, {len(outcome.failures)} were left out.")
+        news.print(f"[yellow]left out[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+    news.print(f"{len(outcome.features)} clips have features, {len(outcome.failures)} were left out.")
     return outcome.features
 
 

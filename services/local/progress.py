@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from services.local.run import Tally, Watch
 from services.local.stages import STAGES
-
-console = Console(stderr=True)  # news; results go to stdout
-results = Console()
+from services.local.terminal import news
 
 
 def bars() -> Progress:
@@ -21,7 +18,7 @@ def bars() -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[remark]}"),
-        console=console,
+        console=news,
     )
 
 

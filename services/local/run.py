@@ -12,11 +12,12 @@ from services.ingest.emit import emit
 from services.local.crew import Crew
 from services.local.stages import STAGES
 from services.local.workspace import Workspace, newest
+from shared.dead_letters import outstanding
 from shared.errors import BadData
 from shared.local_bus import LocalBus
 from shared.records import Pipeline, Record
 from shared.store import Store
-from shared.topics import dead_letters, topic
+from shared.topics import topic
 
 WATCH_SECONDS = 0.25
 
@@ -70,7 +71,7 @@ def run(
         while _count(bus, before, tally, watch):
             crew.check()
             time.sleep(WATCH_SECONDS)
-        outcome = _outcome(bus, trace, tally)
+        outcome = _outcome(bus, place.store(), trace, tally)
     finally:
         crew.close()
         bus.close()
@@ -118,12 +119,8 @@ def _committed(bus: LocalBus, stage: str) -> int:
     return bus.depth(topic(consumes).name, stage).committed
 
 
-def _outcome(bus: LocalBus, trace: str, tally: Tally) -> Outcome:
+def _outcome(bus: LocalBus, store: Store, trace: str, tally: Tally) -> Outcome:
     features = [record for record in newest(bus, topic("features").name) if record.trace == trace]
-    buried = [
-        f"{stage.name}: {message.headers['reason']}"
-        for stage in STAGES
-        for message in bus.latest(dead_letters(stage.name).name).values()
-        if f'"{trace}"'.encode() in message.value
-    ]
+    letters = (letter for stage in STAGES for letter in outstanding(bus, store, stage.name))
+    buried = [f"{letter.group}: {letter.reason}" for letter in letters if f'"{trace}"'.encode() in letter.value]
     return Outcome(sorted(features, key=lambda record: record.key), tally.failures + buried, tally.notes)

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.local.jobs import interruptible, opened
-from services.local.progress import bars, results
+from services.local.progress import bars
+from services.local.terminal import results
 from services.local.workspace import Workspace
 from services.trainer import dataset, experiment
 from services.trainer.loso import Progress, Tell

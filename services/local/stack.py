@@ -1,0 +1,57 @@
+"""What a command looks at: the stack that the MER_* settings name, or the folder of an embedded run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.bus import Bus
+from shared.connect import open_bus, open_store
+from shared.errors import Misconfigured
+from shared.settings import Settings, load
+from shared.store import Store
+
+
+@contextmanager
+def opened(out: Path | None) -> Iterator[tuple[Bus, Store]]:
+    """Bus and store of the embedded run in `out`; without it, of the stack. Raises Misconfigured if there is none."""
+    settings = named(out)
+    bus = open_bus(settings)
+    try:
+        yield bus, open_store(settings)
+    finally:
+        bus.close()
+
+
+def named(out: Path | None) -> Settings:
+    """The settings of what `opened` opens."""
+    settings = load() if out is None else load(home=out, kafka_servers="", s3_endpoint="")
+    if not settings.kafka_servers and not (settings.home / "bus.sqlite").exists():
+        raise Misconfigured(
+            f"Expected a running stack or the folder of a run, got neither: {settings.home} has no bus.sqlite. "
+            "Name a stack with MER_KAFKA_SERVERS and MER_S3_* (`mer --env FILE ...` reads them from a file), or a "
+            "run's folder with --out."
+        )
+    return settings
+
+
+def read_environment(file: Path) -> None:
+    """Take MER_* settings from lines NAME=VALUE; what the environment has already wins. Raises Misconfigured."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"--env {file}: expected a readable file of NAME=VALUE lines: {error}.") from None
+    for number, line in enumerate(lines, start=1):
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        name = name.strip()
+        if not name or name.startswith("#"):
+            continue
+        if not equals:
+            raise Misconfigured(f"--env {file}, line {number}: expected NAME=VALUE, got no '='.")
+        if name.startswith("MER_"):
+            os.environ.setdefault(name, _unquoted(value))
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value

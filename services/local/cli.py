@@ -164,6 +164,23 @@ def report(out: Out = Path("out/run")) -> None:
 
 
 @app.command()
+def status(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of an embedded run; default: the stack that MER_* names.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+    watch: Annotated[bool, typer.Option(help="Refresh until Ctrl-C.")] = False,
+) -> None:
+    """How far every group is, what could not be processed, and what became of each dropped dataset.
+
+    Example: `mer --env docker/localhost.env status --watch`.
+    """
+    from services.local.status import show_status
+
+    show_status(out, as_json=as_json, watching=watch)
+
+
+@app.command()
 def show(
     clip: Annotated[str, typer.Argument(help="`subject/clip` or the clip's name, as in the sheet.")],
     out: Out = Path("out/run"),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from shared.bus import Bus
@@ -15,12 +15,15 @@ from shared.store import Store
 @contextmanager
 def opened(out: Path | None) -> Iterator[tuple[Bus, Store]]:
     """Bus and store of the embedded run in `out`; without it, of the stack. Raises Misconfigured if there is none."""
-    settings = named(out)
-    bus = open_bus(settings)
-    try:
-        yield bus, open_store(settings)
-    finally:
-        bus.close()
+    with bus_of(out) as bus:
+        yield bus, open_store(named(out))
+
+
+@contextmanager
+def bus_of(out: Path | None) -> Iterator[Bus]:
+    """For those who need no store."""
+    with closing(open_bus(named(out))) as bus:
+        yield bus
 
 
 def named(out: Path | None) -> Settings:

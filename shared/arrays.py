@@ -1,6 +1,7 @@
 """Artifact codec: named arrays <-> the bytes of an .npz that `numpy.load(allow_pickle=False)` opens.
 
-Equal arrays give equal bytes (names sorted, no clock, no compression), so artifacts can be compared by digest.
+Equal arrays give equal bytes (names sorted, no clock, no compression), whatever Python writes them, so artifacts can be
+compared by digest.
 """
 
 import io
@@ -12,6 +13,8 @@ import numpy as np
 from shared.errors import BadData
 from shared.stage import Arrays
 
+_HEADER = 1 << 16  # bytes, more than the header of any .npy
+
 
 def pack(arrays: Arrays) -> bytes:
     """Raises BadData for an array that only pickle could hold."""
@@ -21,7 +24,10 @@ def pack(arrays: Arrays) -> bytes:
             array = np.asanyarray(arrays[name])
             if array.dtype.hasobject:
                 raise BadData(f"Array {name!r} holds Python objects; expected numbers or fixed-width text.")
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+            info = zipfile.ZipInfo(f"{name}.npy")
+            # Told the size, it uses ZIP64 above 2 GB only: Pythons before 3.11.4 write that format with other bytes.
+            info.file_size = array.nbytes + _HEADER
+            with archive.open(info, "w") as member:
                 np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()
 

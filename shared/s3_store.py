@@ -5,6 +5,7 @@ or absent server is Unavailable (who asks tries again), a refusal that time won'
 """
 
 import io
+import shutil
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from shared.errors import BadData, MerError, Misconfigured, Unavailable
 from shared.store import Entry, NotStored, check_key
 
 ONE_PUT = 5 * 1024**3  # bytes; S3's own limit of a single PUT. Above it the client sends parts, visible at the last
-PIECE = 1 << 20  # bytes handed to the socket at once
+PART = 64 << 20  # bytes; larger files go up in parts of this size
+PIECE = 1 << 20  # bytes handed to the socket, or taken from it, at once
 
 TEMPORARY = {408, 425, 429}  # HTTP statuses below 500 that ask to come again
 # What went wrong under way or under load, though some servers give it a status that says otherwise.
@@ -79,6 +81,22 @@ class S3Store:
                 return response.read()
             finally:
                 # What was not read to its end can't carry another request.
+                response.close()
+                response.release_conn()
+
+    def put_file(self, key: str, file: Path) -> None:
+        check_key(key)
+        self._require_bucket()
+        with file.open("rb") as source, self._sentences(key):
+            self._client.put_object(self.bucket, key, source, file.stat().st_size, part_size=PART)
+
+    def fetch(self, key: str, file: Path) -> None:
+        self._require_bucket()
+        with file.open("wb") as stream, self._sentences(key):
+            response = self._client.get_object(self.bucket, key)
+            try:
+                shutil.copyfileobj(response, stream, PIECE)
+            finally:
                 response.close()
                 response.release_conn()
 

@@ -1,15 +1,18 @@
 """`Store`: bytes under keys. `LocalStore` keeps them in a folder; any S3 server will do the same with the same keys."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from shared.errors import BadData, Misconfigured
 
+PIECE = 1 << 20  # bytes of a file in memory at a time
 LONGEST_NAME = 245  # bytes of one name; 255 on common file systems, less what a put in progress adds
 
 
@@ -42,6 +45,12 @@ class Store(Protocol):
     def get(self, key: str) -> bytes:
         """Raises NotStored."""
 
+    def put_file(self, key: str, file: Path) -> None:
+        """`put` of a file of any size, never whole in memory."""
+
+    def fetch(self, key: str, file: Path) -> None:
+        """`get` into a file, never whole in memory."""
+
     def exists(self, key: str) -> bool: ...
 
     def keys(self, prefix: str = "") -> Iterator[str]:
@@ -68,19 +77,20 @@ class LocalStore:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, key: str, data: bytes) -> None:
-        file = self._file(key)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Written aside and renamed: killed at any instant, the key has the old bytes, the new ones or none.
-        handle, aside = tempfile.mkstemp(dir=file.parent, prefix=".put-")
+        with self._replacing(key) as stream:
+            stream.write(data)
+
+    def put_file(self, key: str, file: Path) -> None:
+        with file.open("rb") as source, self._replacing(key) as stream:
+            shutil.copyfileobj(source, stream, PIECE)
+
+    def fetch(self, key: str, file: Path) -> None:
         try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(aside).replace(file)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+            source = self._file(key).open("rb")
+        except FileNotFoundError:
+            raise NotStored(key) from None
+        with source, file.open("wb") as stream:
+            shutil.copyfileobj(source, stream, PIECE)
 
     def get(self, key: str) -> bytes:
         try:
@@ -107,6 +117,22 @@ class LocalStore:
 
     def delete(self, key: str) -> None:
         self._file(key).unlink(missing_ok=True)
+
+    @contextmanager
+    def _replacing(self, key: str) -> Iterator[IO[bytes]]:
+        """Written aside and renamed: killed at any instant, the key has the old bytes, the new ones or none."""
+        file = self._file(key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=file.parent, prefix=".put-")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(aside).replace(file)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
 
     def _file(self, key: str) -> Path:
         check_key(key)

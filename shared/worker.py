@@ -5,7 +5,6 @@ and what is there already is reused; so every effect happens once.
 """
 
 import logging
-import random
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from typing import Any, Protocol
 
 from shared.bus import Bus, Message, Revoked
 from shared.dead_letters import Halted, Limit, bury
-from shared.errors import BadData, MerError, Misconfigured, MissingWeights, Unavailable
+from shared.errors import BadData, MerError, Misconfigured, MissingWeights
+from shared.patience import is_trouble, wait_seconds
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
@@ -121,7 +121,7 @@ class Worker:
             except (Misconfigured, MissingWeights, Revoked, Halted):
                 raise
             except Exception as error:
-                if not _is_trouble(error) and attempt >= self.settings.surprise_attempts:
+                if not is_trouble(error) and attempt >= self.settings.surprise_attempts:
                     reason = f"Unexpected {type(error).__name__}: {error}. Replay the record after a fix of the stage."
                     log.exception("%s", reason, extra=self._fields(message))
                     return self._bury(message, reason, attempt)
@@ -149,26 +149,17 @@ class Worker:
                 bury(self.bus, self.store, self.task.name, message, reason, about)
                 return "dead-letter"
             except Exception as error:
-                if not _is_trouble(error):
+                if not is_trouble(error):
                     raise
                 attempts += 1
                 self._back_off(message, attempts, error)
 
     def _back_off(self, message: Message, attempt: int, error: Exception) -> None:
         self.metrics.retries.labels(self.task.name).inc()
-        most = min(self.settings.retry_cap_seconds, self.settings.retry_base_seconds * 2 ** min(attempt - 1, 20))
-        wait = random.uniform(most / 2, most)
+        wait = wait_seconds(self.settings, attempt)
         log.warning("attempt %d failed, next in %.1f s: %r", attempt, wait, error, extra=self._fields(message))
         if self.stopping.wait(wait):
             raise Abandoned(f"stopped while {message.key} waited for attempt {attempt + 1}")
 
     def _fields(self, message: Message) -> dict[str, Any]:
         return {"mer": {"stage": self.task.name, "key": message.key, "offset": message.offset}}
-
-
-def _is_trouble(error: Exception) -> bool:
-    """Trouble around a record, which time may mend: broker, store, disk, memory (torch's too, without importing it)."""
-    return isinstance(error, Unavailable | OSError | MemoryError) or type(error).__name__ in {
-        "OutOfMemoryError",
-        "OperationalError",
-    }

@@ -1,6 +1,8 @@
 """What every store promises. A store passes by inheriting these tests and giving `store`."""
 
+import filecmp
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,6 +34,16 @@ class StoreContract:
         (after,) = store.entries("a/")
         assert after.etag != before.etag
         assert after.modified >= before.modified
+
+    def test_files_of_any_size_come_and_go(self, store: Store, tmp_path: Path) -> None:
+        for size in (0, 5, (64 << 20) + 1):  # S3 takes the last in two parts
+            (tmp_path / "there").write_bytes(bytes([size % 251]) * size)
+            store.put_file("a/file", tmp_path / "there")
+            store.fetch("a/file", tmp_path / "back")
+            assert filecmp.cmp(tmp_path / "there", tmp_path / "back", shallow=False)
+            assert [entry.size for entry in store.entries("a/")] == [size]
+        with pytest.raises(NotStored, match="a/none"):
+            store.fetch("a/none", tmp_path / "back")
 
     def test_put_replaces(self, store: Store) -> None:
         store.put("k", b"old and longer")

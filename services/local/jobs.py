@@ -1,6 +1,6 @@
 """What `mer run` and `mer train` do between reading options and the trainer: features there, report written, told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,9 +13,7 @@ from services.local.run import run
 from services.local.terminal import news
 from services.local.workspace import Workspace, newest
 from shared.errors import BadData
-from shared.processing import read_artifact
 from shared.records import Pipeline, Record
-from shared.stage import Arrays
 from shared.topics import topic
 
 
@@ -59,10 +57,3 @@ def extracted(out: Path, pipeline: str | None) -> list[Record]:
         known = ", ".join(dict.fromkeys(digests)) or "none"
         raise BadData(f"{out}: expected features of pipeline {pipeline or 'any'}, got {known}; run `mer run` first.")
     return [record for record in records if record.pipeline.digest == chosen[-1]]
-
-
-def opened(records: Sequence[Record], place: Workspace) -> Iterator[tuple[Record, Arrays]]:
-    """Each record with the arrays of its artifact."""
-    store = place.store()
-    for record in records:
-        yield record, read_artifact(store, record.artifact, record.key)

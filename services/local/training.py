@@ -6,18 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from services.local.jobs import interruptible, opened
+from services.local.jobs import interruptible
 from services.local.progress import bars
 from services.local.terminal import results
 from services.local.workspace import Workspace
-from services.trainer import dataset, experiment
+from services.trainer import experiment
+from services.trainer.choice import chosen
+from services.trainer.device import device
+from services.trainer.gather import gather
 from services.trainer.loso import Progress, Tell
-from services.trainer.settings import TrainSettings, configured
-from shared.errors import BadData, Misconfigured
+from shared.errors import BadData
 from shared.records import Record
 
 
@@ -31,32 +32,13 @@ def train_and_report(
     **changes: Any,
 ) -> None:
     """Train with LOSO on the records' features beside the baselines, write the report under `out`, print it."""
-    settings, device = chosen(profile, changes), compute_device()
+    where = device()
+    choice = chosen(profile, {**changes, "classes": classes}, where)
     place = Workspace(out)
-    pairs = ((record.sample, arrays) for record, arrays in opened(records, place))
-    features = dataset.build(pairs, classes, others="leave out" if classes else "refuse")
+    features = gather(records, place.store(), choice)
     with interruptible(), fold_bar(len(set(features.subjects.tolist()))) as tell:
-        experiment.run(features, settings, place.report, 1 if device != "cpu" else jobs, device, tell=tell)
+        experiment.run(features, choice.settings, place.report, 1 if where != "cpu" else jobs, where, tell=tell)
     print_report(out)
-
-
-def chosen(profile: str, changes: dict[str, Any]) -> TrainSettings:
-    """The profile's settings with what the command line says otherwise; the model that the device can train."""
-    model = changes.pop("model", None) or ("fmer" if compute_device() != "cpu" else "fmer-lite")
-    try:
-        return configured(profile, model, **changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Misconfigured(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.") from None
-    except ValueError as error:
-        raise Misconfigured(str(error)) from None
-
-
-def compute_device() -> str:
-    """A GPU where torch sees one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from shared.stage import Arrays
 
 PATCHES = (9, 2, 30, 7, 7)  # flow fields, (u, v), ROIs, rows, columns
 CLIP = (16, 144, 144, 3)  # frames, rows, columns, RGB
+Others = Literal["refuse", "leave out"]
+Empty = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]  # room for an array, given shape and type
 
 
 @dataclass(frozen=True)
@@ -120,52 +123,87 @@ class Part:
 def build(
     pairs: Iterable[tuple[Annotated, Arrays]],
     classes: Sequence[str] | None = None,
-    others: Literal["refuse", "leave out"] = "refuse",
+    others: Others = "refuse",
 ) -> Features:
-    """Features of (annotation, arrays `patches`, `clip`, `factors`), in the order of their names whatever order they
-    come in. `classes`: default all that occur; a clip of another emotion is refused, or left out and counted.
-    Raises BadData, naming the clip, for wrong shapes, differing factors, NaN, a clip given twice or an unknown emotion.
-    """
-    found = sorted(pairs, key=lambda pair: name(pair[0]))
-    if not found:
+    """Features of (annotation, arrays `patches`, `clip`, `factors`); see `assemble`."""
+    found = list(pairs)
+    return assemble([sample for sample, _ in found], lambda row: found[row][1], classes, others)
+
+
+def assemble(
+    samples: Sequence[Annotated],
+    read: Callable[[int], Arrays],
+    classes: Sequence[str] | None = None,
+    others: Others = "refuse",
+    empty: Empty = np.empty,
+) -> Features:
+    """Features of annotated clips in the order of their names, whatever order they come in; `read(row)` gives the
+    arrays of one, one is held at a time, and `empty` the room for all. Raises BadData as `select` does and, naming the
+    clip, for wrong shapes, differing factors or NaN."""
+    rows, chosen = select(samples, classes, others)
+    kept = [samples[row] for row in rows]
+    patches, clips, factors = _filled(kept, (read(row) for row in rows), empty)
+    return Features(
+        patches=patches,
+        clips=clips,
+        factors=factors,
+        emotions=np.array([chosen.index(str(sample.emotion)) for sample in kept], np.int64),
+        aus=np.stack([au_vector(sample.aus) for sample in kept]),
+        subjects=np.array([person(sample) for sample in kept]),
+        names=np.array([name(sample) for sample in kept]),
+        classes=chosen,
+        left_out=dict(Counter(str(sample.emotion) for sample in samples if sample.emotion not in chosen)),
+    )
+
+
+def select(
+    samples: Sequence[Annotated], classes: Sequence[str] | None = None, others: Others = "refuse"
+) -> tuple[list[int], tuple[str, ...]]:
+    """Which of the clips to take, in the order of their names, and the classes: by default all that occur. A clip of
+    another emotion is refused, or left out. Raises BadData for no clip at all, one given twice, an unknown emotion."""
+    if not samples:
         raise BadData("No features at all: expected at least one clip; run the stages up to roi-au first.")
-    chosen = classes_of([sample for sample, _ in found], classes)
-    kept = [pair for pair in found if pair[0].emotion in chosen]
-    if others == "refuse" and len(kept) < len(found):
-        wrong = next(sample for sample, _ in found if sample.emotion not in chosen)
+    chosen = classes_of(samples, classes)
+    order = sorted(range(len(samples)), key=lambda row: name(samples[row]))
+    for one, other in pairwise(order):
+        if name(samples[one]) == name(samples[other]):
+            raise BadData(
+                f"{name(samples[one])}: given twice; expected each clip once, so hand in one pipeline's features only."
+            )
+    kept = [row for row in order if samples[row].emotion in chosen]
+    if others == "refuse" and len(kept) < len(order):
+        wrong = next(samples[row] for row in order if samples[row].emotion not in chosen)
         raise BadData(
             f"{name(wrong)}: emotion {wrong.emotion!r} is none of {', '.join(chosen)}; add it to the classes or leave "
             "clips of other emotions out."
         )
-    _check(kept)
-    samples, arrays = zip(*kept, strict=True)
-    return Features(
-        patches=np.stack([np.asarray(a["patches"], np.float32) for a in arrays]),
-        clips=np.stack([a["clip"] for a in arrays]),
-        factors=np.asarray(arrays[0]["factors"], np.float64),
-        emotions=np.array([chosen.index(sample.emotion) for sample in samples], np.int64),
-        aus=np.stack([au_vector(sample.aus) for sample in samples]),
-        subjects=np.array([person(sample) for sample in samples]),
-        names=np.array([name(sample) for sample in samples]),
-        classes=chosen,
-        left_out=dict(Counter(str(sample.emotion) for sample, _ in found if sample.emotion not in chosen)),
-    )
+    return kept, chosen
 
 
-def _check(pairs: Sequence[tuple[Annotated, Arrays]]) -> None:
-    first, previous = pairs[0], None
-    factors = np.asarray(first[1]["factors"])
-    for sample, arrays in pairs:
-        if name(sample) == previous:
-            raise BadData(f"{previous}: given twice; expected each clip once, so hand in one pipeline's features only.")
-        previous = name(sample)
-        if not np.array_equal(arrays["factors"], factors):
-            raise BadData(
-                f"{name(sample)}: expected the factors {factors.tolist()} of {name(first[0])}, got "
-                f"{np.asarray(arrays['factors']).tolist()}; run the magnifier with the same factors for all clips."
-            )
+def _filled(
+    samples: Sequence[Annotated], found: Iterable[Arrays], empty: Empty
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float64]]:
+    """Patches, clips and factors of all samples, each checked as it comes."""
+    factors: NDArray[np.float64] = np.empty(0)
+    patches, clips = np.empty(0, np.float32), np.empty(0, np.uint8)
+    for place, (sample, arrays) in enumerate(zip(samples, found, strict=True)):
+        if not place:
+            factors = np.asarray(arrays["factors"], np.float64)
+            patches = empty((len(samples), len(factors), *PATCHES), np.dtype(np.float32))
+            clips = empty((len(samples), *CLIP), np.dtype(np.uint8))
+        _check_factors(sample, arrays["factors"], factors, samples[0])
         _check_array(sample, "patches", arrays["patches"], (len(factors), *PATCHES), "f")
         _check_array(sample, "clip", arrays["clip"], CLIP, "u")
+        patches[place], clips[place] = arrays["patches"], arrays["clip"]
+    return patches, clips, factors
+
+
+def _check_factors(sample: Annotated, got: NDArray[Any], factors: NDArray[np.float64], first: Annotated) -> None:
+    if not np.array_equal(got, factors):
+        raise BadData(
+            f"{name(sample)}: expected the factors {factors.tolist()} of {name(first)}, got "
+            f"{np.asarray(got).tolist()}; run the magnifier with the same factors for all clips."
+        )
 
 
 def _check_array(sample: Annotated, what: str, array: NDArray[Any], shape: tuple[int, ...], kind: str) -> None:

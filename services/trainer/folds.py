@@ -1,13 +1,7 @@
-"""One fold: train on all subjects but one, test that one, keep weights and outcome under a name that says from what."""
+"""One fold: train on all subjects but one, test that one; and the name that says from what."""
 
-import json
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
-
-import safetensors.numpy
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from services.trainer.baselines import Linear, Majority
 from services.trainer.dataset import Features, Part
@@ -31,7 +25,6 @@ class Outcome:
     aus: list[list[float]]  # probabilities [n][9]
     epochs: list[Epoch]
     trained_on: int
-    seconds: float
 
     @property
     def predicted(self) -> list[int]:
@@ -53,7 +46,6 @@ def train(
     watch = watch or Watch()
     if settings.oracle:
         watch.part = Part(features, fold.test)
-    started = time.monotonic()
     fitted = learner(len(features.classes), settings, _seed(settings, fold), device)
     fitted.fit(Part(features, fold.train), watch)
     predictions = fitted.predict(Part(features, fold.test))
@@ -64,7 +56,6 @@ def train(
         aus=predictions.aus.tolist(),
         epochs=watch.epochs,
         trained_on=len(fold.train),
-        seconds=round(time.monotonic() - started, 3),
     )
     return outcome, fitted
 
@@ -72,43 +63,8 @@ def train(
 def key(features_digest: str, settings: TrainSettings, fold: Fold) -> str:
     """Digest of everything that shapes a fold's outcome."""
     made_from = {"features": features_digest, "settings": settings.model_dump(mode="json"), "subject": fold.subject}
-    return digest({**made_from, "version": VERSION})
-
-
-def save(folder: Path, name: str, outcome: Outcome, fitted: Learner) -> None:
-    """Weights first, then the outcome: a fold without its .json does not exist."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = safetensors.numpy.save(dict(fitted.weights()))
-    _write(folder / f"{name}.safetensors", weights)
-    _write(folder / f"{name}.json", json.dumps(asdict(outcome)).encode())
-
-
-def load(folder: Path, name: str) -> Outcome | None:
-    """The outcome kept under this name, if there is one that can be read."""
-    try:
-        return outcome_of(json.loads((folder / f"{name}.json").read_text()))
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
-        return None  # absent or cut: it is computed again
-
-
-def outcome_of(kept: Mapping[str, Any]) -> Outcome:
-    """An outcome from what JSON holds of it."""
-    epochs = [Epoch(**{**epoch, "watched": tuple(epoch["watched"])}) for epoch in kept["epochs"]]
-    return Outcome(**{**kept, "epochs": epochs})
-
-
-def restore(folder: Path, name: str, classes: int, settings: TrainSettings, device: str = "cpu") -> Learner:
-    """The fitted learner of a kept fold, ready to predict."""
-    fitted = learner(classes, settings, device=device)
-    fitted.load(safetensors.numpy.load_file(folder / f"{name}.safetensors"))
-    return fitted
+    return digest({**made_from, "version": VERSION})[:32]
 
 
 def _seed(settings: TrainSettings, fold: Fold) -> int:
     return int(digest([settings.seed, fold.subject])[:12], 16)
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)

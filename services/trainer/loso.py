@@ -3,22 +3,20 @@
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-import torch
-
-from services.trainer import folds
+from services.trainer import folds, kept
 from services.trainer.dataset import Features
 from services.trainer.folds import Outcome
 from services.trainer.learner import Epoch, Stopped, Watch
 from services.trainer.protocol import Fold, loso
 from services.trainer.settings import TrainSettings
+from shared.store import LocalStore
 
 
 @dataclass(frozen=True)
@@ -46,18 +44,17 @@ def run(
     """Outcomes in the order of the subjects. Folds lie in `folder/folds`; with `jobs` > 1 the features are written to
     `folder/features` once and mapped by every process. Ctrl-C ends the processes at their next step; folds that ended
     before stay and are reused. Raises BadData for fewer than two subjects."""
-    made_from = features.digest
-    kept = folder / "folds"
-    names = {fold.subject: folds.key(made_from, settings, fold)[:16] for fold in loso(features.subjects)}
-    outcomes = {subject: outcome for subject, name in names.items() if (outcome := folds.load(kept, name))}
+    store, everyone = LocalStore(folder), loso(features.subjects)
+    names = {fold.subject: folds.key(features.digest, settings, fold) for fold in everyone}
+    outcomes = {subject: outcome for subject, name in names.items() if (outcome := kept.load(store, name))}
     for subject in outcomes:
         tell(Progress(settings.model, subject, settings.epochs, reused=True))
-    open_ = [fold for fold in loso(features.subjects) if fold.subject not in outcomes]
+    open_ = [fold for fold in everyone if fold.subject not in outcomes]
     if jobs == 1 or len(open_) < 2:
-        outcomes |= _here(features, open_, settings, device, tell, kept, names)
+        outcomes |= _here(features, open_, settings, device, tell, store, names)
     else:
-        mapped = _mapped(features, folder / "features" / made_from[:16])
-        outcomes |= _side_by_side(mapped, open_, settings, device, tell, kept, names, min(jobs, len(open_)))
+        mapped = _mapped(features, folder / "features" / features.digest[:16])
+        outcomes |= _side_by_side(mapped, open_, settings, device, tell, store, names, min(jobs, len(open_)))
     return [outcomes[subject] for subject in names]
 
 
@@ -74,33 +71,19 @@ def _here(
     settings: TrainSettings,
     device: str,
     tell: Tell,
-    kept: Path,
+    store: LocalStore,
     names: Mapping[str, str],
 ) -> dict[str, Outcome]:
     outcomes = {}
-    with _one_thread():
-        for fold in open_:
-            watch = Watch(on_epoch=lambda epoch, who=fold.subject: tell(_epoch(settings, who, epoch)))  # type: ignore[misc]
-            outcome, fitted = folds.train(features, fold, settings, device, watch)
-            folds.save(kept, names[fold.subject], outcome, fitted)
-            outcomes[fold.subject] = outcome
-            tell(Progress(settings.model, fold.subject, settings.epochs))
+    for fold in open_:
+        watch = Watch(on_epoch=lambda epoch, who=fold.subject: tell(_epoch(settings, who, epoch)))  # type: ignore[misc]
+        outcomes[fold.subject] = kept.train(store, names[fold.subject], features, fold, settings, device, watch)
+        tell(Progress(settings.model, fold.subject, settings.epochs))
     return outcomes
 
 
 def _epoch(settings: TrainSettings, subject: str, epoch: Epoch) -> Progress:
     return Progress(settings.model, subject, settings.epochs, epoch)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums come out equal whether a fold runs here or in a process of its own."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _side_by_side(
@@ -109,7 +92,7 @@ def _side_by_side(
     settings: TrainSettings,
     device: str,
     tell: Tell,
-    kept: Path,
+    store: LocalStore,
     names: Mapping[str, str],
     jobs: int,
 ) -> dict[str, Outcome]:
@@ -118,7 +101,7 @@ def _side_by_side(
     stop = context.Event()
     listener = threading.Thread(target=_listen, args=(epochs, tell), daemon=True)
     listener.start()
-    pool = ProcessPoolExecutor(jobs, context, _begin, (mapped, settings, device, kept, epochs, stop))
+    pool = ProcessPoolExecutor(jobs, context, _begin, (mapped, settings, device, store, epochs, stop))
     try:
         waiting = {pool.submit(_one, fold, names[fold.subject]): fold.subject for fold in open_}
         return _collect(waiting, settings, tell)
@@ -151,7 +134,7 @@ class _Process:
     features: Features
     settings: TrainSettings
     device: str
-    kept: Path
+    store: LocalStore
     epochs: "SimpleQueue[Progress | None]"
     stop: Event
 
@@ -163,14 +146,13 @@ def _begin(
     mapped: Path,
     settings: TrainSettings,
     device: str,
-    kept: Path,
+    store: LocalStore,
     epochs: "SimpleQueue[Progress | None]",
     stop: Event,
 ) -> None:
     global _process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and sets `stop`
-    torch.set_num_threads(1)
-    _process = _Process(Features.open(mapped), settings, device, kept, epochs, stop)
+    _process = _Process(Features.open(mapped), settings, device, store, epochs, stop)
 
 
 def _one(fold: Fold, name: str) -> Outcome:
@@ -178,6 +160,4 @@ def _one(fold: Fold, name: str) -> Outcome:
         raise Stopped
     settings = _process.settings
     watch = Watch(lambda epoch: _process.epochs.put(_epoch(settings, fold.subject, epoch)), _process.stop.is_set)
-    outcome, fitted = folds.train(_process.features, fold, settings, _process.device, watch)
-    folds.save(_process.kept, name, outcome, fitted)
-    return outcome
+    return kept.train(_process.store, name, _process.features, fold, settings, _process.device, watch)

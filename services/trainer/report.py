@@ -2,6 +2,7 @@
 predictions."""
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +18,7 @@ from services.trainer.evaluate import score, score_aus
 from services.trainer.folds import Outcome
 from services.trainer.labels import AUS
 from services.trainer.settings import TrainSettings
+from shared.store import Store
 
 SCHEMA = "mer.report/1"
 THRESHOLD = 0.5  # an AU counts as predicted from this probability on
@@ -38,10 +40,15 @@ def code_version() -> str:
 
 
 def summary(
-    features: Features, settings: TrainSettings, outcomes: Sequence[Outcome], baselines: Runs, code: str = ""
+    features: Features,
+    settings: TrainSettings,
+    outcomes: Sequence[Outcome],
+    baselines: Runs,
+    code: str = "",
+    faults: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything the report says, as plain values. `baselines`: outcomes of other learners on the same folds, by
-    name. `code`: version of the code, default the installed one."""
+    name. `code`: version of the code, default the installed one. `faults`: a sentence per clip without features."""
     counts = np.bincount(features.emotions, minlength=len(features.classes)).tolist()
     return {
         "schema": SCHEMA,
@@ -57,6 +64,7 @@ def summary(
             "datasets": sorted({subject.split("/")[0] for subject in features.subjects.tolist()}),
             "classes": dict(zip(features.classes, counts, strict=True)),
             "left_out": features.left_out,
+            "faults": list(faults),
             "factors": features.factors.tolist(),
             "test_factor": float(features.factors[features.factor_index(settings.test_factor)]),
             "aus": dict(zip(map(str, AUS), features.aus.sum(0).tolist(), strict=True)),
@@ -66,13 +74,7 @@ def summary(
         "oracle": oracle(features, outcomes),
         "curves": curves(outcomes),
         "folds": [
-            {
-                "subject": each.subject,
-                "trained_on": each.trained_on,
-                "tested_on": len(each.names),
-                "seconds": each.seconds,
-            }
-            for each in outcomes
+            {"subject": each.subject, "trained_on": each.trained_on, "tested_on": len(each.names)} for each in outcomes
         ],
     }
 
@@ -107,12 +109,20 @@ def curves(outcomes: Sequence[Outcome]) -> dict[str, list[list[float]]]:
     return {name: [[getattr(epoch, name) for epoch in each.epochs] for each in outcomes] for name in names}
 
 
-def write(folder: Path, features: Features, outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> None:
-    """Write report.json, predictions.csv and report.html; the page stands alone, pictures inside."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    _write_predictions(folder / "predictions.csv", features, outcomes)
-    (folder / "report.html").write_text(page(report))
+def files(features: Features, outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> dict[str, bytes]:
+    """predictions.csv, report.html, which stands alone with its pictures inside, and report.json; equal outcomes give
+    equal bytes."""
+    return {
+        "predictions.csv": _predictions(features, outcomes).encode(),
+        "report.html": page(report).encode(),
+        "report.json": (json.dumps(report, indent=2) + "\n").encode(),
+    }
+
+
+def write(store: Store, prefix: str, files: Mapping[str, bytes]) -> None:
+    """Put the files under `prefix`, report.json last: a report without it does not exist."""
+    for name in sorted(files, key=lambda name: name == "report.json"):
+        store.put(prefix + name, files[name])
 
 
 def page(report: Mapping[str, Any]) -> str:
@@ -141,18 +151,19 @@ def _named(features: Features, indices: Any) -> list[str]:
     return [features.classes[index] for index in indices]
 
 
-def _write_predictions(path: Path, features: Features, outcomes: Sequence[Outcome]) -> None:
+def _predictions(features: Features, outcomes: Sequence[Outcome]) -> str:
     """One row per clip: labels, prediction, probabilities."""
     scores = [f"p_{name}" for name in features.classes]
     aus = [column for au in AUS for column in (f"au{au}", f"p_au{au}")]
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["clip", "subject", "emotion", "predicted", *scores, *aus])
-        for each in outcomes:
-            rows = _rows(features, [each])
-            for row, pred, chances, units in zip(rows, each.predicted, each.emotions, each.aus, strict=True):
-                coded = [
-                    cell for pair in zip(features.aus[row], units, strict=True) for cell in (pair[0], f"{pair[1]:.4f}")
-                ]
-                labels = [features.names[row], each.subject, *_named(features, [features.emotions[row], pred])]
-                table.writerow([*labels, *(f"{chance:.4f}" for chance in chances), *coded])
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(["clip", "subject", "emotion", "predicted", *scores, *aus])
+    for each in outcomes:
+        rows = _rows(features, [each])
+        for row, pred, chances, units in zip(rows, each.predicted, each.emotions, each.aus, strict=True):
+            coded = [
+                cell for pair in zip(features.aus[row], units, strict=True) for cell in (pair[0], f"{pair[1]:.4f}")
+            ]
+            labels = [features.names[row], each.subject, *_named(features, [features.emotions[row], pred])]
+            table.writerow([*labels, *(f"{chance:.4f}" for chance in chances), *coded])
+    return text.getvalue()

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.trainer import folds, loso
+from services.trainer import folds, kept, loso
 from services.trainer.dataset import Part
 from services.trainer.evaluate import score
 from services.trainer.report import figures_of
 from services.trainer.settings import TrainSettings
+from shared.store import LocalStore
 
 QUICK = TrainSettings(epochs=6, batch=6, learning_rate=5e-3, oracle=False)
 
@@ -49,10 +50,10 @@ def test_finished_folds_are_reused_and_missing_or_broken_ones_computed_again(toy
         ("toy/s00", False, False),
         ("toy/s00", True, False),
     ]
-    kept = sorted((tmp_path / "folds").glob("*.json"))
-    assert len(kept) == 3
-    kept[0].unlink()
-    kept[1].write_text(kept[1].read_text()[:99])
+    files = sorted((tmp_path / "folds").glob("*.json"))
+    assert len(files) == 3
+    files[0].unlink()
+    files[1].write_text(files[1].read_text()[:99])
     trained = []
     real = folds.train
     monkeypatch.setattr(folds, "train", lambda *a: trained.append(a[1].subject) or real(*a))
@@ -104,8 +105,8 @@ def test_a_kept_fold_predicts_again(toy, tmp_path):
     features, settings = toy(2, 3), TrainSettings(epochs=1)
     outcome = loso.run(features, settings, tmp_path)[0]
     fold = loso.loso(features.subjects)[0]
-    name = folds.key(features.digest, settings, fold)[:16]
-    restored = folds.restore(tmp_path / "folds", name, 3, settings)
+    name = folds.key(features.digest, settings, fold)
+    restored = kept.restore(LocalStore(tmp_path), name, 3, settings)
     assert restored.predict(Part(features, fold.test)).emotions.tolist() == outcome.emotions
     assert json.loads((tmp_path / "folds" / f"{name}.json").read_text())["subject"] == "toy/s00"
 
@@ -115,8 +116,8 @@ def test_baselines_are_kept_and_restored_too(toy, tmp_path, model):
     features, settings = toy(2, 6), TrainSettings(model=model)
     outcome = loso.run(features, settings, tmp_path)[1]
     fold = loso.loso(features.subjects)[1]
-    name = folds.key(features.digest, settings, fold)[:16]
-    restored = folds.restore(tmp_path / "folds", name, 3, settings)
+    name = folds.key(features.digest, settings, fold)
+    restored = kept.restore(LocalStore(tmp_path), name, 3, settings)
     assert restored.predict(Part(features, fold.test)).emotions.tolist() == outcome.emotions
 
 

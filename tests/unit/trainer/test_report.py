@@ -75,7 +75,7 @@ def test_predictions_hold_every_clip_once_with_chances(made):
 def outcome(features, subject, watched, predicted):
     names = [name for name in features.names.tolist() if name.startswith(subject)]
     epochs = [Epoch(i, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, tuple(w)) for i, w in enumerate(watched)]
-    return Outcome(subject, names, np.eye(3)[predicted].tolist(), [[0.0] * 9] * len(names), epochs, 0, 0.0)
+    return Outcome(subject, names, np.eye(3)[predicted].tolist(), [[0.0] * 9] * len(names), epochs, 0)
 
 
 def test_oracle_takes_each_folds_best_epoch_and_the_result_does_not(toy):

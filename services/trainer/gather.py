@@ -1,0 +1,41 @@
+"""A run's features, from the artifacts that its records name."""
+
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.choice import Choice
+from services.trainer.dataset import Empty, Features, assemble
+from shared.processing import read_artifact
+from shared.records import Record
+from shared.store import Store
+
+
+def gather(records: Sequence[Record], store: Store, choice: Choice, empty: Empty = np.empty) -> Features:
+    """Read clip by clip, each artifact compared with the digest in its record. Raises BadData as `assemble` does, and
+    for an artifact that is absent or was changed."""
+    samples = [record.sample for record in records]
+
+    def read(row: int) -> Any:
+        return read_artifact(store, records[row].artifact, records[row].key)
+
+    return assemble(samples, read, choice.classes, choice.others, empty)
+
+
+def on_disk(folder: Path | None) -> Empty:
+    """Room in files below `folder` (default the system's) instead of in memory. They have no names, so the kernel
+    frees them when the process ends, however it ends."""
+
+    def empty(shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            # Taken now: a disk that is full when a mapped page is written would kill the process.
+            os.posix_fallocate(file.fileno(), 0, max(1, math.prod(shape) * kind.itemsize))
+            return np.memmap(file, kind, "r+", shape=shape)
+
+    return empty

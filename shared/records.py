@@ -124,6 +124,102 @@ class Dataset(Envelope):
         return f"{_segment(self.name)}@{self.pipeline.digest}"
 
 
+class Run(Envelope):
+    """A training run to be done. What it consists of lies in the store: `RunContents` under `contents`."""
+
+    schema_name: Literal["mer.run/1"] = Field("mer.run/1", alias="schema")
+    id: str = Field(pattern="^[0-9a-f]{32}$", description="digest of everything that shapes the report")
+    dataset: str
+    pipeline: str = Field(description="digest of the pipeline that made the features")
+    model: str
+    seed: int | None = None
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def key(self) -> str:
+        return self.id
+
+    @property
+    def contents(self) -> str:
+        return f"runs/{self.id}/run.json"
+
+    @property
+    def report(self) -> str:
+        """Prefix of the report's files; what has no `report.json` there does not exist."""
+        return f"reports/{_segment(self.dataset)}/{self.id}/"
+
+
+class RunContents(Envelope):
+    """What a run consists of. Its settings are those of the trainer, resolved."""
+
+    schema_name: Literal["mer.run-contents/1"] = Field("mer.run-contents/1", alias="schema")
+    dataset: str
+    pipeline: str
+    settings: dict[str, JsonValue]
+    classes: tuple[str, ...] | None = None
+    features: tuple[Record, ...] = Field(description="sorted by key")
+    faults: tuple[str, ...] = Field((), description="one sentence per clip that has no features")
+
+
+class Fold(Envelope):
+    """One fold of a run as a task: train this learner on everybody but this subject."""
+
+    schema_name: Literal["mer.fold/1"] = Field("mer.fold/1", alias="schema")
+    run: Run
+    learner: str
+    subject: str
+
+    @property
+    def key(self) -> str:
+        """Of the fold's result. As a task it is published under another key, one that spreads a run over workers."""
+        return f"{self.run.id}/{self.learner}/{_segment(self.subject)}"
+
+
+class FoldResult(Envelope):
+    """A fold is done; its outcome and its weights lie beside each other in the store."""
+
+    schema_name: Literal["mer.fold-result/1"] = Field("mer.fold-result/1", alias="schema")
+    run: str
+    dataset: str
+    pipeline: str
+    learner: str
+    subject: str
+    trained_on: int = Field(description="clips")
+    tested_on: int = Field(description="clips")
+    accuracy: float
+    seconds: float | None = Field(None, description="None: the fold was there already")
+    outcome: str = Field(description="key in the store")
+
+
+class Figures(Model):
+    """Of the pooled predictions of all folds; `au_f1` is None where no action unit occurs."""
+
+    uf1: float
+    uar: float
+    accuracy: float
+    au_f1: float | None = None
+
+
+class RunResult(Envelope):
+    """A run is done, or can't be: then `reason` says why."""
+
+    schema_name: Literal["mer.run-result/1"] = Field("mer.run-result/1", alias="schema")
+    run: str
+    dataset: str
+    pipeline: str
+    model: str
+    seed: int | None = None
+    status: Literal["done", "failed"]
+    reason: str = ""
+    figures: dict[str, Figures] = Field(default_factory=dict, description="by learner: the model and its baselines")
+    files: dict[str, str] = Field(default_factory=dict, description="keys in the store by name: report.json, ...")
+    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def key(self) -> str:
+        return self.run
+
+
 def artifact_key(stage: str, sample: Sample, recipe: str) -> str:
     """Where a stage's artifact of a sample lies: `<stage>/<dataset>/<subject>/<clip>/<recipe>.npz`."""
     return f"{stage}/{sample.identity}/{recipe}.npz"

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     inbox_archive_files: int = Field(2_000_000, gt=0, description="most files that a dropped archive may hold")
     inbox_archive_bytes: int = Field(200 * 2**30, gt=0, description="most bytes that a dropped archive may unpack to")
 
+    train_poll_seconds: float = Field(5, gt=0, description="seconds between two looks for a dataset ready to train on")
+
     kafka_servers: str = Field(
         "", description="host:port of Kafka, several with commas; empty: the embedded bus in home"
     )

@@ -1,14 +1,26 @@
 """What discovery is made of: a row as read, a clip that was found, a problem that a person can repair."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from services.ingest.catalogue.tree import Tree
 from shared.records import Sample
 
 Kind = Literal["frames", "video"]
 Prefer = Literal["cropped", "raw"]
+Switch = Literal["documented", "all", "none"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a dataset is read where it leaves a choice."""
+
+    prefer: Prefer = "cropped"  # where a dataset carries both face crops and raw frames
+    corrections: Switch = "documented"  # `all` takes those that are only inferred or estimated too
+    labels: str = "emotion"  # which of the dataset's label sets becomes the clip's emotion: "emotion", "objective"
+    fps: float | None = None  # the true rate, where the catalogue's is wrong
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,33 @@ class Entry:
     emotion: object
     aus: object
     cropped: bool  # frames are face crops already
+    heads: Mapping[str, str] = field(default_factory=dict)  # what the sheet calls onset, apex, ... and in which column
+    labels: Mapping[str, object] = field(default_factory=dict)  # every label set, by name
+    filename: str = ""  # as corrections and protocols know the clip; "" = its name
+    duration: object = None  # frames onset..offset, where the sheet says so too
+    notes: tuple[str, ...] = ()  # what the layout repaired
+    doubts: tuple[str, ...] = ()  # contradictions that the layout saw
+
+    def head(self, role: str) -> str:
+        """What a message calls a cell: "ApexFrame (column E)"."""
+        return self.heads.get(role, role if role == "fps" else f"the {role}")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A known error of the annotation and what was done about it."""
+
+    clip: str  # subject/clip
+    field: str
+    old: str
+    new: str
+    confidence: str
+    source: str
+    applied: bool
+
+    def __str__(self) -> str:
+        verb = "was corrected" if self.applied else "may be wrong"
+        return f"{self.clip}: {self.field} {self.old or 'absent'} {verb}, {self.confidence}: {self.new} ({self.source})"
 
 
 @dataclass(frozen=True)
@@ -44,6 +83,11 @@ class Found:
     cropped: bool
     notes: tuple[str, ...] = ()  # repairs that shape the frames; they travel with the clip
     label_notes: tuple[str, ...] = ()  # how doubtful labels were read; labels never enter an artifact
+    labels: Mapping[str, str] = field(default_factory=dict)  # every label set's label, lower case
+    filename: str = ""  # as corrections and protocols know the clip
+    place: Path = Path()  # the folder or video
+    doubts: tuple[str, ...] = ()  # contradictions within the annotation: nothing was changed for them
+    changes: tuple[Change, ...] = ()
 
     @property
     def onset(self) -> int:
@@ -70,13 +114,18 @@ class Problem:
     subject: str
     clip: str
     sentence: str
+    place: Path = Path()
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How one kind of dataset folder is read: `entries(folder, dataset, prefer)` raises BadData for dataset faults."""
+    """How one kind of dataset folder is read: `entries(tree, dataset, how)` raises BadData for dataset faults.
 
+    `likeness(tree)` is () for a folder that is none of this kind, else larger the surer it is one.
+    """
+
+    key: str  # short name in corrections and protocols: "casme2"
     name: str
     expects: str  # completes "expected ..." in a message
-    recognises: Callable[[Path], bool]
-    entries: Callable[[Path, str, Prefer], Iterator[Entry]]
+    likeness: Callable[[Tree], tuple[float, ...]]
+    entries: Callable[[Tree, str, Reading], Iterator[Entry]]

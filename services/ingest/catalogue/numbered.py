@@ -1,5 +1,6 @@
 """Folders of numbered frames: the order is that of the numbers (img2 before img10), holes are small or a fault."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,28 +8,42 @@ from pathlib import Path
 from shared.errors import BadData
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2"})
+CROP = "reg_"  # how names of face crops begin
 REACH = 3  # frames; a missing frame is filled from a neighbour at most so far away
 
 _LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
 
-def images(folder: Path) -> dict[int, list[Path]]:
-    """Image files of a folder by the last number in their names; hidden files and other suffixes are passed over."""
+def images(folder: Path, cropped: bool | None = None) -> dict[int, list[Path]]:
+    """Image files of a folder by the last number in their names; hidden files and other suffixes are passed over.
+
+    Where face crops (`reg_img1.jpg`) lie among raw frames (`img1.jpg`), `cropped` says which of them count.
+    """
+    names = [name for name in os.listdir(folder) if _is_image(name)]  # noqa: PTH208 (10,000s of names)
+    crops = [name for name in names if name.casefold().startswith(CROP)]
+    if cropped is not None and 0 < len(crops) < len(names):
+        names = crops if cropped else sorted(set(names) - set(crops))
     found: dict[int, list[Path]] = {}
-    for file in sorted(folder.iterdir()):
-        number = _LAST_NUMBER.search(file.stem)
-        if number and file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
-            found.setdefault(int(number[1]), []).append(file)
+    for name in sorted(names):
+        number = _LAST_NUMBER.search(name.rpartition(".")[0])
+        if number:
+            found.setdefault(int(number[1]), []).append(folder / name)
     return found
 
 
-def between(folder: Path, onset: int, offset: int, where: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def _is_image(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def between(
+    folder: Path, onset: int, offset: int, where: str, cropped: bool | None = None
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """One file per frame onset..offset and notes on what was filled in.
 
     Raises BadData for no frames at all, a number that two files bear, a missing onset or offset frame, and a hole in
     which a frame is more than `REACH` frames from its nearest neighbour.
     """
-    found = images(folder)
+    found = images(folder, cropped)
     if not found:
         raise BadData(f"{where}: expected numbered images in {folder.name}, got none; copy the frames there.")
     _check_ends(found, onset, offset, folder, where)

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from services.ingest.catalogue.cells import text
-from services.ingest.catalogue.entry import Entry, Layout, Prefer
+from services.ingest.catalogue.entry import Entry, Layout, Reading
+from services.ingest.catalogue.tree import Tree
 from shared.errors import BadData
 
 NAME = "clips.csv"
@@ -14,26 +16,28 @@ COLUMNS = ("dataset", "subject", "clip", "path", "onset", "apex", "offset", "fps
 YES = {"1", "yes", "true"}
 
 
-def recognises(folder: Path) -> bool:
-    return (folder / NAME).is_file()
+def likeness(tree: Tree) -> tuple[float, ...]:
+    return (math.inf,) if (tree.folder / NAME).is_file() else ()
 
 
-def entries(folder: Path, dataset: str, prefer: Prefer) -> Iterator[Entry]:
+def entries(tree: Tree, dataset: str, how: Reading) -> Iterator[Entry]:
     """One entry per line. The csv's own `dataset` column counts; `dataset` stands in where it is blank."""
-    for where, row in _rows(folder / NAME):
+    for where, row in _rows(tree.folder / NAME):
         yield Entry(
             where=where,
             dataset=row["dataset"] or dataset,
             subject=row["subject"],
             clip=row["clip"],
-            place=folder / row["path"].replace("\\", "/"),
+            place=tree.folder / row["path"].replace("\\", "/"),
             onset=row["onset"],
             apex=row["apex"],
             offset=row["offset"],
-            fps=row["fps"],
+            fps=how.fps or row["fps"],
             emotion=row["emotion"],
             aus=row["aus"],
             cropped=row.get("cropped", "").casefold() in YES,
+            labels={"emotion": row["emotion"]},
+            filename=row["clip"],
         )
 
 
@@ -68,8 +72,9 @@ def _delimiter(content: str) -> str:
 
 
 LAYOUT = Layout(
+    key="clips",
     name="clips.csv",
     expects=f"{NAME} with the columns {','.join(COLUMNS)}",
-    recognises=recognises,
+    likeness=likeness,
     entries=entries,
 )

@@ -2,24 +2,39 @@
 
 from pathlib import Path
 
-from services.ingest.catalogue import casme2, plain
+from services.ingest.catalogue import casme2, mmew, plain, samm, smic
 from services.ingest.catalogue.entry import Layout
+from services.ingest.catalogue.tree import Tree
 from shared.errors import BadData
 
-# In this order: a clips.csv is written for merstream and so says what is meant, whatever else lies beside it.
-LAYOUTS: tuple[Layout, ...] = (plain.LAYOUT, casme2.LAYOUT)
+# A clips.csv is written for merstream and so says what is meant, whatever else lies beside it.
+# Among equally likely ones the first counts: the more particular ones come before those that allow any name.
+LAYOUTS: tuple[Layout, ...] = (plain.LAYOUT, samm.LAYOUT, mmew.LAYOUT, smic.LAYOUT, smic.LAYOUT_E, casme2.LAYOUT)
 
 
 def layout_of(folder: Path) -> Layout:
-    """The first layout that recognises a dataset folder; raises BadData for none and for an empty folder."""
+    """The layout that a dataset folder is most like; raises BadData for none and for an empty folder."""
+    return recognised(Tree(folder))
+
+
+def recognised(tree: Tree) -> Layout:
+    """The same for a folder that was looked at already."""
+    _check(tree.folder)
+    likeness = [(layout.likeness(tree), layout) for layout in LAYOUTS]
+    best, layout = max(likeness, key=lambda each: each[0])
+    if not best:
+        faults = f" ({' '.join(tree.faults)})" if tree.faults else ""
+        raise BadData(
+            f"{tree.folder}: expected {_expected()}, got none of them{faults}; see docs/datasets.md for the layouts."
+        )
+    return layout
+
+
+def _check(folder: Path) -> None:
     if not folder.is_dir():
         raise BadData(f"{folder}: expected a dataset folder, got nothing there; check the path.")
     if not any(child for child in folder.iterdir() if not child.name.startswith(".")):
         raise BadData(f"{folder}: expected {_expected()}, got an empty folder; copy the dataset into it.")
-    for layout in LAYOUTS:
-        if layout.recognises(folder):
-            return layout
-    raise BadData(f"{folder}: expected {_expected()}, got neither; see docs/datasets.md for the layouts.")
 
 
 def _expected() -> str:

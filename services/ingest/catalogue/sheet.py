@@ -1,71 +1,99 @@
-"""Coding sheets (.xlsx): found by the columns they have, read by column name; blank, merged and extra cells allowed."""
+"""Coding sheets: found by the columns they have, read by column name; preambles, blank and extra cells allowed."""
 
-import io
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import openpyxl  # type: ignore[import-untyped]
 
 from services.ingest.catalogue.cells import text
+from services.ingest.catalogue.table import Table, column_name
 from shared.errors import BadData
 
 HEADER_WITHIN = 30  # rows; some sheets have a preamble
-BLANK_ROWS = 500  # so many blank rows end a sheet that is formatted down to its last row
+Columns = Mapping[str, Sequence[str]]  # what each thing is called in the sheets, by role: "apex" -> ("ApexFrame",)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its place for messages, its cells by role, and what the sheet calls those roles."""
+
+    where: str
+    cells: Mapping[str, object]
+    heads: Mapping[str, str]
+
+    def __getitem__(self, role: str) -> object:
+        return self.cells.get(role)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One worksheet and where its header lies (row from 1; columns by name)."""
+    """One table and where its header lies (row from 1, 0 = none; columns from 1 by role)."""
 
-    name: str
-    worksheet: Any
+    table: Table
     header_row: int
     columns: Mapping[str, int]
 
-    def rows(self) -> Iterator[tuple[str, dict[str, object]]]:
-        """Each row that has anything in a named column: "file, sheet, row" and its cells by column name."""
-        merged = _merged_values(self.worksheet)
-        blank = 0
-        for number, cells in enumerate(self.worksheet.iter_rows(min_row=self.header_row + 1), self.header_row + 1):
-            values = {name: _value(cells, number, column, merged) for name, column in self.columns.items()}
-            filled = any(text(value) for value in values.values())
-            blank = 0 if filled else blank + 1
-            if filled:
-                yield f"{self.name} row {number}", values
-            if blank == BLANK_ROWS:
-                return
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    def rows(self) -> Iterator[Row]:
+        """Each row that has anything in a named column."""
+        heads = {role: self._head(column) for role, column in self.columns.items()}
+        for number in range(self.header_row + 1, len(self.table.rows) + 1):
+            cells = {role: self._cell(number, column) for role, column in self.columns.items()}
+            if any(text(value) for value in cells.values()):
+                yield Row(f"{self.name} row {number}", cells, heads)
+
+    def _cell(self, row: int, column: int) -> object:
+        if (row, column) in self.table.formulas:
+            return "a formula that was never calculated"
+        return self.table.cell(row, column)
+
+    def _head(self, column: int) -> str:
+        name = text(self.table.cell(self.header_row, column)) if self.header_row else ""
+        place = f"column {column_name(column)}"
+        return f"{name} ({place})" if name else place
 
 
-def files(folder: Path) -> list[Path]:
-    """Workbooks in a dataset folder and one level below it; Office's lock files and hidden files are none."""
-    found = [*folder.glob("*.xlsx"), *folder.glob("*/*.xlsx")]
-    return sorted(file for file in found if not file.name.startswith(("~", ".")))
+def coding_sheet(
+    tables: Sequence[Table], columns: Columns, needed: Sequence[str], folder: Path, faults: Sequence[str] = ()
+) -> Sheet:
+    """The one sheet that has all `needed` columns; raises BadData for none and for several.
 
-
-def coding_sheet(folder: Path, columns: Sequence[str]) -> Sheet:
-    """The one worksheet in the folder that has all `columns`; raises BadData for none, for several, for a bad file."""
-    workbooks = files(folder)
-    if not workbooks:
+    `faults` are sentences on files that could not be read: one of them may have been the sheet.
+    """
+    names = [columns[role][0] for role in needed]
+    if not tables and not faults:
         raise BadData(
-            f"{folder}: expected a coding sheet (.xlsx) with the columns {', '.join(columns)}, got none; "
+            f"{folder}: expected a coding sheet (.xlsx or .csv) with the columns {', '.join(names)}, got none; "
             "copy the dataset's sheet into the folder (an .xls saved as .xlsx)."
         )
-    sheets = [sheet for file in workbooks for sheet in _sheets(file, columns)]
-    complete = [sheet for sheet in sheets if len(sheet.columns) == len(columns)]
-    if len(complete) > 1:
-        names = " and ".join(sheet.name for sheet in complete)
-        raise BadData(f"{folder}: expected one coding sheet, got {names}; keep the one you mean.")
-    if not complete:
-        raise _incomplete(max(sheets, key=lambda sheet: len(sheet.columns)), columns)
-    return complete[0]
+    found = [located(table, columns) for table in tables]
+    complete = [sheet for sheet in found if set(needed) <= set(sheet.columns)]
+    fullest = [sheet for sheet in complete if len(sheet.columns) == max(len(each.columns) for each in complete)]
+    if len(fullest) > 1:
+        raise BadData(
+            f"{folder}: expected one coding sheet, got {' and '.join(sheet.name for sheet in fullest)}; "
+            "keep the one you mean."
+        )
+    if not fullest and faults:
+        raise BadData(" ".join(faults))
+    if not fullest:
+        raise _incomplete(max(found, key=lambda sheet: len(sheet.columns)), columns, needed)
+    return fullest[0]
 
 
-def _incomplete(sheet: Sheet, columns: Sequence[str]) -> BadData:
-    missing = ", ".join(repr(column) for column in columns if column not in sheet.columns)
-    header = [text(cell.value) for cell in sheet.worksheet[sheet.header_row]]
+def located(table: Table, columns: Columns) -> Sheet:
+    """The table with the row that names most of the columns as its header; no names, no columns."""
+    rows = enumerate(table.rows[:HEADER_WITHIN], 1)
+    candidates = [(row, _columns([text(cell) for cell in cells], columns)) for row, cells in rows]
+    row, found = max(candidates, key=lambda candidate: len(candidate[1]), default=(1, {}))
+    return Sheet(table, row, found)
+
+
+def _incomplete(sheet: Sheet, columns: Columns, needed: Sequence[str]) -> BadData:
+    missing = ", ".join(repr(columns[role][0]) for role in needed if role not in sheet.columns)
+    header = [text(cell) for cell in sheet.table.rows[sheet.header_row - 1]] if sheet.table.rows else []
     got = ", ".join(repr(name) for name in header if name) or "no text"
     return BadData(
         f"{sheet.name} row {sheet.header_row}: expected the column {missing}, got {got}; "
@@ -73,47 +101,12 @@ def _incomplete(sheet: Sheet, columns: Sequence[str]) -> BadData:
     )
 
 
-def _sheets(file: Path, columns: Sequence[str]) -> list[Sheet]:
-    data = io.BytesIO(file.read_bytes())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # styles and validations that openpyxl does not keep
-            workbook = openpyxl.load_workbook(data, data_only=True)
-    except Exception as error:  # whatever a broken archive makes the parser raise
-        raise BadData(
-            f"{file.name}: expected an .xlsx workbook, got a file that cannot be opened ({error}); "
-            "save it as .xlsx again."
-        ) from error
-    return [_sheet(f"{file.name} [{worksheet.title}]", worksheet, columns) for worksheet in workbook.worksheets]
-
-
-def _sheet(name: str, worksheet: Any, columns: Sequence[str]) -> Sheet:
-    """The worksheet with the row that names most of the columns as its header."""
-    rows = enumerate(worksheet.iter_rows(max_row=HEADER_WITHIN), 1)
-    candidates = [(row, _located([text(cell.value) for cell in cells], columns)) for row, cells in rows]
-    row, located = max(candidates, key=lambda candidate: len(candidate[1]))
-    return Sheet(name, worksheet, row, located)
-
-
-def _located(header: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
-    """Column index (from 0) by name; the first of several equal names, case and white space aside."""
+def _columns(header: Sequence[str], columns: Columns) -> dict[str, int]:
+    """Column (from 1) by role; the first of several equal names, case and white space aside."""
     folded = [_folded(name) for name in header]
-    return {column: folded.index(_folded(column)) for column in columns if _folded(column) in folded}
+    known = {role: [_folded(name) for name in names if _folded(name) in folded] for role, names in columns.items()}
+    return {role: folded.index(names[0]) + 1 for role, names in known.items() if names}
 
 
 def _folded(name: str) -> str:
     return "".join(name.split()).replace("_", "").casefold()
-
-
-def _merged_values(worksheet: Any) -> dict[tuple[int, int], object]:
-    """A cell merged over several rows says its value once: (row, column from 1) -> value, in its first column."""
-    return {
-        (row, area.min_col): worksheet.cell(area.min_row, area.min_col).value
-        for area in worksheet.merged_cells.ranges
-        for row in range(area.min_row + 1, area.max_row + 1)
-    }
-
-
-def _value(cells: Sequence[Any], row: int, column: int, merged: Mapping[tuple[int, int], object]) -> object:
-    value = cells[column].value
-    return merged.get((row, column + 1)) if value is None else value

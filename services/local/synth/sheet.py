@@ -30,6 +30,11 @@ def write(file: Path, rows: list[tuple[object, ...]]) -> None:
     assert page is not None
     for row in (COLUMNS, *rows):
         page.append(row)
+    save(book, file)
+
+
+def save(book: Workbook, file: Path) -> None:
+    """The workbook without the moment of its making."""
     book.properties.creator, book.properties.created = "merstream", EPOCH
     held = io.BytesIO()
     book.save(held)

@@ -108,14 +108,14 @@ def test_a_name_given_twice(casme2: Path, write_sheet: Write) -> None:
 def test_sheet_without_frames(tmp_path: Path, write_sheet: Write) -> None:
     write_sheet(tmp_path, [(1, "EP01", 1, 2, 3, "4", "happiness")])
     with pytest.raises(
-        BadData, match=r"expected frames in Cropped/sub01/.*, got no folder sub01 in CASME2-coding.xlsx;"
+        BadData, match=r"expected frames in Cropped/sub01/.*, got no such folder in CASME2-coding.xlsx;"
     ):
         discover(tmp_path)
 
 
 def test_frames_without_a_sheet(tmp_path: Path, write_frames: Write) -> None:
     write_frames(tmp_path / "Cropped" / "sub01" / "EP01", (1, 2))
-    with pytest.raises(BadData, match=r"expected a coding sheet \(\.xlsx\)"):
+    with pytest.raises(BadData, match=r"expected a coding sheet \(\.xlsx or \.csv\)"):
         discover(tmp_path)
 
 

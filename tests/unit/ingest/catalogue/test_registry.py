@@ -14,9 +14,7 @@ def test_a_clips_csv_says_what_is_meant(casme2: Path) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / ".DS_Store").write_text("")
-    with pytest.raises(
-        BadData, match=r"expected clips.csv .* or a CASME II coding sheet .*, got an empty folder; copy"
-    ):
+    with pytest.raises(BadData, match=r"expected clips.csv .* or CASME II \(.*\), got an empty folder; copy"):
         layout_of(tmp_path)
 
 
@@ -27,5 +25,5 @@ def test_no_folder(tmp_path: Path) -> None:
 
 def test_an_unknown_folder(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    with pytest.raises(BadData, match=r"got neither; see docs/datasets.md"):
+    with pytest.raises(BadData, match=r"got none of them; see docs/datasets.md"):
         layout_of(tmp_path)

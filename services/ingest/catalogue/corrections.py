@@ -1,0 +1,105 @@
+"""Known errors of the distributed sheets, as data: `corrections.csv`, keyed by dataset, subject and file name.
+
+A row is applied where the sheet still holds `old`, and reported. `old` is a value, `absent`, `=onset` or `=offset` (the
+cell repeats that one), `offset=40` (another cell holds that value), `contains or`, several of these between `|`, or
+nothing where the source did not say what stood there: such a row is told and never applied. `confidence`:
+
+    documented   the source names the clip and what is wrong with it; applied by default
+    estimated    somebody's judgement from optical flow
+    row order    the source names a row of its own copy of the sheet: which clip that is, was inferred
+    disputed     versions of the sheet differ, and none is known to be right
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from services.ingest.catalogue.cells import is_absent, text
+from services.ingest.catalogue.entry import Change, Entry, Switch
+from services.ingest.catalogue.places import loose
+
+TABLE = Path(__file__).with_name("corrections.csv")
+CONFIDENCE = ("documented", "estimated", "row order", "disputed")
+FIELDS = ("onset", "apex", "offset", "aus", "emotion")
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Correction:
+    dataset: str
+    subject: str
+    filename: str
+    field: str
+    old: str
+    new: str
+    confidence: str
+    source: str
+    remark: str
+
+    @property
+    def key(self) -> Key:
+        return self.dataset, loose(self.subject), loose(self.filename)
+
+    def matches(self, entry: Entry) -> bool:
+        """Does the sheet still hold what is wrong?"""
+        return any(_holds(entry, self.field, old) for old in self.old.split("|"))
+
+
+def apply(entry: Entry, dataset: str, switch: Switch) -> tuple[Entry, tuple[Change, ...]]:
+    """The entry with its corrections, and what was or could be changed. All conditions are tried on the sheet's own
+    cells, so that one correction does not hide another."""
+    known = _table().get((dataset, loose(entry.subject), loose(entry.filename or entry.clip)), [])
+    changes, cells = [], {}
+    for correction in known:
+        old = text(getattr(entry, correction.field))
+        if old == correction.new or (correction.old and not correction.matches(entry)):
+            continue  # right already, or a sheet of another version
+        applied = bool(correction.old) and wanted(correction, switch)
+        changes.append(_change(entry, correction, old, applied))
+        if applied:
+            cells[correction.field] = correction.new
+    return _corrected(entry, cells), tuple(changes)
+
+
+def wanted(correction: Correction, switch: Switch) -> bool:
+    return switch == "all" or (switch == "documented" and correction.confidence == "documented")
+
+
+@cache
+def _table() -> Mapping[Key, list[Correction]]:
+    known: dict[Key, list[Correction]] = defaultdict(list)
+    with TABLE.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            correction = Correction(**row)
+            known[correction.key].append(correction)
+    return known
+
+
+def _corrected(entry: Entry, cells: Mapping[str, str]) -> Entry:
+    if not cells:
+        return entry
+    labels = {**entry.labels, "emotion": cells["emotion"]} if "emotion" in cells else entry.labels
+    return replace(entry, **{**cells, "labels": labels})
+
+
+def _change(entry: Entry, correction: Correction, old: str, applied: bool) -> Change:
+    source = f"{correction.source}; {correction.remark}" if correction.remark else correction.source
+    clip = f"{entry.subject}/{entry.clip}"
+    return Change(clip, correction.field, old, correction.new, correction.confidence, source, applied)
+
+
+def _holds(entry: Entry, field: str, old: str) -> bool:
+    value = text(getattr(entry, field))
+    if old == "absent":
+        return is_absent(value)
+    if old.startswith("="):
+        return not is_absent(value) and value == text(getattr(entry, old[1:]))
+    if old.startswith("contains "):
+        return old.removeprefix("contains ") in value.casefold().split()
+    if "=" in old:
+        other, _, told = old.partition("=")
+        return text(getattr(entry, other)) == told
+    return value == old

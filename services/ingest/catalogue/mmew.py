@@ -1,0 +1,29 @@
+"""MMEW (Ben et al. 2021), its 300 micro-expressions: `Micro_Expression/disgust/S03-01-002/1.jpg`, faces cut out to
+231 x 231, every clip counted from 1. What the sheet calls others lies in the folder repression."""
+
+from services.ingest.catalogue.distribution import Distribution
+from services.ingest.catalogue.places import Pattern
+
+EMOTIONS = "anger|disgust|fear|happiness|others?|repression|sadness|surprise"
+
+MMEW = Distribution(
+    key="mmew",
+    name="MMEW",
+    example="Micro_Expression/disgust/S03-01-002/1.jpg",
+    fps=90.0,
+    patterns=(Pattern("{emotion}/{clip}", {"emotion": EMOTIONS, "clip": r"S(?P<subject>\d+)-\d+-\d+"}, cropped=True),),
+    columns={
+        "subject": ("Subject",),
+        "clip": ("Filename",),
+        "onset": ("OnsetFrame",),
+        "apex": ("ApexFrame",),
+        "offset": ("OffsetFrame",),
+        "aus": ("Action Units",),
+        "emotion": ("Estimated Emotion",),
+    },
+    optional=frozenset(),
+    clip=r"S\d+-\d+-\d+",
+    subject_in_clip=r"S(\d+)-",
+    folders={"repression": "others", "other": "others"},
+)
+LAYOUT = MMEW.layout

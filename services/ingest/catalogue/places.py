@@ -1,0 +1,149 @@
+"""Where a dataset keeps its clips: a pattern such as "sub{subject}/{clip}", found wherever it was unpacked."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from services.ingest.catalogue.tree import Tree
+from shared.errors import BadData
+
+Key = tuple[str, str]  # subject and clip, as `loose` writes them
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Folders below the place where the dataset was unpacked: `{name}` stands for the expression `fields[name]`.
+
+    `parents` must be, and `strangers` must not be, among the folders above (SMIC keeps HS beside VIS and NIR).
+    """
+
+    path: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    strangers: frozenset[str] = frozenset()
+    cropped: bool | None = None  # None: the names say it ("Cropped/", "reg_img1.jpg")
+
+    @cached_property
+    def segments(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(self._expression(part), re.IGNORECASE) for part in self.path.split("/"))
+
+    def match(self, folder: PurePosixPath) -> dict[str, str] | None:
+        """The fields in a folder's last names; None if it is no clip's folder."""
+        parts = folder.parts[-len(self.segments) :]
+        above = {part.casefold() for part in folder.parts[: -len(self.segments)]}
+        if len(parts) < len(self.segments) or above & self.strangers:
+            return None
+        found: dict[str, str] = {}
+        for part, segment in zip(parts, self.segments, strict=True):
+            match = segment.fullmatch(composed(part))
+            if not match:
+                return None
+            found |= {name: value for name, value in match.groupdict().items() if value is not None}
+        return found
+
+    def _expression(self, part: str) -> str:
+        pieces = _FIELD.split(part)
+        return "".join(
+            f"(?P<{piece}>{self.fields.get(piece, '.+')})" if index % 2 else re.escape(piece)
+            for index, piece in enumerate(pieces)
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """One clip's folder, what its path says, and the folder in which its dataset was unpacked."""
+
+    folder: PurePosixPath
+    root: PurePosixPath
+    pattern: Pattern
+    fields: Mapping[str, str]
+
+    @property
+    def clip(self) -> str:
+        return composed(self.fields["clip"])
+
+    @property
+    def subject(self) -> str:
+        return composed(self.fields.get("subject", ""))
+
+    @property
+    def key(self) -> Key:
+        return loose(self.subject), loose(self.clip)
+
+
+class Places:
+    """The clips' folders of one kind (crops or raw), by subject and clip."""
+
+    def __init__(self, tree: Tree, patterns: Sequence[Pattern], prefer: str, example: str) -> None:
+        found = list(located(tree, patterns))
+        if not found:
+            raise _nothing(tree, example)
+        kinds = {place.root: is_cropped(tree, place) for place in found}
+        wanted = prefer == "cropped"
+        self.tree, self.patterns = tree, patterns
+        self.roots = [root for root, cropped in kinds.items() if cropped == wanted] or list(kinds)
+        self.cropped = kinds[self.roots[0]]
+        self.all = [place for place in found if place.root in self.roots]
+        self._known = self._by_key(prefer)
+
+    def find(self, subject: str, clip: str) -> Place | None:
+        """The folder of a clip however its numbers are padded and its accents are written."""
+        return self._known.get((loose(subject), loose(clip)))
+
+    def expected(self, fields: Mapping[str, str]) -> PurePosixPath:
+        """Where a clip that was not found should lie."""
+        pattern = self.all[0].pattern
+        names = _FIELD.sub(lambda match: fields.get(match[1], "*") or "*", pattern.path)
+        return self.roots[0] / names
+
+    def _by_key(self, prefer: str) -> dict[Key, Place]:
+        known: dict[Key, Place] = {}
+        for place in self.all:
+            other = known.setdefault(place.key, place)
+            if other is not place and other.root != place.root:
+                raise BadData(
+                    f"{self.tree.folder}: expected one folder of {prefer} frames, got {other.root} and {place.root}; "
+                    "move one out of the dataset."
+                )
+        return known
+
+
+def located(tree: Tree, patterns: Sequence[Pattern]) -> Iterator[Place]:
+    """Every clip's folder that one of the patterns describes."""
+    for folder in tree.folders:
+        for pattern in patterns:
+            fields = pattern.match(folder)
+            if fields is not None:
+                root = PurePosixPath(*folder.parts[: -len(pattern.segments)])
+                yield Place(folder, root, pattern, fields)
+                break
+
+
+def is_cropped(tree: Tree, place: Place) -> bool:
+    """By its pattern, by its root's name, or by the files' names where the root is the dataset's folder itself."""
+    if place.pattern.cropped is not None:
+        return place.pattern.cropped
+    if place.root.parts:
+        return "crop" in str(place.root).casefold()
+    return next(Path(tree.folder / place.folder).glob("reg_*"), None) is not None
+
+
+def composed(name: str) -> str:
+    """NFC and trimmed: some file systems write accents apart."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def loose(name: str) -> str:
+    """A name without what sheets and folders differ in: case, accents' writing, zeros before a number."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", composed(name).casefold())
+
+
+def _nothing(tree: Tree, example: str) -> BadData:
+    names = ", ".join(sorted(child.name for child in tree.folder.iterdir()))
+    return BadData(
+        f"{tree.folder}: expected frames in {example}, got no such folder in {names}; "
+        "unpack the frames beside the sheet."
+    )

@@ -1,0 +1,29 @@
+"""SAMM (Davison et al. 2016): `006/006_1_2/006_05562.jpg`, numbers absolute, mostly of five digits; a sheet with a
+preamble of 13 lines, estimated emotions and objective classes beside each other, units with sides and intensities."""
+
+from services.ingest.catalogue.distribution import Distribution
+from services.ingest.catalogue.places import Pattern
+
+SAMM = Distribution(
+    key="samm",
+    name="SAMM",
+    example="006/006_1_2/006_05562.jpg",
+    fps=200.0,
+    patterns=(Pattern("{subject}/{clip}", {"subject": r"\d{1,3}", "clip": r"\d{1,3}_\d+_\d+"}),),
+    columns={
+        "subject": ("Subject",),
+        "clip": ("Filename",),
+        "onset": ("Onset Frame",),
+        "apex": ("Apex Frame",),
+        "offset": ("Offset Frame",),
+        "duration": ("Duration",),
+        "aus": ("Action Units",),
+        "emotion": ("Estimated Emotion",),
+        "objective": ("Objective Classes", "Objective Class"),
+    },
+    optional=frozenset({"duration", "objective"}),
+    digits=3,
+    clip=r"\d{1,3}_\d+_\d+",
+    subject_in_clip=r"(\d{1,3})_",
+)
+LAYOUT = SAMM.layout

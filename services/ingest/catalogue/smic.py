@@ -1,0 +1,60 @@
+"""SMIC-HS (Li et al. 2013): `SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/reg_image000120.bmp`; no official sheet, so
+a clip is all its frames and its label that of its folder. SMIC-HS-E: longer cuts of the same clips, with a sheet whose
+numbers count from the column FirstF."""
+
+from services.ingest.catalogue.distribution import Distribution
+from services.ingest.catalogue.places import Pattern
+
+CLIP = r"s(?P<subject>\d+)_(?:ne|po|sur)_\d+"
+SHEET_CLIP = r"s?\d+_(?:ne|po|sur)_\d+"
+OTHER_CAMERAS = frozenset({"vis", "nir"})
+
+SMIC_HS = Distribution(
+    key="smic-hs",
+    name="SMIC-HS",
+    example="SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/",
+    fps=100.0,
+    patterns=(
+        Pattern(
+            "s{person}/micro/{emotion}/{clip}",
+            {"person": r"\d+", "emotion": "negative|positive|surprise", "clip": CLIP},
+            strangers=OTHER_CAMERAS,
+        ),
+    ),
+    columns={
+        "subject": ("Subject",),
+        "clip": ("Filename",),
+        "onset": ("OnsetFrame",),
+        "apex": ("ApexFrame",),
+        "offset": ("OffsetFrame",),
+        "emotion": ("Estimated Emotion", "Emotion"),
+    },
+    optional=frozenset({"apex", "emotion"}),
+    sheet="optional",
+    clip=SHEET_CLIP,
+    subject_in_clip=r"s?(\d+)_",
+)
+SMIC_E = Distribution(
+    key="smic-e",
+    name="SMIC-HS-E",
+    example="HS_long/SMIC-HS-E/s1_ne_01/image000001.jpg",
+    fps=100.0,
+    patterns=(
+        Pattern("{clip}", {"clip": CLIP}, strangers=OTHER_CAMERAS | {"micro", "negative", "positive", "surprise"}),
+    ),
+    columns={
+        "subject": ("Subject",),
+        "clip": ("Filename",),
+        "first": ("FirstF", "FirstFrame"),
+        "onset": ("OnsetF", "OnsetFrame"),
+        "apex": ("ApexF", "ApexFrame"),
+        "offset": ("OffsetF", "OffsetFrame"),
+        "emotion": ("Emotion", "Estimated Emotion"),
+    },
+    optional=frozenset({"apex"}),
+    clip=SHEET_CLIP,
+    subject_in_clip=r"s?(\d+)_",
+    footer=True,
+)
+LAYOUT = SMIC_HS.layout
+LAYOUT_E = SMIC_E.layout

@@ -1,0 +1,77 @@
+"""A dataset folder as it lies: its folders and its sheets, each looked at once; frames are never opened."""
+
+import os
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from services.ingest.catalogue.table import Table, tables
+from shared.errors import BadData
+
+DEPTH = 8  # levels below the dataset's folder; what is unpacked deeper is not looked for
+LEAF = 2000  # so many files and no folder among them: frames; the rest of such a folder is not listed
+
+_NUMBERS = re.compile(r"([^0-9]*)([0-9]*)")
+
+
+class Tree:
+    """`folders` relative to `folder`, in order, hidden ones left out; `tables` of its workbooks and csv files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def folders(self) -> tuple[PurePosixPath, ...]:
+        return tuple(sorted(_below(self.folder, PurePosixPath(), DEPTH), key=_natural))
+
+    @cached_property
+    def read(self) -> tuple[tuple[Table, ...], tuple[str, ...]]:
+        found, faults = [], []
+        for file in sheets(self.folder):
+            try:
+                found += tables(file)
+            except BadData as fault:
+                faults.append(str(fault))
+        return tuple(found), tuple(faults)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return self.read[0]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """One sentence per sheet file that can't be read."""
+        return self.read[1]
+
+
+def sheets(folder: Path) -> list[Path]:
+    """Workbooks and csv files in the folder and up to two levels below; hidden files and Office's lock files not."""
+    levels = ("*", "*/*", "*/*/*")
+    found = {file for level in levels for suffix in (".xlsx", ".csv") for file in folder.glob(level + suffix)}
+    return sorted(file for file in found if not file.name.startswith(("~", ".")) and file.is_file())
+
+
+def _below(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[PurePosixPath]:
+    for name in _children(folder) if depth else ():
+        yield relative / name
+        yield from _below(folder / name, relative / name, depth - 1)
+
+
+def _natural(path: PurePosixPath) -> list[list[tuple[str, int]]]:
+    """s2 before s11, part by part."""
+    return [[(other, int(n or -1)) for other, n in _NUMBERS.findall(part)] for part in path.parts]
+
+
+def _children(folder: Path) -> list[str]:
+    names: list[str] = []
+    files = 0
+    with os.scandir(folder) as listing:
+        for item in listing:
+            if not item.is_dir():
+                files += 1
+            elif not item.name.startswith((".", "__MACOSX")):
+                names.append(item.name)
+            if files >= LEAF and not names:
+                break
+    return names

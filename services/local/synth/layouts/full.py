@@ -1,0 +1,98 @@
+"""Every clip of a distribution at full size: as many of each label and as many persons as were handed out."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from services.local.synth.layouts.form import Clip
+
+Draw = tuple[int, str, int]  # subject, label, how many of that subject's clips came before
+ONSET, APEX, OFFSET = 10, 12, 14  # short clips keep full-size trees small
+
+# Labels as distributed: CASME II's sheet of 2014-05-08, MMEW's and SAMM's sheets, SMIC-HS's folders.
+LABELS: dict[str, dict[str, int]] = {
+    "casme2": {"disgust": 63, "happiness": 32, "repression": 27, "surprise": 25, "others": 99},
+    "samm": {
+        "disgust": 9,
+        "fear": 8,
+        "sadness": 6,
+        "anger": 57,
+        "contempt": 12,
+        "happiness": 26,
+        "surprise": 15,
+        "other": 26,
+    },
+    "smic-hs": {"negative": 70, "positive": 51, "surprise": 43},
+    "smic-e": {"negative": 66, "positive": 51, "surprise": 40},
+    "mmew": {
+        "surprise": 89,
+        "disgust": 72,
+        "others": 66,
+        "happiness": 36,
+        "fear": 16,
+        "sadness": 13,
+        "anger": 8,
+    },
+}
+SUBJECTS = {"casme2": 26, "samm": 29, "smic-hs": 16, "smic-e": 16, "mmew": 30}
+# Persons who show one label only, so that leaving labels out leaves persons out as the published protocols say.
+ONLY: dict[str, dict[int, str]] = {
+    "casme2": {10: "others", 18: "others"},
+    "samm": {1: "other", 2: "disgust", 3: "fear"},
+}
+UNITS = ("4", "12", "R12+L14", "1+2", "4 or 7", "4+7+10")
+
+
+def full(key: str, labels: dict[str, int] | None = None) -> list[Clip]:
+    """All clips of the dataset, `labels` of each label (default: as distributed)."""
+    counts = labels or LABELS[key]
+    return [NAMES[key](draw, index) for index, draw in enumerate(_draws(counts, SUBJECTS[key], ONLY.get(key, {})))]
+
+
+def _draws(counts: dict[str, int], subjects: int, only: dict[int, str]) -> Iterator[Draw]:
+    """Labels dealt out to persons in turn; each gets at least one clip."""
+    told = dict.fromkeys(range(1, subjects + 1), 0)
+    anyone = [subject for subject in told if subject not in only]
+    turn = 0
+    for label, count in counts.items():
+        bound = [subject for subject, one in only.items() if one == label]
+        for index in range(count):
+            subject = bound[index] if index < len(bound) else anyone[turn % len(anyone)]
+            turn += index >= len(bound)
+            yield subject, label, told[subject]
+            told[subject] += 1
+
+
+def _casme2(draw: Draw, index: int) -> Clip:
+    subject, label, before = draw
+    return _clip(subject, f"EP{before // 3 + 1:02}_{before % 3 + 1:02}", label, index)
+
+
+def _samm(draw: Draw, index: int) -> Clip:
+    subject, label, before = draw
+    return _clip(subject + 5, f"{subject + 5:03}_{before // 9 + 1}_{before % 9 + 1}", label, index)
+
+
+def _smic(draw: Draw, index: int) -> Clip:
+    subject, label, before = draw
+    short = {"negative": "ne", "positive": "po", "surprise": "sur"}[label]
+    clip = _clip(subject, f"s{subject}_{short}_{before + 1:02}", label, index)
+    return Clip(**{**vars(clip), "apex": None, "aus": ""})
+
+
+def _mmew(draw: Draw, index: int) -> Clip:
+    subject, label, before = draw
+    clip = _clip(subject, f"S{subject:02}-{before // 9 + 1:02}-{before % 9 + 1:03}", label, index)
+    return Clip(**{**vars(clip), "onset": 1, "apex": 3, "offset": 5})
+
+
+def _clip(subject: int, name: str, label: str, index: int) -> Clip:
+    classes: Sequence[str] = ("I", "II", "III", "IV", "V", "VI", "VII")
+    return Clip(subject, name, ONSET, APEX, OFFSET, label, UNITS[index % len(UNITS)], classes[index % 7])
+
+
+NAMES: dict[str, Callable[[Draw, int], Clip]] = {
+    "casme2": _casme2,
+    "samm": _samm,
+    "smic-hs": _smic,
+    "smic-e": _smic,
+    "mmew": _mmew,
+}

@@ -1,0 +1,49 @@
+"""How many pods a stage gets: the numbers behind the ScaledObjects, the plain autoscalers and their tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.topics import GROUPS, TOPICS
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A Deployment and the groups whose backlog says how many pods of it there are to be."""
+
+    service: str
+    groups: tuple[str, ...]
+    least: int
+    records_per_pod: int  # so many waiting messages are worth a pod
+    patience_seconds: int  # how long nothing may call for a pod before one goes
+
+    @property
+    def most(self) -> int:
+        """One pod per partition: one more would find none to read."""
+        return max(TOPICS[GROUPS[group]].partitions for group in self.groups)
+
+
+# Services whose records cost seconds and more get a pod for each. Those that may hold a GPU go when nothing waits.
+SCALED = (
+    Scaled("ingest", ("ingest",), least=1, records_per_pod=10, patience_seconds=300),
+    Scaled("interpolator", ("interpolator",), least=0, records_per_pod=1, patience_seconds=600),
+    Scaled("magnifier", ("magnifier",), least=1, records_per_pod=10, patience_seconds=300),
+    Scaled("flow", ("flow",), least=1, records_per_pod=1, patience_seconds=600),
+    Scaled("roi-au", ("roi-au",), least=1, records_per_pod=10, patience_seconds=300),
+    Scaled("trainer", ("planner", "trainer"), least=0, records_per_pod=1, patience_seconds=1800),
+)
+
+
+def replicas(scaled: Scaled, lags: Mapping[str, Mapping[int, tuple[int, int | None]]]) -> int:
+    """Pods that KEDA's Kafka scaler and the autoscaler it makes ask for.
+
+    `lags` gives, for each group and partition, the end of the log and what the group has committed (None: nothing yet).
+    Each trigger: sum of the lags, at most one pod per partition; the largest trigger counts; `least` if nothing waits.
+    """
+    wanted = [_wanted(lags[group], scaled.records_per_pod) for group in scaled.groups]
+    return min(max([*wanted, scaled.least]), scaled.most)
+
+
+def _wanted(partitions: Mapping[int, tuple[int, int | None]], records_per_pod: int) -> int:
+    # offsetResetPolicy earliest: where nothing was committed, everything from offset 0 waits.
+    lag = sum(end - (committed or 0) for end, committed in partitions.values())
+    return min(-(-lag // records_per_pod), len(partitions))

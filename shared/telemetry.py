@@ -31,6 +31,12 @@ class Metrics:
         self.heartbeat = Gauge(
             "mer_heartbeat_seconds", "Unix time when the loop last turned", labels, registry=self.registry
         )
+        self.waiting = Gauge(
+            "mer_waiting_records", "Records that a group has not finished", labels, registry=self.registry
+        )
+        self.dead_letters = Gauge(
+            "mer_dead_letters", "Records that a group buried and nobody replayed", labels, registry=self.registry
+        )
 
 
 class JsonLines(logging.Formatter):

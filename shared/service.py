@@ -46,10 +46,15 @@ def main(stage: Stage[Any]) -> None:
 
 def serve(build: Build) -> None:
     """Run the loops that `build` gives, each in a thread; the first that fails ends the process with code 2."""
-    settings = load()
-    log_to_stderr(settings.log_level)
-    bus, metrics, stopping = open_bus(settings), Metrics(), threading.Event()
-    loops = build(settings, bus, open_store(settings), metrics)
+    log_to_stderr("INFO")  # until the settings say otherwise
+    try:
+        settings = load()
+        log_to_stderr(settings.log_level)
+        bus, metrics, stopping = open_bus(settings), Metrics(), threading.Event()
+        loops = build(settings, bus, open_store(settings), metrics)
+    except MerError as error:
+        log.error("%s", error)
+        sys.exit(REFUSED)
     for loop in loops:
         loop.stopping = stopping
     health = Health(

@@ -1,134 +1,179 @@
-"""A tiny stage on a real broker, in processes that can be killed. As a program: one worker of that stage."""
+"""A tiny stage over a real broker and a real store, as services that can be killed. As a program: one such service."""
 
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from shared.bus import Message
 from shared.errors import Unavailable
 from shared.kafka_bus import KafkaBus
 from shared.kafka_topics import ensure_topics
-from shared.processing import StageTask, write_artifact
+from shared.processing import StageTask, read_artifact, write_artifact
 from shared.records import Record, Sample
-from shared.service import stop_on_signals
-from shared.settings import Settings
+from shared.s3_store import S3Store
+from shared.service import serve
 from shared.stage import Arrays, Stage, StageSettings
-from shared.store import LocalStore
-from shared.telemetry import log_to_stderr
 from shared.topics import TOPICS
 from shared.worker import Worker
+from tests.servers.kafka import free_port
+from tests.servers.s3 import Endpoint
 
 PATIENCE_SECONDS = 180
 CONSUMED, PRODUCED, BURIED = "mer.magnified", "mer.flows", "mer.flow.dlq"
 PARTITIONS = 4
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a worker process needs to know."""
-
-    bootstrap: str
-    folder: str
-    prefix: str
-    work_seconds: float = 0.0
-    session_seconds: float = 6.0
-    poll_interval_seconds: float = 6.0
-
-    def bus(self) -> KafkaBus:
-        return KafkaBus(
-            self.bootstrap,
-            prefix=self.prefix,
-            session_seconds=self.session_seconds,
-            poll_interval_seconds=self.poll_interval_seconds,
-        )
+ALIVE_OR_KILLED = (None, -9)
 
 
 class Gain(StageSettings):
     gain: float = 2.0
 
 
-def stage(place: Place) -> Stage[Gain]:
+def stage(folder: Path, work_seconds: float) -> Stage[Gain]:
     """Doubles an array, and notes in a journal when it began and when it was done."""
 
     def compute(inputs: Mapping[str, Arrays], settings: Gain) -> Arrays:
         value = inputs["magnifier"]["value"]
-        note(place, "began", int(value))
-        time.sleep(place.work_seconds)
-        note(place, "ended", int(value))
+        note(folder, "began", int(value))
+        time.sleep(work_seconds)
+        note(folder, "ended", int(value))
         return {"value": value * settings.gain}
 
     return Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, compute)
 
 
-def note(place: Place, what: str, number: int) -> None:
+def note(folder: Path, what: str, number: int) -> None:
     line = json.dumps([what, number, os.getpid()]) + "\n"
-    journal = os.open(Path(place.folder) / "journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    journal = os.open(folder / "journal", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(journal, line.encode())  # one write to an appended file: lines of several processes do not mix
     os.close(journal)
 
 
+@dataclass
+class Service:
+    """A worker's process and where its health is told."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+
+    def health(self, path: str) -> int:
+        """HTTP status of /livez or /readyz."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+
 class Lab:
-    """The stage's topics and store, the records put in, and what came of them."""
+    """The stage's topics and an empty bucket, the records put in, and what came of them.
 
-    def __init__(self, bootstrap: str, folder: Path, **options: float) -> None:
-        self.place = Place(bootstrap, str(folder), f"{uuid.uuid4().hex[:8]}.", **options)
+    `settings` are those of the services, as `shared.settings` names them.
+    """
+
+    def __init__(
+        self, bootstrap: str, s3: Endpoint, store: S3Store, folder: Path, work_seconds: float = 0.0, **settings: object
+    ) -> None:
+        self.bootstrap, self.store, self.folder = bootstrap, store, folder
+        self.prefix = f"{uuid.uuid4().hex[:8]}."
         topics = [replace(TOPICS[name], partitions=PARTITIONS) for name in (CONSUMED, PRODUCED)]
-        self.topics = ensure_topics(bootstrap, [*topics, TOPICS[BURIED]], prefix=self.place.prefix)
-        self.store = LocalStore(folder / "store")
-        self.bus = self.place.bus()
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.topics = ensure_topics(bootstrap, [*topics, TOPICS[BURIED]], prefix=self.prefix)
+        self.bus = KafkaBus(bootstrap, prefix=self.prefix)
+        quick = {"retry_base_seconds": 0.1, "retry_cap_seconds": 1, "log_level": "WARNING", "grace_seconds": 20}
+        quick |= {"kafka_session_seconds": 6, "kafka_poll_interval_seconds": 6}
+        where = {
+            "kafka_servers": bootstrap,
+            "kafka_prefix": self.prefix,
+            "s3_endpoint": s3.address,
+            "s3_tls": s3.secure,
+        }
+        where |= {"s3_bucket": store.bucket, "s3_access_key": s3.access_key, "s3_secret_key": s3.secret_key}
+        self.environment = {f"MER_{name.upper()}": str(value) for name, value in (quick | where | settings).items()}
+        self._lab = {"LAB_FOLDER": str(folder), "LAB_WORK_SECONDS": str(work_seconds)}
+        self._records: dict[int, Record] = {}
+        self.services: list[Service] = []
 
-    def publish(self, count: int) -> None:
-        for number in range(count):
+    def publish(self, count: int, first: int = 0) -> None:
+        for number in range(first, first + count):
             record = self.record(number)
             self.bus.publish(CONSUMED, record.key, record.encode())
 
     def record(self, number: int) -> Record:
-        sample = Sample(dataset="d", subject="s", clip=f"c{number}", onset=0, offset=1, fps=200)
-        artifact = write_artifact(self.store, f"magnifier/{sample.identity}/r.npz", {"value": np.array(float(number))})
-        return Record(sample=sample, stage="magnifier", artifact=artifact, recipe="r", trace="t")
+        """The same each time; its input lies in the store."""
+        if number not in self._records:
+            sample = Sample(dataset="d", subject="s", clip=f"c{number}", onset=0, offset=1, fps=200)
+            key, arrays = f"magnifier/{sample.identity}/r.npz", {"value": np.array(float(number))}
+            artifact = write_artifact(self.store, key, arrays)
+            self._records[number] = Record(sample=sample, stage="magnifier", artifact=artifact, recipe="r", trace="t")
+        return self._records[number]
 
-    def start(self, workers: int = 1) -> None:
+    def start(self, services: int = 1) -> list[Service]:
         """Returns when the group has handed out its partitions to all of them."""
-        for _ in range(workers):
-            command = [sys.executable, "-m", "tests.integration.kafka_lab", json.dumps(asdict(self.place))]
-            with (Path(self.place.folder) / "workers.log").open("ab") as log:
-                self.workers.append(subprocess.Popen(command, stdout=log, stderr=log))
-        self.until(lambda: self.members() == workers)
+        started = [self._start() for _ in range(services)]
+        self.services += started
+        self.until(lambda: self.members() == services)
+        return started
+
+    def _start(self) -> Service:
+        port = free_port()
+        environment = {**os.environ, **self.environment, **self._lab, "MER_PORT": str(port)}
+        with (self.folder / "services.log").open("ab") as log:
+            command = [sys.executable, "-m", "tests.integration.kafka_lab"]
+            return Service(subprocess.Popen(command, stdout=log, stderr=log, env=environment), port)
+
+    def end(self, service: Service) -> int:
+        """As an orchestrator does; its exit code."""
+        self.services.remove(service)
+        service.process.terminate()
+        return service.process.wait(PATIENCE_SECONDS)
+
+    def mer(self, *arguments: str) -> str:
+        """What the `mer` command prints, given this stack's settings. Raises CalledProcessError."""
+        command = [sys.executable, "-m", "services.local.cli", *arguments]
+        environment = {**os.environ, **self.environment, "COLUMNS": "200"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    def group(self) -> dict[str, Any]:
+        """The stage's group as the broker sees it; empty while its coordinator is just being chosen."""
+        name = f"{self.prefix}flow"
+        with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
+            try:
+                return dict(admin.describe_groups([name])[name])
+            except KafkaError:
+                return {"members": [], "group_state": "Unknown"}
 
     def members(self) -> int:
-        """Members of the stage's group that hold partitions, 0 while it rebalances."""
-        name = f"{self.place.prefix}flow"
-        with closing(KafkaAdminClient(bootstrap_servers=self.place.bootstrap)) as admin:
-            try:
-                group = admin.describe_groups([name])[name]
-            except KafkaError:  # no group yet, or its coordinator is just being chosen
-                return 0
-        holding = [member for member in group["members"] if str(self.place.prefix) in str(member["member_assignment"])]
+        """Members that hold partitions, 0 while the group rebalances."""
+        group = self.group()
+        holding = [member for member in group["members"] if self.prefix in str(member["member_assignment"])]
         return len(holding) if group["group_state"] == "Stable" else 0
 
     def until(self, done: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not done():
             assert time.monotonic() < deadline, self.logged()[-5000:]
-            assert all(worker.poll() in (None, -9) for worker in self.workers), "a worker ended by itself"
+            codes = [service.process.poll() for service in self.services]
+            assert all(code in ALIVE_OR_KILLED for code in codes), f"a service ended by itself: {self.logged()[-5000:]}"
             time.sleep(0.2)
 
     def logged(self) -> str:
-        """What the worker processes had to warn of."""
-        return (Path(self.place.folder) / "workers.log").read_text()
+        """What the services had to warn of."""
+        return (self.folder / "services.log").read_text()
 
     def until_done(self) -> None:
         self.until(lambda: self.lag() == 0)
@@ -140,16 +185,19 @@ class Lab:
             return None
 
     def journal(self) -> list[tuple[str, int, int]]:
-        file = Path(self.place.folder) / "journal"
+        file = self.folder / "journal"
         return [tuple(json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
 
     def ended(self) -> Counter[int]:
         """How often the computation of each record was done to its end."""
         return Counter(number for what, number, _ in self.journal() if what == "ended")
 
-    def in_work(self, worker: "subprocess.Popen[bytes]") -> set[int]:
-        mine = [(what, number) for what, number, pid in self.journal() if pid == worker.pid]
+    def in_work(self, service: Service) -> set[int]:
+        mine = [(what, number) for what, number, pid in self.journal() if pid == service.process.pid]
         return {number for what, number in mine if what == "began" and ("ended", number) not in mine}
+
+    def buried(self) -> list[Message]:
+        return list(self.bus.latest(BURIED).values())
 
     def every_effect_is_there_once(self, count: int) -> None:
         manifests = [key for key in self.store.keys("flow/") if key.endswith(".json")]
@@ -158,31 +206,21 @@ class Lab:
         assert set(outputs) == {self.record(number).key for number in range(count)}
         for number in range(count):
             output = outputs[self.record(number).key]
-            with np.load(Path(self.place.folder) / "store" / output.artifact.key, allow_pickle=False) as arrays:
-                assert arrays["value"] == 2 * number
+            assert read_artifact(self.store, output.artifact, output.key)["value"] == 2 * number
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.terminate()
-        codes = [worker.wait(PATIENCE_SECONDS) for worker in self.workers]
+        for service in self.services:
+            service.process.terminate()
+        codes = [service.process.wait(PATIENCE_SECONDS) for service in self.services]
         self.bus.close()
-        with closing(KafkaAdminClient(bootstrap_servers=self.place.bootstrap)) as admin:
+        with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
             admin.delete_topics(self.topics)
         assert set(codes) <= {0, -9}
 
 
 def main() -> None:
-    place = Place(**json.loads(sys.argv[1]))
-    log_to_stderr(os.environ.get("LAB_LOG", "WARNING"))
-    stopping = threading.Event()
-    stop_on_signals(stopping, grace_seconds=20)
-    settings = Settings(retry_base_seconds=0.1, retry_cap_seconds=1)
-    bus = place.bus()
-    store = LocalStore(Path(place.folder) / "store")
-    worker = Worker(StageTask(stage(place), store), bus, store, settings)
-    worker.stopping = stopping
-    worker.run()
-    bus.close()
+    made = stage(Path(os.environ["LAB_FOLDER"]), float(os.environ["LAB_WORK_SECONDS"]))
+    serve(lambda settings, bus, store, metrics: [Worker(StageTask(made, store), bus, store, settings, metrics)])
 
 
 if __name__ == "__main__":

@@ -1,67 +1,112 @@
-"""What can happen to workers on a real broker, and that every record's effect is there once after it."""
+"""What can happen to services on a real broker and store, and that every record's effect is there once after it."""
 
 import gc
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.integration.kafka_lab import BURIED, CONSUMED, Lab
+from tests.integration.kafka_lab import CONSUMED, PRODUCED, Lab
 from tests.servers.kafka import KafkaServer
+from tests.servers.s3 import Endpoint, S3Server
+from tests.servers.s3_servers import NAMES, OWN, endpoint
+from tests.servers.s3_servers import server as own_server
+
+DOWN_SECONDS = 20.0
 
 # The client leaves the socket of a failed connection to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+OpenLab = Callable[..., Lab]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Endpoint]:
+    with endpoint(NAMES[-1]) as given:
+        yield given
 
 
 @pytest.fixture
-def open_lab(kafka_bootstrap: str, tmp_path: Path) -> Iterator[Callable[..., Lab]]:
-    opened: list[Lab] = []
+def open_on(kafka_bootstrap: str, tmp_path: Path) -> Iterator[OpenLab]:
+    with ExitStack() as opened:
 
-    def open_lab(**options: float) -> Lab:
-        opened.append(Lab(kafka_bootstrap, tmp_path, **options))
-        return opened[-1]
+        def open_on(s3: Endpoint, **options: object) -> Lab:
+            store = opened.enter_context(s3.bucket())
+            lab = Lab(kafka_bootstrap, s3, store, tmp_path, **options)
+            opened.callback(lab.close)
+            return lab
 
-    yield open_lab
-    for lab in opened:
-        lab.close()
+        yield open_on
     gc.collect()
 
 
-def test_a_worker_killed_in_mid_work_is_replaced(open_lab: Callable[..., Lab]) -> None:
+@pytest.fixture
+def open_lab(open_on: OpenLab, s3: Endpoint) -> OpenLab:
+    return lambda **options: open_on(s3, **options)
+
+
+@pytest.fixture(params=OWN)
+def mortal(request: pytest.FixtureRequest) -> Iterator[S3Server]:
+    """A store of our own to kill."""
+    with own_server(request.param) as started:
+        yield started
+
+
+def test_a_worker_killed_in_mid_work_is_replaced(open_lab: OpenLab) -> None:
     lab = open_lab(work_seconds=0.4)
-    lab.start(workers=2)
+    victim, _ = lab.start(2)
     lab.publish(12)
-    victim = lab.workers[0]
     lab.until(lambda: lab.in_work(victim))
-    os.kill(victim.pid, signal.SIGKILL)
-    victim.wait()
+    os.kill(victim.process.pid, signal.SIGKILL)
+    victim.process.wait()
     unfinished = lab.in_work(victim)
     lab.until_done()
     lab.every_effect_is_there_once(12)
     assert set(lab.ended()) == set(range(12))
-    assert [number for number, times in lab.ended().items() if times > 1 and number not in unfinished] == []
+    again = [number for number, times in lab.ended().items() if times > 1 and number not in unfinished]
+    assert len(again) <= 1, "only what it was just storing"
 
 
 def test_a_broker_that_dies_in_mid_work_delays_and_loses_nothing(
-    open_lab: Callable[..., Lab], kafka_broker: KafkaServer | None
+    open_lab: OpenLab, kafka_broker: KafkaServer | None
 ) -> None:
     if kafka_broker is None:
         pytest.skip("The broker of MERSTREAM_TEST_KAFKA is not ours to kill; unset it to run this test.")
     lab = open_lab(work_seconds=0.5)
-    lab.start()
+    (service,) = lab.start()
     lab.publish(8)
-    lab.until(lambda: lab.in_work(lab.workers[0]))
+    lab.until(lambda: lab.in_work(service))
     kafka_broker.restart()
     lab.until_done()
     lab.every_effect_is_there_once(8)
     assert lab.ended() == dict.fromkeys(range(8), 1)
 
 
-def test_what_is_delivered_twice_is_computed_once(open_lab: Callable[..., Lab]) -> None:
+def test_a_store_that_is_away_delays_and_loses_nothing(mortal: S3Server, open_on: OpenLab) -> None:
+    """Longer than a session and than the poll interval: waiting for the store is no reason to leave the group."""
+    lab = open_on(mortal.endpoint, work_seconds=0.2)
+    late = {lab.record(number).key for number in range(8, 24)}
+    services = lab.start(2)
+    lab.publish(8)
+    lab.until(lab.ended)
+    mortal.kill()
+    lab.publish(16, first=8)
+    lab.until(lambda: "does not answer" in lab.logged())
+    time.sleep(DOWN_SECONDS)
+    assert not late & set(lab.bus.latest(PRODUCED))
+    assert [service.health("/livez") for service in services] == [200, 200]
+    mortal.start()
+    lab.until_done()
+    lab.every_effect_is_there_once(24)
+    assert lab.buried() == []
+
+
+def test_what_is_delivered_twice_is_computed_once(open_lab: OpenLab) -> None:
     lab = open_lab()
-    lab.start(workers=2)
+    lab.start(2)
     lab.publish(200)
     lab.publish(200)
     lab.until_done()
@@ -69,7 +114,7 @@ def test_what_is_delivered_twice_is_computed_once(open_lab: Callable[..., Lab]) 
     assert lab.ended() == dict.fromkeys(range(200), 1)
 
 
-def test_a_poison_record_between_good_ones_is_buried_alone(open_lab: Callable[..., Lab]) -> None:
+def test_a_poison_record_between_good_ones_is_buried_alone(open_lab: OpenLab) -> None:
     lab = open_lab()
     lab.publish(5)
     lab.bus.publish(CONSUMED, lab.record(0).key, b"\x00 no record", {"from": "a stranger"})
@@ -77,15 +122,51 @@ def test_a_poison_record_between_good_ones_is_buried_alone(open_lab: Callable[..
     lab.start()
     lab.until_done()
     lab.every_effect_is_there_once(5)
-    (dead,) = lab.bus.latest(BURIED).values()
+    (dead,) = lab.buried()
     assert dead.value == b"\x00 no record"
     assert dead.headers["from"] == "a stranger"
     assert "Not a mer.record/1" in dead.headers["reason"]
 
 
-def test_work_longer_than_the_poll_interval_keeps_its_place(open_lab: Callable[..., Lab]) -> None:
-    lab = open_lab(work_seconds=9, session_seconds=6, poll_interval_seconds=3)
-    lab.start(workers=2)
+def test_a_dead_letter_replayed_after_the_cause_is_mended_has_its_effect(open_lab: OpenLab) -> None:
+    lab = open_lab()
+    lost = lab.record(1).artifact.key
+    bytes_of_it = lab.store.get(lost)
+    lab.store.delete(lost)
+    lab.publish(3)
+    lab.start()
+    lab.until_done()
+    assert [dead.value for dead in lab.buried()] == [lab.record(1).encode()]
+    assert f"{lost!r}" in lab.mer("dead-letters", "list", "flow")
+    lab.store.put(lost, bytes_of_it)
+    assert f"{lab.record(1).key} is back on {CONSUMED}" in lab.mer("dead-letters", "replay", "--all", "flow")
+    lab.until_done()
+    lab.every_effect_is_there_once(3)
+    assert lab.buried() == []
+
+
+def test_a_worker_that_halts_leaves_its_group_and_goes_on_after_a_restart(open_lab: OpenLab) -> None:
+    lab = open_lab(dead_letters_consecutive=2)
+    (halted,) = lab.start()
+    lab.until(lambda: halted.health("/readyz") == 200)
+    for number in range(3):
+        lab.bus.publish(CONSUMED, "one partition", b"poison %d" % number)
+    lab.until(lambda: "This worker buried the last 2 messages" in lab.logged())
+    lab.until(lambda: lab.group()["group_state"] == "Empty")
+    assert (halted.health("/livez"), halted.health("/readyz")) == (200, 503)
+    assert [dead.value for dead in lab.buried()] == [b"poison 0", b"poison 1"]
+    assert lab.lag() == 1
+    assert lab.end(halted) == 0
+    lab.publish(3)
+    lab.start()
+    lab.until_done()
+    lab.every_effect_is_there_once(3)
+    assert len(lab.buried()) == 3
+
+
+def test_work_longer_than_the_poll_interval_keeps_its_place(open_lab: OpenLab) -> None:
+    lab = open_lab(work_seconds=9, kafka_session_seconds=6, kafka_poll_interval_seconds=3)
+    lab.start(2)
     lab.publish(2)
     lab.until_done()
     lab.every_effect_is_there_once(2)

@@ -125,6 +125,30 @@ def run(
 
 
 @app.command()
+def drop(
+    dataset: Annotated[Path, typer.Argument(help="Dataset folder, or an archive of one (.zip, .tar.gz, ...).")],
+    name: Annotated[str | None, typer.Option(help="Its name in the inbox; the default is the folder's.")] = None,
+    profile: Annotated[str | None, typer.Option(help="`corrected` or `paper`; see `mer run`.")] = None,
+    changes: Set = None,
+    model: Model = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training.")] = None,
+    epochs: Epochs = None,
+    prefer: Annotated[Prefer | None, typer.Option(help="Where a dataset carries both crops and raw frames.")] = None,
+    force: Annotated[bool, typer.Option(help="Also what discovery finds no clip in.")] = False,
+) -> None:
+    """Upload a dataset into the inbox of the stack that the MER_* settings name; the rest happens there.
+
+    What lies there with the same content is not sent again. Options go beside the dataset, into `merstream.json`.
+    """
+    from services.local.drop import drop as drop_dataset
+    from services.local.drop import parcel, planned
+    from shared.settings import load
+
+    train = {"model": model, "seed": seed, "epochs": epochs}
+    drop_dataset(load(), parcel(dataset, name, planned(profile, changes or [], train, prefer)), force)
+
+
+@app.command()
 def train(
     out: Out = Path("out/run"),
     profile: Profile = "corrected",
@@ -156,11 +180,20 @@ def train(
 
 
 @app.command()
-def report(out: Out = Path("out/run")) -> None:
-    """Print the figures of a run's report and where its page lies."""
-    from services.local.training import print_report
+def report(
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of a run; default out/run.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="On a stack: the report of this dataset.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="On a stack: folder to fetch it into; default out/reports/...")
+    ] = None,
+) -> None:
+    """Print the figures of a report and where its page lies.
 
-    print_report(out)
+    Where MER_* settings name a stack and --out is not given, the newest report there is fetched first.
+    """
+    from services.local.reports import show_report
+
+    show_report(out, dataset, to)
 
 
 @app.command()

@@ -3,10 +3,10 @@
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -14,17 +14,18 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from services.local.decoded import decoded
+from services.local.reports import newest
 from services.local.stack import bus_of
 from services.local.terminal import results
 from shared.bus import Bus, Follower, Message
-from shared.errors import BadData, Unavailable
-from shared.records import Dataset, Envelope, Record
+from shared.errors import Unavailable
+from shared.records import Dataset, Record, RunResult
 from shared.topics import GROUPS, dead_letters
 
 REFRESH_SECONDS = 2.0
 MOST_FAULTS = 3  # sentences per dataset; --json has all
-
-E = TypeVar("E", bound=Envelope)
+NOT_TOLD = {"schema_name", "dataset", "pipeline", "files"}  # of a result
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class DatasetState:
     faults: tuple[str, ...]
     complete: bool
     created: str
+    result: dict[str, Any] | None  # of the newest training: status, reason, figures by learner, ...
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Observer:
         features = _origins(self._state("mer.features"))
         buried = {origin for state in letters.values() for origin in _origins(state)}
         datasets = decoded(Dataset, self._state("mer.datasets"))
-        return Status(groups, [_dataset(dataset, features, buried) for dataset in datasets])
+        trained = newest(decoded(RunResult, self._state("mer.results")))
+        return Status(groups, [_dataset(each, features, buried, trained) for each in datasets])
 
     def close(self) -> None:
         for follower in self._followers.values():
@@ -98,15 +101,6 @@ class Observer:
         return self._followers[topic].read()
 
 
-def decoded(kind: type[E], state: Mapping[str, Message]) -> list[E]:
-    """The messages that are of this kind and version; a look-on passes over all others."""
-    found: list[E] = []
-    for message in state.values():
-        with suppress(BadData):
-            found.append(kind.decode(message.value))
-    return found
-
-
 def _origins(state: Mapping[str, Message]) -> set[tuple[str, str]]:
     """Of each record its key, and where the source artifact lies that it goes back to."""
     records = decoded(Record, state)
@@ -114,12 +108,18 @@ def _origins(state: Mapping[str, Message]) -> set[tuple[str, str]]:
     return {(key, chain["source"].key) for key, chain in chains if "source" in chain}
 
 
-def _dataset(dataset: Dataset, features: set[tuple[str, str]], buried: set[tuple[str, str]]) -> DatasetState:
+def _dataset(
+    dataset: Dataset,
+    features: set[tuple[str, str]],
+    buried: set[tuple[str, str]],
+    trained: Mapping[tuple[str, str], RunResult],
+) -> DatasetState:
     """A clip counts with the files that it has now: what became of earlier ones does not matter."""
     clips = {
         (f"{identity}@{dataset.pipeline.digest}", f"source/{identity}/{recipe}.npz")
         for identity, recipe in dataset.clips.items()
     }
+    result = trained.get((dataset.name, dataset.pipeline.digest))
     return DatasetState(
         dataset=dataset.name,
         pipeline=dataset.pipeline.digest,
@@ -129,6 +129,7 @@ def _dataset(dataset: Dataset, features: set[tuple[str, str]], buried: set[tuple
         faults=dataset.faults,
         complete=dataset.complete,
         created=dataset.created.isoformat(timespec="seconds"),
+        result=result.model_dump(mode="json", exclude=NOT_TOLD) if result else None,
     )
 
 
@@ -170,5 +171,16 @@ def _datasets(datasets: Iterable[DatasetState]) -> Table:
     )
     for each in datasets:
         counts = map(str, (each.found, each.features, each.left_out))
-        table.add_row(escape(each.dataset), each.pipeline, *counts, "yes" if each.complete else "not yet", "")
+        table.add_row(
+            escape(each.dataset), each.pipeline, *counts, "yes" if each.complete else "not yet", _told(each.result)
+        )
     return table
+
+
+def _told(result: dict[str, Any] | None) -> str:
+    if result is None:
+        return ""
+    if result["status"] == "failed":
+        return f"[red]failed:[/] {escape(result['reason'])}"
+    figures = result["figures"].get(result["model"])
+    return escape(result["model"]) + (f" UF1 {figures['uf1']:.3f}, UAR {figures['uar']:.3f}" if figures else "")

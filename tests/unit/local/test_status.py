@@ -16,7 +16,7 @@ from shared.bus import Message
 from shared.dead_letters import bury
 from shared.errors import Unavailable
 from shared.local_bus import LocalBus
-from shared.records import Artifact, Dataset, Pipeline, Record, Sample, artifact_key
+from shared.records import Artifact, Dataset, Figures, Pipeline, Record, RunResult, Sample, artifact_key
 from shared.topics import GROUPS
 
 
@@ -97,6 +97,26 @@ def test_watching_waits_out_trouble_and_sees_what_comes(out: Path, monkeypatch: 
     status.watch(Looks(bus), stopping)
     bus.close()
     assert len(seen) == 3
+
+
+def test_the_newest_result_of_each_dataset_is_told(out: Path) -> None:
+    bus = LocalBus(out / "bus.sqlite")
+    common = {"dataset": "Lab 3", "model": "fmer-lite", "pipeline": Pipeline().digest}
+    figures = {"fmer-lite": Figures(uf1=0.875, uar=0.5, accuracy=1)}
+    old = RunResult(run="a" * 32, status="failed", reason="one subject only", created="2026-01-01T00:00:00Z", **common)
+    new = RunResult(run="b" * 32, status="done", figures=figures, created="2026-01-02T00:00:00Z", **common)
+    other = RunResult(run="c" * 32, status="done", **{**common, "pipeline": "another"})
+    mer = lambda: CliRunner().invoke(app, ["status", "--out", str(out)], env={"COLUMNS": "160"}).stdout  # noqa: E731
+    for result, said in (
+        (old, "failed: one subject only"),
+        (new, "fmer-lite UF1 0.875, UAR 0.500"),
+        (other, "UF1 0.875"),
+    ):
+        bus.publish("mer.results", result.key, result.encode())
+        assert said in mer()
+    told = json.loads(CliRunner().invoke(app, ["status", "--json", "--out", str(out)]).stdout)["datasets"][0]["result"]
+    bus.close()
+    assert (told["run"], told["status"], told["figures"]["fmer-lite"]["uar"]) == ("b" * 32, "done", 0.5)
 
 
 def test_an_observer_follows(out: Path) -> None:

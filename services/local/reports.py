@@ -1,0 +1,100 @@
+"""`mer report`: the figures of a report in the terminal; from a stack, the report itself is fetched first."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from services.local.decoded import decoded
+from services.local.stack import opened
+from services.local.terminal import results
+from services.local.workspace import Workspace
+from shared.errors import BadData
+from shared.records import RunResult
+from shared.settings import load
+from shared.store import Store
+
+FOLDER = Path("out")  # where an embedded run is looked for, and what is fetched goes to, unless told otherwise
+
+
+def show_report(out: Path | None, dataset: str | None, to: Path | None) -> None:
+    """Of the run in `out`; without it of the newest training on the stack, if the settings name one."""
+    if out is None and load().kafka_servers:
+        print_report(fetched(dataset, to))
+    else:
+        print_report(Workspace(out or FOLDER / "run").report)
+
+
+def fetched(dataset: str | None, to: Path | None) -> Path:
+    """Fetch the newest report, of `dataset` or of any, into the folder `to`; that folder.
+
+    Raises BadData if there is none, or if the newest training of a named dataset has failed.
+    """
+    with opened(None) as (bus, store):
+        result = chosen(newest(decoded(RunResult, bus.latest("mer.results"))).values(), dataset)
+        folder = to or (FOLDER / result.files["report.json"]).parent
+        _download(store, result, folder)
+    return folder
+
+
+def newest(found: Iterable[RunResult]) -> dict[tuple[str, str], RunResult]:
+    """The newest result of each dataset and pipeline, the oldest of these first."""
+    by_age = sorted(found, key=lambda result: result.created)
+    kept = {(result.dataset, result.pipeline): result for result in by_age}
+    return dict(sorted(kept.items(), key=lambda item: item[1].created))
+
+
+def chosen(found: Iterable[RunResult], dataset: str | None) -> RunResult:
+    """The newest that has a report; of `dataset` the newest at all. Raises BadData."""
+    found = list(found)
+    fitting = [one for one in found if dataset == one.dataset or (dataset is None and one.status == "done")]
+    if not fitting:
+        known = ", ".join(dict.fromkeys(one.dataset for one in found)) or "none"
+        raise BadData(f"Expected a report of {dataset or 'any dataset'}, got none; there are results of {known}.")
+    if fitting[-1].status == "failed":
+        raise BadData(f"The newest training on {fitting[-1].dataset} has failed: {fitting[-1].reason}")
+    return fitting[-1]
+
+
+def _download(store: Store, result: RunResult, folder: Path) -> None:
+    """`report.json` last: without it there is no report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(result.files, key="report.json".__eq__):
+        (folder / Path(name).name).write_bytes(store.get(result.files[name]))
+
+
+def print_report(folder: Path) -> None:
+    """The figures of the report in a folder. Raises BadData if there is none."""
+    file = folder / "report.json"
+    if not file.exists():
+        run = f"`mer run` or `mer train --out {folder.parent}`"
+        raise BadData(f"{file}: expected a report, got none; {run} makes one, or name a stack with MER_* settings.")
+    report = json.loads(file.read_text(encoding="utf-8"))
+    data, result = report["data"], report["result"]
+    results.print(
+        f"\n{report['protocol']}; {data['samples']} clips of {data['subjects']} subjects, seed {report['seed']}",
+        soft_wrap=True,
+    )
+    results.print(_figures(report))
+    results.print(_confusion(result))
+    results.print(f"The whole report: {escape(str(file.with_suffix('.html')))}", soft_wrap=True)
+
+
+def _figures(report: dict[str, Any]) -> Table:
+    table = Table("model", "UF1", "UAR", "accuracy", "AU macro F1")
+    for name, result in {report["model"]: report["result"], **report["baselines"]}.items():
+        low, high = result["interval"]["uf1"]
+        cells = [f"{result[figure]:.3f}" for figure in ("uf1", "uar", "accuracy")]
+        units = result["aus"]["macro"]  # None where no action unit occurs
+        table.add_row(name, f"{cells[0]} [{low:.3f}, {high:.3f}]", *cells[1:], "–" if units is None else f"{units:.3f}")
+    return table
+
+
+def _confusion(result: dict[str, Any]) -> Table:
+    table = Table("truth \\ predicted", *map(str, result["classes"]))
+    for name, row in zip(result["classes"], result["confusion"], strict=True):
+        table.add_row(str(name), *map(str, row))
+    return table

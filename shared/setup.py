@@ -25,7 +25,14 @@ log = logging.getLogger("shared.setup")
 
 TARGET = "arn:minio:sqs::MER:kafka"  # what MinIO calls the target that its MINIO_NOTIFY_KAFKA_*_MER describe
 EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
-NO_SUCH_TARGET = {"InvalidArgument", "MethodNotAllowed", "NotImplemented"}
+# What servers answer that have no such target, or no notifications; SeaweedFS takes the request for a new bucket.
+CANNOT_TELL = {
+    "InvalidArgument",
+    "MethodNotAllowed",
+    "NotImplemented",
+    "BucketAlreadyExists",
+    "BucketAlreadyOwnedByYou",
+}
 DEMO = "demo-only"  # how the secrets begin that are published with the source
 LONGEST_WAIT = 10.0  # seconds between two attempts
 
@@ -53,7 +60,7 @@ def announce_drops(inbox: S3Store) -> bool:
                 queues = [*config.queue_config_list, QueueConfig(EVENTS, queue=TARGET)]
                 inbox._client.set_bucket_notification(inbox.bucket, _with_queues(config, queues))
         except S3Error as refusal:
-            if refusal.code not in NO_SUCH_TARGET:
+            if refusal.code not in CANNOT_TELL:
                 raise
             log.warning("the store can't tell Kafka of drops (%s): only the scan of the inbox finds them", refusal.code)
             return False

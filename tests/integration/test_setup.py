@@ -1,0 +1,127 @@
+"""Set-up on a real Kafka and real S3 servers: what is dropped is told, and calling it again changes nothing."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from minio.notificationconfig import NotificationConfig
+
+from shared.kafka_bus import KafkaBus
+from shared.kafka_topics import ensure_topics
+from shared.s3_store import S3Store
+from shared.settings import Settings
+from shared.setup import announce_drops, set_up
+from shared.topics import TOPICS
+from tests.servers.minio import CannotBuild, MinioServer, binary
+from tests.servers.s3 import Endpoint
+from tests.servers.s3_servers import endpoint
+
+PATIENCE_SECONDS = 120
+PLAIN = {"replication": 1, "min_insync": 1, "retention_days": None}
+
+
+class TellingMinio(MinioServer):
+    """As in docker-compose.yml: it tells a topic of what changes, and keeps what it could not yet tell."""
+
+    def __init__(self, folder: Path, kafka: str, topic: str) -> None:
+        super().__init__(folder)
+        self.kafka, self.topic = kafka, topic
+
+    def environment(self) -> Mapping[str, str]:
+        target = {
+            "ENABLE": "on",
+            "BROKERS": self.kafka,
+            "TOPIC": self.topic,
+            "QUEUE_DIR": str(self.folder / "events"),
+        }
+        return {**super().environment(), **{f"MINIO_NOTIFY_KAFKA_{name}_MER": value for name, value in target.items()}}
+
+
+@pytest.fixture(scope="module")
+def prefix() -> str:
+    return f"setup-{uuid.uuid4().hex[:8]}."
+
+
+@pytest.fixture(scope="module")
+def minio(kafka_bootstrap: str, prefix: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
+    try:
+        binary()
+    except CannotBuild as missing:
+        pytest.skip(str(missing))
+    server = TellingMinio(tmp_path_factory.mktemp("minio"), kafka_bootstrap, f"{prefix}mer.bucket-events")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+def settings(kafka: str, prefix: str, where: Endpoint) -> Settings:
+    return Settings(
+        kafka_servers=kafka,
+        kafka_prefix=prefix,
+        s3_endpoint=where.address,
+        s3_access_key=where.access_key,
+        s3_secret_key=where.secret_key,
+        s3_tls=False,
+    )
+
+
+def test_what_is_dropped_is_told_to_kafka(kafka_bootstrap: str, prefix: str, minio: MinioServer) -> None:
+    given = settings(kafka_bootstrap, prefix, minio.endpoint)
+    for _ in range(2):
+        set_up(given, **PLAIN)
+    assert ensure_topics(kafka_bootstrap, TOPICS.values(), prefix=prefix) == [], "all topics are there"
+    inbox = minio.endpoint.store(given.inbox_bucket)
+    inbox.put("casme/clips.csv", b"subject,clip")
+    inbox.delete("casme/clips.csv")
+    assert told(kafka_bootstrap, prefix, 2) == [
+        ("s3:ObjectCreated:Put", "casme%2Fclips.csv"),
+        ("s3:ObjectRemoved:Delete", "casme%2Fclips.csv"),
+    ]
+    minio.endpoint.store(given.s3_bucket).put("an/artifact.npz", b"x")
+    inbox.put("last", b"x")
+    assert [key for _, key in told(kafka_bootstrap, prefix, 3)][2:] == ["last"], "artifacts are nobody's news"
+
+
+def test_what_others_asked_the_bucket_for_stays(kafka_bootstrap: str, prefix: str, minio: MinioServer) -> None:
+    store = minio.endpoint.store("other-inbox")
+    store.ensure_bucket()
+    assert announce_drops(store)
+    (ours,) = store._client.get_bucket_notification("other-inbox").queue_config_list
+    theirs = replace(ours, config_id="theirs")
+    store._client.set_bucket_notification("other-inbox", NotificationConfig(queue_config_list=[theirs]))
+    assert announce_drops(store)
+    after = store._client.get_bucket_notification("other-inbox")
+    assert [queue.config_id for queue in after.queue_config_list] == ["theirs"]
+
+
+def test_a_store_that_tells_nobody_is_no_fault(kafka_bootstrap: str, caplog: pytest.LogCaptureFixture) -> None:
+    with endpoint("seaweedfs") as where:
+        given = settings(kafka_bootstrap, f"setup-{uuid.uuid4().hex[:8]}.", where)
+        set_up(given, **PLAIN)
+        assert "only the scan of the inbox finds them" in caplog.text
+        store = where.store(given.inbox_bucket)
+        store.put("it", b"takes objects")
+        assert isinstance(store, S3Store)
+
+
+def told(kafka: str, prefix: str, count: int) -> list[tuple[str, str]]:
+    """(event, key) in the order in which they came; waits for `count`."""
+    bus, deadline = KafkaBus(kafka, prefix=prefix), time.monotonic() + PATIENCE_SECONDS
+    seen: list[tuple[str, str]] = []
+    subscription = bus.subscribe("mer.bucket-events", f"test-{uuid.uuid4().hex}")
+    try:
+        while len(seen) < count:
+            assert time.monotonic() < deadline, f"{count} events were expected, got {seen}"
+            if (message := subscription.take(timeout=1.0)) is not None:
+                for record in json.loads(message.value)["Records"]:
+                    seen.append((record["eventName"], record["s3"]["object"]["key"]))
+                subscription.commit(message)
+    finally:
+        bus.close()
+    return seen

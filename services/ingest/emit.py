@@ -1,12 +1,13 @@
 """From a found clip to its record on `mer.sources`: array -> manifest -> publish, as every stage does it."""
 
 import hashlib
+from datetime import UTC, datetime
 
 from services.ingest.catalogue.entry import Found
 from services.ingest.pack import pack
 from shared import arrays
 from shared.bus import Bus
-from shared.records import Artifact, Pipeline, Record, artifact_key, digest, manifest_key
+from shared.records import Artifact, Pipeline, Record, Sample, artifact_key, digest, manifest_key
 from shared.store import Store
 from shared.topics import topic
 
@@ -19,6 +20,13 @@ def emit(found: Found, pipeline: Pipeline, trace: str, store: Store, bus: Bus) -
 
     Raises BadData if a file can't be read.
     """
+    record = stored(found, pipeline, trace, store)
+    publish(record, bus)
+    return record
+
+
+def stored(found: Found, pipeline: Pipeline, trace: str, store: Store) -> Record:
+    """The first half: artifact and manifest."""
     data = arrays.pack(pack(found))
     sha256 = hashlib.sha256(data).hexdigest()
     recipe = digest([STAGE, VERSION, sha256])[:32]
@@ -27,5 +35,18 @@ def emit(found: Found, pipeline: Pipeline, trace: str, store: Store, bus: Bus) -
     if not store.exists(manifest_key(artifact.key)):
         store.put(artifact.key, data)
         store.put(manifest_key(artifact.key), record.encode())
-    bus.publish(topic("sources").name, record.key, record.encode())
     return record
+
+
+def again(sample: Sample, recipe: str, pipeline: Pipeline, trace: str, store: Store) -> Record | None:
+    """The record of what was stored before, with what is said of the clip now; None if it is stored no more."""
+    manifest = manifest_key(artifact_key(STAGE, sample, recipe))
+    if not store.exists(manifest):
+        return None
+    about = {"sample": sample, "pipeline": pipeline, "trace": trace, "created": datetime.now(UTC)}
+    return Record.decode(store.get(manifest)).model_copy(update=about)
+
+
+def publish(record: Record, bus: Bus) -> None:
+    """The second half: the record on `mer.sources`."""
+    bus.publish(topic("sources").name, record.key, record.encode())

@@ -1,0 +1,130 @@
+"""Archives unpacked safely: contents go to numbered files, so no name in an archive is ever a path on this machine.
+
+What is refused: absolute paths, `..`, links, devices, encryption, damage, more files or bytes than allowed. Bytes are
+counted while they are unpacked, whatever the headers say.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from services.ingest.inbox import names
+from services.ingest.inbox.members import Packed, members
+from shared.errors import BadData
+
+DEPTH = 3  # archives within archives
+PIECE = 1 << 20  # bytes in memory at a time
+FILES_PER_FOLDER = 1000
+
+Beat = Callable[[], None]  # called again and again during long work; may raise to end it
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive: its path as if unpacked, and where its bytes lie below the target folder."""
+
+    path: str
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass
+class Budget:
+    """How much may still be unpacked."""
+
+    files: int
+    size: int  # bytes
+
+    def take(self, name: str, size: int = 0, files: int = 0) -> None:
+        """Raises BadData if it is not left."""
+        self.files -= files
+        self.size -= size
+        self.require(name)
+
+    def require(self, name: str, size: int = 0) -> None:
+        if self.files < 0 or size > self.size:
+            what = "files" if self.files < 0 else "bytes"
+            raise BadData(
+                f"{name}: expected an archive within the inbox's limits, got one with more {what} than they allow; "
+                "drop the dataset as a folder or raise MER_INBOX_ARCHIVE_FILES and MER_INBOX_ARCHIVE_BYTES."
+            )
+
+
+class Unpacking:
+    """One dropped archive, with the archives in it, into `folder`. `faults` are those of archives inside it."""
+
+    def __init__(self, folder: Path, budget: Budget, beat: Beat) -> None:
+        self.folder, self.budget, self.beat = folder, budget, beat
+        self.faults: list[str] = []
+        self._written = 0
+
+    def unpack(self, archive: Path, name: str, depth: int = 0) -> list[Member]:
+        """Its files, sorted by path; the last of several with one path. Raises BadData that calls it `name`."""
+        found: dict[str, Member] = {}
+        for packed in members(archive, name):
+            self.beat()
+            self.budget.take(name, files=1)
+            if names.is_junk(packed.path):
+                self.budget.take(name, size=packed.size)  # passing it over takes the time to decompress it
+            else:
+                found[packed.path] = self._write(packed, name)
+        inner = [member for member in found.values() if names.is_archive(member.path)]
+        for member in inner:
+            found |= {each.path: each for each in self._unpack_inner(member, f"{name}/{member.path}", depth)}
+            found.pop(member.path)
+        return sorted(found.values(), key=lambda member: member.path)
+
+    def _unpack_inner(self, member: Member, name: str, depth: int) -> list[Member]:
+        file = self.folder / member.file
+        try:
+            if depth + 1 == DEPTH:
+                raise BadData(f"{name}: expected at most {DEPTH} archives within one another; unpack the inner ones.")
+            return in_place(member.path, self.unpack(file, name, depth + 1))
+        except BadData as fault:
+            self.faults.append(str(fault))
+            return []
+        finally:
+            file.unlink()
+
+    def _write(self, packed: Packed, name: str) -> Member:
+        self.budget.require(name, packed.size)
+        place = f"{self._written // FILES_PER_FOLDER}/{self._written}"
+        self._written += 1
+        file = self.folder / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as target:
+            size, sha256 = self._copy(packed, target, name)
+        return Member(packed.path, place, size, sha256)
+
+    def _copy(self, packed: Packed, target: IO[bytes], name: str) -> tuple[int, str]:
+        size, sha256 = 0, hashlib.sha256()
+        while piece := packed.read(PIECE):
+            self.budget.take(name, size=len(piece))
+            self.beat()
+            target.write(piece)
+            sha256.update(piece)
+            size += len(piece)
+        return size, sha256.hexdigest()
+
+
+def in_place(archive: str, inside: list[Member], root: bool = False) -> list[Member]:
+    """Members with their paths as if the archive at `archive` were unpacked where it lies, the way desktops do it.
+
+    One thing at the archive's top (a folder, a file) comes to lie beside the archive; several come into a folder of
+    the archive's name. With `root` that folder is the dataset's own, and one top folder of its name is that too.
+    """
+    tops = {member.path.partition("/")[0] for member in inside}
+    beside = archive[: archive.rfind("/") + 1]
+    before = beside if len(tops) == 1 else f"{beside}{names.stem(archive)}/"
+    if root:
+        own = f"{names.stem(archive)}/"
+        before = ""
+        inside = [_moved(member, member.path.removeprefix(own) if len(tops) == 1 else member.path) for member in inside]
+    return [_moved(member, before + member.path) for member in inside]
+
+
+def _moved(member: Member, path: str) -> Member:
+    return Member(path, member.file, member.size, member.sha256)

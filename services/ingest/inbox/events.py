@@ -1,0 +1,41 @@
+"""Bucket notifications (S3's JSON, as MinIO sends it): which datasets they are about. They carry nothing but "look"."""
+
+from urllib.parse import unquote_plus
+
+from pydantic import BaseModel, ValidationError
+
+from services.ingest.inbox import names
+from shared.errors import BadData
+
+
+class _Bucket(BaseModel):
+    name: str
+
+
+class _Object(BaseModel):
+    key: str  # percent-encoded, blanks as +
+
+
+class _Place(BaseModel):
+    bucket: _Bucket
+    object: _Object
+
+
+class _Event(BaseModel):
+    s3: _Place
+
+
+class _Notification(BaseModel):
+    Records: list[_Event]
+
+
+def datasets(message: bytes) -> set[str]:
+    """Raises BadData for what is no notification."""
+    try:
+        events = _Notification.model_validate_json(message).Records
+    except ValidationError as error:
+        raise BadData(
+            f"No S3 notification ({error.errors()[0]['msg']}): {message[:100]!r}; it is passed over."
+        ) from None
+    found = (names.placed(unquote_plus(event.s3.object.key)) for event in events)
+    return {place[0] for place in found if place}

@@ -1,0 +1,128 @@
+"""The inbox's loop: scan at the start, then every so often, and earlier when a notification says so."""
+
+import logging
+import threading
+import time
+
+from services.ingest.inbox import events
+from services.ingest.inbox.metrics import InboxMetrics
+from services.ingest.inbox.reconcile import TOPIC, Reconciler
+from services.ingest.inbox.scan import Clock, Scan, server_clock
+from services.ingest.inbox.scratch import Scratch
+from services.ingest.inbox.unpacked import Unpacked
+from shared.bus import Bus, Revoked
+from shared.errors import BadData
+from shared.patience import is_trouble, wait_seconds
+from shared.settings import Settings
+from shared.store import Store
+from shared.telemetry import Metrics
+from shared.worker import Abandoned
+
+NAME = "inbox"
+EVENTS = "mer.bucket-events"
+
+log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """A `shared.service.Loop`. `inbox` is where datasets are dropped, `store` that of the artifacts."""
+
+    def __init__(
+        self,
+        inbox: Store,
+        store: Store,
+        bus: Bus,
+        settings: Settings | None = None,
+        metrics: Metrics | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.settings, self.metrics = settings or Settings(), metrics or Metrics()
+        self.stopping = threading.Event()
+        self.told = InboxMetrics(self.metrics.registry)
+        self.scratch = Scratch(self.settings)
+        limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
+        unpacked = Unpacked(self.scratch.archives, inbox, *limits, self._beat)
+        reconciler = Reconciler(
+            inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds, self._beat
+        )
+        self._announced = bus.follow(TOPIC)
+        self.scanner = Scan(
+            reconciler, self._announced, self.told, clock or server_clock(store), self.settings.inbox_settle_seconds
+        )
+        self.subscription = bus.subscribe(EVENTS, NAME)
+        self._due, self._woken = 0.0, float("inf")  # monotonic seconds: the next scan by time, by notification
+        self._attempt = 0  # scans in trouble, one after another
+        self._scanned = False
+
+    def run(self) -> None:
+        """Until `stopping` is set."""
+        try:
+            while not self.stopping.is_set():
+                self.step(timeout=1.0)
+        except Abandoned:
+            log.info("stopped in the middle of a dataset; the next start goes on there")
+        finally:
+            self.close()
+
+    def ready(self) -> bool:
+        """After the first scan."""
+        return self._scanned
+
+    def stalled(self) -> bool:
+        return self.subscription.stalled()
+
+    def close(self) -> None:
+        self.subscription.close()
+        self._announced.close()
+        self.scratch.close()
+
+    def step(self, timeout: float = 0.0) -> None:
+        """Scan if it is time, else listen for at most `timeout` seconds."""
+        self._beat()
+        wait = min(self._due, self._woken) - time.monotonic()
+        if wait <= 0:
+            self._scan_patiently()
+        else:
+            self._listen(min(wait, timeout))
+
+    def scan(self) -> float:
+        """Now, whatever is due. Seconds until something is due by time alone; raises what the stores and bus do."""
+        with self.told.scan.time():
+            due = self.scanner.scan()
+        self._scanned = True
+        return due
+
+    def _scan_patiently(self) -> None:
+        self._woken = float("inf")
+        try:
+            wait = min(self.scan(), self.settings.inbox_scan_seconds)
+            self._attempt = 0
+        except Exception as error:
+            if not is_trouble(error):
+                raise
+            self._attempt += 1
+            self.metrics.retries.labels(NAME).inc()
+            wait = wait_seconds(self.settings, self._attempt)
+            log.warning("scan %d failed, next in %.1f s: %r", self._attempt, wait, error)
+        self._due = time.monotonic() + wait
+
+    def _listen(self, timeout: float) -> None:
+        """A notification wakes the scan when its dataset has settled: the last of many does."""
+        message = self.subscription.take(timeout)
+        if message is None:
+            return
+        try:
+            if events.datasets(message.value):
+                self._woken = time.monotonic() + self.settings.inbox_settle_seconds
+        except BadData as fault:
+            log.warning("%s", fault)
+        try:
+            self.subscription.commit(message)
+        except Revoked as revoked:
+            log.warning("%s", revoked)
+
+    def _beat(self) -> None:
+        """Raises Abandoned when the process is to stop."""
+        self.metrics.heartbeat.labels(NAME).set_to_current_time()
+        if self.stopping.is_set():
+            raise Abandoned("stopped in the middle of a dataset")

@@ -1,0 +1,64 @@
+"""What was emitted of a dataset, kept in the artifact store: only what differs from it is work.
+
+Written after the records are acknowledged. Lost or behind, records are emitted again with the same recipes, which
+costs time and changes nothing.
+"""
+
+import logging
+from typing import Literal
+from urllib.parse import quote, unquote
+
+from pydantic import Field
+
+from shared.errors import BadData
+from shared.records import Envelope, Model
+from shared.store import NotStored, Store
+
+PREFIX = "inbox/"
+
+log = logging.getLogger(__name__)
+
+
+class Emitted(Model):
+    """A clip's last record: `fingerprint` of the files it was packed from, digests of its sample and its pipeline."""
+
+    fingerprint: str
+    recipe: str
+    sample: str
+    pipeline: str
+
+
+class Ledger(Envelope):
+    """By the sample's identity; `announced` is the key of the dataset's own record."""
+
+    schema_name: Literal["mer.ledger/1"] = Field("mer.ledger/1", alias="schema")
+    clips: dict[str, Emitted] = Field(default_factory=dict)
+    announced: str = ""
+
+
+def load(store: Store, dataset: str) -> Ledger:
+    """An empty one if there is none that can be read."""
+    try:
+        return Ledger.decode(store.get(_key(dataset)))
+    except NotStored:
+        return Ledger()
+    except BadData as fault:
+        log.warning("the ledger is begun anew: %s", fault, extra={"mer": {"dataset": dataset}})
+        return Ledger()
+
+
+def save(store: Store, dataset: str, ledger: Ledger) -> None:
+    store.put(_key(dataset), ledger.encode())
+
+
+def datasets(store: Store) -> set[str]:
+    """Names that have a ledger."""
+    return {unquote(key.removeprefix(PREFIX).removesuffix(".json")) for key in store.keys(PREFIX)}
+
+
+def forget(store: Store, dataset: str) -> None:
+    store.delete(_key(dataset))
+
+
+def _key(dataset: str) -> str:
+    return f"{PREFIX}{quote(dataset, safe='')}.json"

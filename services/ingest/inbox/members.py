@@ -1,0 +1,128 @@
+"""What lies in a .zip or a .tar (plain, gzip, xz, bzip2): files only, one after another, each read as a stream."""
+
+import bz2
+import gzip
+import lzma
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from services.ingest.inbox import names
+from shared.errors import BadData
+
+HEADER = 1 << 20  # bytes; no honest header of a tar member is longer, and Python reads one whole into memory
+
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError),  # methods and passwords that zipfile doesn't know
+)
+_OPENERS = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open, "tar": open}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A file in an archive: its path, the size that its header claims, and its bytes while it is the current one."""
+
+    path: str
+    size: int
+    read: Callable[[int], bytes]
+
+
+def members(archive: Path, name: str) -> Iterator[Packed]:
+    """Raises BadData that calls the archive `name`."""
+    return _zip(archive, name) if name.lower().endswith(".zip") else _tar(archive, name)
+
+
+def _zip(archive: Path, name: str) -> Iterator[Packed]:
+    with _damage(name):
+        opened = zipfile.ZipFile(archive)
+    with opened:
+        for info in opened.infolist():
+            if info.is_dir():
+                continue
+            if info.flag_bits & 1:
+                raise BadData(f"{name}: expected an archive without a password; pack it again without one.")
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            path = _checked(name, info.filename, kind in (0, stat.S_IFREG))
+            with _damage(name):
+                stream = opened.open(info)
+            with stream:
+                yield Packed(path, info.file_size, _reader(name, stream))
+
+
+def _tar(archive: Path, name: str) -> Iterator[Packed]:
+    kind = {"tgz": "gz", "txz": "xz", "tbz2": "bz2"}.get(suffix := name.lower().rpartition(".")[2], suffix)
+    opener = cast(Callable[..., IO[bytes]], _OPENERS[kind])
+    with opener(archive, "rb") as stream:
+        with _damage(name):
+            opened = tarfile.open(fileobj=_Headers(stream, name), mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
+        while (info := _next(opened, name)) is not None:
+            if not info.isdir():
+                path = _checked(name, info.name, info.isreg() and not info.issparse())
+                yield Packed(path, info.size, _reader(name, opened.extractfile(info)))
+            opened.members = []  # tarfile remembers every member it has passed
+        _reader(name, stream)(HEADER)  # what pads a tar: at its end the checksum of a compressed one is compared
+
+
+def _next(opened: tarfile.TarFile, name: str) -> tarfile.TarInfo | None:
+    with _damage(name):
+        return opened.next()
+
+
+class _Headers:
+    """A tar as tarfile reads it, which takes headers whole: one that claims to be huge is refused, not read."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self.stream, self.name = stream, name
+        self.tell, self.seek = stream.tell, stream.seek
+
+    def read(self, size: int) -> bytes:
+        if size > HEADER + tarfile.BLOCKSIZE:
+            raise BadData(f"{self.name}: expected headers below {HEADER} bytes, got one of {size}; pack it again.")
+        return self.stream.read(size)
+
+
+def _reader(name: str, stream: Any) -> Callable[[int], bytes]:
+    def read(size: int) -> bytes:
+        with _damage(name):
+            return cast(bytes, stream.read(size))
+
+    return read
+
+
+def _checked(name: str, written: str, is_file: bool) -> str:
+    """The member's path with single slashes. Raises BadData for what must not be unpacked."""
+    path = written.replace("\\", "/")
+    if path.startswith("/") or re.match("[A-Za-z]:", path):
+        raise BadData(f"{name}: expected paths inside the archive, got {written!r}; pack it again with relative paths.")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if fault := names.fault("/".join(parts)):
+        raise BadData(f"{name}: expected plain paths, got {fault}: {written[:100]!r}; pack it again without it.")
+    if not is_file:
+        raise BadData(f"{name}: expected files and folders, got {written!r}, a link or device; pack it again without.")
+    return "/".join(parts)
+
+
+@contextmanager
+def _damage(name: str) -> Iterator[None]:
+    """What the readers raise for a broken archive becomes BadData; trouble with the disk stays trouble."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise _damaged(name, error) from None
+    except OSError as error:
+        if error.errno is None:  # bz2 and gzip say so what zlib has an error of its own for
+            raise _damaged(name, error) from None
+        raise
+
+
+def _damaged(name: str, error: Exception) -> BadData:
+    reason = str(error) or type(error).__name__
+    return BadData(f"{name}: expected a whole archive, got a damaged one ({reason}); pack or upload it again.")

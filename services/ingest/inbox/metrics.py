@@ -1,0 +1,27 @@
+"""What the inbox counts, beside what every loop does."""
+
+from contextlib import suppress
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+STATES = ("emitted", "faulty")
+
+
+class InboxMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.clips = Gauge("mer_inbox_clips", "Clips of a dataset, by state", ["dataset", "state"], registry=registry)
+        self.scan = Histogram(
+            "mer_inbox_scan_seconds",
+            "Time of one scan of the inbox, work included",
+            registry=registry,
+            buckets=(0.01, 0.1, 1, 10, 60, 600, 3600),
+        )
+
+    def tell(self, dataset: str, emitted: int, faulty: int) -> None:
+        for state, count in zip(STATES, (emitted, faulty), strict=True):
+            self.clips.labels(dataset, state).set(count)
+
+    def forget(self, dataset: str) -> None:
+        for state in STATES:
+            with suppress(KeyError):  # never told
+                self.clips.remove(dataset, state)

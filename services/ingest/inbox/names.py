@@ -1,0 +1,58 @@
+"""Names in the inbox: which dataset an object belongs to, what is passed over, what counts as an archive."""
+
+from pathlib import PurePosixPath
+
+PLAN = "merstream.json"
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
+UNREADABLE = (".rar", ".7z")
+LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes: of a name on common file systems, of an S3 key
+
+_JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
+
+
+def placed(key: str) -> tuple[str, str] | None:
+    """(dataset, path inside it) of an object, or None for what belongs to no dataset.
+
+    `CASME2/a/b.jpg` -> ("CASME2", "a/b.jpg"); an archive at the top is a dataset: `CASME2.zip` -> ("CASME2",
+    "CASME2.zip"). Junk, markers of empty folders and other files at the top belong to none.
+    """
+    if is_junk(key) or key.endswith("/"):
+        return None
+    dataset, slash, inside = key.partition("/")
+    if slash:
+        return dataset, inside
+    return (stem(key), key) if is_archive(key) or is_unreadable(key) else None
+
+
+def is_junk(path: str) -> bool:
+    """Hidden, or litter that an operating system or an office program leaves."""
+    return any(part.startswith((".", "~$")) or part.lower() in _JUNK for part in path.split("/"))
+
+
+def is_archive(path: str) -> bool:
+    return bool(stem(path)) and path.lower().endswith(ARCHIVES)
+
+
+def is_unreadable(path: str) -> bool:
+    """An archive of a kind that is not unpacked."""
+    return path.lower().endswith(UNREADABLE)
+
+
+def stem(path: str) -> str:
+    """An archive's name without folders and suffix."""
+    name = PurePosixPath(path).name
+    suffixes = [suffix for suffix in (*ARCHIVES, *UNREADABLE) if name.lower().endswith(suffix)]
+    return name[: -max(map(len, suffixes))] if suffixes else name
+
+
+def fault(path: str) -> str:
+    """What keeps `path` from being a file below a folder, in words; empty if nothing does."""
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        return "a name that is no Unicode text"
+    if len(encoded) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in path.split("/")):
+        return f"a name of over {LONGEST_PART} bytes or a path of over {LONGEST_PATH}"
+    if "\0" in path or not all(part.strip(".") for part in path.split("/")):
+        return "a path with an empty part, '.', '..' or a NUL"
+    return ""

@@ -1,0 +1,54 @@
+"""A scratch folder of this process, found again by the next one: archives unpacked there need not be unpacked twice."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from shared.errors import Misconfigured
+from shared.records import digest
+from shared.settings import Settings
+
+SLOTS = 1000
+
+
+class Scratch:
+    """`work` is empty at the start, `archives` is as an earlier process left it. The lock goes with the process."""
+
+    def __init__(self, settings: Settings) -> None:
+        inbox = [settings.s3_endpoint, settings.inbox_bucket, str(settings.home.resolve())]
+        self._lock, folder = _free_slot(_root(settings) / f"inbox-{digest(inbox)[:12]}")
+        self.work, self.archives = folder / "work", folder / "archives"
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir()
+
+    def close(self) -> None:
+        shutil.rmtree(self.work, ignore_errors=True)
+        self._lock.close()
+
+
+def _root(settings: Settings) -> Path:
+    """Of a temporary folder that everybody may write to, a part that is ours alone."""
+    if settings.scratch is not None:
+        return settings.scratch.absolute()
+    root = Path(tempfile.gettempdir()) / f"merstream-{os.getuid()}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    if root.is_symlink() or root.stat().st_uid != os.getuid():
+        raise Misconfigured(f"{root} belongs to somebody else; set MER_SCRATCH to a folder of your own.")
+    return root
+
+
+def _free_slot(folder: Path) -> tuple[IO[str], Path]:
+    """The first folder that no living process has."""
+    for number in range(SLOTS):
+        slot = folder / str(number)
+        slot.mkdir(parents=True, exist_ok=True)
+        lock = (slot / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock, slot
+        except BlockingIOError:
+            lock.close()
+    raise Misconfigured(f"{folder}: expected a free slot, got {SLOTS} that other processes hold; end some of them.")

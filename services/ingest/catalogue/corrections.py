@@ -19,7 +19,7 @@ from pathlib import Path
 
 from services.ingest.catalogue.cells import is_absent, text
 from services.ingest.catalogue.entry import Change, Entry, Switch
-from services.ingest.catalogue.places import loose
+from shared.names import loose
 
 TABLE = Path(__file__).with_name("corrections.csv")
 CONFIDENCE = ("documented", "estimated", "row order", "disputed")

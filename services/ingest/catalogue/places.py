@@ -1,7 +1,6 @@
 """Where a dataset keeps its clips: a pattern such as "sub{subject}/{clip}", found wherever it was unpacked."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.tree import Tree
 from shared.errors import BadData
+from shared.names import composed, loose
 
 Key = tuple[str, str]  # subject and clip, as `loose` writes them
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -129,16 +129,6 @@ def is_cropped(tree: Tree, place: Place) -> bool:
     if place.root.parts:
         return "crop" in str(place.root).casefold()
     return next(Path(tree.folder / place.folder).glob("reg_*"), None) is not None
-
-
-def composed(name: str) -> str:
-    """NFC and trimmed: some file systems write accents apart."""
-    return unicodedata.normalize("NFC", name).strip()
-
-
-def loose(name: str) -> str:
-    """A name without what sheets and folders differ in: case, accents' writing, zeros before a number."""
-    return re.sub(r"(?<!\d)0+(?=\d)", "", composed(name).casefold())
 
 
 def _nothing(tree: Tree, example: str) -> BadData:

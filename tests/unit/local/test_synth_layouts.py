@@ -1,5 +1,6 @@
 """Round trip: each distribution written in its owners' form, read by the catalogue, packed, cut into a clip."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from services.ingest.settings import PROFILES
 from services.ingest.stage import STAGE
 from services.local.synth.layouts import FORMS, full, write
 from services.local.synth.layouts.faces import faces
-from services.local.synth.layouts.write import EMPTY, TINY
+from services.local.synth.layouts.write import EMPTY, TINY, write_book
 from shared import arrays
+from shared.label_sets import SHEETS
+from shared.protocols import select
 from shared.stage import Arrays
+from shared.tasks import named
 
 
 def found(folder: Path, how: Reading | None = None) -> list[Found]:
@@ -46,17 +50,6 @@ def test_from_tree_to_clip(tmp_path: Path, key: str) -> None:
     assert any("spotted" in str(note) for note in clip["notes"]) == (first.sample.apex is None)
 
 
-@pytest.mark.parametrize("key", FORMS)
-def test_every_clip_of_the_full_size_is_found(tmp_path: Path, key: str) -> None:
-    drawn = full(key)
-    clips = found(write(tmp_path / key, FORMS[key], drawn, EMPTY, kinds=[0]))
-    assert {(int(clip.sample.subject), clip.filename) for clip in clips} == {
-        (clip.subject, clip.name) for clip in drawn
-    }
-    assert {clip.sample.identity.split("/")[0] for clip in clips} == {key}
-    assert len({clip.sample.identity for clip in clips}) == len(drawn)
-
-
 def test_drawn_faces_are_found_in_raw_frames(tmp_path: Path) -> None:
     drawn = full("samm")[:1]
     (clip,) = found(write(tmp_path / "samm", FORMS["samm"], drawn, faces(crop=False)))
@@ -73,3 +66,55 @@ def test_crops_or_raw_frames_as_preferred(tmp_path: Path) -> None:
     assert [clip.cropped for clip in crops + raw] == [True, True, False, False]
     assert (crops[0].files[0].name, raw[0].files[0].name) == ("reg_image000010.bmp", "image000010.bmp")
     assert crops[0].sample == raw[0].sample
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Found]]:
+    """Every dataset at its full size, as the catalogue reads it."""
+    folder = tmp_path_factory.mktemp("full")
+    return {key: found(write(folder / key, form, full(key), EMPTY, kinds=[0])) for key, form in FORMS.items()}
+
+
+@pytest.mark.parametrize(
+    "name", ["casme2-5", "casme2-3-145", "casme2-3-147", "samm-5", "samm-3", "smic-3", "mmew-4", "mmew-7", "megc2019"]
+)
+def test_protocols_hold_what_was_published(everything: dict[str, list[Found]], name: str) -> None:
+    samples = [clip.sample for clips in everything.values() for clip in clips]
+    selection = select(named(name), samples)
+    assert selection.faults == ()
+    assert len(selection.kept) == named(name).clips
+
+
+def test_the_composite_holds_68_persons(everything: dict[str, list[Found]]) -> None:
+    samples = [clip.sample for clips in everything.values() for clip in clips]
+    selection = select(named("megc2019"), samples)
+    assert selection.groups == 68
+    assert selection.counts == {"negative": 250, "positive": 109, "surprise": 83}
+    names = Counter(clip.clip for clip in samples if clip.dataset == "casme2")
+    assert max(names.values()) > 1  # file names of several subjects
+
+
+def test_a_sheet_of_another_version_is_named(tmp_path: Path) -> None:
+    labels = dict(SHEETS["casme2"]["the modified sheet of 2019-07-01 (254 rows)"])
+    clips = found(write(tmp_path / "casme2", FORMS["casme2"], full("casme2", labels), EMPTY, kinds=[0]))
+    (fault,) = select(named("casme2-5"), [clip.sample for clip in clips]).faults
+    assert "this is the modified sheet of 2019-07-01 (254 rows): take the sheet of 2014-05-08" in fault
+
+
+def test_objective_classes_are_joined_by_subject_and_name(tmp_path: Path) -> None:
+    drawn = full("casme2")
+    folder = write(tmp_path / "casme2", FORMS["casme2"], drawn, EMPTY, kinds=[0])
+    objective = FORMS["casme2"].books[1]
+    write_book(folder / objective.file, objective, drawn[::-1])
+    clips = found(folder, Reading(labels="objective"))
+    assert [clip.sample.emotion for clip in clips] == [clip.objective.lower() for clip in drawn]
+
+
+@pytest.mark.parametrize("key", FORMS)
+def test_every_clip_of_the_full_size_is_found(everything: dict[str, list[Found]], key: str) -> None:
+    clips, drawn = everything[key], full(key)
+    assert {(int(clip.sample.subject), clip.filename) for clip in clips} == {
+        (clip.subject, clip.name) for clip in drawn
+    }
+    assert {clip.sample.dataset for clip in clips} == {key}
+    assert len({clip.sample.identity for clip in clips}) == len(drawn)

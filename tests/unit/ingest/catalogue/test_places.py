@@ -1,22 +1,9 @@
 from pathlib import Path, PurePosixPath
 
-import pytest
-
-from services.ingest.catalogue.places import Pattern, Places, located, loose
+from services.ingest.catalogue.places import Pattern, Places, located
 from services.ingest.catalogue.tree import LEAF, Tree
 
 SUBJECTS = Pattern("sub{subject}/{clip}")
-
-
-@pytest.mark.parametrize(
-    ("written", "same"), [("s01_ne_01", "S1_NE_1"), ("006", "6"), ("EP02_01f", "ep2_1F"), ("é", "é"), ("100", "100")]
-)
-def test_names_that_mean_the_same(written: str, same: str) -> None:
-    assert loose(written) == loose(same)
-
-
-def test_names_that_do_not() -> None:
-    assert len({loose(name) for name in ("EP02_01", "EP02_10", "EP20_01", "EP02_01f")}) == 4
 
 
 def test_fields_of_a_path() -> None:

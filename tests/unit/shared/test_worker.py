@@ -84,6 +84,20 @@ def test_work_done_is_reused_with_the_labels_of_the_new_record(lab: Lab) -> None
     assert lab.output().sample.emotion == "disgust"
 
 
+def test_a_redelivered_record_asks_the_store_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.send(3.0)
+    lab.worker.step()
+    lab.send(3.0)
+    asked: list[tuple[str, str]] = []
+    for name in ("get", "put", "exists"):
+        inner = getattr(lab.store, name)
+        monkeypatch.setattr(
+            lab.store, name, lambda key, *more, name=name, inner=inner: asked.append((name, key)) or inner(key, *more)
+        )
+    lab.worker.step()
+    assert asked == [("get", manifest_key(lab.output().artifact.key))]
+
+
 def test_a_changed_setting_makes_another_artifact(lab: Lab) -> None:
     lab.send(3.0)
     lab.send(3.0, pipeline=Pipeline(overrides={"flow": {"gain": 5.0}}))

@@ -60,7 +60,7 @@ def bury(bus: Bus, store: Store, group: str, message: Message, reason: str, abou
 
 def outstanding(bus: Bus, store: Store, group: str) -> list[DeadLetter]:
     """Every letter of a group that was not replayed, oldest first."""
-    return [_letter(store, group, message) for message in bus.latest(dead_letters(group).name).values()]
+    return [letter(store, group, message) for message in bus.latest(dead_letters(group).name).values()]
 
 
 def replay(bus: Bus, letter: DeadLetter) -> None:
@@ -73,7 +73,8 @@ def replay(bus: Bus, letter: DeadLetter) -> None:
 _OURS = {"reason", "origin", "key", "host", "buried", "stored", "stage", "version", "attempts"}
 
 
-def _letter(store: Store, group: str, message: Message) -> DeadLetter:
+def letter(store: Store, group: str, message: Message) -> DeadLetter:
+    """A message of a group's dead letters, read. Raises NotStored if its value was put aside and is gone."""
     headers = message.headers
     value = store.get(headers["stored"]) if "stored" in headers else message.value
     return DeadLetter(

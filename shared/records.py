@@ -162,17 +162,13 @@ class RunContents(Envelope):
 
 
 class Fold(Envelope):
-    """One fold of a run as a task: train this learner on everybody but this subject."""
+    """One fold of a run as a task: train this learner on everybody but this subject. Its key spreads a run's folds over
+    the workers; it says nothing."""
 
     schema_name: Literal["mer.fold/1"] = Field("mer.fold/1", alias="schema")
     run: Run
     learner: str
     subject: str
-
-    @property
-    def key(self) -> str:
-        """Of the fold's result. As a task it is published under another key, one that spreads a run over workers."""
-        return f"{self.run.id}/{self.learner}/{_segment(self.subject)}"
 
 
 class FoldResult(Envelope):
@@ -189,6 +185,10 @@ class FoldResult(Envelope):
     accuracy: float
     seconds: float | None = Field(None, description="None: the fold was there already")
     outcome: str = Field(description="key in the store")
+
+    @property
+    def key(self) -> str:
+        return f"{self.run}/{self.learner}/{_segment(self.subject)}"
 
 
 class Figures(Model):

@@ -29,7 +29,7 @@ def run(
     Started again on the same features with the same settings, it computes only the folds that are missing.
     """
     model, *simple = learners(settings, baselines)
-    outcomes = {each.model: loso.run(features, each, folder, tell=tell) for each in simple}
+    outcomes: dict[str, list[Outcome]] = {each.model: loso.run(features, each, folder, tell=tell) for each in simple}
     outcomes[model.model] = loso.run(features, model, folder, jobs, device, tell)
     return conclude(LocalStore(folder), "", features, settings, outcomes, code)
 

@@ -21,6 +21,7 @@ from services.trainer.settings import TrainSettings
 from shared.store import Store
 
 SCHEMA = "mer.report/1"
+FILES = ("predictions.csv", "report.html", "report.json")
 THRESHOLD = 0.5  # an AU counts as predicted from this probability on
 PROTOCOL = "leave-one-subject-out, predictions pooled over all folds"
 ORACLE = (
@@ -121,7 +122,7 @@ def files(features: Features, outcomes: Sequence[Outcome], report: Mapping[str, 
 
 def write(store: Store, prefix: str, files: Mapping[str, bytes]) -> None:
     """Put the files under `prefix`, report.json last: a report without it does not exist."""
-    for name in sorted(files, key=lambda name: name == "report.json"):
+    for name in FILES:
         store.put(prefix + name, files[name])
 
 

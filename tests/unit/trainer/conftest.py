@@ -1,6 +1,7 @@
 """Toy features: nine action units, each a direction of motion at its own points, and emotions made of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from services.trainer.dataset import Features
 from services.trainer.labels import AUS
 from shared.records import ActionUnit, Sample
 from shared.stage import Arrays
+from tests.unit.trainer.lab import Lab, Life, Trainer
 
 torch.set_num_threads(1)
 
@@ -62,3 +64,28 @@ def pair() -> Callable[..., tuple[Sample, Arrays]]:
         return sample(subject, clip, emotion, units), moved(units, np.random.default_rng(0))
 
     return make
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A dataset of two subjects with three clips each, and nothing told of it yet."""
+    rng = np.random.default_rng(3)
+    emotions = [(number // 3, number % 3, emotion) for number, emotion in enumerate([*PROTOTYPES, *PROTOTYPES])]
+    clips = [(sample(who, clip, e, PROTOTYPES[e]), moved(PROTOTYPES[e], rng)) for who, clip, e in emotions]
+    lab = Lab(tmp_path / "home", clips)
+    yield lab
+    lab.bus.close()
+
+
+@pytest.fixture
+def trainer(lab: Lab) -> Iterator[Callable[..., Trainer]]:
+    """`trainer(life)`: another process."""
+    started = []
+
+    def start(life: Life | None = None) -> Trainer:
+        started.append(Trainer(lab.home, life))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

@@ -1,0 +1,200 @@
+"""The group `trainer`: one fold in, its outcome out; and the report with the fold that makes the run whole.
+
+Killed at any instant nothing is lost and nothing is done twice:
+
+- Weights, then the outcome, then the result's message, then the commit. Killed before the outcome is stored, the fold
+  is taken again and trained again, by the same seed to the same bytes; after it, it is taken again and found.
+- Who stores an outcome looks afterwards whether all of the run are there. Whoever stores the last one sees all, so
+  somebody writes the report; two who finish together both do, and write the same bytes, since a report follows from
+  the outcomes alone. Its report.json comes last; killed before that, the fold that was not committed is taken again,
+  found, and the report written again.
+- A fold or a run that is published twice costs a request a message, and its results replace equal ones.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from services.trainer import folds, kept, runs
+from services.trainer.choice import Choice
+from services.trainer.dataset import Features
+from services.trainer.experiment import conclude, learners
+from services.trainer.folds import Outcome
+from services.trainer.gather import gather, on_disk
+from services.trainer.learner import Epoch, Watch
+from services.trainer.protocol import Fold as Split
+from services.trainer.protocol import loso
+from services.trainer.report import FILES
+from services.trainer.settings import TrainSettings
+from services.trainer.telemetry import TrainMetrics
+from shared.errors import BadData
+from shared.records import Figures, Fold, FoldResult, Run, RunContents, RunResult
+from shared.store import Store
+from shared.telemetry import Metrics
+from shared.topics import topic
+from shared.worker import Output
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fold of an open run, and the name that it is kept under."""
+
+    settings: TrainSettings
+    split: Split
+    name: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run with its features at hand; `present`: names of folds that are known to be stored, since none ever goes."""
+
+    run: Run
+    contents: RunContents
+    choice: Choice
+    features: Features
+    present: set[str] = field(default_factory=set)
+
+    @cached_property
+    def tasks(self) -> dict[tuple[str, str], Task]:
+        """Every fold, by learner and subject."""
+        return {
+            (each.model, split.subject): Task(each, split, folds.key(self.features.digest, each, split))
+            for each in learners(self.choice.settings)
+            for split in loso(self.features.subjects)
+        }
+
+    def task(self, fold: Fold) -> Task:
+        """Raises BadData for a fold that the run does not have."""
+        try:
+            return self.tasks[fold.learner, fold.subject]
+        except KeyError:
+            raise BadData(f"Run {self.run.id} has no fold of {fold.learner} for {fold.subject}.") from None
+
+
+@dataclass
+class FoldTask:
+    """A `shared.worker.Task`. It keeps the features of the newest run, in files below `scratch`."""
+
+    store: Store
+    trained: TrainMetrics
+    device: str = "cpu"
+    scratch: Path | None = None
+    stop: Callable[[], bool] = lambda: False  # asked before each step of a training
+    name = "trainer"
+    version = folds.VERSION
+    _opened: Opened | None = field(default=None, init=False)
+
+    def work(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[Output]]:
+        """Data that can't be trained on end the run, with a result that says why."""
+        fold = Fold.decode(value)
+        try:
+            opened = self._open(fold.run)
+        except BadData as reason:
+            return self._told(fold, "failed", self._failed(fold.run, str(reason)))
+        task = opened.task(fold)
+        outcome, seconds = self._outcome(opened, task)
+        said = "reused" if seconds is None else "computed"
+        return self._told(fold, said, [_fold_result(fold, task, opened, outcome, seconds), *self._report(opened)])
+
+    def _told(self, fold: Fold, said: str, results: Sequence[FoldResult | RunResult]) -> tuple[str, Sequence[Output]]:
+        self.trained.folds.labels(fold.learner, said).inc()
+        return said, [Output(topic("results").name, result.key, result.encode()) for result in results]
+
+    def _failed(self, run: Run, reason: str) -> list[RunResult]:
+        """What was reported stays, also when a fold comes again after its data were cleared away."""
+        return [] if self.store.exists(f"{run.report}report.json") else [runs.failed(run, reason)]
+
+    def _open(self, run: Run) -> Opened:
+        if self._opened is None or self._opened.run.id != run.id:
+            self._opened = None  # room for the next
+            contents, choice = runs.opened(self.store, run)
+            features = gather(contents.features, self.store, choice, on_disk(self.scratch))
+            self._opened = Opened(run, contents, choice, features)
+        return self._opened
+
+    def _outcome(self, opened: Opened, task: Task) -> tuple[Outcome, float | None]:
+        """The fold's outcome and the seconds that it took; None if it was there."""
+        if found := kept.load(self.store, task.name):
+            return found, None
+        watch, started = Watch(self._note(task.settings.model), self.stop), time.monotonic()
+        outcome = kept.train(self.store, task.name, opened.features, task.split, task.settings, self.device, watch)
+        seconds = time.monotonic() - started
+        self.trained.seconds.labels(task.settings.model).observe(seconds)
+        return outcome, seconds
+
+    def _note(self, learner: str) -> Callable[[Epoch], None]:
+        return lambda epoch: self.trained.loss.labels(learner).set(epoch.loss)
+
+    def _report(self, opened: Opened) -> list[RunResult]:
+        """The run's result, if this fold or an earlier one made it whole."""
+        for task in opened.tasks.values():
+            if task.name not in opened.present and not self.store.exists(kept.outcome_key(task.name)):
+                return []
+            opened.present.add(task.name)
+        where = opened.run.report
+        if self.store.exists(f"{where}report.json"):
+            return [_run_result(opened, json.loads(self.store.get(f"{where}report.json")))]
+        report = conclude(
+            self.store,
+            where,
+            opened.features,
+            opened.choice.settings,
+            self._outcomes(opened),
+            faults=opened.contents.faults,
+        )
+        log.info("report written", extra={"mer": {"stage": self.name, "key": opened.run.id}})
+        return [_run_result(opened, report)]
+
+    def _outcomes(self, opened: Opened) -> dict[str, list[Outcome]]:
+        """Of every learner, in the order of the subjects."""
+        outcomes: dict[str, list[Outcome]] = {}
+        for task in opened.tasks.values():
+            found = kept.load(self.store, task.name)
+            if found is None:
+                raise BadData(f"{kept.outcome_key(task.name)} can't be read; delete it and publish the run again.")
+            outcomes.setdefault(task.settings.model, []).append(found)
+        return outcomes
+
+
+def _fold_result(fold: Fold, task: Task, opened: Opened, outcome: Outcome, seconds: float | None) -> FoldResult:
+    right = np.array(outcome.predicted) == opened.features.emotions[task.split.test]
+    return FoldResult(
+        run=fold.run.id,
+        dataset=fold.run.dataset,
+        pipeline=fold.run.pipeline,
+        learner=fold.learner,
+        subject=fold.subject,
+        trained_on=outcome.trained_on,
+        tested_on=len(outcome.names),
+        accuracy=float(right.mean()),
+        seconds=None if seconds is None else round(seconds, 3),
+        outcome=kept.outcome_key(task.name),
+    )
+
+
+def _run_result(opened: Opened, report: Mapping[str, Any]) -> RunResult:
+    run = opened.run
+    learned = {report["model"]: report["result"], **report["baselines"]}
+    return RunResult(
+        run=run.id,
+        dataset=run.dataset,
+        pipeline=run.pipeline,
+        model=run.model,
+        seed=run.seed,
+        status="done",
+        figures={name: _figures(result) for name, result in learned.items()},
+        files={name: run.report + name for name in FILES},
+    )
+
+
+def _figures(result: Mapping[str, Any]) -> Figures:
+    return Figures(uf1=result["uf1"], uar=result["uar"], accuracy=result["accuracy"], au_f1=result["aus"]["macro"])

@@ -1,0 +1,152 @@
+"""A bus and a store with a dropped dataset, and trainers on them whose steps a test takes one by one."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.trainer.loops import loops
+from shared.bus import Bus, Message
+from shared.dead_letters import bury, outstanding, replay
+from shared.local_bus import LocalBus
+from shared.processing import write_artifact
+from shared.records import Artifact, Dataset, Pipeline, Record, RunResult, Sample, artifact_key
+from shared.settings import Settings
+from shared.stage import Arrays
+from shared.store import LocalStore, Store
+from shared.telemetry import Metrics
+
+PIPELINE = Pipeline()
+
+
+class Killed(BaseException):
+    """The process ends here; nothing that it would have done is done."""
+
+
+class Life:
+    """Ends before the effect of this number (from 0); counts effects."""
+
+    def __init__(self, effects: int | None = None) -> None:
+        self.left, self.seen = effects, 0
+
+    def tick(self) -> None:
+        if self.left == self.seen:
+            raise Killed
+        self.seen += 1
+
+
+class Mortal:
+    """A store, bus or subscription whose puts, publications and commits a Life counts."""
+
+    def __init__(self, real: Any, life: Life) -> None:
+        self._real, self._life = real, life
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        if name == "subscribe":
+            return lambda *place: Mortal(found(*place), self._life)
+        if name in ("put", "publish", "commit"):
+            return lambda *what: (self._life.tick(), found(*what))[1]
+        return found
+
+
+class Trainer:
+    """One trainer's process."""
+
+    def __init__(self, home: Path, life: Life | None = None) -> None:
+        self.bus: Bus = LocalBus(home / "bus.sqlite")
+        self.metrics, self.life = Metrics(), life or Life()
+        bus, store = Mortal(self.bus, self.life), Mortal(LocalStore(home / "store"), self.life)
+        settings = Settings(scratch=home, retry_base_seconds=0.01, retry_cap_seconds=0.01)
+        self.conductor, self.planner, self.folds = loops(settings, bus, store, self.metrics)
+
+    def look(self) -> None:
+        """Twice: a dataset is started when it was the same at the look before."""
+        self.conductor.look()
+        self.conductor.look()
+
+    def work(self) -> None:
+        """Until nothing is left to do."""
+        self.look()
+        while self.planner.step() or self.folds.step():
+            pass
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+    def close(self) -> None:
+        """What the kernel does for a process that ends."""
+        self.bus.close()
+
+
+class Lab:
+    """`clips` as dropped: samples with the arrays that the image stages make of them."""
+
+    def __init__(self, home: Path, clips: Sequence[tuple[Sample, Arrays]]) -> None:
+        self.home, self.clips = home, list(clips)
+        self.bus = LocalBus(home / "bus.sqlite")
+        self.store: Store = LocalStore(home / "store")
+
+    def drop(self, complete: bool = True, faults: tuple[str, ...] = (), drops: Mapping[str, int] = {}, **train: Any):
+        """Tell of the dataset; `drops`: by clip, how often it was dropped anew."""
+        clips = {sample.identity: recipe(drops.get(sample.clip, 0)) for sample, _ in self.clips}
+        told = Dataset(name="toy", train=train, clips=clips, faults=faults, complete=complete)
+        self.bus.publish("mer.datasets", told.key, told.encode())
+
+    def extract(self, clips: Sequence[tuple[Sample, Arrays]] | None = None, drop: int = 0) -> None:
+        """The image stages have made features of these clips (default all)."""
+        for sample, arrays in self.clips if clips is None else clips:
+            artifact = write_artifact(self.store, artifact_key("roi-au", sample, recipe(drop)), arrays)
+            inputs = {"source": source(sample, drop)}
+            self._publish("mer.features", sample, "roi-au", artifact, inputs, drop)
+
+    def bury(self, clip: int, drop: int = 0, stage: str = "flow", reason: str = "no face") -> None:
+        """A stage could not process the clip of this number."""
+        sample = self.clips[clip][0]
+        record = self._record(sample, "source", source(sample, drop), {}, drop)
+        message = Message("mer.magnified", 0, clip, record.key, record.encode())
+        bury(self.bus, self.store, stage, message, reason, {})
+
+    def replay(self, stage: str = "flow") -> None:
+        for letter in outstanding(self.bus, self.store, stage):
+            replay(self.bus, letter)
+
+    def results(self) -> dict[str, RunResult]:
+        """By run, oldest first."""
+        messages = self.bus.latest("mer.results")
+        return {key: RunResult.decode(message.value) for key, message in messages.items() if "/" not in key}
+
+    def result(self) -> RunResult:
+        """Of the only run."""
+        (result,) = self.results().values()
+        return result
+
+    def published(self, topic: str) -> int:
+        return self.bus.depth(topic, "nobody").published
+
+    def content(self) -> dict[str, bytes]:
+        """Everything in the store by key; of a run.json just that it is there, since it says when records were made."""
+        keys = list(self.store.keys())
+        return {key: b"" if key.startswith("runs/") else self.store.get(key) for key in keys}
+
+    def _publish(self, topic: str, *about: Any) -> None:
+        record = self._record(*about)
+        self.bus.publish(topic, record.key, record.encode())
+
+    def _record(self, sample: Sample, stage: str, artifact: Artifact, inputs: dict[str, Artifact], drop: int) -> Record:
+        return Record(
+            sample=sample,
+            stage=stage,
+            artifact=artifact,
+            inputs=inputs,
+            recipe=recipe(drop),
+            pipeline=PIPELINE,
+            trace="t",
+        )
+
+
+def recipe(drop: int) -> str:
+    return f"{drop:032x}"
+
+
+def source(sample: Sample, drop: int = 0) -> Artifact:
+    return Artifact(key=artifact_key("source", sample, recipe(drop)), sha256=f"{drop:064x}", size=1)

@@ -1,0 +1,216 @@
+"""When a dropped dataset is trained on, and on what."""
+
+import json
+
+import pytest
+
+from shared.records import RunContents
+
+MAJORITY = {"model": "majority"}
+
+
+def contents(lab):
+    """Of every run that was started."""
+    return [RunContents.decode(lab.store.get(key)) for key in lab.store.keys("runs/")]
+
+
+def test_nothing_starts_before_the_dataset_is_complete_and_every_clip_through(lab, trainer):
+    one = trainer()
+    lab.extract(lab.clips[:5])
+    lab.drop(complete=False, **MAJORITY)
+    one.look()
+    lab.drop(**MAJORITY)
+    one.look()
+    assert lab.published("mer.runs") == 0
+    lab.extract(lab.clips[5:])
+    one.look()
+    assert lab.published("mer.runs") == 1
+    (run,) = contents(lab)
+    assert [record.sample for record in run.features] == [sample for sample, _ in lab.clips]
+
+
+def test_a_complete_set_of_features_does_not_start_what_is_not_complete(lab, trainer):
+    lab.extract()
+    lab.drop(complete=False, **MAJORITY)
+    trainer().look()
+    assert lab.published("mer.runs") == 0
+
+
+def test_a_clip_that_was_dropped_anew_waits_for_its_own_features(lab, trainer):
+    one = trainer()
+    lab.extract()
+    lab.drop(drops={"c01": 1}, **MAJORITY)
+    one.look()
+    assert lab.published("mer.runs") == 0
+    lab.extract([pair for pair in lab.clips if pair[0].clip == "c01"], drop=1)
+    one.look()
+    assert lab.published("mer.runs") == 1
+    assert {record.recipe[-1] for record in contents(lab)[0].features if record.sample.clip == "c01"} == {"1"}
+
+
+def test_a_buried_clip_is_left_out_and_named_with_its_reason(lab, trainer):
+    one = trainer()
+    lab.extract(lab.clips[:5])
+    lab.drop(faults=("toy/s02/c00: no such file.",), **MAJORITY)
+    lab.bury(5)
+    one.look()
+    (run,) = contents(lab)
+    assert run.faults == ("toy/s02/c00: no such file.", "toy/s01/c02: flow: no face")
+    assert len(run.features) == 5
+    states = ("expected", "features", "left_out", "waiting")
+    digest = run.pipeline
+    assert [one.value("mer_train_clips", dataset="toy", pipeline=digest, state=s) for s in states] == [6, 5, 1, 0]
+
+
+def test_a_letter_of_an_earlier_drop_leaves_nothing_out(lab, trainer):
+    lab.extract(lab.clips[:5])
+    lab.drop(drops={"c02": 1}, **MAJORITY)
+    lab.extract(lab.clips[2:3], drop=1)
+    lab.bury(5, drop=0)
+    trainer().look()
+    assert lab.published("mer.runs") == 0
+
+
+def test_a_replayed_letter_is_awaited_and_its_clip_makes_another_run(lab, trainer):
+    one = trainer()
+    lab.extract(lab.clips[:5])
+    lab.drop(**MAJORITY)
+    lab.bury(5)
+    one.work()
+    lab.replay()
+    one.look()
+    assert lab.published("mer.runs") == 1
+    lab.extract(lab.clips[5:])
+    one.work()
+    assert lab.published("mer.runs") == 2
+    reports = [json.loads(lab.store.get(each.files["report.json"])) for each in lab.results().values()]
+    assert [report["data"]["samples"] for report in reports] == [5, 6]
+    assert [report["data"]["faults"] for report in reports] == [["toy/s01/c02: flow: no face"], []]
+
+
+def test_a_corrected_label_makes_another_run_of_the_same_artifacts(lab, trainer):
+    one = trainer()
+    lab.extract()
+    lab.drop(**MAJORITY)
+    one.work()
+    artifacts = list(lab.store.keys("roi-au/"))
+    sample, arrays = lab.clips[0]
+    lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
+    one.work()
+    assert list(lab.store.keys("roi-au/")) == artifacts
+    first, second = lab.results().values()
+    assert first.status == second.status == "done"
+    assert first.run != second.run
+
+
+def test_labels_that_are_corrected_one_after_the_other_are_one_run(lab, trainer):
+    one = trainer()
+    lab.drop(**MAJORITY)
+    lab.extract()
+    one.conductor.look()
+    for sample, arrays in lab.clips[:3]:
+        lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
+        one.conductor.look()
+    assert lab.published("mer.runs") == 0
+    one.conductor.look()
+    assert lab.published("mer.runs") == 1
+
+
+def test_two_conductors_start_one_run_under_one_id(lab, trainer):
+    one, other = trainer(), trainer()
+    lab.extract()
+    lab.drop(**MAJORITY)
+    for each in (one, other, one, other):
+        each.look()
+    assert len(contents(lab)) == 1
+    assert lab.published("mer.runs") == 2
+    one.work()
+    assert lab.published("mer.folds") == 8  # two learners, two subjects, planned twice; found the second time
+    assert one.value("mer_train_folds_total", model="majority", outcome="reused") == 2
+    assert lab.result().status == "done"
+
+
+def test_a_run_that_is_done_is_not_started_again(lab, trainer):
+    lab.extract()
+    lab.drop(**MAJORITY)
+    trainer().work()
+    another = trainer()
+    another.work()
+    assert lab.published("mer.runs") == 1
+    assert another.value("mer_train_accuracy", dataset="toy", pipeline=lab.result().pipeline, model="majority") < 0.5
+
+
+def test_other_settings_are_another_run(lab, trainer):
+    one = trainer()
+    lab.extract()
+    lab.drop(**MAJORITY)
+    one.work()
+    lab.drop(**MAJORITY, seed=1)
+    one.work()
+    assert [result.seed for result in lab.results().values()] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("train", "reason"),
+    [
+        ({"model": "resnet"}, "model 'resnet': Input should be 'fmer', 'fmer-lite', 'linear' or 'majority'"),
+        ({"epocs": 3}, "epocs 3: no such training setting; there are model, seed"),
+        ({"profile": "best"}, "Unknown profile 'best'"),
+        ({"classes": 3}, "classes 3: expected a list of emotions"),
+        (MAJORITY | {"classes": ["happiness", "fear"]}, "No clip shows fear"),
+    ],
+)
+def test_settings_that_make_no_sense_end_as_a_failed_result_once(lab, trainer, train, reason):
+    lab.extract()
+    lab.drop(**train)
+    for one in (trainer(), trainer()):
+        one.work()
+    result = lab.result()
+    assert result.status == "failed"
+    assert reason in result.reason
+    assert lab.published("mer.results") == 1
+    assert lab.published("mer.trainer.dlq") == lab.published("mer.planner.dlq") == 0
+
+
+def test_one_subject_or_no_clip_at_all_ends_as_a_failed_result(lab, trainer):
+    lab.clips = lab.clips[:3]
+    lab.extract()
+    lab.drop(**MAJORITY)
+    trainer().work()
+    assert "at least 2 subjects, got 1" in lab.result().reason
+    lab.clips = []
+    lab.drop(faults=("sheet.csv: no such column.",), **MAJORITY)
+    trainer().work()
+    assert "No features at all" in list(lab.results().values())[-1].reason
+
+
+def test_what_is_no_dataset_stops_no_other(lab, trainer):
+    lab.bus.publish("mer.datasets", "junk", b"{}")
+    lab.bus.publish("mer.features", "junk", b"")
+    lab.bus.publish("mer.flow.dlq", "mer.magnified/0@0", b"junk", {"key": "k"})
+    lab.extract()
+    lab.drop(**MAJORITY)
+    one = trainer()
+    one.work()
+    assert lab.result().status == "done"
+
+
+def test_a_dataset_that_is_gone_is_shown_no_more(lab, trainer):
+    one = trainer()
+    lab.drop(**MAJORITY)
+    one.look()
+    (key,) = lab.bus.latest("mer.datasets")
+    labels = {"dataset": "toy", "pipeline": key.split("@")[1], "state": "waiting"}
+    assert one.value("mer_train_clips", **labels) == 6
+    lab.bus.publish("mer.datasets", key, None)
+    one.look()
+    assert one.value("mer_train_clips", **labels) is None
+
+
+def test_trouble_is_waited_out_and_readiness_follows(lab, trainer, monkeypatch):
+    one = trainer()
+    assert not one.conductor.ready()
+    assert one.conductor._looked()
+    monkeypatch.setattr(one.conductor, "look", lambda: (_ for _ in ()).throw(OSError("no broker")))
+    assert not one.conductor._looked()
+    assert one.value("mer_retries_total", stage="conductor") == 1

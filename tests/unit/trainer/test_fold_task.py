@@ -1,0 +1,150 @@
+"""A run as its folds: equal to the embedded one, shared by workers, and whole again after any kill."""
+
+import json
+from contextlib import suppress
+
+from services.trainer import dataset, experiment, report
+from services.trainer.choice import chosen
+from shared.records import FoldResult, Run
+from tests.unit.trainer.lab import Killed, Lab, Life, Trainer
+
+LITE = {"model": "fmer-lite", "epochs": 2, "batch": 2}
+LINEAR = {"model": "linear"}
+
+
+def embedded(lab, folder, train):
+    """The files of `mer train` on the same features."""
+    experiment.run(dataset.build(lab.clips), chosen("corrected", train, "cpu").settings, folder)
+    return {name: (folder / name).read_bytes() for name in report.FILES}
+
+
+def test_the_report_is_the_embedded_one_byte_for_byte(lab, trainer, tmp_path):
+    one = trainer()
+    lab.extract()
+    lab.drop(**LITE)
+    one.work()
+    result = lab.result()
+    assert {name: lab.store.get(key) for name, key in result.files.items()} == embedded(lab, tmp_path / "run", LITE)
+    ours = {key: data for key, data in lab.content().items() if key.startswith("folds/")}
+    kept = {file.name: file.read_bytes() for file in (tmp_path / "run" / "folds").iterdir()}
+    assert {key.removeprefix("folds/"): data for key, data in ours.items()} == kept
+
+
+def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
+    one = trainer()
+    lab.extract()
+    lab.drop(**LITE)
+    one.work()
+    result, said = lab.result(), json.loads(lab.store.get(lab.result().files["report.json"]))
+    assert (result.dataset, result.model, result.seed, result.status) == ("toy", "fmer-lite", 0, "done")
+    assert set(result.figures) == {"fmer-lite", "majority", "linear"}
+    assert result.figures["fmer-lite"].uf1 == said["result"]["uf1"]
+    assert result.figures["linear"].au_f1 == said["baselines"]["linear"]["aus"]["macro"]
+    folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
+    assert len(folds) == 6
+    assert {(fold.trained_on, fold.tested_on) for fold in folds} == {(3, 3)}
+    assert all(lab.store.exists(fold.outcome) and fold.seconds is not None for fold in folds)
+    assert one.value("mer_train_folds_total", model="fmer-lite", outcome="computed") == 2
+    assert one.value("mer_train_fold_seconds_count", model="linear") == 2
+    assert one.value("mer_train_epoch_loss", model="fmer-lite") > 0
+    one.look()
+    labels = {"dataset": "toy", "pipeline": result.pipeline, "model": "fmer-lite"}
+    assert one.value("mer_train_uf1", **labels) == said["result"]["uf1"]
+
+
+def test_two_workers_share_a_run_and_may_both_finish_it(lab, trainer):
+    one, other = trainer(), trainer()
+    lab.extract()
+    lab.drop(**LINEAR)
+    one.look()
+    while one.planner.step():
+        pass
+    while any([one.folds.step(), other.folds.step()]):
+        pass
+    counts = [each.value("mer_train_folds_total", model="linear", outcome="computed") for each in (one, other)]
+    assert counts == [1, 1]
+    before = lab.content()
+    key = next(iter(key for key in before if key.endswith("report.json")))
+    lab.store.delete(key)  # as if the other had not seen it yet
+    (run,) = (Run.decode(message.value) for message in lab.bus.latest("mer.runs").values())
+    lab.bus.publish("mer.runs", run.key, run.encode())
+    other.work()
+    assert lab.content() == before
+    assert lab.result().status == "done"
+
+
+def done(home, clips, life):
+    """A trainer's life on the dropped dataset, and then another's; what lies in the store, and what is left to do."""
+    lab = Lab(home, clips)
+    lab.extract()
+    lab.drop(**LINEAR)
+    for one in (Trainer(home, life), Trainer(home)):
+        with suppress(Killed):
+            one.work()
+        one.close()
+    lags = [lab.bus.depth(topic, group).lag for topic, group in (("mer.runs", "planner"), ("mer.folds", "trainer"))]
+    content, result = lab.content(), lab.result()
+    lab.bus.close()
+    return content, (result.run, result.status, result.figures), lags
+
+
+def test_killed_before_any_effect_the_next_ends_with_the_same_bytes(lab, tmp_path):
+    """Puts, publications and commits are all that others can see: killed anywhere is killed before one of them."""
+    life = Life()
+    whole = done(tmp_path / "whole", lab.clips, life)
+    assert life.seen > 25
+    assert whole[2] == [0, 0]
+    for number in range(life.seen):
+        assert done(tmp_path / str(number), lab.clips, Life(number)) == whole, number
+
+
+def test_an_artifact_that_was_changed_fails_the_run_by_name_and_what_was_reported_stays(lab, trainer):
+    lab.extract()
+    lab.drop(**LINEAR)
+    one = trainer()
+    one.look()
+    key = next(iter(lab.store.keys("roi-au/")))
+    sound = lab.store.get(key)
+    lab.store.put(key, sound + b" ")
+    one.work()
+    assert lab.result().status == "failed"
+    assert "toy/s00/c00" in lab.result().reason
+    assert "was changed after it was written" in lab.result().reason
+    assert lab.published("mer.trainer.dlq") == 0
+    lab.store.put(key, sound)
+    (run,) = (Run.decode(message.value) for message in lab.bus.latest("mer.runs").values())
+    lab.bus.publish("mer.runs", run.key, run.encode())
+    one.work()
+    assert lab.result().status == "done"
+    lab.store.put(key, b"")
+    another = trainer()
+    lab.bus.publish("mer.runs", run.key, run.encode())
+    another.work()
+    assert lab.result().status == "done"
+
+
+def test_asked_to_stop_a_training_leaves_its_fold_to_others(lab, trainer):
+    lab.extract()
+    lab.drop(**(LITE | {"epochs": 500}))
+    one = trainer()
+    one.look()
+    one.planner.step()
+    one.folds.stopping.set()
+    assert one.folds.step()
+    one.folds.close()
+    assert not list(lab.store.keys("folds/"))
+    assert lab.bus.depth("mer.folds", "trainer").lag == 6
+
+
+def test_a_fold_that_its_run_does_not_have_is_buried(lab, trainer):
+    lab.extract()
+    lab.drop(**LINEAR)
+    one = trainer()
+    one.look()
+    one.planner.step()
+    message = next(iter(lab.bus.latest("mer.folds").values()))
+    lab.bus.publish("mer.folds", "0", message.value.replace(b'"toy/s0', b'"toy/s9'))
+    one.work()
+    (letter,) = lab.bus.latest("mer.trainer.dlq").values()
+    assert "has no fold of" in letter.headers["reason"]
+    assert lab.result().status == "done"

@@ -12,7 +12,7 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test lint lock weights bench clean
+.PHONY: setup demo test lint lock weights bench bench-bus clean
 
 demo: setup
 	$(BIN)/mer demo
@@ -26,7 +26,10 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
-	for script in $(filter-out benchmarks/truth_pictures.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out benchmarks/truth_pictures.py benchmarks/bus.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
+
+bench-bus: setup
+	PYTHONPATH=. $(BIN)/python benchmarks/bus.py
 
 setup: .venv/ready
 
@@ -45,6 +48,20 @@ lock: .venv/ready
 	$(COMPILE) pyproject.toml --extra dev --upgrade -o requirements/dev.txt
 	for extra in $(EXTRAS); do $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt --no-annotate -o requirements/$$extra.txt || exit 1; done
 	echo uv | $(COMPILE) - --upgrade --no-annotate -o requirements/uv.txt
+
+# The whole pipeline in containers (docs/operations.md). CA_BUNDLE and PIP_CONF may lie outside the checkout.
+images:
+	BUILDX_BAKE_ENTITLEMENTS_FS=0 docker compose build
+
+up: images
+	docker compose up --detach --wait
+
+# What was computed stays in the volumes; `docker compose down --volumes` throws it away.
+down:
+	docker compose --profile '*' down
+
+e2e: setup
+	$(BIN)/pytest -x tests/e2e/test_stack.py
 
 weights: setup
 	$(BIN)/mer weights

@@ -1,0 +1,213 @@
+"""What carrying a record costs: a stage that computes nothing, over Kafka and S3 and over the embedded bus and store.
+
+    python benchmarks/bus.py                        # about a minute; writes benchmarks/results/bus.json
+
+A broker and an S3 server are started (tests/servers), or taken from MERSTREAM_TEST_KAFKA and MERSTREAM_TEST_S3. One
+worker takes records one after another:
+
+- `computed`: GET manifest (404), GET input, PUT array, PUT manifest, publish, commit
+- `redelivered`: the same records again; GET manifest, publish, commit
+- `idle hop`: from publishing one record to a worker that waits until its commit
+
+Times are wall time per record, median of the rounds; each part is what the worker waited for that call. Carriers take
+turns, so that what else the machine does falls on both.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kafka import KafkaAdminClient
+
+from shared.bus import Bus
+from shared.kafka_bus import KafkaBus
+from shared.kafka_topics import ensure_topics
+from shared.local_bus import LocalBus
+from shared.processing import StageTask, write_artifact
+from shared.records import Record, Sample
+from shared.stage import Arrays, Stage, StageSettings
+from shared.store import LocalStore, Store
+from shared.topics import TOPICS
+from shared.worker import Worker
+from tests.servers.kafka import KafkaServer, external
+from tests.servers.s3_servers import NAMES, endpoint
+
+ROOT = Path(__file__).parent
+CONSUMED, PRODUCED = "mer.magnified", "mer.flows"
+PATIENCE_SECONDS = 60.0
+PARTS = {"bus": ("publish",), "subscription": ("take", "commit"), "store": ("get", "put")}
+
+
+def nothing(inputs: Any, settings: StageSettings) -> Arrays:
+    return {"value": inputs["magnifier"]["value"]}
+
+
+STAGE = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": StageSettings()}, nothing)
+
+
+class Carrier:
+    """A bus and a store with one worker; what it waits for is added up by call."""
+
+    def __init__(self, bus: Bus, store: Store) -> None:
+        self.bus, self.store, self.waited = bus, store, defaultdict(float)
+        self.rounds = 0
+        self.worker = Worker(StageTask(STAGE, store), bus, store)
+        for owner, calls in PARTS.items():
+            for call in calls:
+                self._time(self.worker.subscription if owner == "subscription" else getattr(self, owner), call)
+
+    def _time(self, owner: Any, call: str) -> None:
+        inner: Callable[..., Any] = getattr(owner, call)
+
+        def timed(*given: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return inner(*given, **named)
+            finally:
+                self.waited[call] += time.perf_counter() - began
+
+        setattr(owner, call, timed)
+
+    def records(self, count: int) -> list[Record]:
+        """New ones each time, their input in the store."""
+        self.rounds += 1
+        made = []
+        for number in range(count):
+            sample = Sample(dataset="d", subject=f"s{self.rounds}", clip=str(number), onset=0, offset=1, fps=200)
+            artifact = write_artifact(self.store, f"magnifier/{sample.identity}/r.npz", {"value": np.array(number)})
+            made.append(Record(sample=sample, stage="magnifier", artifact=artifact, recipe="r", trace="t"))
+        return made
+
+    def send(self, records: list[Record]) -> None:
+        for record in records:
+            self.bus.publish(CONSUMED, record.key, record.encode())
+
+    def work_off(self, count: int) -> dict[str, float]:
+        """Milliseconds per record: all, and by what was waited for."""
+        self.waited.clear()
+        wall, cpu = time.perf_counter(), time.process_time()
+        for _ in range(count):
+            if not self.worker.step(PATIENCE_SECONDS):
+                raise TimeoutError("a record that was published did not arrive")
+        spent = {"all": time.perf_counter() - wall, "CPU of the process": time.process_time() - cpu}
+        parts = {call: self.waited[call] for calls in PARTS.values() for call in calls}
+        return {name: 1000 * seconds / count for name, seconds in (spent | parts).items()}
+
+    def idle_hops(self, records: list[Record]) -> dict[str, float]:
+        hops = []
+        for record in records:
+            began = time.perf_counter()
+            self.send([record])
+            self.work_off(1)
+            hops.append(1000 * (time.perf_counter() - began))
+        return {"all": statistics.median(hops), "longest": max(hops)}
+
+    def round(self, count: int) -> dict[str, dict[str, float]]:
+        records = self.records(count)
+        self.send(records)
+        computed = self.work_off(count)
+        self.send(records)
+        redelivered = self.work_off(count)
+        return {"computed": computed, "redelivered": redelivered, "idle hop": self.idle_hops(records[: count // 10])}
+
+    def close(self) -> None:
+        self.bus.close()
+
+
+@contextmanager
+def clustered(folder: Path) -> Iterator[Carrier]:
+    prefix = f"bench{os.getpid()}."
+    with ExitStack() as opened:
+        server = external() or opened.enter_context(_broker(folder))
+        store = opened.enter_context(opened.enter_context(endpoint(NAMES[0])).bucket())
+        topics = ensure_topics(server, [TOPICS[CONSUMED], TOPICS[PRODUCED]], prefix=prefix)
+        carrier = Carrier(KafkaBus(server, prefix=prefix), store)
+        yield carrier
+        carrier.close()
+        admin = KafkaAdminClient(bootstrap_servers=server)
+        admin.delete_topics(topics)
+        admin.close()
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[str]:
+    server = KafkaServer(folder)
+    server.start()
+    yield server.bootstrap
+    server.stop()
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[Carrier]:
+    carrier = Carrier(LocalBus(folder / "bus.sqlite"), LocalStore(folder / "store"))
+    yield carrier
+    carrier.close()
+
+
+def measured(carriers: dict[str, Carrier], rounds: int, count: int) -> dict[str, Any]:
+    """By carrier and kind of record: medians over the rounds, after one that does not count."""
+    found: dict[str, list[dict[str, dict[str, float]]]] = {name: [] for name in carriers}
+    for number in range(rounds + 1):
+        for name, carrier in carriers.items():
+            result = carrier.round(count if number else max(10, count // 10))
+            if number:
+                found[name].append(result)
+    return {
+        name: {
+            kind: {part: round(statistics.median(r[kind][part] for r in results), 3) for part in results[0][kind]}
+            for kind in results[0]
+        }
+        for name, results in found.items()
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What ran it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("kafka-python", "minio")},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=200, help="per round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "bus.json")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, clustered(Path(folder)) as far, embedded(Path(folder)) as near:
+        found = measured({"kafka + s3": far, "embedded": near}, options.rounds, options.records)
+    kinds = found["embedded"]
+    ratios = {kind: round(found["kafka + s3"][kind]["all"] / kinds[kind]["all"], 2) for kind in kinds}
+    rates = {name: {kind: round(1000 / by[kind]["all"], 1) for kind in by} for name, by in found.items()}
+    report = {
+        "benchmark": "bus",
+        "machine": machine(),
+        "records x rounds": [options.records, options.rounds],
+        "records per second": rates,
+        "ms per record": found,
+        "ratio kafka + s3 / embedded": ratios,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Compose files, Dockerfiles and .env, read without Docker: what they promise each other and the code."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from services.local.stages import STAGES
+from services.local.threads import VARIABLES
+from shared import setup, weights
+from shared.settings import ALSO_KNOWN, Settings
+from shared.topics import TOPICS
+from tests.servers import minio
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(file: Path) -> dict[str, str]:
+    lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+GPU = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())
+PROMETHEUS = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text())
+ENV = environment(ROOT / ".env")
+DOCKERFILES = [ROOT / "docker" / "Dockerfile", ROOT / "docker" / "minio.Dockerfile"]
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("merstream/")}
+BUILT = {name: service["build"]["args"] for name, service in OURS.items() if "build" in service}
+WORKERS = sorted(OURS.keys() - {"init"})
+
+
+def instructions(file: Path) -> list[str]:
+    """Each of them on one line, comments left out."""
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    return [line for line in "\n".join(lines).replace("\\\n", " ").splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_may_do_nothing_that_it_need_not(name: str) -> None:
+    service = OURS[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["init"] is True, "as process 1, Python would not hear SIGTERM while it imports"
+    assert any(mount.startswith("/tmp") for mount in service["tmpfs"])
+    assert service["restart"] == ("no" if name == "init" else "unless-stopped")
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_service_stops_in_time_and_scales(name: str) -> None:
+    service = OURS[name]
+    assert float(service["stop_grace_period"].removesuffix("s")) > Settings().grace_seconds
+    assert service["depends_on"] == {"init": {"condition": "service_completed_successfully"}}
+    assert not service.keys() & {"container_name", "ports", "hostname", "deploy"}
+
+
+def test_every_stage_has_a_service_of_its_name_and_an_image() -> None:
+    stages = {stage.name for stage in STAGES} | {"trainer"}
+    assert set(WORKERS) == stages | {"inbox"}
+    assert set(BUILT) == stages
+    assert {name: OURS[name]["image"] for name in stages} == {name: f"merstream/{name}:${{TAG}}" for name in stages}
+    assert {name: BUILT[name]["SERVICE"] for name in stages} == {name: name.replace("-", "_") for name in stages}
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_prometheus_asks_every_replica_of_every_service(name: str) -> None:
+    (job,) = [job for job in PROMETHEUS["scrape_configs"] if job["job_name"] == name]
+    (lookup,) = job["dns_sd_configs"]
+    assert (lookup["names"], lookup["type"], lookup["port"]) == ([name], "A", Settings().port)
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_an_image_is_made_of_files_that_are_there(name: str) -> None:
+    arguments = BUILT[name]
+    locked = (ROOT / "requirements" / f"{arguments['SERVICE']}.txt").read_text()
+    assert (ROOT / "services" / arguments["SERVICE"] / "__main__.py").exists()
+    assert (arguments.get("FOUNDATION", "plain") == "torch") is bool(re.search(r"^torch==", locked, re.MULTILINE))
+    assert set(arguments.get("WEIGHTS", "").split()) <= set(weights.ALL)
+
+
+def test_every_weight_is_baked_where_it_is_read() -> None:
+    for name, constant in (("interpolator", "RIFE"), ("roi-au", "LANDMARKS")):
+        sources = (ROOT / "services" / BUILT[name]["SERVICE"]).glob("*.py")
+        assert any(f"weights.{constant}" in file.read_text() for file in sources), constant
+        assert BUILT[name]["WEIGHTS"] == getattr(weights, constant).name
+
+
+def test_the_torch_layer_is_part_of_the_trainer() -> None:
+    pins = [
+        set(re.findall(r"^\S+==\S+", (ROOT / "requirements" / f"{extra}.txt").read_text(), re.MULTILINE))
+        for extra in ("interpolator", "trainer")
+    ]
+    assert pins[0] <= pins[1]
+
+
+@pytest.mark.parametrize("name", [name for name in ENV if name.endswith("_IMAGE")])
+def test_an_image_of_others_is_pinned(name: str) -> None:
+    assert re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", ENV[name])
+
+
+def test_every_variable_has_a_value_and_none_is_left_over() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert set(re.findall(r"\$\{(\w+)", text)) == set(ENV)
+    assert "$" not in (ROOT / "docker-compose.gpu.yml").read_text()
+
+
+def test_secrets_come_from_the_environment_alone() -> None:
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            if re.search("SECRET|PASSWORD|ACCESS_KEY|ROOT_USER", variable):
+                assert re.fullmatch(r"\$\{\w+:\?\}", value), (name, variable)
+    assert ENV["S3_SECRET_KEY"].startswith(setup.DEMO), "the set-up warns of it by how it begins"
+    files = [*ROOT.glob("docker-compose*.yml"), *(file for file in (ROOT / "docker").rglob("*") if file.is_file())]
+    assert [file.name for file in files if ENV["S3_SECRET_KEY"] in file.read_text()] == ["localhost.env"]
+
+
+def test_mer_finds_the_demo_where_compose_puts_it() -> None:
+    given = environment(ROOT / "docker" / "localhost.env")
+    assert given["MER_KAFKA_SERVERS"] == f"127.0.0.1:{ENV['KAFKA_PORT']}"
+    assert given["MER_S3_ENDPOINT"] == f"127.0.0.1:{ENV['S3_PORT']}"
+    assert given["MER_S3_ACCESS_KEY"] == ENV["S3_ACCESS_KEY"]
+    assert given["MER_S3_SECRET_KEY"] == ENV["S3_SECRET_KEY"]
+
+
+@pytest.mark.parametrize("given", [SERVICES, GPU["services"]], ids=["compose", "gpu"])
+def test_a_service_is_given_settings_that_it_knows(given: dict[str, Any]) -> None:
+    known = {f"MER_{name.upper()}" for name in Settings.model_fields} | ALSO_KNOWN
+    for name, service in given.items():
+        unknown = {v for v in service.get("environment", {}) if v.startswith("MER_")} - known
+        assert not unknown, name
+
+
+def test_only_this_machine_reaches_what_is_published() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(ports) == 4
+    assert all(re.fullmatch(r"127\.0\.0\.1:\$\{\w+\}:\d+", port) for port in ports)
+
+
+def test_drops_are_told_to_the_topic_that_the_inbox_reads() -> None:
+    told = SERVICES["minio"]["environment"]
+    name = setup.TARGET.split(":")[4]
+    assert told[f"MINIO_NOTIFY_KAFKA_ENABLE_{name}"] == "on"
+    assert told[f"MINIO_NOTIFY_KAFKA_TOPIC_{name}"] in TOPICS
+    assert told[f"MINIO_NOTIFY_KAFKA_QUEUE_DIR_{name}"] in [v.split(":")[1] for v in SERVICES["minio"]["volumes"]]
+
+
+def test_the_network_services_get_the_gpu() -> None:
+    assert set(GPU["services"]) == {name for name, given in BUILT.items() if given.get("FOUNDATION") == "torch"}
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
+def test_a_process_is_started_without_a_shell(file: Path) -> None:
+    started = [line for line in instructions(file) if re.match(r"(ENTRYPOINT|CMD|HEALTHCHECK)\b", line)]
+    assert len(started) >= 2
+    for line in started:
+        command = line[line.index("[") :]
+        assert all(isinstance(word, str) for word in json.loads(command)), line
+    assert not file.read_text().startswith("# syntax="), "the builder would have to pull it"
+
+
+def test_the_image_runs_as_nobody_and_with_the_threads_of_the_embedded_run() -> None:
+    lines = instructions(DOCKERFILES[0])
+    assert [line for line in lines if line.startswith("USER")] == ["USER 10001:10001"]
+    assert "STOPSIGNAL SIGTERM" in lines
+    variables = " ".join(line for line in lines if line.startswith("ENV"))
+    assert all(f"{name}=1" in variables for name in VARIABLES)
+    assert "PIP_NO_INDEX=1" in variables
+
+
+def test_a_build_sees_what_it_copies_and_nothing_private() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in ignored if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    copied = [line.split()[1:-1] for line in instructions(DOCKERFILES[0]) if line.startswith("COPY")]
+    tops = {source.split("/")[0] for sources in copied for source in sources}
+    assert {rule[1:].split("/")[0] for rule in rules if rule.startswith("!")} == tops
+
+
+def test_minio_from_source_is_the_one_that_tests_run() -> None:
+    assert f"ARG MINIO={minio.VERSION}" in instructions(DOCKERFILES[1])

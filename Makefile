@@ -12,7 +12,7 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test lint lock weights bench bench-bus clean
+.PHONY: setup demo test lint lock weights bench bench-bus images up down e2e clean
 
 demo: setup
 	$(BIN)/mer demo

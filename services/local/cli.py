@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from services.ingest.catalogue.entry import Prefer
+from services.ingest.catalogue.entry import Prefer, Reading, Switch
 from services.local import dead_letters
 from services.local.options import overrides
 from services.local.stack import read_environment
@@ -225,6 +225,27 @@ def show(
 
     for file in write_pictures(clip, Workspace(out), to or out / "show"):
         results.print(escape(str(file)), soft_wrap=True)
+
+
+@app.command()
+def doctor(
+    folders: Annotated[list[Path], typer.Argument(help="Dataset folders, or a folder of them.")],
+    deep: Annotated[bool, typer.Option(help="Decode every frame instead of reading its first and last bytes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the findings as a page to this file too.")] = None,
+    prefer: Annotated[Prefer, typer.Option(help="Where a dataset carries both crops and raw frames.")] = "cropped",
+    corrections: Annotated[
+        Switch, typer.Option(help="Known errors of sheets to correct: `all` takes inferred and estimated ones too.")
+    ] = "documented",
+) -> None:
+    """What a dataset's folder holds, what is wrong with it, and what every protocol would make of it.
+
+    Exit code 0: usable, 1: not as it lies. Example: `mer doctor CASME2 SAMM SMIC --html doctor.html`.
+    """
+    from services.local.doctor import show_diagnosis
+
+    how = Reading(prefer=prefer, corrections=corrections)
+    raise typer.Exit(0 if show_diagnosis(folders, how, deep=deep, as_json=as_json, html=html) else 1)
 
 
 @app.command()

@@ -53,7 +53,11 @@ class Distribution:
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.key, self.name, f"{self.name} ({self.example})", self.likeness, self.entries)
+        return Layout(self.key, self.name, f"{self.name} ({self.example})", self.likeness, self.entries, self.clips)
+
+    def clips(self, tree: Tree) -> list[tuple[str, tuple[str, str]]]:
+        """Every folder that holds a clip, annotated or not: its path, subject and file name as `loose` writes them."""
+        return [(str(place.folder), place.key) for place in located(tree, self.patterns)]
 
     def likeness(self, tree: Tree) -> tuple[float, ...]:
         """(frames as here, a complete sheet, how particular the folders are, share of file names as here)."""

@@ -1,6 +1,6 @@
 """What discovery is made of: a row as read, a clip that was found, a problem that a person can repair."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -114,7 +114,7 @@ class Problem:
     subject: str
     clip: str
     sentence: str
-    place: Path = Path()
+    filename: str = ""  # as the sheet and the folders know the clip
 
 
 @dataclass(frozen=True)
@@ -129,3 +129,4 @@ class Layout:
     expects: str  # completes "expected ..." in a message
     likeness: Callable[[Tree], tuple[float, ...]]
     entries: Callable[[Tree, str, Reading], Iterator[Entry]]
+    clips: Callable[[Tree], Iterable[tuple[str, tuple[str, str]]]] = lambda tree: ()  # every clip's folder: path, key

@@ -26,7 +26,7 @@ def resolve(entry: Entry, folder: Path, changes: tuple[Change, ...] = ()) -> Fou
 
 
 def problem(entry: Entry, sentence: str) -> Problem:
-    return Problem(entry.dataset, entry.subject, entry.clip, sentence, entry.place)
+    return Problem(entry.dataset, entry.subject, entry.clip, sentence, entry.filename or entry.clip)
 
 
 def _found(entry: Entry, folder: Path) -> Found:

@@ -1,0 +1,96 @@
+"""Is a file the image its name says, and whole? Told from its first and last bytes; nothing is decoded.
+
+Formats are those of `services.ingest.catalogue.numbered.SUFFIXES`; sizes are read for JPEG, PNG and BMP.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HEAD, MORE, TAIL = 1024, 1 << 16, 64  # bytes
+MAGIC: dict[bytes, str] = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"BM": "BMP",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+    b"RIFF": "WebP",
+    b"P2": "PGM",
+    b"P5": "PGM",
+    b"P3": "PPM",
+    b"P6": "PPM",
+    b"\x00\x00\x00\x0cjP": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+}
+FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15: where a JPEG says its size
+
+
+@dataclass(frozen=True)
+class Header:
+    """`fault` is '' for a whole image; `size` is (columns, rows) where the format says it early."""
+
+    kind: str = ""
+    size: tuple[int, int] | None = None
+    fault: str = ""
+
+
+def look(file: Path) -> Header:
+    """What the file's bytes say; never raises for what lies in it."""
+    try:
+        handle = os.open(file, os.O_RDONLY)
+    except OSError as error:
+        return Header(fault=f"cannot be opened ({error.strerror})")
+    try:
+        return _told(handle)
+    except OSError as error:
+        return Header(fault=f"cannot be read ({error.strerror})")
+    finally:
+        os.close(handle)
+
+
+def _told(handle: int) -> Header:
+    length = os.fstat(handle).st_size
+    head = os.pread(handle, HEAD, 0)
+    kind = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
+    if not head:
+        return Header(fault="is empty")
+    if not kind:
+        return Header(fault=f"is no image (it begins with {head[:8]!r})")
+    tail = os.pread(handle, TAIL, max(0, length - TAIL))
+    if (kind == "JPEG" and b"\xff\xd9" not in tail) or (kind == "PNG" and b"IEND" not in tail):
+        return Header(kind, fault=f"is a {kind} cut short")
+    if kind == "BMP" and length < _bmp_length(head):
+        return Header(kind, fault="is a BMP cut short")
+    return Header(kind, _size(handle, kind, head))
+
+
+def _size(handle: int, kind: str, head: bytes) -> tuple[int, int] | None:
+    if kind == "PNG" and len(head) >= 24:
+        return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+    if kind == "BMP" and len(head) >= 26:
+        width, height = (int.from_bytes(head[at : at + 4], "little", signed=True) for at in (18, 22))
+        return width, abs(height)
+    if kind == "JPEG":
+        return _jpeg_size(head) or _jpeg_size(os.pread(handle, MORE, 0))
+    return None
+
+
+def _bmp_length(head: bytes) -> int:
+    """Bytes that a BMP needs for its pixels. Its own field of the length is not trusted: some writers leave it 0."""
+    offset, width, height, bits, compression = (
+        int.from_bytes(head[at : at + size], "little", signed=True)
+        for at, size in ((10, 4), (18, 4), (22, 4), (28, 2), (30, 4))
+    )
+    pixels = (bits * width + 31) // 32 * 4 * abs(height) if compression == 0 else 0
+    return max(offset + pixels, 54)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """From the frame header (ITU-T T.81, B.2.2); None if it lies beyond `data`."""
+    at = 2
+    while at + 9 < len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker in FRAME_MARKERS:
+            return int.from_bytes(data[at + 7 : at + 9]), int.from_bytes(data[at + 5 : at + 7])
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return None

@@ -1,6 +1,5 @@
-"""How many pods a stage gets: the numbers behind the ScaledObjects, the plain autoscalers and their tests."""
+"""How many pods a stage gets: the numbers behind the ScaledObjects and the plain autoscalers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.topics import GROUPS, TOPICS
@@ -29,21 +28,5 @@ SCALED = (
     Scaled("magnifier", ("magnifier",), least=1, records_per_pod=10, patience_seconds=300),
     Scaled("flow", ("flow",), least=1, records_per_pod=1, patience_seconds=600),
     Scaled("roi-au", ("roi-au",), least=1, records_per_pod=10, patience_seconds=300),
-    Scaled("trainer", ("planner", "trainer"), least=0, records_per_pod=1, patience_seconds=1800),
+    Scaled("trainer", ("trainer",), least=0, records_per_pod=1, patience_seconds=1800),
 )
-
-
-def replicas(scaled: Scaled, lags: Mapping[str, Mapping[int, tuple[int, int | None]]]) -> int:
-    """Pods that KEDA's Kafka scaler and the autoscaler it makes ask for.
-
-    `lags` gives, for each group and partition, the end of the log and what the group has committed (None: nothing yet).
-    Each trigger: sum of the lags, at most one pod per partition; the largest trigger counts; `least` if nothing waits.
-    """
-    wanted = [_wanted(lags[group], scaled.records_per_pod) for group in scaled.groups]
-    return min(max([*wanted, scaled.least]), scaled.most)
-
-
-def _wanted(partitions: Mapping[int, tuple[int, int | None]], records_per_pod: int) -> int:
-    # offsetResetPolicy earliest: where nothing was committed, everything from offset 0 waits.
-    lag = sum(end - (committed or 0) for end, committed in partitions.values())
-    return min(-(-lag // records_per_pod), len(partitions))

@@ -20,10 +20,28 @@ from shared.worker import Worker
 
 
 def loops(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
-    """For `shared.service.serve`."""
-    trained, where = TrainMetrics(metrics.registry), device()
-    task = FoldTask(store, trained, where, settings.scratch)
+    """All of them: a trainer that does everything."""
+    trained = TrainMetrics(metrics.registry)
+    return [*_plan(settings, bus, store, metrics, trained), _train(settings, bus, store, metrics, trained)]
+
+
+def plan(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
+    """Conductor and planner alone: what has to be there while nothing is trained, and needs no GPU."""
+    return _plan(settings, bus, store, metrics, TrainMetrics(metrics.registry))
+
+
+def train(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
+    """A worker for folds alone: as many as folds wait, none while none waits."""
+    return [_train(settings, bus, store, metrics, TrainMetrics(metrics.registry))]
+
+
+def _plan(settings: Settings, bus: Bus, store: Store, metrics: Metrics, trained: TrainMetrics) -> Sequence[Loop]:
+    conductor = Conductor(bus, store, metrics, trained, device(), settings.train_poll_seconds)
+    return [conductor, Worker(Planner(store), bus, store, settings, metrics)]
+
+
+def _train(settings: Settings, bus: Bus, store: Store, metrics: Metrics, trained: TrainMetrics) -> Loop:
+    task = FoldTask(store, trained, device(), settings.scratch)
     worker = Worker(task, bus, store, settings, metrics)
     task.stop = lambda: worker.stopping.is_set()
-    conductor = Conductor(bus, store, metrics, trained, where, settings.train_poll_seconds)
-    return [conductor, Worker(Planner(store), bus, store, settings, metrics), worker]
+    return worker

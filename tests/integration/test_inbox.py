@@ -1,0 +1,223 @@
+"""The inbox as a process on a real Kafka and real S3 servers: told by the store, or finding itself what was missed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from services.ingest.inbox.inbox import Inbox
+from services.local import drop
+from services.local.s3_etag import etag
+from shared.errors import Unavailable
+from shared.kafka_bus import KafkaBus
+from shared.records import Dataset, Record
+from shared.settings import Settings
+from shared.setup import set_up
+from tests.integration.test_setup import TellingMinio
+from tests.servers.kafka import KafkaServer, NoServer, external
+from tests.servers.minio import CannotBuild, binary
+from tests.servers.s3 import Endpoint, free_port
+from tests.servers.s3_servers import NAMES, endpoint, server
+from tests.unit.ingest.inbox_lab import dataset
+
+PATIENCE_SECONDS = 240
+SELDOM = 100_000  # seconds between scans: whatever is found earlier was told
+
+
+def settings(kafka: str, prefix: str, where: Endpoint, folder: Path, **more: float) -> Settings:
+    return Settings(
+        kafka_servers=kafka,
+        kafka_prefix=prefix,
+        s3_endpoint=where.address,
+        s3_access_key=where.access_key,
+        s3_secret_key=where.secret_key,
+        s3_tls=False,
+        home=folder,
+        scratch=folder / "scratch",
+        inbox_settle_seconds=0,
+        **more,
+    )
+
+
+def prepared(given: Settings) -> Settings:
+    set_up(given, replication=1, min_insync=1, retention_days=None)
+    return given
+
+
+@contextmanager
+def running(given: Settings) -> Iterator["subprocess.Popen[bytes]"]:
+    """`python -m services.ingest.inbox`, as a container starts it; ends with code 0."""
+    fields = given.model_dump(exclude_unset=True, exclude={"s3_secret_key"})
+    environment = {f"MER_{name.upper()}": str(value) for name, value in fields.items()}
+    environment["MER_S3_SECRET_KEY"] = given.s3_secret_key.get_secret_value()
+    environment["MER_RETRY_CAP_SECONDS"] = "2"
+    process = subprocess.Popen([sys.executable, "-m", "services.ingest.inbox"], env={**os.environ, **environment})
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(done: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not done():
+        assert process.poll() is None, "the inbox has ended"
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def announced(bus: KafkaBus) -> dict[str, Dataset]:
+    try:
+        found = [Dataset.decode(message.value) for message in bus.latest("mer.datasets").values()]
+    except Unavailable:
+        return {}
+    return {each.name: each for each in found}
+
+
+def sources(bus: KafkaBus) -> list[Record]:
+    """All that were ever published."""
+    member, found = bus.subscribe("mer.sources", f"test-{uuid.uuid4().hex}"), []
+    while (message := member.take(timeout=10)) is not None:
+        found.append(Record.decode(message.value))
+        member.commit(message)
+    member.close()
+    return found
+
+
+def given_folder(folder: Path, *clips: str) -> Path:
+    for path, data in dataset(*clips).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def ready(port: int) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"inbox-{uuid.uuid4().hex[:8]}."
+
+
+def test_a_drop_reaches_the_inbox_by_notification(kafka_bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    try:
+        binary()
+    except CannotBuild as missing:
+        pytest.skip(str(missing))
+    minio = TellingMinio(tmp_path / "minio", kafka_bootstrap, f"{prefix}mer.bucket-events")
+    port = free_port()
+    bus = KafkaBus(kafka_bootstrap, prefix=prefix)
+    try:
+        minio.start()
+        given = prepared(
+            settings(kafka_bootstrap, prefix, minio.endpoint, tmp_path, inbox_scan_seconds=SELDOM, port=port)
+        )
+        with running(given) as process:
+            until(lambda: ready(port), process)
+            drop.drop(given, drop.parcel(given_folder(tmp_path / "my lab's Übung", "a", "b c"), None, None))
+            until(lambda: "my lab's Übung" in announced(bus) and announced(bus)["my lab's Übung"].complete, process)
+        records = sources(bus)
+        assert sorted(record.sample.clip for record in records) == ["a", "b c"], "each clip once"
+        assert announced(bus)["my lab's Übung"].clips == {r.sample.identity: r.recipe for r in records}
+    finally:
+        bus.close()
+        minio.kill()
+
+
+def test_what_was_dropped_while_kafka_was_down_is_found(prefix: str, tmp_path: Path) -> None:
+    if external():
+        pytest.skip("stops the broker, so it needs one of its own")
+    try:
+        (tmp_path / "kafka").mkdir()
+        kafka = KafkaServer(tmp_path / "kafka")
+    except NoServer as lacking:
+        pytest.skip(str(lacking))
+    kafka.start()
+    with endpoint(NAMES[0]) as where:
+        given = prepared(settings(kafka.bootstrap, prefix, where, tmp_path, inbox_scan_seconds=1))
+        bus = KafkaBus(kafka.bootstrap, prefix=prefix)
+        try:
+            with running(given) as process:
+                drop.drop(given, drop.parcel(given_folder(tmp_path / "first", "a"), None, None))
+                until(lambda: "first" in announced(bus), process)
+                kafka.kill()
+                drop.drop(given, drop.parcel(given_folder(tmp_path / "second", "b"), None, None))
+                time.sleep(3)  # a scan meets the broker that is away; without it the test holds less, not more
+                kafka.start()
+                until(lambda: "second" in announced(bus), process)
+            assert {record.sample.clip for record in sources(bus)} == {"a", "b"}
+        finally:
+            bus.close()
+            kafka.stop()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_store_that_tells_nobody_is_scanned(kafka_bootstrap: str, prefix: str, tmp_path: Path, name: str) -> None:
+    with endpoint(name) as where:
+        given = prepared(settings(kafka_bootstrap, prefix, where, tmp_path))
+        bus = KafkaBus(kafka_bootstrap, prefix=prefix)
+        inbox, store = where.store(given.inbox_bucket), where.store(given.s3_bucket)
+        process = Inbox(inbox, store, bus, given)
+        try:
+            folder = given_folder(tmp_path / f"d {name}", "a", "b")
+            assert drop.drop(given, drop.parcel(folder, None, None)) == 7
+            process.scan()
+            before = announced(bus)[f"d {name}"]
+            assert before.complete
+            assert drop.drop(given, drop.parcel(folder, None, None)) == 0, "the server's etags tell that all is there"
+            process.scan()
+            (folder / "frames/a/img1.jpg").write_bytes(b"better")
+            assert drop.drop(given, drop.parcel(folder, None, None)) == 1
+            process.scan()
+            after = announced(bus)[f"d {name}"]
+            changed = {identity for identity in after.clips if after.clips[identity] != before.clips[identity]}
+            assert [identity.rpartition("/")[2] for identity in changed] == ["a"]
+            for key in list(inbox.keys()):
+                inbox.delete(key)
+            process.scan()
+            assert f"d {name}" not in announced(bus)
+        finally:
+            process.close()
+            bus.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_etags_are_what_the_server_says(tmp_path: Path, name: str) -> None:
+    with endpoint(name) as where, where.bucket() as store:
+        for size in (0, 5, (64 << 20) + 1):
+            (tmp_path / "f").write_bytes(bytes([size % 251]) * size)
+            store.put_file("f", tmp_path / "f")
+            (entry,) = store.entries()
+            assert entry.etag == etag(tmp_path / "f"), size
+
+
+def test_the_store_away_is_waited_out(kafka_bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    if NAMES == ["given"]:
+        pytest.skip("stops the store, so it needs one of its own")
+    bus = KafkaBus(kafka_bootstrap, prefix=prefix)
+    with server("minio") as minio:
+        given = prepared(settings(kafka_bootstrap, prefix, minio.endpoint, tmp_path, inbox_scan_seconds=1))
+        try:
+            with running(given) as process:
+                drop.drop(given, drop.parcel(given_folder(tmp_path / "first", "a"), None, None))
+                until(lambda: "first" in announced(bus), process)
+                minio.kill()
+                minio.start()
+                drop.drop(given, drop.parcel(given_folder(tmp_path / "second", "b"), None, None))
+                until(lambda: "second" in announced(bus), process)
+        finally:
+            bus.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.ingest.inbox import ledger as ledgers
-from services.ingest.inbox.contents import contents
+from services.ingest.inbox.contents import Contents, contents
 from services.ingest.inbox.emission import Emission
 from services.ingest.inbox.ledger import Ledger
 from services.ingest.inbox.scratch import Scratch
@@ -37,9 +37,23 @@ class Reconciler:
         """What is announced now. `quiet`: nothing has come for so long that what is missing will not come."""
         held = contents(dropped, self.unpacked)
         seen = view(name, held, self.inbox, self.scratch.work)
-        pipeline = _pipeline(seen, announced)
-        ledger = self._ledger(name, announced)
-        emission = Emission(
+        emission = self._emission(name, _pipeline(seen, announced), held, self._ledger(name, announced))
+        emission.emit(seen.clips, self.patience, quiet)
+        dataset = _described(emission, seen, quiet)
+        self._announce(dataset, announced)
+        if emission.ledger.announced != dataset.key:
+            emission.ledger = emission.ledger.model_copy(update={"announced": dataset.key})
+            emission.save()
+        return dataset
+
+    def remove(self, name: str, announced: Announced) -> None:
+        """It lies there no more, so nobody is to wait for it."""
+        for key in announced:
+            self.bus.publish(TOPIC, key, None)
+        ledgers.forget(self.store, name)
+
+    def _emission(self, name: str, pipeline: Pipeline, held: Contents, ledger: Ledger) -> Emission:
+        return Emission(
             dataset=name,
             pipeline=pipeline,
             contents=held,
@@ -51,26 +65,6 @@ class Reconciler:
             ledger=ledger,
             beat=self.beat,
         )
-        emission.emit(seen.clips, self.patience, quiet)
-        dataset = Dataset(
-            name=name,
-            pipeline=pipeline,
-            train=seen.plan.train if seen.plan else {},
-            clips=emission.recipes,
-            faults=(faults := (*seen.faults, *emission.faults)),
-            complete=bool(emission.recipes) and (quiet or not faults),
-        )
-        self._announce(dataset, announced)
-        if ledger.announced != dataset.key:
-            emission.ledger = ledger.model_copy(update={"announced": dataset.key})
-            emission.save()
-        return dataset
-
-    def remove(self, name: str, announced: Announced) -> None:
-        """It lies there no more, so nobody is to wait for it."""
-        for key in announced:
-            self.bus.publish(TOPIC, key, None)
-        ledgers.forget(self.store, name)
 
     def _announce(self, dataset: Dataset, announced: Announced) -> None:
         """Unless just that is announced. Under another pipeline it is announced no more."""
@@ -89,6 +83,18 @@ class Reconciler:
 def same(dataset: Dataset, other: Dataset | None) -> bool:
     """Whether both say the same, whenever they were said."""
     return other is not None and dataset == other.model_copy(update={"created": dataset.created})
+
+
+def _described(emission: Emission, seen: View, quiet: bool) -> Dataset:
+    faults = (*seen.faults, *emission.faults)
+    return Dataset(
+        name=emission.dataset,
+        pipeline=emission.pipeline,
+        train=seen.plan.train if seen.plan else {},
+        clips=emission.recipes,
+        faults=faults,
+        complete=bool(emission.recipes) and (quiet or not faults),
+    )
 
 
 def _pipeline(seen: View, announced: Announced) -> Pipeline:

@@ -1,6 +1,7 @@
 """The services as containers start them, on a real Kafka and a real S3: the same bytes as the embedded run."""
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +82,21 @@ def test_five_services_make_what_one_process_tree_makes(
     assert sorted(r.artifact.sha256 for r in features) == sorted(r.artifact.sha256 for r in embedded.features)
     assert digests(store) == digests(Workspace(tmp_path).store())
     assert isinstance(store, S3Store)
+    counts = {
+        group["group"]: (group["done"], group["waiting"], group["failed"]) for group in status(tmp_path)["groups"]
+    }
+    assert {stage.name: counts[stage.name] for stage in STAGES} == {stage.name: (len(clips), 0, 0) for stage in STAGES}
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """What `mer status` says, told by a file where the stack is."""
+    mine = {name: value for name, value in os.environ.items() if name.startswith("MER_")}
+    file = folder / "stack.env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in mine.items()))
+    command = [sys.executable, "-m", "services.local.cli", "--env", str(file), "status", "--json"]
+    others = {name: value for name, value in os.environ.items() if name not in mine}
+    done = subprocess.run(command, env=others, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
 
 
 def start(stage: str) -> "subprocess.Popen[bytes]":

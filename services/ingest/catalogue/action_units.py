@@ -5,6 +5,7 @@ import re
 from shared.records import ActionUnit
 
 _UNIT = re.compile(r"(?:AU)?(?P<side>[LR]|L/R|B)?(?P<number>[1-9]\d?)(?P<intensity>[A-E])?", re.IGNORECASE)
+_DOUBTED = re.compile(r"[^\s+,;，、]+\s*\(k\)", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s+,;，、&()?]+|\bor\b|/(?!R)", re.IGNORECASE)
 _SIDES = {"L": "left", "R": "right"}
 
@@ -12,8 +13,13 @@ _SIDES = {"L": "left", "R": "right"}
 def parse(text: str) -> tuple[tuple[ActionUnit, ...], str]:
     """The units in a cell, in order and once each, and a remark ('' if nothing was doubtful).
 
-    Units joined by "or" are all kept: both were seen as possible, and other loaders join them too.
+    Units joined by "or" are all kept: both were seen as possible, and other loaders join them too. Those that a
+    coder marked (k), as 4DME's do, are in doubt and left out, as its loader does.
     """
+    doubted = _DOUBTED.findall(text)
+    if doubted:
+        units, remark = parse(_DOUBTED.sub("", text))
+        return units, remark or f"action units {text!r}: {', '.join(doubted)} in doubt and left out"
     words = [word for word in _BETWEEN.split(text) if word]
     matches = [(word, _UNIT.fullmatch(word)) for word in words]
     units = tuple(dict.fromkeys(_unit(match) for _, match in matches if match))

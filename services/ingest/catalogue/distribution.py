@@ -15,6 +15,7 @@ from services.ingest.catalogue.entry import Entry, Layout, Reading
 from services.ingest.catalogue.places import Pattern, Place, Places, located
 from services.ingest.catalogue.sheet import Columns, Row, Sheet, coding_sheet
 from services.ingest.catalogue.sheet import located as header
+from services.ingest.catalogue.table import Table
 from services.ingest.catalogue.tree import Tree
 
 NUMBERS = ("onset", "apex", "offset")
@@ -43,6 +44,8 @@ class Distribution:
     zero_offset: Literal["refuse", "apex"] = "refuse"  # what an offset of 0 means
     folders: Mapping[str, str] = field(default_factory=dict)  # label by folder's name, where they differ
     footer: bool = False  # text follows the last clip's row
+    renumbered: bool = False  # clips may be cut out of their recording and count from their own first frame
+    ignore: str = "$^"  # sheets of this name are others than the coding sheet, though their columns are the same
     extra: Mapping[str, Columns] = field(default_factory=dict)  # label sets in a sheet of their own
     read: Callable[[Tree, "Distribution"], Iterable[Row]] | None = None
     rates: Callable[[Row, Place | None], object] | None = None
@@ -57,12 +60,12 @@ class Distribution:
 
     def clips(self, tree: Tree) -> list[tuple[str, tuple[str, str]]]:
         """Every folder that holds a clip, annotated or not: its path, subject and file name as `loose` writes them."""
-        return [(str(place.folder), place.key) for place in located(tree, self.patterns)]
+        return [(str(place.folder), place.key(self.number)) for place in located(tree, self.patterns)]
 
     def likeness(self, tree: Tree) -> tuple[float, ...]:
         """(frames as here, a complete sheet, how particular the folders are, share of file names as here)."""
         place = next(located(tree, self.patterns), None)
-        sheets = [header(table, self.columns) for table in tree.tables]
+        sheets = [header(table, self.columns) for table in self._tables(tree)]
         complete = [sheet for sheet in sheets if set(self.needed) <= set(sheet.columns)] if self.needed else []
         named = max((self._named(sheet) for sheet in complete), default=0.0)
         if place is None and not named:
@@ -71,7 +74,7 @@ class Distribution:
 
     def entries(self, tree: Tree, dataset: str, how: Reading) -> Iterator[Entry]:
         """One entry per row of the coding sheet; without a sheet, where it is optional, one per folder."""
-        places = Places(tree, self.patterns, how.prefer, self.example)
+        places = Places(tree, self.patterns, how.prefer, self.example, self.number)
         others = {name: self._labels(tree, columns) for name, columns in self.extra.items()}
         for row in self._rows(tree, places):
             entry = self._entry(row, tree, places, dataset, how)
@@ -90,11 +93,14 @@ class Distribution:
     def _rows(self, tree: Tree, places: Places) -> Iterable[Row]:
         if self.read:
             return self.read(tree, self)
-        sheets = [header(table, self.columns) for table in tree.tables]
+        sheets = [header(table, self.columns) for table in self._tables(tree)]
         if self.sheet == "optional" and not any(set(self.needed) <= set(sheet.columns) for sheet in sheets):
             return [_from_folder(place, tree, self.folders) for place in places.all]
-        sheet = coding_sheet(tree.tables, self.columns, self.needed, tree.folder, tree.faults)
+        sheet = coding_sheet(self._tables(tree), self.columns, self.needed, tree.folder, tree.faults)
         return self._above_footer(sheet.rows()) if self.footer else sheet.rows()
+
+    def _tables(self, tree: Tree) -> list[Table]:
+        return [table for table in tree.tables if not re.search(self.ignore, table.name)]
 
     def _above_footer(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
@@ -141,6 +147,8 @@ class Distribution:
 
     def _repaired(self, row: Row, folder: Path | None) -> tuple[Row, tuple[str, ...]]:
         row = shifted(row, folder) if "first" in row.cells and folder else row
+        if self.renumbered and folder and (moved := from_its_first(row, folder)):
+            return moved, ("frames are counted from the clip's own first",)
         if self.zero_offset == "apex" and text(row["offset"]) in ("", "0") and text(row["apex"]).isdigit():
             note = f"the sheet has no offset: the apex {text(row['apex'])} was taken for it"
             return replace(row, cells={**row.cells, "offset": row["apex"]}), (note,)
@@ -180,6 +188,17 @@ def shifted(row: Row, folder: Path) -> Row:
     by = min(files) - int(first)
     moved = {role: int(text(row[role])) + by for role in NUMBERS if text(row[role]).isdigit()}
     return replace(row, cells={**row.cells, **moved})
+
+
+def from_its_first(row: Row, folder: Path) -> Row | None:
+    """The row of a clip that was cut out: as many files as frames, none of them the onset's; None for any other."""
+    onset, offset = text(row["onset"]), text(row["offset"])
+    files = numbered.images(folder)
+    if not (onset.isdigit() and offset.isdigit() and files) or int(onset) in files:
+        return None
+    if max(files) - min(files) != int(offset) - int(onset):
+        return None
+    return shifted(replace(row, cells={**row.cells, "first": onset}), folder)
 
 
 def _from_folder(place: Place, tree: Tree, labels: Mapping[str, str]) -> Row:

@@ -1,7 +1,7 @@
 """Where a dataset keeps its clips: a pattern such as "sub{subject}/{clip}", found wherever it was unpacked."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -11,6 +11,7 @@ from shared.errors import BadData
 from shared.names import composed, loose
 
 Key = tuple[str, str]  # subject and clip, as `loose` writes them
+Person = Callable[[str], str]  # a subject as folders write it -> as keys do
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -69,15 +70,16 @@ class Place:
     def subject(self) -> str:
         return composed(self.fields.get("subject", ""))
 
-    @property
-    def key(self) -> Key:
-        return loose(self.subject), loose(self.clip)
+    def key(self, person: Person) -> Key:
+        return loose(person(self.subject)), loose(self.clip)
 
 
 class Places:
     """The clips' folders of one kind (crops or raw), by subject and clip."""
 
-    def __init__(self, tree: Tree, patterns: Sequence[Pattern], prefer: str, example: str) -> None:
+    def __init__(
+        self, tree: Tree, patterns: Sequence[Pattern], prefer: str, example: str, person: Person = str
+    ) -> None:
         found = list(located(tree, patterns))
         if not found:
             raise _nothing(tree, example)
@@ -87,7 +89,7 @@ class Places:
         self.roots = [root for root, cropped in kinds.items() if cropped == wanted] or list(kinds)
         self.cropped = kinds[self.roots[0]]
         self.all = [place for place in found if place.root in self.roots]
-        self._known = self._by_key(prefer)
+        self._known = self._by_key(prefer, person)
 
     def find(self, subject: str, clip: str) -> Place | None:
         """The folder of a clip however its numbers are padded and its accents are written."""
@@ -99,10 +101,10 @@ class Places:
         names = _FIELD.sub(lambda match: fields.get(match[1], "*") or "*", pattern.path)
         return self.roots[0] / names
 
-    def _by_key(self, prefer: str) -> dict[Key, Place]:
+    def _by_key(self, prefer: str, person: Person) -> dict[Key, Place]:
         known: dict[Key, Place] = {}
         for place in self.all:
-            other = known.setdefault(place.key, place)
+            other = known.setdefault(place.key(person), place)
             if other is not place and other.root != place.root:
                 raise BadData(
                     f"{self.tree.folder}: expected one folder of {prefer} frames, got {other.root} and {place.root}; "

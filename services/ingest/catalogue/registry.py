@@ -2,14 +2,27 @@
 
 from pathlib import Path
 
-from services.ingest.catalogue import casme2, mmew, plain, samm, smic
+from services.ingest.catalogue import casme, casme2, casme3, casme_squared, dfme, fourdme, mmew, plain, samm, smic
 from services.ingest.catalogue.entry import Layout
 from services.ingest.catalogue.tree import Tree
 from shared.errors import BadData
 
 # A clips.csv is written for merstream and so says what is meant, whatever else lies beside it.
 # Among equally likely ones the first counts: the more particular ones come before those that allow any name.
-LAYOUTS: tuple[Layout, ...] = (plain.LAYOUT, samm.LAYOUT, mmew.LAYOUT, smic.LAYOUT, smic.LAYOUT_E, casme2.LAYOUT)
+LAYOUTS: tuple[Layout, ...] = (
+    plain.LAYOUT,
+    samm.LAYOUT,
+    mmew.LAYOUT,
+    smic.LAYOUT,
+    smic.LAYOUT_E,
+    casme3.LAYOUT_A,
+    casme3.LAYOUT_C,
+    casme_squared.LAYOUT,
+    fourdme.LAYOUT,
+    dfme.LAYOUT,
+    casme2.LAYOUT,
+    casme.LAYOUT,
+)
 
 
 def layout_of(folder: Path) -> Layout:

@@ -42,6 +42,7 @@ class Form:
     apex: bool = True
     numbered_from: int | None = None  # clips are cut out: their first file has this number
     emotions: dict[str, str] = field(default_factory=dict)
+    more: Callable[[Clip], dict[str, object]] = lambda clip: {}  # further fields for the templates
 
     def folder(self, index: int, clip: Clip) -> str:
         return self.folders[index].format(**self.fields(clip))
@@ -50,7 +51,12 @@ class Form:
         return self.frames[index].format(number=number, **self.fields(clip))
 
     def fields(self, clip: Clip) -> dict[str, object]:
-        return {**vars(clip), "emotion": self.emotions.get(clip.emotion, clip.emotion)}
+        return {**vars(clip), "emotion": self.emotions.get(clip.emotion, clip.emotion), **self.more(clip)}
+
+    def known(self, clip: Clip) -> tuple[int, str]:
+        """Subject and file name as folders say them."""
+        fields = self.fields(clip)
+        return int(str(fields.get("person", clip.subject))), str(fields.get("known", clip.name))
 
     def numbers(self, clip: Clip) -> range:
         """Numbers of the files of a clip."""

@@ -1,6 +1,7 @@
 """The distributions' forms, quirks included: padding, preambles, lost zeros, folders named unlike labels."""
 
 from services.local.synth.layouts.form import Book, Clip, Form, Row, page
+from services.local.synth.layouts.recordings import CASME3A, CASME3C, CASME_SQUARED
 
 CODING = ("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None, "Action Units")
 
@@ -117,4 +118,64 @@ MMEW = Form(
     after=0,
     emotions={"others": "repression"},
 )
-FORMS: dict[str, Form] = {form.key: form for form in (CASME2, SAMM, SMIC, SMIC_E, MMEW)}
+
+
+def _casme(clip: Clip) -> Row:
+    numbers = (clip.onset, clip.apex, None, clip.offset)
+    return (clip.subject, clip.name, None, *numbers, None, clip.aus, clip.emotion)
+
+
+CASME = Form(
+    key="casme",
+    folders=("Cropped/sub{subject:02}/{name}", "Raw/sub{subject:02}/{name}"),
+    frames=("reg_{name}-{number:03}.jpg", "{name}-{number}.jpg"),
+    books=(
+        Book(
+            "CASME.xlsx",
+            {
+                "Sheet1": page(
+                    ("Subject", "Filename", None, "OnsetF", "ApexF1", "ApexF2", "OffsetF", None, "AU", "Emotion"),
+                    _casme,
+                )
+            },
+        ),
+    ),
+)
+FOURDME_HEADER = (
+    *("sub_ID", "fold_name", "Emotion", "Onset", "Apex", "Offset", "AUs", "AU1", "AU2", "AU4"),
+    *("Positive", "Negative", "Surprise", "Repression", "Others"),
+)
+
+
+def _fourdme(clip: Clip) -> Row:
+    flags = [int(label in clip.emotion) for label in ("positive", "negative", "surprise", "repression", "others")]
+    units = f"{clip.aus}+45(k)"
+    return (clip.subject, clip.name, clip.emotion, clip.onset, clip.apex, clip.offset, units, 0, 0, 1, *flags)
+
+
+FOURDME = Form(
+    key="4dme",
+    folders=("gray_micro/{subject}/{name}",),
+    frames=("Frame_{number:09}.jpg",),
+    books=(Book("4DME_labels.xlsx", {"Sheet1": page(FOURDME_HEADER, _fourdme)}),),
+    before=0,
+    after=0,
+)
+DFME_HEADER = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Emotion", "EmotionId", "Fps", "AU")
+
+
+def _dfme(clip: Clip) -> Row:
+    numbers = (clip.onset, clip.apex, clip.offset)
+    return (f"sub{clip.subject:04}", clip.name, *numbers, clip.emotion, 2, 500 if clip.subject % 2 else 300, clip.aus)
+
+
+DFME = Form(
+    key="dfme",
+    folders=("DFME_train/{name}",),
+    frames=("{number:05}.png",),
+    books=(Book("DFME_train.csv", {"": page(DFME_HEADER, _dfme)}),),
+    before=0,
+    after=0,
+)
+_ALL = (CASME2, SAMM, SMIC, SMIC_E, MMEW, CASME, CASME_SQUARED, CASME3A, CASME3C, FOURDME, DFME)
+FORMS: dict[str, Form] = {form.key: form for form in _ALL}

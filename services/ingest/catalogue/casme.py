@@ -1,0 +1,24 @@
+"""CASME (Yan et al. 2013): folders as CASME II's, `sub03/EP07_1/EP07_1-101.jpg`, crops `reg_EP07_1-101.jpg`, numbers
+padded in part; 60 frames per second; of two apex columns the first counts."""
+
+from services.ingest.catalogue.distribution import Distribution
+from services.ingest.catalogue.places import Pattern
+
+CASME = Distribution(
+    key="casme",
+    name="CASME",
+    example="Cropped/sub01/EP01_5/reg_EP01_5-001.jpg",
+    fps=60.0,
+    patterns=(Pattern("sub{subject}/{clip}"),),
+    columns={
+        "subject": ("Subject",),
+        "clip": ("Filename",),
+        "onset": ("OnsetF",),
+        "apex": ("ApexF1",),
+        "offset": ("OffsetF",),
+        "aus": ("AU", "Action Units"),
+        "emotion": ("Emotion", "Estimated Emotion"),
+    },
+    optional=frozenset({"aus", "emotion"}),
+)
+LAYOUT = CASME.layout

@@ -1,0 +1,85 @@
+"""CAS(ME)^2 (Qu et al. 2018): long videos as `rawpic/s15/15_0101disgustingteeth/img001.jpg`, 30 frames per second; a
+sheet without a header, and two further pages that say which folder a subject's number and a video's name mean."""
+
+import re
+from collections.abc import Iterator
+
+from services.ingest.catalogue.cells import text
+from services.ingest.catalogue.distribution import Distribution
+from services.ingest.catalogue.places import Pattern
+from services.ingest.catalogue.sheet import Row
+from services.ingest.catalogue.table import Table, column_name
+from services.ingest.catalogue.tree import Tree
+from shared.errors import BadData
+
+ROLES = ("subject", "clip", "onset", "apex", "offset", "aus", "emotion", "kind", "self")
+
+
+def rows(tree: Tree, spec: Distribution) -> Iterator[Row]:
+    """The micro-expressions, with subject and video as the folders are called; raises BadData without the pages."""
+    coding, subjects, videos = _pages(tree)
+    people, names = _subjects(subjects), _videos(videos)
+    heads = {role: f"column {column_name(column)}" for column, role in enumerate(ROLES, 1)}
+    for number in range(1, len(coding.rows) + 1):
+        cells = {role: coding.cell(number, column) for column, role in enumerate(ROLES, 1)}
+        kind = text(cells["kind"]).casefold()
+        if not any(text(value) for value in cells.values()) or "macro" in kind:
+            continue
+        person = people.get(text(cells["subject"]), text(cells["subject"]))
+        video = text(cells["clip"])
+        code = names.get(video.casefold()) or names.get(video.rpartition("_")[0].casefold()) or video
+        yield Row(f"{coding.name} row {number}", {**cells, "subject": person, "clip": f"{person}_{code}"}, heads)
+
+
+def is_coding(table: Table) -> bool:
+    """No header: from the first row on a subject's number, a video's name and three frame numbers."""
+    first = [text(cell) for cell in (table.rows[0] if table.rows else ())]
+    return len(first) >= 8 and first[0].isdigit() and not first[1].isdigit() and all(map(str.isdigit, first[2:5]))
+
+
+def _pages(tree: Tree) -> tuple[Table, Table, Table]:
+    rules = {table.title.casefold().replace(" ", ""): table for table in tree.tables}
+    coding = [table for table in tree.tables if is_coding(table)]
+    if len(coding) != 1 or not {"namingrule1", "namingrule2"} <= rules.keys():
+        got = ", ".join(table.name for table in tree.tables) or "none"
+        raise BadData(
+            f"{tree.folder}: expected one workbook with the codes (no header) and the pages 'naming rule1' and "
+            f"'naming rule2', got {got}; copy CAS(ME)^2's own workbook into the folder."
+        )
+    return coding[0], rules["namingrule1"], rules["namingrule2"]
+
+
+def _subjects(table: Table) -> dict[str, str]:
+    """Subject's number in the codes -> number in the folder's name, which is the last of its row: 1 -> 15."""
+    found = {}
+    for cells in table.rows:
+        numbers = re.findall(r"\d+", " ".join(text(cell) for cell in cells))
+        if len(numbers) >= 2:
+            found[numbers[0]] = str(int(numbers[-1]))
+    return found
+
+
+def _videos(table: Table) -> dict[str, str]:
+    """Video's name -> code of four digits; a spreadsheet makes 101 of 0101."""
+    found = {}
+    for cells in table.rows:
+        words = [text(cell) for cell in cells if text(cell)]
+        codes = [word for word in words if re.fullmatch(r"\d{3,4}", word)]
+        names = [word for word in words if re.search(r"[a-z]", word, re.IGNORECASE)]
+        if codes and names:
+            found |= {name.casefold(): f"{int(codes[0]):04}" for name in names}
+    return found
+
+
+CASME_SQUARED = Distribution(
+    key="casme-squared",
+    name="CAS(ME)^2",
+    example="rawpic/s15/15_0101disgustingteeth/img001.jpg",
+    fps=30.0,
+    patterns=(Pattern("s{subject}/{clip}{rest}", {"subject": r"\d+", "clip": r"\d+_\d{4}", "rest": r"\D.*|"}),),
+    columns={},
+    several=True,
+    zero_offset="apex",
+    read=rows,
+)
+LAYOUT = CASME_SQUARED.layout

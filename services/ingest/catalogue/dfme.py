@@ -1,0 +1,45 @@
+"""DFME (Zhao et al. 2023), as its challenge hands it out, `DFME_train/sub0003_01/00001.png`, and as a whole,
+`USTC_MEv4_partA_sub0003/micro/disgust/<clip>/`. The sheet says the rate; without it the part does."""
+
+from services.ingest.catalogue.distribution import Distribution
+from services.ingest.catalogue.places import Pattern, Place
+from services.ingest.catalogue.sheet import Row
+
+RATES = {"a": 500.0, "b": 300.0, "c": 200.0, "d": 200.0}
+EMOTIONS = "anger|contempt|disgust|fear|happiness|others?|sadness|surprise"
+
+
+def rate(row: Row, place: Place | None) -> object:
+    return RATES.get(place.fields.get("part", "").casefold()) if place else None
+
+
+DFME = Distribution(
+    key="dfme",
+    name="DFME",
+    example="DFME_train/sub0003_01/00001.png",
+    fps=200.0,
+    patterns=(
+        Pattern(
+            "USTC_MEv4_part{part}_sub{gap}{subject}/micro/{emotion}/{clip}",
+            {"part": "[A-D]", "gap": "_?", "subject": r"\d+", "emotion": EMOTIONS},
+        ),
+        Pattern("{clip}", {"clip": r"sub(?P<subject>\d{1,5})_\d+"}),
+    ),
+    columns={
+        "subject": ("Subject",),
+        "clip": ("Filename",),
+        "onset": ("OnsetFrame",),
+        "apex": ("ApexFrame",),
+        "offset": ("OffsetFrame",),
+        "emotion": ("Emotion",),
+        "fps": ("Fps", "FPS"),
+        "aus": ("AU", "AUs"),
+    },
+    optional=frozenset({"fps", "aus"}),
+    digits=4,
+    clip=r"sub\d{1,5}_\d+",
+    subject_in_clip=r"sub(\d{1,5})_",
+    renumbered=True,
+    rates=rate,
+)
+LAYOUT = DFME.layout

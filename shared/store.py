@@ -2,7 +2,7 @@
 
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,15 +123,15 @@ class LocalStore:
         """Written aside and renamed: killed at any instant, the key has the old bytes, the new ones or none."""
         file = self._file(key)
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=file.parent, prefix=".put-")
+        aside = file.with_name(f".put-{uuid.uuid4().hex}")
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with aside.open("xb") as stream:  # with the rights that the user's files have: reports are to be read
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            Path(aside).replace(file)
+            aside.replace(file)
         except BaseException:
-            Path(aside).unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
             raise
 
     def _file(self, key: str) -> Path:

@@ -102,6 +102,9 @@ class FoldTask:
             return self._told(fold, "failed", self._failed(fold.run, str(reason)))
         task = opened.task(fold)
         outcome, seconds = self._outcome(opened, task)
+        if seconds is not None:
+            metrics.compute.labels(self.name).observe(seconds)
+            self.trained.seconds.labels(fold.learner).observe(seconds)
         said = "reused" if seconds is None else "computed"
         return self._told(fold, said, [_fold_result(fold, task, opened, outcome, seconds), *self._report(opened)])
 
@@ -127,9 +130,7 @@ class FoldTask:
             return found, None
         watch, started = Watch(self._note(task.settings.model), self.stop), time.monotonic()
         outcome = kept.train(self.store, task.name, opened.features, task.split, task.settings, self.device, watch)
-        seconds = time.monotonic() - started
-        self.trained.seconds.labels(task.settings.model).observe(seconds)
-        return outcome, seconds
+        return outcome, time.monotonic() - started
 
     def _note(self, learner: str) -> Callable[[Epoch], None]:
         return lambda epoch: self.trained.loss.labels(learner).set(epoch.loss)

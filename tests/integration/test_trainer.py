@@ -53,7 +53,7 @@ def environment(kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.Monkey
             "MER_S3_BUCKET": store.bucket,
             "MER_S3_ACCESS_KEY": server.access_key,
             "MER_S3_SECRET_KEY": server.secret_key,
-            "MER_TRAIN_POLL_SECONDS": "1",
+            "MER_TRAIN_POLL_SECONDS": "3",
             "MER_SCRATCH": str(tmp_path),
             "MER_DEVICE": "cpu",
             "MER_PORT": "0",

@@ -46,6 +46,7 @@ def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
     assert all(lab.store.exists(fold.outcome) and fold.seconds is not None for fold in folds)
     assert one.value("mer_train_folds_total", model="fmer-lite", outcome="computed") == 2
     assert one.value("mer_train_fold_seconds_count", model="linear") == 2
+    assert one.value("mer_compute_seconds_count", stage="trainer") == 6
     assert one.value("mer_train_epoch_loss", model="fmer-lite") > 0
     one.look()
     labels = {"dataset": "toy", "pipeline": result.pipeline, "model": "fmer-lite"}

@@ -4,7 +4,7 @@ frames per second. Several expressions bear one file name; part C codes no apex 
 from services.ingest.catalogue.distribution import Distribution
 from services.ingest.catalogue.places import Pattern
 
-SUBJECT = r"(?:sp)?(?:NO)?[ ._-]*0*(\d+)"
+SUBJECT = r"(?:sp)?(?:NO)?[ ._-]*0*(\d{1,18})"
 MACRO = r"(?i)\bmae\b|_mae_|macro"  # the sheet of macro-expressions has the same columns
 
 

@@ -4,7 +4,7 @@ sheet without a header, and two further pages that say which folder a subject's 
 import re
 from collections.abc import Iterator
 
-from services.ingest.catalogue.cells import text
+from services.ingest.catalogue.cells import text, whole
 from services.ingest.catalogue.distribution import Distribution
 from services.ingest.catalogue.places import Pattern
 from services.ingest.catalogue.sheet import Row
@@ -34,7 +34,7 @@ def rows(tree: Tree, spec: Distribution) -> Iterator[Row]:
 def is_coding(table: Table) -> bool:
     """No header: from the first row on a subject's number, a video's name and three frame numbers."""
     first = [text(cell) for cell in (table.rows[0] if table.rows else ())]
-    return len(first) >= 8 and first[0].isdigit() and not first[1].isdigit() and all(map(str.isdigit, first[2:5]))
+    return len(first) >= 8 and whole(first[1]) is None and all(whole(first[at]) is not None for at in (0, 2, 3, 4))
 
 
 def _pages(tree: Tree) -> tuple[Table, Table, Table]:
@@ -53,7 +53,7 @@ def _subjects(table: Table) -> dict[str, str]:
     """Subject's number in the codes -> number in the folder's name, which is the last of its row: 1 -> 15."""
     found = {}
     for cells in table.rows:
-        numbers = re.findall(r"\d+", " ".join(text(cell) for cell in cells))
+        numbers = re.findall(r"\d{1,18}", " ".join(text(cell) for cell in cells))
         if len(numbers) >= 2:
             found[numbers[0]] = str(int(numbers[-1]))
     return found

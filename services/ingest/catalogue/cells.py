@@ -22,13 +22,27 @@ def is_absent(value: object) -> bool:
     return text(value).casefold() in ABSENT
 
 
+def whole(value: object) -> int | None:
+    """A whole number of at most 18 digits, from a number or its text; None for anything else."""
+    digits = text(value)
+    if isinstance(value, bool) or not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+        return None
+    return int(digits)
+
+
+def shown(value: object) -> str:
+    """A cell as messages quote it: not the whole of a novel."""
+    words = text(value)
+    return repr(words if len(words) <= 60 else words[:60] + "...")
+
+
 def frame_number(value: object, column: str, where: str) -> int:
     """A frame number, from a number or its text; raises BadData for anything else."""
-    digits = text(value)
-    if isinstance(value, bool) or not (digits.isascii() and digits.isdigit()):
-        got = "an empty cell" if digits == "" else repr(digits)
+    number = whole(value)
+    if number is None:
+        got = "an empty cell" if text(value) == "" else shown(value)
         raise BadData(f"{where}: expected a whole frame number in {column}, got {got}; correct the cell.")
-    return int(digits)
+    return number
 
 
 def rate(value: object, column: str, where: str) -> float:
@@ -38,7 +52,5 @@ def rate(value: object, column: str, where: str) -> float:
     except ValueError:
         fps = math.nan
     if not (0 < fps < math.inf):
-        raise BadData(
-            f"{where}: expected frames per second above 0 in {column}, got {text(value)!r}; correct the cell."
-        )
+        raise BadData(f"{where}: expected frames per second above 0 in {column}, got {shown(value)}; correct the cell.")
     return fps

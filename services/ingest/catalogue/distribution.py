@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from services.ingest.catalogue import numbered
-from services.ingest.catalogue.cells import is_absent, text
+from services.ingest.catalogue.cells import is_absent, text, whole
 from services.ingest.catalogue.entry import Entry, Layout, Reading
 from services.ingest.catalogue.places import Pattern, Place, Places, located
 from services.ingest.catalogue.sheet import Columns, Row, Sheet, coding_sheet
@@ -37,7 +37,7 @@ class Distribution:
     optional: frozenset[str] = frozenset({"aus", "emotion", "objective", "duration", "first", "fps", "kind"})
     sheet: Sheets = "needed"
     digits: int = 2  # of a subject's number: 1, "01" and "sub01" are one person
-    subject: str = r"(?:sub|s)?[ _-]?0*(\d+)"  # how sheets and folders write a subject; group 1 is the number
+    subject: str = r"(?:sub|s)?[ _-]?0*(\d{1,18})"  # how sheets and folders write a subject; group 1 is the number
     clip: str = ".+"  # file names as its sheet writes them: tells datasets with equal columns apart
     subject_in_clip: str = ""  # where the file name holds the subject's number: group 1
     several: bool = False  # several expressions may bear one file name: the onset joins the clip's name
@@ -104,7 +104,7 @@ class Distribution:
 
     def _above_footer(self, rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
-            if not re.fullmatch(self.clip, text(row["clip"]), re.IGNORECASE) and not text(row["offset"]).isdigit():
+            if not re.fullmatch(self.clip, text(row["clip"]), re.IGNORECASE) and whole(row["offset"]) is None:
                 return
             yield row
 
@@ -149,7 +149,7 @@ class Distribution:
         row = shifted(row, folder) if "first" in row.cells and folder else row
         if self.renumbered and folder and (moved := from_its_first(row, folder)):
             return moved, ("frames are counted from the clip's own first",)
-        if self.zero_offset == "apex" and text(row["offset"]) in ("", "0") and text(row["apex"]).isdigit():
+        if self.zero_offset == "apex" and text(row["offset"]) in ("", "0") and whole(row["apex"]) is not None:
             note = f"the sheet has no offset: the apex {text(row['apex'])} was taken for it"
             return replace(row, cells={**row.cells, "offset": row["apex"]}), (note,)
         return row, ()
@@ -181,22 +181,22 @@ def with_label(entry: Entry, labels: str) -> Entry:
 
 def shifted(row: Row, folder: Path) -> Row:
     """Frame numbers of a sheet that counts from its own first number, as those of the files."""
-    first = text(row["first"])
+    first = whole(row["first"])
     files = numbered.images(folder)
-    if not first.isdigit() or not files:
+    if first is None or not files:
         return row
-    by = min(files) - int(first)
-    moved = {role: int(text(row[role])) + by for role in NUMBERS if text(row[role]).isdigit()}
+    by = min(files) - first
+    moved = {role: number + by for role in NUMBERS if (number := whole(row[role])) is not None}
     return replace(row, cells={**row.cells, **moved})
 
 
 def from_its_first(row: Row, folder: Path) -> Row | None:
     """The row of a clip that was cut out: as many files as frames, none of them the onset's; None for any other."""
-    onset, offset = text(row["onset"]), text(row["offset"])
+    onset, offset = whole(row["onset"]), whole(row["offset"])
     files = numbered.images(folder)
-    if not (onset.isdigit() and offset.isdigit() and files) or int(onset) in files:
+    if onset is None or offset is None or not files or onset in files:
         return None
-    if max(files) - min(files) != int(offset) - int(onset):
+    if max(files) - min(files) != offset - onset:
         return None
     return shifted(replace(row, cells={**row.cells, "first": onset}), folder)
 

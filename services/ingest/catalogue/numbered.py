@@ -11,7 +11,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp",
 CROP = "reg_"  # how names of face crops begin
 REACH = 3  # frames; a missing frame is filled from a neighbour at most so far away
 
-_LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
+_LAST_NUMBER = re.compile(r"(\d{1,18})(?!.*\d)")
 
 
 def images(folder: Path, cropped: bool | None = None) -> dict[int, list[Path]]:

@@ -7,12 +7,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from services.ingest.catalogue import action_units, numbered
-from services.ingest.catalogue.cells import frame_number, is_absent, rate, text
+from services.ingest.catalogue.cells import frame_number, is_absent, rate, text, whole
 from services.ingest.catalogue.entry import Change, Entry, Found, Kind, Problem
 from shared.errors import BadData
 from shared.records import Sample
 
 VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".mpg", ".mpeg", ".webm", ".wmv", ".m4v"})
+SENTENCE = 1000  # letters; a cell may hold 32,767 of them
 LONG = 1.0  # s; a micro-expression lasts half a second at most by the usual definition
 Files = tuple[Kind, tuple[Path, ...], tuple[int, ...], tuple[str, ...]]
 
@@ -23,9 +24,17 @@ def resolve(entry: Entry, folder: Path, changes: tuple[Change, ...] = ()) -> Fou
         return replace(_found(entry, folder), changes=changes)
     except BadData as fault:
         return problem(entry, str(fault))
+    except (OSError, ValueError) as error:  # a name that no file system takes
+        told = getattr(error, "strerror", None) or error
+        return problem(
+            entry,
+            f"{entry.where}: expected a clip's folder, got a name of which the system says {str(told)!r}; "
+            "correct the subject and the file name.",
+        )
 
 
 def problem(entry: Entry, sentence: str) -> Problem:
+    sentence = sentence if len(sentence) <= SENTENCE else sentence[:SENTENCE] + "..."
     return Problem(entry.dataset, entry.subject, entry.clip, sentence, entry.filename or entry.clip)
 
 
@@ -76,8 +85,8 @@ def _label(value: object) -> str | None:
 def _doubts(entry: Entry, sample: Sample) -> Iterator[str]:
     """What contradicts itself but hinders nothing."""
     frames = sample.offset - sample.onset + 1
-    told = text(entry.duration)
-    if told.isdigit() and int(told) not in (frames, frames - 1):
+    told = whole(entry.duration)
+    if told is not None and told not in (frames, frames - 1):
         yield f"{entry.where}: {entry.head('duration')} says {told}, onset to offset are {frames} frames"
     if frames / sample.fps > LONG:
         yield f"{entry.where}: {frames / sample.fps:.1f} s from onset to offset, long for a micro-expression"

@@ -33,7 +33,7 @@ def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> I
     def work(chunk: range) -> None:
         solver = PairSolver(first.shape[1:], settings)
         for i in chunk:
-            solver.run(first[i].astype(np.float32), second[i].astype(np.float32), flows[i])
+            solver.run(first[i].astype(np.float32, "C"), second[i].astype(np.float32, "C"), flows[i])
 
     if threads == 1:
         work(chunks[0])

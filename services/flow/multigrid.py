@@ -108,12 +108,11 @@ def scale_red(p: Any, height: int, stride: int) -> None:
 def apply_red(p: Any, height: int, stride: int, x: int) -> Any:
     """IMAGE = (diagonal block) x - coupling to X_BLACK, on red; returns the dot product of x and IMAGE."""
     xu, xv = uintp(x), uintp(x + 1)
-    total = np.float64(0.0)
+    sums = np.zeros(stride, np.float32)
     for y in range(height):
         here = (y + 1) * stride + 1
         o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
         left, right = uintp(here - 1 + (y & 1)), uintp(here + (y & 1))
-        row = np.float32(0.0)
         for k in range(uintp(stride - 2)):
             a, b = p[xu, o + k], p[xv, o + k]
             u = p[8, o + k] * a + p[9, o + k] * b
@@ -124,9 +123,17 @@ def apply_red(p: Any, height: int, stride: int, x: int) -> Any:
             v += p[6, o + k] * (b - p[23, up + k]) + p[7, o + k] * (b - p[23, down + k])
             p[32, o + k] = u
             p[33, o + k] = v
-            row += a * u + b * v
-        total += row
-    return total
+            sums[k] += a * u + b * v
+    return total(sums)
+
+
+@kernel
+def total(sums: Any) -> Any:
+    """The sum of a row of sums, from left to right in double precision."""
+    found = np.float64(0.0)
+    for k in range(uintp(sums.size)):
+        found += sums[k]
+    return found
 
 
 @kernel
@@ -304,13 +311,12 @@ def ascend(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
 def dot(p: Any, stride: int, height: int, a: int, b: int) -> Any:
     """Dot product of two pairs of planes."""
     au, av, bu, bv = uintp(a), uintp(a + 1), uintp(b), uintp(b + 1)
-    total = np.float64(0.0)
+    sums = np.zeros(stride, np.float32)
     for y in range(1, height + 1):
-        row = np.float32(0.0)
-        for i in range(uintp(y * stride), uintp((y + 1) * stride)):
-            row += p[au, i] * p[bu, i] + p[av, i] * p[bv, i]
-        total += row
-    return total
+        o = uintp(y * stride)
+        for k in range(uintp(stride)):
+            sums[k] += p[au, o + k] * p[bu, o + k] + p[av, o + k] * p[bv, o + k]
+    return total(sums)
 
 
 @kernel
@@ -336,17 +342,19 @@ def turn(p: Any, height: int, stride: int, share: float) -> None:
 @kernel
 def advance(p: Any, height: int, stride: int, step: float) -> Any:
     """SOLUTION and B_RED one step along DIRECTION; returns the largest change of the solution, px."""
-    length, largest = np.float32(step), np.float32(0.0)
+    length, largest = np.float32(step), np.zeros(stride, np.float32)
     for i in range(uintp(stride), uintp((height + 1) * stride)):
         p[28, i] += length * p[30, i]
         p[29, i] += length * p[31, i]
         p[24, i] -= length * p[32, i]
         p[25, i] -= length * p[33, i]
-    for i in range(uintp(stride), uintp((height + 1) * stride)):
-        u, v = abs(p[30, i]), abs(p[31, i])
-        either = u if u > v else v
-        largest = either if either > largest else largest
-    return abs(length) * largest
+    for y in range(1, height + 1):
+        o = uintp(y * stride)
+        for k in range(uintp(stride)):
+            u, v = abs(p[30, o + k]), abs(p[31, o + k])
+            either = u if u > v else v
+            largest[k] = either if either > largest[k] else largest[k]
+    return abs(length) * largest.max()
 
 
 @kernel

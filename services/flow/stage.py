@@ -53,7 +53,7 @@ def _check(frames: NDArray[Any], factors: NDArray[Any]) -> None:
 
 STAGE = Stage(
     name="flow",
-    version=1,
+    version=2,
     consumes="magnified",
     reads=("magnifier",),
     produces="flows",

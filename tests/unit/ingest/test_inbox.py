@@ -55,8 +55,9 @@ def test_unchanged_means_nothing_is_done(lab: Lab) -> None:
     lab.restart()
     lab.scan()
     assert (lab.sources(), lab.announcements()) == before
-    assert lab.fetched() == []
     assert lab.calls.of("put") == []
+    assert not [key for (key,) in lab.calls.of("get") if key.startswith("source/")]
+    assert lab.fetched() == []
 
 
 def test_a_changed_label_is_said_again_and_nothing_is_fetched(lab: Lab) -> None:

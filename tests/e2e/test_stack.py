@@ -1,0 +1,229 @@
+"""`docker compose up` for real: a dataset is dropped with a plain S3 client, the report is the embedded one.
+
+Run by `make e2e`. Images of others are taken as they lie here under their plain tag, else pulled by digest.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from minio import Minio
+
+from services.local import synth
+from services.local.workspace import Workspace
+from shared.bus import Message
+from shared.connect import open_bus, open_store
+from shared.errors import Unavailable
+from shared.records import RunResult
+from shared.settings import Settings
+from shared.store import Store
+from shared.topics import GROUPS, dead_letters, topic
+from tests.servers.s3 import free_port
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 1800
+WORKERS = {"inbox", "ingest", "interpolator", "magnifier", "flow", "roi-au", "trainer"}
+SMALL = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
+TRAIN = {"epochs": 2, "seed": 7}
+BASE = "python:3.11-slim"  # any of this tag will do for the images built here
+
+
+class Stack:
+    """A compose project of its own, on ports of its own."""
+
+    def __init__(self) -> None:
+        self.name = f"mer-e2e-{uuid.uuid4().hex[:8]}"
+        self.ports = {name: str(free_port()) for name in ("KAFKA_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")}
+        self.key, self.secret = "e2e", uuid.uuid4().hex
+        self.given = {**os.environ, **self.ports, **images(), "S3_ACCESS_KEY": self.key, "S3_SECRET_KEY": self.secret}
+        # Builds trust what pip on this machine trusts; the file may lie outside the checkout.
+        self.given.setdefault("CA_BUNDLE", os.environ.get("PIP_CERT", "docker/empty"))
+        self.given["BUILDX_BAKE_ENTITLEMENTS_FS"] = "0"
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["docker", "compose", "--project-name", self.name, *arguments]
+
+    def compose(self, *arguments: str) -> str:
+        command = self.command(*arguments)
+        done = subprocess.run(command, cwd=ROOT, env=self.given, capture_output=True, text=True)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def containers(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.compose("ps", "--all", "--format", "json").splitlines()]
+
+    def settings(self) -> Settings:
+        return Settings(
+            kafka_servers=f"127.0.0.1:{self.ports['KAFKA_PORT']}",
+            s3_endpoint=f"127.0.0.1:{self.ports['S3_PORT']}",
+            s3_access_key=self.key,
+            s3_secret_key=self.secret,
+            s3_tls=False,
+        )
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        """Prometheus' answer. Raises HTTPError for a query that it does not understand."""
+        asked = urllib.parse.urlencode({"query": query})
+        url = f"http://127.0.0.1:{self.ports['PROMETHEUS_PORT']}/api/v1/query?{asked}"
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return found
+
+
+def images() -> dict[str, str]:
+    """Where .env's digest is not on this machine and its tag is, that one; what the environment says goes first."""
+    lines = [line.split("=", 1) for line in (ROOT / ".env").read_text().splitlines() if "_IMAGE=" in line]
+    chosen = {}
+    for name, pinned in lines:
+        here = [image for image in (pinned, pinned.split("@")[0]) if is_here(image)]
+        chosen[name] = os.environ.get(name) or (here or [pinned])[0]
+    if "@" in chosen["PYTHON_IMAGE"] and not is_here(chosen["PYTHON_IMAGE"]) and is_here(BASE):
+        chosen["PYTHON_IMAGE"] = BASE
+    return chosen
+
+
+def is_here(image: str) -> bool:
+    return subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    started = Stack()
+    try:
+        started.compose("build")
+        started.compose("up", "--detach", "--no-build", "--wait")
+        yield started
+    finally:
+        print(started.compose("logs", "--no-color", "--tail", "20"))
+        started.compose("down", "--volumes", "--remove-orphans", "--timeout", "30")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "drawn"
+    synth.write(folder, subjects=3, clips=2, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def embedded(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The same dataset in one process tree, to the report."""
+    out = tmp_path_factory.mktemp("out")
+    settings = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[2.0]"]
+    train = ["--epochs", str(TRAIN["epochs"]), "--seed", str(TRAIN["seed"])]
+    command = [sys.executable, "-m", "services.local.cli", "run", str(dataset), "--out", str(out), *train, *settings]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return Workspace(out)
+
+
+def test_every_container_is_healthy(stack: Stack) -> None:
+    states = {each["Service"]: (each["State"], each["Health"], each["ExitCode"]) for each in stack.containers()}
+    assert states.pop("init") == ("exited", "", 0)
+    assert states == dict.fromkeys(WORKERS | {"kafka", "minio", "prometheus"}, ("running", "healthy", 0))
+
+
+@pytest.mark.parametrize("service", sorted(WORKERS))
+def test_a_service_is_nobody_and_writes_nothing_of_its_own(stack: Stack, service: str) -> None:
+    tried = "import os, pathlib; print(os.getuid()); pathlib.Path('/scratch/x').touch(); pathlib.Path('/app/x').touch()"
+    run = stack.command("exec", "-T", service, "python", "-c", tried)
+    done = subprocess.run(run, cwd=ROOT, env=stack.given, capture_output=True, text=True)
+    assert done.stdout.strip() == "10001"
+    assert "Read-only file system: '/app/x'" in done.stderr
+
+
+def test_a_dropped_dataset_gives_the_embedded_report_whatever_is_killed_meanwhile(
+    stack: Stack, dataset: Path, embedded: Workspace
+) -> None:
+    drop(stack, dataset)
+    wait(lambda: bool(latest(stack, topic("interpolated").name)), "the interpolator's first record")
+    kill(stack, "flow")
+    stack.compose("restart", "kafka")
+    wait(lambda: bool(results(stack)), "the report")
+    (result,) = results(stack)
+    store = open_store(stack.settings())
+    assert (result.status, result.reason) == ("done", "")
+    assert [reason for group in GROUPS for reason in latest(stack, dead_letters(group).name)] == []
+    assert digests(store) == digests(embedded.store())
+    for name, key in result.files.items():
+        assert store.get(key) == (embedded.report / name).read_bytes(), name
+
+
+def test_what_was_killed_is_back(stack: Stack) -> None:
+    (flow,) = [each["ID"] for each in stack.containers() if each["Service"] == "flow"]
+    count = ["docker", "inspect", "--format", "{{.RestartCount}}", flow]
+    assert int(subprocess.run(count, capture_output=True, text=True, check=True).stdout) == 1
+    wait(lambda: all(each["Health"] in ("", "healthy") for each in stack.containers()), "health")
+    test_every_container_is_healthy(stack)
+
+
+def test_prometheus_has_figures_of_every_service(stack: Stack) -> None:
+    wait(
+        lambda: {found["metric"]["job"] for found in stack.ask('count by (job) ({__name__=~"mer_.*"})')} == WORKERS,
+        "figures of every service",
+    )
+    wait(lambda: len(stack.ask('sum by (stage) (mer_records_total{outcome="computed"})')) >= 5, "five stages' records")
+
+
+def test_prometheus_understands_every_panel(stack: Stack) -> None:
+    board = json.loads((ROOT / "k8s" / "components" / "monitoring" / "merstream.json").read_text())
+    queries = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    answers = {query: stack.ask(query.replace("$namespace", ".*")) for query in queries}
+    assert len(answers) > 10
+    assert any(answers[query] for query in queries if "mer_records_total" in query)
+
+
+def drop(stack: Stack, dataset: Path) -> None:
+    """With nothing but an S3 client, in any order."""
+    client = Minio(f"127.0.0.1:{stack.ports['S3_PORT']}", stack.key, stack.secret, secure=False)
+    bucket = stack.settings().inbox_bucket
+    for file in sorted(file for file in dataset.rglob("*") if file.is_file()):
+        client.fput_object(bucket, f"{dataset.name}/{file.relative_to(dataset)}", str(file))
+    plan = dataset.parent / "merstream.json"
+    plan.write_text(json.dumps({"overrides": SMALL, "train": TRAIN}))
+    client.fput_object(bucket, f"{dataset.name}/merstream.json", str(plan))
+
+
+def kill(stack: Stack, service: str) -> None:
+    """SIGKILL from within, which ends this command too: what a person kills by `docker kill` stays down."""
+    find = "[int(p) for p in os.listdir('/proc') if p.isdigit() and p != '1' and int(p) != os.getpid()]"
+    code = f"import os; [os.kill(p, 9) for p in {find}]"
+    subprocess.run(stack.command("exec", "-T", service, "python", "-c", code), cwd=ROOT, env=stack.given)
+
+
+def latest(stack: Stack, name: str) -> dict[str, Message]:
+    """By key; nothing while the broker is away."""
+    bus = open_bus(stack.settings())
+    try:
+        return dict(bus.latest(name))
+    except Unavailable:
+        return {}
+    finally:
+        bus.close()
+
+
+def results(stack: Stack) -> list[RunResult]:
+    told = latest(stack, topic("results").name)
+    return [RunResult.decode(message.value) for key, message in told.items() if "/" not in key]
+
+
+def digests(store: Store) -> dict[str, str]:
+    """Of every artifact, by its key."""
+    return {key: hashlib.sha256(store.get(key)).hexdigest() for key in store.keys("") if key.endswith(".npz")}
+
+
+def wait(until: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not until():
+        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_SECONDS} s"
+        time.sleep(2)

@@ -114,6 +114,7 @@ def test_archives_within_archives(lab: Lab, plain: list[str]) -> None:
     lab.inbox.put("d.zip", zipped({"frames.zip": inner, "clips.csv": sheet(dict.fromkeys("ab", "others"))}))
     lab.scan()
     assert sorted(lab.only().clips.items()) == plain
+    assert len(list(lab.process.scratch.archives.glob("*/data/*/*"))) == 7, "the inner archive is not kept"
 
 
 def test_an_archive_from_a_mac(lab: Lab, plain: list[str]) -> None:

@@ -26,6 +26,7 @@ SYNONYMS = {"other": "others", "happy": "happiness", "sad": "sadness", "angry": 
 ROMAN = {str(number): roman for number, roman in enumerate(("i", "ii", "iii", "iv", "v", "vi", "vii"), 1)}
 
 CASME2_2014 = "the sheet of 2014-05-08 (246 rows)"
+CASME2_FULL = "the full sheet (255 rows)"
 SHEETS: dict[str, dict[str, Mapping[str, int]]] = {
     "casme2": {
         CASME2_2014: {"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25},
@@ -38,7 +39,7 @@ SHEETS: dict[str, dict[str, Mapping[str, int]]] = {
             "sadness": 4,
             "fear": 2,
         },
-        "the full sheet (255 rows)": {
+        CASME2_FULL: {
             "others": 99,
             "disgust": 63,
             "happiness": 32,

@@ -1,7 +1,7 @@
 """The protocols by name. To add one: a `Task` here; its counts are asserted against the data wherever it is used."""
 
 from shared.errors import Misconfigured
-from shared.label_sets import CASME2_2014, Share, same
+from shared.label_sets import CASME2_2014, CASME2_FULL, SHEETS, Share, same
 from shared.protocols import Task
 
 NEGATIVE = ("anger", "contempt", "disgust", "fear", "repression", "sadness")
@@ -11,6 +11,16 @@ CASME2_THREE = {"negative": ("disgust", "repression"), "positive": ("happiness",
 FIVE = {"disgust": 63, "happiness": 32, "others": 99, "repression": 27, "surprise": 25}
 MMEW = {"surprise": 89, "disgust": 72, "others": 66, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
 CASME3A = {"disgust": 250, "surprise": 187, "others": 161, "fear": 86, "anger": 64, "sadness": 57, "happiness": 55}
+SAMM = {
+    "anger": 57,
+    "happiness": 26,
+    "others": 26,
+    "surprise": 15,
+    "contempt": 12,
+    "disgust": 9,
+    "fear": 8,
+    "sadness": 6,
+}
 DFME = {
     "disgust": 548,
     "surprise": 298,
@@ -38,6 +48,11 @@ UNCOUNTED = "Counts are not asserted: no source was at hand."
 
 _ALL = (
     Task("casme2-5", "CASME II, 5 classes", (Share("casme2", same(*FIVE), FIVE, None, 26, {}, CASME2_2014),)),
+    Task(
+        "casme2-7",
+        "CASME II, all labels of the full sheet",
+        (Share("casme2", same(*SHEETS["casme2"][CASME2_FULL]), SHEETS["casme2"][CASME2_FULL], sheet=CASME2_FULL),),
+    ),
     Task("casme2-3-145", "CASME II, the composite's 3 classes", (CASME2_145,), remark=NOT_COMPARABLE),
     Task(
         "casme2-3-147",
@@ -65,6 +80,7 @@ _ALL = (
             ),
         ),
     ),
+    Task("samm-8", "SAMM, as distributed", (Share("samm", same(*SAMM), SAMM, None, 29),)),
     Task("samm-3", "SAMM, the composite's 3 classes", (SAMM_133,)),
     Task(
         "samm-objective",
@@ -90,7 +106,7 @@ _ALL = (
         "megc2019",
         "MEGC 2019 composite: 442 clips, 68 subjects, 3 classes",
         (SMIC, CASME2_145, SAMM_133),
-        remark="The official list keeps casme2 05/EP12_03f and drops 05/EP09_05f; some loaders do the reverse.",
+        remark="The official list drops casme2 05/EP09_05f and keeps 05/EP12_03f, which a public loader drops.",
     ),
     Task(
         "casme3a-3",

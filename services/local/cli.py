@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from services.ingest.catalogue.entry import Prefer, Reading, Switch
+from services.ingest.catalogue.entry import Labels, Prefer, Reading, Switch
 from services.local import dead_letters
 from services.local.options import overrides
 from services.local.stack import read_environment
@@ -46,6 +46,11 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="One science setting of a stage, e.g. `--set flow.solver=exact`. Repeatable."),
 ]
+Corrections = Annotated[
+    Switch, typer.Option(help="Known errors of sheets to correct: `all` takes inferred and estimated ones too.")
+]
+LabelSet = Annotated[Labels, typer.Option(help="The sheet's emotions, or its objective classes.")]
+Rate = Annotated[float | None, typer.Option(min=0.001, help="Frames per second, where the catalogue's are wrong.")]
 CORES = os.cpu_count() or 1
 
 
@@ -96,11 +101,14 @@ def synth(
 
 @app.command()
 def run(
-    dataset: Annotated[Path, typer.Argument(help="Dataset folder: CASME II layout, or `clips.csv` and its frames.")],
+    dataset: Annotated[Path, typer.Argument(help="Dataset folder as its owners hand it out, or with a `clips.csv`.")],
     out: Out = Path("out/run"),
     profile: Profile = "corrected",
     changes: Set = None,
     prefer: Annotated[Prefer, typer.Option(help="Where a dataset carries both crops and raw frames.")] = "cropped",
+    corrections: Corrections = "documented",
+    labels: LabelSet = "emotion",
+    fps: Rate = None,
     jobs: Jobs = CORES,
     train: Annotated[bool, typer.Option(help="Train and report when the features are there.")] = True,
     model: Model = None,
@@ -115,7 +123,7 @@ def run(
     from services.local.training import train_and_report
 
     pipeline = Pipeline(profile=profile, overrides=overrides(profile, changes or []))
-    records = extract(dataset, out, pipeline, prefer=prefer, jobs=jobs)
+    records = extract(dataset, out, pipeline, how=Reading(prefer, corrections, labels, fps), jobs=jobs)
     if not train:
         return
     try:
@@ -234,9 +242,9 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the findings as a page to this file too.")] = None,
     prefer: Annotated[Prefer, typer.Option(help="Where a dataset carries both crops and raw frames.")] = "cropped",
-    corrections: Annotated[
-        Switch, typer.Option(help="Known errors of sheets to correct: `all` takes inferred and estimated ones too.")
-    ] = "documented",
+    corrections: Corrections = "documented",
+    labels: LabelSet = "emotion",
+    fps: Rate = None,
 ) -> None:
     """What a dataset's folder holds, what is wrong with it, and what every protocol would make of it.
 
@@ -244,7 +252,7 @@ def doctor(
     """
     from services.local.doctor import show_diagnosis
 
-    how = Reading(prefer=prefer, corrections=corrections)
+    how = Reading(prefer, corrections, labels, fps)
     raise typer.Exit(0 if show_diagnosis(folders, how, deep=deep, as_json=as_json, html=html) else 1)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
-from services.ingest.catalogue.entry import Prefer
+from services.ingest.catalogue.entry import Reading
+from services.ingest.discover import DEFAULT
 from services.local.progress import stage_bars
 from services.local.run import run
 from services.local.terminal import news
@@ -27,10 +28,10 @@ def interruptible() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def extract(dataset: Path, out: Path, pipeline: Pipeline, *, prefer: Prefer = "cropped", jobs: int) -> list[Record]:
+def extract(dataset: Path, out: Path, pipeline: Pipeline, *, how: Reading = DEFAULT, jobs: int) -> list[Record]:
     """Features of every clip that came through; those that did not are told, each with its sentence."""
     with interruptible(), stage_bars() as watch:
-        outcome = run(dataset, Workspace(out), pipeline, jobs=jobs, prefer=prefer, watch=watch)
+        outcome = run(dataset, Workspace(out), pipeline, jobs=jobs, how=how, watch=watch)
     for sentence in outcome.notes:
         news.print(f"[dim]noted[/] {escape(sentence)}", soft_wrap=True, highlight=False)
     for sentence in outcome.failures:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.ingest.catalogue.entry import Found, Prefer, Problem
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import Found, Problem, Reading
+from services.ingest.discover import DEFAULT, discover
 from services.ingest.emit import emit
 from services.local.crew import Crew
 from services.local.stages import STAGES
@@ -51,7 +51,7 @@ def run(
     pipeline: Pipeline,
     *,
     jobs: int,
-    prefer: Prefer = "cropped",
+    how: Reading = DEFAULT,
     watch: Watch = lambda tally: None,
 ) -> Outcome:
     """Take every clip of the dataset folder to features. What an earlier run did under `place` is reused.
@@ -62,7 +62,7 @@ def run(
     trace = uuid.uuid4().hex
     bus, tally = place.bus(), Tally()
     before = {stage.name: _committed(bus, stage.name) for stage in STAGES}
-    clips = discover(dataset, prefer=prefer)
+    clips = discover(dataset, how=how)
     crew = Crew(place.folder, jobs)
     try:
         for _ in _emitted(clips, pipeline, trace, place, bus, tally):
@@ -100,7 +100,7 @@ def _emit(clip: Found, pipeline: Pipeline, trace: str, store: Store, bus: LocalB
         tally.failures.append(str(fault))
         return
     tally.found += 1
-    tally.notes += [*clip.notes, *clip.label_notes]
+    tally.notes += [*clip.notes, *clip.label_notes, *(str(change) for change in clip.changes if change.applied)]
 
 
 def _count(bus: LocalBus, before: dict[str, int], tally: Tally, watch: Watch) -> bool:

@@ -11,6 +11,7 @@ from shared.records import Sample
 Kind = Literal["frames", "video"]
 Prefer = Literal["cropped", "raw"]
 Switch = Literal["documented", "all", "none"]
+Labels = Literal["emotion", "objective"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Reading:
 
     prefer: Prefer = "cropped"  # where a dataset carries both face crops and raw frames
     corrections: Switch = "documented"  # `all` takes those that are only inferred or estimated too
-    labels: str = "emotion"  # which of the dataset's label sets becomes the clip's emotion: "emotion", "objective"
+    labels: Labels = "emotion"  # which of the dataset's label sets becomes the clip's emotion
     fps: float | None = None  # the true rate, where the catalogue's is wrong
 
 

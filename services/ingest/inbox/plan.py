@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, ValidationError
 
-from services.ingest.catalogue.entry import Prefer
+from services.ingest.catalogue.entry import Labels, Prefer, Reading, Switch
 from services.ingest.inbox.names import PLAN
 from services.ingest.stage import STAGE
 from shared.errors import BadData
@@ -20,10 +20,17 @@ class Plan(Model):
     overrides: dict[str, dict[str, JsonValue]] = Field(default_factory=dict, description="by stage and field")
     train: dict[str, JsonValue] = Field(default_factory=dict, description="what differs from the trainer's defaults")
     prefer: Prefer = "cropped"
+    corrections: Switch = "documented"
+    labels: Labels = "emotion"
+    fps: float | None = Field(None, gt=0, description="the true rate, where the catalogue's is wrong")
 
     @property
     def pipeline(self) -> Pipeline:
         return Pipeline(profile=self.profile, overrides=self.overrides)
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.prefer, self.corrections, self.labels, self.fps)
 
 
 def read(data: bytes) -> Plan:

@@ -83,10 +83,10 @@ def _plan(contents: Contents, store: Store, file: Path) -> Plan:
 def _discovered(inner: Path, top: Path, name: str, plan: Plan) -> Iterator[Found | Problem]:
     """As the dataset lies; else without the folders that hold nothing but one folder."""
     try:
-        return discover(top, name, plan.prefer)
+        return discover(top, name, how=plan.reading)
     except BadData as fault:
         try:
-            return discover(inner, name, plan.prefer)
+            return discover(inner, name, how=plan.reading)
         except BadData:
             raise fault from None
 

@@ -320,10 +320,10 @@ def test_a_surprise_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
 
     real = view.discover
 
-    def discover(folder, name, prefer):  # type: ignore[no-untyped-def]
+    def discover(folder, name, how):  # type: ignore[no-untyped-def]
         if name == "a":
             raise ZeroDivisionError
-        return real(folder, name, prefer)
+        return real(folder, name, how=how)
 
     monkeypatch.setattr(view, "discover", discover)
     lab.drop("a", dataset("a"))

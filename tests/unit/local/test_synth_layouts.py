@@ -83,6 +83,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Found
         "casme2-3-147",
         "samm-5",
         "samm-3",
+        "samm-8",
         "smic-3",
         "mmew-4",
         "mmew-7",

@@ -1,0 +1,36 @@
+"""docs/datasets.md names every dataset and every protocol with its count."""
+
+from pathlib import Path
+
+import pytest
+
+from services.ingest.catalogue.registry import LAYOUTS
+from services.local.synth.layouts import FORMS
+from shared.label_sets import DATASETS
+from shared.tasks import TASKS
+
+DOC = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
+KEYS = [layout.key for layout in LAYOUTS if layout.key != "clips"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.key)
+def test_every_dataset_is_in_the_table(layout: object) -> None:
+    name, key = layout.name, layout.key  # type: ignore[attr-defined]
+    assert (f"| {name}, `{key}` |" in DOC) or key == "clips"
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_every_protocol_is_in_the_table(task: object) -> None:
+    (row,) = [line for line in DOC.splitlines() if line.startswith(f"| `{task.name}` |")]  # type: ignore[attr-defined]
+    clips = task.clips or "not asserted"  # type: ignore[attr-defined]
+    assert f"| {clips} | {task.hold_out} |" in row  # type: ignore[attr-defined]
+    counted: dict[str, int] = {}
+    for share in task.shares:  # type: ignore[attr-defined]
+        for label, count in share.counts.items():
+            counted[label] = counted.get(label, 0) + count
+    assert all(f"{label} {count}" in row for label, count in counted.items())
+
+
+def test_datasets_have_one_name_everywhere() -> None:
+    assert set(KEYS) == set(FORMS) == set(DATASETS)
+    assert {share.dataset for task in TASKS.values() for share in task.shares} <= set(KEYS)

@@ -4,7 +4,7 @@ BIN := .venv/bin
 EXTRAS := ingest interpolator magnifier flow roi_au trainer s3 kafka local
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --quiet --custom-compile-command "make lock"
 
-# Compiled once, before the first run: processes that load the flow's kernels from the cache all run the same machine code.
+# The flow's kernels, compiled into their cache: half a minute that the first run does not spend.
 define COMPILE_KERNELS
 import numpy; from services.flow.black_anandan import flow
 pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
@@ -12,7 +12,7 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test lint lock weights bench bench-bus images up down e2e clean
+.PHONY: setup demo test lint lock weights bench bench-bus images up down e2e gen k8s-test clean
 
 demo: setup
 	$(BIN)/mer demo
@@ -62,6 +62,14 @@ down:
 
 e2e: setup
 	$(BIN)/pytest -x tests/e2e/test_stack.py
+
+# What follows from shared/topics.py and shared/settings.py: manifests, docs/reference.md.
+gen: setup
+	$(BIN)/python -m k8s.generate
+
+# On the cluster in $KUBECONFIG, in a namespace of its own; its nodes have the images.
+k8s-test: setup
+	MERSTREAM_TEST_K8S=1 $(BIN)/pytest -x tests/unit/test_k8s.py tests/e2e/test_k8s.py
 
 weights: setup
 	$(BIN)/mer weights

@@ -1,0 +1,90 @@
+"""Kustomize as of this machine: kubectl's own, or built once from its Go module into the user's cache."""
+
+import fcntl
+import itertools
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+VERSION = "v5.7.1"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merstream" / "servers"
+
+
+class CannotBuild(Exception):
+    """What is missing on this machine, in a sentence."""
+
+
+def build(folder: Path) -> list[dict[str, Any]]:
+    """The manifests of a kustomization. Raises AssertionError with what kustomize dislikes, CannotBuild."""
+    built = subprocess.run([*command(), str(folder)], capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return [document for document in yaml.safe_load_all(built.stdout) if document]
+
+
+@cache
+def command() -> tuple[str, ...]:
+    """What prints a folder's manifests."""
+    if kubectl := shutil.which("kubectl"):
+        return (kubectl, "kustomize")
+    return (shutil.which("kustomize") or str(_binary()), "build")
+
+
+def _binary() -> Path:
+    """Built on first use, by one process at a time."""
+    folder = CACHE / f"kustomize-{VERSION}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "kustomize.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "kustomize").exists():
+            _install(folder)
+    return folder / "kustomize"
+
+
+def _install(folder: Path) -> None:
+    if (go := shutil.which("go")) is None:
+        raise CannotBuild("No `kubectl`, no `kustomize` and no `go` (1.24 or newer) to build it with on the PATH.")
+    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
+    command = [go, "install", "-trimpath", f"sigs.k8s.io/kustomize/kustomize/v5@{VERSION}"]
+    built = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if built.returncode:
+        raise CannotBuild(f"Kustomize {VERSION} could not be built: {built.stderr.strip()[-500:]}")
+
+
+class Mixer:
+    """Builds the base with components, in a copy beside which nothing else lies."""
+
+    def __init__(self, k8s: Path, place: Path) -> None:
+        self.place = place
+        for folder in ("base", "components"):
+            shutil.copytree(k8s / folder, place / folder)
+
+    def build(self, parts: tuple[str, ...]) -> list[dict[str, Any]]:
+        folder = self.place / "-".join(("mix", *parts))
+        folder.mkdir()
+        content = {"resources": ["../base"], "components": [f"../components/{part}" for part in parts]}
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+        return build(folder)
+
+
+KAFKA = ("kafka", "strimzi", "kafka-login", "")
+SCALING = ("keda", "hpa", "")
+OTHERS = ("store", "gpu", "monitoring", "network-policies", "namespace")
+
+
+def combinations() -> list[tuple[str, ...]]:
+    """What may be asked for: one Kafka, one way of scaling, any of the others."""
+    mixed = itertools.product(KAFKA, SCALING, *((other, "") for other in OTHERS))
+    secured = (("kafka-login", "keda", "keda-login", *OTHERS), ("strimzi", "keda", "keda-login"))
+    return [tuple(part for part in parts if part) for parts in (*mixed, *secured)]
+
+
+def some_combinations() -> list[tuple[str, ...]]:
+    """Each component by itself, each Kafka and way of scaling with all others."""
+    singles = [parts for parts in combinations() if len(parts) == 1]
+    full = [parts for parts in combinations() if set(OTHERS) < set(parts)]
+    return singles + full

@@ -32,8 +32,8 @@ from shared.topics import dead_letters, topic
 from tests.servers.s3_servers import NAMES, endpoint
 
 PATIENCE_SECONDS = 600
-TRAIN = {"model": "fmer-lite", "epochs": 5, "batch": 3}
-SUBJECTS = 4
+TRAIN = {"model": "fmer-lite", "epochs": 4, "batch": 3}
+SUBJECTS = 3
 RECIPE = "0" * 32
 Result = TypeVar("Result", FoldResult, RunResult)
 

@@ -24,6 +24,7 @@ def test_the_report_is_the_embedded_one_byte_for_byte(lab, trainer, tmp_path):
     lab.drop(**LITE)
     one.work()
     result = lab.result()
+    assert lab.published("mer.trainer.dlq") == 0
     assert {name: lab.store.get(key) for name, key in result.files.items()} == embedded(lab, tmp_path / "run", LITE)
     ours = {key: data for key, data in lab.content().items() if key.startswith("folds/")}
     kept = {file.name: file.read_bytes() for file in (tmp_path / "run" / "folds").iterdir()}
@@ -46,6 +47,7 @@ def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
     assert all(lab.store.exists(fold.outcome) and fold.seconds is not None for fold in folds)
     assert one.value("mer_train_folds_total", model="fmer-lite", outcome="computed") == 2
     assert one.value("mer_train_fold_seconds_count", model="linear") == 2
+    assert lab.published("mer.trainer.dlq") == 0
     assert one.value("mer_compute_seconds_count", stage="trainer") == 6
     assert one.value("mer_train_epoch_loss", model="fmer-lite") > 0
     one.look()

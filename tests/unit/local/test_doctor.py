@@ -49,7 +49,8 @@ def test_every_fault_is_a_sentence(casme2: Path) -> None:
     shutil.rmtree(clips / "sub04")
     (clips / "sub05/EP99_99").mkdir()
     (clips / "sub06/EP01_01/notes.txt").touch()
-    found = told(casme2)
+    said = diagnose([casme2], Reading())
+    (found,) = said["datasets"]
     assert found["missing"] == ["01/EP01_01: frame 11 is missing: frame 10 is shown instead"]
     assert found["unreadable"] == [
         "Cropped/sub02/EP01_01/reg_img12.jpg is empty; copy it again from the original",
@@ -63,6 +64,7 @@ def test_every_fault_is_a_sentence(casme2: Path) -> None:
         "Cropped/sub06/EP01_01/notes.txt: no numbered image; nothing is done with it",
     ]
     assert (found["clips"], found["sound"], found["usable"]) == (5, 3, True)
+    assert [verdict["clips"] for verdict in said["protocols"] if verdict["name"] == "casme2-5"] == [3]
 
 
 def test_deep_finds_what_headers_hide(casme2: Path) -> None:

@@ -134,6 +134,7 @@ class Distribution:
             duration=row["duration"],
             notes=notes,
             doubts=tuple(self._doubts(row, subject, clip, place)),
+            coded=bool(row.heads),
         )
 
     def _rate(self, row: Row, place: Place | None) -> object:

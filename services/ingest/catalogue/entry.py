@@ -46,6 +46,7 @@ class Entry:
     duration: object = None  # frames onset..offset, where the sheet says so too
     notes: tuple[str, ...] = ()  # what the layout repaired
     doubts: tuple[str, ...] = ()  # contradictions that the layout saw
+    coded: bool = True  # onset and offset are annotated; else they are the first and last frame that lie there
 
     def head(self, role: str) -> str:
         """What a message calls a cell: "ApexFrame (column E)"."""
@@ -88,6 +89,7 @@ class Found:
     filename: str = ""  # as corrections and protocols know the clip
     place: Path = Path()  # the folder or video
     doubts: tuple[str, ...] = ()  # contradictions within the annotation: nothing was changed for them
+    coded: bool = True  # see Entry
     changes: tuple[Change, ...] = ()
 
     @property

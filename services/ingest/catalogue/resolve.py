@@ -66,6 +66,7 @@ def _found(entry: Entry, folder: Path) -> Found:
         filename=entry.filename or entry.clip,
         place=entry.place,
         doubts=entry.doubts + tuple(_doubts(entry, sample)),
+        coded=entry.coded,
     )
 
 

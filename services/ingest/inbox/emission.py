@@ -38,7 +38,7 @@ class Emission:
     _unsaved: int = 0
 
     def emit(self, clips: list[Clip], patience: float, quiet: bool) -> None:
-        """All of them. One with gaps waits until nothing has come for a while: its frames may be under way."""
+        """All of them. One that may lack frames waits until nothing has come for a while: they may be under way."""
         try:
             for clip in clips:
                 self.beat()
@@ -54,10 +54,10 @@ class Emission:
     def _try(self, clip: Clip, patience: float, quiet: bool) -> None:
         mark, sample = fingerprint(clip, self.contents, emit.VERSION), clip.found.sample
         known = self.ledger.clips.get(sample.identity)
-        if clip.gaps and not quiet and (known is None or known.fingerprint != mark):
+        if clip.lacks and not quiet and (known is None or known.fingerprint != mark):
             self.faults.append(
-                f"{sample.subject}/{sample.clip}: expected all frames, {clip.gaps} are not there; drop them, or the "
-                f"clip is taken with its nearest frames when nothing has come for {patience:g} s."
+                f"{sample.subject}/{sample.clip}: {clip.lacks}; the clip is taken as it lies when nothing has come for "
+                f"{patience:g} s."
             )
             return
         try:

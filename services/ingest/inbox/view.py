@@ -30,9 +30,11 @@ class Clip:
     paths: tuple[str, ...]
 
     @property
-    def gaps(self) -> int:
-        """Frames that a neighbour stands in for."""
-        return len(self.paths) - len(set(self.paths))
+    def lacks(self) -> str:
+        """What may still come; '' where annotation and files say that all is there."""
+        if gaps := len(self.paths) - len(set(self.paths)):
+            return f"expected all frames, {gaps} are not there and have a neighbour instead; drop them"
+        return "" if self.found.coded else "no sheet says how many frames it has"
 
 
 @dataclass

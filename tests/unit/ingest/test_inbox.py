@@ -235,6 +235,20 @@ def test_a_clip_with_a_hole_waits_for_its_frame(lab: Lab) -> None:
     assert [lab.packed(record) for record in lab.sources()] == [b"a 1a 2a 3"]
 
 
+def test_a_clip_that_no_sheet_counts_waits_until_nothing_came_for_long(lab: Lab) -> None:
+    clip = "SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01"
+    lab.drop("d", {f"{clip}/reg_image00000{number}.bmp": b"%d" % number for number in (1, 2)})
+    lab.scan()
+    assert lab.sources() == []
+    assert "no sheet says how many frames it has" in lab.only().faults[0]
+    lab.drop("d", {f"{clip}/reg_image000003.bmp": b"3"})
+    lab.scan()
+    lab.passed += 301
+    lab.scan()
+    assert [lab.packed(record) for record in lab.sources()] == [b"123"]
+    assert (lab.only().faults, lab.only().complete) == ((), True)
+
+
 def test_a_hole_is_filled_when_nothing_came_for_long(lab: Lab) -> None:
     files = dataset("a")
     del files["frames/a/img2.jpg"]

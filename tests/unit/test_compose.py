@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,12 @@ def test_the_image_runs_as_nobody_and_with_the_threads_of_the_embedded_run() -> 
     variables = " ".join(line for line in lines if line.startswith("ENV"))
     assert all(f"{name}=1" in variables for name in VARIABLES)
     assert "PIP_NO_INDEX=1" in variables
+
+
+def test_images_say_the_version_of_the_package() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"ARG VERSION={version}" in instructions(DOCKERFILES[0])
+    assert ENV["TAG"] == version
 
 
 def test_a_build_sees_what_it_copies_and_nothing_private() -> None:

@@ -1,0 +1,175 @@
+"""How long 1, 10 and 100 datasets of DFME's size take on a cluster, what they cost, and what gives way first.
+
+    python benchmarks/scale_sim.py                  # a minute; writes benchmarks/results/scale-sim.json
+
+Every stage has its topic's partitions and the pods that its ScaledObject asks for (`k8s.keda`), and steps through time:
+KEDA looks, pods start, each works on the partitions it holds, what it finishes waits for the next stage, in the same
+partition, since a clip keeps its key. The store's throughput is shared. Costs per clip are measured
+(`benchmarks/scale_costs.py`, one core); a record's way over the bus is `benchmarks/bus.py`'s. Nothing was measured on a
+GPU, so the figures are those of CPU pods. All datasets lie in the inbox at time 0.
+"""
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from k8s.generate import scaled_object
+from k8s.keda import Place, replicas
+from k8s.scaling import SCALED, Scaled
+from shared.topics import GROUPS
+
+RESULTS = Path(__file__).parent / "results"
+CLIPS, SUBJECTS, EPOCHS = 7526, 671, 40  # DFME; epochs of fmer-lite
+BUS_SECONDS = 0.043
+POD_MB_PER_SECOND = 100.0
+START_SECONDS = 30.0  # a pod, its image on the node
+
+
+@dataclass(frozen=True)
+class World:
+    datasets: int
+    partitions: int = 24
+    store_mb_per_second: float = 1000.0
+    step_seconds: float = 15.0
+
+
+@dataclass
+class Stage:
+    """One stage on its way through time; arrays are by partition."""
+
+    scaled: Scaled
+    cpu_seconds: float
+    megabytes: float  # read and written per record
+    partitions: int
+    waiting: NDArray[Any] = field(init=False)
+    pods: int = field(init=False)
+    asked: deque[int] = field(init=False)
+    starting: list[float] = field(default_factory=list)  # when each is ready
+    pod_seconds: float = 0.0
+    busy_seconds: float = 0.0
+    done: float = 0.0
+    ended: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.waiting, self.pods, self.asked = np.zeros(self.partitions), self.scaled.least, deque()
+
+    @property
+    def record_seconds(self) -> float:
+        return self.cpu_seconds + BUS_SECONDS + self.megabytes / POD_MB_PER_SECOND
+
+    def scale(self, now: float, step: float) -> None:
+        """Up by what the autoscaler may add at once; down one pod a minute, after the stage's patience."""
+        wanted = self._wanted()
+        self.asked.append(wanted)
+        while len(self.asked) > self.scaled.patience_seconds / step:
+            self.asked.popleft()
+        have = self.pods + len(self.starting)
+        if wanted > have:
+            most = have + max(4, have) * max(1, round(step / 15))
+            self.starting += [now + START_SECONDS] * (min(wanted, most) - have)
+        elif max(self.asked) < self.pods:
+            self.pods -= min(self.pods - max(self.asked), max(1, round(step / 60)))
+        self.pods += sum(ready <= now for ready in self.starting)
+        self.starting = [ready for ready in self.starting if ready > now]
+        self.pod_seconds += (self.pods + len(self.starting)) * step
+
+    def _wanted(self) -> int:
+        places = {p: Place(int(np.ceil(count)), 0) for p, count in enumerate(self.waiting)}
+        (group,) = self.scaled.groups
+        asked = scaled_object(self.scaled)
+        asked["spec"]["maxReplicaCount"] = self.partitions
+        return replicas(asked, {(GROUPS[group], group): places})
+
+    def could(self, step: float) -> NDArray[Any]:
+        """Records that the pods could finish in a step: each works off the partitions it holds, one at a time."""
+        if not self.pods:
+            return np.zeros(self.partitions)
+        holder = np.arange(self.partitions) % self.pods
+        load = np.bincount(holder, self.waiting, self.pods)
+        share = np.minimum(1.0, step / self.record_seconds / np.maximum(load, 1e-9))
+        return self.waiting * share[holder]
+
+    def finish(self, finished: NDArray[Any], now: float) -> None:
+        self.waiting -= finished
+        self.waiting[self.waiting < 1e-6] = 0
+        self.done += float(finished.sum())
+        self.busy_seconds += float(finished.sum()) * self.record_seconds
+        if finished.any():
+            self.ended = now
+
+
+def stages(world: World) -> list[Stage]:
+    """The image stages and the trainer, as measured."""
+    costs = json.loads((RESULTS / "scale-costs.json").read_text())
+    by_name = {row["stage"]: (row["cpu s"], row["read MB"] + row["written MB"]) for row in costs["stages"]}
+    by_name["trainer"] = (CLIPS * EPOCHS * costs["fmer-lite CPU s per clip and epoch"], 0.0)
+    return [Stage(scaled, *by_name[scaled.service], world.partitions) for scaled in SCALED]
+
+
+def simulate(world: World) -> dict[str, Any]:
+    """Until the last fold is trained."""
+    rng, line, now, peak = np.random.default_rng(0), stages(world), 0.0, 0.0
+    *image, trainer = line
+    chance = np.full(world.partitions, 1 / world.partitions)
+    image[0].waiting += rng.multinomial(world.datasets * CLIPS, chance)
+    released = 0
+    while trainer.done < world.datasets * SUBJECTS - 0.5:
+        now += world.step_seconds
+        for stage in line:
+            stage.scale(now, world.step_seconds)
+        could = [stage.could(world.step_seconds) for stage in line]
+        traffic = sum(float(c.sum()) * s.megabytes for c, s in zip(could, line, strict=True))
+        allowed = min(1.0, world.store_mb_per_second * world.step_seconds / max(traffic, 1e-9))
+        peak = max(peak, traffic * allowed / world.step_seconds)
+        for stage, following, c in zip(line, [*line[1:], None], could, strict=True):
+            stage.finish(c * allowed, now)
+            if following not in (trainer, None):
+                following.waiting += c * allowed
+        whole = int((image[-1].done + 0.5) // CLIPS)  # datasets come through one after another
+        trainer.waiting += rng.multinomial((whole - released) * SUBJECTS, chance)
+        released = whole
+    return _told(world, line, now, peak)
+
+
+def _told(world: World, line: list[Stage], now: float, peak: float) -> dict[str, Any]:
+    costs = json.loads((RESULTS / "scale-costs.json").read_text())["stages"]
+    terabytes = world.datasets * CLIPS * sum(row["written MB"] for row in costs) / 1e6
+    return {
+        "datasets": world.datasets,
+        "partitions": world.partitions,
+        "store MB/s": world.store_mb_per_second,
+        "features after h": round(line[-2].ended / 3600, 2),
+        "reports after h": round(now / 3600, 1),
+        "store TB": round(terabytes, 2),
+        "store peak MB/s": round(peak),
+        "pod hours": {stage.scaled.service: round(stage.pod_seconds / 3600, 1) for stage in line},
+        "busy": {stage.scaled.service: round(stage.busy_seconds / stage.pod_seconds, 2) for stage in line},
+        "slowest image stage": max(line[:-1], key=lambda stage: stage.record_seconds).scaled.service,
+    }
+
+
+WORLDS = [
+    *(World(datasets) for datasets in (1, 10)),
+    World(1, store_mb_per_second=100),
+    World(1, partitions=240),
+    World(10, partitions=240, step_seconds=30),
+    World(100, step_seconds=300),
+    World(100, partitions=240, step_seconds=60),
+    World(100, partitions=240, store_mb_per_second=5000, step_seconds=60),
+]
+
+
+def main() -> None:
+    results = [simulate(world) for world in WORLDS]
+    (RESULTS / "scale-sim.json").write_text(json.dumps(results, indent=1) + "\n")
+    for result in results:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -59,7 +59,7 @@ def log_to_stderr(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("kafka").setLevel("WARNING")  # its INFO is a line per request
+    logging.getLogger("kafka").setLevel("ERROR")  # it warns of every reconnection; what lasts, our own lines tell
 
 
 class Health:

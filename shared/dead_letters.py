@@ -67,6 +67,11 @@ def replay(bus: Bus, letter: DeadLetter) -> None:
     """Put the message back on its topic, then take the letter away; killed in between, it comes twice: no harm."""
     headers = {name: text for name, text in letter.headers.items() if name not in _OURS}
     bus.publish(letter.origin.rpartition("/")[0], letter.key, letter.value, headers)
+    discard(bus, letter)
+
+
+def discard(bus: Bus, letter: DeadLetter) -> None:
+    """Take the letter away; its message is done with."""
     bus.publish(dead_letters(letter.group).name, letter.origin, None)
 
 

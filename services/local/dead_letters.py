@@ -14,7 +14,7 @@ from rich.table import Table
 from services.local.stack import opened
 from services.local.terminal import results
 from shared.bus import Bus
-from shared.dead_letters import DeadLetter, outstanding, replay
+from shared.dead_letters import DeadLetter, discard, outstanding, replay
 from shared.errors import BadData, Misconfigured
 from shared.store import Store
 from shared.topics import GROUPS
@@ -62,12 +62,27 @@ def put_back(
         letters = gathered(bus, store, *which) if all else chosen(gathered(bus, store), which)
         for letter in letters:
             replay(bus, letter)
-            back = f"{id_of(letter)} {letter.group}: {letter.key} is back on {letter.origin.rpartition('/')[0]}"
-            results.print(back, markup=False, highlight=False, soft_wrap=True)
+            _tell(letter, f"is back on {letter.origin.rpartition('/')[0]}")
     if not letters:
         results.print("No dead letters.")
     elif out:
         results.print("Workers of the folder take it up: `mer run` with the same dataset and --out.")
+
+
+@app.command("discard")
+def throw_away(which: Annotated[list[str], typer.Argument(metavar="ID...")], out: Out = None) -> None:
+    """Throw letters away whose message is of no use any more: its clip was dropped anew, or never belonged here.
+
+    A dataset whose clip has neither features nor a letter waits for it, so take the clip out of the dataset too.
+    """
+    with opened(out) as (bus, store):
+        for letter in chosen(gathered(bus, store), which):
+            discard(bus, letter)
+            _tell(letter, "is thrown away")
+
+
+def _tell(letter: DeadLetter, what: str) -> None:
+    results.print(f"{id_of(letter)} {letter.group}: {letter.key} {what}", markup=False, highlight=False, soft_wrap=True)
 
 
 def gathered(bus: Bus, store: Store, group: str | None = None) -> list[DeadLetter]:

@@ -80,6 +80,15 @@ def test_all_means_a_group_or_every_group(out: Path, group: list[str], left: set
     assert set(letters_of(out).values()) == left
 
 
+def test_thrown_away_it_is_neither_a_letter_nor_back(out: Path) -> None:
+    (flow,) = letters_of(out, "flow")
+    assert "d/s/EP01@p is thrown away" in mer("dead-letters", "discard", flow, "--out", out).stdout
+    assert set(letters_of(out).values()) == {"ingest"}
+    bus = Workspace(out).bus()
+    assert bus.latest("mer.magnified") == {}
+    bus.close()
+
+
 def test_nothing_there_is_said(out: Path) -> None:
     mer("dead-letters", "replay", "--all", "--out", out)
     assert "No dead letters." in mer("dead-letters", "list", "--out", out).stdout

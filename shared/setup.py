@@ -5,6 +5,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -105,6 +106,7 @@ def main() -> None:
     arguments.add_argument("--retention-days", type=float, help="days until messages expire; default: never")
     arguments.add_argument("--patience", type=float, default=300, help="seconds to wait for the servers")
     given = vars(arguments.parse_args())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as a container's first process it would be deaf to it
     patience = given.pop("patience")
     try:
         settings = load()

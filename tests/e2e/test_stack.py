@@ -28,6 +28,7 @@ from shared.records import RunResult
 from shared.settings import Settings
 from shared.store import Store
 from shared.topics import GROUPS, dead_letters, topic
+from tests.servers import docker
 from tests.servers.s3 import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -81,19 +82,10 @@ class Stack:
 
 
 def images() -> dict[str, str]:
-    """Where .env's digest is not on this machine and its tag is, that one; what the environment says goes first."""
-    lines = [line.split("=", 1) for line in (ROOT / ".env").read_text().splitlines() if "_IMAGE=" in line]
-    chosen = {}
-    for name, pinned in lines:
-        here = [image for image in (pinned, pinned.split("@")[0]) if is_here(image)]
-        chosen[name] = os.environ.get(name) or (here or [pinned])[0]
-    if "@" in chosen["PYTHON_IMAGE"] and not is_here(chosen["PYTHON_IMAGE"]) and is_here(BASE):
+    chosen = docker.images()
+    if "@" in chosen["PYTHON_IMAGE"] and not docker.is_here(chosen["PYTHON_IMAGE"]) and docker.is_here(BASE):
         chosen["PYTHON_IMAGE"] = BASE
     return chosen
-
-
-def is_here(image: str) -> bool:
-    return subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ class SecureServer(KafkaServer):
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     if external():
-        pytest.skip("MER_TEST_KAFKA names a broker that needs no password; unset it to run this test.")
+        pytest.skip("MERSTREAM_TEST_KAFKA names a broker that needs no password; unset it to run this test.")
     if not shutil.which("openssl"):
         pytest.skip("No `openssl` on this machine to make a certificate with.")
     try:

@@ -1,4 +1,5 @@
-"""A real Kafka broker for tests: one KRaft node on free ports, from the jars on Maven Central.
+"""A real Kafka broker for tests: one KRaft node on free ports, in a container where a Docker engine runs, else from the
+jars on Maven Central.
 
 A broker that runs already is used instead when MERSTREAM_TEST_KAFKA names its bootstrap servers.
 """
@@ -15,6 +16,8 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
+from tests.servers import docker
+
 VERSION = "4.1.1"
 CACHE = Path.home() / ".cache" / "merstream" / "servers" / f"kafka-{VERSION}"
 PATIENCE_SECONDS = 120
@@ -26,6 +29,12 @@ JAVA = [
     "-XX:TieredStopAtLevel=1",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 ]
+# Java in a container; when whoever started it is gone, its standard input ends, and so does Java.
+IN_CONTAINER = """
+exec 3<&0; java "$@" </dev/null & java=$!
+trap "kill $java" TERM; (cat >/dev/null; kill -9 $java) <&3 &
+wait $java; code=$?; [ $code -lt 128 ] && exit $code; wait $java
+"""
 
 
 class NoServer(Exception):
@@ -71,6 +80,8 @@ class KafkaServer:
         self.folder = folder
         self.port, self.controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
+        self._image = docker.usable("KAFKA_IMAGE")
+        self._container = f"mer-test-kafka-{uuid.uuid4().hex[:12]}"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "server.properties").write_text(self._properties() + extra)
         self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(folder / "server.properties"))
@@ -79,7 +90,8 @@ class KafkaServer:
         """Returns when the broker answers."""
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*JAVA, "-cp", f"{jars()}/*", "kafka.Kafka", str(self.folder / "server.properties")],
+                self._command("kafka.Kafka", str(self.folder / "server.properties")),
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -101,13 +113,26 @@ class KafkaServer:
 
     def _end(self, how: signal.Signals) -> None:
         if self._process and self._process.poll() is None:
-            self._process.send_signal(how)
+            if self._image:
+                subprocess.run(["docker", "kill", f"--signal={how.value}", self._container], capture_output=True)
+            else:
+                self._process.send_signal(how)
             try:
                 self._process.wait(30)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+            assert self._process.stdin
+            self._process.stdin.close()
         self._process = None
+
+    def _command(self, *arguments: str) -> list[str]:
+        if not self._image:
+            return [*JAVA, "-cp", f"{jars()}/*", *arguments]
+        # The host's network and the folder under its own name: all is as it is without a container.
+        run = ["docker", "run", "--rm", "--interactive", "--network=host", f"--name={self._container}"]
+        run += [f"--user={os.getuid()}:{os.getgid()}", f"--volume={self.folder}:{self.folder}", "--entrypoint=sh"]
+        return [*run, self._image, "-c", IN_CONTAINER, *JAVA, "-cp", "/opt/kafka/libs/*", *arguments]
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -123,9 +148,12 @@ class KafkaServer:
         return answers(self.bootstrap)
 
     def _java(self, *arguments: str) -> None:
-        done = subprocess.run([*JAVA, "-cp", f"{jars()}/*", *arguments], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(f"{arguments[0]} failed:\n{done.stdout}\n{done.stderr}")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(self._command(*arguments), text=True, **pipes) as process:
+            assert process.stdout
+            said = process.stdout.read()
+        if process.returncode != 0:
+            raise RuntimeError(f"{arguments[0]} failed:\n{said}")
 
     def _properties(self) -> str:
         listeners = {"PLAINTEXT": self.port, "CONTROLLER": self.controller}

@@ -33,7 +33,8 @@ class StageTask:
 
     def work(self, value: bytes, metrics: Metrics) -> tuple[str, list[Output]]:
         record, outcome = process(self.stage, self.store, Record.decode(value), metrics)
-        return outcome, [Output(topic(self.stage.produces).name, record.key, record.encode())]
+        there = topic(self.stage.produces).name
+        return outcome, [Output(there, record.key, record.encode(), record.artifact.key)]
 
 
 def settings_of(stage: Stage[Any], pipeline: Pipeline) -> StageSettings:

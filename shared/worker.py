@@ -33,6 +33,7 @@ class Output:
     topic: str
     key: str
     value: bytes
+    artifact: str = ""  # key of what it is about, for the log
 
 
 class Task(Protocol):
@@ -137,7 +138,8 @@ class Worker:
             raise Revoked(f"{message.topic}/{message.partition}@{message.offset} was given to another member.")
         for output in outputs:
             self.bus.publish(output.topic, output.key, output.value)
-        log.info("%s", outcome, extra=self._fields(message))
+        made = ", ".join(output.artifact for output in outputs if output.artifact)
+        log.info("%s", outcome, extra=self._fields(message, **({"artifact": made} if made else {})))
         return outcome
 
     def _bury(self, message: Message, reason: str, attempts: int) -> str:
@@ -161,5 +163,5 @@ class Worker:
         if self.stopping.wait(wait):
             raise Abandoned(f"stopped while {message.key} waited for attempt {attempt + 1}")
 
-    def _fields(self, message: Message) -> dict[str, Any]:
-        return {"mer": {"stage": self.task.name, "key": message.key, "offset": message.offset}}
+    def _fields(self, message: Message, **more: str) -> dict[str, Any]:
+        return {"mer": {"stage": self.task.name, "key": message.key, "offset": message.offset, **more}}

@@ -8,22 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BadData
+from shared.protocols import Labelled
 from shared.records import ActionUnit
 
 AUS = (1, 2, 4, 10, 12, 14, 15, 17, 25)  # the paper's; the first three belong to the brows, the others to the mouth
 
 
-class Annotated(Protocol):
+class Annotated(Labelled, Protocol):
     """What the trainer reads of a `shared.records.Sample`."""
 
-    @property
-    def dataset(self) -> str: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def clip(self) -> str: ...
-    @property
-    def emotion(self) -> str | None: ...
     @property
     def aus(self) -> tuple[ActionUnit, ...]: ...
 

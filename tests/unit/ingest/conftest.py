@@ -1,6 +1,6 @@
 """Real files in temporary folders: sheets by openpyxl, frames and videos by cv2, skimage's astronaut as the face."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -10,11 +10,20 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
+from tests.unit.ingest.inbox_lab import Lab
+
 HEADER = [
     *("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame"),
     *(None, "Action Units", "Estimated Emotion", "Remarks"),
 ]
 Write = Callable[..., Path]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    lab = Lab(tmp_path)
+    yield lab
+    lab.close()
 
 
 @pytest.fixture(scope="session")

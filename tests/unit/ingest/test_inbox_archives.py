@@ -56,13 +56,6 @@ PACKERS: dict[str, Callable[[Files], bytes]] = {
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path)
-    yield lab
-    lab.close()
-
-
-@pytest.fixture
 def plain(tmp_path: Path) -> Iterator[list[str]]:
     """Recipes of `dataset("a", "b")` dropped as a folder."""
     lab = Lab(tmp_path / "plain")

@@ -16,20 +16,19 @@ turns, so that what else the machine does falls on both.
 import argparse
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from kafka import KafkaAdminClient
 
+from benchmarks.machine import machine
 from shared.bus import Bus
 from shared.kafka_bus import KafkaBus
 from shared.kafka_topics import ensure_topics
@@ -172,19 +171,6 @@ def measured(carriers: dict[str, Carrier], rounds: int, count: int) -> dict[str,
     }
 
 
-def machine() -> dict[str, Any]:
-    """What ran it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("kafka-python", "minio")},
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=200, help="per round")
@@ -198,7 +184,7 @@ def main() -> None:
     rates = {name: {kind: round(1000 / by[kind]["all"], 1) for kind in by} for name, by in found.items()}
     report = {
         "benchmark": "bus",
-        "machine": machine(),
+        "machine": machine("kafka-python", "minio"),
         "records x rounds": [options.records, options.rounds],
         "records per second": rates,
         "ms per record": found,

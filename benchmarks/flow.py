@@ -11,7 +11,6 @@ figure on a busy machine; wall seconds stand beside them.
 import argparse
 import json
 import os
-import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from typing import Any
 import cv2
 import numba
 import numpy as np
-import scipy
 
+from benchmarks.machine import machine
 from services.flow.black_anandan import flow
 
 ROOT = Path(__file__).parent
@@ -68,28 +67,18 @@ def measure(shape: tuple[int, int], profile: str, batch: int) -> dict[str, Any]:
     }
 
 
-def machine() -> dict[str, Any]:
-    """What ran it."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-        "threads of the fast solver": numba.get_num_threads(),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "unset"),
-        "python": platform.python_version(),
-        "versions": {module.__name__: module.__version__ for module in (np, scipy, numba, cv2)},
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=90, help="pairs per timed run of the fast solver (a clip has 90)")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "flow-cpu.json")
     options = parser.parse_args()
     results = [measure(shape, profile, options.batch) for shape in SIZES for profile in ("corrected", "paper")]
-    report = {"benchmark": "flow", "machine": machine(), "results": results}
+    threads = {
+        "threads of the fast solver": numba.get_num_threads(),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "unset"),
+    }
+    about = {**machine("numpy", "scipy", "numba", "opencv-python-headless"), **threads}
+    report = {"benchmark": "flow", "machine": about, "results": results}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))

@@ -61,6 +61,7 @@ class KafkaFollower:
             self._consumer = self.broker.connect(
                 KafkaConsumer,
                 group_id=None,
+                auto_offset_reset="earliest",  # what expired before it was read is gone, what is there is not skipped
                 enable_auto_commit=False,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,

@@ -25,13 +25,8 @@ LAYOUTS: tuple[Layout, ...] = (
 )
 
 
-def layout_of(folder: Path) -> Layout:
-    """The layout that a dataset folder is most like; raises BadData for none and for an empty folder."""
-    return recognised(Tree(folder))
-
-
 def recognised(tree: Tree) -> Layout:
-    """The same for a folder that was looked at already."""
+    """The layout that a dataset folder is most like; raises BadData for none and for an empty folder."""
     _check(tree.folder)
     likeness = [(layout.likeness(tree), layout) for layout in LAYOUTS]
     best, layout = max(likeness, key=lambda each: each[0])

@@ -1,3 +1,5 @@
+"""The inbox: `python -m services.ingest.inbox`."""
+
 from services.ingest.inbox.inbox import Inbox
 from shared.backlog import Backlog
 from shared.connect import open_inbox

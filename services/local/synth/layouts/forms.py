@@ -50,7 +50,6 @@ SAMM = Form(
         ),
     ),
 )
-SMIC_SHORT = {"negative": "ne", "positive": "po", "surprise": "sur"}
 SMIC = Form(
     key="smic-hs",
     folders=(

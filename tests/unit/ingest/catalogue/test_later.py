@@ -7,7 +7,8 @@ import openpyxl
 import pytest
 
 from services.ingest.catalogue.entry import Found, Problem, Reading
-from services.ingest.catalogue.registry import layout_of
+from services.ingest.catalogue.registry import recognised
+from services.ingest.catalogue.tree import Tree
 from services.ingest.discover import discover
 from shared.errors import BadData
 
@@ -54,7 +55,7 @@ def clips(folder: Path, how: Reading | None = None) -> list[Found]:
 def test_equal_trees_are_told_apart_by_their_sheets(tmp_path: Path, header: Sequence[str], key: str) -> None:
     book(tmp_path / "coding.xlsx", Sheet1=[header, (3, "EP07_1", 99, 101, "", 103, "4", "disgust")])
     touch(tmp_path / "sub03/EP07_1", range(97, 105), "EP07_1-{:03}.jpg")
-    assert layout_of(tmp_path).key == key
+    assert recognised(Tree(tmp_path)).key == key
     (clip,) = clips(tmp_path)
     assert (clip.onset, clip.apex, clip.offset) == (99, 101, 103)
     assert [file.name for file in clip.files][:2] == ["EP07_1-099.jpg", "EP07_1-100.jpg"]
@@ -152,7 +153,7 @@ def test_units_between_commas_of_any_width_and_no_apex(tmp_path: Path) -> None:
     header = ("sub", "count", "onset", "offset", "au", "emotion")
     book(tmp_path / "part_C.xlsx", Sheet1=[header, (2, 1, 5, 9, "4，7,L12", "negative")])
     touch(tmp_path / "part_C/spNO.2/1/color", range(1, 12))
-    assert layout_of(tmp_path).key == "casme3c"
+    assert recognised(Tree(tmp_path)).key == "casme3c"
     (clip,) = clips(tmp_path)
     assert (clip.apex, [str(unit) for unit in clip.sample.aus]) == (None, ["4", "7", "L12"])
 

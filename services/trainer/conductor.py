@@ -100,7 +100,7 @@ class Conductor:
             if refused.run not in results:
                 self.bus.publish(topic("results").name, refused.key, refused.encode())
             return
-        run, contents = runs.compose(dataset, now, choice)
+        run, contents = runs.compose([(dataset, now)], choice)
         if run.id in results or run.id in self._started:
             return
         if not self.store.exists(run.contents):

@@ -16,18 +16,34 @@ from shared.records import Dataset, Record, Run, RunContents, RunResult, digest
 from shared.store import Store
 
 
-def compose(dataset: Dataset, now: Standing, choice: Choice) -> tuple[Run, RunContents]:
-    """The run that a dataset as it stands and a choice of settings make; equal ones have equal ids."""
+def compose(dropped: Sequence[tuple[Dataset, Standing]], choice: Choice) -> tuple[Run, RunContents]:
+    """The run that dropped datasets as they stand, pooled, and a choice of settings make; equal ones have equal ids,
+    in whatever order the datasets come. Raises BadData for none, for one twice, and for several pipelines."""
+    parts = sorted(dropped, key=lambda part: part[0].name)
+    name, pipeline = "+".join(dataset.name for dataset, _ in parts), _pipeline([dataset for dataset, _ in parts])
     contents = RunContents(
-        dataset=dataset.name,
-        pipeline=dataset.pipeline.digest,
+        dataset=name,
+        pipeline=pipeline,
         settings=choice.settings.model_dump(mode="json"),
         classes=choice.classes,
-        features=now.features,
-        faults=now.left_out,
+        features=sorted((record for _, now in parts for record in now.features), key=lambda record: record.key),
+        faults=[fault for _, now in parts for fault in now.left_out],
     )
-    about = {"dataset": contents.dataset, "pipeline": contents.pipeline}
+    about = {"dataset": name, "pipeline": pipeline}
     return Run(id=_id(contents), model=choice.settings.model, seed=choice.settings.seed, **about), contents
+
+
+def _pipeline(datasets: Sequence[Dataset]) -> str:
+    """The digest of the one pipeline that made the features of all."""
+    names, digests = [each.name for each in datasets], {each.pipeline.digest for each in datasets}
+    if len(set(names)) < len(names) or not names:
+        raise BadData(f"Expected different datasets to train on together, got {', '.join(names) or 'none'}.")
+    if len(digests) > 1:
+        told = ", ".join(f"{each.name} {each.pipeline.digest}" for each in datasets)
+        raise BadData(
+            f"Expected datasets of one pipeline, got {told}: drop them again with the same profile and overrides."
+        )
+    return digests.pop()
 
 
 def _id(contents: RunContents) -> str:

@@ -13,27 +13,28 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from services.trainer.held import KINDS, PATCHES, Empty, filled
 from services.trainer.labels import Annotated, au_vector, classes_of, name, person
 from shared.errors import BadData
 from shared.stage import Arrays
 
-PATCHES = (9, 2, 30, 7, 7)  # flow fields, (u, v), ROIs, rows, columns
-CLIP = (16, 144, 144, 3)  # frames, rows, columns, RGB
 Others = Literal["refuse", "leave out"]
-Empty = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]  # room for an array, given shape and type
+FIELDS = {"patches": "patches", "clip": "clips", "maps": "maps"}  # a clip's array -> the field that holds all of them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Features:
     """N clips with their targets.
 
-    patches [N,F,9,2,30,7,7] float32 flow in px, clips [N,16,144,144,3] uint8 RGB, factors [F] amplification,
-    emotions [N] int64 index into `classes`, aus [N,9] uint8, subjects and names [N] text, `left_out` = clips of other
-    emotions by name.
+    patches [N,F,9,2,30,7,7] float32 flow in px, clips [N,16,144,144,3] uint8 RGB, maps [N,F,3,28,28] float32 (u, v,
+    strain) from onset to apex, factors [F] amplification, emotions [N] int64 index into `classes`, aus [N,9] uint8,
+    subjects and names [N] text, `left_out` = clips of other emotions by name. What roi-au made holds all arrays;
+    somebody's table may hold some of them, the others are None.
     """
 
-    patches: NDArray[np.float32]
-    clips: NDArray[np.uint8]
+    patches: NDArray[np.float32] | None = None
+    clips: NDArray[np.uint8] | None = None
+    maps: NDArray[np.float32] | None = None
     factors: NDArray[np.float64]
     emotions: NDArray[np.int64]
     aus: NDArray[np.uint8]
@@ -45,6 +46,18 @@ class Features:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Which of `patches`, `clip` and `maps` there are."""
+        return tuple(what for what, field_ in FIELDS.items() if getattr(self, field_) is not None)
+
+    def held(self, what: str) -> NDArray[Any]:
+        """All clips' arrays of this name. Raises BadData where there are none."""
+        array: NDArray[Any] | None = getattr(self, FIELDS[what])
+        if array is None:
+            raise BadData(f"Expected features with {what}, got features that hold only {', '.join(self.holds)}.")
+        return array
+
     def factor_index(self, factor: float) -> int:
         """Index of the available factor nearest to `factor`."""
         return int(np.abs(self.factors - factor).argmin())
@@ -53,16 +66,17 @@ class Features:
     def digest(self) -> str:
         """sha256 over all arrays and labels: what a run was trained on."""
         total = hashlib.sha256(json.dumps(_labels(self), sort_keys=True).encode())
-        for array in (self.patches, self.clips):
-            for row in array:
+        for what in self.holds:
+            total.update(what.encode())
+            for row in self.held(what):
                 total.update(np.ascontiguousarray(row).data)
         return total.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write patches.npy, clips.npy and labels.json."""
+        """Write an .npy for each array that there is, then labels.json."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "patches.npy", self.patches, allow_pickle=False)
-        np.save(folder / "clips.npy", self.clips, allow_pickle=False)
+        for what in self.holds:
+            np.save(folder / f"{what}.npy", self.held(what), allow_pickle=False)
         (folder / "labels.json").write_text(json.dumps(_labels(self)))
 
     @classmethod
@@ -70,8 +84,10 @@ class Features:
         """Map what `save` wrote: processes that open the same folder share its pages."""
         labels = json.loads((folder / "labels.json").read_text())
         return cls(
-            patches=np.load(folder / "patches.npy", mmap_mode="r", allow_pickle=False),
-            clips=np.load(folder / "clips.npy", mmap_mode="r", allow_pickle=False),
+            **{
+                FIELDS[what]: np.load(folder / f"{what}.npy", mmap_mode="r", allow_pickle=False)
+                for what in labels["holds"]
+            },
             factors=np.array(labels["factors"], np.float64),
             emotions=np.array(labels["emotions"], np.int64),
             aus=np.array(labels["aus"], np.uint8),
@@ -111,13 +127,25 @@ class Part:
     def patches(self, which: NDArray[np.intp], factors: NDArray[np.intp]) -> NDArray[np.float32]:
         """Patches [n,9,2,30,7,7] of the clips `which` [n] at the factor indices [n] or, one per flow field, [n,9]."""
         rows = self.rows[which]
+        patches = self.features.held("patches")
         if factors.ndim == 1:
-            return self.features.patches[rows, factors]
-        return self.features.patches[rows[:, None], factors, np.arange(PATCHES[0])]
+            return patches[rows, factors]
+        return patches[rows[:, None], factors, np.arange(PATCHES[0])]
 
     def clips(self, which: NDArray[np.intp]) -> NDArray[np.uint8]:
         """Clips [n,3,16,144,144]."""
-        return self.features.clips[self.rows[which]].transpose(0, 4, 1, 2, 3)
+        return self.features.held("clip")[self.rows[which]].transpose(0, 4, 1, 2, 3)
+
+    def maps(self, which: NDArray[np.intp], factors: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Maps [n,3,28,28] (u, v, strain) of the clips `which` [n] at the factor indices [n]."""
+        return self.features.held("maps")[self.rows[which], factors]
+
+
+def mirror_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Maps [...,3,28,28] of the mirrored face: columns run backwards, u changes sign; strain has none to change."""
+    mirrored = maps[..., ::-1].copy()
+    mirrored[..., 0, :, :] *= -1
+    return mirrored
 
 
 def build(
@@ -125,7 +153,7 @@ def build(
     classes: Sequence[str] | None = None,
     others: Others = "refuse",
 ) -> Features:
-    """Features of (annotation, arrays `patches`, `clip`, `factors`); see `assemble`."""
+    """Features of (annotation, arrays `patches`, `clip`, `maps`, `factors`); see `assemble`."""
     found = list(pairs)
     return assemble([sample for sample, _ in found], lambda row: found[row][1], classes, others)
 
@@ -136,16 +164,16 @@ def assemble(
     classes: Sequence[str] | None = None,
     others: Others = "refuse",
     empty: Empty = np.empty,
+    names: Sequence[str] = tuple(KINDS),
 ) -> Features:
     """Features of annotated clips in the order of their names, whatever order they come in; `read(row)` gives the
-    arrays of one, one is held at a time, and `empty` the room for all. Raises BadData as `select` does and, naming the
-    clip, for wrong shapes, differing factors or NaN."""
+    arrays of one, one is held at a time, and `empty` the room for all; `names`: the arrays to take. Raises BadData as
+    `select` does and, naming the clip, for an absent array, wrong shapes, differing factors or NaN."""
     rows, chosen = select(samples, classes, others)
     kept = [samples[row] for row in rows]
-    patches, clips, factors = _filled(kept, (read(row) for row in rows), empty)
+    arrays, factors = filled(kept, (read(row) for row in rows), names, empty)
     return Features(
-        patches=patches,
-        clips=clips,
+        **{FIELDS[what]: array for what, array in arrays.items()},
         factors=factors,
         emotions=np.array([chosen.index(str(sample.emotion)) for sample in kept], np.int64),
         aus=np.stack([au_vector(sample.aus) for sample in kept]),
@@ -180,47 +208,9 @@ def select(
     return kept, chosen
 
 
-def _filled(
-    samples: Sequence[Annotated], found: Iterable[Arrays], empty: Empty
-) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float64]]:
-    """Patches, clips and factors of all samples, each checked as it comes."""
-    factors: NDArray[np.float64] = np.empty(0)
-    patches, clips = np.empty(0, np.float32), np.empty(0, np.uint8)
-    for place, (sample, arrays) in enumerate(zip(samples, found, strict=True)):
-        if not place:
-            factors = np.asarray(arrays["factors"], np.float64)
-            patches = empty((len(samples), len(factors), *PATCHES), np.dtype(np.float32))
-            clips = empty((len(samples), *CLIP), np.dtype(np.uint8))
-        _check_factors(sample, arrays["factors"], factors, samples[0])
-        _check_array(sample, "patches", arrays["patches"], (len(factors), *PATCHES), "f")
-        _check_array(sample, "clip", arrays["clip"], CLIP, "u")
-        patches[place], clips[place] = arrays["patches"], arrays["clip"]
-    return patches, clips, factors
-
-
-def _check_factors(sample: Annotated, got: NDArray[Any], factors: NDArray[np.float64], first: Annotated) -> None:
-    if not np.array_equal(got, factors):
-        raise BadData(
-            f"{name(sample)}: expected the factors {factors.tolist()} of {name(first)}, got "
-            f"{np.asarray(got).tolist()}; run the magnifier with the same factors for all clips."
-        )
-
-
-def _check_array(sample: Annotated, what: str, array: NDArray[Any], shape: tuple[int, ...], kind: str) -> None:
-    if array.shape != shape or array.dtype.kind != kind:
-        raise BadData(
-            f"{name(sample)}: expected {what} of shape {shape} and kind {kind!r}, got {array.shape} {array.dtype}; run "
-            "roi-au again for this clip."
-        )
-    if kind == "f" and not np.isfinite(array).all():
-        count = int((~np.isfinite(array)).sum())
-        raise BadData(
-            f"{name(sample)}: {what} has {count} values that are no finite numbers; run flow and roi-au again."
-        )
-
-
 def _labels(features: Features) -> dict[str, Any]:
     return {
+        "holds": list(features.holds),
         "factors": features.factors.tolist(),
         "emotions": features.emotions.tolist(),
         "aus": features.aus.tolist(),

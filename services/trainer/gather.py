@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.trainer.choice import Choice
-from services.trainer.dataset import Empty, Features, assemble
+from services.trainer.dataset import Features, assemble
+from services.trainer.held import Empty
 from shared.processing import read_artifact
 from shared.records import Record
 from shared.store import Store

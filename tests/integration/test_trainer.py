@@ -75,7 +75,12 @@ def clips() -> list[tuple[Sample, Arrays]]:
         sample = Sample(
             dataset="toy", subject=f"s{who}", clip=f"c{which}", emotion="abc"[which], onset=0, offset=9, fps=200
         )
-        made.append((sample, {"patches": patches, "clip": np.zeros((16, 144, 144, 3), np.uint8), "factors": [2.0]}))
+        arrays = {
+            "patches": patches,
+            "clip": np.zeros((16, 144, 144, 3), np.uint8),
+            "maps": np.zeros((1, 3, 28, 28), "f"),
+        }
+        made.append((sample, {**arrays, "factors": [2.0]}))
     return [(sample, {name: np.asarray(array) for name, array in arrays.items()}) for sample, arrays in made]
 
 

@@ -1,7 +1,12 @@
-"""Networks by name. All take (patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255) and return
-(emotion logits [B,C], AU logits [B,9])."""
+"""Networks by name, and what each is called with.
+
+`patches-and-clip`: module(patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255). `maps`: module(maps
+[B,3,28,28] = u, v, strain from onset to apex). All return (emotion logits [B,C], AU logits [B,9]); AU logits are None
+where the published model has no head for action units.
+"""
 
 from collections.abc import Callable
+from typing import Literal
 
 from torch import nn
 
@@ -11,6 +16,7 @@ from services.trainer.models.settings import PROFILES, ModelSettings
 from shared.stage import resolve
 
 MODELS: dict[str, Callable[[int, ModelSettings], nn.Module]] = {"fmer": Fmer, "fmer-lite": FmerLite}
+NEEDS: dict[str, Literal["patches-and-clip", "maps"]] = {"fmer": "patches-and-clip", "fmer-lite": "patches-and-clip"}
 
 
 def build(name: str, classes: int, profile: str | ModelSettings = "corrected") -> nn.Module:

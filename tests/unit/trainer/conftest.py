@@ -21,16 +21,20 @@ FACTORS = np.array([1.2, 2.0, 3.0])
 
 
 def moved(units: tuple[int, ...], rng: np.random.Generator, noise: float = 0.1) -> Arrays:
-    """Arrays of one clip: unit k moves ROIs 3k..3k+3 for seven pairs and half back for two."""
+    """Arrays of one clip: unit k moves ROIs 3k..3k+3 for seven pairs and half back for two; in the maps v or
+    strain of three whole rows, which a mirror image keeps."""
     course = np.array([1, 1, 1, 1, 1, 1, 1, -1.5, -1.5])[:, None, None, None]
     base = rng.normal(0, noise, (9, 2, 30, 7, 7))
     clip = np.full((16, 144, 144, 3), 128, np.uint8)
+    shift = rng.normal(0, noise, (3, 28, 28))
     for unit in set(units) & set(AUS):
         k = AUS.index(unit)
         base[:, k % 2, 3 * k : 3 * k + 3] += course * 0.4
+        shift[1 + k % 2, 3 * k : 3 * k + 3] += 7 * 0.4
         clip[8:, 10 * k : 10 * k + 10] += 20
     patches = (FACTORS[:, None, None, None, None, None] * base).astype(np.float32)
-    return {"patches": patches, "clip": clip, "factors": FACTORS}
+    maps = (FACTORS[:, None, None, None] * shift).astype(np.float32)
+    return {"patches": patches, "clip": clip, "maps": maps, "factors": FACTORS}
 
 
 def sample(subject: int, clip: int, emotion: str | None, units: tuple[int, ...] = ()) -> Sample:

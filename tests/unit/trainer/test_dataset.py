@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from services.trainer import dataset
-from services.trainer.dataset import Features
+from services.trainer.dataset import Features, Part
 from services.trainer.labels import AUS, au_vector
 from shared.errors import BadData
 from shared.records import ActionUnit
@@ -29,13 +29,13 @@ def test_aus_outside_the_list_or_one_sided_are_no_trouble():
 def test_digest_follows_every_array_and_label(pair):
     base = [pair(1), pair(2, emotion="surprise")]
     digests = {dataset.build(base).digest}
-    for name in ("patches", "clip"):
+    for name in ("patches", "clip", "maps"):
         arrays = dict(base[0][1])
         arrays[name] = arrays[name].copy()
         arrays[name].flat[7] += 1
         digests.add(dataset.build([(base[0][0], arrays), base[1]]).digest)
     digests.add(dataset.build([pair(1, units=(12,)), pair(2, emotion="disgust")]).digest)
-    assert len(digests) == 4
+    assert len(digests) == 5
 
 
 def test_saved_features_open_as_the_same_without_being_read(pair, tmp_path):
@@ -43,6 +43,7 @@ def test_saved_features_open_as_the_same_without_being_read(pair, tmp_path):
     features.save(tmp_path)
     opened = Features.open(tmp_path)
     assert isinstance(opened.patches, np.memmap)
+    assert isinstance(opened.maps, np.memmap)
     assert opened.digest == features.digest
     assert opened.subjects.tolist() == features.subjects.tolist()
 
@@ -73,12 +74,52 @@ def test_nearest_factor(pair):
         ("patches", lambda a: a[:, :8], r"toy/s02/c01: expected patches of shape \(3, 9"),
         ("patches", lambda a: np.where(a == a.max(), np.nan, a), "toy/s02/c01: patches has 1 values"),
         ("clip", lambda a: a.astype(np.float32), "toy/s02/c01: expected clip .* kind 'u'"),
+        ("maps", lambda a: a[:, :2], r"toy/s02/c01: expected maps of shape \(3, 3, 28, 28\)"),
+        ("maps", lambda a: np.where(a == a.max(), np.inf, a), "toy/s02/c01: maps has 1 values"),
     ],
 )
 def test_bad_arrays_are_refused_by_name(pair, name, change, message):
     sample, arrays = pair(2, emotion="surprise")
     with pytest.raises(BadData, match=message):
         dataset.build([pair(1), (sample, {**arrays, name: change(arrays[name])})])
+
+
+def test_features_of_an_earlier_roi_au_say_what_to_run(pair):
+    sample, arrays = pair(2, emotion="surprise")
+    old = {name: array for name, array in arrays.items() if name != "maps"}
+    with pytest.raises(BadData, match=r"toy/s02/c01: expected the arrays patches, clip, maps, .* run roi-au again"):
+        dataset.build([pair(1), (sample, old)])
+
+
+def test_features_may_hold_some_arrays_only(pair, tmp_path):
+    pairs = [pair(1), pair(2, emotion="surprise")]
+    whole = dataset.build(pairs)
+    some = dataset.assemble([one for one, _ in pairs], lambda row: pairs[row][1], names=["maps"])
+    assert (some.holds, whole.holds) == (("maps",), ("patches", "clip", "maps"))
+    assert some.digest != whole.digest
+    some.save(tmp_path)
+    opened = Features.open(tmp_path)
+    assert opened.holds == ("maps",)
+    assert opened.digest == some.digest
+    with pytest.raises(BadData, match="Expected features with patches, got features that hold only maps"):
+        Part(opened, np.arange(2)).patches(np.array([0]), np.array([0]))
+
+
+def test_a_part_gives_each_clip_its_map_at_its_factor(pair):
+    features = dataset.build([pair(1), pair(2, emotion="surprise"), pair(3)])
+    part = Part(features, np.array([2, 0]))
+    assert features.maps is not None
+    got = part.maps(np.array([1, 0]), np.array([2, 0]))
+    assert np.array_equal(got, np.stack([features.maps[0, 2], features.maps[2, 0]]))
+
+
+def test_a_mirrored_map_runs_backwards_and_moves_the_other_way():
+    maps = np.random.default_rng(0).normal(size=(2, 3, 28, 28)).astype(np.float32)
+    turned = dataset.mirror_maps(maps)
+    assert turned[0, 0, 5, 3] == -maps[0, 0, 5, 24]
+    assert turned[1, 1, 5, 3] == maps[1, 1, 5, 24]
+    assert turned[1, 2, 5, 3] == maps[1, 2, 5, 24]
+    assert np.array_equal(dataset.mirror_maps(turned), maps)
 
 
 def test_a_clip_without_emotion_twice_or_none_at_all_are_refused(pair):

@@ -6,18 +6,16 @@ twice: two of them start a run under one id with the same contents.
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from services.trainer import runs
 from services.trainer.choice import chosen
-from services.trainer.followed import IMAGE_STAGES, buried, by_clip, records
-from services.trainer.standing import Standing, standing
+from services.trainer.standing import Standing
+from services.trainer.state import Known, State
 from services.trainer.telemetry import STATES, TrainMetrics
-from shared.bus import Bus
 from shared.errors import Misconfigured, MissingWeights
 from shared.patience import is_trouble
-from shared.records import Dataset, Record, RunResult
-from shared.store import Store
+from shared.records import Dataset, RunResult
 from shared.telemetry import Metrics
 from shared.topics import topic
 
@@ -30,22 +28,13 @@ class Conductor:
     """A `shared.service.Loop`. `look` starts the run of every dataset that is ready, was the same at the look before
     (corrected labels come clip by clip, and are one run) and has no result yet."""
 
-    def __init__(
-        self, bus: Bus, store: Store, metrics: Metrics, trained: TrainMetrics, device: str, poll_seconds: float
-    ) -> None:
-        self.bus, self.store, self.metrics, self.trained = bus, store, metrics, trained
+    def __init__(self, state: State, metrics: Metrics, trained: TrainMetrics, device: str, poll_seconds: float) -> None:
+        self.state, self.metrics, self.trained = state, metrics, trained
         self.device, self.poll_seconds = device, poll_seconds
         self.stopping = threading.Event()
         self._well = False
-        self._datasets = records(bus, topic("datasets").name, Dataset)
-        self._features = records(bus, topic("features").name, Record)
-        self._results = records(bus, topic("results").name, RunResult, lambda key: "/" not in key)
-        self._letters = [buried(bus, store, stage) for stage in IMAGE_STAGES]
-        followed = (self._datasets, self._features, self._results)
-        self._followers = [*(kept.follower for kept in followed), *(kept.follower for kept in self._letters)]
         self._seen: dict[str, tuple[Dataset, Standing]] = {}
         self._settled: dict[str, tuple[Dataset, Standing]] = {}
-        self._started: set[str] = set()
 
     def run(self) -> None:
         try:
@@ -54,8 +43,7 @@ class Conductor:
                 self._well = self._looked()
                 self.stopping.wait(self.poll_seconds)
         finally:
-            for follower in self._followers:
-                follower.close()
+            self.state.close()
 
     def ready(self) -> bool:
         """Whether its last look went well."""
@@ -78,35 +66,30 @@ class Conductor:
 
     def look(self) -> None:
         """Read what is new, start what is ready, show how far the rest is."""
-        features, results, datasets = self._features.read(), self._results.read(), self._datasets.read()
-        letters = {place: said for kept in self._letters for place, said in by_clip(kept.read()).items()}
-        self._show_figures(results.values())
-        self._forget(self._seen.keys() - datasets.keys())
-        for key, dataset in datasets.items():
-            now = standing(dataset, features, letters)
+        known = self.state.read()
+        self._show_figures(known.results.values())
+        self._forget(self._seen.keys() - known.datasets.keys())
+        for key, dataset in known.datasets.items():
+            now = known.standing(dataset)
             self._show_clips(dataset, now)
             state, before = (dataset, now), self._seen.get(key)
             self._seen[key] = state
             if now.ready and state == before and state != self._settled.get(key):
-                self._start(dataset, now, results)
+                self._start(dataset, now, known)
                 self._settled[key] = state
 
-    def _start(self, dataset: Dataset, now: Standing, results: Mapping[str, RunResult]) -> None:
-        """Contents first, then the run: who hears of it can open it."""
+    def _start(self, dataset: Dataset, now: Standing, known: Known) -> None:
         try:
             choice = chosen(dataset.pipeline.profile, dataset.train, self.device)
         except Misconfigured as reason:
             refused = runs.refused(dataset, str(reason))
-            if refused.run not in results:
-                self.bus.publish(topic("results").name, refused.key, refused.encode())
+            if refused.run not in known.results:
+                self.state.bus.publish(topic("results").name, refused.key, refused.encode())
             return
         run, contents = runs.compose([(dataset, now)], choice)
-        if run.id in results or run.id in self._started:
+        if run.id in known.results or run.id in known.runs:
             return
-        if not self.store.exists(run.contents):
-            self.store.put(run.contents, contents.encode())
-        self.bus.publish(topic("runs").name, run.key, run.encode())
-        self._started.add(run.id)
+        self.state.start(run, contents)
         about = {"stage": NAME, "key": run.id, "dataset": run.dataset, "clips": len(contents.features)}
         log.info("run started", extra={"mer": about})
 

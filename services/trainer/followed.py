@@ -37,14 +37,12 @@ class Kept(Generic[T]):
         return {key: meant for key, (_, meant) in self._known.items() if meant is not None}
 
 
-def records(bus: Bus, topic: str, model: type[E], wanted: Callable[[str], bool] = lambda key: True) -> Kept[E]:
-    """The newest record of every wanted key; what is none is logged and left out."""
+def records(bus: Bus, topic: str, model: Callable[[str], type[E]]) -> Kept[E]:
+    """The newest record of every key, which says what it is; what is none is logged and left out."""
 
     def meaning(message: Message) -> E | None:
-        if not wanted(message.key):
-            return None
         try:
-            return model.decode(message.value)
+            return model(message.key).decode(message.value)
         except BadData as reason:
             log.warning("%s %s: %s", topic, message.key, reason)
             return None

@@ -10,6 +10,7 @@ from services.trainer.conductor import Conductor
 from services.trainer.device import device
 from services.trainer.fold_task import FoldTask
 from services.trainer.planner import Planner
+from services.trainer.state import State
 from services.trainer.telemetry import TrainMetrics
 from shared.bus import Bus
 from shared.service import Loop
@@ -36,7 +37,8 @@ def train(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Seque
 
 
 def _plan(settings: Settings, bus: Bus, store: Store, metrics: Metrics, trained: TrainMetrics) -> Sequence[Loop]:
-    conductor = Conductor(bus, store, metrics, trained, device(), settings.train_poll_seconds)
+    state = State(bus, store)
+    conductor = Conductor(state, metrics, trained, device(), settings.train_poll_seconds)
     return [conductor, Worker(Planner(store), bus, store, settings, metrics)]
 
 

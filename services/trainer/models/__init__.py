@@ -1,4 +1,4 @@
-"""Networks by name, and what each is called with.
+"""Networks by name, and what each is called with: the paper's, and the field's baselines on a map of the motion.
 
 `patches-and-clip`: module(patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255). `maps`: module(maps
 [B,3,28,28] = u, v, strain from onset to apex). All return (emotion logits [B,C], AU logits [B,9]); AU logits are None
@@ -11,12 +11,33 @@ from typing import Literal
 from torch import nn
 
 from services.trainer.models.fmer import Fmer
+from services.trainer.models.htnet import Htnet
 from services.trainer.models.lite import FmerLite
+from services.trainer.models.off_apexnet import OffApexnet
+from services.trainer.models.rcn import Rcn
 from services.trainer.models.settings import PROFILES, ModelSettings
+from services.trainer.models.sssnet import Sssnet
+from services.trainer.models.ststnet import Ststnet
 from shared.stage import resolve
 
-MODELS: dict[str, Callable[[int, ModelSettings], nn.Module]] = {"fmer": Fmer, "fmer-lite": FmerLite}
-NEEDS: dict[str, Literal["patches-and-clip", "maps"]] = {"fmer": "patches-and-clip", "fmer-lite": "patches-and-clip"}
+MODELS: dict[str, Callable[[int, ModelSettings], nn.Module]] = {
+    "fmer": Fmer,
+    "fmer-lite": FmerLite,
+    "ststnet": Ststnet,
+    "off-apexnet": OffApexnet,
+    "sssnet": Sssnet,
+    "rcn-a": Rcn,
+    "htnet": Htnet,
+}
+NEEDS: dict[str, Literal["patches-and-clip", "maps"]] = {
+    "fmer": "patches-and-clip",
+    "fmer-lite": "patches-and-clip",
+    "ststnet": "maps",
+    "off-apexnet": "maps",
+    "sssnet": "maps",
+    "rcn-a": "maps",
+    "htnet": "maps",
+}
 
 
 def build(name: str, classes: int, profile: str | ModelSettings = "corrected") -> nn.Module:

@@ -27,6 +27,30 @@ class PatchScale(nn.Module):
         return patches / self.rms
 
 
+class MapScale(nn.Module):
+    """Divide maps [...,3,28,28] by numbers fitted on the training fold: (u, v) px by one, strain by another."""
+
+    motion: Tensor
+    strain: Tensor
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.fitted = settings.patch_scaling == "training-rms"
+        self.register_buffer("motion", torch.ones(()))
+        self.register_buffer("strain", torch.ones(()))
+
+    @torch.no_grad()
+    def fit(self, maps: Tensor) -> None:
+        """Take the RMS of the maps' motion and strain. What is 0 everywhere is left as it is."""
+        for part, scale in ((maps[..., :2, :, :], self.motion), (maps[..., 2, :, :], self.strain)):
+            rms = part.double().square().mean().sqrt()
+            if self.fitted and rms > 0:
+                scale.copy_(rms)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps / torch.stack([self.motion, self.motion, self.strain])[:, None, None]
+
+
 class ClipScale(nn.Module):
     """RGB 0..255 [B,3,T,H,W], bytes or floats, to what the AU branch is trained on (channel order, range)."""
 

@@ -1,0 +1,112 @@
+"""HTNet (Wang, Zhang, Luo, Sankaranarayana: HTNet for micro-expression recognition, 2023; arXiv 2307.14637).
+
+Four blocks of 14x14 around the eyes and the corners of the mouth, put together to 28x28, cut into tokens of 7x7;
+three levels, each with transformers inside its blocks and, but for the last, an aggregation that halves rows and
+columns and doubles the width. Sizes as in the authors' code (github.com/wangzhifengharrison/HTNet, Model.py and its
+main script): width 256, 3 heads, 2 + 2 + 8 transformers: 114,429,446 parameters for 3 classes, so it wants a GPU.
+With these sizes each block is one token at every level: attention inside it weighs nothing against anything, though
+the paper speaks of local self-attention, and only the aggregations mix places. The paper looks for eyes and mouth in
+each picture; here they lie at fixed places of the aligned map. The authors report the best epoch on the test subject
+beside the last; here it is the last.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from services.trainer.models.inputs import MapScale
+from services.trainer.models.settings import ModelSettings
+
+BLOCK = 14  # rows and columns
+PLACES = (((10, 8), (10, 20)), ((21, 9), (21, 19)))  # row and column of the blocks' centres: eyes, corners of the mouth
+TOKEN = 7  # rows and columns
+WIDTH, HEADS, DEPTHS = 256, 3, (2, 2, 8)  # of the first level; width and heads double from level to level
+
+
+class Htnet(nn.Module):
+    """maps [B,3,28,28] -> (emotion logits [B,C], None)."""
+
+    def __init__(self, classes: int, settings: ModelSettings) -> None:
+        super().__init__()
+        self.map_scale = MapScale(settings)
+        self.tokens = nn.Conv2d(3, WIDTH, TOKEN, TOKEN)  # 28 -> 4 rows and columns
+        self.levels = nn.ModuleList(level(number) for number in range(len(DEPTHS)))
+        last = WIDTH * 2 ** (len(DEPTHS) - 1)
+        self.norm, self.out = ChannelNorm(last), nn.Linear(last, classes)
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, None]:
+        seen = self.tokens(blocks(self.map_scale(maps)))  # [B,256,4,4]
+        for each in self.levels:  # [B,512,2,2], [B,1024,1,1], [B,1024,1,1]
+            seen = each(seen)
+        return self.out(self.norm(seen).mean((2, 3))), None
+
+
+def blocks(maps: Tensor) -> Tensor:
+    """[B,3,28,28] -> [B,3,28,28]: the four blocks, as they lie in the face."""
+    half = BLOCK // 2
+    rows = [
+        torch.cat([maps[:, :, y - half : y + half, x - half : x + half] for y, x in centres], 3) for centres in PLACES
+    ]
+    return torch.cat(rows, 2)
+
+
+def level(number: int) -> nn.Sequential:
+    """Transformers, then an aggregation to half the rows and columns and twice the width; the last level has none."""
+    width, heads = WIDTH * 2**number, HEADS * 2**number
+    layers: list[nn.Module] = [Position(), *(Transformer(width, heads) for _ in range(DEPTHS[number]))]
+    if number + 1 < len(DEPTHS):
+        layers += [nn.Conv2d(width, 2 * width, 3, padding=1), ChannelNorm(2 * width), nn.MaxPool2d(3, 2, padding=1)]
+    return nn.Sequential(*layers)
+
+
+class Position(nn.Module):
+    """One number per place in a block, added to all channels; a block is one token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.randn(1))
+
+    def forward(self, seen: Tensor) -> Tensor:
+        return seen + self.place
+
+
+class Transformer(nn.Module):
+    """Attention and two layers of four times the width, each with the norm before and the input added: [B,W,h,w]."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention = nn.Sequential(ChannelNorm(width), BlockAttention(width, heads))
+        self.mixed = nn.Sequential(
+            ChannelNorm(width), nn.Conv2d(width, 4 * width, 1), nn.GELU(), nn.Conv2d(4 * width, width, 1)
+        )
+
+    def forward(self, seen: Tensor) -> Tensor:
+        seen = seen + self.attention(seen)
+        return seen + self.mixed(seen)
+
+
+class BlockAttention(nn.Module):
+    """Attention between the tokens of a block, every token being a block of its own."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, inner = heads, width // heads * heads
+        self.queries_keys_values = nn.Conv2d(width, 3 * inner, 1, bias=False)
+        self.out = nn.Conv2d(inner, width, 1)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        batch, _, rows, columns = seen.shape
+        each = self.queries_keys_values(seen).permute(0, 2, 3, 1).reshape(batch * rows * columns, 3, self.heads, 1, -1)
+        mixed = functional.scaled_dot_product_attention(*each.unbind(1))  # [B*rows*columns,heads,1,85]
+        return self.out(mixed.reshape(batch, rows, columns, -1).permute(0, 3, 1, 2))
+
+
+class ChannelNorm(nn.Module):
+    """LayerNorm over the channels of [B,W,h,w]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        return self.norm(seen.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -1,0 +1,41 @@
+"""OFF-ApexNet (Gan, Liong, Yau, Huang, Tan: OFF-ApexNet on micro-expression recognition system, 2019; arXiv
+1805.08699).
+
+A stream for u and one for v, each of two 5x5 convolutions, joined by two layers of 1,024. 2,664,475 parameters for 3
+classes: the 2.66 M that the README of Off-TANet counts. The re-implementation in github.com/tvaranka/meb is another
+network (one stream on both channels, 3x3, one layer of 1,024; 807,909 parameters). The paper's own code was not at
+hand; dropout of one half before the first and the last of the joined layers is meb's.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from services.trainer.models.inputs import MapScale
+from services.trainer.models.settings import ModelSettings
+
+WIDTH = 1024
+
+
+class OffApexnet(nn.Module):
+    """maps [B,3,28,28], of which strain is not read -> (emotion logits [B,C], None)."""
+
+    def __init__(self, classes: int, settings: ModelSettings) -> None:
+        super().__init__()
+        self.map_scale = MapScale(settings)
+        self.across, self.down = stream(), stream()
+        self.joined = nn.Sequential(
+            nn.Dropout(0.5), nn.Linear(2 * 16 * 7 * 7, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU()
+        )
+        self.out = nn.Sequential(nn.Dropout(0.5), nn.Linear(WIDTH, classes))
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, None]:
+        u, v = self.map_scale(maps)[:, :2].split(1, 1)  # [B,1,28,28] each
+        return self.out(self.joined(torch.cat([self.across(u), self.down(v)], 1))), None  # [B,1568] -> [B,C]
+
+
+def stream() -> nn.Sequential:
+    """[B,1,28,28] -> [B,784]."""
+    layers: list[nn.Module] = []
+    for width_in, width in ((1, 6), (6, 16)):  # 28 -> 14 -> 7 rows and columns
+        layers += [nn.Conv2d(width_in, width, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten())

@@ -1,0 +1,42 @@
+"""STSTNet (Liong, Gan, See, Khor, Huang: Shallow triple stream three-dimensional CNN, FG 2019; arXiv 1902.03634).
+
+Three shallow streams of 3, 5 and 8 filters see the same map and are laid side by side. Layers as in the authors'
+PyTorch code (github.com/christy1206/STSTNet, main.py): 1,683 parameters for 3 classes. That code trains for 800
+epochs, the authors' MATLAB script for 5, both with Adam at 5e-5 and 256 clips a step. Both feed 8-bit pictures; here
+the map keeps its unit, divided by one number for motion and one for strain.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from services.trainer.models.inputs import MapScale
+from services.trainer.models.settings import ModelSettings
+
+FILTERS = (3, 5, 8)
+
+
+class Ststnet(nn.Module):
+    """maps [B,3,28,28] -> (emotion logits [B,C], None)."""
+
+    def __init__(self, classes: int, settings: ModelSettings) -> None:
+        super().__init__()
+        self.map_scale = MapScale(settings)
+        self.streams = nn.ModuleList(stream(filters) for filters in FILTERS)
+        self.pool = nn.AvgPool2d(2)
+        self.out = nn.Linear(5 * 5 * sum(FILTERS), classes)
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, None]:
+        maps = self.map_scale(maps)
+        seen = torch.cat([each(maps) for each in self.streams], 1)  # [B,16,10,10]
+        return self.out(self.pool(seen).flatten(1)), None  # [B,400] -> [B,C]
+
+
+def stream(filters: int) -> nn.Sequential:
+    """[B,3,28,28] -> [B,filters,10,10]; the border of two makes 30 of 28."""
+    return nn.Sequential(
+        nn.Conv2d(3, filters, 3, padding=2),
+        nn.ReLU(),
+        nn.BatchNorm2d(filters),
+        nn.MaxPool2d(3, 3, padding=1),
+        nn.Dropout(0.5),
+    )

@@ -47,6 +47,12 @@ class Settings(BaseSettings):
 
     train_poll_seconds: float = Field(5, gt=0, description="seconds between two looks for a dataset ready to train on")
 
+    api_port: int = Field(0, ge=0, le=65535, description="port of the trainer's API; 0: there is none")
+    api_host: str = Field("127.0.0.1", description="address that the API is bound to; in a container 0.0.0.0")
+    api_token: SecretStr = Field(
+        SecretStr(""), description="what clients of the API send as `Authorization: Bearer`; empty: nobody is asked"
+    )
+
     kafka_servers: str = Field(
         "", description="host:port of Kafka, several with commas; empty: the embedded bus in home"
     )

@@ -1,4 +1,4 @@
-"""The loops of a trainer's process: the conductor, a planner and a worker for folds.
+"""The loops of a trainer's process: the conductor, a planner, the API where it has a port, and a worker for folds.
 
 Whatever is killed when, every loop finds what the others left: run.json lies in the store before the run is published;
 the planner commits a run when all its folds are published; `fold_task` says what becomes of a fold.
@@ -6,6 +6,7 @@ the planner commits a run when all its folds are published; `fold_task` says wha
 
 from collections.abc import Sequence
 
+from services.trainer.api.server import Server
 from services.trainer.conductor import Conductor
 from services.trainer.device import device
 from services.trainer.fold_task import FoldTask
@@ -27,7 +28,7 @@ def loops(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Seque
 
 
 def plan(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
-    """Conductor and planner alone: what has to be there while nothing is trained, and needs no GPU."""
+    """Conductor, planner and API alone: what has to be there while nothing is trained, and needs no GPU."""
     return _plan(settings, bus, store, metrics, TrainMetrics(metrics.registry))
 
 
@@ -39,7 +40,8 @@ def train(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Seque
 def _plan(settings: Settings, bus: Bus, store: Store, metrics: Metrics, trained: TrainMetrics) -> Sequence[Loop]:
     state = State(bus, store)
     conductor = Conductor(state, metrics, trained, device(), settings.train_poll_seconds)
-    return [conductor, Worker(Planner(store), bus, store, settings, metrics)]
+    api = [Server(state, settings)] if settings.api_port else []
+    return [conductor, Worker(Planner(store), bus, store, settings, metrics), *api]
 
 
 def _train(settings: Settings, bus: Bus, store: Store, metrics: Metrics, trained: TrainMetrics) -> Loop:

@@ -1,0 +1,58 @@
+"""What a request must be before anybody reads it: of a client with the token, where there is one, and not too large."""
+
+import secrets
+from dataclasses import dataclass
+
+from fastapi import HTTPException
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 1 << 20  # of a body: a request names things, it does not hold them
+
+
+@dataclass(frozen=True)
+class Guard:
+    """ASGI: `token` empty: whoever reaches the port is let in."""
+
+    app: ASGIApp
+    token: str = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not (refusal := self._refusal(Headers(scope=scope))):
+            await self.app(scope, _limited(receive), send)
+        else:
+            await refusal(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> JSONResponse | None:
+        if self.token and not _same(headers.get("authorization", ""), self.token):
+            said = "Expected the deployment's token as `Authorization: Bearer TOKEN` (MER_API_TOKEN)."
+            return JSONResponse({"detail": said}, 401, {"WWW-Authenticate": "Bearer"})
+        if int(headers.get("content-length", "0")) > MOST_BYTES:
+            return JSONResponse({"detail": _too_large().detail}, 413)
+        return None
+
+
+def _same(authorization: str, token: str) -> bool:
+    """In a time that says nothing of where they differ."""
+    scheme, _, given = authorization.partition(" ")
+    return secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body that does not say its length is counted as it comes."""
+    got = 0
+
+    async def counted() -> Message:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > MOST_BYTES:
+            raise _too_large()
+        return message
+
+    return counted
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"Expected a request of at most {MOST_BYTES} bytes.")

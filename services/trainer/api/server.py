@@ -1,0 +1,71 @@
+"""The loop that serves the API: uvicorn in a thread of its own."""
+
+import asyncio
+import logging
+import socket
+import threading
+
+import uvicorn
+
+from services.trainer.api.app import application
+from services.trainer.api.routes import Routes
+from services.trainer.device import device
+from services.trainer.state import State
+from shared.errors import Misconfigured
+from shared.settings import Settings
+
+PATIENCE_SECONDS = 15.0  # for broker and store; longer than the broker's client waits, whose words say more
+MOST_CONNECTIONS = 200
+_TURN_SECONDS = 0.1
+
+
+class Server:
+    """A `shared.service.Loop`. The port is taken at once, so that one in use is told at the start."""
+
+    def __init__(self, state: State, settings: Settings) -> None:
+        self.state = state
+        self.stopping = threading.Event()
+        self._socket = _listening(settings.api_host, settings.api_port)
+        self.port: int = self._socket.getsockname()[1]
+        routes = Routes(state, device(), settings.scratch, PATIENCE_SECONDS)
+        config = uvicorn.Config(
+            application(routes, settings.api_token.get_secret_value()),
+            lifespan="off",
+            log_config=None,  # ours: a JSON object a line
+            access_log=False,
+            server_header=False,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=int(settings.grace_seconds),
+        )
+        self._server = uvicorn.Server(config)
+        logging.getLogger("uvicorn.error").setLevel("WARNING")
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._socket.close()
+            self.state.close()
+
+    def ready(self) -> bool:
+        return self._server.started
+
+    def stalled(self) -> bool:
+        return False
+
+    async def _serve(self) -> None:
+        """Requests in work are answered after `stopping`, new ones are not taken."""
+        serving = asyncio.create_task(self._server.serve([self._socket]))
+        while not (self.stopping.is_set() or serving.done()):
+            await asyncio.sleep(_TURN_SECONDS)
+        self._server.should_exit = True
+        await serving
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Raises Misconfigured."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=128)
+    except OSError as error:
+        raise Misconfigured(f"MER_API_HOST={host} MER_API_PORT={port}: can't listen there: {error}.") from None

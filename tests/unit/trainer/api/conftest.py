@@ -1,0 +1,79 @@
+"""The API as it is served: uvicorn on a free port, over the lab's bus and store."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import urllib3
+
+from services.trainer.api.server import Server
+from services.trainer.state import State
+from shared.bus import Bus
+from shared.settings import Settings
+from shared.store import Store
+from tests.unit.trainer.lab import Lab
+
+CALM = 60  # seconds after which a test gives up
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Any
+    data: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.data)
+
+    @property
+    def detail(self) -> str:
+        """The sentence, and nothing beside it."""
+        (said,) = self.json.values()
+        assert list(self.json) == ["detail"]
+        return str(said)
+
+
+@dataclass(frozen=True)
+class Client:
+    port: int
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self._ask("GET", path, headers=headers)
+
+    def post(self, **body: Any) -> Answer:
+        """A run."""
+        return self._ask("POST", "/runs", json=body)
+
+    def send(self, body: bytes | Iterator[bytes], kind: str = "application/json") -> Answer:
+        return self._ask("POST", "/runs", body=body, headers={"Content-Type": kind})
+
+    def _ask(self, method: str, path: str, **given: Any) -> Answer:
+        with urllib3.PoolManager(retries=False, timeout=CALM) as pool:
+            answer = pool.request(method, f"http://127.0.0.1:{self.port}{path}", **given)
+            return Answer(answer.status, answer.headers, answer.data)
+
+
+@contextmanager
+def served(bus: Bus, store: Store, **settings: Any) -> Iterator[Client]:
+    server = Server(State(bus, store), Settings(**settings))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield Client(server.port)
+    finally:
+        server.stopping.set()
+        thread.join(CALM)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def api(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Client]]:
+    """`api(**settings)`: another replica."""
+    monkeypatch.setenv("MER_DEVICE", "cpu")
+    with ExitStack() as open_:
+        yield lambda **settings: open_.enter_context(served(lab.bus, lab.store, **settings))

@@ -1,0 +1,158 @@
+"""How the API is served: who is let in, what trouble looks like from outside, and how it ends."""
+
+import threading
+
+import pytest
+import urllib3
+
+from services.trainer.api import guard
+from services.trainer.api.server import Server
+from services.trainer.loops import plan
+from services.trainer.state import State
+from shared.errors import Misconfigured, Unavailable
+from shared.settings import Settings
+from shared.store import LocalStore
+from shared.telemetry import Metrics
+from tests.servers.kafka import free_port
+from tests.unit.trainer.api.conftest import served
+
+
+class Away:
+    """A bus or store whose server is away, for what `named` says."""
+
+    def __init__(self, real, *named, trouble=Unavailable("the broker is away")):
+        self._real, self._named, self._trouble = real, named, trouble
+
+    def __getattr__(self, name):
+        if name not in self._named:
+            return getattr(self._real, name)
+
+        def fail(*_):
+            raise self._trouble
+
+        return fail
+
+
+class Silent:
+    """A bus whose followers never come back until told to."""
+
+    def __init__(self, real):
+        self._real, self.answer = real, threading.Event()
+
+    def follow(self, topic):
+        follower, bus = self._real.follow(topic), self
+
+        class Waiting:
+            def read(self):
+                bus.answer.wait()
+                return follower.read()
+
+            def close(self):
+                follower.close()
+
+        return Waiting()
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Bearer s3cre", "Basic s3cret", "s3cret", "Bearer é"])
+def test_without_the_token_nobody_is_told_anything(given, api):
+    client = api(api_token="s3cret")
+    for path in ("/runs", "/datasets", "/openapi.json", "/elsewhere"):
+        answer = client.get(path, **({"Authorization": given.encode()} if given else {}))
+        assert answer.status == 401
+        assert "MER_API_TOKEN" in answer.detail
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("given", ["Bearer s3cret", "bearer  s3cret "])
+def test_with_the_token_one_is_let_in(given, api):
+    assert api(api_token="s3cret").get("/runs", Authorization=given).status == 200
+
+
+def test_a_token_is_not_shown(lab):
+    assert "s3cret" not in repr(Settings(api_token="s3cret"))
+
+
+def test_a_body_that_is_too_large_is_not_read(api, lab):
+    client = api()
+    at_once = client.send(b" " * (guard.MOST_BYTES + 1))
+    in_pieces = client.send(iter([b" " * 1000] * (guard.MOST_BYTES // 1000 + 2)))
+    for answer in (at_once, in_pieces):
+        assert (answer.status, answer.detail) == (413, f"Expected a request of at most {guard.MOST_BYTES} bytes.")
+    assert client.get("/runs").status == 200
+
+
+def test_the_description_is_there_and_no_page_that_asks_the_internet(api):
+    client = api()
+    described = client.get("/openapi.json").json
+    assert set(described["paths"]) == {"/runs", "/runs/{run}", "/runs/{run}/{name}", "/datasets"}
+    assert described["components"]["schemas"]["RunRequest"]["additionalProperties"] is False
+    assert (client.get("/docs").status, client.get("/redoc").status) == (404, 404)
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("the broker is away"), ConnectionError("the broker is away")])
+def test_trouble_is_503_and_worth_another_try(trouble, lab):
+    lab.extract()
+    lab.drop()
+    with served(Away(lab.bus, "publish", trouble=trouble), lab.store) as client:
+        answer = client.post(datasets=["toy"], model="majority")
+    assert (answer.status, answer.detail) == (503, "the broker is away")
+    assert answer.headers["Retry-After"] == "5"
+    with served(lab.bus, lab.store) as client:
+        assert client.post(datasets=["toy"], model="majority").status == 202, "what was half done is done"
+    assert lab.published("mer.runs") == 1
+
+
+def test_a_store_that_refuses_is_somebodys_to_put_right(lab):
+    lab.extract()
+    lab.drop()
+    store = Away(lab.store, "put", trouble=Misconfigured("the store refuses this key"))
+    with served(lab.bus, store) as client:
+        answer = client.post(datasets=["toy"], model="majority")
+    assert (answer.status, answer.detail) == (500, "the store refuses this key")
+
+
+def test_a_surprise_is_told_in_the_log_and_not_to_the_client(lab, caplog):
+    with served(lab.bus, lab.store) as client:
+        lab.bus.follow = None
+        state = Away(lab.store, "exists", trouble=ZeroDivisionError("secret detail"))
+    lab.extract()
+    lab.drop()
+    del lab.bus.follow
+    with served(lab.bus, state) as client:
+        answer = client.post(datasets=["toy"], model="majority")
+        assert (answer.status, "secret" in answer.detail) == (500, False)
+        assert client.get("/runs").status == 200
+    assert "secret detail" in caplog.text
+
+
+def test_a_broker_that_says_nothing_is_503_and_no_hang(lab, monkeypatch):
+    monkeypatch.setattr("services.trainer.api.server.PATIENCE_SECONDS", 0.2)
+    bus = Silent(lab.bus)
+    with served(bus, lab.store) as client:
+        assert [client.get("/runs").status for _ in range(3)] == [503] * 3
+        bus.answer.set()
+        while (answer := client.get("/runs")).status == 503:
+            pass
+        assert answer.status == 200
+
+
+def test_it_stops_when_told_and_refuses_connections_after(lab):
+    with served(lab.bus, lab.store) as client:
+        assert client.get("/runs").status == 200
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        client.get("/runs")
+
+
+def test_a_port_that_is_taken_is_told_at_the_start(lab):
+    with served(lab.bus, lab.store) as client, pytest.raises(Misconfigured, match="MER_API_PORT"):
+        Server(State(lab.bus, lab.store), Settings(api_port=client.port))
+
+
+def test_it_is_there_where_it_has_a_port(lab, tmp_path):
+    for port, names in ((0, ["Conductor", "Worker"]), (free_port(), ["Conductor", "Worker", "Server"])):
+        loops = plan(Settings(api_port=port), lab.bus, LocalStore(tmp_path / "store"), Metrics())
+        assert [type(loop).__name__ for loop in loops] == names
+        for loop in loops:
+            if isinstance(loop, Server):
+                loop.stopping.set()
+                loop.run()

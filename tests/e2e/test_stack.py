@@ -33,7 +33,8 @@ from tests.servers.s3 import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 1800
-WORKERS = {"inbox", "ingest", "interpolator", "magnifier", "flow", "roi-au", "trainer"}
+WORKERS = {"inbox", "ingest", "interpolator", "magnifier", "flow", "roi-au", "planner", "trainer"}
+PORTS = ("KAFKA_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "API_PORT")
 SMALL = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
 TRAIN = {"epochs": 2, "seed": 7}
 BASE = "python:3.11-slim"  # any of this tag will do for the images built here
@@ -44,7 +45,7 @@ class Stack:
 
     def __init__(self) -> None:
         self.name = f"mer-e2e-{uuid.uuid4().hex[:8]}"
-        self.ports = {name: str(free_port()) for name in ("KAFKA_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")}
+        self.ports = {name: str(free_port()) for name in PORTS}
         self.key, self.secret = "e2e", uuid.uuid4().hex
         self.given = {**os.environ, **self.ports, **images(), "S3_ACCESS_KEY": self.key, "S3_SECRET_KEY": self.secret}
         # Builds trust what pip on this machine trusts; the file may lie outside the checkout.
@@ -149,6 +150,15 @@ def test_a_dropped_dataset_gives_the_embedded_report_whatever_is_killed_meanwhil
     assert digests(store) == digests(embedded.store())
     for name, key in result.files.items():
         assert store.get(key) == (embedded.report / name).read_bytes(), name
+
+
+def test_the_api_has_the_report_too(stack: Stack) -> None:
+    url = f"http://127.0.0.1:{stack.ports['API_PORT']}"
+    with urllib.request.urlopen(f"{url}/runs", timeout=30) as answer:
+        (run,) = json.load(answer)
+    assert run["state"] == "done"
+    with urllib.request.urlopen(url + run["files"]["report.json"], timeout=30) as answer:
+        assert answer.read() == open_store(stack.settings()).get(results(stack)[0].files["report.json"])
 
 
 def test_what_was_killed_is_back(stack: Stack) -> None:

@@ -33,6 +33,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("merstream/")}
 BUILT = {name: service["build"]["args"] for name, service in OURS.items() if "build" in service}
 WORKERS = sorted(OURS.keys() - {"init"})
+API = ("MER_API_PORT", "MER_API_HOST")
 
 
 def instructions(file: Path) -> list[str]:
@@ -57,12 +58,22 @@ def test_a_service_stops_in_time_and_scales(name: str) -> None:
     service = OURS[name]
     assert float(service["stop_grace_period"].removesuffix("s")) > Settings().grace_seconds
     assert service["depends_on"] == {"init": {"condition": "service_completed_successfully"}}
-    assert not service.keys() & {"container_name", "ports", "hostname", "deploy"}
+    assert not service.keys() & {"container_name", "hostname", "deploy"}
+    assert ("ports" in service) == (name == "planner"), "two replicas can't have one port"
+
+
+def test_the_api_is_served_where_it_is_published() -> None:
+    planner = SERVICES["planner"]
+    given = Settings(**{name.lower().removeprefix("mer_"): planner["environment"][name] for name in API})
+    assert [port.split(":")[-1] for port in planner["ports"]] == [str(given.api_port)]
+    assert given.api_host == "0.0.0.0"
+    assert planner["environment"]["MER_API_TOKEN"] == "${API_TOKEN}"
+    assert planner["environment"].keys() >= SERVICES["trainer"]["environment"].keys()
 
 
 def test_every_stage_has_a_service_of_its_name_and_an_image() -> None:
     stages = {stage.name for stage in STAGES} | {"trainer"}
-    assert set(WORKERS) == stages | {"inbox"}
+    assert set(WORKERS) == stages | {"inbox", "planner"}
     assert set(BUILT) == stages
     assert {name: OURS[name]["image"] for name in stages} == {name: f"merstream/{name}:${{TAG}}" for name in stages}
     assert {name: BUILT[name]["SERVICE"] for name in stages} == {name: name.replace("-", "_") for name in stages}
@@ -138,7 +149,7 @@ def test_a_service_is_given_settings_that_it_knows(given: dict[str, Any]) -> Non
 
 def test_only_this_machine_reaches_what_is_published() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(re.fullmatch(r"127\.0\.0\.1:\$\{\w+\}:\d+", port) for port in ports)
 
 
@@ -151,7 +162,10 @@ def test_drops_are_told_to_the_topic_that_the_inbox_reads() -> None:
 
 
 def test_the_network_services_get_the_gpu() -> None:
-    assert set(GPU["services"]) == {name for name, given in BUILT.items() if given.get("FOUNDATION") == "torch"}
+    networks = {name for name, given in BUILT.items() if given.get("FOUNDATION") == "torch"}
+    assert {name for name, given in GPU["services"].items() if "deploy" in given} == networks
+    told = {name for name, given in GPU["services"].items() if given["environment"] == {"MER_DEVICE": "cuda"}}
+    assert told == networks | {"planner"}, "who plans chooses the model by the device"
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
 OVERLAYS = ("local", "gpu", "cluster")
 SERVERS = ("kafka", "store")
+API_PORT = 8080
 WORKERS = ("inbox", "ingest", "interpolator", "magnifier", "flow", "roi-au", "planner", "trainer")
 Manifest = dict[str, Any]
 
@@ -118,6 +119,19 @@ def test_no_pod_may_more_than_it_needs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
+def test_the_api_is_found_where_it_is_served(name: str) -> None:
+    service, (container,) = (
+        of_kind(overlay(name), "Service")["planner"]["spec"],
+        pods(overlay(name))["planner"]["containers"],
+    )
+    assert service["ports"] == [{"name": "api", "port": API_PORT, "targetPort": "api"}]
+    assert service["selector"]["app.kubernetes.io/name"] == "planner"
+    given = {entry["name"]: entry for entry in container["env"]}
+    assert (given["MER_API_PORT"]["value"], given["MER_API_HOST"]["value"]) == (str(API_PORT), "0.0.0.0")
+    assert given["MER_API_TOKEN"]["valueFrom"]["secretKeyRef"]["optional"] is True
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
 def test_every_container_says_what_it_takes_and_at_most_takes(name: str) -> None:
     for workload, pod in pods(overlay(name)).items():
         for container in containers(pod):
@@ -132,7 +146,8 @@ def test_workers_are_probed_where_they_answer(name: str) -> None:
     port = Settings.model_fields["port"].default
     for workload in WORKERS:
         (container,) = pods(overlay(name))[workload]["containers"]
-        assert container["ports"] == [{"name": "metrics", "containerPort": port}]
+        named = {each["name"]: each["containerPort"] for each in container["ports"]}
+        assert named == {"metrics": port, **({"api": API_PORT} if workload == "planner" else {})}
         paths = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
         assert paths == {
             "startup": {"path": "/livez", "port": "metrics"},
@@ -176,7 +191,7 @@ def test_a_pod_may_finish_its_work(name: str) -> None:
     common = float(settings_of(overlay(name))["MER_GRACE_SECONDS"])
     for workload in WORKERS:
         pod = pods(overlay(name))[workload]
-        own = {entry["name"]: entry["value"] for entry in pod["containers"][0].get("env", [])}
+        own = {entry["name"]: entry.get("value") for entry in pod["containers"][0].get("env", [])}
         assert pod["terminationGracePeriodSeconds"] >= float(own.get("MER_GRACE_SECONDS", common)) + 30, workload
 
 
@@ -244,6 +259,7 @@ def test_policies_let_the_work_pass_and_nothing_else() -> None:
     everybody = {name: labelled(name) for name in (*WORKERS, *SERVERS)}
     everybody |= {"dns": DNS, "prometheus": PROMETHEUS, "internet": INTERNET, "stranger": STRANGER}
     ports = {"dns": (53,), "kafka": (9092, 9093, 29092), "store": (9000,), "internet": (443,)}
+    ports["planner"] = (9100, API_PORT)
     passing = {
         (source, target, port)
         for source, target in ((a, b) for a in everybody for b in everybody if a != b)
@@ -255,6 +271,7 @@ def test_policies_let_the_work_pass_and_nothing_else() -> None:
     wanted |= {(worker, "store", 9000) for worker in WORKERS}
     wanted |= {(pod, "dns", 53) for pod in (*WORKERS, *SERVERS)}
     wanted |= {(source, worker, 9100) for worker in WORKERS for source in ("prometheus", "dns", "stranger")}
+    wanted |= {("stranger", "planner", API_PORT)}
     assert passing == wanted
 
 

@@ -1,4 +1,4 @@
-"""Training batches: order, amplification and mirroring drawn from one seeded generator."""
+"""Training batches: order, amplification and augmentation drawn from one seeded generator."""
 
 from collections.abc import Iterator
 
@@ -7,43 +7,56 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.trainer.dataset import PATCHES, Part
+from services.trainer import augment
+from services.trainer.dataset import Part
+from services.trainer.held import PATCHES
 from services.trainer.settings import TrainSettings
+from services.trainer.supply import Inputs, Needs, Supply, supply
 
-MIRRORED = np.array(  # ROI i of a mirrored face is ROI MIRRORED[i] of the face: brows, outer lip, inner lip
-    [*range(9, -1, -1), *range(16, 9, -1), *range(21, 16, -1), *range(26, 21, -1), *range(29, 26, -1)]
-)
-
-
-def shuffled(part: Part, settings: TrainSettings, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """One epoch of (patches [b,9,2,30,7,7], clips [b,3,16,144,144] uint8, which [b] of the part)."""
-    order = rng.permutation(len(part))
-    factors = draw_factors(len(part), len(part.factors), settings, rng)
-    flip = settings.mirror & rng.integers(0, 2, len(part)).astype(bool)
-    for which in np.split(order, range(settings.batch, len(part), settings.batch)):
-        patches, clips = part.patches(which, factors[which]), part.clips(which)
-        turn = flip[which]
-        patches[turn] = mirror_patches(patches[turn])
-        clips[turn] = clips[turn][..., ::-1]
-        yield torch.from_numpy(patches), torch.from_numpy(clips), torch.from_numpy(which)
+Indices = NDArray[np.intp]
 
 
-def draw_factors(clips: int, factors: int, settings: TrainSettings, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Factor indices [clips], or [clips,9] where each flow field draws its own."""
-    shape = clips if settings.factors == "per-clip" else (clips, PATCHES[0])
-    return rng.integers(0, factors, shape)
+def shuffled(
+    part: Part, settings: TrainSettings, rng: np.random.Generator, needs: Needs, source: Supply, device: str = "cpu"
+) -> Iterator[tuple[Inputs, Tensor]]:
+    """One epoch of (inputs of b clips, which [b] of the part), both on the device."""
+    clips = order(part.emotions, settings, rng)
+    # What is drawn belongs to a clip; where a clip may come twice, to the place in the epoch.
+    draws = clips if settings.sampling == "plain" else np.arange(len(part))
+    factors = draw_factors(len(part), len(part.factors), settings, rng, needs)
+    drawn = augment.draw(len(part), settings, rng)
+    cuts = range(settings.batch, len(part), settings.batch)
+    for which, draw in zip(np.split(clips, cuts), np.split(draws, cuts), strict=True):
+        inputs = source(which, factors[draw])
+        yield augment.apply(inputs, drawn.at(torch.from_numpy(draw), device)), torch.from_numpy(which).to(device)
 
 
-def mirror_patches(patches: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Patches [...,2,30,7,7] of the mirrored face: ROIs change sides, columns run backwards, u changes sign."""
-    mirrored = patches[..., MIRRORED, :, ::-1].copy()
-    mirrored[..., 0, :, :, :] *= -1
-    return mirrored
+def order(emotions: NDArray[np.int64], settings: TrainSettings, rng: np.random.Generator) -> Indices:
+    """As many draws as there are clips: each clip once; or equal numbers per class, give or take one, and within a
+    class each clip as often as any other, give or take one."""
+    if settings.sampling == "plain":
+        return rng.permutation(len(emotions))
+    present = rng.permutation(np.unique(emotions))  # who gets one more, where it does not come out even
+    shares = np.full(len(present), len(emotions) // len(present))
+    shares[: len(emotions) % len(present)] += 1
+    drawn = [_some(np.flatnonzero(emotions == one), share, rng) for one, share in zip(present, shares, strict=True)]
+    return rng.permutation(np.concatenate(drawn))
 
 
-def in_order(part: Part, factor: int, size: int = 32) -> Iterator[tuple[Tensor, Tensor]]:
+def _some(clips: Indices, count: int, rng: np.random.Generator) -> Indices:
+    return np.concatenate([rng.permutation(clips) for _ in range(-(-count // len(clips)))])[:count]
+
+
+def draw_factors(
+    clips: int, factors: int, settings: TrainSettings, rng: np.random.Generator, needs: Needs = "patches-and-clip"
+) -> Indices:
+    """Factor indices [clips], or [clips,9] where each flow field draws its own; a map is one flow."""
+    each = settings.factors == "per-flow" and needs == "patches-and-clip"
+    return rng.integers(0, factors, (clips, PATCHES[0]) if each else clips)
+
+
+def in_order(part: Part, factor: int, needs: Needs, device: str = "cpu", size: int = 32) -> Iterator[Inputs]:
     """All clips of a part in order, at one factor index."""
-    everything = np.arange(len(part))
+    source, everything = supply(part, needs, device), np.arange(len(part))
     for which in np.split(everything, range(size, len(part), size)):
-        patches = part.patches(which, np.full(len(which), factor))
-        yield torch.from_numpy(patches), torch.from_numpy(part.clips(which))
+        yield source(which, np.full(len(which), factor))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import safetensors.numpy
@@ -11,6 +11,7 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from services.trainer import folds
+from services.trainer.checkpoint import Checkpoint
 from services.trainer.dataset import Features
 from services.trainer.folds import Outcome
 from services.trainer.learner import Epoch, Learner, Watch
@@ -37,10 +38,14 @@ def train(
     device: str = "cpu",
     watch: Watch | None = None,
 ) -> Outcome:
-    """Train one fold and keep it under its `folds.key`: in a run and in a service alike, for equal bytes."""
+    """Train one fold and keep it under its `folds.key`: in a run and in a service alike, for equal bytes. Killed in the
+    middle, it goes on at its newest checkpoint."""
+    checkpoint = Checkpoint(store, name)
+    watch = replace(watch or Watch(), keeper=checkpoint)
     with _one_thread():
         outcome, fitted = folds.train(features, fold, settings, device, watch)
     save(store, name, outcome, fitted)
+    checkpoint.delete()
     return outcome
 
 

@@ -12,8 +12,8 @@ from shared.stage import StageSettings
 class TrainSettings(StageSettings):
     """One run. What the fields `network` and on hold concerns networks; the baselines read `model`, factor and seed."""
 
-    model: Literal["fmer", "fmer-lite", "linear", "majority"] = Field(
-        default="fmer-lite", description="The learner: a network of the registry or a baseline."
+    model: Literal["fmer", "fmer-lite", "ststnet", "off-apexnet", "sssnet", "rcn-a", "htnet", "linear", "majority"] = (
+        Field(default="fmer-lite", description="The learner: a network of the registry or a baseline.")
     )
     seed: int = Field(default=0, ge=0, description="Start weights, order, draws of factors, bootstrap.")
     test_factor: float = Field(
@@ -41,6 +41,29 @@ class TrainSettings(StageSettings):
     mirror_at_test: bool = Field(
         default=True, description="Predict the clip and its mirror image and average the probabilities."
     )
+    jitter: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Training clips are moved in time: the points between the nine flow fields by up to so many fields "
+        "(the sum of the flows stays), the AU clip by a frame at most; 0 is off. Maps have no time.",
+    )
+    rotate: float = Field(
+        default=0.0,
+        ge=0,
+        le=45,
+        description="Training clips are turned by up to so many degrees, vectors too; 0 is off.",
+    )
+    scale: float = Field(
+        default=0.0, ge=0, le=0.5, description="Training clips are scaled by up to this share, vectors too; 0 is off."
+    )
+    shift: float = Field(
+        default=0.0,
+        ge=0,
+        le=3,
+        description="Training clips are moved by up to so many px, each ROI's patch by its own shift, as landmarks "
+        "scatter; 0 is off.",
+    )
     au_labels: Literal["coded", "zero"] = Field(
         default="coded", description="AU targets of training: as coded; or all zero, the published code's defect."
     )
@@ -49,13 +72,41 @@ class TrainSettings(StageSettings):
         default="balanced",
         description="balanced: a rare unit's positives weigh sqrt(negatives/positives) of the fold, at most 5.",
     )
-    class_weights: Literal["balanced", "none"] = Field(
+    class_weights: Literal["none", "balanced", "inverse", "effective-number"] = Field(
         default="balanced",
-        description="balanced: a class weighs 1/sqrt(its clips in the fold), mean 1, since UF1 counts classes alike.",
+        description="What a clip weighs in the emotion loss by the n clips of its class in the fold, mean 1: balanced "
+        "1/sqrt(n), since UF1 counts classes alike; inverse 1/n; effective-number (1 - beta)/(1 - beta^n) (Cui 2019).",
     )
-    keep: Literal["last", "best-training"] = Field(
+    effective_beta: float = Field(
+        default=0.99, ge=0, lt=1, description="beta of effective-number: a class's clips count as 1/(1 - beta) at most."
+    )
+    loss: Literal["cross-entropy", "focal"] = Field(
+        default="cross-entropy",
+        description="Emotion loss; focal: times (1 - p)^gamma of the true class, so that what is known weighs little "
+        "(Lin 2017).",
+    )
+    focal_gamma: float = Field(default=2.0, ge=0, description="gamma of the focal loss; 0 is cross-entropy.")
+    logit_adjustment: float = Field(
+        default=0.0,
+        ge=0,
+        description="tau: in training tau * log(share of the class) is added to the logits, so that the network itself "
+        "learns classes as if all were alike (Menon 2021); 1 instead of class weights; 0 is off.",
+    )
+    sampling: Literal["plain", "balanced"] = Field(
+        default="plain",
+        description="An epoch's clips: each once; or as many draws, the same number for every class, instead of class "
+        "weights.",
+    )
+    keep: Literal["last", "best-training", "best-inner"] = Field(
         default="last",
-        description="Weights to test: of the last epoch; or of the epoch with the best training accuracy (paper).",
+        description="Weights to test: of the last epoch; of the epoch with the best training accuracy (paper); or of "
+        "the epoch with the best UF1 on training subjects that are held back for it and never fitted on.",
+    )
+    inner: int = Field(default=5, ge=2, description="best-inner: one in so many training subjects is held back.")
+    precision: Literal["float32", "bf16"] = Field(
+        default="float32",
+        description="Of the arithmetic of training steps; bf16: torch's autocast, for GPUs that have it. Tests are "
+        "always float32.",
     )
     oracle: bool = Field(
         default=True,

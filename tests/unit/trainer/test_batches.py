@@ -1,19 +1,31 @@
-import numpy as np
+from collections import Counter
 
-from services.trainer import batches
+import numpy as np
+import pytest
+import torch
+
+from services.trainer import augment, batches
 from services.trainer.dataset import Part
 from services.trainer.settings import PROFILES, TrainSettings
+from services.trainer.supply import Gathered
+
+BOTH = "patches-and-clip"
 
 
 def everything(features) -> Part:
     return Part(features, np.arange(len(features)))
 
 
+def shuffled(part: Part, settings: TrainSettings, seed: int = 0, needs=BOTH):
+    rng = np.random.default_rng(seed)
+    return batches.shuffled(part, settings, rng, needs, Gathered(part, needs, "cpu"))
+
+
 def test_every_clip_comes_once_an_epoch_with_its_own_clip(toy):
     features = toy(3, 7)
     part, settings = Part(features, np.arange(4, 20)), TrainSettings(batch=5, mirror=False)
     seen = []
-    for patches, clips, which in batches.shuffled(part, settings, np.random.default_rng(0)):
+    for (patches, clips), which in shuffled(part, settings):
         assert len(patches) == len(clips) == len(which) <= 5
         for one_patch, one_clip, place in zip(patches.numpy(), clips.numpy(), which.numpy(), strict=True):
             row = part.rows[place]
@@ -41,31 +53,14 @@ def test_drawn_factors_use_all_and_differ_from_epoch_to_epoch():
     assert not np.array_equal(first, second)
 
 
-def test_mirroring_twice_is_nothing_and_once_turns_a_smile_to_the_other_side():
-    patches = np.random.default_rng(0).normal(size=(2, 9, 2, 30, 7, 7)).astype(np.float32)
-    assert np.array_equal(batches.mirror_patches(batches.mirror_patches(patches)), patches)
-    smile = np.zeros((9, 2, 30, 7, 7), np.float32)
-    smile[:, 0, 10, 2, 1], smile[:, 1, 10, 2, 1] = -1.0, -0.5  # left mouth corner: outwards (to the left) and up
-    mirrored = batches.mirror_patches(smile)
-    assert mirrored[0, 0, 16, 2, 5] == 1.0  # the right corner (dlib 54 is ROI 16), now to the right
-    assert mirrored[0, 1, 16, 2, 5] == -0.5
-    assert np.count_nonzero(mirrored) == np.count_nonzero(smile)
-
-
-def test_mirrored_rois_pair_the_sides_of_brows_and_lips():
-    pairs = {(0, 9), (4, 5), (10, 16), (11, 15), (13, 13), (17, 21), (19, 19), (22, 26), (24, 24), (27, 29), (28, 28)}
-    assert all(batches.MIRRORED[a] == b and batches.MIRRORED[b] == a for a, b in pairs)
-    assert sorted(batches.MIRRORED) == list(range(30))
-
-
 def test_half_of_the_clips_are_mirrored_picture_and_flow_together(toy):
     part = everything(toy(4, 12))
     turned = 0
-    for patches, clips, which in batches.shuffled(part, TrainSettings(), np.random.default_rng(2)):
+    for (patches, clips), which in shuffled(part, TrainSettings(), 2):
         for patch, clip, place in zip(patches.numpy(), clips.numpy(), which.numpy(), strict=True):
-            originals = part.features.patches[place]
+            originals = torch.from_numpy(part.features.patches[place])
             as_is = any(np.array_equal(patch, original) for original in originals)
-            assert as_is != any(np.array_equal(patch, batches.mirror_patches(original)) for original in originals)
+            assert as_is != any(np.array_equal(patch, augment.mirror_patches(original)) for original in originals)
             picture = part.features.clips[place].transpose(3, 0, 1, 2)
             assert np.array_equal(clip, picture if as_is else picture[..., ::-1])
             turned += not as_is
@@ -74,7 +69,55 @@ def test_half_of_the_clips_are_mirrored_picture_and_flow_together(toy):
 
 def test_order_and_factor_at_test_are_fixed(toy):
     part = everything(toy(2, 6))
-    patches, clips = zip(*batches.in_order(part, 1, size=5), strict=True)
+    patches, clips = zip(*batches.in_order(part, 1, BOTH, size=5), strict=True)
     assert [len(batch) for batch in patches] == [5, 5, 2]
     assert np.array_equal(np.concatenate(patches), part.features.patches[:, 1])
     assert np.array_equal(np.concatenate(clips), part.features.clips.transpose(0, 4, 1, 2, 3))
+
+
+def test_maps_come_with_a_factor_of_their_own_whatever_the_flows_do(toy):
+    part = everything(toy(2, 6))
+    settings = PROFILES["paper"].model_copy(update={"batch": 5})
+    seen = []
+    for (maps,), which in shuffled(part, settings, needs="maps"):
+        for one, place in zip(maps.numpy(), which.numpy(), strict=True):
+            assert any(np.array_equal(one, original) for original in part.features.maps[place])
+            seen.append(place)
+    assert sorted(seen) == list(range(12))
+    assert [len(maps) for (maps,) in batches.in_order(part, 1, "maps", size=5)] == [5, 5, 2]
+
+
+@pytest.mark.parametrize("counts", [(9, 2, 1), (4, 4, 4), (1, 0, 12)])
+def test_a_balanced_epoch_draws_classes_alike_and_a_classes_clips_alike(counts):
+    emotions = np.repeat([0, 1, 2], counts)
+    drawn = batches.order(emotions, TrainSettings(sampling="balanced"), np.random.default_rng(0))
+    assert len(drawn) == len(emotions)
+    per_class = Counter(emotions[drawn].tolist())
+    assert set(per_class) == set(emotions.tolist())
+    assert max(per_class.values()) - min(per_class.values()) <= 1
+    for label in per_class:
+        times = np.bincount(drawn, minlength=len(emotions))[emotions == label]
+        assert times.max() - times.min() <= 1
+
+
+def test_a_clip_that_comes_twice_is_drawn_twice(toy):
+    """Alone in its class it comes often, and each time with a factor and a side of its own."""
+    features = toy(2, 6)
+    part = Part(features, np.array([0, 1, 4, 7, 10]))  # one of class 0, four of class 1
+    seen = set()
+    for seed in range(8):
+        for (patches, _), which in shuffled(part, TrainSettings(sampling="balanced"), seed):
+            alone = [patch for patch, place in zip(patches.numpy(), which.tolist(), strict=True) if place == 0]
+            assert len(alone) in (2, 3)
+            seen.add(len({patch.tobytes() for patch in alone}))
+    assert max(seen) > 1
+
+
+def test_all_augmentations_together_leave_shapes_and_kinds_as_they_are(toy):
+    part = everything(toy(2, 6))
+    settings = TrainSettings(jitter=1.0, rotate=10, scale=0.1, shift=1, batch=5)
+    (patches, clips), _ = next(shuffled(part, settings))
+    assert (patches.shape, patches.dtype) == ((5, 9, 2, 30, 7, 7), torch.float32)
+    assert (clips.shape, clips.dtype) == ((5, 3, 16, 144, 144), torch.uint8)
+    (maps,), _ = next(shuffled(part, settings, needs="maps"))
+    assert (maps.shape, maps.dtype) == ((5, 3, 28, 28), torch.float32)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer.batches import mirror_patches
+from services.trainer import models
+from services.trainer.augment import mirror_patches
 from services.trainer.dataset import Part
-from services.trainer.learner import Epoch, Stopped, Watch
-from services.trainer.network import Network, _groups, au_weights, class_weights, rate_factor
+from services.trainer.learner import Stopped, Watch
+from services.trainer.network import Network, laid_out
 from services.trainer.settings import PROFILES, TrainSettings, configured
 
 QUICK = TrainSettings(epochs=3)
-ANY_EPOCH = Epoch(0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0)
 
 
 def parts(features):
@@ -67,7 +67,8 @@ def test_scale_comes_from_the_training_part_alone(toy):
 
 def test_a_clip_and_its_mirror_image_are_predicted_alike_where_both_are_averaged(toy):
     features = toy(2, 3)
-    turned = replace(features, patches=mirror_patches(features.patches), clips=features.clips[:, :, :, ::-1])
+    patches = mirror_patches(torch.from_numpy(features.patches)).numpy()
+    turned = replace(features, patches=patches, clips=features.clips[:, :, :, ::-1])
     everything = np.arange(len(features))
     for averaged in (True, False):
         network = Network(3, TrainSettings(mirror_at_test=averaged))
@@ -92,26 +93,6 @@ def test_stops_when_asked_to(toy):
         Network(3, QUICK).fit(train, Watch(stop=lambda: next(asked)))
 
 
-def test_paper_keeps_the_epoch_of_best_training_accuracy(toy, monkeypatch):
-    train, _ = parts(toy(3))
-    accuracies = iter([0.2, 0.9, 0.5, 0.9])
-    after = []
-
-    def epoch(self, number):
-        with torch.no_grad():
-            self.network.module.fusion.classify.bias.fill_(number)
-        after.append(number)
-        return replace(ANY_EPOCH, number=number, accuracy=next(accuracies))
-
-    monkeypatch.setattr("services.trainer.network._Training._epoch", epoch)
-    for keep, expected in [("best-training", 1.0), ("last", 3.0)]:
-        accuracies = iter([0.2, 0.9, 0.5, 0.9])
-        network = Network(3, TrainSettings(epochs=4, keep=keep))
-        network.fit(train, Watch())
-        assert network.weights()["fusion.classify.bias"].tolist() == [expected] * 3
-    assert after == [0, 1, 2, 3] * 2
-
-
 def test_paper_trains_on_no_aus_at_all(toy):
     train, test = parts(toy(3))
     settings = TrainSettings(epochs=12, batch=6, au_labels="zero", au_positives="plain")
@@ -119,41 +100,6 @@ def test_paper_trains_on_no_aus_at_all(toy):
     for network in (zero, coded):
         network.fit(train, Watch())
     assert zero.predict(test).aus.max() < 0.5 < coded.predict(test).aus.max()
-
-
-def test_rates_of_both_schedules():
-    paper = PROFILES["paper"]
-    factors = [rate_factor(paper, epoch, 0, 10) for epoch in (0, 41, 42, 99)]
-    assert factors == pytest.approx([1, 1, 0.987, 0.987**58])
-    cycle = TrainSettings(epochs=10)
-    rates = [rate_factor(cycle, step // 10, step, 10) for step in range(100)]
-    assert rates[:3] == pytest.approx([0.1, 0.2, 0.3])
-    assert max(rates) == pytest.approx(1.0)
-    assert rates[-1] < 0.01
-    assert rates[55] == pytest.approx(0.5)
-
-
-def test_rare_classes_and_units_weigh_more_where_the_settings_say_so():
-    emotions = np.array([0] * 9 + [1])
-    weights = class_weights(emotions, 3, TrainSettings())
-    assert weights[1] / weights[0] == pytest.approx(3.0)
-    assert float(weights[emotions].mean()) == pytest.approx(1.0)
-    assert weights[2] == 0  # nobody shows it in this fold
-    assert class_weights(emotions, 3, PROFILES["paper"]).tolist() == [1, 1, 1]
-    aus = torch.tensor([[1.0, 1, 0]] + [[1.0, 0, 0]] * 9)
-    assert au_weights(aus, TrainSettings()).tolist() == pytest.approx([1, 3, 10**0.5])
-    assert au_weights(aus, PROFILES["paper"]).tolist() == [1, 1, 1]
-
-
-def test_only_weight_matrices_decay():
-    module = Network(3, QUICK).module
-    decayed, free = _groups(module, 0.1)
-    names = {id(weight): name for name, weight in module.named_parameters()}
-    assert decayed["weight_decay"] == 0.1
-    assert free["weight_decay"] == 0
-    assert "tokens.courses" in {names[id(weight)] for weight in free["params"]}
-    assert "mouth_head.2.weight" in {names[id(weight)] for weight in decayed["params"]}
-    assert len(decayed["params"]) + len(free["params"]) == len(names)
 
 
 def test_configured_takes_the_models_defaults_and_refuses_what_it_does_not_know():
@@ -170,4 +116,31 @@ def test_each_setting_has_a_sentence_and_paper_differs_by_named_fields():
     assert all(field.description for name, field in TrainSettings.model_fields.items())
     corrected, paper = PROFILES["corrected"].model_dump(), PROFILES["paper"].model_dump()
     same = {name for name in corrected if corrected[name] == paper[name]}
-    assert same == {"seed", "test_factor", "batch", "gamma", "au_weight", "oracle"}
+    assert same == {
+        *("seed", "test_factor", "batch", "gamma", "au_weight", "oracle", "inner", "precision"),
+        *("jitter", "rotate", "scale", "shift"),
+        *("loss", "focal_gamma", "effective_beta", "logit_adjustment", "sampling"),
+    }
+
+
+@pytest.mark.parametrize("model", [name for name, needs in models.NEEDS.items() if needs == "maps" and name != "htnet"])
+def test_networks_on_maps_learn_and_predict_no_aus_where_they_have_no_head(toy, model):
+    train, test = parts(toy(3))
+    both = replace(train.features, patches=None, clips=None)
+    watch, network = Watch(part=Part(both, test.rows)), Network(3, configured(model=model, epochs=4, batch=6))
+    network.fit(Part(both, train.rows), watch)
+    found = network.predict(Part(both, test.rows))
+    assert found.emotions.shape == (6, 3)
+    assert found.aus is None
+    assert watch.epochs[-1].emotion_loss < watch.epochs[0].emotion_loss
+    assert {(epoch.au_loss, epoch.au_f1) for epoch in watch.epochs} == {(0.0, None)}
+    assert network.weights()["map_scale.motion"] != 1
+
+
+def test_channels_last_is_a_layout_and_no_other_weights():
+    plain, turned = (models.build("ststnet", 3) for _ in range(2))
+    turned.load_state_dict(plain.state_dict())
+    assert laid_out(plain, "cpu") is plain
+    turned = turned.to(memory_format=torch.channels_last)  # what laid_out does on a GPU
+    maps = torch.randn(4, 3, 28, 28, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(plain.eval()(maps)[0], turned.eval()(maps)[0], atol=1e-5)

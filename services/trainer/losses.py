@@ -1,0 +1,94 @@
+"""What training minimises: emotion loss plus AU loss, and how either meets classes of unequal size.
+
+Sources: focal loss Lin et al. 2017 (ICCV, eq. 5); effective number Cui et al. 2019 (CVPR, eq. 2); logit adjustment
+Menon et al. 2021 (ICLR, eq. 10, the loss version).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from services.trainer.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of one training part: class weights [C], what is added to the logits [C], weights of AU positives [9]."""
+
+    settings: TrainSettings
+    class_weights: Tensor
+    adjustment: Tensor
+    au_weights: Tensor
+
+    @classmethod
+    def of(
+        cls, emotions: NDArray[np.int64], aus: Tensor, classes: int, settings: TrainSettings, device: str
+    ) -> "Losses":
+        """emotions [n] index of the class, aus [n,9] float: the labels of the whole training part."""
+        return cls(
+            settings,
+            class_weights(emotions, classes, settings).to(device),
+            adjustment(emotions, classes, settings).to(device),
+            au_weights(aus, settings).to(device),
+        )
+
+    def __call__(
+        self, logits: Tensor, au_logits: Tensor | None, emotions: Tensor, aus: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(emotion loss, AU loss, their weighted sum) of logits [b,C] and [b,9]; a network without AU logits has no AU
+        loss."""
+        emotion = self._emotion(logits.float(), emotions)
+        if au_logits is None:
+            return emotion, torch.zeros_like(emotion), emotion
+        au = functional.binary_cross_entropy_with_logits(au_logits.float(), aus, pos_weight=self.au_weights)
+        return emotion, au, emotion + self.settings.au_weight * au
+
+    def _emotion(self, logits: Tensor, emotions: Tensor) -> Tensor:
+        if self.settings.logit_adjustment:
+            logits = logits + self.adjustment
+        if self.settings.loss == "focal":
+            return focal(logits, emotions, self.class_weights, self.settings.focal_gamma)
+        return functional.cross_entropy(logits, emotions, self.class_weights)
+
+
+def focal(logits: Tensor, emotions: Tensor, weights: Tensor, gamma: float) -> Tensor:
+    """Mean of -(1 - p)^gamma log p of the true class, weighted by class; gamma 0 is the weighted cross-entropy."""
+    log_p = logits.log_softmax(1).gather(1, emotions[:, None]).squeeze(1)  # [b]
+    weight = weights[emotions]
+    return -(weight * (1 - log_p.exp()) ** gamma * log_p).sum() / weight.sum()
+
+
+def class_weights(emotions: NDArray[np.int64], classes: int, settings: TrainSettings) -> Tensor:
+    """[C] weights of the emotion loss; their mean over the clips is 1. A class without a clip weighs nothing."""
+    counts = np.bincount(emotions, minlength=classes).astype(float)
+    if settings.class_weights == "none":
+        return torch.ones(classes)
+    weights = np.where(counts > 0, _rarity(np.maximum(counts, 1), settings), 0.0)
+    return torch.tensor(weights * counts.sum() / (weights * counts).sum(), dtype=torch.float32)
+
+
+def _rarity(counts: NDArray[np.float64], settings: TrainSettings) -> NDArray[np.float64]:
+    if settings.class_weights == "inverse":
+        return 1 / counts
+    if settings.class_weights == "effective-number":
+        return (1 - settings.effective_beta) / (1 - settings.effective_beta**counts)
+    return counts**-0.5
+
+
+def adjustment(emotions: NDArray[np.int64], classes: int, settings: TrainSettings) -> Tensor:
+    """[C] tau * log(share of the class), added to the logits in training only; a class without a clip counts as one
+    with a single clip, since the logarithm of nothing is no number."""
+    counts = np.maximum(np.bincount(emotions, minlength=classes), 1)
+    return torch.tensor(settings.logit_adjustment * np.log(counts / counts.sum()), dtype=torch.float32)
+
+
+def au_weights(aus: Tensor, settings: TrainSettings) -> Tensor:
+    """[9] weights of positives in the AU loss."""
+    if settings.au_positives == "plain":
+        return torch.ones(aus.shape[1])
+    positives = aus.sum(0)
+    return ((len(aus) - positives) / positives.clamp(min=1)).sqrt().clamp(1, 5)

@@ -1,0 +1,83 @@
+"""A part's arrays as a network takes them: held on a GPU whole where they fit, else gathered batch by batch."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from services.trainer.dataset import Features, Part
+from services.trainer.held import PATCHES
+from services.trainer.needs import INPUTS
+
+Needs = Literal["patches-and-clip", "maps"]
+Inputs = tuple[Tensor, ...]  # what a network is called with: (patches, clip) or (maps,)
+Indices = NDArray[np.intp]
+Supply = Callable[[Indices, Indices], Inputs]  # (which [n] of the part, factors [n] or [n,9]) -> inputs on the device
+SHARE = 0.5  # of a GPU's free memory that features may take; the rest is for the network
+
+
+def supply(part: Part, needs: Needs, device: str) -> Supply:
+    """By whichever way the device takes."""
+    if torch.device(device).type == "cuda" and _fits(part.features, needs, device):
+        return Resident(part, needs, device)
+    return Gathered(part, needs, device)
+
+
+class Gathered:
+    """Copies what a batch needs out of the features, which may be mapped files; to a GPU through pinned memory."""
+
+    def __init__(self, part: Part, needs: Needs, device: str) -> None:
+        self.part, self.needs, self.device = part, needs, device
+        self.pinned = torch.device(device).type == "cuda"
+
+    def __call__(self, which: Indices, factors: Indices) -> Inputs:
+        if self.needs == "maps":
+            return (self._moved(self.part.maps(which, factors)),)
+        return self._moved(self.part.patches(which, factors)), self._moved(self.part.clips(which))
+
+    def _moved(self, array: NDArray[Any]) -> Tensor:
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.pinned else tensor.to(self.device)
+
+
+class Resident:
+    """Holds all features on the device once, for every fold of the process, and picks batches there."""
+
+    def __init__(self, part: Part, needs: Needs, device: str) -> None:
+        self.rows = torch.from_numpy(part.rows).to(device)
+        self.arrays, self.needs = _resident(part.features, needs, device), needs
+
+    def __call__(self, which: Indices, factors: Indices) -> Inputs:
+        rows = self.rows[torch.from_numpy(which).to(self.rows.device)]
+        drawn = torch.from_numpy(factors).to(rows.device)
+        if drawn.ndim == 2:  # one per flow field
+            fields = torch.arange(PATCHES[0], device=rows.device)
+            first = self.arrays[0][rows[:, None], drawn, fields]
+        else:
+            first = self.arrays[0][rows, drawn]
+        if self.needs == "maps":
+            return (first,)
+        return first, self.arrays[1][rows].permute(0, 4, 1, 2, 3)
+
+
+_held: tuple[weakref.ref[Features], Needs, str, Inputs] | None = None  # of the newest features only
+
+
+def _resident(features: Features, needs: Needs, device: str) -> Inputs:
+    """Moved at the first call; folds that follow find them there."""
+    global _held
+    if _held is None or _held[0]() is not features or _held[1:3] != (needs, device):
+        _held = None  # room for the next
+        moved = tuple(torch.tensor(features.held(what), device=device) for what in INPUTS[needs])
+        _held = weakref.ref(features), needs, device, moved
+    return _held[3]
+
+
+def _fits(features: Features, needs: Needs, device: str) -> bool:
+    size = sum(features.held(what).nbytes for what in INPUTS[needs])
+    held = _held is not None and _held[0]() is features and _held[1:3] == (needs, device)
+    return held or size <= SHARE * torch.cuda.mem_get_info(device)[0]

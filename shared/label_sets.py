@@ -22,6 +22,7 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "4dme": ("4DME gray micro", "4DMicro"),
     "dfme": ("DFME train",),
 }
+SAME_PEOPLE = {"smic-e": "smic-hs"}  # two recordings' cuts of one study: subject 1 of both is one person
 SYNONYMS = {"other": "others", "happy": "happiness", "sad": "sadness", "angry": "anger", "surprised": "surprise"}
 ROMAN = {str(number): roman for number, roman in enumerate(("i", "ii", "iii", "iv", "v", "vi", "vii"), 1)}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
-from shared.label_sets import DATASETS, SHEETS, Share, canonical
+from shared.label_sets import DATASETS, SAME_PEOPLE, SHEETS, Share, canonical
 from shared.names import folded, loose
 
 HoldOut = Literal["subject", "dataset"]
@@ -81,6 +81,12 @@ def dataset_key(name: str, datasets: Mapping[str, str] | None = None) -> str | N
     if datasets and name in datasets:
         return datasets[name]
     return next((key for key, names in DATASETS.items() if folded(name) in {folded(key), *map(folded, names)}), None)
+
+
+def people(name: str, datasets: Mapping[str, str] | None = None) -> str:
+    """Datasets of which this says the same have the same people in them; compared without case and signs."""
+    key = dataset_key(name, datasets) or folded(name) or name
+    return SAME_PEOPLE.get(key, key)
 
 
 def select(task: Task, clips: Iterable[Clip], datasets: Mapping[str, str] | None = None) -> Selection[Clip]:

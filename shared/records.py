@@ -132,7 +132,9 @@ class Run(Envelope):
     dataset: str
     pipeline: str = Field(description="digest of the pipeline that made the features")
     model: str
+    protocol: str = "loso"
     seed: int | None = None
+    seeds: int = Field(1, ge=1, description="how many, from `seed` on")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -150,36 +152,40 @@ class Run(Envelope):
 
 
 class RunContents(Envelope):
-    """What a run consists of. Its settings are those of the trainer, resolved."""
+    """What a run consists of. Settings and protocol are those of the trainer, resolved."""
 
-    schema_name: Literal["mer.run-contents/1"] = Field("mer.run-contents/1", alias="schema")
+    schema_name: Literal["mer.run-contents/2"] = Field("mer.run-contents/2", alias="schema")
     dataset: str
     pipeline: str
     settings: dict[str, JsonValue]
+    protocol: dict[str, JsonValue] = Field(default_factory=dict)
+    seeds: int = Field(1, ge=1, description="trainings of each fold; the first has the seed of the settings")
     classes: tuple[str, ...] | None = None
     features: tuple[Record, ...] = Field(description="sorted by key")
     faults: tuple[str, ...] = Field((), description="one sentence per clip that has no features")
 
 
 class Fold(Envelope):
-    """One fold of a run as a task: train this learner on everybody but this subject. Its key spreads a run's folds over
-    the workers; it says nothing."""
+    """One fold of a run as a task: train this learner with this seed on what is not held out. Its key spreads a run's
+    folds over the workers; it says nothing."""
 
-    schema_name: Literal["mer.fold/1"] = Field("mer.fold/1", alias="schema")
+    schema_name: Literal["mer.fold/2"] = Field("mer.fold/2", alias="schema")
     run: Run
     learner: str
-    subject: str
+    seed: int
+    held_out: str = Field(description="a subject, a dataset, or the name of a part: as the run's protocol divides")
 
 
 class FoldResult(Envelope):
     """A fold is done; its outcome and its weights lie beside each other in the store."""
 
-    schema_name: Literal["mer.fold-result/1"] = Field("mer.fold-result/1", alias="schema")
+    schema_name: Literal["mer.fold-result/2"] = Field("mer.fold-result/2", alias="schema")
     run: str
     dataset: str
     pipeline: str
     learner: str
-    subject: str
+    seed: int
+    held_out: str
     trained_on: int = Field(description="clips")
     tested_on: int = Field(description="clips")
     accuracy: float
@@ -188,11 +194,11 @@ class FoldResult(Envelope):
 
     @property
     def key(self) -> str:
-        return f"{self.run}/{self.learner}/{_segment(self.subject)}"
+        return f"{self.run}/{self.learner}/{self.seed}/{_segment(self.held_out)}"
 
 
 class Figures(Model):
-    """Of the pooled predictions of all folds; `au_f1` is None where no action unit occurs."""
+    """Of the pooled predictions of all folds, mean over seeds; `au_f1` is None where no action unit occurs."""
 
     uf1: float
     uar: float
@@ -208,7 +214,9 @@ class RunResult(Envelope):
     dataset: str
     pipeline: str
     model: str
+    protocol: str = "loso"
     seed: int | None = None
+    seeds: int = 1
     status: Literal["done", "failed"]
     reason: str = ""
     figures: dict[str, Figures] = Field(default_factory=dict, description="by learner: the model and its baselines")

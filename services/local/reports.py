@@ -75,21 +75,34 @@ def print_report(folder: Path) -> None:
     report = json.loads(file.read_text(encoding="utf-8"))
     data, result = report["data"], report["result"]
     results.print(
-        f"\n{report['protocol']}; {data['samples']} clips of {data['subjects']} subjects, seed {report['seed']}",
+        f"\n{report['protocol']['title']}; {data['samples']} clips of {data['subjects']} subjects, {_seeds(report)}",
         soft_wrap=True,
     )
+    for sentence in report["protocol"]["faults"]:
+        results.print(f"[yellow]mind[/] {escape(sentence)}", soft_wrap=True, highlight=False)
     results.print(_figures(report))
     results.print(_confusion(result))
     results.print(f"The whole report: {escape(str(file.with_suffix('.html')))}", soft_wrap=True)
 
 
+def _seeds(report: dict[str, Any]) -> str:
+    seeds = [str(row["seed"]) for row in report["seeds"][report["model"]]]
+    return (
+        f"seed {seeds[0]}" if len(seeds) == 1 else f"figures of seed {seeds[0]}, spread over seeds {', '.join(seeds)}"
+    )
+
+
 def _figures(report: dict[str, Any]) -> Table:
-    table = Table("model", "UF1", "UAR", "accuracy", "AU macro F1")
+    several = len(report["seeds"][report["model"]]) > 1
+    table = Table("model", "UF1", "UAR", "accuracy", "AU macro F1", *(["UF1, mean and deviation"] if several else []))
     for name, result in {report["model"]: report["result"], **report["baselines"]}.items():
         low, high = result["interval"]["uf1"]
         cells = [f"{result[figure]:.3f}" for figure in ("uf1", "uar", "accuracy")]
         units = result["aus"]["macro"]  # None where no action unit occurs
-        table.add_row(name, f"{cells[0]} [{low:.3f}, {high:.3f}]", *cells[1:], "–" if units is None else f"{units:.3f}")
+        uf1 = report["spread"][name]["uf1"]
+        seeds = [f"{uf1['mean']:.3f} ± {uf1['sd']:.3f}"] if several else []
+        macro = "–" if units is None else f"{units:.3f}"
+        table.add_row(name, f"{cells[0]} [{low:.3f}, {high:.3f}]", *cells[1:], macro, *seeds)
     return table
 
 

@@ -13,7 +13,7 @@ from services.trainer import experiment
 from services.trainer.choice import chosen
 from services.trainer.device import device
 from services.trainer.gather import gather
-from services.trainer.loso import Progress, Tell
+from services.trainer.validation import Progress, Tell
 from shared.records import Record
 
 
@@ -26,13 +26,13 @@ def train_and_report(
     classes: Sequence[str] | None = None,
     **changes: Any,
 ) -> None:
-    """Train with LOSO on the records' features beside the baselines, write the report under `out`, print it."""
+    """Train on the records' features beside the baselines, write the report under `out`, print it."""
     where = device()
     choice = chosen(profile, {**changes, "classes": classes}, where)
     place = Workspace(out)
-    features = gather(records, place.store(), choice)
-    with interruptible(), fold_bar(len(set(features.subjects.tolist()))) as tell:
-        experiment.run(features, choice.settings, place.report, 1 if where != "cpu" else jobs, where, tell=tell)
+    evaluation = gather(records, place.store(), choice)
+    with interruptible(), fold_bar(choice.seeds * len(evaluation.folds)) as tell:
+        experiment.run(evaluation, choice.settings, place.report, 1 if where != "cpu" else jobs, where, tell=tell)
     print_report(place.report)
 
 
@@ -47,7 +47,7 @@ def fold_bar(folds: int) -> Iterator[Tell]:
                 tasks[news.model] = progress.add_task(news.model, total=folds * news.epochs, remark="")
             task = tasks[news.model]
             if news.epoch:
-                remark = f"{news.subject} epoch {news.epoch.number + 1} loss {news.epoch.loss:.3f}"
+                remark = f"{news.held_out} seed {news.seed} epoch {news.epoch.number + 1} loss {news.epoch.loss:.3f}"
                 progress.update(task, advance=1, remark=remark)
             elif news.reused or news.model not in ("fmer", "fmer-lite"):
                 progress.update(task, advance=news.epochs, remark="reused" if news.reused else "")

@@ -71,6 +71,15 @@ def score_aus(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -> dict[st
     }
 
 
+def unscored(positives: Sequence[int], units: Sequence[int]) -> dict[str, Any]:
+    """What stands in the place of `score_aus` where a learner says nothing of action units."""
+    none = {"predicted": None, "f1": None}
+    return {
+        "macro": None,
+        "units": [{"au": au, "positives": n, **none} for au, n in zip(units, positives, strict=True)],
+    }
+
+
 def _tables(
     true: NDArray[Any], pred: NDArray[Any], who: NDArray[Any], classes: NDArray[Any]
 ) -> tuple[list[Any], Floats]:

@@ -1,21 +1,22 @@
 """A model and its baselines on the same folds, and the report of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.trainer import loso, report
-from services.trainer.dataset import Features
+from services.trainer import report, validation
+from services.trainer.evaluation import Evaluation
 from services.trainer.folds import Outcome
-from services.trainer.loso import Tell
 from services.trainer.settings import TrainSettings
+from services.trainer.validation import Tell
 from shared.store import LocalStore, Store
 
 BASELINES = ("majority", "linear")
+Outcomes = Mapping[str, Mapping[int, Sequence[Outcome]]]  # by learner and seed
 
 
 def run(
-    features: Features,
+    evaluation: Evaluation,
     settings: TrainSettings,
     folder: Path,
     jobs: int = 1,
@@ -23,34 +24,43 @@ def run(
     baselines: Sequence[str] = BASELINES,
     tell: Tell = lambda progress: None,
     code: str = "",
+    faults: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train, test, score and write report.json, report.html and predictions.csv to `folder`; returns the report.
 
     Started again on the same features with the same settings, it computes only the folds that are missing.
     """
-    model, *simple = learners(settings, baselines)
-    outcomes: dict[str, list[Outcome]] = {each.model: loso.run(features, each, folder, tell=tell) for each in simple}
-    outcomes[model.model] = loso.run(features, model, folder, jobs, device, tell)
-    return conclude(LocalStore(folder), "", features, settings, outcomes, code)
+    outcomes: Outcomes = {}
+    for each in reversed(learners(settings, evaluation.seeds, baselines)):  # the simple ones first: they are soon done
+        side_by_side = (jobs, device) if each.model == settings.model else (1, "cpu")
+        found = validation.run(evaluation.features, each, evaluation.folds, folder, *side_by_side, tell)
+        outcomes = {**outcomes, each.model: {each.seed: found, **outcomes.get(each.model, {})}}
+    return conclude(LocalStore(folder), "", evaluation, settings, outcomes, code, faults)
 
 
-def learners(settings: TrainSettings, baselines: Sequence[str] = BASELINES) -> list[TrainSettings]:
-    """The settings of the model, then of the baselines that it is compared with."""
-    simple = [settings.model_copy(update={"model": name}) for name in baselines if name != settings.model]
-    return [settings, *simple]
+def learners(settings: TrainSettings, seeds: int = 1, baselines: Sequence[str] = BASELINES) -> list[TrainSettings]:
+    """The settings of the model, for each seed from its own on, then of the baselines that it is compared with."""
+    names = [settings.model, *(name for name in baselines if name != settings.model)]
+    sown = range(settings.seed, settings.seed + seeds)
+    return [settings.model_copy(update={"model": name, "seed": seed}) for name in names for seed in sown]
 
 
 def conclude(
     store: Store,
     prefix: str,
-    features: Features,
+    evaluation: Evaluation,
     settings: TrainSettings,
-    outcomes: Mapping[str, Sequence[Outcome]],
+    outcomes: Outcomes,
     code: str = "",
     faults: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score what the learners' folds gave, write the report under `prefix`, return it. Equal outcomes, equal bytes."""
-    simple = {name: outcomes[name] for name in outcomes if name != settings.model}
-    made = report.summary(features, settings, outcomes[settings.model], simple, code, faults)
-    report.write(store, prefix, report.files(features, outcomes[settings.model], made))
+    ordered = {model: dict(sorted(outcomes[model].items())) for model in sorted(outcomes, key=_place(settings.model))}
+    made = report.summary(evaluation, settings, ordered, code, faults)
+    report.write(store, prefix, report.files(evaluation.features, ordered[settings.model], made))
     return made
+
+
+def _place(model: str) -> Callable[[str], tuple[bool, int, str]]:
+    """The model first, then the baselines in their usual order."""
+    return lambda name: (name != model, BASELINES.index(name) if name in BASELINES else len(BASELINES), name)

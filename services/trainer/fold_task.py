@@ -24,13 +24,12 @@ import numpy as np
 
 from services.trainer import folds, kept, runs
 from services.trainer.choice import Choice
-from services.trainer.dataset import Features
+from services.trainer.evaluation import Evaluation
 from services.trainer.experiment import conclude, learners
 from services.trainer.folds import Outcome
 from services.trainer.gather import gather, on_disk
 from services.trainer.learner import Epoch, Watch
 from services.trainer.protocol import Fold as Split
-from services.trainer.protocol import loso
 from services.trainer.report import FILES
 from services.trainer.settings import TrainSettings
 from services.trainer.telemetry import TrainMetrics
@@ -60,24 +59,26 @@ class Opened:
     run: Run
     contents: RunContents
     choice: Choice
-    features: Features
+    evaluation: Evaluation
     present: set[str] = field(default_factory=set)
 
     @cached_property
-    def tasks(self) -> dict[tuple[str, str], Task]:
-        """Every fold, by learner and subject."""
+    def tasks(self) -> dict[tuple[str, int, str], Task]:
+        """Every fold, by learner, seed and what is held out."""
+        digest = self.evaluation.features.digest
         return {
-            (each.model, split.subject): Task(each, split, folds.key(self.features.digest, each, split))
-            for each in learners(self.choice.settings)
-            for split in loso(self.features.subjects)
+            (each.model, each.seed, split.held_out): Task(each, split, folds.key(digest, each, split))
+            for each in learners(self.choice.settings, self.choice.seeds)
+            for split in self.evaluation.folds
         }
 
     def task(self, fold: Fold) -> Task:
         """Raises BadData for a fold that the run does not have."""
         try:
-            return self.tasks[fold.learner, fold.subject]
+            return self.tasks[fold.learner, fold.seed, fold.held_out]
         except KeyError:
-            raise BadData(f"Run {self.run.id} has no fold of {fold.learner} for {fold.subject}.") from None
+            told = f"{fold.learner} with seed {fold.seed} for {fold.held_out}"
+            raise BadData(f"Run {self.run.id} has no fold of {told}.") from None
 
 
 @dataclass
@@ -120,8 +121,8 @@ class FoldTask:
         if self._opened is None or self._opened.run.id != run.id:
             self._opened = None  # room for the next
             contents, choice = runs.opened(self.store, run)
-            features = gather(contents.features, self.store, choice, on_disk(self.scratch))
-            self._opened = Opened(run, contents, choice, features)
+            evaluation = gather(contents.features, self.store, choice, on_disk(self.scratch))
+            self._opened = Opened(run, contents, choice, evaluation)
         return self._opened
 
     def _outcome(self, opened: Opened, task: Task) -> tuple[Outcome, float | None]:
@@ -129,7 +130,9 @@ class FoldTask:
         if found := kept.load(self.store, task.name):
             return found, None
         watch, started = Watch(self._note(task.settings.model), self.stop), time.monotonic()
-        outcome = kept.train(self.store, task.name, opened.features, task.split, task.settings, self.device, watch)
+        outcome = kept.train(
+            self.store, task.name, opened.evaluation.features, task.split, task.settings, self.device, watch
+        )
         return outcome, time.monotonic() - started
 
     def _note(self, learner: str) -> Callable[[Epoch], None]:
@@ -147,7 +150,7 @@ class FoldTask:
         report = conclude(
             self.store,
             where,
-            opened.features,
+            opened.evaluation,
             opened.choice.settings,
             self._outcomes(opened),
             faults=opened.contents.faults,
@@ -155,25 +158,26 @@ class FoldTask:
         log.info("report written", extra={"mer": {"stage": self.name, "key": opened.run.id}})
         return [_run_result(opened, report)]
 
-    def _outcomes(self, opened: Opened) -> dict[str, list[Outcome]]:
-        """Of every learner, in the order of the subjects."""
-        outcomes: dict[str, list[Outcome]] = {}
+    def _outcomes(self, opened: Opened) -> dict[str, dict[int, list[Outcome]]]:
+        """Of every learner and seed, in the order of the folds."""
+        outcomes: dict[str, dict[int, list[Outcome]]] = {}
         for task in opened.tasks.values():
             found = kept.load(self.store, task.name)
             if found is None:
                 raise BadData(f"{kept.outcome_key(task.name)} can't be read; delete it and publish the run again.")
-            outcomes.setdefault(task.settings.model, []).append(found)
+            outcomes.setdefault(task.settings.model, {}).setdefault(task.settings.seed, []).append(found)
         return outcomes
 
 
 def _fold_result(fold: Fold, task: Task, opened: Opened, outcome: Outcome, seconds: float | None) -> FoldResult:
-    right = np.array(outcome.predicted) == opened.features.emotions[task.split.test]
+    right = np.array(outcome.predicted) == opened.evaluation.features.emotions[task.split.test]
     return FoldResult(
         run=fold.run.id,
         dataset=fold.run.dataset,
         pipeline=fold.run.pipeline,
         learner=fold.learner,
-        subject=fold.subject,
+        seed=fold.seed,
+        held_out=fold.held_out,
         trained_on=outcome.trained_on,
         tested_on=len(outcome.names),
         accuracy=float(right.mean()),
@@ -184,18 +188,15 @@ def _fold_result(fold: Fold, task: Task, opened: Opened, outcome: Outcome, secon
 
 def _run_result(opened: Opened, report: Mapping[str, Any]) -> RunResult:
     run = opened.run
-    learned = {report["model"]: report["result"], **report["baselines"]}
     return RunResult(
         run=run.id,
-        dataset=run.dataset,
-        pipeline=run.pipeline,
-        model=run.model,
-        seed=run.seed,
         status="done",
-        figures={name: _figures(result) for name, result in learned.items()},
+        figures={name: _figures(figures) for name, figures in report["spread"].items()},
         files={name: run.report + name for name in FILES},
+        **runs.about(run),
     )
 
 
-def _figures(result: Mapping[str, Any]) -> Figures:
-    return Figures(uf1=result["uf1"], uar=result["uar"], accuracy=result["accuracy"], au_f1=result["aus"]["macro"])
+def _figures(spread: Mapping[str, Any]) -> Figures:
+    """Means over seeds; of one seed its own figures."""
+    return Figures(**{name: figure["mean"] for name, figure in spread.items()})

@@ -1,8 +1,9 @@
-"""One fold: train on all subjects but one, test that one; and the name that says from what."""
+"""One fold: train on one part of the clips, test what is held out; and the name that says from what."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from services.trainer import inner
 from services.trainer.baselines import Linear, Majority
 from services.trainer.dataset import Features, Part
 from services.trainer.learner import Epoch, Learner, Watch
@@ -11,20 +12,22 @@ from services.trainer.protocol import Fold
 from services.trainer.settings import TrainSettings
 from shared.records import digest
 
-VERSION = 1  # raise it when equal features and settings give another outcome: kept folds then count no longer
+VERSION = 2  # raise it when equal features and settings give another outcome: kept folds then count no longer
 BASELINES: dict[str, Callable[[int, TrainSettings], Learner]] = {"majority": Majority, "linear": Linear}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one fold gives: the test subject's clips, what was predicted for them, and how training went."""
+    """What one fold gives: the held-out clips, what was predicted for them, and how training went. `kept_epoch`: the
+    one (from 0) whose weights were tested, where held-back training subjects chose it."""
 
-    subject: str
+    held_out: str
     names: list[str]
     emotions: list[list[float]]  # probabilities [n][C]
-    aus: list[list[float]]  # probabilities [n][9]
+    aus: list[list[float]] | None  # probabilities [n][9]; None from a learner that says nothing of them
     epochs: list[Epoch]
     trained_on: int
+    kept_epoch: int | None = None
 
     @property
     def predicted(self) -> list[int]:
@@ -42,29 +45,45 @@ def learner(classes: int, settings: TrainSettings, seed: int = 0, device: str = 
 def train(
     features: Features, fold: Fold, settings: TrainSettings, device: str = "cpu", watch: Watch | None = None
 ) -> tuple[Outcome, Learner]:
-    """Run one fold. The seed of a fold follows from the run's and the subject, not from the order of folds."""
+    """Run one fold. Its seed follows from the run's and from what is held out, not from the order of folds."""
     watch = watch or Watch()
     if settings.oracle:
         watch.part = Part(features, fold.test)
     fitted = learner(len(features.classes), settings, _seed(settings, fold), device)
-    fitted.fit(Part(features, fold.train), watch)
+    trained, kept_epoch = _fit(fitted, features, fold, settings, watch)
     predictions = fitted.predict(Part(features, fold.test))
     outcome = Outcome(
-        subject=fold.subject,
+        held_out=fold.held_out,
         names=features.names[fold.test].tolist(),
         emotions=predictions.emotions.tolist(),
-        aus=predictions.aus.tolist(),
+        aus=None if predictions.aus is None else predictions.aus.tolist(),
         epochs=watch.epochs,
-        trained_on=len(fold.train),
+        trained_on=trained,
+        kept_epoch=kept_epoch,
     )
     return outcome, fitted
 
 
+def _fit(
+    fitted: Learner, features: Features, fold: Fold, settings: TrainSettings, watch: Watch
+) -> tuple[int, int | None]:
+    """How many clips it was fitted on, and which epoch was kept if there was a choice."""
+    if settings.keep != "best-inner" or settings.model in BASELINES:
+        fitted.fit(Part(features, fold.train), watch)
+        return len(fold.train), None
+    rows, back = inner.held_back(features, fold, settings)
+    chooser = inner.Chooser(fitted, Part(features, back), watch.on_epoch)
+    fitted.fit(Part(features, rows), replace(watch, on_epoch=chooser.note))
+    chooser.conclude()
+    return len(rows), chooser.epoch
+
+
 def key(features_digest: str, settings: TrainSettings, fold: Fold) -> str:
     """Digest of everything that shapes a fold's outcome."""
-    made_from = {"features": features_digest, "settings": settings.model_dump(mode="json"), "subject": fold.subject}
-    return digest({**made_from, "version": VERSION})[:32]
+    made_from = {"features": features_digest, "settings": settings.model_dump(mode="json"), "held_out": fold.held_out}
+    rows = {"train": fold.train.tolist(), "test": fold.test.tolist()}
+    return digest({**made_from, **rows, "version": VERSION})[:32]
 
 
 def _seed(settings: TrainSettings, fold: Fold) -> int:
-    return int(digest([settings.seed, fold.subject])[:12], 16)
+    return int(digest([settings.seed, fold.held_out])[:12], 16)

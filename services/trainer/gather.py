@@ -1,4 +1,4 @@
-"""A run's features, from the artifacts that its records name."""
+"""What a run is trained and tested on, from the artifacts that its records name."""
 
 import math
 import os
@@ -11,22 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.trainer.choice import Choice
-from services.trainer.dataset import Features, assemble
+from services.trainer.dataset import assemble
+from services.trainer.evaluation import Evaluation
 from services.trainer.held import Empty
+from services.trainer.selection import contents_of, taken
 from shared.processing import read_artifact
 from shared.records import Record
 from shared.store import Store
 
 
-def gather(records: Sequence[Record], store: Store, choice: Choice, empty: Empty = np.empty) -> Features:
-    """Read clip by clip, each artifact compared with the digest in its record. Raises BadData as `assemble` does, and
-    for an artifact that is absent or was changed."""
-    samples = [record.sample for record in records]
+def gather(records: Sequence[Record], store: Store, choice: Choice, empty: Empty = np.empty) -> Evaluation:
+    """Read what the protocol takes, clip by clip, each artifact compared with the digest in its record. Raises BadData
+    as `taken` and `assemble` do, and for an artifact that is absent or was changed."""
+    samples, contents = [record.sample for record in records], [contents_of(record) for record in records]
+    found = taken(samples, choice.protocol, choice.classes, contents)
 
     def read(row: int) -> Any:
-        return read_artifact(store, records[row].artifact, records[row].key)
+        record = records[found.clips[row].row]
+        return read_artifact(store, record.artifact, record.key)
 
-    return assemble(samples, read, choice.classes, choice.others, empty)
+    features = assemble(found.clips, read, found.classes, found.others, empty)
+    return Evaluation(features, choice.protocol, choice.seeds, found)
 
 
 def on_disk(folder: Path | None) -> Empty:

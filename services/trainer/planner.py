@@ -18,7 +18,7 @@ class Planner:
 
     store: Store
     name = "planner"
-    version = 1
+    version = 2
 
     def work(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[Output]]:
         """A run that can't be done ends as a result that says why."""
@@ -29,6 +29,6 @@ class Planner:
         except BadData as reason:
             result = runs.failed(run, str(reason))
             return "failed", [Output(topic("results").name, result.key, result.encode())]
-        folds = (Fold(run=run, learner=learner, subject=subject) for learner, subject in tasks)
+        folds = (Fold(run=run, learner=learner, seed=seed, held_out=held_out) for learner, seed, held_out in tasks)
         there = topic("folds").name
         return "planned", [Output(there, spread.key(run.id, k), fold.encode()) for k, fold in enumerate(folds)]

@@ -4,7 +4,7 @@ predictions."""
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,24 +12,24 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.trainer import figures
+from services.trainer import figures, several
 from services.trainer.dataset import Features
-from services.trainer.evaluate import score, score_aus
+from services.trainer.evaluate import score, score_aus, unscored
+from services.trainer.evaluation import Evaluation
 from services.trainer.folds import Outcome
 from services.trainer.labels import AUS
 from services.trainer.settings import TrainSettings
 from shared.store import Store
 
-SCHEMA = "mer.report/1"
+SCHEMA = "mer.report/2"
 FILES = ("predictions.csv", "report.html", "report.json")
 THRESHOLD = 0.5  # an AU counts as predicted from this probability on
-PROTOCOL = "leave-one-subject-out, predictions pooled over all folds"
 ORACLE = (
-    "per fold, the epoch whose predictions score best on the very subject under test; what peeking would have "
-    "given, never the result"
+    "per fold, the epoch whose predictions score best on the very clips under test, mean over seeds; what peeking "
+    "would have given, never the result"
 )
 
-Runs = Mapping[str, Sequence[Outcome]]
+Runs = Mapping[str, Mapping[int, Sequence[Outcome]]]  # by learner, the model first, and by seed, the run's own first
 
 
 def code_version() -> str:
@@ -41,28 +41,33 @@ def code_version() -> str:
 
 
 def summary(
-    features: Features,
+    evaluation: Evaluation,
     settings: TrainSettings,
-    outcomes: Sequence[Outcome],
-    baselines: Runs,
+    outcomes: Runs,
     code: str = "",
     faults: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Everything the report says, as plain values. `baselines`: outcomes of other learners on the same folds, by
-    name. `code`: version of the code, default the installed one. `faults`: a sentence per clip without features."""
+    """Everything the report says, as plain values. `outcomes`: of the model and of other learners on the same folds.
+    `code`: version of the code, default the installed one. `faults`: a sentence per clip without features.
+
+    `result` and `baselines` are of the run's own seed; `seeds` and `spread` of all.
+    """
+    features, seed = evaluation.features, settings.seed
     counts = np.bincount(features.emotions, minlength=len(features.classes)).tolist()
+    scored = {name: {each: figures_of(features, runs[each], each) for each in runs} for name, runs in outcomes.items()}
+    model = outcomes[settings.model]
     return {
         "schema": SCHEMA,
-        "protocol": PROTOCOL,
+        "protocol": evaluation.told,
         "model": settings.model,
-        "seed": settings.seed,
+        "seed": seed,
         "settings": settings.model_dump(mode="json"),
         "code": code or code_version(),
         "data": {
             "digest": features.digest,
             "samples": len(features),
             "subjects": len(set(features.subjects.tolist())),
-            "datasets": sorted({subject.split("/")[0] for subject in features.subjects.tolist()}),
+            "datasets": sorted(set(several.datasets(features).tolist())),
             "classes": dict(zip(features.classes, counts, strict=True)),
             "left_out": features.left_out,
             "faults": list(faults),
@@ -70,27 +75,55 @@ def summary(
             "test_factor": float(features.factors[features.factor_index(settings.test_factor)]),
             "aus": dict(zip(map(str, AUS), features.aus.sum(0).tolist(), strict=True)),
         },
-        "result": figures_of(features, outcomes, settings.seed),
-        "baselines": {name: figures_of(features, runs, settings.seed) for name, runs in baselines.items()},
-        "oracle": oracle(features, outcomes),
-        "curves": curves(outcomes),
+        "result": scored[settings.model][seed],
+        "baselines": {name: found[seed] for name, found in scored.items() if name != settings.model},
+        "seeds": {name: several.by_seed(found) for name, found in scored.items()},
+        "spread": {name: several.spread(found) for name, found in scored.items()},
+        "per_dataset": per_dataset(features, outcomes, seed),
+        "oracle": several.oracle(ORACLE, {each: oracle(features, model[each]) for each in model}),
+        "curves": curves(model[seed]),
         "folds": [
-            {"subject": each.subject, "trained_on": each.trained_on, "tested_on": len(each.names)} for each in outcomes
+            {
+                "held_out": each.held_out,
+                "trained_on": each.trained_on,
+                "tested_on": len(each.names),
+                "kept_epoch": each.kept_epoch,
+            }
+            for each in model[seed]
         ],
     }
 
 
-def figures_of(features: Features, outcomes: Sequence[Outcome], seed: int) -> dict[str, Any]:
-    """Scores of the pooled predictions, `aus` among them."""
-    rows = _rows(features, outcomes)
-    true, pred = _named(features, features.emotions[rows]), _named(features, [p for o in outcomes for p in o.predicted])
-    figures_ = score(true, pred, features.subjects[rows], seed=seed)
-    aus = np.array([row for each in outcomes for row in each.aus])
+def figures_of(
+    features: Features, outcomes: Sequence[Outcome], seed: int, dataset: str | None = None
+) -> dict[str, Any]:
+    """Scores of the pooled predictions, `aus` among them; of one dataset's clips alone, if it is named."""
+    rows = np.array(_rows(features, outcomes))
+    pred = np.array([p for each in outcomes for p in each.predicted])
+    mine = several.datasets(features)[rows] == dataset if dataset is not None else np.ones(len(rows), bool)
+    rows = rows[mine]
+    true, predicted = _named(features, features.emotions[rows]), _named(features, pred[mine])
+    figures_ = score(true, predicted, features.subjects[rows], seed=seed)
+    if any(each.aus is None for each in outcomes):
+        return figures_ | {"aus": unscored(features.aus[rows].sum(0).tolist(), AUS)}
+    aus = np.array([row for each in outcomes for row in each.aus or []])[mine]
     return figures_ | {"aus": score_aus(features.aus[rows], aus >= THRESHOLD, AUS)}
 
 
-def oracle(features: Features, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
-    """The figure that choosing epochs on the test subjects would have given; None where epochs were not watched."""
+def per_dataset(features: Features, outcomes: Runs, seed: int) -> dict[str, Any]:
+    """Beside the pooled figures those of each dataset's clips, by learner; none where there is only one."""
+    names = sorted(set(several.datasets(features).tolist()))
+    if len(names) < 2:
+        return {}
+    tested = {name: set(several.datasets(features)[_rows(features, runs[seed])]) for name, runs in outcomes.items()}
+    return {
+        name: {each: figures_of(features, runs[seed], seed, each) for each in names if each in tested[name]}
+        for name, runs in outcomes.items()
+    }
+
+
+def oracle(features: Features, outcomes: Sequence[Outcome]) -> dict[str, float] | None:
+    """The figure that choosing epochs on the clips under test would have given; None where epochs were not watched."""
     if not all(each.epochs and each.epochs[0].watched for each in outcomes):
         return None
     rows = _rows(features, outcomes)
@@ -101,18 +134,18 @@ def oracle(features: Features, outcomes: Sequence[Outcome]) -> dict[str, Any] | 
         best: tuple[int, ...] = max(tries, key=lambda pred: score(true, pred, true, resamples=1)["uf1"])
         predicted += best
     found = score(features.emotions[rows], predicted, features.subjects[rows], resamples=1)
-    return {"meaning": ORACLE} | {name: found[name] for name in ("uf1", "uar", "accuracy")}
+    return {name: found[name] for name in ("uf1", "uar", "accuracy")}
 
 
 def curves(outcomes: Sequence[Outcome]) -> dict[str, list[list[float]]]:
-    """Per figure one row per fold, one column per epoch; train mode, on the training subjects."""
+    """Per figure one row per fold, one column per epoch; train mode, on the training part."""
     names = ("loss", "emotion_loss", "au_loss", "uf1", "rate")
     return {name: [[getattr(epoch, name) for epoch in each.epochs] for each in outcomes] for name in names}
 
 
-def files(features: Features, outcomes: Sequence[Outcome], report: Mapping[str, Any]) -> dict[str, bytes]:
+def files(features: Features, outcomes: Mapping[int, Sequence[Outcome]], report: Mapping[str, Any]) -> dict[str, bytes]:
     """predictions.csv, report.html, which stands alone with its pictures inside, and report.json; equal outcomes give
-    equal bytes."""
+    equal bytes. `outcomes`: of the model, by seed."""
     return {
         "predictions.csv": _predictions(features, outcomes).encode(),
         "report.html": page(report).encode(),
@@ -152,19 +185,24 @@ def _named(features: Features, indices: Any) -> list[str]:
     return [features.classes[index] for index in indices]
 
 
-def _predictions(features: Features, outcomes: Sequence[Outcome]) -> str:
-    """One row per clip: labels, prediction, probabilities."""
+def _predictions(features: Features, outcomes: Mapping[int, Sequence[Outcome]]) -> str:
+    """One row per clip and seed: labels, prediction, probabilities."""
     scores = [f"p_{name}" for name in features.classes]
     aus = [column for au in AUS for column in (f"au{au}", f"p_au{au}")]
     text = io.StringIO(newline="")
     table = csv.writer(text)
-    table.writerow(["clip", "subject", "emotion", "predicted", *scores, *aus])
-    for each in outcomes:
-        rows = _rows(features, [each])
-        for row, pred, chances, units in zip(rows, each.predicted, each.emotions, each.aus, strict=True):
-            coded = [
-                cell for pair in zip(features.aus[row], units, strict=True) for cell in (pair[0], f"{pair[1]:.4f}")
-            ]
-            labels = [features.names[row], each.subject, *_named(features, [features.emotions[row], pred])]
-            table.writerow([*labels, *(f"{chance:.4f}" for chance in chances), *coded])
+    table.writerow(["clip", "subject", "seed", "held_out", "emotion", "predicted", *scores, *aus])
+    for seed, runs in outcomes.items():
+        for each in runs:
+            table.writerows(_lines(features, seed, each))
     return text.getvalue()
+
+
+def _lines(features: Features, seed: int, outcome: Outcome) -> Iterator[list[Any]]:
+    rows, aus = _rows(features, [outcome]), outcome.aus or [[]] * len(outcome.names)
+    for row, pred, chances, units in zip(rows, outcome.predicted, outcome.emotions, aus, strict=True):
+        chances_of_units = [f"{chance:.4f}" for chance in units] if units else [""] * len(AUS)
+        coded = [cell for pair in zip(features.aus[row], chances_of_units, strict=True) for cell in pair]
+        labels = _named(features, [features.emotions[row], pred])
+        about = [features.names[row], features.subjects[row], seed, outcome.held_out]
+        yield [*about, *labels, *(f"{chance:.4f}" for chance in chances), *coded]

@@ -1,14 +1,17 @@
 """What a training run consists of, and the name that says so."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import ValidationError
 
 from services.trainer import dataset as features_
-from services.trainer import folds, protocol
 from services.trainer.choice import Choice
 from services.trainer.experiment import learners
+from services.trainer.folds import VERSION
 from services.trainer.labels import person
+from services.trainer.protocol import Protocol, folds
+from services.trainer.selection import contents_of, taken
 from services.trainer.settings import TrainSettings
 from services.trainer.standing import Standing
 from shared.errors import BadData
@@ -25,12 +28,22 @@ def compose(dropped: Sequence[tuple[Dataset, Standing]], choice: Choice) -> tupl
         dataset=name,
         pipeline=pipeline,
         settings=choice.settings.model_dump(mode="json"),
+        protocol=choice.protocol.model_dump(mode="json"),
+        seeds=choice.seeds,
         classes=choice.classes,
         features=sorted((record for _, now in parts for record in now.features), key=lambda record: record.key),
         faults=[fault for _, now in parts for fault in now.left_out],
     )
-    about = {"dataset": name, "pipeline": pipeline}
-    return Run(id=_id(contents), model=choice.settings.model, seed=choice.settings.seed, **about), contents
+    run = Run(
+        id=_id(contents),
+        dataset=name,
+        pipeline=pipeline,
+        model=choice.settings.model,
+        protocol=choice.protocol.name,
+        seed=choice.settings.seed,
+        seeds=choice.seeds,
+    )
+    return run, contents
 
 
 def _pipeline(datasets: Sequence[Dataset]) -> str:
@@ -50,7 +63,7 @@ def _id(contents: RunContents) -> str:
     """Features by content and labels: who made them, and when, shapes nothing."""
     shaped_by = contents.model_dump(mode="json", exclude={"features"})
     clips = [[each.key, each.artifact.sha256, *_labels(each)] for each in contents.features]
-    return digest([shaped_by, clips, folds.VERSION])[:32]
+    return digest([shaped_by, clips, VERSION])[:32]
 
 
 def _labels(record: Record) -> list[object]:
@@ -72,22 +85,34 @@ def refused(dataset: Dataset, reason: str) -> RunResult:
 
 def failed(run: Run, reason: str) -> RunResult:
     """The outcome of a run that can't be done with these data. Publish the run again once they are mended."""
-    about = {"dataset": run.dataset, "pipeline": run.pipeline, "model": run.model, "seed": run.seed}
-    return RunResult(run=run.id, status="failed", reason=reason, **about)
+    return RunResult(run=run.id, status="failed", reason=reason, **about(run))
+
+
+def about(run: Run) -> dict[str, Any]:
+    """What a run's result repeats of the run."""
+    return run.model_dump(include={"dataset", "pipeline", "model", "protocol", "seed", "seeds"})
 
 
 def opened(store: Store, run: Run) -> tuple[RunContents, Choice]:
     """Raises BadData."""
     contents = RunContents.decode(store.get(run.contents))
     try:
-        return contents, Choice(TrainSettings.model_validate(contents.settings), contents.classes)
+        settings = TrainSettings.model_validate(contents.settings)
+        protocol = Protocol.model_validate(contents.protocol)
+        return contents, Choice(settings, contents.classes, protocol, contents.seeds)
     except ValidationError as error:
         raise BadData(f"{run.contents} has settings of another version of the trainer: {error}") from None
 
 
-def tasks(records: Sequence[Record], choice: Choice) -> list[tuple[str, str]]:
-    """(learner, subject) of every fold, those of the model first: they take longest. Raises BadData."""
-    samples = [record.sample for record in records]
-    kept, _ = features_.select(samples, choice.classes, choice.others)
-    subjects = [fold.subject for fold in protocol.loso([person(samples[row]) for row in kept])]
-    return [(each.model, subject) for each in learners(choice.settings) for subject in subjects]
+def tasks(records: Sequence[Record], choice: Choice) -> list[tuple[str, int, str]]:
+    """(learner, seed, what is held out) of every fold, those of the model first: they take longest. Raises BadData."""
+    samples, contents = [record.sample for record in records], [contents_of(record) for record in records]
+    found = taken(samples, choice.protocol, choice.classes, contents)
+    rows, classes = features_.select(found.clips, found.classes, found.others)
+    kept = [found.clips[row] for row in rows]
+    divided = folds(
+        choice.protocol, [person(clip) for clip in kept], [classes.index(str(clip.emotion)) for clip in kept]
+    )
+    return [
+        (each.model, each.seed, fold.held_out) for each in learners(choice.settings, choice.seeds) for fold in divided
+    ]

@@ -20,11 +20,13 @@ import pytest
 from services.local.threads import VARIABLES
 from services.trainer import dataset, experiment
 from services.trainer.choice import chosen
+from services.trainer.evaluation import Evaluation
+from services.trainer.selection import taken
 from shared.bus import Bus
 from shared.connect import open_bus, open_store
 from shared.kafka_topics import ensure_topics
 from shared.processing import write_artifact
-from shared.records import Artifact, Dataset, FoldResult, Record, RunResult, Sample, artifact_key
+from shared.records import Artifact, Dataset, FoldResult, Record, RunResult, Sample, artifact_key, digest
 from shared.settings import Settings
 from shared.stage import Arrays
 from shared.store import Store
@@ -121,7 +123,10 @@ class Trainer:
 def test_two_trainers_share_a_run_and_one_that_is_killed_is_no_loss(
     clips: list[tuple[Sample, Arrays]], environment: None, tmp_path: Path
 ) -> None:
-    experiment.run(dataset.build(clips), chosen("corrected", TRAIN, "cpu").settings, tmp_path / "embedded")
+    choice = chosen("corrected", TRAIN, "cpu")
+    found = taken([sample for sample, _ in clips], choice.protocol)
+    evaluation = Evaluation(dataset.build(clips), choice.protocol, choice.seeds, found)
+    experiment.run(evaluation, choice.settings, tmp_path / "embedded")
     bus, store = open_bus(Settings()), open_store(Settings())
     victim, heir = trainers = [Trainer(tmp_path / name) for name in ("victim.log", "heir.log")]
     try:
@@ -149,7 +154,7 @@ def drop(clips: Sequence[tuple[Sample, Arrays]], bus: Bus, store: Store) -> None
     """As if the image stages had made the features of a dropped dataset."""
     for sample, arrays in clips:
         artifact = write_artifact(store, artifact_key("roi-au", sample, RECIPE), arrays)
-        source = Artifact(key=artifact_key("source", sample, RECIPE), sha256="0" * 64, size=1)
+        source = Artifact(key=artifact_key("source", sample, RECIPE), sha256=digest(sample.identity), size=1)
         record = Record(
             sample=sample, stage="roi-au", artifact=artifact, inputs={"source": source}, recipe=RECIPE, trace="drop"
         )

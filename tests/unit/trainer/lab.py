@@ -9,7 +9,7 @@ from shared.bus import Bus, Message
 from shared.dead_letters import bury, outstanding, replay
 from shared.local_bus import LocalBus
 from shared.processing import write_artifact
-from shared.records import Artifact, Dataset, Pipeline, Record, RunResult, Sample, artifact_key
+from shared.records import Artifact, Dataset, Pipeline, Record, RunResult, Sample, artifact_key, digest
 from shared.settings import Settings
 from shared.stage import Arrays
 from shared.store import LocalStore, Store
@@ -149,4 +149,4 @@ def recipe(drop: int) -> str:
 
 
 def source(sample: Sample, drop: int = 0) -> Artifact:
-    return Artifact(key=artifact_key("source", sample, recipe(drop)), sha256=f"{drop:064x}", size=1)
+    return Artifact(key=artifact_key("source", sample, recipe(drop)), sha256=digest([sample.identity, drop]), size=1)

@@ -5,6 +5,8 @@ from contextlib import suppress
 
 from services.trainer import dataset, experiment, report
 from services.trainer.choice import chosen
+from services.trainer.evaluation import Evaluation
+from services.trainer.selection import taken
 from shared.records import FoldResult, Run
 from tests.unit.trainer.lab import Killed, Lab, Life, Trainer
 
@@ -14,7 +16,10 @@ LINEAR = {"model": "linear"}
 
 def embedded(lab, folder, train):
     """The files of `mer train` on the same features."""
-    experiment.run(dataset.build(lab.clips), chosen("corrected", train, "cpu").settings, folder)
+    choice = chosen("corrected", train, "cpu")
+    found = taken([sample for sample, _ in lab.clips], choice.protocol, choice.classes)
+    evaluation = Evaluation(dataset.build(lab.clips), choice.protocol, choice.seeds, found)
+    experiment.run(evaluation, choice.settings, folder)
     return {name: (folder / name).read_bytes() for name in report.FILES}
 
 

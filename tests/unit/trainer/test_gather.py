@@ -21,7 +21,7 @@ def records(lab):
 def test_features_are_those_of_the_arrays_and_lie_in_files_without_a_name(lab, records, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    features = gather(records, lab.store, ANY, on_disk(scratch))
+    features = gather(records, lab.store, ANY, on_disk(scratch)).features
     assert features.digest == dataset.build(lab.clips).digest
     assert isinstance(features.patches, np.memmap)
     assert list(scratch.iterdir()) == []
@@ -32,6 +32,6 @@ def test_clips_of_other_emotions_are_not_even_read(lab, records):
         if "c00" in key:
             lab.store.delete(key)  # disgust
     choice = chosen("corrected", {"classes": ["happiness", "surprise"]}, "cpu")
-    assert gather(records, lab.store, choice).left_out == {"disgust": 2}
+    assert gather(records, lab.store, choice).features.left_out == {"disgust": 2}
     with pytest.raises(BadData, match="Nothing is stored under 'roi-au/toy/s00/c00"):
         gather(records, lab.store, ANY)

@@ -13,8 +13,8 @@ subjects = st.lists(st.sampled_from([f"casme2/{n}" for n in range(8)]), min_size
 def test_no_subject_on_both_sides_and_every_sample_tested_exactly_once(who):
     folds = loso(who)
     for fold in folds:
-        assert {who[i] for i in fold.test} == {fold.subject}
-        assert fold.subject not in {who[i] for i in fold.train}
+        assert {who[i] for i in fold.test} == {fold.held_out}
+        assert fold.held_out not in {who[i] for i in fold.train}
         assert sorted([*fold.train, *fold.test]) == list(range(len(who)))
     assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(who)))
 

@@ -1,9 +1,9 @@
-"""A whole leave-one-subject-out run: folds side by side in processes, each kept as it ends, none computed twice."""
+"""All folds of one learner: side by side in processes, each kept as it ends, none computed twice."""
 
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
@@ -14,7 +14,7 @@ from services.trainer import folds, kept
 from services.trainer.dataset import Features
 from services.trainer.folds import Outcome
 from services.trainer.learner import Epoch, Stopped, Watch
-from services.trainer.protocol import Fold, loso
+from services.trainer.protocol import Fold
 from services.trainer.settings import TrainSettings
 from shared.store import LocalStore
 
@@ -24,7 +24,8 @@ class Progress:
     """What a run tells while it goes: an epoch of a fold, or (epoch None) a fold done, computed now or `reused`."""
 
     model: str
-    subject: str
+    seed: int
+    held_out: str
     epochs: int
     epoch: Epoch | None = None
     reused: bool = False
@@ -36,26 +37,27 @@ Tell = Callable[[Progress], None]
 def run(
     features: Features,
     settings: TrainSettings,
+    everything: Sequence[Fold],
     folder: Path,
     jobs: int = 1,
     device: str = "cpu",
     tell: Tell = lambda progress: None,
 ) -> list[Outcome]:
-    """Outcomes in the order of the subjects. Folds lie in `folder/folds`; with `jobs` > 1 the features are written to
+    """Outcomes in the order of the folds. They lie in `folder/folds`; with `jobs` > 1 the features are written to
     `folder/features` once and mapped by every process. Ctrl-C ends the processes at their next step; folds that ended
-    before stay and are reused. Raises BadData for fewer than two subjects."""
-    store, everyone = LocalStore(folder), loso(features.subjects)
-    names = {fold.subject: folds.key(features.digest, settings, fold) for fold in everyone}
-    outcomes = {subject: outcome for subject, name in names.items() if (outcome := kept.load(store, name))}
-    for subject in outcomes:
-        tell(Progress(settings.model, subject, settings.epochs, reused=True))
-    open_ = [fold for fold in everyone if fold.subject not in outcomes]
+    before stay and are reused."""
+    store = LocalStore(folder)
+    names = {fold.held_out: folds.key(features.digest, settings, fold) for fold in everything}
+    outcomes = {held_out: outcome for held_out, name in names.items() if (outcome := kept.load(store, name))}
+    for held_out in outcomes:
+        tell(_done(settings, held_out, reused=True))
+    open_ = [fold for fold in everything if fold.held_out not in outcomes]
     if jobs == 1 or len(open_) < 2:
         outcomes |= _here(features, open_, settings, device, tell, store, names)
     else:
         mapped = _mapped(features, folder / "features" / features.digest[:16])
         outcomes |= _side_by_side(mapped, open_, settings, device, tell, store, names, min(jobs, len(open_)))
-    return [outcomes[subject] for subject in names]
+    return [outcomes[held_out] for held_out in names]
 
 
 def _mapped(features: Features, folder: Path) -> Path:
@@ -76,14 +78,18 @@ def _here(
 ) -> dict[str, Outcome]:
     outcomes = {}
     for fold in open_:
-        watch = Watch(on_epoch=lambda epoch, who=fold.subject: tell(_epoch(settings, who, epoch)))  # type: ignore[misc]
-        outcomes[fold.subject] = kept.train(store, names[fold.subject], features, fold, settings, device, watch)
-        tell(Progress(settings.model, fold.subject, settings.epochs))
+        watch = Watch(on_epoch=lambda epoch, who=fold.held_out: tell(_epoch(settings, who, epoch)))  # type: ignore[misc]
+        outcomes[fold.held_out] = kept.train(store, names[fold.held_out], features, fold, settings, device, watch)
+        tell(_done(settings, fold.held_out))
     return outcomes
 
 
-def _epoch(settings: TrainSettings, subject: str, epoch: Epoch) -> Progress:
-    return Progress(settings.model, subject, settings.epochs, epoch)
+def _epoch(settings: TrainSettings, held_out: str, epoch: Epoch) -> Progress:
+    return Progress(settings.model, settings.seed, held_out, settings.epochs, epoch)
+
+
+def _done(settings: TrainSettings, held_out: str, reused: bool = False) -> Progress:
+    return Progress(settings.model, settings.seed, held_out, settings.epochs, reused=reused)
 
 
 def _side_by_side(
@@ -103,7 +109,7 @@ def _side_by_side(
     listener.start()
     pool = ProcessPoolExecutor(jobs, context, _begin, (mapped, settings, device, store, epochs, stop))
     try:
-        waiting = {pool.submit(_one, fold, names[fold.subject]): fold.subject for fold in open_}
+        waiting = {pool.submit(_one, fold, names[fold.held_out]): fold.held_out for fold in open_}
         return _collect(waiting, settings, tell)
     except BaseException:
         stop.set()  # the processes leave at their next step
@@ -118,7 +124,7 @@ def _collect(waiting: dict[Future[Outcome], str], settings: TrainSettings, tell:
     outcomes = {}
     for future in as_completed(waiting):
         outcomes[waiting[future]] = future.result()
-        tell(Progress(settings.model, waiting[future], settings.epochs))
+        tell(_done(settings, waiting[future]))
     return outcomes
 
 
@@ -159,5 +165,5 @@ def _one(fold: Fold, name: str) -> Outcome:
     if _process.stop.is_set():
         raise Stopped
     settings = _process.settings
-    watch = Watch(lambda epoch: _process.epochs.put(_epoch(settings, fold.subject, epoch)), _process.stop.is_set)
+    watch = Watch(lambda epoch: _process.epochs.put(_epoch(settings, fold.held_out, epoch)), _process.stop.is_set)
     return kept.train(_process.store, name, _process.features, fold, settings, _process.device, watch)

@@ -1,0 +1,51 @@
+"""Figures of several trainings of the same folds: by seed, their mean and their scatter; and clips by dataset."""
+
+from collections.abc import Mapping
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.dataset import Features
+
+Scored = Mapping[int, Mapping[str, Any]]  # what `report.figures_of` says, by seed
+NAMES = ("uf1", "uar", "accuracy", "au_f1")
+
+
+def by_seed(found: Scored) -> list[dict[str, Any]]:
+    """One row per seed."""
+    return [{"seed": seed, **_figures(figures)} for seed, figures in found.items()]
+
+
+def spread(found: Scored) -> dict[str, dict[str, float | None]]:
+    """Per figure the mean over seeds and the sample standard deviation; None of one seed, and where a figure is not
+    defined. It says how far training scatters; how far another sample of people would, the interval says."""
+    rows = [_figures(figures) for figures in found.values()]
+    return {name: _spread([row[name] for row in rows]) for name in NAMES}
+
+
+def oracle(meaning: str, found: Mapping[int, Mapping[str, float] | None]) -> dict[str, Any] | None:
+    """Means over seeds, each seed's own beside; None where some seed has none."""
+    rows = {seed: figures for seed, figures in found.items() if figures is not None}
+    if len(rows) < len(found) or not rows:
+        return None
+    names = next(iter(rows.values()))
+    means = {name: fmean(row[name] for row in rows.values()) for name in names}
+    return {"meaning": meaning, **means, "seeds": [{"seed": seed, **row} for seed, row in rows.items()]}
+
+
+def datasets(features: Features) -> NDArray[np.str_]:
+    """[N] the dataset of each clip."""
+    return np.array([subject.partition("/")[0] for subject in features.subjects.tolist()])
+
+
+def _figures(figures: Mapping[str, Any]) -> dict[str, float | None]:
+    return {**{name: figures[name] for name in NAMES[:3]}, "au_f1": figures["aus"]["macro"]}
+
+
+def _spread(values: list[float | None]) -> dict[str, float | None]:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return {"mean": None, "sd": None}
+    return {"mean": fmean(known), "sd": stdev(known) if len(known) > 1 else None}

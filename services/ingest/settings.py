@@ -38,7 +38,9 @@ class IngestSettings(StageSettings):
     apex_at_onset: Literal["spot", "keep"] = Field(
         "spot", description="an apex coded on the onset frame (CASME II 05/EP09_05f) is none: spot it, or keep it"
     )
-    spot_blur: float = Field(3.0, ge=0, description="Gaussian sigma before frames are compared for the apex, px")
+    spot_blur: float = Field(
+        1.0, ge=0, description="Gaussian sigma before the flow is taken whose magnitude shows the apex, px"
+    )
     spot_window: float = Field(
         0.02, ge=0, description="Gaussian sigma over time of the curve whose peak is the spotted apex, s"
     )

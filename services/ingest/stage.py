@@ -14,7 +14,7 @@ def compute(inputs: Mapping[str, Arrays], settings: IngestSettings) -> Arrays:
 
 STAGE = Stage(
     name="ingest",
-    version=1,
+    version=2,
     consumes="sources",
     reads=("source",),
     produces="clips",

@@ -168,23 +168,36 @@ def train(
     features: Annotated[str | None, typer.Option(help="Digest of a pipeline, where OUT has several.")] = None,
     seed: Seed = 0,
     jobs: Jobs = CORES,
+    stack: Annotated[
+        str | None, typer.Option(help="Train there instead: URL of a stack's API, e.g. `http://127.0.0.1:8080`.")
+    ] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="On a stack: a dropped dataset's name. Repeatable.")] = None,
+    partial: Annotated[bool, typer.Option(help="On a stack: do not wait for clips that are under way.")] = False,
+    watch: Annotated[bool, typer.Option(help="On a stack: follow the run, then fetch and print its report.")] = False,
 ) -> None:
-    """Train on the features of an earlier `mer run` (same --out) and write its report anew."""
+    """Train on the features of an earlier `mer run` (same --out) and write its report anew.
+
+    A stack trains on what was dropped there: `mer train --stack http://127.0.0.1:8080 --dataset NAME --watch`.
+    """
     from services.local.jobs import extracted
+    from services.local.stack_training import train_on_stack
     from services.local.training import train_and_report
 
-    train_and_report(
-        extracted(out, features),
-        out,
-        profile=profile,
-        jobs=jobs,
-        classes=classes.split(",") if classes else None,
-        model=model,
-        epochs=epochs,
-        batch=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
+    changes: dict[str, Any] = {
+        "profile": profile,
+        "classes": classes.split(",") if classes else None,
+        "model": model,
+        "epochs": epochs,
+        "batch": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+    if stack:
+        train_on_stack(stack, dataset or [], pipeline=features, partial=partial, watch=watch, **changes)
+    elif dataset or partial or watch:
+        raise Misconfigured("--dataset, --partial and --watch go with --stack URL; without it --out is trained on.")
+    else:
+        train_and_report(extracted(out, features), out, jobs=jobs, **changes)
 
 
 @app.command()

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from services.trainer.followed import IMAGE_STAGES, buried, by_clip, records
+from services.trainer.followed import IMAGE_STAGES, Kept, buried, by_clip, records
 from services.trainer.standing import Standing, standing
 from shared.bus import Bus
 from shared.errors import Unavailable
@@ -58,8 +59,9 @@ class State:
 
     def close(self) -> None:
         """A later read opens anew what it needs."""
+        followed: list[Kept[Any]] = [self._datasets, self._features, self._runs, self._results, *self._letters]
         with self._one:
-            for kept in (self._datasets, self._features, self._runs, self._results, *self._letters):
+            for kept in followed:
                 kept.follower.close()
 
     def _read(self) -> Known:

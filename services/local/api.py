@@ -1,0 +1,86 @@
+"""A client of the trainer's API: JSON over HTTP, refusals as our errors."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.util import parse_url
+
+from shared.errors import MerError, Misconfigured, Unavailable
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+COME_AGAIN = {409, 503}  # clips are under way; broker or store are away
+TO_BE_CHANGED = {401, 404, 422}
+
+
+class Api:
+    """The API at `url`, e.g. http://127.0.0.1:8080; `token` where it asks for one. Raises Misconfigured for no URL.
+
+    Each call raises Unavailable while nobody answers or the answer is to come again, and Misconfigured for a request
+    that has to be changed; the sentence is the API's own.
+    """
+
+    def __init__(self, url: str, token: str = "") -> None:
+        self.url = _checked(url)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        self._pool = urllib3.PoolManager(headers=headers, timeout=timeout, retries=False)
+
+    def get(self, path: str) -> Any:
+        return self._json("GET", path)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._json("POST", path, json=body)
+
+    def fetch(self, path: str, file: Path) -> None:
+        """Into a file, never whole in memory."""
+        try:
+            answer = self._pool.request("GET", self.url + path, preload_content=False)
+            if answer.status != 200:
+                raise self._refusal(path, answer.status, answer.read())
+            with file.open("wb") as stream:
+                shutil.copyfileobj(answer, stream)
+            answer.release_conn()
+        except HTTPError as error:
+            raise self._silence(error) from None
+
+    def _json(self, method: str, path: str, **body: Any) -> Any:
+        try:
+            answer = self._pool.request(method, self.url + path, **body)
+        except HTTPError as error:
+            raise self._silence(error) from None
+        if answer.status >= 400:
+            raise self._refusal(path, answer.status, answer.data)
+        try:
+            return json.loads(answer.data)
+        except ValueError:
+            raise self._stranger(path, answer.status) from None
+
+    def _refusal(self, path: str, status: int, body: bytes) -> MerError:
+        try:
+            said = str(json.loads(body)["detail"])
+        except (ValueError, KeyError, TypeError):
+            return self._stranger(path, status)
+        if status in TO_BE_CHANGED:
+            return Misconfigured(said)
+        return Unavailable(said) if status in COME_AGAIN else MerError(f"{self.url}: {said}")
+
+    def _silence(self, error: HTTPError) -> Unavailable:
+        return Unavailable(f"{self.url}: no answer ({error}). Is the stack up, and is this the address of its API?")
+
+    def _stranger(self, path: str, status: int) -> Misconfigured:
+        return Misconfigured(f"{self.url}{path} answers {status} and not as merstream's API does. Is this its address?")
+
+
+def _checked(url: str) -> str:
+    """Without a slash at its end."""
+    try:
+        place = parse_url(url)
+    except LocationParseError:
+        place = parse_url("")
+    if place.scheme not in ("http", "https") or not place.host:
+        raise Misconfigured(f"{url!r}: expected the address of a stack's API, e.g. http://127.0.0.1:8080.")
+    return url.rstrip("/")

@@ -28,7 +28,7 @@ from services.trainer.evaluation import Evaluation
 from services.trainer.experiment import conclude, learners
 from services.trainer.folds import Outcome
 from services.trainer.gather import gather, on_disk
-from services.trainer.learner import Epoch, Watch
+from services.trainer.learner import Watch
 from services.trainer.protocol import Fold as Split
 from services.trainer.report import FILES
 from services.trainer.settings import TrainSettings
@@ -129,14 +129,12 @@ class FoldTask:
         """The fold's outcome and the seconds that it took; None if it was there."""
         if found := kept.load(self.store, task.name):
             return found, None
-        watch, started = Watch(self._note(task.settings.model), self.stop), time.monotonic()
+        watch = Watch(self.trained.follow(task.settings.model, task.split.held_out), self.stop)
+        started = time.monotonic()
         outcome = kept.train(
             self.store, task.name, opened.evaluation.features, task.split, task.settings, self.device, watch
         )
         return outcome, time.monotonic() - started
-
-    def _note(self, learner: str) -> Callable[[Epoch], None]:
-        return lambda epoch: self.trained.loss.labels(learner).set(epoch.loss)
 
     def _report(self, opened: Opened) -> list[RunResult]:
         """The run's result, if this fold or an earlier one made it whole."""

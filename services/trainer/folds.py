@@ -1,14 +1,14 @@
 """One fold: train on one part of the clips, test what is held out; and the name that says from what."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from services.trainer import inner
 from services.trainer.baselines import Linear, Majority
 from services.trainer.dataset import Features, Part
 from services.trainer.learner import Epoch, Learner, Watch
 from services.trainer.network import Network
-from services.trainer.protocol import Fold
+from services.trainer.protocol import Fold, Indices
 from services.trainer.settings import TrainSettings
 from shared.records import digest
 
@@ -50,7 +50,8 @@ def train(
     if settings.oracle:
         watch.part = Part(features, fold.test)
     fitted = learner(len(features.classes), settings, _seed(settings, fold), device)
-    trained, kept_epoch = _fit(fitted, features, fold, settings, watch)
+    rows = _fitted_on(fitted, features, fold, settings, watch)
+    fitted.fit(Part(features, rows), watch)
     predictions = fitted.predict(Part(features, fold.test))
     outcome = Outcome(
         held_out=fold.held_out,
@@ -58,24 +59,19 @@ def train(
         emotions=predictions.emotions.tolist(),
         aus=None if predictions.aus is None else predictions.aus.tolist(),
         epochs=watch.epochs,
-        trained_on=trained,
-        kept_epoch=kept_epoch,
+        trained_on=len(rows),
+        kept_epoch=watch.chosen if watch.judge else None,
     )
     return outcome, fitted
 
 
-def _fit(
-    fitted: Learner, features: Features, fold: Fold, settings: TrainSettings, watch: Watch
-) -> tuple[int, int | None]:
-    """How many clips it was fitted on, and which epoch was kept if there was a choice."""
+def _fitted_on(fitted: Learner, features: Features, fold: Fold, settings: TrainSettings, watch: Watch) -> Indices:
+    """The fold's training part, or what is left of it when some subjects are held back to choose an epoch by."""
     if settings.keep != "best-inner" or settings.model in BASELINES:
-        fitted.fit(Part(features, fold.train), watch)
-        return len(fold.train), None
+        return fold.train
     rows, back = inner.held_back(features, fold, settings)
-    chooser = inner.Chooser(fitted, Part(features, back), watch.on_epoch)
-    fitted.fit(Part(features, rows), replace(watch, on_epoch=chooser.note))
-    chooser.conclude()
-    return len(rows), chooser.epoch
+    watch.judge = lambda: inner.judge(fitted, Part(features, back))
+    return rows
 
 
 def key(features_digest: str, settings: TrainSettings, fold: Fold) -> str:

@@ -7,9 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from services.flow import exact, fast
 from services.flow.settings import PROFILES, FlowSettings, Solver
+from shared.errors import Misconfigured
 from shared.stage import resolve
-
-SOLVERS = {"fast": fast.flow, "exact": exact.flow}
 
 
 def flow(
@@ -18,16 +17,30 @@ def flow(
     """Displacement from `first` to `second`, pair by pair.
 
     first, second: N x H x W grey on 0..255, any real type; the blur before the flow happens inside.
-    solver: 'fast' or 'exact'; None takes the profile's ('fast' unless changed).
+    solver: 'fast', 'exact' or 'torch'; None takes the profile's ('fast' unless changed).
     Returns float32 N x 2 x H x W: u (to the right) and v (down) in px.
     Raises ValueError for other shapes or values that are not finite; `exact` raises BadData for flat images under a
-    profile without ridge.
+    profile without ridge, `torch` Misconfigured where torch is not installed.
     """
     settings = resolve(profile, PROFILES)
     first, second = _images(first, "first"), _images(second, "second")
     if first.shape != second.shape:
         raise ValueError(f"Expected two stacks of one shape, got {first.shape} and {second.shape}.")
     return SOLVERS[solver or settings.solver](first, second, settings)
+
+
+def _on_tensors(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
+    try:
+        from services.flow import torch_flow  # the only solver that needs it; the plain image has none
+    except ModuleNotFoundError as missing:
+        raise Misconfigured(
+            f"flow.solver=torch needs {missing.name}, which is not installed here: use the image with torch "
+            "(docker-compose.gpu.yml), or the solver 'fast'."
+        ) from missing
+    return torch_flow.flow(first, second, settings)
+
+
+SOLVERS = {"fast": fast.flow, "exact": exact.flow, "torch": _on_tensors}
 
 
 def _images(stack: ArrayLike, name: str) -> NDArray[Any]:

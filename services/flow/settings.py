@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.stage import StageSettings
 
-Solver = Literal["fast", "exact"]
+Solver = Literal["fast", "exact", "torch"]
 _CODE = "the paper's code"
 _SUN = "Sun, Roth & Black 2010"
 
@@ -14,7 +14,11 @@ _SUN = "Sun, Roth & Black 2010"
 class FlowSettings(StageSettings):
     """Black & Anandan's flow. Lengths in pixels of the level at hand, intensities on 0..255."""
 
-    solver: Solver = Field("fast", description="fast: compiled multigrid; exact: float64 sparse direct, the reference")
+    solver: Solver = Field(
+        "fast",
+        description="fast: compiled multigrid; torch: multigrid on tensors, for a GPU; exact: float64 sparse direct, "
+        "the reference",
+    )
 
     border: Literal["replicate", "zero"] = Field(
         "replicate", description="What the 5x5 blur before the flow sees outside the image; zero darkens the outer 2 px"

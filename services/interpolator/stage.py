@@ -1,11 +1,9 @@
 """The interpolator as a stage: ingest's clip -> frames for the flow and frames for the action units."""
 
-import os
 from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
-import torch
 
 from services.interpolator.bisection import Image, frames_at
 from services.interpolator.clip import check
@@ -13,9 +11,11 @@ from services.interpolator.rife import Rife
 from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.timeline import chosen, rate
 from shared import weights
+from shared.device import device
 from shared.stage import Arrays, Stage, resolve
 
 Profile = str | InterpolatorSettings
+DEFAULT = "cpu"  # frames of a GPU differ in the last bit, so it is asked for
 
 
 def interpolate(
@@ -28,7 +28,7 @@ def interpolate(
     settings = resolve(profile, PROFILES)
     check(frames, onset, apex, offset)
     positions = chosen(settings.timeline, onset, apex, offset, count)
-    return frames_at(frames, positions, network(device()), settings)
+    return frames_at(frames, positions, network(device(DEFAULT)), settings)
 
 
 def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings) -> Arrays:
@@ -38,15 +38,9 @@ def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings) -> Arr
     check(clip["frames"], onset, apex, offset)
     counts = (settings.flow_frames, settings.au_frames)
     flow, au = (chosen(settings.timeline, onset, apex, offset, count) for count in counts)
-    shown = frames_at(clip["frames"], [*flow, *au], network(device()), settings)
+    shown = frames_at(clip["frames"], [*flow, *au], network(device(DEFAULT)), settings)
     fps = np.array(rate(flow, float(clip["fps"])))
     return {"frames": shown[: len(flow)], "positions": np.array(flow), "au_frames": shown[len(flow) :], "fps": fps}
-
-
-def device() -> str:
-    """Where the network runs: `MER_DEVICE`, cpu by default; auto takes a GPU where there is one."""
-    wanted = os.environ.get("MER_DEVICE", "cpu")
-    return wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @cache

@@ -1,6 +1,8 @@
 """Dependencies point one way: services/x -> shared; only services/local knows the others; science touches no I/O."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +40,13 @@ def test_stages_know_nothing_of_what_carries_them() -> None:
 
 
 def test_only_its_own_services_import_torch() -> None:
+    """Elsewhere only files that say so, and one function that asks what devices there are, when they are called for."""
     for file in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "services").rglob("*.py")]:
         if "torch" in {name.split(".")[0] for name in imports(file)}:
-            assert file.relative_to(ROOT).parts[1] in ("interpolator", "trainer", "local"), file
+            own = file.relative_to(ROOT).parts[1] in ("interpolator", "trainer", "local")
+            assert own or file.name.startswith("torch_") or file == ROOT / "shared" / "device.py", file
+
+
+def test_stages_without_networks_load_without_torch() -> None:
+    code = "import sys, services.flow.__main__, services.magnifier.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

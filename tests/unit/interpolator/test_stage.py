@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 
 from services.interpolator import stage
 from services.interpolator.settings import PROFILES, InterpolatorSettings
-from services.interpolator.stage import STAGE, compute, device, interpolate
+from services.interpolator.stage import STAGE, compute, interpolate
 from shared.arrays import pack
 from shared.errors import BadData
 
@@ -126,18 +125,3 @@ def test_a_clip_of_one_frame(ramp: np.ndarray) -> None:
 def test_one_frame_is_no_timeline(ramp: np.ndarray) -> None:
     with pytest.raises(ValueError, match="at least 2"):
         interpolate(ramp, 0, 2, 4, 1)
-
-
-@pytest.mark.parametrize(("setting", "expected"), [(None, "cpu"), ("cpu", "cpu"), ("cuda:1", "cuda:1")])
-def test_device(monkeypatch: pytest.MonkeyPatch, setting: str | None, expected: str) -> None:
-    monkeypatch.delenv("MER_DEVICE", raising=False)
-    if setting:
-        monkeypatch.setenv("MER_DEVICE", setting)
-    assert device() == expected
-
-
-@pytest.mark.parametrize(("gpu", "expected"), [(True, "cuda"), (False, "cpu")])
-def test_device_auto(monkeypatch: pytest.MonkeyPatch, gpu: bool, expected: str) -> None:
-    monkeypatch.setenv("MER_DEVICE", "auto")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    assert device() == expected

@@ -1,0 +1,24 @@
+"""Where tensors are computed."""
+
+import pytest
+import torch
+
+from shared.device import device
+
+
+@pytest.mark.parametrize(("setting", "expected"), [(None, "cpu"), ("cpu", "cpu"), ("cuda:1", "cuda:1")])
+def test_the_environment_says_it(monkeypatch: pytest.MonkeyPatch, setting: str | None, expected: str) -> None:
+    monkeypatch.delenv("MER_DEVICE", raising=False)
+    if setting:
+        monkeypatch.setenv("MER_DEVICE", setting)
+    assert device("cpu") == expected
+
+
+@pytest.mark.parametrize(("gpu", "expected"), [(True, "cuda"), (False, "cpu")])
+@pytest.mark.parametrize("setting", [None, "auto"])
+def test_auto(monkeypatch: pytest.MonkeyPatch, setting: str | None, gpu: bool, expected: str) -> None:
+    monkeypatch.delenv("MER_DEVICE", raising=False)
+    if setting:
+        monkeypatch.setenv("MER_DEVICE", setting)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    assert device() == expected

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -27,7 +27,9 @@ class RunAnswer(Model):
     dataset: str
     pipeline: str
     model: str
+    protocol: str
     seed: int | None
+    seeds: int
     folds: Folds | None = Field(description="None where the run is over.")
     reason: str = ""
     figures: dict[str, Figures] = Field(default_factory=dict)
@@ -95,34 +97,26 @@ def runs(known: Known, dataset: str | None, limit: int, total: Callable[[Run], i
 
 
 def _under_way(run: Run, folds: Folds) -> RunAnswer:
-    return RunAnswer(
-        id=run.id,
-        url=f"/runs/{run.id}",
-        state="training" if folds.done else "planned",
-        dataset=run.dataset,
-        pipeline=run.pipeline,
-        model=run.model,
-        seed=run.seed,
-        folds=folds,
-        created=run.created,
-    )
+    state: Literal["planned", "training"] = "training" if folds.done else "planned"
+    return RunAnswer(id=run.id, url=f"/runs/{run.id}", state=state, folds=folds, **_about(run))
 
 
 def _over(result: RunResult) -> RunAnswer:
+    url = f"/runs/{result.run}"
     return RunAnswer(
         id=result.run,
-        url=f"/runs/{result.run}",
+        url=url,
         state=result.status,
-        dataset=result.dataset,
-        pipeline=result.pipeline,
-        model=result.model,
-        seed=result.seed,
         folds=None,
         reason=result.reason,
         figures=result.figures,
-        files={name: f"/runs/{result.run}/{name}" for name in result.files},
-        created=result.created,
+        files={name: f"{url}/{name}" for name in result.files},
+        **_about(result),
     )
+
+
+def _about(each: Run | RunResult) -> dict[str, Any]:
+    return each.model_dump(include={"dataset", "pipeline", "model", "protocol", "seed", "seeds", "created"})
 
 
 def _created(each: Dataset | Run | RunResult) -> datetime:

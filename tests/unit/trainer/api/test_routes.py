@@ -106,6 +106,20 @@ def test_what_is_asked_for_is_what_is_trained(dropped, api):
     assert made.settings["schedule"] == "late-exponential", "the rest is the profile's"
 
 
+def test_protocol_and_seeds_are_the_runs(dropped, api, trainer):
+    client, one = api(), trainer()
+    given = {"protocol": "k-fold", "seed": 3, "seeds": 2, "settings": {"folds": 2}}
+    run = client.post(**MAJORITY, **given).json
+    assert (run["protocol"], run["seed"], run["seeds"]) == ("k-fold", 3, 2)
+    while one.planner.step() or one.folds.step():
+        assert client.get(run["url"]).json["folds"] in (
+            None,
+            *({"done": k, "total": run["folds"]["total"]} for k in range(9)),
+        )
+    done = client.get(run["url"]).json
+    assert (done["state"], done["protocol"], done["seeds"]) == ("done", "k-fold", 2)
+
+
 def test_an_unknown_dataset_names_those_there_are(dropped, api):
     answer = api().post(datasets=["casme"], model="majority")
     assert (answer.status, answer.detail) == (404, "No dataset 'casme' was dropped; there are toy.")
@@ -157,7 +171,9 @@ def test_a_dataset_of_several_pipelines_has_to_be_named_more_closely(dropped, ap
         ({"settings": {"epochs": 0}}, "epochs 0: Input should be greater than or equal to 1"),
         ({"settings": {"model": "linear"}}, "model: said both in `settings` and beside it"),
         ({"profile": "best"}, "Unknown profile 'best'"),
-        ({"protocol": "guess"}, "guess"),
+        ({"protocol": "guess"}, "No protocol 'guess'; there are"),
+        ({"seeds": 0}, "seeds 0: Input should be greater"),
+        ({"settings": {"folds": 3}}, "folds"),
         ({"classes": ["happiness", "fear"]}, "No clip shows fear"),
         ({"classes": "happiness"}, "classes: Input should be a valid"),
         ({"epochs": 3}, "epochs 3: no such field of a run; there are datasets, pipeline"),

@@ -9,6 +9,8 @@ from typing import Any
 from shared import arrays
 from shared.errors import BadData
 from shared.records import Artifact, Pipeline, Record, artifact_key, digest, manifest_key
+from shared.retention import drop, rewind
+from shared.settings import Keep
 from shared.stage import Arrays, Stage, StageSettings, resolve
 from shared.store import NotStored, Store
 from shared.telemetry import Metrics
@@ -18,10 +20,12 @@ from shared.worker import Output
 
 @dataclass(frozen=True)
 class StageTask:
-    """A stage as work for a `shared.worker.Worker`."""
+    """A stage as work for a `shared.worker.Worker`. With `keep` "features" the last one deletes the arrays that the
+    features were made from, as soon as the features and their manifest are stored."""
 
     stage: Stage[Any]
     store: Store
+    keep: Keep = "all"
 
     @property
     def name(self) -> str:
@@ -32,9 +36,17 @@ class StageTask:
         return self.stage.version
 
     def work(self, value: bytes, metrics: Metrics) -> tuple[str, list[Output]]:
-        record, outcome = process(self.stage, self.store, Record.decode(value), metrics)
-        there = topic(self.stage.produces).name
-        return outcome, [Output(there, record.key, record.encode(), record.artifact.key)]
+        taken = Record.decode(value)
+        try:
+            record, outcome = process(self.stage, self.store, taken, metrics)
+        except NotStored:
+            source = rewind(self.store, taken)
+            if source is None:
+                raise
+            return "rewound", [Output(topic("sources").name, source.key, source.encode())]
+        if self.keep == "features" and self.stage.produces == "features":
+            drop(self.store, record)
+        return outcome, [Output(topic(self.stage.produces).name, record.key, record.encode(), record.artifact.key)]
 
 
 def settings_of(stage: Stage[Any], pipeline: Pipeline) -> StageSettings:

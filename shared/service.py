@@ -41,7 +41,11 @@ Build = Callable[[Settings, Bus, Store, Metrics], Sequence[Loop]]
 
 def main(stage: Stage[Any]) -> None:
     """The process of an image stage: one worker."""
-    serve(lambda settings, bus, store, metrics: [Worker(StageTask(stage, store), bus, store, settings, metrics)])
+
+    def worker(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
+        return [Worker(StageTask(stage, store, settings.keep), bus, store, settings, metrics)]
+
+    serve(worker)
 
 
 def serve(build: Build) -> None:

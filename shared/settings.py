@@ -16,6 +16,9 @@ from shared.errors import Misconfigured
 ALSO_KNOWN = frozenset({"MER_WEIGHTS_DIR", "MER_DEVICE"})
 
 
+Keep = Literal["all", "features"]
+
+
 class Settings(BaseSettings):
     """One process's settings; built in `main`, passed down."""
 
@@ -33,6 +36,11 @@ class Settings(BaseSettings):
     )
     dead_letters_ratio: float = Field(
         0.5, ge=0, le=1, description="part of its last 100 messages that a worker may bury before it halts; 0: no limit"
+    )
+    keep: Keep = Field(
+        "all",
+        description="arrays that stay in the store: all, or the features and the sources that the others can be "
+        "computed from again",
     )
     scratch: Path | None = Field(None, description="folder for what is unpacked or cached; default the system's /tmp")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services.local.threads import single_threaded
 from shared.errors import Misconfigured, MissingWeights
-from shared.settings import Settings
+from shared.settings import Keep, Settings
 
 IDLE_SECONDS = 0.05
 REFUSED = 2  # exit code of a worker that can't go on and says why in its log
@@ -21,8 +21,8 @@ REFUSED = 2  # exit code of a worker that can't go on and says why in its log
 class Crew:
     """`size` processes that work until `close`; one that is killed is replaced, a few times."""
 
-    def __init__(self, home: Path, size: int, lives: int = 3) -> None:
-        self.home = home
+    def __init__(self, home: Path, size: int, keep: Keep = "all", lives: int = 3) -> None:
+        self.home, self.keep = home, keep
         self._context = multiprocessing.get_context("spawn")
         self._lives = lives
         self._members = [self._start() for _ in range(size)]
@@ -57,14 +57,14 @@ class Crew:
     def _start(self) -> tuple[BaseProcess, Connection]:
         ours, theirs = self._context.Pipe()
         name = f"worker-{time.time_ns():x}"
-        process = self._context.Process(target=_work, args=(self.home, theirs, name), name=name, daemon=True)
+        process = self._context.Process(target=_work, args=(self.home, self.keep, theirs, name), name=name, daemon=True)
         with single_threaded():
             process.start()
         theirs.close()
         return process, ours
 
 
-def _work(home: Path, lifeline: Connection, name: str) -> None:
+def _work(home: Path, keep: Keep, lifeline: Connection, name: str) -> None:
     """A member's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     stopping = threading.Event()
@@ -73,13 +73,13 @@ def _work(home: Path, lifeline: Connection, name: str) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     _log_to(log)
     try:
-        _serve(home, stopping)
+        _serve(home, keep, stopping)
     except (Misconfigured, MissingWeights) as reason:
         log.with_suffix(".refused").write_text(str(reason))
         raise SystemExit(REFUSED) from None
 
 
-def _serve(home: Path, stopping: threading.Event) -> None:
+def _serve(home: Path, keep: Keep, stopping: threading.Event) -> None:
     import cv2
 
     from services.local.stages import STAGES
@@ -93,7 +93,7 @@ def _serve(home: Path, stopping: threading.Event) -> None:
     bus, store = place.bus(), place.store()
     # Here every clip that fails is told at the end, and nothing but this run's own data is at stake.
     settings = Settings(dead_letters_consecutive=0, dead_letters_ratio=0)
-    workers = [Worker(StageTask(stage, store), bus, store, settings, metrics) for stage in reversed(STAGES)]
+    workers = [Worker(StageTask(stage, store, keep), bus, store, settings, metrics) for stage in reversed(STAGES)]
     for worker in workers:
         worker.stopping = stopping
     while not stopping.is_set():

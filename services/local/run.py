@@ -11,11 +11,13 @@ from services.ingest.discover import DEFAULT, discover
 from services.ingest.emit import emit
 from services.local.crew import Crew
 from services.local.stages import STAGES
-from services.local.workspace import Workspace, newest
-from shared.dead_letters import outstanding
+from services.local.workspace import Workspace
+from services.trainer.standing import standing
+from services.trainer.state import State
 from shared.errors import BadData
 from shared.local_bus import LocalBus
-from shared.records import Pipeline, Record
+from shared.records import Dataset, Pipeline, Record
+from shared.settings import Keep
 from shared.store import Store
 from shared.topics import topic
 
@@ -24,12 +26,17 @@ WATCH_SECONDS = 0.25
 
 @dataclass
 class Tally:
-    """How far a run is. `done` counts records by stage, since its start; failures and notes are sentences."""
+    """How far a run is. `done` counts records by stage, since its start; failures and notes are sentences; `clips`:
+    recipe of the source artifact by the sample's identity."""
 
-    found: int = 0
+    clips: dict[str, str] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def found(self) -> int:
+        return len(self.clips)
 
 
 Watch = Callable[[Tally], None]
@@ -52,6 +59,7 @@ def run(
     *,
     jobs: int,
     how: Reading = DEFAULT,
+    keep: Keep = "all",
     watch: Watch = lambda tally: None,
 ) -> Outcome:
     """Take every clip of the dataset folder to features. What an earlier run did under `place` is reused.
@@ -63,15 +71,16 @@ def run(
     bus, tally = place.bus(), Tally()
     before = {stage.name: _committed(bus, stage.name) for stage in STAGES}
     clips = discover(dataset, how=how)
-    crew = Crew(place.folder, jobs)
+    crew = Crew(place.folder, jobs, keep)
     try:
         for _ in _emitted(clips, pipeline, trace, place, bus, tally):
             crew.check()
             _count(bus, before, tally, watch)
+        consists_of = _told(dataset, pipeline, tally, bus)
         while _count(bus, before, tally, watch):
             crew.check()
             time.sleep(WATCH_SECONDS)
-        outcome = _outcome(bus, place.store(), trace, tally)
+        outcome = _outcome(bus, place.store(), trace, consists_of, tally.notes)
     finally:
         crew.close()
         bus.close()
@@ -95,11 +104,11 @@ def _emitted(
 def _emit(clip: Found, pipeline: Pipeline, trace: str, store: Store, bus: LocalBus, tally: Tally) -> None:
     """A clip that can't be read is left out and stops no other."""
     try:
-        emit(clip, pipeline, trace, store, bus)
+        record = emit(clip, pipeline, trace, store, bus)
     except BadData as fault:
         tally.failures.append(str(fault))
         return
-    tally.found += 1
+    tally.clips[record.sample.identity] = record.recipe
     tally.notes += [*clip.notes, *clip.label_notes, *(str(change) for change in clip.changes if change.applied)]
 
 
@@ -119,8 +128,18 @@ def _committed(bus: LocalBus, stage: str) -> int:
     return bus.depth(topic(consumes).name, stage).committed
 
 
-def _outcome(bus: LocalBus, store: Store, trace: str, tally: Tally) -> Outcome:
-    features = [record for record in newest(bus, topic("features").name) if record.trace == trace]
-    letters = (letter for stage in STAGES for letter in outstanding(bus, store, stage.name))
-    buried = [f"{letter.group}: {letter.reason}" for letter in letters if f'"{trace}"'.encode() in letter.value]
-    return Outcome(sorted(features, key=lambda record: record.key), tally.failures + buried, tally.notes)
+def _told(folder: Path, pipeline: Pipeline, tally: Tally, bus: LocalBus) -> Dataset:
+    """What the dataset consists of now, on the bus: so `mer train` knows which clips are no more part of it."""
+    dataset = Dataset(
+        name=folder.resolve().name, pipeline=pipeline, clips=tally.clips, faults=tally.failures, complete=True
+    )
+    bus.publish(topic("datasets").name, dataset.key, dataset.encode())
+    return dataset
+
+
+def _outcome(bus: LocalBus, store: Store, trace: str, dataset: Dataset, notes: list[str]) -> Outcome:
+    """By the rule that a stack goes by; features are those that this run made or found."""
+    known = State(bus, store).read()
+    features = {key: record for key, record in known.features.items() if record.trace == trace}
+    now = standing(dataset, features, known.letters)
+    return Outcome(list(now.features), list(now.left_out), notes)

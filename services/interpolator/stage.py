@@ -40,7 +40,8 @@ def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings) -> Arr
     flow, au = (chosen(settings.timeline, onset, apex, offset, count) for count in counts)
     shown = frames_at(clip["frames"], [*flow, *au], network(device(DEFAULT)), settings)
     fps = np.array(rate(flow, float(clip["fps"])))
-    return {"frames": shown[: len(flow)], "positions": np.array(flow), "au_frames": shown[len(flow) :], "fps": fps}
+    when = {"positions": np.array(flow), "apex": np.array(float(apex)), "fps": fps}  # frames of the clip; per second
+    return {"frames": shown[: len(flow)], "au_frames": shown[len(flow) :], **when}
 
 
 @cache
@@ -49,4 +50,4 @@ def network(where: str) -> Rife:
     return Rife(weights.path(weights.RIFE), where)
 
 
-STAGE = Stage("interpolator", 1, "clips", ("ingest",), "interpolated", PROFILES, compute)
+STAGE = Stage("interpolator", 2, "clips", ("ingest",), "interpolated", PROFILES, compute)

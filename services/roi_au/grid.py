@@ -33,7 +33,7 @@ def to_grid(flows: NDArray[Any], landmarks: Points, profile: str | RoiAuSettings
     settings = resolve(profile, PROFILES)
     check(flows, landmarks)
     if settings.grid == "face":
-        scale = settings.eye_distance / _eye_distance(landmarks)
+        scale = settings.eye_distance / eyes_apart(landmarks)
         flows, landmarks = _around_rois(flows, landmarks, scale)
         rows, columns = (max(1, round(size * scale)) for size in flows.shape[-2:])
     else:
@@ -45,7 +45,8 @@ def to_grid(flows: NDArray[Any], landmarks: Points, profile: str | RoiAuSettings
     return resampled, rescaled(landmarks, size, (rows, columns))
 
 
-def _eye_distance(landmarks: Points) -> float:
+def eyes_apart(landmarks: Points) -> float:
+    """Distance between the eyes' centres, px. Raises BadData below `SMALLEST_EYES`."""
     distance = float(np.linalg.norm(landmarks[36:42].mean(axis=0) - landmarks[42:48].mean(axis=0)))
     if distance < SMALLEST_EYES:
         raise BadData(

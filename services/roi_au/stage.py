@@ -1,4 +1,4 @@
-"""Stage roi-au: flows and interpolated frames -> patches, AU clip and landmarks."""
+"""Stage roi-au: flows and interpolated frames -> patches, maps, AU clip and landmarks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from services.roi_au.clip import clip
 from services.roi_au.grid import to_grid
 from services.roi_au.landmarks import detect
+from services.roi_au.maps import maps, pairs_to_apex
 from services.roi_au.roi import patches
 from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.errors import BadData
@@ -16,14 +17,19 @@ from shared.stage import Arrays, Stage
 
 
 def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
-    """`patches` float32 Fx9x2x30x7x7, `clip` uint8 16x144x144x3, `landmarks` float64 68x2 (px), `factors` float64 F."""
-    onset = inputs["interpolator"]["frames"][0]  # unmagnified: magnified frames would move the landmarks
+    """`patches` float32 Fx9x2x30x7x7, `maps` float32 Fx3x28x28, `clip` uint8 16x144x144x3, `landmarks` float64 68x2
+    (px), `factors` float64 F."""
+    shown = inputs["interpolator"]
+    onset = shown["frames"][0]  # unmagnified: magnified frames would move the landmarks
     flows, factors = inputs["flow"]["flows"], inputs["flow"]["factors"]
     _check(flows, factors, onset)
+    _check_apex(shown)
     points = detect(onset, settings)
+    pairs = pairs_to_apex(shown["positions"], float(shown["apex"]), flows.shape[1])
     return {
         "patches": patches(*to_grid(flows, points, settings), settings),
-        "clip": clip(inputs["interpolator"]["au_frames"]),
+        "maps": maps(flows, points, pairs, settings),
+        "clip": clip(shown["au_frames"]),
         "landmarks": points,
         "factors": factors,
     }
@@ -45,9 +51,17 @@ def _check(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]) -> N
         )
 
 
+def _check_apex(shown: Arrays) -> None:
+    if absent := {"positions", "apex"} - shown.keys():
+        raise BadData(
+            f"expected the interpolator's artifact with positions and apex, got no {', '.join(sorted(absent))}; it is "
+            "of an earlier version: ingest the clip again"
+        )
+
+
 STAGE = Stage(
     name="roi-au",
-    version=1,
+    version=2,  # 2: maps
     consumes="flows",
     reads=("interpolator", "flow"),
     produces="features",

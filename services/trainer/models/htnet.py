@@ -18,7 +18,7 @@ from services.trainer.models.inputs import MapScale
 from services.trainer.models.settings import ModelSettings
 
 BLOCK = 14  # rows and columns
-PLACES = (((10, 8), (10, 20)), ((21, 9), (21, 19)))  # row and column of the blocks' centres: eyes, corners of the mouth
+PLACES = (((9, 8), (9, 20)), ((20, 9), (20, 19)))  # row and column of the blocks' centres: eyes, corners of the mouth
 TOKEN = 7  # rows and columns
 WIDTH, HEADS, DEPTHS = 256, 3, (2, 2, 8)  # of the first level; width and heads double from level to level
 

@@ -37,6 +37,7 @@ def test_artifact(moving: Clip, profile: str, count: int, fps: float) -> None:
     assert arrays["frames"].dtype == arrays["au_frames"].dtype == np.uint8
     assert arrays["positions"].dtype == arrays["fps"].dtype == np.float64
     assert arrays["positions"][[0, -1]].tolist() == [0, 2]
+    assert arrays["apex"] == 1
     assert arrays["fps"] == fps
     for key, number in (("frames", count), ("au_frames", 16)):
         np.testing.assert_array_equal(arrays[key], interpolate(frames, 0, 1, 2, number, profile))

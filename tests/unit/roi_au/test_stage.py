@@ -1,5 +1,7 @@
 """The stage: what it reads, what it makes, what it refuses."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,8 @@ def inputs(onset: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
     frames[1:] = 0  # only the onset frame may be looked at
     flows = np.random.default_rng(0).normal(size=(3, 9, 2, *onset.shape[:2])).astype(np.float16)
     au_frames = np.repeat(onset[None], 16, axis=0)
-    return {"interpolator": {"frames": frames, "au_frames": au_frames}, "flow": {"flows": flows, "factors": FACTORS}}
+    shown = {"frames": frames, "au_frames": au_frames, "positions": np.arange(11) * 4.0, "apex": np.array(17.0)}
+    return {"interpolator": shown, "flow": {"flows": flows, "factors": FACTORS}}
 
 
 def with_flows(inputs: dict[str, dict[str, np.ndarray]], flows: np.ndarray) -> dict[str, Arrays]:
@@ -36,6 +39,7 @@ def test_arrays(inputs: dict[str, dict[str, np.ndarray]], profile: str) -> None:
     shapes = {name: (array.shape, array.dtype) for name, array in made.items()}
     assert shapes == {
         "patches": ((3, 9, 2, 30, 7, 7), np.float32),
+        "maps": ((3, 3, 28, 28), np.float32),
         "clip": ((16, 144, 144, 3), np.uint8),
         "landmarks": ((68, 2), np.float64),
         "factors": ((3,), np.float64),
@@ -52,6 +56,21 @@ def test_every_factor_and_pair_keeps_its_place(inputs: dict[str, dict[str, np.nd
     settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
     made = STAGE.compute(with_flows(inputs, flows), settings)["patches"]
     assert np.allclose(made, numbers[:, :, None, None, None, None], rtol=1e-6)
+
+
+def test_the_map_shows_the_motion_up_to_the_frame_nearest_the_apex(inputs: dict[str, dict[str, np.ndarray]]) -> None:
+    flows = np.zeros_like(inputs["flow"]["flows"])
+    flows[:, :, 0] = np.arange(1, 10)[:, None, None]  # frames at 4, 8 .. 40, the apex at 17: three flows lead to 16
+    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+    made = STAGE.compute(with_flows(inputs, flows), settings)["maps"]
+    assert np.allclose(made[:, 0], 1 + 2 + 3)
+    assert np.allclose(made[:, 1:], 0)
+
+
+def test_an_interpolators_artifact_without_an_apex_is_of_an_earlier_version(inputs: dict[str, Any]) -> None:
+    old = {name: array for name, array in inputs["interpolator"].items() if name != "apex"}
+    with pytest.raises(BadData, match="got no apex; it is of an earlier version: ingest the clip again"):
+        STAGE.compute({**inputs, "interpolator": old}, PROFILES["corrected"])
 
 
 def test_nan_names_factor_and_pair(inputs: dict[str, dict[str, np.ndarray]]) -> None:

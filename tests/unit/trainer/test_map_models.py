@@ -121,10 +121,10 @@ def test_htnet_blocks_hold_eyes_and_corners_of_the_mouth():
     y, x = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
     found = htnet.blocks(torch.stack([y, x, y + x])[None])
     assert found.shape == (1, 3, 28, 28)
-    assert found[0, :2, 7, 7].tolist() == [10, 8]
-    assert found[0, :2, 7, 21].tolist() == [10, 20]
-    assert found[0, :2, 21, 7].tolist() == [21, 9]
-    assert found[0, :2, 21, 21].tolist() == [21, 19]
+    assert found[0, :2, 7, 7].tolist() == [9, 8]
+    assert found[0, :2, 7, 21].tolist() == [9, 20]
+    assert found[0, :2, 21, 7].tolist() == [20, 9]
+    assert found[0, :2, 21, 21].tolist() == [20, 19]
     assert torch.equal(htnet.blocks(maps(1).flip(3)), htnet.blocks(maps(1)).flip(3))
 
 

@@ -10,12 +10,13 @@ from rich.markup import escape
 
 from services.ingest.catalogue.entry import Labels, Prefer, Reading, Switch
 from services.local import dead_letters
-from services.local.options import overrides
+from services.local.options import evaluation, overrides
 from services.local.stack import read_environment
 from services.local.terminal import news, results
 from shared import weights as model_weights
 from shared.errors import BadData, MerError, Misconfigured
 from shared.records import Pipeline
+from shared.settings import Keep
 
 app = typer.Typer(
     help="Micro-expression recognition: from frames to honest leave-one-subject-out (LOSO) figures.\n\n"
@@ -29,6 +30,12 @@ app.add_typer(dead_letters.app, name="dead-letters")
 
 Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder of the run: artifacts, logs, report. Kept between starts.")
+]
+Outs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--out", "-o", help="Folder of a run, default out/run. Several are pooled; the first gets the report."
+    ),
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the default is one per core.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shuffling, bootstrap.")]
@@ -51,6 +58,29 @@ Corrections = Annotated[
 ]
 LabelSet = Annotated[Labels, typer.Option(help="The sheet's emotions, or its objective classes.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Frames per second, where the catalogue's are wrong.")]
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        help="Who is tested apart from whom: `loso` (default), `k-fold`, `split`, or a published protocol by name: "
+        "`megc2019`, `casme2-5`, ... (docs/method.md)."
+    ),
+]
+Seeds = Annotated[
+    int | None, typer.Option(min=1, help="Train each fold so often, with seeds from --seed on; mean and deviation.")
+]
+Folds = Annotated[int | None, typer.Option(min=2, help="Of `k-fold`; default 5.")]
+TestSubjects = Annotated[
+    str | None, typer.Option(help="Of `split`: `s1,s2`, also `dataset/s1`, or a file with a name on each line.")
+]
+KnownAs = Annotated[
+    list[str] | None, typer.Option(help="Which known dataset a name means, e.g. `lab-copy=casme2`. Repeatable.")
+]
+OtherCounts = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-other-counts", help="Go on where a published protocol's counts are not met; the report tells."
+    ),
+]
 CORES = os.cpu_count() or 1
 
 
@@ -110,10 +140,17 @@ def run(
     labels: LabelSet = "emotion",
     fps: Rate = None,
     jobs: Jobs = CORES,
+    keep: Annotated[Keep, typer.Option(help="`features`: delete what they were made from, clip by clip.")] = "all",
     train: Annotated[bool, typer.Option(help="Train and report when the features are there.")] = True,
     model: Model = None,
     epochs: Epochs = None,
     seed: Seed = 0,
+    seeds: Seeds = None,
+    protocol: Protocol = None,
+    folds: Folds = None,
+    test_subjects: TestSubjects = None,
+    known_as: KnownAs = None,
+    other_counts: OtherCounts = None,
 ) -> None:
     """Take a dataset through every stage to a report.
 
@@ -121,13 +158,17 @@ def run(
     """
     from services.local.jobs import extract
     from services.local.training import train_and_report
+    from services.trainer.choice import chosen
 
     pipeline = Pipeline(profile=profile, overrides=overrides(profile, changes or []))
-    records = extract(dataset, out, pipeline, how=Reading(prefer, corrections, labels, fps), jobs=jobs)
+    asked = {"model": model, "epochs": epochs, "seed": seed}
+    asked |= evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts)
+    chosen(profile, asked, "cpu")  # what makes no sense is refused before any work
+    found = extract(dataset, out, pipeline, how=Reading(prefer, corrections, labels, fps), jobs=jobs, keep=keep)
     if not train:
         return
     try:
-        train_and_report(records, out, profile=profile, jobs=jobs, model=model, epochs=epochs, seed=seed)
+        train_and_report(found, [out], profile=profile, jobs=jobs, **asked)
     except BadData as error:
         raise BadData(f"{error} The features are kept in {out}; --no-train ends a run before training.") from None
 
@@ -141,6 +182,12 @@ def drop(
     model: Model = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training.")] = None,
     epochs: Epochs = None,
+    seeds: Seeds = None,
+    protocol: Protocol = None,
+    folds: Folds = None,
+    test_subjects: TestSubjects = None,
+    known_as: KnownAs = None,
+    other_counts: OtherCounts = None,
     prefer: Annotated[Prefer | None, typer.Option(help="Where a dataset carries both crops and raw frames.")] = None,
     force: Annotated[bool, typer.Option(help="Also what discovery finds no clip in.")] = False,
 ) -> None:
@@ -153,12 +200,13 @@ def drop(
     from shared.settings import load
 
     train = {"model": model, "seed": seed, "epochs": epochs}
+    train |= evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts)
     drop_dataset(load(), parcel(dataset, name, planned(profile, changes or [], train, prefer)), force)
 
 
 @app.command()
 def train(
-    out: Out = Path("out/run"),
+    out: Outs = None,
     profile: Profile = "corrected",
     model: Model = None,
     epochs: Epochs = None,
@@ -167,6 +215,12 @@ def train(
     classes: Annotated[str | None, typer.Option(help="Emotions to keep, by name: `disgust,happiness,...`.")] = None,
     features: Annotated[str | None, typer.Option(help="Digest of a pipeline, where OUT has several.")] = None,
     seed: Seed = 0,
+    seeds: Seeds = None,
+    protocol: Protocol = None,
+    folds: Folds = None,
+    test_subjects: TestSubjects = None,
+    known_as: KnownAs = None,
+    other_counts: OtherCounts = None,
     jobs: Jobs = CORES,
     stack: Annotated[
         str | None, typer.Option(help="Train there instead: URL of a stack's API, e.g. `http://127.0.0.1:8080`.")
@@ -176,6 +230,8 @@ def train(
     watch: Annotated[bool, typer.Option(help="On a stack: follow the run, then fetch and print its report.")] = False,
 ) -> None:
     """Train on the features of an earlier `mer run` (same --out) and write its report anew.
+
+    Several datasets together: `mer train --out casme2 --out samm --out smic --protocol megc2019 --seeds 3`.
 
     A stack trains on what was dropped there: `mer train --stack http://127.0.0.1:8080 --dataset NAME --watch`.
     """
@@ -191,13 +247,15 @@ def train(
         "batch": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
+        **evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts),
     }
     if stack:
         train_on_stack(stack, dataset or [], pipeline=features, partial=partial, watch=watch, **changes)
     elif dataset or partial or watch:
         raise Misconfigured("--dataset, --partial and --watch go with --stack URL; without it --out is trained on.")
     else:
-        train_and_report(extracted(out, features), out, jobs=jobs, **changes)
+        outs = out or [Path("out/run")]
+        train_and_report(extracted(outs, features), outs, jobs=jobs, **changes)
 
 
 @app.command()

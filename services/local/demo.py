@@ -40,5 +40,5 @@ def demo(out: Path, *, subjects: int, clips: int, seed: int, jobs: int) -> None:
     )
     if not (data / synth.sheet.NAME).exists():  # written last
         draw(data, subjects=subjects, clips=clips, seed=seed, jobs=jobs)
-    records = extract(data, out, SMALLER, jobs=jobs)
-    train_and_report(records, out, seed=seed, jobs=jobs)
+    found = extract(data, out, SMALLER, jobs=jobs)
+    train_and_report(found, [out], seed=seed, jobs=jobs)

@@ -1,7 +1,8 @@
 """What `mer run` and `mer train` do between reading options and the trainer: features there, report written, told."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -12,10 +13,12 @@ from services.ingest.discover import DEFAULT
 from services.local.progress import stage_bars
 from services.local.run import run
 from services.local.terminal import news
-from services.local.workspace import Workspace, newest
+from services.local.workspace import Workspace
+from services.trainer.standing import Standing
+from services.trainer.state import Known, State
 from shared.errors import BadData
 from shared.records import Pipeline, Record
-from shared.topics import topic
+from shared.settings import Keep
 
 
 @contextmanager
@@ -28,33 +31,76 @@ def interruptible() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def extract(dataset: Path, out: Path, pipeline: Pipeline, *, how: Reading = DEFAULT, jobs: int) -> list[Record]:
+@dataclass(frozen=True)
+class Extracted:
+    """What can be trained on: features, and a sentence for each clip of the same datasets that has none."""
+
+    features: list[Record]
+    faults: list[str]
+
+
+def extract(
+    dataset: Path, out: Path, pipeline: Pipeline, *, how: Reading = DEFAULT, jobs: int, keep: Keep = "all"
+) -> Extracted:
     """Features of every clip that came through; those that did not are told, each with its sentence."""
     with interruptible(), stage_bars() as watch:
-        outcome = run(dataset, Workspace(out), pipeline, jobs=jobs, how=how, watch=watch)
+        outcome = run(dataset, Workspace(out), pipeline, jobs=jobs, how=how, keep=keep, watch=watch)
     for sentence in outcome.notes:
         news.print(f"[dim]noted[/] {escape(sentence)}", soft_wrap=True, highlight=False)
     for sentence in outcome.failures:
         news.print(f"[yellow]left out[/] {escape(sentence)}", soft_wrap=True, highlight=False)
     news.print(f"{len(outcome.features)} clips have features, {len(outcome.failures)} were left out.")
-    return outcome.features
+    return Extracted(outcome.features, outcome.failures)
 
 
-def extracted(out: Path, pipeline: str | None) -> list[Record]:
-    """The features under `out` of one pipeline: the newest, or the one whose digest begins with `pipeline`.
+def extracted(outs: Sequence[Path], pipeline: str | None = None) -> Extracted:
+    """The newest state of every dataset in the folders of earlier runs, pooled; of one pipeline: in each folder that
+    which ran last, or the one whose digest begins with `pipeline`.
 
-    Raises BadData if there are none.
+    Raises BadData if there is none, if clips are under way, and if the folders' pipelines differ.
     """
+    found = {out: _standing(out, pipeline) for out in outs}
+    digests = {out: digest for out, (digest, _) in found.items()}
+    if len(set(digests.values())) > 1:
+        told = ", ".join(f"{out}: {digest}" for out, digest in digests.items())
+        raise BadData(
+            f"Expected features of one pipeline to train on together, got {told}; run the datasets with the same --set "
+            "and --profile, or choose one with --features."
+        )
+    states = [state for _, (_, states) in found.items() for state in states]
+    features = [record for state in states for record in state.features]
+    return Extracted(
+        sorted(features, key=lambda record: record.key), [fault for state in states for fault in state.left_out]
+    )
+
+
+def _standing(out: Path, pipeline: str | None) -> tuple[str, list[Standing]]:
+    """The digest of the chosen pipeline, and how every dataset stands under it."""
+    known = _known(out)
+    by_age = sorted(known.datasets.values(), key=lambda dataset: dataset.created)
+    digests = [dataset.pipeline.digest for dataset in by_age]
+    chosen = [digest for digest in digests if digest.startswith(pipeline or "")]
+    if not chosen:
+        there = ", ".join(dict.fromkeys(digests)) or "none"
+        raise BadData(
+            f"{out}: expected features of pipeline {pipeline or 'any'}, got {there}; run `mer run` first, or again: "
+            "what it made is kept."
+        )
+    states = {each.name: known.standing(each) for each in by_age if each.pipeline.digest == chosen[-1]}
+    if late := [f"{state.waiting} of {name}" for name, state in states.items() if state.waiting]:
+        raise BadData(
+            f"{out}: expected every clip to be through, got clips under way: {', '.join(late)}; start `mer run` again, "
+            "it goes on where it stopped."
+        )
+    return chosen[-1], list(states.values())
+
+
+def _known(out: Path) -> Known:
+    """Raises BadData for what is no run's folder."""
     if not (out / "bus.sqlite").exists():
         raise BadData(
             f"{out}: expected the folder of an earlier run, got none; run `mer run DATASET --out {out}` first."
         )
-    bus = Workspace(out).bus()
-    records = newest(bus, topic("features").name)
-    bus.close()
-    digests = [record.pipeline.digest for record in records]
-    chosen = [digest for digest in digests if digest.startswith(pipeline or "")]
-    if not chosen:
-        known = ", ".join(dict.fromkeys(digests)) or "none"
-        raise BadData(f"{out}: expected features of pipeline {pipeline or 'any'}, got {known}; run `mer run` first.")
-    return [record for record in records if record.pipeline.digest == chosen[-1]]
+    place = Workspace(out)
+    with closing(place.bus()) as bus:
+        return State(bus, place.store()).read()

@@ -5,35 +5,53 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services.local.jobs import interruptible
+from services.local.jobs import Extracted, interruptible
 from services.local.progress import bars
 from services.local.reports import print_report
-from services.local.workspace import Workspace
+from services.local.workspace import Pooled, Workspace
 from services.trainer import experiment
-from services.trainer.choice import chosen
+from services.trainer.choice import Choice, chosen
 from services.trainer.device import device
+from services.trainer.evaluation import Evaluation
+from services.trainer.folds import BASELINES
 from services.trainer.gather import gather
 from services.trainer.validation import Progress, Tell
-from shared.records import Record
 
 
 def train_and_report(
-    records: Sequence[Record],
-    out: Path,
+    found: Extracted,
+    outs: Sequence[Path],
     *,
     profile: str = "corrected",
     jobs: int = 1,
-    classes: Sequence[str] | None = None,
-    **changes: Any,
+    **asked: Any,
 ) -> None:
-    """Train on the records' features beside the baselines, write the report under `out`, print it."""
+    """Train on features of the run folders `outs` beside the baselines, write the report under the first, print it.
+
+    `asked`: what `services.trainer.choice.chosen` reads.
+    """
     where = device()
-    choice = chosen(profile, {**changes, "classes": classes}, where)
-    place = Workspace(out)
-    evaluation = gather(records, place.store(), choice)
+    choice = chosen(profile, asked, where)
+    store = Pooled([Workspace(out).folder / "store" for out in outs])
+    with interruptible():
+        evaluation = gather(found.features, store, choice)
+    report_on(evaluation, choice, Workspace(outs[0]).report, jobs=jobs, where=where, faults=found.faults)
+
+
+def report_on(
+    evaluation: Evaluation,
+    choice: Choice,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    where: str = "cpu",
+    faults: Sequence[str] = (),
+) -> None:
+    """Train, write the report into `folder`, print it. `faults`: a sentence per clip that has no features."""
+    processes = 1 if where != "cpu" else jobs
     with interruptible(), fold_bar(choice.seeds * len(evaluation.folds)) as tell:
-        experiment.run(evaluation, choice.settings, place.report, 1 if where != "cpu" else jobs, where, tell=tell)
-    print_report(place.report)
+        experiment.run(evaluation, choice.settings, folder, processes, where, tell=tell, faults=faults)
+    print_report(folder)
 
 
 @contextmanager
@@ -49,7 +67,7 @@ def fold_bar(folds: int) -> Iterator[Tell]:
             if news.epoch:
                 remark = f"{news.held_out} seed {news.seed} epoch {news.epoch.number + 1} loss {news.epoch.loss:.3f}"
                 progress.update(task, advance=1, remark=remark)
-            elif news.reused or news.model not in ("fmer", "fmer-lite"):
+            elif news.reused or news.model in BASELINES:
                 progress.update(task, advance=news.epochs, remark="reused" if news.reused else "")
 
         yield tell

@@ -1,5 +1,6 @@
-"""A run's folder: bus, store, logs, report."""
+"""A run's folder: bus, store, logs, report; and the artifacts of several such folders as one store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,18 @@ class Workspace:
     @property
     def report(self) -> Path:
         return self.folder / "report"
+
+
+class Pooled(LocalStore):
+    """For reading: a key is looked for in each folder. Equal keys are equal content, whichever run made it."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__(folders[0])
+        self._all = [LocalStore(folder) for folder in folders]
+
+    def get(self, key: str) -> bytes:
+        holder = next((store for store in self._all if store.exists(key)), self._all[0])
+        return holder.get(key)
 
 
 def newest(bus: LocalBus, topic: str) -> list[Record]:

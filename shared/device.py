@@ -2,12 +2,19 @@
 
 import os
 
+from shared.errors import Misconfigured
+
 
 def device(default: str = "auto") -> str:
-    """`MER_DEVICE`, else `default`; `auto` is a GPU where torch sees one."""
+    """`MER_DEVICE`, else `default`; `auto` is a GPU where torch sees one. Raises Misconfigured without torch."""
+    try:
+        import torch  # a service may be installed without it
+    except ModuleNotFoundError as missing:
+        raise Misconfigured(
+            "The record's settings ask for torch (flow.solver or magnifier.library), which is not installed here: use "
+            "the images with torch (docker-compose.gpu.yml, k8s/components/gpu), or leave these settings out."
+        ) from missing
     wanted = os.environ.get("MER_DEVICE", default)
     if wanted != "auto":
         return wanted
-    import torch  # a service may be installed without it
-
     return "cuda" if torch.cuda.is_available() else "cpu"

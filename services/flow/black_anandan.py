@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from services.flow import exact, fast
 from services.flow.settings import PROFILES, FlowSettings, Solver
-from shared.errors import Misconfigured
+from shared.device import device
 from shared.stage import resolve
 
 
@@ -30,14 +30,10 @@ def flow(
 
 
 def _on_tensors(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
-    try:
-        from services.flow import torch_flow  # the only solver that needs it; the plain image has none
-    except ModuleNotFoundError as missing:
-        raise Misconfigured(
-            f"flow.solver=torch needs {missing.name}, which is not installed here: use the image with torch "
-            "(docker-compose.gpu.yml), or the solver 'fast'."
-        ) from missing
-    return torch_flow.flow(first, second, settings)
+    where = device()
+    from services.flow import torch_flow  # the plain image has no torch
+
+    return torch_flow.flow(first, second, settings, where)
 
 
 SOLVERS = {"fast": fast.flow, "exact": exact.flow, "torch": _on_tensors}

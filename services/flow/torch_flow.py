@@ -15,7 +15,6 @@ from torch import Tensor
 from services.flow import pyramid, torch_linearise, torch_multigrid
 from services.flow.settings import FlowSettings
 from services.flow.torch_resample import filtered, resized
-from shared.device import device
 
 # Conjugate gradients per system: while the energy is partly quadratic, and for the last GNC stage. No system stops by
 # itself, so nothing is read back. Measured at 224 x 280: 3e-5 px on average, 0.02 px at most from a converged solution.
@@ -25,12 +24,12 @@ SHARE = 0.8  # of a GPU's free memory
 PIXELS = 2**17  # pairs x rows x columns in one piece on a CPU, where more only leaves the cache
 
 
-def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
-    """N x H x W pairs -> float32 N x 2 x H x W, computed on `MER_DEVICE` (a GPU where there is one).
+def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings, device: str = "cpu") -> NDArray[np.float32]:
+    """N x H x W pairs -> float32 N x 2 x H x W, computed on a device.
 
     Out of memory halves the piece and goes on; raises torch.OutOfMemoryError where one pair is too much.
     """
-    where = torch.device(device())
+    where = torch.device(device)
     flows = np.empty((len(first), 2, *first.shape[1:]), np.float32)
     size, start = pieces(where, first[0].size) if len(first) else 1, 0
     while start < len(first):

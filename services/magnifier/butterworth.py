@@ -1,4 +1,4 @@
-"""Temporal band-pass of EVM: the difference of two first-order Butterworth low-passes."""
+"""Temporal band-pass of EVM, on arrays or tensors: the difference of two first-order Butterworth low-passes."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def low_passed(change: Floats, cutoff: float) -> Floats:
     """
     if cutoff >= 1:
         return change
-    num, den = (change.dtype.type(value) for value in low_pass(cutoff))
+    num, den = low_pass(cutoff)
     out: Floats = num * change
     out[1:] += num * change[:-1]
     for t in range(1, len(out)):

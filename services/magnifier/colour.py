@@ -1,5 +1,6 @@
-"""NTSC colour: what of a frame is magnified, and how it comes back to RGB."""
+"""NTSC colour, on arrays or tensors: what of a frame is magnified, and how it comes back to RGB."""
 
+from functools import singledispatch
 from typing import Any
 
 import cv2
@@ -18,18 +19,28 @@ def signal(rgb: Floats, chrom_attenuation: float) -> Floats:
     Without chroma only Y changes, and Y's column in RGB_FROM_YIQ is ones: one plane serves all three channels.
     """
     if chrom_attenuation == 0:
-        luma: Floats = rgb @ YIQ_FROM_RGB[0].astype(rgb.dtype)
-        return luma[:, None]
-    mix = RGB_FROM_YIQ @ np.diag([1, chrom_attenuation, chrom_attenuation]) @ YIQ_FROM_RGB
-    return np.ascontiguousarray(np.moveaxis(rgb @ mix.T.astype(rgb.dtype), -1, 1))
+        return planes(rgb, YIQ_FROM_RGB[:1])
+    return planes(rgb, RGB_FROM_YIQ @ np.diag([1, chrom_attenuation, chrom_attenuation]) @ YIQ_FROM_RGB)
 
 
+@singledispatch
+def planes(rgb: Floats, weights: NDArray[np.float64]) -> Floats:
+    """TxHxWx3 -> TxCxHxW: one weighted sum of the channels for each of the C rows of weights."""
+    rows = weights.astype(rgb.dtype)
+    if len(rows) == 1:
+        single: Floats = rgb @ rows[0]
+        return single[:, None]
+    return np.ascontiguousarray(np.moveaxis(rgb @ rows.T, -1, 1))
+
+
+@singledispatch
 def brightest(rgb: Floats) -> Floats:
     """Largest of the three channels, ...x3 -> ... (numpy's max along so short an axis is thirty times slower)."""
     largest: Floats = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
     return largest
 
 
+@singledispatch
 def add(frame: Floats, top: Floats, change: Floats, out: Floats) -> None:
     """HxWx3 frame plus change (C x HW) into `out`, kept in gamut as MATLAB's ntsc2rgb does, hue before brightness.
 

@@ -20,6 +20,7 @@ a motion longer than the edge it moves is beyond any linear method. Memory for 1
 """
 
 from collections.abc import Iterator, Sequence
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -40,19 +41,21 @@ def magnify(
     profile: str | MagnifierSettings = "corrected",
     fps: float = 30.0,
     dtype: DTypeLike = np.float32,
+    device: str | None = None,
 ) -> Floats:
     """Clip magnified by each factor: TxHxWx3 RGB (uint8, or float 0..1) -> float Fx(T-1)xHxWx3 RGB in 0..1.
 
     Output k belongs to input k+1; input 0 (onset) is the steady state. `fps` is the frame rate of `frames` in Hz.
+    `device`: None computes with numpy and OpenCV and returns an array; a name computes and returns tensors there.
     Raises BadData for frames that are no such clip or a frame rate that is none.
     """
     settings = resolve(profile, PROFILES)
-    rgb = _rgb(frames, dtype, settings)
+    rgb = _rgb(frames, dtype, settings, device)
     mixtures, moments = _prepared(rgb, factors, settings, fps)
-    out = np.empty((len(mixtures), len(moments), *rgb.shape[1:]), rgb.dtype)
+    out = empty(rgb, len(mixtures), len(moments), *rgb.shape[1:])
     for index, (frame, top, part) in enumerate(moments):  # all factors while this moment is in the cache
         for mixture, clip in zip(mixtures, out, strict=True):
-            colour.add(frame, top, mixture @ part, clip[index])
+            colour.add(frame, top, mixed(part, mixture), clip[index])
     return out
 
 
@@ -62,18 +65,20 @@ def magnify_each(
     profile: str | MagnifierSettings = "corrected",
     fps: float = 30.0,
     dtype: DTypeLike = np.float32,
+    device: str | None = None,
 ) -> Iterator[Floats]:
     """`magnify`, one factor at a time: yields (T-1)xHxWx3, valid until the next is asked for (one buffer for all)."""
     settings = resolve(profile, PROFILES)
-    rgb = _rgb(frames, dtype, settings)
+    rgb = _rgb(frames, dtype, settings, device)
     mixtures, moments = _prepared(rgb, factors, settings, fps)
-    out = np.empty((len(moments), *rgb.shape[1:]), rgb.dtype)
+    out = empty(rgb, len(moments), *rgb.shape[1:])
     for mixture in mixtures:
         for (frame, top, part), target in zip(moments, out, strict=True):
-            colour.add(frame, top, mixture @ part, target)
+            colour.add(frame, top, mixed(part, mixture), target)
         yield out
 
 
+@singledispatch
 def quantised(frames: Floats) -> Bytes:
     """Float 0..1 -> uint8, halves upwards as MATLAB's im2uint8 rounds them."""
     scaled: Floats = frames * frames.dtype.type(255)
@@ -81,8 +86,36 @@ def quantised(frames: Floats) -> Bytes:
     return scaled.astype(np.uint8)
 
 
-def _rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
-    """The clip as floats 0..1, if it is one, in the light that the settings ask for."""
+@singledispatch
+def empty(like: Floats, *shape: int) -> Floats:
+    """Room for numbers of the same kind."""
+    return np.empty(shape, like.dtype)
+
+
+@singledispatch
+def mixed(part: Floats, mixture: NDArray[np.float64]) -> Floats:
+    """Sum of a part's R rows times the mixture's weights: CxRxHW -> CxHW."""
+    change: Floats = mixture.astype(part.dtype) @ part
+    return change
+
+
+@singledispatch
+def pieces(moving: Floats) -> Iterator[tuple[int, ...]]:
+    """Which planes of TxCxHxW go through the pyramid together: each by itself."""
+    return np.ndindex(*moving.shape[:2])
+
+
+def _rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings, device: str | None) -> Floats:
+    """The clip as floats 0..1, if it is one, in the light that the settings ask for; where it is to be computed."""
+    rgb = _lit(frames, dtype, settings)
+    if device is None:
+        return rgb
+    from services.magnifier import torch_steps  # registers every step on tensors; the plain image has no torch
+
+    return torch_steps.placed(rgb, device)
+
+
+def _lit(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or len(frames) < 2:
         raise BadData(f"Magnification needs RGB frames of shape (2 or more, height, width, 3), got {frames.shape}.")
     if np.dtype(dtype) not in (np.float32, np.float64):
@@ -107,7 +140,7 @@ def _prepared(
     mixtures, weights = _spanning(gains.applied(rgb.shape[1], rgb.shape[2], alphas, settings))
     parts = _parts(_moving(rgb, settings, fps), weights)
     tops = colour.brightest(rgb[1:]).reshape(len(parts), -1)
-    return mixtures.astype(rgb.dtype), list(zip(rgb[1:], tops, parts, strict=True))
+    return mixtures, list(zip(rgb[1:], tops, parts, strict=True))
 
 
 def _spanning(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -134,9 +167,9 @@ def _moving(rgb: Floats, settings: MagnifierSettings, fps: float) -> Floats:
 def _parts(moving: Floats, weights: NDArray[np.float64]) -> Floats:
     """Sums of the bands of every plane, one per row of weights: (T-1)xCxHxW -> (T-1)xCxRxHxW."""
     times, planes, height, width = moving.shape
-    parts = np.empty((times, planes, len(weights), height, width), moving.dtype)
-    for index in np.ndindex(times, planes):
+    parts = empty(moving, times, planes, len(weights), height, width)
+    for index in pieces(moving):
         images = pyramid.gaussian(moving[index], weights.shape[1])
-        for row, part in zip(weights, parts[index], strict=True):
-            part[:] = pyramid.weighted(images, row)
+        for number, row in enumerate(weights):
+            parts[index][..., number, :, :] = pyramid.weighted(images, row)
     return parts.reshape(times, planes, len(weights), height * width)

@@ -1,9 +1,11 @@
 """The Laplacian pyramid (Burt & Adelson 1983) as EVM uses it: binomial taps, mirrored borders, sizes ceil(n/2).
 
 EVM's taps sum to sqrt(2) per axis, so its level n is 2**n times the plain one here; a gain per band does not notice.
+`down` and `up` take arrays, one image at a time, or tensors (`services.magnifier.torch_steps`), any number of images.
 """
 
 from collections.abc import Sequence
+from functools import singledispatch
 from itertools import pairwise
 from typing import Any
 
@@ -23,11 +25,13 @@ def band_count(height: int, width: int) -> int:
     return bands
 
 
+@singledispatch
 def down(image: Floats) -> Floats:
     """HxW -> ceil(H/2) x ceil(W/2): smooth with [1 4 6 4 1]/16, keep even rows and columns."""
     return cv2.pyrDown(image, borderType=cv2.BORDER_REFLECT_101)
 
 
+@singledispatch
 def up(image: Floats, height: int, width: int) -> Floats:
     """The inverse of `down` in size, to height x width: zeros between, then [1 4 6 4 1]/8.
 
@@ -48,18 +52,18 @@ def gaussian(image: Floats, levels: int) -> list[Floats]:
 def laplacian(image: Floats, levels: int) -> list[Floats]:
     """What each reduction loses, fine to coarse, and the coarse residual last; brought up they add up to the image."""
     images = gaussian(image, levels)
-    return [fine - up(coarse, *fine.shape) for fine, coarse in pairwise(images)] + images[-1:]
+    return [fine - up(coarse, *fine.shape[-2:]) for fine, coarse in pairwise(images)] + images[-1:]
 
 
-def weighted(images: Sequence[Floats], weights: Floats) -> Floats:
-    """Sum of the Laplacian bands times their weights, HxW, from Gaussian images and without forming the bands.
+def weighted(images: Sequence[Floats], weights: Sequence[float] | Floats) -> Floats:
+    """Sum of the Laplacian bands times their weights, ...xHxW, from Gaussian images and without forming the bands.
 
     With images c and U for `up`, band n is c[n] - U c[n+1]; collecting what goes through the same U leaves one filter
     per level: s[n] = w[n] c[n] + U(s[n+1] - w[n] c[n+1]).
     """
     total: Floats = weights[-1] * images[-1]
     for weight, (fine, coarse) in reversed(list(zip(weights, pairwise(images), strict=False))):
-        total = up(total - weight * coarse, *fine.shape)
+        total = up(total - weight * coarse, *fine.shape[-2:])
         if weight:
             total = total + weight * fine
     return total

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from services.magnifier import evm
 from services.magnifier.settings import PROFILES, MagnifierSettings
+from shared.device import device
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 
@@ -21,7 +22,8 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
         raise BadData(
             f"The magnifier needs uint8 frames of the interpolator, got {frames.dtype}: run that stage again."
         )
-    clips = evm.magnify_each(frames, settings.factors, settings, fps, settings.precision)
+    where = device() if settings.library == "torch" else None
+    clips = evm.magnify_each(frames, settings.factors, settings, fps, settings.precision, where)
     return {
         "frames": np.stack([_finished(evm.quantised(clip), frames[-1:], settings) for clip in clips]),
         "factors": np.array(settings.factors, np.float64),

@@ -10,7 +10,6 @@ import torch
 from scipy import ndimage
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import services.flow
 from services.flow import torch_flow
 from services.flow.black_anandan import flow
 from services.flow.settings import PROFILES
@@ -32,7 +31,7 @@ def recorded():
         return dict(arrays)
 
 
-def moving_pairs(count=4, shape=(41, 52), seed=0):
+def moving_pairs(count=4, shape=(25, 34), seed=0):
     noise = np.random.default_rng(seed).normal(size=(count, *shape))
     first = 128 + 200 * np.stack([ndimage.gaussian_filter(one, 2.0, mode="wrap") for one in noise])
     second = [ndimage.shift(one, (0.3 * k, 0.9 - 0.4 * k), order=5, mode="grid-wrap") for k, one in enumerate(first)]
@@ -70,7 +69,7 @@ def test_compiled_solver(recorded):
 def test_batch_equals_single_pairs(where, monkeypatch):
     first, second = moving_pairs()
     single = np.concatenate([flow(first[i : i + 1], second[i : i + 1], "corrected", "torch") for i in range(4)])
-    for size in (2, 3, 4):
+    for size in (3, 4):
         monkeypatch.setattr(torch_flow, "pieces", lambda device, pixels, size=size: size)
         assert flow(first, second, "corrected", "torch").tobytes() == single.tobytes(), (where, size)
 
@@ -144,11 +143,8 @@ def test_one_pair_that_does_not_fit_is_trouble(monkeypatch):
 
 
 def test_without_torch_the_sentence_says_what_to_do(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("services.flow.torch_")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(services.flow, "torch_flow")
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(Misconfigured, match=r"needs torch.*fast"):
+    with pytest.raises(Misconfigured, match="images with torch"):
         flow(*moving_pairs(1), solver="torch")
 
 

@@ -1,0 +1,117 @@
+"""Which answer to unequal classes, and which augmentation, helps: leave-one-subject-out on the features of a run.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/imbalance.py RUN [--model fmer-lite] [--seeds 3] [--jobs 2]
+
+RUN is the folder of a `mer run`. Every option is one change to the defaults (or to what --set gives), trained with
+the same folds and the same seeds; predictions pooled over folds, then mean and standard deviation over seeds. Folds are
+kept in --folder, so that a second start goes on. A difference of less than the standard deviation says nothing.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.machine import machine
+from services.local.jobs import extracted
+from services.trainer import validation
+from services.trainer.choice import chosen
+from services.trainer.device import device
+from services.trainer.evaluation import Evaluation
+from services.trainer.gather import gather
+from services.trainer.report import figures_of
+from services.trainer.settings import TrainSettings
+from shared.store import LocalStore
+
+RESULTS = Path(__file__).parent / "results"
+PLAIN = {"class_weights": "none"}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "no weights": PLAIN,
+    "inverse": {"class_weights": "inverse"},
+    "effective number": {"class_weights": "effective-number"},
+    "focal": {"loss": "focal"},
+    "focal, no weights": {"loss": "focal", **PLAIN},
+    "logit adjustment": {"logit_adjustment": 1.0, **PLAIN},
+    "balanced draws": {"sampling": "balanced", **PLAIN},
+    "AU positives plain": {"au_positives": "plain"},
+    "not mirrored": {"mirror": False},
+    "jitter": {"jitter": 0.5},
+    "affine": {"rotate": 5.0, "scale": 0.05, "shift": 1.0},
+    "jitter and affine": {"jitter": 0.5, "rotate": 5.0, "scale": 0.05, "shift": 1.0},
+}
+FIGURES = ("uf1", "uar", "au_f1")
+
+
+def measured(
+    evaluation: Evaluation, settings: TrainSettings, seeds: int, folder: Path, jobs: int
+) -> dict[str, list[float | None]]:
+    """UF1, UAR and AU macro F1 by seed."""
+    found: dict[str, list[float | None]] = {name: [] for name in FIGURES}
+    for seed in range(seeds):
+        each = settings.model_copy(update={"seed": seed})
+        outcomes = validation.run(evaluation.features, each, evaluation.folds, folder, jobs, device())
+        figures = figures_of(evaluation.features, outcomes, seed)
+        for name, value in zip(FIGURES, (figures["uf1"], figures["uar"], figures["aus"]["macro"]), strict=True):
+            found[name].append(value)
+    return found
+
+
+def told(values: list[float | None]) -> str:
+    """Mean and standard deviation, `0.905 ± 0.009`."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    spread = f" ± {statistics.stdev(known):.3f}" if len(known) > 1 else ""
+    return f"{statistics.mean(known):.3f}{spread}"
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--model", default="fmer-lite")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=JSON", help="changes under every option: epochs=9"
+    )
+    parser.add_argument("--only", nargs="*", choices=list(OPTIONS), default=list(OPTIONS))
+    parser.add_argument("--folder", type=Path, help="where folds are kept; default: a temporary folder")
+    parser.add_argument("--result", type=Path, help="default: benchmarks/results/imbalance-MODEL.json")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> None:
+    asked = arguments(words)
+    torch.set_num_threads(1)
+    changes = {name: json.loads(value) for name, value in (each.split("=", 1) for each in asked.set)}
+    choice = chosen("corrected", {**changes, "model": asked.model, "oracle": False}, device())
+    evaluation = gather(extracted([asked.run]).features, LocalStore(asked.run / "store"), choice)
+    folder = asked.folder or Path(tempfile.mkdtemp(prefix="imbalance-"))
+    result: dict[str, Any] = {
+        "model": asked.model,
+        "features": {"digest": evaluation.features.digest, "clips": len(evaluation.features)},
+        "folds": len(evaluation.folds),
+        "seeds": asked.seeds,
+        "settings": choice.settings.model_dump(mode="json"),
+        "device": device(),
+        "machine": machine("torch", "numpy"),
+        "options": {},
+    }
+    print(f"{'option':20} {'UF1':16} {'UAR':16} AU F1")
+    for name in asked.only:
+        settings = choice.settings.model_copy(update=OPTIONS[name])
+        found = measured(evaluation, settings, asked.seeds, folder, asked.jobs)
+        result["options"][name] = {"changes": OPTIONS[name], **found}
+        print(f"{name:20} {told(found['uf1']):16} {told(found['uar']):16} {told(found['au_f1'])}", flush=True)
+    place = asked.result or RESULTS / f"imbalance-{asked.model}.json"
+    place.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

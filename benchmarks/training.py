@@ -1,0 +1,279 @@
+"""Training steps and whole leave-one-subject-out runs: a plain loop against ours, and `fmer-lite` against `fmer`.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/training.py [--jobs 2] [--quick]
+
+The plain loop does what the original code does, with the same weights and the same batch: one file per clip and flow
+field, loaded for every step; the nine fields through the first convolution one by one; the AU graph's input and the
+fusion clip by clip; three `.item()` a step; the layout of memory that torch has by default; one fold after the other.
+Its logits must be ours: the largest difference is printed beside the ratio. Clips are random, since time does not
+depend on what they show. Steps: CPU seconds, least of several; runs: wall seconds, processes' start included.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from benchmarks.machine import machine
+from services.trainer import validation
+from services.trainer.dataset import Features, Part
+from services.trainer.learner import Watch
+from services.trainer.models.au_graph import AUS, AuGraph
+from services.trainer.models.fmer import Fmer
+from services.trainer.models.fusion import BROW_AUS, Fusion
+from services.trainer.models.graph import BROWS, PAIRS, Graph
+from services.trainer.models.p3d import P3D
+from services.trainer.network import Network, reproducible
+from services.trainer.protocol import loso
+from services.trainer.settings import TrainSettings, configured
+from services.trainer.supply import Gathered
+from services.trainer.training import Training
+
+RESULT = Path(__file__).parent / "results" / "training-cpu.json"
+CLASSES, FACTORS = 4, 2
+
+
+def drawn(subjects: int, clips: int) -> Features:
+    """Random clips, all classes with every subject."""
+    rng, total = np.random.default_rng(0), subjects * clips
+    return Features(
+        patches=rng.normal(0, 0.2, (total, FACTORS, PAIRS, 2, 30, 7, 7)).astype(np.float32),
+        clips=rng.integers(0, 256, (total, 16, 144, 144, 3), dtype=np.uint8),
+        factors=np.array([1.2, 2.0]),
+        emotions=np.arange(total) % CLASSES,
+        aus=rng.integers(0, 2, (total, AUS)).astype(np.uint8),
+        subjects=np.array([f"drawn/s{row // clips:02}" for row in range(total)]),
+        names=np.array([f"drawn/s{row // clips:02}/c{row:03}" for row in range(total)]),
+        classes=tuple("abcd"),
+    )
+
+
+class PlainFiles:
+    """The features as the original keeps them: a file per clip, factor and flow field, and one for the AU clip."""
+
+    def __init__(self, features: Features, folder: Path) -> None:
+        self.features, self.folder = features, folder
+        for clip in range(len(features)):
+            np.save(folder / f"clip-{clip}.npy", features.held("clip")[clip].transpose(3, 0, 1, 2).astype(np.float32))
+            for factor in range(FACTORS):
+                for field in range(PAIRS):
+                    patches = features.held("patches")[clip, factor, field]
+                    for name, part in (("brow", patches[:, :BROWS]), ("mouth", patches[:, BROWS:])):
+                        np.save(folder / f"{name}-{clip}-{factor}-{field}.npy", part)
+
+    def clip(self, clip: int, factor: int) -> tuple[Tensor, Tensor]:
+        fields = []
+        for field in range(PAIRS):
+            halves = [np.load(self.folder / f"{part}-{clip}-{factor}-{field}.npy") for part in ("brow", "mouth")]
+            fields.append(torch.from_numpy(np.concatenate(halves, axis=1)))
+        return torch.stack(fields), torch.from_numpy(np.load(self.folder / f"clip-{clip}.npy"))
+
+    def batches(self, rows: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        order = rng.permutation(rows)
+        for start in range(0, len(order), size):
+            which = order[start : start + size]
+            clips = [self.clip(int(clip), int(rng.integers(FACTORS))) for clip in which]
+            patches, pictures = (torch.stack(column) for column in zip(*clips, strict=True))
+            yield patches, pictures, torch.from_numpy(which)
+
+
+class Plain(nn.Module):
+    """The layers of `fmer` or `fmer-lite`, called in loops over fields and clips."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.contiguous_format)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv3d):
+                layer.weight.data = layer.weight.data.contiguous()
+
+    def forward(self, patches: Tensor, clips: Tensor) -> tuple[Tensor, Tensor]:
+        net = self.network
+        eyebrow, mouth = regions(net, net.patch_scale(patches))
+        au_logits = au_scores(net, eyebrow, mouth, clips)
+        aus = au_vectors(net.au_graph, au_logits.detach() if net.detached else au_logits)
+        return fused(net.fusion, eyebrow, mouth, aus), au_logits
+
+
+def regions(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
+    if isinstance(net, Fmer):
+        return fields_one_by_one(net.graph, patches)
+    moments = [patches[:, field].flatten(-2) @ net.tokens.shapes.T for field in range(PAIRS)]
+    centred = torch.stack([moment - moment.mean(2, keepdim=True) for moment in moments], 1)
+    tokens = torch.einsum("btcrs,kt->brkcs", centred, net.tokens.courses).flatten(2) + net.tokens.position
+    tokens = net.encoder(tokens)
+    return net.brow_head(tokens[:, :BROWS]), net.mouth_head(tokens[:, BROWS:])
+
+
+def fields_one_by_one(graph: Graph, patches: Tensor) -> tuple[Tensor, Tensor]:
+    seen = [graph.pair_conv.conv(patches[:, field].transpose(1, 2)) for field in range(PAIRS)]
+    tokens = graph.time_conv(graph.pair_conv.norm(torch.cat(seen, 2)).relu())
+    eyebrow, mouth = graph.brow_encoder(tokens[:, :BROWS]), graph.mouth_encoder(tokens[:, BROWS:])
+    return graph.brow_head(eyebrow), graph.mouth_head(mouth)
+
+
+def au_scores(net: nn.Module, eyebrow: Tensor, mouth: Tensor, clips: Tensor) -> Tensor:
+    if isinstance(net, Fmer):
+        return from_frames(net.p3d, net.clip_scale(clips))
+    seen = net.glimpse(clips)
+    heads = zip(net.au_head, (eyebrow, mouth), strict=True)
+    return torch.cat([head(torch.cat([region, seen], 1)) for head, region in heads], 1)
+
+
+def from_frames(p3d: P3D, clips: Tensor) -> Tensor:
+    x = p3d.layers(p3d.stem(clips))
+    return p3d.classify(p3d.flat(x.transpose(1, 2).flatten(0, 1)))
+
+
+def au_vectors(graph: AuGraph, logits: Tensor) -> Tensor:
+    scores = logits.sigmoid() if graph.probability else logits
+    adjacency = graph.encoder(torch.stack([torch.diag(row) for row in scores]))
+    if graph.normalised:
+        adjacency = (torch.eye(AUS) + adjacency.softmax(-1)) / 2
+    nodes = scores.unsqueeze(-1)
+    for conv in graph.convs:
+        nodes = conv(adjacency, nodes)
+    return nodes
+
+
+def fused(fusion: Fusion, eyebrow: Tensor, mouth: Tensor, aus: Tensor) -> Tensor:
+    rows = []
+    for brow, lips, units in zip(eyebrow, mouth, aus, strict=True):
+        matches = [torch.dot(brow if unit < BROW_AUS else lips, units[unit]) for unit in range(AUS)]
+        logits = fusion.classify(fusion.norm(torch.stack(matches)))
+        rows.append(logits if fusion.direct is None else logits + fusion.direct(torch.cat([brow, lips])))
+    return torch.stack(rows)
+
+
+class PlainTraining:
+    """One fold, as the original trains it."""
+
+    def __init__(self, features: Features, files: PlainFiles, settings: TrainSettings) -> None:
+        self.features, self.files, self.settings = features, files, settings
+        self.module = Plain(Network(CLASSES, settings).module)
+        self.optimiser = torch.optim.Adam(self.module.parameters(), settings.learning_rate)
+        self.emotions = torch.from_numpy(features.emotions)
+        self.aus = torch.from_numpy(features.aus.astype(np.float32))
+        self.rng = np.random.default_rng(0)
+
+    def epoch(self, rows: np.ndarray) -> None:
+        self.module.train()
+        for patches, clips, which in self.files.batches(rows, self.settings.batch, self.rng):
+            logits, au_logits = self.module(patches, clips)
+            emotion = functional.cross_entropy(logits, self.emotions[which])
+            au = functional.binary_cross_entropy_with_logits(au_logits, self.aus[which])
+            loss = emotion + au
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            _ = loss.item(), au.item(), (logits.argmax(1) == self.emotions[which]).float().mean().item()
+
+    @torch.no_grad()
+    def test(self, rows: np.ndarray) -> None:
+        self.module.eval()
+        for patches, clips, _ in self.files.batches(rows, self.settings.batch, self.rng):
+            self.module(patches, clips)[0].argmax(1)
+
+
+def difference(features: Features, files: PlainFiles, settings: TrainSettings) -> float:
+    """Of the plain module's logits from ours, both without dropout, largest relative to the largest logit."""
+    everything = np.arange(min(4, len(features)))
+    inputs = Gathered(Part(features, everything), "patches-and-clip", "cpu")(everything, np.ones(len(everything), int))
+    network = Network(CLASSES, settings)
+    plain = Plain(Network(CLASSES, settings).module)
+    with torch.no_grad():
+        ours, theirs = network.module.eval()(*inputs), plain.eval()(inputs[0], inputs[1].float())
+    return max(float((a - b).abs().max() / a.abs().max()) for a, b in zip(ours, theirs, strict=True))
+
+
+def cpu_seconds(work: Any, runs: int) -> float:
+    times = []
+    for _ in range(runs):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def step_seconds(features: Features, files: PlainFiles, settings: TrainSettings, runs: int) -> tuple[float, ...]:
+    """CPU seconds of a training step, plain, ours and ours in bf16: of an epoch, by its steps."""
+    rows = np.arange(len(features))
+    plain, halved = PlainTraining(features, files, settings), settings.model_copy(update={"precision": "bf16"})
+    with reproducible(0):
+        ours = [training(features, each) for each in (settings, halved)]
+        works = [lambda: plain.epoch(rows), *(lambda each=each: each._epoch(0) for each in ours)]
+        return tuple(cpu_seconds(work, runs) / ours[0].steps_per_epoch for work in works)
+
+
+def training(features: Features, settings: TrainSettings) -> Training:
+    network, part = Network(CLASSES, settings), Part(features, np.arange(len(features)))
+    return Training(network.module, settings, 0, "cpu", part, Watch(), network.predict)
+
+
+def run_seconds(features: Features, files: PlainFiles, settings: TrainSettings, jobs: int) -> tuple[float, float]:
+    """Wall seconds of a leave-one-subject-out run: plain, fold by fold, and ours with `jobs` processes."""
+    everything = loso(features.subjects)
+    start = time.perf_counter()
+    for fold in everything:
+        plain = PlainTraining(features, files, settings)
+        for _ in range(settings.epochs):
+            plain.epoch(fold.train)
+        plain.test(fold.test)
+    slow, start = time.perf_counter() - start, time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        validation.run(features, settings, everything, Path(folder), jobs)
+    return slow, time.perf_counter() - start
+
+
+def compare(model: str, subjects: int, clips: int, epochs: int, batch: int, runs: int, jobs: int) -> dict[str, Any]:
+    features = drawn(subjects, clips)
+    settings = configured(model=model, epochs=epochs, batch=batch, oracle=False)
+    with tempfile.TemporaryDirectory() as folder:
+        files = PlainFiles(features, Path(folder))
+        apart = difference(features, files, settings)
+        slow_step, fast_step, half_step = step_seconds(features, files, settings, runs)
+        slow_run, fast_run = run_seconds(features, files, settings, jobs)
+    return {
+        "size": {"subjects": subjects, "clips": len(features), "epochs": epochs, "batch": batch, "processes": jobs},
+        "plain_step_cpu_s": round(slow_step, 4),
+        "step_cpu_s": round(fast_step, 4),
+        "step_bf16_cpu_s": round(half_step, 4),
+        "step_ratio": round(slow_step / fast_step, 2),
+        "step_ratio_bf16": round(slow_step / half_step, 2),
+        "plain_run_s": round(slow_run, 2),
+        "run_s": round(fast_run, 2),
+        "run_ratio": round(slow_run / fast_run, 2),
+        "largest_difference_of_logits": apart,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="just to see that it runs: writes nothing")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    sizes = {"fmer-lite": (8, 16, 40, 16, 5), "fmer": (4, 8, 1, 8, 2)}
+    if asked.quick:
+        sizes = {"fmer-lite": (2, 4, 1, 4, 1), "fmer": (2, 2, 1, 2, 1)}
+    result: dict[str, Any] = {"machine": machine("torch", "numpy")}
+    for model, size in sizes.items():
+        result[model] = compare(model, *size, asked.jobs)
+        print(model, json.dumps(result[model], indent=2), flush=True)
+    per_clip = {model: result[model]["step_cpu_s"] / result[model]["size"]["batch"] for model in sizes}
+    result["fmer_over_fmer_lite_per_clip"] = round(per_clip["fmer"] / per_clip["fmer-lite"], 1)
+    print("fmer / fmer-lite, CPU time of a step per clip:", result["fmer_over_fmer_lite_per_clip"])
+    if not asked.quick:
+        RESULT.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,11 @@
 """The state that a topic on Kafka holds: read from its beginning, then kept up to date, by a consumer of no group."""
 
+import time
 from contextlib import closing
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from shared.bus import Message
 from shared.errors import Unavailable
@@ -42,9 +44,13 @@ class KafkaFollower:
         consumer = self._connected()
         ends = consumer.end_offsets(list(self._next))
         records: list[Any] = []
+        heard = time.monotonic()
         while any(consumer.position(place) < end for place, end in ends.items()):
             for some in consumer.poll(_POLL_MS).values():
                 records += some
+                heard = time.monotonic()
+            if time.monotonic() - heard > self.broker.timeout_seconds:  # it went away between question and answer
+                raise KafkaTimeoutError(f"nothing came for {self.broker.timeout_seconds:g} s")
         self._next = {place: consumer.position(place) for place in self._next}
         return records
 

@@ -155,6 +155,21 @@ def test_without_a_broker_everything_waits_or_says_so() -> None:
     gc.collect()
 
 
+def test_a_follower_does_not_wait_for_ever(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the broker goes away between telling where a topic ends and giving its messages."""
+    bus = KafkaBus(Broker(place.bootstrap, timeout_seconds=2), prefix=place.prefix)
+    bus.publish(TOPIC, "k", b"v")
+    with closing(bus.follow(TOPIC)) as follower:
+        assert follower.read()["k"].value == b"v"
+        ends = follower._consumer.end_offsets
+        promised = lambda places: {each: end + 1 for each, end in ends(places).items()}  # noqa: E731
+        monkeypatch.setattr(follower._consumer, "end_offsets", promised)
+        with pytest.raises(Unavailable, match="nothing came for 2 s"):
+            follower.read()
+        assert follower.read()["k"].value == b"v"
+    bus.close()
+
+
 def test_a_topic_that_is_not_there_yet_is_unavailable(place: Place) -> None:
     bus = KafkaBus(Broker(place.bootstrap, timeout_seconds=1), prefix=f"{place.prefix}none.")
     with pytest.raises(Unavailable):

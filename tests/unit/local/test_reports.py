@@ -12,12 +12,14 @@ from shared.records import RunResult
 
 FIGURES = {"uf1": 0.875, "uar": 0.5, "accuracy": 1.0, "interval": {"uf1": [0.8, 0.9]}, "aus": {"macro": None}}
 REPORT = {
-    "protocol": "leave-one-subject-out",
+    "protocol": {"title": "leave-one-subject-out", "faults": ["Class fear: all of its clips are of s1."]},
     "data": {"samples": 4, "subjects": 2},
     "seed": 3,
     "model": "linear",
     "result": {**FIGURES, "classes": ["disgust", "others"], "confusion": [[2, 0], [1, 1]]},
     "baselines": {"majority": {**FIGURES, "aus": {"macro": 0.25}}},
+    "seeds": {"linear": [{"seed": 3}], "majority": [{"seed": 3}]},
+    "spread": {name: {"uf1": {"mean": 0.875, "sd": None}} for name in ("linear", "majority")},
 }
 
 
@@ -36,9 +38,9 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     for each in [*done, result("d", 4, pipeline="q", status="failed", reason="one subject", files={})]:
         bus.publish("mer.results", each.key, each.encode())
         for name, key in each.files.items():
-            content = json.dumps({**REPORT, "protocol": f"run {each.run}"}) if name == "report.json" else name
+            content = json.dumps({**REPORT, "code": f"run {each.run}"}) if name == "report.json" else name
             store.put(key, content.encode())
-    bus.publish("mer.results", "a/linear/s1", b'{"schema": "mer.fold-result/1"}')
+    bus.publish("mer.results", "a/linear/3/s1", b'{"schema": "mer.fold-result/2"}')
     bus.close()
     monkeypatch.setenv("MER_HOME", str(place.folder))
     (tmp_path / "here").mkdir()
@@ -55,7 +57,7 @@ def test_the_newest_report_is_fetched_whole(stack: Workspace) -> None:
 
 def test_the_report_of_a_dataset_goes_where_it_is_asked_to(stack: Workspace, tmp_path: Path) -> None:
     assert fetched("other", tmp_path / "to") == tmp_path / "to"
-    assert json.loads((tmp_path / "to" / "report.json").read_text())["protocol"] == "run b"
+    assert json.loads((tmp_path / "to" / "report.json").read_text())["code"] == "run b"
 
 
 def test_what_can_not_be_fetched_is_said(stack: Workspace) -> None:
@@ -78,8 +80,20 @@ def test_figures_are_printed_and_an_absent_one_is_no_error(tmp_path: Path, capsy
     said = capsys.readouterr().out
     assert "leave-one-subject-out; 4 clips of 2 subjects, seed 3" in said
     assert "0.875 [0.800, 0.900]" in said
+    assert "mind Class fear: all of its clips are of s1." in said
+    assert "mean and deviation" not in said
     assert "0.250" in said
     assert "disgust" in said
+
+
+def test_of_several_seeds_mean_and_deviation_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seeds = {"linear": [{"seed": 3}, {"seed": 4}], "majority": [{"seed": 3}, {"seed": 4}]}
+    spread = {name: {"uf1": {"mean": 0.8, "sd": 0.0123}} for name in seeds}
+    (tmp_path / "report.json").write_text(json.dumps({**REPORT, "seeds": seeds, "spread": spread}))
+    print_report(tmp_path)
+    said = capsys.readouterr().out
+    assert "figures of seed 3, spread over seeds 3, 4" in said
+    assert "0.800 ± 0.012" in said
 
 
 def test_without_a_stack_the_folder_of_a_run_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ onset to apex, and have no time to be moved in.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,20 +39,24 @@ class Affine:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What happens to each of n clips; None: nothing. `flip` [n] bool, `times` [n,9,9] weights of the flows, `delay`
-    [n] frames of the AU clip."""
+    """What happens to each of n clips; None: nothing. `flip` [n] bool, always on the CPU, `times` [n,9,9] weights of
+    the flows, `delay` [n] frames of the AU clip."""
 
     flip: Tensor
     times: Tensor | None = None
     delay: Tensor | None = None
     affine: Affine | None = None
 
+    def turned(self, batch: Tensor) -> Tensor:
+        """Which to mirror, found on the CPU: a mask on a GPU would have to be waited for."""
+        return self.flip.nonzero().flatten().to(batch.device)
+
     def at(self, which: Tensor, device: str) -> "Drawn":
         """Of these clips only, on the device."""
         pick = {name: value[which].to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         if self.affine is not None:
             pick["affine"] = Affine(**{name: value[which].to(device) for name, value in vars(self.affine).items()})
-        return replace(self, **pick)
+        return replace(self, **pick | {"flip": self.flip[which]})
 
 
 def draw(clips: int, settings: TrainSettings, rng: np.random.Generator) -> Drawn:
@@ -89,8 +94,7 @@ def _patches(patches: Tensor, drawn: Drawn) -> Tensor:
         patches = retime(patches, drawn.times)
     if drawn.affine is not None:
         patches = turn_patches(patches, drawn.affine)
-    patches[drawn.flip] = mirror_patches(patches[drawn.flip])
-    return patches
+    return _mirror_some(patches, drawn, mirror_patches)
 
 
 def _clips(clips: Tensor, drawn: Drawn) -> Tensor:
@@ -98,15 +102,27 @@ def _clips(clips: Tensor, drawn: Drawn) -> Tensor:
         clips = delayed(clips, drawn.delay)
     if drawn.affine is not None:
         clips = turn_clips(clips, drawn.affine)
-    clips[drawn.flip] = clips[drawn.flip].flip(-1)
-    return clips
+    rows = clips.permute(0, 2, 3, 4, 1).contiguous()  # as features hold them: no copy of what has just been picked
+    which = drawn.turned(rows)
+    turned = rows.index_select(0, which).flip(3)
+    _words(rows).index_copy_(0, which, _words(turned))
+    return rows.permute(0, 4, 1, 2, 3)
+
+
+def _words(rows: Tensor) -> Tensor:
+    """Bytes by eights, since torch copies element by element."""
+    return rows.flatten(1).view(torch.int64)
 
 
 def _maps(maps: Tensor, drawn: Drawn) -> Tensor:
     if drawn.affine is not None:
         maps = turn_maps(maps, drawn.affine)
-    maps[drawn.flip] = mirror_maps(maps[drawn.flip])
-    return maps
+    return _mirror_some(maps, drawn, mirror_maps)
+
+
+def _mirror_some(batch: Tensor, drawn: Drawn, mirror: Callable[[Tensor], Tensor]) -> Tensor:
+    which = drawn.turned(batch)
+    return batch.index_copy_(0, which, mirror(batch.index_select(0, which)))
 
 
 def mirror_patches(patches: Tensor) -> Tensor:

@@ -42,7 +42,8 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shu
 Model = Annotated[
     str | None,
     typer.Option(
-        help="`fmer-lite`, `fmer` (the paper's), `linear`, `majority`. Default: fmer with a GPU, else fmer-lite."
+        help="`fmer-lite`, `fmer` (the paper's), `ststnet`, `off-apexnet`, `sssnet`, `rcn-a`, `htnet` (on maps), "
+        "`linear`, `majority`. Default: fmer with a GPU, else fmer-lite."
     ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs per fold; the default is the model's.")]
@@ -213,7 +214,10 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Clips per step; the default is the model's.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0, help="Adam's; the default is the model's.")] = None,
     classes: Annotated[str | None, typer.Option(help="Emotions to keep, by name: `disgust,happiness,...`.")] = None,
-    features: Annotated[str | None, typer.Option(help="Digest of a pipeline, where OUT has several.")] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Digest of a pipeline, where OUT has several.")] = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Features of your own instead: a `samples.csv`, see docs/datasets.md.")
+    ] = None,
     seed: Seed = 0,
     seeds: Seeds = None,
     protocol: Protocol = None,
@@ -233,11 +237,13 @@ def train(
 
     Several datasets together: `mer train --out casme2 --out samm --out smic --protocol megc2019 --seeds 3`.
 
+    Your own flow maps: `mer train --features samples.csv --model ststnet` (report in out/own).
+
     A stack trains on what was dropped there: `mer train --stack http://127.0.0.1:8080 --dataset NAME --watch`.
     """
     from services.local.jobs import extracted
     from services.local.stack_training import train_on_stack
-    from services.local.training import train_and_report
+    from services.local.training import train_and_report, train_on_table
 
     changes: dict[str, Any] = {
         "profile": profile,
@@ -249,13 +255,17 @@ def train(
         "seed": seed,
         **evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts),
     }
+    outs = out or [Path("out/own" if features else "out/run")]
+    if features and (stack or pipeline or len(outs) > 1):
+        raise Misconfigured("--features takes the place of --stack, --pipeline and further --out; leave those out.")
     if stack:
-        train_on_stack(stack, dataset or [], pipeline=features, partial=partial, watch=watch, **changes)
+        train_on_stack(stack, dataset or [], pipeline=pipeline, partial=partial, watch=watch, **changes)
     elif dataset or partial or watch:
         raise Misconfigured("--dataset, --partial and --watch go with --stack URL; without it --out is trained on.")
+    elif features:
+        train_on_table(features, outs[0], jobs=jobs, **changes)
     else:
-        outs = out or [Path("out/run")]
-        train_and_report(extracted(outs, features), outs, jobs=jobs, **changes)
+        train_and_report(extracted(outs, pipeline), outs, jobs=jobs, **changes)
 
 
 @app.command()

@@ -65,7 +65,7 @@ def extracted(outs: Sequence[Path], pipeline: str | None = None) -> Extracted:
         told = ", ".join(f"{out}: {digest}" for out, digest in digests.items())
         raise BadData(
             f"Expected features of one pipeline to train on together, got {told}; run the datasets with the same --set "
-            "and --profile, or choose one with --features."
+            "and --profile, or choose one with --pipeline."
         )
     states = [state for _, (_, states) in found.items() for state in states]
     features = [record for state in states for record in state.features]

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from services.ingest.catalogue.action_units import parse
 from services.local.jobs import Extracted, interruptible
 from services.local.progress import bars
 from services.local.reports import print_report
@@ -15,6 +16,7 @@ from services.trainer.device import device
 from services.trainer.evaluation import Evaluation
 from services.trainer.folds import BASELINES
 from services.trainer.gather import gather
+from services.trainer.table import gather as gather_table
 from services.trainer.validation import Progress, Tell
 
 
@@ -36,6 +38,15 @@ def train_and_report(
     with interruptible():
         evaluation = gather(found.features, store, choice)
     report_on(evaluation, choice, Workspace(outs[0]).report, jobs=jobs, where=where, faults=found.faults)
+
+
+def train_on_table(table: Path, out: Path, *, profile: str = "corrected", jobs: int = 1, **asked: Any) -> None:
+    """The same on the features that somebody's `samples.csv` names."""
+    where = device()
+    choice = chosen(profile, asked, where)
+    with interruptible():
+        evaluation = gather_table(table, choice, parse)
+    report_on(evaluation, choice, Workspace(out).report, jobs=jobs, where=where)
 
 
 def report_on(

@@ -32,7 +32,8 @@ class Majority:
 
 class Linear:
     """Logistic regression on the mean (u, v) of each ROI in each of the nine flow fields at the test factor,
-    standardised by the training part; one for the emotion, one for each AU."""
+    standardised by the training part; one for the emotion, one for each AU. Where features hold no patches, on the
+    means of u, v and strain over 4x4 cells of the map."""
 
     def __init__(self, classes: int, settings: TrainSettings) -> None:
         self.classes, self.factor = classes, settings.test_factor
@@ -57,8 +58,11 @@ class Linear:
         self.mean, self.scale, self.emotion, self.au = (weights[k] for k in ("mean", "scale", "emotion", "au"))
 
     def _inputs(self, part: Part) -> NDArray[np.float64]:
-        factor = part.features.factor_index(self.factor)
-        patches = part.patches(np.arange(len(part)), np.full(len(part), factor))
+        which, factor = np.arange(len(part)), np.full(len(part), part.features.factor_index(self.factor))
+        if "patches" not in part.features.holds:
+            cells = part.maps(which, factor).reshape(len(part), 3, 7, 4, 7, 4)
+            return cells.mean((-1, -3), dtype=np.float64).reshape(len(part), -1)  # [n,147]
+        patches = part.patches(which, factor)
         return patches.mean((-1, -2), dtype=np.float64).reshape(len(part), -1)  # [n,540]
 
 

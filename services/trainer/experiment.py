@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.trainer import report, validation
+from services.trainer import needs, report, validation
 from services.trainer.evaluation import Evaluation
 from services.trainer.folds import Outcome
 from services.trainer.settings import TrainSettings
@@ -31,6 +31,7 @@ def run(
     Started again on the same features with the same settings, it computes only the folds that are missing.
     """
     outcomes: Outcomes = {}
+    baselines = [name for name in baselines if name in needs.trainable(evaluation.features.holds)]
     for each in reversed(learners(settings, evaluation.seeds, baselines)):  # the simple ones first: they are soon done
         side_by_side = (jobs, device) if each.model == settings.model else (1, "cpu")
         found = validation.run(evaluation.features, each, evaluation.folds, folder, *side_by_side, tell)

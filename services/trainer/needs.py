@@ -3,27 +3,27 @@
 from collections.abc import Collection
 
 from services.trainer import models
-from services.trainer.dataset import Features
 from shared.errors import BadData
 
 INPUTS = {"patches-and-clip": ("patches", "clip"), "maps": ("maps",)}
-ARRAYS: dict[str, tuple[str, ...]] = {
-    "majority": (),
-    "linear": ("patches",),
-    **{name: INPUTS[needs] for name, needs in models.NEEDS.items()},
+# By learner what it can be trained on: any of these, all that stands in one.
+ARRAYS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "majority": ((),),
+    "linear": (("patches",), ("maps",)),
+    **{name: (INPUTS[needs],) for name, needs in models.NEEDS.items()},
 }
 
 
 def trainable(holds: Collection[str]) -> list[str]:
     """The learners that need no other arrays than these."""
-    return [name for name, arrays in ARRAYS.items() if set(arrays) <= set(holds)]
+    return [name for name, choices in ARRAYS.items() if any(set(arrays) <= set(holds) for arrays in choices)]
 
 
-def require(features: Features, model: str) -> None:
-    """Raises BadData unless the features hold what the learner needs."""
-    absent = [what for what in ARRAYS[model] if what not in features.holds]
-    if absent:
+def require(holds: Collection[str], model: str, source: str) -> None:
+    """Raises BadData unless the arrays that `source` holds suffice for the learner."""
+    if model not in (fitting := trainable(holds)):
+        wanted = " or ".join(" and ".join(arrays) for arrays in ARRAYS[model])
         raise BadData(
-            f"Model {model!r} needs {' and '.join(ARRAYS[model])}, the features hold {', '.join(features.holds)}: no "
-            f"{', '.join(absent)}. On these features can be trained: {', '.join(trainable(features.holds))}."
+            f"{source}: expected {wanted} for the model {model!r}, got {', '.join(holds)}; choose a model that can be "
+            f"trained on these: {', '.join(fitting)}."
         )

@@ -109,7 +109,7 @@ def test_a_run_that_failed_says_why(lab):
         (["--dataset", "casme"], "No dataset 'casme' was dropped; there are toy."),
         (["--dataset", "toy", "--model", "resnet"], "model 'resnet': Input should be"),
         (["--dataset", "toy", "--classes", "happiness,fear"], "No clip shows fear"),
-        (["--dataset", "toy", "--features", "0" * 12], "toy was not dropped with pipeline"),
+        (["--dataset", "toy", "--pipeline", "0" * 12], "toy was not dropped with pipeline"),
         ([], "expected the name of a dropped dataset too: --dataset NAME"),
     ],
 )

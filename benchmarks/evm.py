@@ -4,7 +4,8 @@
 
 The plain one does what one writes down first from the paper: per factor, every frame to YIQ, a Laplacian pyramid of
 each channel, two recursive low-passes per coefficient, gains, reconstruction, back to RGB. Both follow profile
-`paper` and must agree; the largest difference is printed beside the ratio of CPU times (least of several runs).
+`paper` and must agree; the largest difference is printed beside the ratio of CPU times (least of several runs). Beside
+them the same on tensors, as the stage does it (to bytes), on MER_DEVICE, by default a GPU where there is one.
 """
 
 import json
@@ -16,14 +17,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import scipy
+import torch
 from scipy.ndimage import correlate1d
 from skimage.data import astronaut
 
 from services.magnifier import evm
-from services.magnifier.settings import FACTORS
+from services.magnifier.settings import FACTORS, PROFILES
+from services.magnifier.stage import compute
+from shared.device import device
 
 HEIGHT, WIDTH, FRAMES = 224, 280, 11
-RESULT = Path(__file__).parent / "results" / "evm-cpu.json"
+FPS = np.float64(40)
+RESULT = Path(__file__).parent / "results" / f"evm-{device().partition(':')[0]}.json"
 TO_RGB = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.703]])
 TAPS = np.sqrt(2) * np.array([1, 4, 6, 4, 1]) / 16
 LOW, HIGH = (0.0255177, -0.9489646), (0.3660254, -0.2679492)  # Butterworth num and den[1] at 0.5/30 and 10/30
@@ -114,6 +119,30 @@ def compare(frames: np.ndarray, dtype: type) -> dict[str, float]:
     }
 
 
+def stage(frames: np.ndarray, library: str) -> tuple[float, np.ndarray]:
+    """Wall seconds and bytes of the whole stage, profile `corrected`; the least of several runs, the first left out."""
+    settings, inputs = PROFILES["corrected"].model_copy(update={"library": library}), {"frames": frames, "fps": FPS}
+    times, made = [], compute({"interpolator": inputs}, settings)["frames"]
+    for _ in range(10):
+        start = time.perf_counter()
+        compute({"interpolator": inputs}, settings)
+        times.append(time.perf_counter() - start)
+    return min(times), made
+
+
+def on_tensors(frames: np.ndarray) -> dict[str, float | str]:
+    arrays_s, arrays = stage(frames, "opencv")
+    tensors_s, tensors = stage(frames, "torch")
+    off = np.abs(arrays.astype(int) - tensors)
+    return {
+        "device": torch.cuda.get_device_name() if device().startswith("cuda") else device(),
+        "opencv_wall_s": round(arrays_s, 4),
+        "torch_wall_s": round(tensors_s, 4),
+        "max_difference_grey_levels": int(off.max()),
+        "share_of_bytes_that_differ": float(f"{(off > 0).mean():.2g}"),
+    }
+
+
 def main() -> None:
     cv2.setNumThreads(1)
     frames = clip()
@@ -122,11 +151,13 @@ def main() -> None:
         "factors": len(FACTORS),
         "machine": {"processor": platform.processor() or platform.machine(), "system": platform.system(), "threads": 1},
         "versions": {"python": platform.python_version(), "numpy": np.__version__}
-        | {"scipy": scipy.__version__, "opencv": cv2.__version__},
+        | {"scipy": scipy.__version__, "opencv": cv2.__version__, "torch": torch.__version__},
     }
     for dtype in (np.float32, np.float64):
         result[dtype.__name__] = compare(frames, dtype)
         print(dtype.__name__, result[dtype.__name__])
+    result["tensors"] = on_tensors(frames)
+    print("tensors", result["tensors"])
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 

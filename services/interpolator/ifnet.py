@@ -36,11 +36,16 @@ class Block(nn.Module):
         self.conv2 = head(1)
 
     def forward(self, x: Tensor, flow: Tensor, scale: int) -> tuple[Tensor, Tensor]:
-        """x [N,7,H,W] (image 0, image 1, mask), flow [N,4,H,W] -> flow [N,4,H,W], mask [N,1,H,W]."""
-        features = self.conv0(torch.cat((resize(x, 1 / scale), resize(flow, 1 / scale) / scale), 1))
+        """x [N,7,H,W] (image 0, image 1, mask), flow [N,4,H,W] -> flow [N,4,H,W], mask [N,1,H,W].
+
+        Convolutions take their weights' type; what they are given and give, and all resizing, is x's.
+        """
+        given = torch.cat((resize(x, 1 / scale), resize(flow, 1 / scale) / scale), 1)
+        features = self.conv0(given.to(self.conv0[0][0].weight.dtype))
         for unit in range(4):
             features = getattr(self, f"convblock{unit}")(features) + features
-        return resize(self.conv1(features), scale) * scale, resize(self.conv2(features), scale)
+        change, mask = self.conv1(features).to(x.dtype), self.conv2(features).to(x.dtype)
+        return resize(change, scale) * scale, resize(mask, scale)
 
 
 class IFNet(nn.Module):

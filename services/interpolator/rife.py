@@ -20,12 +20,18 @@ PIXELS = 2**22  # pairs x rows x columns in one pass of a GPU, which bounds memo
 class Rife:
     """The network with its weights, on one device. Inference only; equal calls give equal results."""
 
-    def __init__(self, weights: str | Path, device: str = "cpu") -> None:
-        """`weights` is the published flownet file; only tensors are read from it, and they must fit exactly."""
+    def __init__(self, weights: str | Path, device: str = "cpu", precision: str = "float32") -> None:
+        """`weights` is the published flownet file; only tensors are read from it, and they must fit exactly.
+
+        precision `bfloat16` is that of the convolutions, in the layout that a GPU's matrix units take (channels last);
+        frames, flows, warps and blending stay in float32.
+        """
         self.device = torch.device(device)
         self.net = IFNet()
         self.net.load_state_dict(inference_tensors(weights), strict=True)
         self.net.eval().requires_grad_(False).to(self.device)
+        if precision == "bfloat16":
+            self.net.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
         self.forwards = 0  # midpoints computed so far
 
     def midpoint(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ def interpolate(
     settings = resolve(profile, PROFILES)
     check(frames, onset, apex, offset)
     positions = chosen(settings.timeline, onset, apex, offset, count)
-    return frames_at(frames, positions, network(device(DEFAULT)), settings)
+    return frames_at(frames, positions, network(device(DEFAULT), settings.precision), settings)
 
 
 def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings) -> Arrays:
@@ -38,16 +38,16 @@ def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings) -> Arr
     check(clip["frames"], onset, apex, offset)
     counts = (settings.flow_frames, settings.au_frames)
     flow, au = (chosen(settings.timeline, onset, apex, offset, count) for count in counts)
-    shown = frames_at(clip["frames"], [*flow, *au], network(device(DEFAULT)), settings)
+    shown = frames_at(clip["frames"], [*flow, *au], network(device(DEFAULT), settings.precision), settings)
     fps = np.array(rate(flow, float(clip["fps"])))
     when = {"positions": np.array(flow), "apex": np.array(float(apex)), "fps": fps}  # frames of the clip; per second
     return {"frames": shown[: len(flow)], "au_frames": shown[len(flow) :], **when}
 
 
 @cache
-def network(where: str) -> Rife:
+def network(where: str, precision: str = "float32") -> Rife:
     """The network of this process on this device, its weights verified and loaded when it is first needed."""
-    return Rife(weights.path(weights.RIFE), where)
+    return Rife(weights.path(weights.RIFE), where, precision)
 
 
 STAGE = Stage("interpolator", 2, "clips", ("ingest",), "interpolated", PROFILES, compute)

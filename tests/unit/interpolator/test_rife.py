@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from services.interpolator.rife import Rife
+from services.interpolator.stage import network
 from shared import weights
 
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 Clip = Callable[[int, float], np.ndarray]
 
 
@@ -45,6 +47,24 @@ def test_half_the_motion(moving: Clip, net: Rife) -> None:
     inside = (slice(12, -12), slice(12, -12))
     wrong = np.square(net.midpoint(*clip) * 255 - truth)[inside].mean()
     assert wrong < 0.1 * np.square(clip.mean(0) - truth)[inside].mean()
+
+
+@pytest.mark.parametrize("where", ["cpu", pytest.param("cuda", marks=GPU)])
+def test_bfloat16_is_near(moving: Clip, net: Rife, where: str) -> None:
+    """Ten times what was measured, in grey levels; and it is not the same network by another name."""
+    clip = moving(3, 2.0)
+    near = network(where, "bfloat16").midpoints(clip[:2], clip[1:])
+    off = np.abs(near - net.midpoints(clip[:2], clip[1:])) * 255
+    assert near.dtype == np.float32
+    assert 0 < off.mean() < 0.1
+    assert off.max() < 7
+
+
+@GPU
+def test_a_gpu_is_near_a_cpu(moving: Clip, net: Rife) -> None:
+    clip = moving(3, 2.0)
+    off = network("cuda").midpoints(clip[:2], clip[1:]) - net.midpoints(clip[:2], clip[1:])
+    assert np.abs(off).max() * 255 < 0.1
 
 
 def test_no_gradients(moving: Clip, net: Rife) -> None:

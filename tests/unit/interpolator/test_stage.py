@@ -18,7 +18,7 @@ FACE = slice(28, 68)  # enough of it, and quick
 @pytest.fixture
 def mean_network(monkeypatch: pytest.MonkeyPatch, mean):
     """The adapter with midpoints that cost nothing, where only their number or the recorded frames matter."""
-    monkeypatch.setattr(stage, "network", lambda where: mean)
+    monkeypatch.setattr(stage, "network", lambda *which: mean)
     return mean
 
 

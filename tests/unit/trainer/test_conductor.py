@@ -155,10 +155,12 @@ def test_other_settings_are_another_run(lab, trainer):
 @pytest.mark.parametrize(
     ("train", "reason"),
     [
-        ({"model": "resnet"}, "model 'resnet': Input should be 'fmer', 'fmer-lite', 'linear' or 'majority'"),
+        ({"model": "resnet"}, "model 'resnet': Input should be 'fmer', 'fmer-lite', "),
         ({"epocs": 3}, "epocs 3: no such training setting; there are model, seed"),
         ({"profile": "best"}, "Unknown profile 'best'"),
         ({"classes": 3}, "classes 3: expected a list of emotions"),
+        ({"protocol": "lono"}, "No protocol 'lono'; there are casme2-5, "),
+        (MAJORITY | {"protocol": "k-fold"}, "at least 5 subjects for 5 folds, got 2: toy/s00, toy/s01"),
         (MAJORITY | {"classes": ["happiness", "fear"]}, "No clip shows fear"),
     ],
 )

@@ -3,12 +3,15 @@
 import json
 from contextlib import suppress
 
-from services.trainer import dataset, experiment, report
+import pytest
+
+from services.trainer import dataset, experiment, report, runs
 from services.trainer.choice import chosen
 from services.trainer.evaluation import Evaluation
 from services.trainer.selection import taken
-from shared.records import FoldResult, Run
-from tests.unit.trainer.lab import Killed, Lab, Life, Trainer
+from services.trainer.state import State
+from shared.records import Dataset, FoldResult, Run
+from tests.unit.trainer.lab import Killed, Lab, Life, Trainer, recipe
 
 LITE = {"model": "fmer-lite", "epochs": 2, "batch": 2}
 LINEAR = {"model": "linear"}
@@ -58,6 +61,92 @@ def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
     one.look()
     labels = {"dataset": "toy", "pipeline": result.pipeline, "model": "fmer-lite"}
     assert one.value("mer_train_uf1", **labels) == said["result"]["uf1"]
+
+
+KFOLD = LINEAR | {"protocol": "k-fold", "folds": 2, "seeds": 2, "seed": 4}
+
+
+def test_folds_by_another_protocol_and_of_several_seeds_are_the_embedded_ones(lab, trainer, tmp_path):
+    lab.extract()
+    lab.drop(**KFOLD)
+    trainer().work()
+    result = lab.result()
+    assert (result.status, result.protocol, result.seed, result.seeds) == ("done", "k-fold", 4, 2)
+    assert {name: lab.store.get(key) for name, key in result.files.items()} == embedded(lab, tmp_path / "run", KFOLD)
+    folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
+    told = sorted((fold.learner, fold.seed, fold.held_out) for fold in folds)
+    assert told == [(name, seed, f"fold-{k}") for name in ("linear", "majority") for seed in (4, 5) for k in (1, 2)]
+    report = json.loads(lab.store.get(result.files["report.json"]))
+    assert [row["seed"] for row in report["seeds"]["linear"]] == [4, 5]
+    assert result.figures["linear"].uf1 == report["spread"]["linear"]["uf1"]["mean"]
+    assert report["result"]["uf1"] == report["seeds"]["linear"][0]["uf1"]
+
+
+def test_protocol_and_seeds_make_another_run(lab, trainer):
+    one = trainer()
+    lab.extract()
+    for train in (LINEAR, LINEAR | {"seeds": 2}, LINEAR | {"protocol": "k-fold", "folds": 2}, KFOLD, LINEAR):
+        lab.drop(**train)
+        one.work()
+    assert len(lab.results()) == 4
+    assert {result.status for result in lab.results().values()} == {"done"}
+
+
+def test_dropped_datasets_are_pooled_and_told_apart(tmp_path, pooled):
+    """Whole datasets are held out, under the catalogue's names."""
+    lab, datasets = pooled
+    choice = chosen("corrected", LINEAR | {"protocol": "cd6me", "allow_other_counts": True}, "cpu")
+    state = State(lab.bus, lab.store)
+    run, contents = runs.compose([(each, state.read().standing(each)) for each in datasets], choice)
+    assert (run.dataset, run.protocol) == ("CASME II+samm", "cd6me")
+    assert run.id == runs.compose([(each, state.read().standing(each)) for each in datasets[::-1]], choice)[0].id
+    state.start(run, contents)
+    one = Trainer(lab.home)
+    one.work()
+    one.close()
+    report = json.loads(lab.store.get(lab.result().files["report.json"]))
+    assert [fold["held_out"] for fold in report["folds"]] == ["casme2", "samm"]
+    assert set(report["per_dataset"]["linear"]) == set(report["per_dataset"]["majority"]) == {"CASME II", "samm"}
+    assert sum(figures["samples"] for figures in report["per_dataset"]["linear"].values()) == 12
+    assert report["protocol"]["hold_out"] == "dataset"
+    assert report["protocol"]["title"].endswith("(NOT with the published counts)")
+    assert len([fault for fault in report["protocol"]["faults"] if "none of its clips are here" in fault]) == 4
+
+
+@pytest.fixture
+def pooled(tmp_path, lab):
+    """Two dropped datasets and their features, of people of their own."""
+    clips = [
+        (sample.model_copy(update={"dataset": name}), {**arrays, "patches": arrays["patches"] + place})
+        for place, name in enumerate(("samm", "CASME II"))
+        for sample, arrays in lab.clips
+    ]
+    both = Lab(tmp_path / "pooled", clips)
+    both.extract()
+    datasets = []
+    for name in ("samm", "CASME II"):
+        mine = {sample.identity: recipe(0) for sample, _ in clips if sample.dataset == name}
+        datasets.append(Dataset(name=name, clips=mine, complete=True))
+    yield both, datasets
+    both.bus.close()
+
+
+def test_a_copy_of_a_clip_fails_the_run_and_both_are_named(lab, trainer):
+    sample, _ = lab.clips[5]
+    lab.clips[5] = (sample, lab.clips[2][1])
+    lab.extract()
+    lab.drop(**LINEAR)
+    trainer().work()
+    assert lab.result().status == "failed"
+    assert "toy/s00/c02 and toy/s01/c02 have the same content" in lab.result().reason
+
+
+def test_counts_that_a_protocol_does_not_have_fail_the_run(lab, trainer):
+    lab.extract()
+    lab.drop(**LINEAR, protocol="casme2-5", datasets={"toy": "casme2"})
+    trainer().work()
+    assert "casme2-5: casme2 must give 246 clips" in lab.result().reason
+    assert "allow_other_counts" in lab.result().reason
 
 
 def test_two_workers_share_a_run_and_may_both_finish_it(lab, trainer):

@@ -16,6 +16,7 @@ from services.trainer.device import device
 from services.trainer.evaluation import Evaluation
 from services.trainer.folds import BASELINES
 from services.trainer.gather import gather
+from services.trainer.supply import side_by_side
 from services.trainer.table import gather as gather_table
 from services.trainer.validation import Progress, Tell
 
@@ -59,7 +60,7 @@ def report_on(
     faults: Sequence[str] = (),
 ) -> None:
     """Train, write the report into `folder`, print it. `faults`: a sentence per clip that has no features."""
-    processes = 1 if where != "cpu" else jobs
+    processes = side_by_side(evaluation.features, choice.settings.model, jobs, where)
     with interruptible(), fold_bar(choice.seeds * len(evaluation.folds)) as tell:
         experiment.run(evaluation, choice.settings, folder, processes, where, tell=tell, faults=faults)
     print_report(folder)

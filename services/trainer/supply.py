@@ -11,6 +11,7 @@ from torch import Tensor
 
 from services.trainer.dataset import Features, Part
 from services.trainer.held import PATCHES
+from services.trainer.models import NEEDS
 from services.trainer.needs import INPUTS
 
 Needs = Literal["patches-and-clip", "maps"]
@@ -18,6 +19,8 @@ Inputs = tuple[Tensor, ...]  # what a network is called with: (patches, clip) or
 Indices = NDArray[np.intp]
 Supply = Callable[[Indices, Indices], Inputs]  # (which [n] of the part, factors [n] or [n,9]) -> inputs on the device
 SHARE = 0.5  # of a GPU's free memory that features may take; the rest is for the network
+FOLD_BYTES = {"fmer": 10 << 30, "htnet": 6 << 30}  # weights, optimiser, activations of a batch of 16, torch itself
+SMALL_FOLD_BYTES = 2 << 30
 
 
 def supply(part: Part, needs: Needs, device: str) -> Supply:
@@ -78,6 +81,28 @@ def _resident(features: Features, needs: Needs, device: str) -> Inputs:
 
 
 def _fits(features: Features, needs: Needs, device: str) -> bool:
-    size = sum(features.held(what).nbytes for what in INPUTS[needs])
     held = _held is not None and _held[0]() is features and _held[1:3] == (needs, device)
-    return held or size <= SHARE * torch.cuda.mem_get_info(device)[0]
+    return held or _size(features, needs) <= SHARE * free_bytes(device)
+
+
+def side_by_side(
+    features: Features, model: str, jobs: int, device: str, free: Callable[[str], int] | None = None
+) -> int:
+    """How many processes train folds at a time: `jobs`, on a GPU at most as many as its free memory takes.
+
+    Processes, and not the stacked models of torch.func: those draw every fold's dropout from one generator and sum in
+    another order, so that a fold's figures would depend on the folds beside it.
+    """
+    if torch.device(device).type != "cuda" or model not in NEEDS:
+        return jobs
+    each = _size(features, NEEDS[model]) + FOLD_BYTES.get(model, SMALL_FOLD_BYTES)
+    return max(1, min(jobs, (free or free_bytes)(device) // each))
+
+
+def free_bytes(device: str) -> int:
+    """Of a GPU's memory."""
+    return torch.cuda.mem_get_info(device)[0]
+
+
+def _size(features: Features, needs: Needs) -> int:
+    return sum(features.held(what).nbytes for what in INPUTS[needs])

@@ -51,3 +51,18 @@ def test_mapped_features_are_supplied_on_a_cpu_without_a_copy_of_the_whole(part,
         source(WHICH, np.ones(3, int)), Gathered(part, "patches-and-clip", "cpu")(WHICH, np.ones(3, int)), strict=True
     ):
         assert torch.equal(one, other)
+
+
+def test_folds_side_by_side_are_as_many_as_asked_for_and_on_a_gpu_as_its_memory_takes(part):
+    gib = 1 << 30
+    assert supply.side_by_side(part.features, "fmer", 16, "cpu") == 16
+    for free, model, expected in [(139, "fmer", 13), (139, "rcn-a", 16), (7, "rcn-a", 3), (1, "fmer", 1)]:
+        assert supply.side_by_side(part.features, model, 16, "cuda", lambda _, free=free: free * gib) == expected
+    assert supply.side_by_side(part.features, "linear", 4, "cuda", lambda _: 0) == 4
+
+
+def test_features_go_to_a_gpu_whole_where_they_fit_and_in_batches_where_not(part, monkeypatch):
+    for free, fits in [(10**6, False), (10**9, True)]:
+        monkeypatch.setattr(supply, "_held", None)
+        monkeypatch.setattr(supply, "free_bytes", lambda device, free=free: free)
+        assert supply._fits(part.features, "patches-and-clip", "cuda") == fits

@@ -161,11 +161,15 @@ def test_drops_are_told_to_the_topic_that_the_inbox_reads() -> None:
     assert told[f"MINIO_NOTIFY_KAFKA_QUEUE_DIR_{name}"] in [v.split(":")[1] for v in SERVICES["minio"]["volumes"]]
 
 
-def test_the_network_services_get_the_gpu() -> None:
+def test_services_with_torch_get_the_gpu() -> None:
     networks = {name for name, given in BUILT.items() if given.get("FOUNDATION") == "torch"}
-    assert {name for name, given in GPU["services"].items() if "deploy" in given} == networks
+    tensors = {BUILT[file.parent.name]["SERVICE"] for file in (ROOT / "services").glob("*/torch_*.py")}
+    assert {name for name, given in GPU["services"].items() if "deploy" in given} == networks | tensors
+    assert {name: given["build"] for name, given in GPU["services"].items() if "build" in given} == {
+        name: {"args": {"FOUNDATION": "torch"}} for name in tensors
+    }
     told = {name for name, given in GPU["services"].items() if given["environment"] == {"MER_DEVICE": "cuda"}}
-    assert told == networks | {"planner"}, "who plans chooses the model by the device"
+    assert told == networks | tensors | {"planner"}, "who plans chooses the model by the device"
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)

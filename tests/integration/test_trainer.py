@@ -1,123 +1,22 @@
 """Trainers as containers start them, on a real Kafka and a real S3: they share a run, one is killed in mid-fold, and
 the report is the embedded one."""
 
-import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-import pytest
-
-from services.local.threads import VARIABLES
 from services.trainer import dataset, experiment
 from services.trainer.choice import chosen
 from services.trainer.evaluation import Evaluation
 from services.trainer.selection import taken
-from shared.bus import Bus
 from shared.connect import open_bus, open_store
-from shared.kafka_topics import ensure_topics
-from shared.processing import write_artifact
-from shared.records import Artifact, Dataset, FoldResult, Record, RunResult, Sample, artifact_key, digest
+from shared.records import FoldResult, RunResult, Sample
 from shared.settings import Settings
 from shared.stage import Arrays
-from shared.store import Store
-from shared.topics import dead_letters, topic
-from tests.servers.s3_servers import NAMES, endpoint
+from shared.topics import dead_letters
+from tests.integration.trainer_lab import SUBJECTS, TRAIN, Trainer, clips, drop, environment, results, wait
 
-PATIENCE_SECONDS = 600
-TRAIN = {"model": "fmer-lite", "epochs": 4, "batch": 3}
-SUBJECTS = 3
-RECIPE = "0" * 32
-Result = TypeVar("Result", FoldResult, RunResult)
-
-
-@pytest.fixture
-def environment(kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a container is given; topics and an empty bucket are there. A member that is killed is missed soon."""
-    prefix = f"trainer-{uuid.uuid4().hex[:8]}."
-    ensure_topics(kafka_bootstrap, prefix=prefix)
-    with endpoint(NAMES[-1]) as server, server.bucket() as store:
-        given = {
-            "MER_KAFKA_SERVERS": kafka_bootstrap,
-            "MER_KAFKA_PREFIX": prefix,
-            "MER_KAFKA_SESSION_SECONDS": "6",
-            "MER_S3_ENDPOINT": server.address,
-            "MER_S3_TLS": "false",
-            "MER_S3_BUCKET": store.bucket,
-            "MER_S3_ACCESS_KEY": server.access_key,
-            "MER_S3_SECRET_KEY": server.secret_key,
-            "MER_TRAIN_POLL_SECONDS": "3",
-            "MER_SCRATCH": str(tmp_path),
-            "MER_DEVICE": "cpu",
-            "MER_PORT": "0",
-            **dict.fromkeys(VARIABLES, "1"),
-        }
-        for name, value in given.items():
-            monkeypatch.setenv(name, value)
-        yield
-
-
-@pytest.fixture(scope="module")
-def clips() -> list[tuple[Sample, Arrays]]:
-    """Three emotions by each subject, told apart by which ROIs move."""
-    rng, made = np.random.default_rng(0), []
-    for number in range(3 * SUBJECTS):
-        who, which = divmod(number, 3)
-        patches = rng.normal(0, 0.1, (1, 9, 2, 30, 7, 7)).astype(np.float32)
-        patches[:, :, 0, 10 * which : 10 * which + 10] += 0.5
-        sample = Sample(
-            dataset="toy", subject=f"s{who}", clip=f"c{which}", emotion="abc"[which], onset=0, offset=9, fps=200
-        )
-        arrays = {
-            "patches": patches,
-            "clip": np.zeros((16, 144, 144, 3), np.uint8),
-            "maps": np.zeros((1, 3, 28, 28), "f"),
-        }
-        made.append((sample, {**arrays, "factors": [2.0]}))
-    return [(sample, {name: np.asarray(array) for name, array in arrays.items()}) for sample, arrays in made]
-
-
-class Trainer:
-    """A process `python -m services.trainer`, asked over its own port."""
-
-    def __init__(self, log: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        given = {**os.environ, "MER_PORT": str(self.port)}
-        with log.open("wb") as file:
-            self.process = subprocess.Popen([sys.executable, "-m", "services.trainer"], env=given, stderr=file)
-
-    def says(self, path: str) -> tuple[int, str]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        except OSError:
-            return 0, ""
-        finally:
-            connection.close()
-
-    def ready(self) -> bool:
-        return self.says("/readyz")[0] == 200
-
-    def training(self) -> bool:
-        """Whether it has come through an epoch of a fold of the model."""
-        return 'mer_train_epoch_loss{model="fmer-lite"}' in self.says("/metrics")[1]
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+__all__ = ["clips", "environment"]
 
 
 def test_two_trainers_share_a_run_and_one_that_is_killed_is_no_loss(
@@ -148,30 +47,3 @@ def test_two_trainers_share_a_run_and_one_that_is_killed_is_no_loss(
     for name, key in done[0].files.items():
         assert store.get(key) == (tmp_path / "embedded" / name).read_bytes(), name
     assert 'mer_train_folds_total{model="fmer-lite",outcome="computed"}' in told
-
-
-def drop(clips: Sequence[tuple[Sample, Arrays]], bus: Bus, store: Store) -> None:
-    """As if the image stages had made the features of a dropped dataset."""
-    for sample, arrays in clips:
-        artifact = write_artifact(store, artifact_key("roi-au", sample, RECIPE), arrays)
-        source = Artifact(key=artifact_key("source", sample, RECIPE), sha256=digest(sample.identity), size=1)
-        record = Record(
-            sample=sample, stage="roi-au", artifact=artifact, inputs={"source": source}, recipe=RECIPE, trace="drop"
-        )
-        bus.publish(topic("features").name, record.key, record.encode())
-    told = Dataset(name="toy", train=TRAIN, clips={sample.identity: RECIPE for sample, _ in clips}, complete=True)
-    bus.publish(topic("datasets").name, told.key, told.encode())
-
-
-def results(bus: Bus, kind: type[Result]) -> list[Result]:
-    """Of folds, or of runs."""
-    told = bus.latest(topic("results").name).values()
-    return [kind.decode(each.value) for each in told if ("/" in each.key) == (kind is FoldResult)]
-
-
-def wait(until: Callable[[], bool], trainers: Sequence[Trainer]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not until():
-        assert all(trainer.process.poll() is None for trainer in trainers), "a trainer has ended"
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

@@ -28,8 +28,6 @@ class Guard:
         if self.token and not _same(headers.get("authorization", ""), self.token):
             said = "Expected the deployment's token as `Authorization: Bearer TOKEN` (MER_API_TOKEN)."
             return JSONResponse({"detail": said}, 401, {"WWW-Authenticate": "Bearer"})
-        if int(headers.get("content-length", "0")) > MOST_BYTES:
-            return JSONResponse({"detail": _too_large().detail}, 413)
         return None
 
 
@@ -40,7 +38,7 @@ def _same(authorization: str, token: str) -> bool:
 
 
 def _limited(receive: Receive) -> Receive:
-    """A body that does not say its length is counted as it comes."""
+    """A body is counted as it comes, whatever it says of its length."""
     got = 0
 
     async def counted() -> Message:
@@ -48,11 +46,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         got += len(message.get("body", b""))
         if got > MOST_BYTES:
-            raise _too_large()
+            raise HTTPException(413, f"Expected a request of at most {MOST_BYTES} bytes.")
         return message
 
     return counted
-
-
-def _too_large() -> HTTPException:
-    return HTTPException(413, f"Expected a request of at most {MOST_BYTES} bytes.")

@@ -29,7 +29,7 @@ class AuGraph(nn.Module):
         super().__init__()
         self.probability = settings.au_input == "probability"
         self.normalised = settings.adjacency == "normalised"
-        self.encoder = encoder(layers, AUS, 40)
+        self.encoder = encoder(layers, AUS, 40) if settings.graph else None
         self.convs = nn.ModuleList(map(GraphConv, (1, *widths[:-1]), widths))
         if settings.unused_embedding:
             self.embedding = nn.Embedding(15, 40)
@@ -42,8 +42,10 @@ class AuGraph(nn.Module):
             nodes = conv(adjacency, nodes)
         return nodes
 
-    def adjacency(self, scores: Tensor) -> Tensor:  # [B,9] -> [B,9,9]
-        raw = self.encoder(scores.diag_embed())
+    def adjacency(self, scores: Tensor) -> Tensor:  # [B,9] -> [B,9,9], or [9,9] for all
+        if self.encoder is None:
+            return torch.eye(AUS, device=scores.device)
+        raw: Tensor = self.encoder(scores.diag_embed())
         if not self.normalised:
             return raw
         return (torch.eye(AUS, device=raw.device) + raw.softmax(-1)) / 2

@@ -16,15 +16,19 @@ class Fmer(nn.Module):
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
         self.patch_scale = PatchScale(settings)
-        self.clip_scale = ClipScale(settings)
         self.graph = Graph(settings)
-        self.p3d = P3D(settings)
-        self.au_graph = AuGraph(settings)
+        if settings.au_branch:
+            self.clip_scale = ClipScale(settings)
+            self.p3d = P3D(settings)
+            self.au_graph = AuGraph(settings)
         self.fusion = Fusion(settings, classes, WIDTH)
+        self.au_branch = settings.au_branch
         self.detached = settings.emotion_to_au == "detached"
 
-    def forward(self, patches: Tensor, clip: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, patches: Tensor, clip: Tensor) -> tuple[Tensor, Tensor | None]:
         eyebrow, mouth = self.graph(self.patch_scale(patches))
+        if not self.au_branch:
+            return self.fusion(eyebrow, mouth, None), None
         au_logits = self.p3d(self.clip_scale(clip))
         aus = self.au_graph(au_logits.detach() if self.detached else au_logits)  # [B,9,160]
         return self.fusion(eyebrow, mouth, aus), au_logits

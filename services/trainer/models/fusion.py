@@ -14,12 +14,18 @@ class Fusion(nn.Module):
 
     def __init__(self, settings: ModelSettings, classes: int, width: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(AUS, eps=1e-6)
-        self.classify = nn.Linear(AUS, classes)
+        if settings.au_branch:
+            self.norm = nn.LayerNorm(AUS, eps=1e-6)
+            self.classify = nn.Linear(AUS, classes)
         self.direct = nn.Linear(2 * width, classes, bias=False) if settings.direct_path else None
 
-    def forward(self, eyebrow: Tensor, mouth: Tensor, aus: Tensor) -> Tensor:  # [B,d], [B,d], [B,9,d] -> [B,C]
+    def forward(self, eyebrow: Tensor, mouth: Tensor, aus: Tensor | None) -> Tensor:
+        """[B,d], [B,d], [B,9,d] or, without an AU branch, None -> [B,C]."""
+        logits = torch.zeros((), device=mouth.device) if aus is None else self._matched(eyebrow, mouth, aus)
+        return logits if self.direct is None else logits + self.direct(torch.cat([eyebrow, mouth], 1))
+
+    def _matched(self, eyebrow: Tensor, mouth: Tensor, aus: Tensor) -> Tensor:
         brow_match = torch.einsum("bd,bad->ba", eyebrow, aus[:, :BROW_AUS])  # [B,3]
         mouth_match = torch.einsum("bd,bad->ba", mouth, aus[:, BROW_AUS:])  # [B,6]
         logits: Tensor = self.classify(self.norm(torch.cat([brow_match, mouth_match], 1)))
-        return logits if self.direct is None else logits + self.direct(torch.cat([eyebrow, mouth], 1))
+        return logits

@@ -62,8 +62,9 @@ class Graph(nn.Module):
         super().__init__()
         self.pair_conv = PairConv(each=settings.step_norm == "each")
         self.time_conv = TimeConv()
-        self.brow_encoder = encoder(6, SIDE**2, 128)
-        self.mouth_encoder = encoder(6, SIDE**2, 128)
+        layers = 6 if settings.graph else 0
+        self.brow_encoder = encoder(layers, SIDE**2, 128)
+        self.mouth_encoder = encoder(layers, SIDE**2, 128)
         self.brow_head = head(BROWS)
         self.mouth_head = head(ROIS - BROWS)
 

@@ -69,18 +69,22 @@ class FmerLite(nn.Module):
         super().__init__()
         self.patch_scale = PatchScale(settings)
         self.tokens = RoiTokens()
-        self.encoder = EncoderLayer(TOKEN, 2 * TOKEN)
+        self.encoder = EncoderLayer(TOKEN, 2 * TOKEN) if settings.graph else nn.Identity()
         self.brow_head = head(BROWS)
         self.mouth_head = head(ROIS - BROWS)
-        self.glimpse = Glimpse()
-        self.au_head = nn.ModuleList([nn.Linear(WIDTH + GLIMPSE, BROW_AUS), nn.Linear(WIDTH + GLIMPSE, AUS - BROW_AUS)])
-        self.au_graph = AuGraph(settings, layers=1, widths=(16, WIDTH))
+        if settings.au_branch:
+            self.glimpse = Glimpse()
+            self.au_head = nn.ModuleList([nn.Linear(WIDTH + GLIMPSE, aus) for aus in (BROW_AUS, AUS - BROW_AUS)])
+            self.au_graph = AuGraph(settings, layers=1, widths=(16, WIDTH))
         self.fusion = Fusion(settings, classes, WIDTH)
+        self.au_branch = settings.au_branch
         self.detached = settings.emotion_to_au == "detached"
 
-    def forward(self, patches: Tensor, clip: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, patches: Tensor, clip: Tensor) -> tuple[Tensor, Tensor | None]:
         tokens = self.encoder(self.tokens(self.patch_scale(patches)))  # [B,30,24]
         eyebrow, mouth = self.brow_head(tokens[:, :BROWS]), self.mouth_head(tokens[:, BROWS:])  # [B,48] each
+        if not self.au_branch:
+            return self.fusion(eyebrow, mouth, None), None
         seen = self.glimpse(clip)
         regions = zip(self.au_head, (eyebrow, mouth), strict=True)
         au_logits = torch.cat([score(torch.cat([region, seen], 1)) for score, region in regions], 1)  # [B,9]

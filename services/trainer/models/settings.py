@@ -1,8 +1,8 @@
 """What separates the paper's network from the corrected one: one named setting per difference."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.stage import StageSettings
 
@@ -51,6 +51,20 @@ class ModelSettings(StageSettings):
         default=True,
         description="A linear path from [eyebrow, mouth] to the emotion logits around the nine dot products.",
     )
+    graph: bool = Field(
+        default=True,
+        description="Off, for ablations: no attention between ROIs, and each AU is its own only neighbour.",
+    )
+    au_branch: bool = Field(
+        default=True,
+        description="Off, for ablations: no AU is predicted, and the emotion follows from the direct path alone.",
+    )
+
+    @model_validator(mode="after")
+    def _some_path(self) -> Self:
+        if not (self.au_branch or self.direct_path):
+            raise ValueError("neither au_branch nor direct_path: nothing would lead to the emotion; leave one on")
+        return self
 
 
 PROFILES = {

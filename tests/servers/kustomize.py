@@ -73,7 +73,7 @@ class Mixer:
 
 KAFKA = ("kafka", "strimzi", "kafka-login", "")
 SCALING = ("keda", "hpa", "")
-OTHERS = ("store", "gpu", "monitoring", "network-policies", "namespace")
+OTHERS = ("store", "gpu", "gpu-flow", "monitoring", "network-policies", "namespace")
 
 
 def combinations() -> list[tuple[str, ...]]:

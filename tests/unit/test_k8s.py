@@ -203,6 +203,14 @@ def test_a_roll_does_not_wait_for_a_gpu_that_is_taken() -> None:
             assert pod["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
 
 
+def test_flow_gets_a_gpu_where_it_is_asked_for(mixer: kustomize.Mixer) -> None:
+    flow = of_kind(mixer.build(("gpu", "gpu-flow", "hpa")), "Deployment")["flow"]["spec"]
+    assert flow["strategy"]["rollingUpdate"]["maxSurge"] == 0
+    (worker,) = flow["template"]["spec"]["containers"]
+    assert worker["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert {"name": "MER_DEVICE", "value": "cuda"} in worker["env"]
+
+
 def test_nobody_says_how_many_but_who_scales() -> None:
     fixed = {name for name, m in of_kind(overlay("cluster"), "Deployment").items() if "replicas" in m["spec"]}
     assert fixed <= {"inbox"}

@@ -141,13 +141,6 @@ class Part:
         return self.features.held("maps")[self.rows[which], factors]
 
 
-def mirror_maps(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Maps [...,3,28,28] of the mirrored face: columns run backwards, u changes sign; strain has none to change."""
-    mirrored = maps[..., ::-1].copy()
-    mirrored[..., 0, :, :] *= -1
-    return mirrored
-
-
 def build(
     pairs: Iterable[tuple[Annotated, Arrays]],
     classes: Sequence[str] | None = None,

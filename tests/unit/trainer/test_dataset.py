@@ -113,15 +113,6 @@ def test_a_part_gives_each_clip_its_map_at_its_factor(pair):
     assert np.array_equal(got, np.stack([features.maps[0, 2], features.maps[2, 0]]))
 
 
-def test_a_mirrored_map_runs_backwards_and_moves_the_other_way():
-    maps = np.random.default_rng(0).normal(size=(2, 3, 28, 28)).astype(np.float32)
-    turned = dataset.mirror_maps(maps)
-    assert turned[0, 0, 5, 3] == -maps[0, 0, 5, 24]
-    assert turned[1, 1, 5, 3] == maps[1, 1, 5, 24]
-    assert turned[1, 2, 5, 3] == maps[1, 2, 5, 24]
-    assert np.array_equal(dataset.mirror_maps(turned), maps)
-
-
 def test_a_clip_without_emotion_twice_or_none_at_all_are_refused(pair):
     with pytest.raises(BadData, match="toy/s02/c01: expected an emotion"):
         dataset.build([pair(1), pair(2, emotion=None)])

@@ -7,6 +7,7 @@ from services.trainer import models
 from services.trainer.models import htnet
 from services.trainer.models.inputs import MapScale
 from services.trainer.models.settings import PROFILES, ModelSettings
+from services.trainer.settings import TrainSettings, configured
 
 MAPS = [name for name, needs in models.NEEDS.items() if needs == "maps"]
 
@@ -126,6 +127,24 @@ def test_htnet_blocks_hold_eyes_and_corners_of_the_mouth():
     assert found[0, :2, 21, 7].tolist() == [20, 9]
     assert found[0, :2, 21, 21].tolist() == [20, 19]
     assert torch.equal(htnet.blocks(maps(1).flip(3)), htnet.blocks(maps(1)).flip(3))
+
+
+@pytest.mark.parametrize("profile", ["corrected", "paper"])
+@pytest.mark.parametrize("name", MAPS)
+def test_each_has_settings_of_its_own_that_hold(name, profile):
+    settings = configured(profile, name)
+    assert settings.model == name
+    assert settings == TrainSettings.model_validate(settings.model_dump())
+    assert settings.network == ModelSettings()  # FMER's defects are no part of another model
+    if profile == "paper":
+        assert not settings.mirror
+        assert (settings.schedule, settings.gamma) == ("late-exponential", 1.0)  # constant
+
+
+def test_published_training_as_in_the_authors_code():
+    published = [configured("paper", name) for name in ("ststnet", "rcn-a", "htnet")]
+    numbers = [(each.epochs, each.batch, each.learning_rate) for each in published]
+    assert numbers == [(800, 256, 5e-5), (100, 64, 5e-4), (800, 256, 5e-5)]
 
 
 @pytest.mark.parametrize("name", MAPS)

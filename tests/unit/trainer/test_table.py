@@ -11,7 +11,7 @@ from PIL import Image
 from services.trainer import table
 from services.trainer.choice import chosen
 from services.trainer.evaluation import Evaluation
-from services.trainer.table_file import CHANNELS, decoded
+from services.trainer.table_file import decoded
 from services.trainer.validation import run
 from shared.errors import BadData
 from shared.records import ActionUnit

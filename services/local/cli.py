@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from services.ingest.catalogue.entry import Labels, Prefer, Reading, Switch
 from services.local import dead_letters
-from services.local.options import evaluation, overrides
+from services.local.options import evaluation, overrides, training
 from services.local.stack import read_environment
 from services.local.terminal import news, results
 from shared import weights as model_weights
@@ -214,6 +214,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Clips per step; the default is the model's.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0, help="Adam's; the default is the model's.")] = None,
     classes: Annotated[str | None, typer.Option(help="Emotions to keep, by name: `disgust,happiness,...`.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other training setting, e.g. `keep=best-inner`. Repeatable.")
+    ] = None,
     pipeline: Annotated[str | None, typer.Option(help="Digest of a pipeline, where OUT has several.")] = None,
     features: Annotated[
         Path | None, typer.Option(help="Features of your own instead: a `samples.csv`, see docs/datasets.md.")
@@ -245,7 +248,7 @@ def train(
     from services.local.stack_training import train_on_stack
     from services.local.training import train_and_report, train_on_table
 
-    changes: dict[str, Any] = {
+    given: dict[str, Any] = {
         "profile": profile,
         "classes": classes.split(",") if classes else None,
         "model": model,
@@ -255,6 +258,7 @@ def train(
         "seed": seed,
         **evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts),
     }
+    changes = training(settings or []) | {name: value for name, value in given.items() if value is not None}
     outs = out or [Path("out/own" if features else "out/run")]
     if features and (stack or pipeline or len(outs) > 1):
         raise Misconfigured("--features takes the place of --stack, --pipeline and further --out; leave those out.")

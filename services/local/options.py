@@ -33,6 +33,17 @@ def overrides(profile: str, changes: list[str]) -> dict[str, dict[str, JsonValue
     return parsed
 
 
+def training(changes: Sequence[str]) -> dict[str, Any]:
+    """`--set field=value` of `mer train` -> what `services.trainer.choice.chosen` reads. Raises Misconfigured."""
+    parsed: dict[str, Any] = {}
+    for change in changes:
+        field, equals, value = change.partition("=")
+        if not (field and equals):
+            raise Misconfigured(f"--set {change}: expected FIELD=VALUE with a training setting.")
+        parsed[field] = _value(value)
+    return parsed
+
+
 def evaluation(
     protocol: str | None = None,
     seeds: int | None = None,

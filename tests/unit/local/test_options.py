@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.local.options import evaluation, overrides
+from services.local.options import evaluation, overrides, training
 from shared.errors import Misconfigured
 
 
@@ -59,3 +59,13 @@ def test_test_subjects_come_as_a_list_or_from_a_file(tmp_path: Path) -> None:
 def test_what_a_dataset_is_known_as_is_a_known_name(said: str) -> None:
     with pytest.raises(Misconfigured, match=f"--known-as {said}: expected NAME=KEY with a key of casme2, samm"):
         evaluation(known_as=[said])
+
+
+def test_any_training_setting_can_be_set() -> None:
+    assert training(["keep=best-inner", "inner=3", "oracle=false"]) == {
+        "keep": "best-inner",
+        "inner": 3,
+        "oracle": False,
+    }
+    with pytest.raises(Misconfigured, match="--set keep: expected FIELD=VALUE"):
+        training(["keep"])

@@ -61,6 +61,9 @@ def doubts(evaluation: Evaluation) -> list[str]:
     ]
     for fold in evaluation.folds:
         sentences += _missing(features, fold, alone)
+    tested = np.unique(features.subjects[np.concatenate([fold.test for fold in evaluation.folds])])
+    if len(tested) == 1:
+        sentences.append(f"Only {tested[0]} is tested: intervals over subjects say nothing.")
     return sentences
 
 

@@ -45,7 +45,7 @@ class Protocol(Model):
         if self.name == "k-fold":
             return f"{self.folds}-fold by subject, stratified by emotion, {POOLED}"
         if self.name == "split":
-            return f"fixed split, {len(self.test_subjects)} subjects tested and all others trained on"
+            return f"fixed split, {len(self.test_subjects)} of the subjects tested, all others trained on"
         out = f"leave-one-{self.hold_out}-out, {POOLED}"
         return f"{self.task.title}; {out}" if self.task else out
 

@@ -57,6 +57,11 @@ def test_a_fold_that_trains_without_a_class_is_named(toy):
     assert found == ["Fold test: no clip to train on shows class surprise."]
 
 
+def test_one_tested_subject_is_no_sample_of_people(toy):
+    split = Protocol(name="split", test_subjects=("s02",))
+    assert doubts(Evaluation(toy(3, 3), split)) == ["Only toy/s02 is tested: intervals over subjects say nothing."]
+
+
 def test_data_that_a_protocol_was_not_defined_on_are_marked(features):
     taken = Taken((), faults=("casme2-5: casme2 must give 246 clips.",), left_out={"casme2: label fear": 2})
     said = Evaluation(features, Protocol(name="casme2-5"), taken=taken).told
@@ -71,7 +76,7 @@ def test_data_that_a_protocol_was_not_defined_on_are_marked(features):
     ("protocol", "title"),
     [
         ({"name": "k-fold", "folds": 3}, "3-fold by subject, stratified by emotion, predictions pooled over all folds"),
-        ({"name": "split", "test_subjects": ["s01"]}, "fixed split, 1 subjects tested and all others trained on"),
+        ({"name": "split", "test_subjects": ["s01"]}, "fixed split, 1 of the subjects tested, all others trained on"),
         ({"name": "megc2019"}, "MEGC 2019 composite: 442 clips, 68 subjects, 3 classes; leave-one-subject-out, pre"),
         ({"name": "cd6me"}, "CD6ME: action units, leave one dataset out; leave-one-dataset-out, predictions pooled"),
     ],

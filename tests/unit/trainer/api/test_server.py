@@ -122,7 +122,7 @@ def test_a_surprise_is_told_in_the_log_and_not_to_the_client(lab, caplog):
 
 
 def test_a_broker_that_says_nothing_is_503_and_no_hang(lab, monkeypatch):
-    monkeypatch.setattr("services.trainer.api.server.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("services.trainer.api.server.PATIENCE_SECONDS", 0.5)
     bus = Silent(lab.bus)
     with served(bus, lab.store) as client:
         assert [client.get("/runs").status for _ in range(3)] == [503] * 3

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -158,9 +159,10 @@ def test_draws_stay_within_what_the_settings_allow():
 
 
 def test_each_clip_of_a_batch_gets_its_own():
-    drawn = augment.draw(6, EVERYTHING, np.random.default_rng(1))
+    flip = torch.tensor([False, True, False, False, True, False])
+    drawn = replace(augment.draw(6, EVERYTHING, np.random.default_rng(1)), flip=flip)
     together = augment.apply((random_patches(6), random_clips(6)), drawn)
-    which = torch.tensor([4, 1])
+    which = torch.tensor([4, 0])
     apart = augment.apply((random_patches(6)[which], random_clips(6)[which]), drawn.at(which, "cpu"))
     for one, other in zip(together, apart, strict=True):
         assert torch.allclose(one[which].float(), other.float(), atol=1e-5)

@@ -87,7 +87,7 @@ def test_maps_come_with_a_factor_of_their_own_whatever_the_flows_do(toy):
     assert [len(maps) for (maps,) in batches.in_order(part, 1, "maps", size=5)] == [5, 5, 2]
 
 
-@pytest.mark.parametrize("counts", [(9, 2, 1), (4, 4, 4), (1, 0, 12)])
+@pytest.mark.parametrize("counts", [(9, 2, 1), (9, 3, 2), (4, 4, 4), (1, 0, 12)])
 def test_a_balanced_epoch_draws_classes_alike_and_a_classes_clips_alike(counts):
     emotions = np.repeat([0, 1, 2], counts)
     drawn = batches.order(emotions, TrainSettings(sampling="balanced"), np.random.default_rng(0))

@@ -24,7 +24,7 @@ from services.trainer.choice import chosen
 from services.trainer.device import device
 from services.trainer.evaluation import Evaluation
 from services.trainer.gather import gather
-from services.trainer.report import figures_of
+from services.trainer.report.summary import figures_of
 from services.trainer.settings import TrainSettings
 from shared.store import LocalStore
 

@@ -15,7 +15,7 @@ from truth import Clip, Measured, drawn, measured, profile
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import chosen, rate
 from services.local import show
-from services.local.flow_colour import colours, wheel
+from services.trainer.report.flow_colour import colours, wheel
 from services.local.synth import Difficulty
 from services.magnifier import evm
 from services.roi_au.landmarks import detect

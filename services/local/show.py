@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.local.flow_colour import colours, wheel
 from services.local.workspace import Workspace, newest
 from services.roi_au.roi import ROI
+from services.trainer.report.flow_colour import colours, wheel
 from shared.errors import BadData
 from shared.processing import read_artifact
 from shared.records import Record

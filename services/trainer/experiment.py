@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.trainer import needs, report, validation
+from services.trainer import needs, validation
 from services.trainer.evaluation import Evaluation
 from services.trainer.folds import Outcome
+from services.trainer.report.files import files, write
+from services.trainer.report.summary import summary
 from services.trainer.settings import TrainSettings
 from services.trainer.validation import Tell
 from shared.store import LocalStore, Store
@@ -25,8 +27,10 @@ def run(
     tell: Tell = lambda progress: None,
     code: str = "",
     faults: Sequence[str] = (),
+    faces: bool = False,
 ) -> dict[str, Any]:
-    """Train, test, score and write report.json, report.html and predictions.csv to `folder`; returns the report.
+    """Train, test, score and write the files of the report to `folder`; returns the report. `faces`: with frames of the
+    misclassified clips.
 
     Started again on the same features with the same settings, it computes only the folds that are missing.
     """
@@ -36,7 +40,7 @@ def run(
         side_by_side = (jobs, device) if each.model == settings.model else (1, "cpu")
         found = validation.run(evaluation.features, each, evaluation.folds, folder, *side_by_side, tell)
         outcomes = {**outcomes, each.model: {each.seed: found, **outcomes.get(each.model, {})}}
-    return conclude(LocalStore(folder), "", evaluation, settings, outcomes, code, faults)
+    return conclude(LocalStore(folder), "", evaluation, settings, outcomes, code, faults, faces)
 
 
 def learners(settings: TrainSettings, seeds: int = 1, baselines: Sequence[str] = BASELINES) -> list[TrainSettings]:
@@ -54,11 +58,12 @@ def conclude(
     outcomes: Outcomes,
     code: str = "",
     faults: Sequence[str] = (),
+    faces: bool = False,
 ) -> dict[str, Any]:
     """Score what the learners' folds gave, write the report under `prefix`, return it. Equal outcomes, equal bytes."""
     ordered = {model: dict(sorted(outcomes[model].items())) for model in sorted(outcomes, key=_place(settings.model))}
-    made = report.summary(evaluation, settings, ordered, code, faults)
-    report.write(store, prefix, report.files(evaluation.features, ordered[settings.model], made))
+    made = summary(evaluation, settings, ordered, code, faults)
+    write(store, prefix, files(evaluation.features, ordered, made, faces))
     return made
 
 

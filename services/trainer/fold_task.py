@@ -30,7 +30,7 @@ from services.trainer.folds import Outcome
 from services.trainer.gather import gather, on_disk
 from services.trainer.learner import Watch
 from services.trainer.protocol import Fold as Split
-from services.trainer.report import FILES
+from services.trainer.report.files import FILES
 from services.trainer.settings import TrainSettings
 from services.trainer.telemetry import TrainMetrics
 from shared.errors import BadData

@@ -5,9 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from services.trainer import dataset, experiment, report, runs
+from services.trainer import dataset, experiment, runs
 from services.trainer.choice import chosen
 from services.trainer.evaluation import Evaluation
+from services.trainer.report.files import FILES
 from services.trainer.selection import taken
 from services.trainer.state import State
 from shared.records import Dataset, FoldResult, Run
@@ -23,7 +24,7 @@ def embedded(lab, folder, train):
     found = taken([sample for sample, _ in lab.clips], choice.protocol, choice.classes)
     evaluation = Evaluation(dataset.build(lab.clips), choice.protocol, choice.seeds, found)
     experiment.run(evaluation, choice.settings, folder)
-    return {name: (folder / name).read_bytes() for name in report.FILES}
+    return {name: (folder / name).read_bytes() for name in FILES}
 
 
 def test_the_report_is_the_embedded_one_byte_for_byte(lab, trainer, tmp_path):

@@ -11,7 +11,7 @@ from services.trainer import folds, kept, validation
 from services.trainer.dataset import Part
 from services.trainer.evaluate import score
 from services.trainer.protocol import Fold, loso
-from services.trainer.report import figures_of
+from services.trainer.report.summary import figures_of
 from services.trainer.settings import TrainSettings
 from shared.store import LocalStore
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from services.local.flow_colour import colours, wheel
+from services.trainer.report.flow_colour import colours, wheel
 
 
 def test_no_motion_is_white_and_direction_is_hue() -> None:

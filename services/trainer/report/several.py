@@ -1,15 +1,10 @@
-"""Figures of several trainings of the same folds: by seed, their mean and their scatter; and clips by dataset."""
+"""Figures of several trainings of the same folds: by seed, their mean and their scatter."""
 
 from collections.abc import Mapping
 from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from services.trainer.dataset import Features
-
-Scored = Mapping[int, Mapping[str, Any]]  # what `report.figures_of` says, by seed
+Scored = Mapping[int, Mapping[str, Any]]  # what `summary.figures_of` says, by seed
 NAMES = ("uf1", "uar", "accuracy", "au_f1")
 
 
@@ -33,11 +28,6 @@ def oracle(meaning: str, found: Mapping[int, Mapping[str, float] | None]) -> dic
     names = next(iter(rows.values()))
     means = {name: fmean(row[name] for row in rows.values()) for name in names}
     return {"meaning": meaning, **means, "seeds": [{"seed": seed, **row} for seed, row in rows.items()]}
-
-
-def datasets(features: Features) -> NDArray[np.str_]:
-    """[N] the dataset of each clip."""
-    return np.array([subject.partition("/")[0] for subject in features.subjects.tolist()])
 
 
 def _figures(figures: Mapping[str, Any]) -> dict[str, float | None]:

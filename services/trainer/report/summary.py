@@ -1,28 +1,22 @@
-"""The report of a run: pooled figures beside baselines and oracle, as JSON, as one HTML page and as a table of
-predictions."""
+"""Everything that a report says, as plain values: pooled figures beside baselines and oracle."""
 
-import csv
-import io
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.trainer import figures, several
 from services.trainer.dataset import Features
 from services.trainer.evaluate import score, score_aus, unscored
 from services.trainer.evaluation import Evaluation
 from services.trainer.folds import Outcome
 from services.trainer.labels import AUS
+from services.trainer.report import several
+from services.trainer.report.clips import datasets, rows
+from services.trainer.report.mistakes import mistakes
 from services.trainer.settings import TrainSettings
-from shared.store import Store
 
 SCHEMA = "mer.report/2"
-FILES = ("predictions.csv", "report.html", "report.json")
 THRESHOLD = 0.5  # an AU counts as predicted from this probability on
 ORACLE = (
     "per fold, the epoch whose predictions score best on the very clips under test, mean over seeds; what peeking "
@@ -67,7 +61,7 @@ def summary(
             "digest": features.digest,
             "samples": len(features),
             "subjects": len(set(features.subjects.tolist())),
-            "datasets": sorted(set(several.datasets(features).tolist())),
+            "datasets": sorted(set(datasets(features).tolist())),
             "classes": dict(zip(features.classes, counts, strict=True)),
             "left_out": features.left_out,
             "faults": list(faults),
@@ -82,6 +76,7 @@ def summary(
         "per_dataset": per_dataset(features, outcomes, seed),
         "oracle": several.oracle(ORACLE, {each: oracle(features, model[each]) for each in model}),
         "curves": curves(model[seed]),
+        "mistakes": mistakes(features, model[seed]),
         "folds": [
             {
                 "held_out": each.held_out,
@@ -98,24 +93,24 @@ def figures_of(
     features: Features, outcomes: Sequence[Outcome], seed: int, dataset: str | None = None
 ) -> dict[str, Any]:
     """Scores of the pooled predictions, `aus` among them; of one dataset's clips alone, if it is named."""
-    rows = np.array(_rows(features, outcomes))
+    where = np.array(rows(features, outcomes))
     pred = np.array([p for each in outcomes for p in each.predicted])
-    mine = several.datasets(features)[rows] == dataset if dataset is not None else np.ones(len(rows), bool)
-    rows = rows[mine]
-    true, predicted = _named(features, features.emotions[rows]), _named(features, pred[mine])
-    figures_ = score(true, predicted, features.subjects[rows], seed=seed)
+    mine = datasets(features)[where] == dataset if dataset is not None else np.ones(len(where), bool)
+    where = where[mine]
+    true, predicted = _named(features, features.emotions[where]), _named(features, pred[mine])
+    figures_ = score(true, predicted, features.subjects[where], seed=seed)
     if any(each.aus is None for each in outcomes):
-        return figures_ | {"aus": unscored(features.aus[rows].sum(0).tolist(), AUS)}
+        return figures_ | {"aus": unscored(features.aus[where].sum(0).tolist(), AUS)}
     aus = np.array([row for each in outcomes for row in each.aus or []])[mine]
-    return figures_ | {"aus": score_aus(features.aus[rows], aus >= THRESHOLD, AUS)}
+    return figures_ | {"aus": score_aus(features.aus[where], aus >= THRESHOLD, AUS)}
 
 
 def per_dataset(features: Features, outcomes: Runs, seed: int) -> dict[str, Any]:
     """Beside the pooled figures those of each dataset's clips, by learner; none where there is only one."""
-    names = sorted(set(several.datasets(features).tolist()))
+    names = sorted(set(datasets(features).tolist()))
     if len(names) < 2:
         return {}
-    tested = {name: set(several.datasets(features)[_rows(features, runs[seed])]) for name, runs in outcomes.items()}
+    tested = {name: set(datasets(features)[rows(features, runs[seed])]) for name, runs in outcomes.items()}
     return {
         name: {each: figures_of(features, runs[seed], seed, each) for each in names if each in tested[name]}
         for name, runs in outcomes.items()
@@ -126,14 +121,14 @@ def oracle(features: Features, outcomes: Sequence[Outcome]) -> dict[str, float] 
     """The figure that choosing epochs on the clips under test would have given; None where epochs were not watched."""
     if not all(each.epochs and each.epochs[0].watched for each in outcomes):
         return None
-    rows = _rows(features, outcomes)
+    where = rows(features, outcomes)
     predicted: list[int] = []
     for each in outcomes:
-        true = features.emotions[_rows(features, [each])]
+        true = features.emotions[rows(features, [each])]
         tries = [epoch.watched for epoch in each.epochs]
         best: tuple[int, ...] = max(tries, key=lambda pred: score(true, pred, true, resamples=1)["uf1"])
         predicted += best
-    found = score(features.emotions[rows], predicted, features.subjects[rows], resamples=1)
+    found = score(features.emotions[where], predicted, features.subjects[where], resamples=1)
     return {name: found[name] for name in ("uf1", "uar", "accuracy")}
 
 
@@ -143,66 +138,5 @@ def curves(outcomes: Sequence[Outcome]) -> dict[str, list[list[float]]]:
     return {name: [[getattr(epoch, name) for epoch in each.epochs] for each in outcomes] for name in names}
 
 
-def files(features: Features, outcomes: Mapping[int, Sequence[Outcome]], report: Mapping[str, Any]) -> dict[str, bytes]:
-    """predictions.csv, report.html, which stands alone with its pictures inside, and report.json; equal outcomes give
-    equal bytes. `outcomes`: of the model, by seed."""
-    return {
-        "predictions.csv": _predictions(features, outcomes).encode(),
-        "report.html": page(report).encode(),
-        "report.json": (json.dumps(report, indent=2) + "\n").encode(),
-    }
-
-
-def write(store: Store, prefix: str, files: Mapping[str, bytes]) -> None:
-    """Put the files under `prefix`, report.json last: a report without it does not exist."""
-    for name in FILES:
-        store.put(prefix + name, files[name])
-
-
-def page(report: Mapping[str, Any]) -> str:
-    """The report as one HTML page."""
-    loader = FileSystemLoader(Path(__file__).parent / "templates")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.3f}"
-    pictures = {
-        "confusion": figures.confusion(report["result"]),
-        "subjects": figures.subjects(report["result"]),
-        "aus": figures.aus(report["result"]["aus"], report["baselines"]),
-        "curves": figures.curves(report["curves"]),
-    }
-    return environment.get_template("report.html.j2").render(report=report, pictures=pictures)
-
-
-def _rows(features: Features, outcomes: Sequence[Outcome]) -> list[int]:
-    """Where the outcomes' clips stand among the features, in the outcomes' order."""
-    place = {name: row for row, name in enumerate(features.names.tolist())}
-    return [place[name] for each in outcomes for name in each.names]
-
-
 def _named(features: Features, indices: Any) -> list[str]:
     return [features.classes[index] for index in indices]
-
-
-def _predictions(features: Features, outcomes: Mapping[int, Sequence[Outcome]]) -> str:
-    """One row per clip and seed: labels, prediction, probabilities."""
-    scores = [f"p_{name}" for name in features.classes]
-    aus = [column for au in AUS for column in (f"au{au}", f"p_au{au}")]
-    text = io.StringIO(newline="")
-    table = csv.writer(text)
-    table.writerow(["clip", "subject", "seed", "held_out", "emotion", "predicted", *scores, *aus])
-    for seed, runs in outcomes.items():
-        for each in runs:
-            table.writerows(_lines(features, seed, each))
-    return text.getvalue()
-
-
-def _lines(features: Features, seed: int, outcome: Outcome) -> Iterator[list[Any]]:
-    rows, aus = _rows(features, [outcome]), outcome.aus or [[]] * len(outcome.names)
-    for row, pred, chances, units in zip(rows, outcome.predicted, outcome.emotions, aus, strict=True):
-        chances_of_units = [f"{chance:.4f}" for chance in units] if units else [""] * len(AUS)
-        coded = [cell for pair in zip(features.aus[row], chances_of_units, strict=True) for cell in pair]
-        labels = _named(features, [features.emotions[row], pred])
-        about = [features.names[row], features.subjects[row], seed, outcome.held_out]
-        yield [*about, *labels, *(f"{chance:.4f}" for chance in chances), *coded]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.trainer.several import by_seed, oracle, spread
+from services.trainer.report.several import by_seed, oracle, spread
 
 
 def figures(uf1: float, au_f1: float | None = 0.5) -> dict:

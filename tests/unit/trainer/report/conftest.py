@@ -1,0 +1,58 @@
+"""Reports of outcomes that a test writes down: nothing is trained."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from services.trainer.dataset import Features
+from services.trainer.evaluation import Evaluation
+from services.trainer.folds import Outcome
+from services.trainer.learner import Epoch
+from services.trainer.report.summary import summary
+from services.trainer.settings import TrainSettings
+
+Sure = float | Sequence[float]
+
+
+def outcome(features: Features, subject: str, predicted: Sequence[int], sure: float = 0.8, aus: bool = True, epochs=()):
+    """One subject's fold: `sure` is the probability of what is predicted; AUs are as coded, or not predicted."""
+    rows = [row for row, each in enumerate(features.subjects.tolist()) if each == subject]
+    chances = np.full((len(rows), len(features.classes)), (1 - sure) / (len(features.classes) - 1))
+    chances[np.arange(len(rows)), predicted] = sure
+    units = features.aus[rows].astype(float).tolist() if aus else None
+    return Outcome(
+        subject, features.names[rows].tolist(), chances.tolist(), units, list(epochs), len(features) - len(rows)
+    )
+
+
+def epochs(count: int) -> list[Epoch]:
+    return [Epoch(i, 2.0 - i / 9, 1.2, 0.7, 1e-3, 0.5, 0.4) for i in range(count)]
+
+
+@pytest.fixture
+def two(toy) -> Callable[..., tuple[Features, dict, dict]]:
+    """`two(features, seeds, ...)`: two subjects with the truth 0, 1, 2 each; a model that errs once per seed, always on
+    another clip, and a baseline without units. -> features, outcomes, report."""
+
+    def make(features: Features | None = None, seeds: int = 1, trained: int = 3, **told) -> tuple[Features, dict, dict]:
+        features = features or toy(2, 3)
+        names = sorted(set(features.subjects.tolist()))
+        model = {
+            seed: [
+                outcome(features, names[0], [0, 1, 2], epochs=epochs(trained)),
+                outcome(
+                    features, names[1], [(0, 1, 1), (0, 0, 2)][seed % 2], sure=0.6 + seed / 10, epochs=epochs(trained)
+                ),
+            ]
+            for seed in range(seeds)
+        }
+        simple = {seed: [outcome(features, name, [0, 0, 0], aus=False) for name in names] for seed in range(seeds)}
+        outcomes = {"fmer-lite": model, "majority": simple}
+        return (
+            features,
+            outcomes,
+            summary(Evaluation(features, seeds=seeds), TrainSettings(oracle=False), outcomes, **told),
+        )
+
+    return make

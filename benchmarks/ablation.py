@@ -1,0 +1,117 @@
+"""What each part is worth, and the field's baselines beside it: leave-one-subject-out on the features of a run.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/ablation.py RUN [--seeds 3] [--jobs 2] [--also NAME=RUN ...]
+
+RUN is the folder of a `mer run`; with factor 0 among its magnifier.factors, "not magnified" is a row too. --also trains
+fmer-lite with its defaults on the features of another run of the same dataset, e.g. one of `--profile paper`. Every row
+has the same folds and seeds; predictions pooled over folds, then mean and standard deviation over seeds. Folds are kept
+in --folder, so that a second start goes on. A difference of less than the standard deviation says nothing.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.imbalance import measured, told
+from benchmarks.machine import machine
+from services.local.jobs import extracted
+from services.trainer.choice import chosen
+from services.trainer.dataset import Features
+from services.trainer.device import device
+from services.trainer.evaluation import Evaluation
+from services.trainer.gather import gather
+from services.trainer.models.settings import ModelSettings
+from services.trainer.settings import TrainSettings
+from shared.store import LocalStore
+
+RESULTS = Path(__file__).parent / "results"
+MODELS = ("htnet", "rcn-a", "sssnet", "off-apexnet", "ststnet", "linear", "majority")
+NETWORKS = {
+    "without AU branch": ModelSettings(au_branch=False),
+    "without graph": ModelSettings(graph=False),
+    "without both": ModelSettings(au_branch=False, graph=False),
+    "emotion trains the AU branch too": ModelSettings(emotion_to_au="full"),
+}
+TRAINING = {
+    "AU labels all zero (published code)": {"au_labels": "zero"},
+    "nine factors in a clip (paper)": {"factors": "per-flow"},
+    "not mirrored": {"mirror": False, "mirror_at_test": False},
+}
+
+Row = tuple[str, Features, TrainSettings]
+
+
+def read(run: Path) -> Features:
+    return gather(extracted([run]).features, LocalStore(run / "store"), chosen("corrected", {}, device())).features
+
+
+def at(features: Features, factors: list[float]) -> Features:
+    """The same clips at some of the factors alone."""
+    places = [features.factors.tolist().index(factor) for factor in factors]
+    maps = None if features.maps is None else np.ascontiguousarray(features.maps[:, places])
+    patches = None if features.patches is None else np.ascontiguousarray(features.patches[:, places])
+    return replace(features, patches=patches, maps=maps, factors=features.factors[places])
+
+
+def rows(features: Features, also: dict[str, Path]) -> Iterator[Row]:
+    lite, all_ = settings("fmer-lite"), features.factors.tolist()
+    magnified = at(features, [factor for factor in all_ if factor > 0])
+    yield "fmer-lite", magnified, lite
+    for name, network in NETWORKS.items():
+        yield name, magnified, lite.model_copy(update={"network": network})
+    for name, changes in TRAINING.items():
+        yield name, magnified, lite.model_copy(update=changes)
+    yield "factor 2 alone", at(features, [2.0]), lite
+    if 0.0 in all_:
+        yield "not magnified", at(features, [0.0]), lite
+    for name, run in also.items():
+        yield name, read(run), lite
+    for model in MODELS:
+        yield model, magnified, settings(model)
+
+
+def settings(model: str) -> TrainSettings:
+    """As `mer train --model` has them; epochs are not tested one by one, which the oracle figure would want."""
+    return chosen("corrected", {"model": model, "oracle": False}, device()).settings
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--also", metavar="NAME=RUN", action="append", default=[])
+    parser.add_argument("--only", metavar="NAME", action="append", help="these rows alone; repeatable")
+    parser.add_argument("--folder", type=Path, help="where folds are kept; default: a temporary folder")
+    parser.add_argument("--out", type=Path, default=RESULTS / f"ablation-{device()}.json")
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    asked = arguments()
+    torch.set_num_threads(1)
+    features, folder = read(asked.run), asked.folder or Path(tempfile.mkdtemp())
+    about = {"clips": len(features), "subjects": len(set(features.subjects.tolist())), "seeds": asked.seeds}
+    found: dict[str, dict[str, list[float | None]]] = {}
+    print("| | UF1 | UAR | AU macro F1 |\n| --- | --- | --- | --- |")
+    for name, held, each in rows(
+        features, {name: Path(run) for name, run in (one.split("=", 1) for one in asked.also)}
+    ):
+        if asked.only and name not in asked.only:
+            continue
+        found[name] = measured(Evaluation(held), each, asked.seeds, folder, asked.jobs)
+        print(f"| {name} | {' | '.join(told(values) for values in found[name].values())} |", flush=True)
+    versions = machine("torch", "numpy", "scikit-learn")
+    asked.out.write_text(
+        json.dumps({**about, "factors": features.factors.tolist(), "rows": found} | versions, indent=2) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

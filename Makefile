@@ -25,8 +25,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A module, one that draws pictures, one that wants servers, two that want the folder of a run.
+ON_DEMAND = $(addprefix benchmarks/,machine.py truth_pictures.py bus.py imbalance.py ablation.py)
 bench: setup
-	for script in $(filter-out benchmarks/truth_pictures.py benchmarks/bus.py benchmarks/machine.py benchmarks/imbalance.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out $(ON_DEMAND),$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 
 bench-bus: setup
 	PYTHONPATH=. $(BIN)/python benchmarks/bus.py

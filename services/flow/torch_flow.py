@@ -17,9 +17,10 @@ from services.flow.settings import FlowSettings
 from services.flow.torch_resample import filtered, resized
 
 # Conjugate gradients per system: while the energy is partly quadratic, and for the last GNC stage. No system stops by
-# itself, so nothing is read back. Measured at 224 x 280: 3e-5 px on average, 0.02 px at most from a converged solution.
-EARLY, LAST = 4, 6
-BYTES = 250  # per pixel of a pair, at the peak
+# itself, so nothing is read back. Measured at 224 x 280 on a large motion, from a converged solution: 5e-5 px on
+# average and 0.02 px at most by `corrected`, 7e-5 and 0.06 px by `paper`. 4 and 6 give a third of it.
+EARLY, LAST = 3, 5
+BYTES = 256  # per pixel of a pair, at the peak
 SHARE = 0.8  # of a GPU's free memory
 PIXELS = 2**17  # pairs x rows x columns in one piece on a CPU, where more only leaves the cache
 

@@ -27,9 +27,9 @@ def system(
     right, across = spatial(uv, 3, alpha, settings)
     down, along = spatial(uv, 2, alpha, settings)
     right_side += across
-    right_side[..., 1:] -= across[..., :-1]
+    right_side[..., 1:].sub_(across[..., :-1])
     right_side += along
-    right_side[..., 1:, :] -= along[..., :-1, :]
+    right_side[..., 1:, :].sub_(along[..., :-1, :])
     return right, down, data, right_side
 
 
@@ -53,7 +53,8 @@ def grid(images: Tensor) -> tuple[Tensor, Tensor]:
 def read(images: Tensor, row: Tensor, column: Tensor, weights: tuple[tuple[Tensor, ...], tuple[Tensor, ...]]) -> Tensor:
     """Weighted samples around each position, the first of them at (row, column) of images that have a margin."""
     flat, (down, across) = images.flatten(1), weights
-    at = (row.long() * images.shape[2] + column.long()).flatten(1)
+    last = (images.shape[1] - len(down)) * images.shape[2] + images.shape[2] - len(across)
+    at = (row.long() * images.shape[2] + column.long()).flatten(1).clamp_(0, last)  # NaN must not end a GPU's context
     total = torch.zeros_like(row)
     for y, outer in enumerate(down):
         line = torch.zeros_like(row)

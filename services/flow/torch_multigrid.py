@@ -43,11 +43,12 @@ class Field:
 
 @dataclass
 class Level:
-    """One grid's operator: edge weights as in `Field.around`, data terms, inverse diagonal blocks; and its unknowns."""
+    """One grid's operator: edge weights as in `Field.around`, data terms, for each of `STEPS` the inverse diagonal
+    blocks times the step; and its unknowns."""
 
     edges: Tensor  # B x 2 x 2 x 2 x H x W
     data: Tensor  # B x 3 x H x W: wd Ix^2, wd Ix Iy, wd Iy^2, ridge included
-    inverse: Tensor  # B x 3 x H x W
+    inverses: tuple[Tensor, ...]  # B x 3 x H x W
     x: Field
 
 
@@ -58,7 +59,8 @@ def level(right: Tensor, down: Tensor, data: Tensor) -> Level:
     edges[:, 0, 1], edges[:, 1, 1] = right, down
     edges[:, 0, 0, :, 1:] = down[..., :-1, :]
     edges[:, 1, 0, :, :, 1:] = right[..., :-1]
-    return Level(edges, data, inverse(data, gathered(edges)), Field(batch, height, width, right))
+    blocks = inverse(data, gathered(edges))
+    return Level(edges, data, tuple(blocks * step for step in STEPS), Field(batch, height, width, right))
 
 
 def inverse(data: Tensor, edges: Tensor) -> Tensor:
@@ -87,9 +89,9 @@ def restricted(fine: Tensor) -> Tensor:
     """Sums over 2 x 2 pixels, B x C x H x W -> half of it, rounded up."""
     height, width = fine.shape[2:]
     coarse = fine[..., ::2, ::2].clone()
-    coarse[..., : width // 2] += fine[..., ::2, 1::2]
-    coarse[..., : height // 2, :] += fine[..., 1::2, ::2]
-    coarse[..., : height // 2, : width // 2] += fine[..., 1::2, 1::2]
+    coarse[..., : width // 2].add_(fine[..., ::2, 1::2])
+    coarse[..., : height // 2, :].add_(fine[..., 1::2, ::2])
+    coarse[..., : height // 2, : width // 2].add_(fine[..., 1::2, 1::2])
     return coarse
 
 
@@ -98,7 +100,7 @@ def prolong(coarse: Tensor, fine: Tensor) -> None:
     height, width = fine.shape[2:]
     for y in range(2):
         for x in range(2):
-            fine[..., y::2, x::2] += coarse[..., : (height + 1 - y) // 2, : (width + 1 - x) // 2]
+            fine[..., y::2, x::2].add_(coarse[..., : (height + 1 - y) // 2, : (width + 1 - x) // 2])
 
 
 def gathered(edges: Tensor) -> Tensor:
@@ -110,8 +112,8 @@ def gathered(edges: Tensor) -> Tensor:
 def times(block: Tensor, x: Tensor) -> Tensor:
     """Symmetric 2 x 2 blocks (B x 3 x H x W) times (du, dv)."""
     product, cross = block[:, ::2] * x, block[:, 1:2] * x
-    product[:, 0] += cross[:, 1]
-    product[:, 1] += cross[:, 0]
+    product[:, 0].add_(cross[:, 1])
+    product[:, 1].add_(cross[:, 0])
     return product
 
 
@@ -121,17 +123,16 @@ def applied(grid: Level, x: Field) -> Tensor:
     return times(grid.data, x.values).sub_(gathered(fluxes))
 
 
-def relax(grid: Level, right: Tensor, step: float) -> None:
-    """One damped Jacobi sweep."""
-    x = grid.x
-    wanted = times(grid.inverse, gathered(x.around * grid.edges).add_(right))
-    x.values.add_(wanted.sub_(x.values).mul_(step))
+def relax(grid: Level, right: Tensor, step: int) -> None:
+    """One damped Jacobi sweep, by the step of this number."""
+    wanted = times(grid.inverses[step], gathered(grid.x.around * grid.edges).add_(right))
+    grid.x.values.mul_(1 - STEPS[step]).add_(wanted)
 
 
 def begin(grid: Level, right: Tensor) -> None:
     """The two sweeps from zero."""
-    grid.x.values.copy_(times(grid.inverse, right).mul_(STEPS[0]))
-    relax(grid, right, STEPS[1])
+    grid.x.values.copy_(times(grid.inverses[0], right))
+    relax(grid, right, 1)
 
 
 def cycle(levels: list[Level], right: Tensor) -> Tensor:
@@ -142,10 +143,10 @@ def cycle(levels: list[Level], right: Tensor) -> Tensor:
         rights.append(restricted(rights[-1] - applied(grid, grid.x)))
     begin(levels[-1], rights[-1])
     for sweep in range(SWEEPS):
-        relax(levels[-1], rights[-1], STEPS[sweep % 2])
+        relax(levels[-1], rights[-1], sweep % 2)
     for k in range(len(levels) - 2, -1, -1):
         prolong(levels[k + 1].x.values, levels[k].x.values)
-        for step in STEPS:
+        for step in range(2):
             relax(levels[k], rights[k], step)
     return levels[0].x.values
 
@@ -157,7 +158,7 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
         half = count // 2
         folded = sums[:, :half] + sums[:, half : 2 * half]
         if count % 2:
-            folded[:, :1] += sums[:, -1:]
+            folded[:, :1].add_(sums[:, -1:])
         sums = folded
     return sums[:, :, None, None]
 

@@ -23,22 +23,24 @@ Show = Callable[[dict[str, Any], str], None]
 
 def train_on_stack(
     url: str,
-    datasets: Sequence[str],
+    dropped: Sequence[str],
+    /,
     *,
     pipeline: str | None = None,
     partial: bool = False,
     watch: bool = False,
     **changes: Any,
 ) -> None:
-    """Start a run, or find it if it was asked for before; with `watch` stay until it is done and print its report.
+    """Start a run on dropped datasets, or find it if it was asked for before; with `watch` stay until it is done and
+    print its report.
 
     `changes` are those of `services.local.training.train_and_report`; None asks for nothing.
     """
-    if not datasets:
+    if not dropped:
         raise Misconfigured("--stack: expected the name of a dropped dataset too: --dataset NAME.")
     api = Api(url, load().api_token.get_secret_value())
     settings = {name: value for name, value in changes.items() if value is not None}
-    body = {"datasets": list(datasets), "pipeline": pipeline, "settings": settings, "partial": partial}
+    body = {"datasets": list(dropped), "pipeline": pipeline, "settings": settings, "partial": partial}
     run = api.post("/runs", body)
     news.print(f"Run {run['id']} of {escape(run['dataset'])} is {run['state']}: {api.url}{run['url']}", soft_wrap=True)
     if watch:

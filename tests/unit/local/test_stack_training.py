@@ -11,10 +11,12 @@ from services.local import stack_training
 from services.local.api import Api
 from services.local.cli import main
 from shared.errors import BadData, Misconfigured
-from shared.records import Run
+from shared.records import Run, RunContents
 from tests.servers.kafka import free_port
 from tests.unit.trainer.api.conftest import served
 from tests.unit.trainer.lab import Lab
+
+LABELS = {"disgust": "negative", "happiness": "positive", "surprise": "surprise"}
 
 
 @pytest.fixture
@@ -69,6 +71,19 @@ def test_without_watch_it_says_where_the_run_is_and_ends(api, lab, capsys):
         assert f"Run {run.id} of toy is planned: {api}/runs/{run.id}" in said.replace("\n", "")
         assert "--watch" in said
     assert lab.published("mer.runs") == 1
+
+
+def test_what_is_asked_for_here_is_trained_there(api, lab):
+    protocol = ["--protocol", "casme3c-4", "--known-as", "toy=casme3c", "--allow-other-counts"]
+    lab.clips = [
+        (sample.model_copy(update={"emotion": LABELS[sample.emotion]}), arrays) for sample, arrays in lab.clips
+    ]
+    lab.extract()
+    assert mer("--stack", api, "--dataset", "toy", "--seed", "4", "--seeds", "2", "--model", "linear", *protocol) == 0
+    (key,) = lab.store.keys("runs/")
+    made = RunContents.decode(lab.store.get(key))
+    assert (made.seeds, made.settings["seed"], made.settings["model"]) == (2, 4, "linear")
+    assert (made.protocol["name"], made.protocol["datasets"]) == ("casme3c-4", {"toy": "casme3c"})
 
 
 def test_ctrl_c_leaves_the_run_going_and_says_how_to_come_back(api, lab, monkeypatch, capsys):

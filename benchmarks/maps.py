@@ -1,0 +1,127 @@
+"""roi-au's maps against the true motion: flows one after the other, summed, or one flow; and three ways to take strain.
+
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/maps.py      # minutes; writes benchmarks/results/maps-cpu.json
+
+The clips of `truth.py`, its profiles and its truth, in px of the crop, seen through the map's 28x28 cells. The way is
+that of a map: from the first magnified frame to the one nearest the apex.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import truth
+from benchmarks.machine import machine
+from services.flow.black_anandan import flow
+from services.flow.stage import grey
+from services.interpolator import stage as interpolator
+from services.interpolator.timeline import chosen, rate
+from services.local.synth import Difficulty
+from services.magnifier import stage as magnifier
+from services.roi_au import maps
+from shared.stage import StageSettings
+
+RESULT = Path(__file__).parent / "results" / "maps-cpu.json"
+FACTOR = 2.0
+Floats = NDArray[np.float64]
+Settings = Mapping[str, StageSettings]
+
+
+def shown(clip: truth.Clip, settings: Settings) -> tuple[dict[str, NDArray[np.uint8]], list[float]]:
+    """Grey frames of a map's way, not magnified and at FACTOR; positions of its first and last, frames after onset."""
+    chain: Any = dict(settings)
+    count = chain["interpolator"].flow_frames
+    positions = chosen(chain["interpolator"].timeline, 0, clip.apex, clip.offset, count)
+    frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, count, chain["interpolator"])
+    given = {"frames": frames, "fps": np.array(rate(positions, clip.fps))}
+    one = chain["magnifier"].model_copy(update={"factors": (FACTOR,)})
+    magnified = magnifier.compute({"interpolator": given}, one)["frames"][0]
+    last = maps.pairs_to_apex(positions, clip.apex, len(magnified) - 1)
+    kinds = {"not magnified": frames[1 : last + 2], f"factor {FACTOR:g}": magnified[: last + 1]}
+    return {name: np.stack([grey(each) for each in kind]) for name, kind in kinds.items()}, positions[1 : last + 2]
+
+
+def ways(frames: NDArray[np.uint8], settings: Any) -> dict[str, Floats]:
+    """The motion from the first to the last frame, 2xHxW, three times."""
+    steps = flow(frames[:-1], frames[1:], settings).astype(np.float16)
+    direct = flow(frames[:1], frames[-1:], settings)[0]
+    found = {"one after the other": maps.concatenated(steps), "summed": steps.astype(np.float32).sum(0), "one": direct}
+    return {name: motion.astype(np.float64) for name, motion in found.items()}
+
+
+def seen(motion: Floats, landmarks: Floats) -> dict[str, Floats]:
+    """A motion of the frame in the map's cells, and its strain from cells, and from px averaged over cells."""
+    columns, rows, cells_per_px = maps.cells(landmarks)
+    down, across = maps.shares(rows, motion.shape[-2]), maps.shares(columns, motion.shape[-1])
+    (uy, ux), (vy, vx) = (np.gradient(part) for part in motion)
+    exx, eyy, exy = (down @ part @ across.T for part in (ux, vy, (uy + vx) / 2))
+    mean = down @ motion @ across.T
+    return {
+        "motion": mean,
+        "strain, cells": maps.strain(mean * cells_per_px),
+        "strain, px, mean tensor": np.sqrt(exx**2 + eyy**2 + 2 * exy**2),
+        "strain, px, mean magnitude": down @ maps.strain(motion) @ across.T,
+    }
+
+
+def relative_error(pairs: list[tuple[Floats, Floats]]) -> float:
+    """What is left after one common gain, per true motion."""
+    found, true = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
+    return float(np.linalg.norm(found * (found @ true) / (found @ found) - true) / np.linalg.norm(true))
+
+
+def scored(clips: list[truth.Clip], settings: Settings) -> dict[str, Any]:
+    pairs: dict[tuple[str, str], list[tuple[dict[str, Floats], dict[str, Floats]]]] = {}
+    whole = []
+    for clip in clips:
+        kinds, way = shown(clip, settings)
+        true, onset_to_apex = clip.flows([(way[0], way[-1]), (0.0, float(clip.apex))]).astype(np.float64)
+        whole.append(np.hypot(*seen(onset_to_apex, clip.landmarks)["motion"]).mean())
+        for kind, frames in kinds.items():
+            for name, motion in ways(frames, settings["flow"]).items():
+                pairs.setdefault((kind, name), []).append((seen(motion, clip.landmarks), seen(true, clip.landmarks)))
+    table = {f"{kind}, {name}": _row(found) for (kind, name), found in pairs.items()}
+    return {"true motion from onset to apex, px": round(float(np.mean(whole)), 4), **table}
+
+
+def _row(found: list[tuple[dict[str, Floats], dict[str, Floats]]]) -> dict[str, float]:
+    row = {
+        "end-point error, px": np.mean([np.hypot(*(one["motion"] - true["motion"])).mean() for one, true in found]),
+        "true motion, px": np.mean([np.hypot(*true["motion"]).mean() for _, true in found]),
+    }
+    for what in found[0][0]:
+        row[f"relative error of {what}"] = relative_error([(one[what], true[what]) for one, true in found])
+    return {name: round(float(value), 4) for name, value in row.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--subjects", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=3, help="per subject")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=RESULT)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    asked = {name: getattr(options, name) for name in ("subjects", "clips", "seed")}
+    with tempfile.TemporaryDirectory() as folder:
+        clips = truth.drawn(Path(folder), **asked, difficulty=Difficulty())
+        results = {name: scored(clips, truth.profile(name)) for name in ("corrected", "paper")}
+    report = {
+        "benchmark": "maps",
+        "machine": machine("numpy", "opencv-python-headless", "numba"),
+        **asked,
+        "results": results,
+    }
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -151,8 +151,35 @@ class Run(Envelope):
         return f"reports/{_segment(self.dataset)}/{self.id}/"
 
 
+class Environment(Model):
+    """Where a run was started: what may change its figures though nothing of the run does."""
+
+    code: str = Field(description="version of merstream")
+    python: str
+    platform: str = Field(description="system and machine: Linux x86_64")
+    device: str = Field(description="cpu, or cuda and the GPU's name")
+    libraries: dict[str, str] = Field(description="versions by package")
+
+
+class TableClip(Model):
+    """A clip of somebody's own table of features, by what its file holds."""
+
+    dataset: str
+    subject: str
+    clip: str
+    emotion: str | None
+    aus: tuple[ActionUnit, ...] = ()
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+    @property
+    def key(self) -> str:
+        return f"{self.dataset}/{self.subject}/{self.clip}"
+
+
 class RunContents(Envelope):
-    """What a run consists of. Settings and protocol are those of the trainer, resolved."""
+    """What a run consists of: a run.json, of a stack and of `mer train` alike. Settings and protocol are those of the
+    trainer, resolved. Clips are `features` of the pipeline or of a `table`. Everything but `environment` shapes the
+    report; that is of the process that started the run, which wrote this once before any fold was trained."""
 
     schema_name: Literal["mer.run-contents/2"] = Field("mer.run-contents/2", alias="schema")
     dataset: str
@@ -161,8 +188,11 @@ class RunContents(Envelope):
     protocol: dict[str, JsonValue] = Field(default_factory=dict)
     seeds: int = Field(1, ge=1, description="trainings of each fold; the first has the seed of the settings")
     classes: tuple[str, ...] | None = None
-    features: tuple[Record, ...] = Field(description="sorted by key")
+    features: tuple[Record, ...] = Field((), description="sorted by key")
+    table: tuple[TableClip, ...] = Field((), description="sorted by key")
+    data: str = Field("", description="digest of all clips: key, content and labels")
     faults: tuple[str, ...] = Field((), description="one sentence per clip that has no features")
+    environment: Environment | None = None
 
 
 class Fold(Envelope):

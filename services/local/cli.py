@@ -82,6 +82,10 @@ OtherCounts = Annotated[
         "--allow-other-counts", help="Go on where a published protocol's counts are not met; the report tells."
     ),
 ]
+Faces = Annotated[
+    bool,
+    typer.Option("--faces", help="Show frames of misclassified clips in the report: personal data. Off by default."),
+]
 CORES = os.cpu_count() or 1
 
 
@@ -152,6 +156,7 @@ def run(
     test_subjects: TestSubjects = None,
     known_as: KnownAs = None,
     other_counts: OtherCounts = None,
+    faces: Faces = False,
 ) -> None:
     """Take a dataset through every stage to a report.
 
@@ -169,7 +174,7 @@ def run(
     if not train:
         return
     try:
-        train_and_report(found, [out], profile=profile, jobs=jobs, **asked)
+        train_and_report(found, [out], profile=profile, jobs=jobs, faces=faces, **asked)
     except BadData as error:
         raise BadData(f"{error} The features are kept in {out}; --no-train ends a run before training.") from None
 
@@ -235,6 +240,10 @@ def train(
     dataset: Annotated[list[str] | None, typer.Option(help="On a stack: a dropped dataset's name. Repeatable.")] = None,
     partial: Annotated[bool, typer.Option(help="On a stack: do not wait for clips that are under way.")] = False,
     watch: Annotated[bool, typer.Option(help="On a stack: follow the run, then fetch and print its report.")] = False,
+    faces: Faces = False,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A run.json: repeat that run and compare its figures.")
+    ] = None,
 ) -> None:
     """Train on the features of an earlier `mer run` (same --out) and write its report anew.
 
@@ -243,8 +252,11 @@ def train(
     Your own flow maps: `mer train --features samples.csv --model ststnet` (report in out/own).
 
     A stack trains on what was dropped there: `mer train --stack http://127.0.0.1:8080 --dataset NAME --watch`.
+
+    The same run again: `mer train --from out/run/report/run.json`; exit code 1 where its figures are others.
     """
     from services.local.jobs import extracted
+    from services.local.repeat import repeat
     from services.local.stack_training import train_on_stack
     from services.local.training import train_and_report, train_on_table
 
@@ -259,6 +271,10 @@ def train(
         **evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts),
     }
     changes = training(settings or []) | {name: value for name, value in given.items() if value is not None}
+    if source:
+        if stack or pipeline or dataset or changes != {"profile": "corrected", "seed": 0}:
+            raise Misconfigured("--from says how to train; only --out, --features, --jobs and --faces go with it.")
+        raise typer.Exit(0 if repeat(source, out or [], features, jobs=jobs, faces=faces) else 1)
     outs = out or [Path("out/own" if features else "out/run")]
     if features and (stack or pipeline or len(outs) > 1):
         raise Misconfigured("--features takes the place of --stack, --pipeline and further --out; leave those out.")
@@ -267,9 +283,9 @@ def train(
     elif dataset or partial or watch:
         raise Misconfigured("--dataset, --partial and --watch go with --stack URL; without it --out is trained on.")
     elif features:
-        train_on_table(features, outs[0], jobs=jobs, **changes)
+        train_on_table(features, outs[0], jobs=jobs, faces=faces, **changes)
     else:
-        train_and_report(extracted(outs, pipeline), outs, jobs=jobs, **changes)
+        train_and_report(extracted(outs, pipeline), outs, jobs=jobs, faces=faces, **changes)
 
 
 @app.command()

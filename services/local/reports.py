@@ -87,23 +87,34 @@ def print_report(folder: Path) -> None:
 
 def _seeds(report: dict[str, Any]) -> str:
     seeds = [str(row["seed"]) for row in report["seeds"][report["model"]]]
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    own = f"{report['result']['uf1']:.3f} {_interval(report['result'])}"
     return (
-        f"seed {seeds[0]}" if len(seeds) == 1 else f"figures of seed {seeds[0]}, spread over seeds {', '.join(seeds)}"
+        f"mean ± standard deviation over seeds {', '.join(seeds)}; of seed {seeds[0]} UF1 {own} and the confusion below"
     )
 
 
+def _interval(result: dict[str, Any]) -> str:
+    low, high = result["interval"]["uf1"]
+    return escape(f"[{low:.3f}, {high:.3f}]")
+
+
 def _figures(report: dict[str, Any]) -> Table:
-    several = len(report["seeds"][report["model"]]) > 1
-    table = Table("model", "UF1", "UAR", "accuracy", "AU macro F1", *(["UF1, mean and deviation"] if several else []))
+    """With an interval where there is one seed: with deviations too, it would not fit into 80 columns."""
+    table = Table("model", "UF1", "UAR", "accuracy", "AU macro F1")
     for name, result in {report["model"]: report["result"], **report["baselines"]}.items():
-        low, high = result["interval"]["uf1"]
-        cells = [f"{result[figure]:.3f}" for figure in ("uf1", "uar", "accuracy")]
-        units = result["aus"]["macro"]  # None where no action unit occurs
-        uf1 = report["spread"][name]["uf1"]
-        seeds = [f"{uf1['mean']:.3f} ± {uf1['sd']:.3f}"] if several else []
-        macro = "–" if units is None else f"{units:.3f}"
-        table.add_row(name, f"{cells[0]} [{low:.3f}, {high:.3f}]", *cells[1:], macro, *seeds)
+        spread = report["spread"][name]
+        uf1, *others = [_figure(spread[figure]) for figure in ("uf1", "uar", "accuracy", "au_f1")]
+        table.add_row(name, uf1 if spread["uf1"]["sd"] is not None else f"{uf1} {_interval(result)}", *others)
     return table
+
+
+def _figure(spread: dict[str, Any]) -> str:
+    """None where no action unit occurs, or none is predicted."""
+    if spread["mean"] is None:
+        return "–"
+    return f"{spread['mean']:.3f}" + ("" if spread["sd"] is None else f" ± {spread['sd']:.3f}")
 
 
 def _confusion(result: dict[str, Any]) -> Table:

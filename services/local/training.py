@@ -1,6 +1,6 @@
 """From features to a report: the trainer's settings chosen, progress shown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,16 @@ from services.trainer.device import device
 from services.trainer.evaluation import Evaluation
 from services.trainer.folds import BASELINES
 from services.trainer.gather import gather
+from services.trainer.runs import choice_of
+from services.trainer.stated import stated
 from services.trainer.supply import side_by_side
+from services.trainer.table import clips, read
 from services.trainer.table import gather as gather_table
 from services.trainer.validation import Progress, Tell
+from shared.records import RunContents
+from shared.store import LocalStore
+
+RUN = "run.json"  # what a run consists of, beside its report
 
 
 def train_and_report(
@@ -27,42 +34,58 @@ def train_and_report(
     *,
     profile: str = "corrected",
     jobs: int = 1,
+    faces: bool = False,
     **asked: Any,
 ) -> None:
     """Train on features of the run folders `outs` beside the baselines, write the report under the first, print it.
 
-    `asked`: what `services.trainer.choice.chosen` reads.
+    `asked`: what `services.trainer.choice.chosen` reads. `faces`: with frames of the misclassified clips.
     """
-    where = device()
-    choice = chosen(profile, asked, where)
-    store = Pooled([Workspace(out).folder / "store" for out in outs])
-    with interruptible():
-        evaluation = gather(found.features, store, choice)
-    report_on(evaluation, choice, Workspace(outs[0]).report, jobs=jobs, where=where, faults=found.faults)
+    run = of_features(found, chosen(profile, asked, device()))
+    report_on(run, Workspace(outs[0]).report, lambda: gathered(run, outs), jobs=jobs, faces=faces)
 
 
-def train_on_table(table: Path, out: Path, *, profile: str = "corrected", jobs: int = 1, **asked: Any) -> None:
+def train_on_table(
+    table: Path, out: Path, *, profile: str = "corrected", jobs: int = 1, faces: bool = False, **asked: Any
+) -> None:
     """The same on the features that somebody's `samples.csv` names."""
-    where = device()
-    choice = chosen(profile, asked, where)
-    with interruptible():
-        evaluation = gather_table(table, choice, parse)
-    report_on(evaluation, choice, Workspace(out).report, jobs=jobs, where=where)
+    run = of_table(table, chosen(profile, asked, device()))
+    report_on(
+        run, Workspace(out).report, lambda: gather_table(table, choice_of(run, RUN), parse), jobs=jobs, faces=faces
+    )
+
+
+def of_features(found: Extracted, choice: Choice) -> RunContents:
+    """The run that these features and this choice make."""
+    names = dict.fromkeys(record.sample.dataset for record in found.features)
+    pipelines = dict.fromkeys(record.pipeline.digest for record in found.features)
+    about = "+".join(sorted(names)), "+".join(sorted(pipelines))
+    return stated(*about, choice, found.features, faults=found.faults, device=device())
+
+
+def of_table(table: Path, choice: Choice) -> RunContents:
+    """The run that somebody's table and this choice make. Raises BadData."""
+    rows = clips(read(table, parse))
+    return stated("+".join(sorted({row.dataset for row in rows})), "", choice, table=rows, device=device())
+
+
+def gathered(run: RunContents, outs: Sequence[Path]) -> Evaluation:
+    """What it is trained and tested on, from the stores of run folders."""
+    store = Pooled([Workspace(out).folder / "store" for out in outs])
+    return gather(run.features, store, choice_of(run, RUN))
 
 
 def report_on(
-    evaluation: Evaluation,
-    choice: Choice,
-    folder: Path,
-    *,
-    jobs: int = 1,
-    where: str = "cpu",
-    faults: Sequence[str] = (),
+    run: RunContents, folder: Path, gather: Callable[[], Evaluation], *, jobs: int = 1, faces: bool = False
 ) -> None:
-    """Train, write the report into `folder`, print it. `faults`: a sentence per clip that has no features."""
-    processes = side_by_side(evaluation.features, choice.settings.model, jobs, where)
-    with interruptible(), fold_bar(choice.seeds * len(evaluation.folds)) as tell:
-        experiment.run(evaluation, choice.settings, folder, processes, where, tell=tell, faults=faults)
+    """Write run.json, train, write the report, all into `folder`; print it."""
+    where, settings = device(), choice_of(run, RUN).settings
+    with interruptible():
+        evaluation = gather()
+    LocalStore(folder).put(RUN, (run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
+    processes = side_by_side(evaluation.features, settings.model, jobs, where)
+    with interruptible(), fold_bar(evaluation.seeds * len(evaluation.folds)) as tell:
+        experiment.run(evaluation, settings, folder, processes, where, tell=tell, faults=run.faults, faces=faces)
     print_report(folder)
 
 

@@ -86,7 +86,7 @@ class Conductor:
             if refused.run not in known.results:
                 self.state.bus.publish(topic("results").name, refused.key, refused.encode())
             return
-        run, contents = runs.compose([(dataset, now)], choice)
+        run, contents = runs.compose([(dataset, now)], choice, self.device)
         if run.id in known.results or run.id in known.runs:
             return
         self.state.start(run, contents)

@@ -190,7 +190,7 @@ def _run_result(opened: Opened, report: Mapping[str, Any]) -> RunResult:
         run=run.id,
         status="done",
         figures={name: _figures(figures) for name, figures in report["spread"].items()},
-        files={name: run.report + name for name in FILES},
+        files={**{name: run.report + name for name in FILES}, "run.json": run.contents},
         **runs.about(run),
     )
 

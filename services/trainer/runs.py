@@ -14,26 +14,22 @@ from services.trainer.protocol import Protocol, folds
 from services.trainer.selection import contents_of, taken
 from services.trainer.settings import TrainSettings
 from services.trainer.standing import Standing
+from services.trainer.stated import stated
 from shared.errors import BadData
 from shared.records import Dataset, Record, Run, RunContents, RunResult, digest
 from shared.store import Store
 
 
-def compose(dropped: Sequence[tuple[Dataset, Standing]], choice: Choice) -> tuple[Run, RunContents]:
+def compose(
+    dropped: Sequence[tuple[Dataset, Standing]], choice: Choice, device: str = "cpu"
+) -> tuple[Run, RunContents]:
     """The run that dropped datasets as they stand, pooled, and a choice of settings make; equal ones have equal ids,
     in whatever order the datasets come. Raises BadData for none, for one twice, and for several pipelines."""
     parts = sorted(dropped, key=lambda part: part[0].name)
     name, pipeline = "+".join(dataset.name for dataset, _ in parts), _pipeline([dataset for dataset, _ in parts])
-    contents = RunContents(
-        dataset=name,
-        pipeline=pipeline,
-        settings=choice.settings.model_dump(mode="json"),
-        protocol=choice.protocol.model_dump(mode="json"),
-        seeds=choice.seeds,
-        classes=choice.classes,
-        features=sorted((record for _, now in parts for record in now.features), key=lambda record: record.key),
-        faults=[fault for _, now in parts for fault in now.left_out],
-    )
+    records = [record for _, now in parts for record in now.features]
+    faults = [fault for _, now in parts for fault in now.left_out]
+    contents = stated(name, pipeline, choice, records, faults=faults, device=device)
     run = Run(
         id=_id(contents),
         dataset=name,
@@ -60,14 +56,9 @@ def _pipeline(datasets: Sequence[Dataset]) -> str:
 
 
 def _id(contents: RunContents) -> str:
-    """Features by content and labels: who made them, and when, shapes nothing."""
-    shaped_by = contents.model_dump(mode="json", exclude={"features"})
-    clips = [[each.key, each.artifact.sha256, *_labels(each)] for each in contents.features]
-    return digest([shaped_by, clips, VERSION])[:32]
-
-
-def _labels(record: Record) -> list[object]:
-    return [record.sample.emotion, sorted(map(str, record.sample.aus))]
+    """Features by content and labels: who made them, when and where, shapes nothing."""
+    shaped_by = contents.model_dump(mode="json", exclude={"features", "table", "environment"})
+    return digest([shaped_by, VERSION])[:32]
 
 
 def refused(dataset: Dataset, reason: str) -> RunResult:
@@ -96,12 +87,17 @@ def about(run: Run) -> dict[str, Any]:
 def opened(store: Store, run: Run) -> tuple[RunContents, Choice]:
     """Raises BadData."""
     contents = RunContents.decode(store.get(run.contents))
+    return contents, choice_of(contents, run.contents)
+
+
+def choice_of(contents: RunContents, told: str) -> Choice:
+    """`told` is what a fault begins with. Raises BadData."""
     try:
         settings = TrainSettings.model_validate(contents.settings)
         protocol = Protocol.model_validate(contents.protocol)
-        return contents, Choice(settings, contents.classes, protocol, contents.seeds)
+        return Choice(settings, contents.classes, protocol, contents.seeds)
     except ValidationError as error:
-        raise BadData(f"{run.contents} has settings of another version of the trainer: {error}") from None
+        raise BadData(f"{told} has settings of another version of the trainer: {error}") from None
 
 
 def tasks(records: Sequence[Record], choice: Choice) -> list[tuple[str, int, str]]:

@@ -26,7 +26,7 @@ from services.trainer.held import Empty
 from services.trainer.selection import taken
 from services.trainer.table_file import DEPTHS, ORDERS, Depth, Order, arrays_of
 from shared.errors import BadData
-from shared.records import ActionUnit
+from shared.records import ActionUnit, TableClip
 from shared.stage import Arrays
 
 NEEDED = ("dataset", "subject", "clip", "label", "path")
@@ -60,7 +60,7 @@ def gather(table: Path, choice: Choice, parse: Parse, empty: Empty = np.empty) -
     first = _arrays(rows[0])
     names = tuple(name for name in first if name != "factors")
     needs.require(names, choice.settings.model, table.name)
-    contents = [(hashlib.sha256(_bytes(row)).hexdigest(),) for row in rows]
+    contents = [(clip.sha256,) for clip in clips(rows)]
     found = taken(rows, choice.protocol, choice.classes, contents)
 
     def arrays(row: int) -> Arrays:
@@ -86,6 +86,17 @@ def read(table: Path, parse: Parse) -> list[Row]:
     if not rows:
         raise BadData(f"{table}: expected a row for each clip, got none; add rows below the header.")
     return rows
+
+
+def clips(rows: Sequence[Row]) -> list[TableClip]:
+    """What the rows stand for, whatever their files are called. Raises BadData for an absent file."""
+    return [
+        TableClip(
+            **{name: getattr(row, name) for name in ("dataset", "subject", "clip", "emotion", "aus")},
+            sha256=hashlib.sha256(_bytes(row)).hexdigest(),
+        )
+        for row in rows
+    ]
 
 
 def _row(where: str, cells: Mapping[str, str], folder: Path, parse: Parse) -> Row:

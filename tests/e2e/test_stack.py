@@ -24,7 +24,7 @@ from services.local.workspace import Workspace
 from shared.bus import Message
 from shared.connect import open_bus, open_store
 from shared.errors import Unavailable
-from shared.records import RunResult
+from shared.records import RunContents, RunResult
 from shared.settings import Settings
 from shared.store import Store
 from shared.topics import GROUPS, dead_letters, topic
@@ -148,8 +148,11 @@ def test_a_dropped_dataset_gives_the_embedded_report_whatever_is_killed_meanwhil
     assert (result.status, result.reason) == ("done", "")
     assert [reason for group in GROUPS for reason in latest(stack, dead_letters(group).name)] == []
     assert digests(store) == digests(embedded.store())
+    run, own = store.get(result.files["run.json"]), (embedded.report / "run.json").read_bytes()
+    assert RunContents.decode(run).data == RunContents.decode(own).data, "both say that they are of the same clips"
     for name, key in result.files.items():
-        assert store.get(key) == (embedded.report / name).read_bytes(), name
+        if name != "run.json":  # when and by which process it was started is not the same
+            assert store.get(key) == (embedded.report / name).read_bytes(), name
 
 
 def test_the_api_has_the_report_too(stack: Stack) -> None:

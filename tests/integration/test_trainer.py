@@ -8,6 +8,7 @@ from pathlib import Path
 from services.trainer import dataset, experiment
 from services.trainer.choice import chosen
 from services.trainer.evaluation import Evaluation
+from services.trainer.report.files import FILES
 from services.trainer.selection import taken
 from shared.connect import open_bus, open_store
 from shared.records import FoldResult, RunResult, Sample
@@ -44,6 +45,7 @@ def test_two_trainers_share_a_run_and_one_that_is_killed_is_no_loss(
     assert buried == {"planner": {}, "trainer": {}}
     assert [result.status for result in done] == ["done"]
     assert Counter(fold.learner for fold in folds) == dict.fromkeys(("fmer-lite", "majority", "linear"), SUBJECTS)
-    for name, key in done[0].files.items():
-        assert store.get(key) == (tmp_path / "embedded" / name).read_bytes(), name
+    assert set(done[0].files) == {*FILES, "run.json"}
+    for name in FILES:
+        assert store.get(done[0].files[name]) == (tmp_path / "embedded" / name).read_bytes(), name
     assert 'mer_train_folds_total{model="fmer-lite",outcome="computed"}' in told

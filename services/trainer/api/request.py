@@ -38,7 +38,7 @@ class RunRequest(Model):
         datasets = [self._dataset(known, name) for name in self.datasets]
         try:
             choice = chosen(datasets[0].pipeline.profile, self._asked(), device)
-            run, contents = runs.compose([(each, self._standing(known, each)) for each in datasets], choice)
+            run, contents = runs.compose([(each, self._standing(known, each)) for each in datasets], choice, device)
             runs.tasks(contents.features, choice)  # what could not be planned is refused here and now
         except (Misconfigured, BadData) as reason:
             raise HTTPException(422, str(reason)) from None

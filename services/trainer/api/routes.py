@@ -70,7 +70,7 @@ class Routes:
         return await self._soon(lambda known: self._told(known, run))
 
     async def file(self, run: Id, name: str) -> StreamingResponse:
-        """A file of the report: report.html, report.json, predictions.csv, ..."""
+        """A file of the report: report.html, report.json, predictions.csv, latex.tex, ...; or run.json."""
         file = await self._soon(lambda known: self._fetched(known, run, name))
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return StreamingResponse(_pieces(file), media_type=kind, headers={"X-Content-Type-Options": "nosniff"})

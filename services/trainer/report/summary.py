@@ -1,7 +1,6 @@
 """Everything that a report says, as plain values: pooled figures beside baselines and oracle."""
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from services.trainer.report import several
 from services.trainer.report.clips import datasets, rows
 from services.trainer.report.mistakes import mistakes
 from services.trainer.settings import TrainSettings
+from services.trainer.stated import installed
 
 SCHEMA = "mer.report/2"
 THRESHOLD = 0.5  # an AU counts as predicted from this probability on
@@ -24,14 +24,6 @@ ORACLE = (
 )
 
 Runs = Mapping[str, Mapping[int, Sequence[Outcome]]]  # by learner, the model first, and by seed, the run's own first
-
-
-def code_version() -> str:
-    """The installed version of merstream."""
-    try:
-        return version("merstream")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def summary(
@@ -56,7 +48,7 @@ def summary(
         "model": settings.model,
         "seed": seed,
         "settings": settings.model_dump(mode="json"),
-        "code": code or code_version(),
+        "code": code or installed("merstream") or "not installed",
         "data": {
             "digest": features.digest,
             "samples": len(features),

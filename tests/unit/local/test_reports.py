@@ -10,6 +10,7 @@ from services.local.workspace import Workspace
 from shared.errors import BadData
 from shared.records import RunResult
 
+NAMES = ("uf1", "uar", "accuracy", "au_f1")
 FIGURES = {"uf1": 0.875, "uar": 0.5, "accuracy": 1.0, "interval": {"uf1": [0.8, 0.9]}, "aus": {"macro": None}}
 REPORT = {
     "protocol": {"title": "leave-one-subject-out", "faults": ["Class fear: all of its clips are of s1."]},
@@ -19,7 +20,10 @@ REPORT = {
     "result": {**FIGURES, "classes": ["disgust", "others"], "confusion": [[2, 0], [1, 1]]},
     "baselines": {"majority": {**FIGURES, "aus": {"macro": 0.25}}},
     "seeds": {"linear": [{"seed": 3}], "majority": [{"seed": 3}]},
-    "spread": {name: {"uf1": {"mean": 0.875, "sd": None}} for name in ("linear", "majority")},
+    "spread": {
+        "linear": {name: {"mean": 0.875, "sd": None} for name in NAMES[:3]} | {"au_f1": {"mean": None, "sd": None}},
+        "majority": {name: {"mean": 0.25, "sd": None} for name in NAMES},
+    },
 }
 
 
@@ -81,19 +85,26 @@ def test_figures_are_printed_and_an_absent_one_is_no_error(tmp_path: Path, capsy
     assert "leave-one-subject-out; 4 clips of 2 subjects, seed 3" in said
     assert "0.875 [0.800, 0.900]" in said
     assert "mind Class fear: all of its clips are of s1." in said
-    assert "mean and deviation" not in said
-    assert "0.250" in said
+    assert "±" not in said
+    assert [cell.strip() for cell in row(said, "linear")] == ["linear", "0.875 [0.800, 0.900]", "0.875", "0.875", "–"]
+    assert row(said, "majority")[-1].strip() == "0.250"
     assert "disgust" in said
+
+
+def row(said: str, learner: str) -> list[str]:
+    """Of the table of learners."""
+    return next(line for line in said.splitlines() if f"│ {learner} " in line).strip("│").split("│")
 
 
 def test_of_several_seeds_mean_and_deviation_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seeds = {"linear": [{"seed": 3}, {"seed": 4}], "majority": [{"seed": 3}, {"seed": 4}]}
-    spread = {name: {"uf1": {"mean": 0.8, "sd": 0.0123}} for name in seeds}
+    spread = {name: {each: {"mean": 0.8, "sd": k / 1000} for k, each in enumerate(NAMES)} for name in seeds}
     (tmp_path / "report.json").write_text(json.dumps({**REPORT, "seeds": seeds, "spread": spread}))
     print_report(tmp_path)
     said = capsys.readouterr().out
-    assert "figures of seed 3, spread over seeds 3, 4" in said
-    assert "0.800 ± 0.012" in said
+    assert "mean ± standard deviation over seeds 3, 4; of seed 3 UF1 0.875 [0.800, 0.900]" in said
+    cells = [cell.strip() for cell in row(said, "majority")[1:]]
+    assert cells == ["0.800 ± 0.000", "0.800 ± 0.001", "0.800 ± 0.002", "0.800 ± 0.003"]
 
 
 def test_without_a_stack_the_folder_of_a_run_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

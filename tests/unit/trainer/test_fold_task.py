@@ -11,7 +11,7 @@ from services.trainer.evaluation import Evaluation
 from services.trainer.report.files import FILES
 from services.trainer.selection import taken
 from services.trainer.state import State
-from shared.records import Dataset, FoldResult, Run
+from shared.records import Dataset, FoldResult, Run, RunContents
 from tests.unit.trainer.lab import Killed, Lab, Life, Trainer, recipe
 
 LITE = {"model": "fmer-lite", "epochs": 2, "batch": 2}
@@ -27,6 +27,15 @@ def embedded(lab, folder, train):
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
+def reported(lab, result):
+    """The files of the report; and run.json is among what is told, but written by whoever started the run."""
+    files = dict(result.files)
+    stated = RunContents.decode(lab.store.get(files.pop("run.json")))
+    assert len(stated.data) == 64
+    assert stated.environment.device == "cpu"
+    return {name: lab.store.get(key) for name, key in files.items()}
+
+
 def test_the_report_is_the_embedded_one_byte_for_byte(lab, trainer, tmp_path):
     one = trainer()
     lab.extract()
@@ -34,7 +43,7 @@ def test_the_report_is_the_embedded_one_byte_for_byte(lab, trainer, tmp_path):
     one.work()
     result = lab.result()
     assert lab.published("mer.trainer.dlq") == 0
-    assert {name: lab.store.get(key) for name, key in result.files.items()} == embedded(lab, tmp_path / "run", LITE)
+    assert reported(lab, result) == embedded(lab, tmp_path / "run", LITE)
     ours = {key: data for key, data in lab.content().items() if key.startswith("folds/")}
     kept = {file.name: file.read_bytes() for file in (tmp_path / "run" / "folds").iterdir()}
     assert {key.removeprefix("folds/"): data for key, data in ours.items()} == kept
@@ -73,7 +82,7 @@ def test_folds_by_another_protocol_and_of_several_seeds_are_the_embedded_ones(la
     trainer().work()
     result = lab.result()
     assert (result.status, result.protocol, result.seed, result.seeds) == ("done", "k-fold", 4, 2)
-    assert {name: lab.store.get(key) for name, key in result.files.items()} == embedded(lab, tmp_path / "run", KFOLD)
+    assert reported(lab, result) == embedded(lab, tmp_path / "run", KFOLD)
     folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
     told = sorted((fold.learner, fold.seed, fold.held_out) for fold in folds)
     assert told == [(name, seed, f"fold-{k}") for name in ("linear", "majority") for seed in (4, 5) for k in (1, 2)]

@@ -8,7 +8,7 @@ from typing import Any
 from services.trainer.dataset import Features
 from services.trainer.folds import Outcome
 from services.trainer.labels import AUS
-from services.trainer.report.clips import datasets, rows
+from services.trainer.report.clips import rows
 
 Runs = Mapping[str, Mapping[int, Sequence[Outcome]]]  # by learner, the model first, and by seed, the run's own first
 ABOUT = ("learner", "seed", "held_out", "clip", "subject", "dataset", "emotion", "predicted")
@@ -42,12 +42,12 @@ def per_subject(report: Mapping[str, Any]) -> str:
 
 def _predicted(features: Features, outcome: Outcome) -> Iterator[list[Any]]:
     where, units = rows(features, [outcome]), outcome.aus or [[]] * len(outcome.names)
-    names = datasets(features)
     for row, pred, chances, found in zip(where, outcome.predicted, outcome.emotions, units, strict=True):
         chances_of_units = [f"{chance:.4f}" for chance in found] if found else [""] * len(AUS)
         coded = [cell for pair in zip(features.aus[row], chances_of_units, strict=True) for cell in pair]
         labels = [features.classes[features.emotions[row]], features.classes[pred]]
-        about = [features.names[row], features.subjects[row], names[row]]
+        subject = str(features.subjects[row])
+        about = [features.names[row], subject, subject.partition("/")[0]]
         yield [*about, *labels, *(f"{chance:.4f}" for chance in chances), *coded]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from services.local import training
+from services.local.cli import main
 from services.local.jobs import extracted
 from services.local.repeat import repeat
 from services.trainer.report.files import FILES
@@ -88,8 +89,23 @@ def test_figures_that_differ_are_told(trained: Path, tmp_path: Path, capsys: pyt
     (fetched / "run.json").write_bytes((trained / "report" / "run.json").read_bytes())
     assert not repeat(fetched / "run.json", [home])
     assert "linear, seed 4, uf1: 0.125000 recorded" in capsys.readouterr().out
+    assert command("--from", fetched / "run.json", "--out", home, "--jobs", 1) == 1
     with pytest.raises(Misconfigured, match="say with --out where features are"):
         repeat(fetched / "run.json")
+
+
+def command(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("more", [["--model", "linear"], ["--seed", 1], ["--set", "keep=last"], ["--dataset", "x"]])
+def test_what_a_run_json_says_can_not_be_said_otherwise(
+    trained: Path, more: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--from", trained / "report" / "run.json", *more) == 2
+    assert "--from says how to train" in capsys.readouterr().err
 
 
 def test_other_libraries_are_warned_of(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,6 +29,7 @@ REPORT = {
 
 def result(run: str, day: int, dataset: str = "lab", **more: object) -> RunResult:
     files = {name: f"reports/{dataset}/{run}/{name}" for name in ("predictions.csv", "report.html", "report.json")}
+    files |= {"run.json": f"runs/{run}/run.json"}
     common = {"pipeline": "p", "model": "linear", "status": "done", "created": f"2026-01-{day:02}T00:00:00Z"}
     return RunResult.model_validate({"run": run, "dataset": dataset, "files": files} | common | more)
 
@@ -55,7 +56,9 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def test_the_newest_report_is_fetched_whole(stack: Workspace) -> None:
     folder = fetched(None, None)
     assert folder == Path("out/reports/lab/a")
-    assert sorted(file.name for file in folder.iterdir()) == ["predictions.csv", "report.html", "report.json"]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "predictions.csv", "report.html", "report.json", "run.json",
+    ]  # fmt: skip
     assert (folder / "report.html").read_text() == "report.html"
 
 

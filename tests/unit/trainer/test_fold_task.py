@@ -109,7 +109,9 @@ def test_dropped_datasets_are_pooled_and_told_apart(tmp_path, pooled):
     state = State(lab.bus, lab.store)
     run, contents = runs.compose([(each, state.read().standing(each)) for each in datasets], choice)
     assert (run.dataset, run.protocol) == ("CASME II+samm", "cd6me")
-    assert run.id == runs.compose([(each, state.read().standing(each)) for each in datasets[::-1]], choice)[0].id
+    again, other = runs.compose([(each, state.read().standing(each)) for each in datasets[::-1]], choice, "meta")
+    assert (run.id, contents.data) == (again.id, other.data)
+    assert contents.environment.device != other.environment.device, "where a run is started shapes nothing of it"
     state.start(run, contents)
     one = Trainer(lab.home)
     one.work()

@@ -10,7 +10,7 @@ import pytest
 
 from services.trainer.report.page import card, markdown, page
 
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "br", "wbr", "link"}
 
 
 class Checked(HTMLParser):

@@ -15,10 +15,10 @@ from truth import Clip, Measured, drawn, measured, profile
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import chosen, rate
 from services.local import show
-from services.trainer.report.flow_colour import colours, wheel
 from services.local.synth import Difficulty
 from services.magnifier import evm
 from services.roi_au.landmarks import detect
+from services.trainer.report.flow_colour import colours, wheel
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 FACTOR = 3.0

@@ -35,7 +35,7 @@ TOPICS = {
         Topic("mer.interpolated", "frames on the method's timeline: interpolator -> magnifier"),
         Topic("mer.magnified", "frames at every factor: magnifier -> flow"),
         Topic("mer.flows", "flow of every factor and pair: flow -> roi-au"),
-        Topic("mer.features", "ROI patches and AU clip: roi-au -> trainer", cleanup="compact"),
+        Topic("mer.features", "ROI patches, motion maps and AU clip: roi-au -> trainer", cleanup="compact"),
         Topic("mer.runs", "training runs: trainer -> planner"),
         Topic("mer.folds", "one fold of a run as a task: planner -> trainer"),
         Topic("mer.results", "outcomes of folds and reports: trainer -> everybody", partitions=1, cleanup="compact"),

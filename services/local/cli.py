@@ -272,12 +272,14 @@ def train(
     }
     changes = training(settings or []) | {name: value for name, value in given.items() if value is not None}
     if source:
-        if stack or pipeline or dataset or changes != {"profile": "corrected", "seed": 0}:
+        if stack or pipeline or dataset or partial or watch or changes != {"profile": "corrected", "seed": 0}:
             raise Misconfigured("--from says how to train; only --out, --features, --jobs and --faces go with it.")
         raise typer.Exit(0 if repeat(source, out or [], features, jobs=jobs, faces=faces) else 1)
     outs = out or [Path("out/own" if features else "out/run")]
     if features and (stack or pipeline or len(outs) > 1):
         raise Misconfigured("--features takes the place of --stack, --pipeline and further --out; leave those out.")
+    if stack and faces:
+        raise Misconfigured("--faces: a stack's reports show no faces; leave it out, or train here.")
     if stack:
         train_on_stack(stack, dataset or [], pipeline=pipeline, partial=partial, watch=watch, **changes)
     elif dataset or partial or watch:

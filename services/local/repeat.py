@@ -92,7 +92,9 @@ def _same(then: dict[str, Any], now: dict[str, Any], folder: Path) -> bool:
     """Tells what differs."""
     differs = compared(then, now)
     if not differs:
-        results.print(f"The figures are those of the report in {escape(str(folder))}, to the last digit.")
+        results.print(
+            f"The figures are those of the report in {escape(str(folder))}, to the last digit.", soft_wrap=True
+        )
         return True
     results.print(f"[yellow]Other figures[/] than in {escape(str(folder))}:", soft_wrap=True)
     for sentence in differs[:MOST]:

@@ -49,7 +49,10 @@ def environment(device: str) -> Environment:
         python=".".join(map(str, sys.version_info[:3])),
         platform=f"{platform.system()} {platform.machine()}",
         device=device + gpu,
-        libraries={name: found for name in LIBRARIES if (found := installed(name))},
+        libraries={
+            **{name: found for name in LIBRARIES if (found := installed(name))},
+            "torch": str(torch.__version__),
+        },
     )
 
 

@@ -118,6 +118,11 @@ def test_other_libraries_are_warned_of(trained: Path, tmp_path: Path, capsys: py
     assert "torch: the run was started with 0.1" in capsys.readouterr().err
 
 
+def test_faces_are_not_asked_of_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("--stack", "http://127.0.0.1:9", "--dataset", "x", "--faces") == 2
+    assert "a stack's reports show no faces" in capsys.readouterr().err
+
+
 def test_a_table_is_repeated_from_the_table(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     lines = ["dataset,subject,clip,label,path"]

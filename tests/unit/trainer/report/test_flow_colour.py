@@ -17,3 +17,9 @@ def test_no_motion_is_white_and_direction_is_hue() -> None:
 def test_the_wheel_is_white_in_the_middle_and_outside() -> None:
     key = wheel(33)
     assert key[16, 16].tolist() == key[0, 0].tolist() == [255, 255, 255]
+
+
+def test_down_is_lime_and_up_is_violet_as_a_picture_has_its_rows() -> None:
+    flow = np.zeros((2, 1, 2), np.float32)
+    flow[1, 0] = (1, -1)
+    assert colours(flow, full=1.0)[0].tolist() == [[128, 255, 0], [128, 0, 255]]

@@ -26,7 +26,7 @@ lint: setup
 	$(BIN)/mypy
 
 # A module, one that draws pictures, one that wants servers, two that want the folder of a run.
-ON_DEMAND = $(addprefix benchmarks/,machine.py truth_pictures.py bus.py imbalance.py ablation.py)
+ON_DEMAND = $(addprefix benchmarks/,machine.py truth_pictures.py bus.py imbalance.py ablation.py table.py)
 bench: setup
 	for script in $(filter-out $(ON_DEMAND),$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 

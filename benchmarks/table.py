@@ -1,0 +1,98 @@
+"""docs/benchmarks.md from the results that are kept: every claim of speed with both sides, their ratio, the accuracy.
+
+PYTHONPATH=. python benchmarks/table.py         # writes docs/benchmarks.md; a benchmark not yet run has no row
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+HEAD = """# Benchmarks
+
+Written by `benchmarks/table.py` from `benchmarks/results/`; `make bench` measures. Both sides in one run, on the same data,
+in CPU seconds where the machine was shared. No GPU has been measured.
+
+| what | plain | here | ratio | accuracy | by |
+| --- | --- | --- | --- | --- | --- |
+"""
+
+
+def read(name: str) -> dict[str, Any] | None:
+    file = RESULTS / f"{name}.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def flow() -> Iterator[tuple[str, ...]]:
+    for row in (read("flow-cpu") or {}).get("results", []):
+        if "fast s CPU per pair" not in row:
+            continue
+        yield (
+            f"flow of a pair, {row['rows x columns']}, `{row['profile']}`",
+            f"{row['exact s CPU per pair']:.2f} s CPU (SciPy's sparse direct solver)",
+            f"{row['fast s CPU per pair']:.4f} s CPU",
+            f"{row['ratio CPU']:.0f}",
+            f"differs by {row['difference px mean']:.0e} px in the mean, {row['difference px max']:.3f} at most",
+            "flow.py",
+        )
+
+
+def evm() -> Iterator[tuple[str, ...]]:
+    if found := read("evm-cpu"):
+        row = found["float32"]
+        yield (
+            "ten magnification factors of a clip, 11 frames 224x280",
+            f"{row['plain_cpu_s']:.2f} s CPU (factor by factor)",
+            f"{row['magnify_paper_cpu_s']:.3f} s CPU",
+            f"{row['ratio']:.0f}",
+            f"within {row['max_difference']:.0e} of the plain one",
+            "evm.py",
+        )
+
+
+def rife() -> Iterator[tuple[str, ...]]:
+    for name, row in (read("rife-cpu") or {}).get("clips", {}).items():
+        yield (
+            f"interpolated frames, {name}",
+            f"{row['original_forwards']} forwards of RIFE",
+            f"`paper` {row['paper_forwards']}, `corrected` {row['corrected_forwards']}",
+            f"{row['original_forwards'] / row['paper_forwards']:.1f}",
+            "`paper`: identical frames" if row["identical"] else "differs",
+            "rife.py",
+        )
+
+
+def training() -> Iterator[tuple[str, ...]]:
+    found = read("training-cpu") or {}
+    for model in ("fmer-lite", "fmer"):
+        if row := found.get(model):
+            same = f"logits within {row['largest_difference_of_logits']:.0e}"
+            sides = f"{row['plain_step_cpu_s']} s CPU (sample by sample)", f"{row['step_cpu_s']} s CPU"
+            yield f"training step of `{model}`", *sides, f"{row['step_ratio']:.1f}", same, "training.py"
+            sides = f"{row['plain_run_s']} s (fold by fold)", f"{row['run_s']} s, {row['size']['processes']} processes"
+            yield f"its leave-one-subject-out run, {row['size']}", *sides, f"{row['run_ratio']:.1f}", "", "training.py"
+
+
+def end_to_end() -> Iterator[tuple[str, ...]]:
+    if found := read("end-to-end"):
+        wall, peaks = found["wall s"], found["peak MB per worker"]
+        yield (
+            f"`mer run` without training, {found['clips']} clips 640x480",
+            f"{wall['1 process']} s with one process",
+            f"{wall['2 processes']} s with two",
+            f"{wall['ratio']}",
+            "a worker holds " + ", ".join(f"{mb} MB after {clips} clips" for clips, mb in peaks.items()),
+            "end_to_end.py",
+        )
+
+
+def main() -> None:
+    rows = [row for claim in (flow, evm, rife, training, end_to_end) for row in claim()]
+    lines = [f"| {' | '.join((*row[:-1], f'`{row[-1]}`'))} |" for row in rows]
+    (ROOT / "docs" / "benchmarks.md").write_text(HEAD + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 HEAD = """# Benchmarks
 
-Written by `benchmarks/table.py` from `benchmarks/results/`; `make bench` measures. Both sides in one run, on the same data,
-in CPU seconds where the machine was shared. No GPU has been measured.
+Written by `benchmarks/table.py` from `benchmarks/results/`; `make bench` measures. Both sides in one run, on the same
+data, in CPU seconds where the machine was shared. No GPU has been measured.
 
 | what | plain | here | ratio | accuracy | by |
 | --- | --- | --- | --- | --- | --- |

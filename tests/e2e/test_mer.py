@@ -114,7 +114,7 @@ def test_ctrl_c_stops_cleanly_and_leaves_no_process(dataset: Path, tmp_path: Pat
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
     _, said = running.communicate()
-    assert running.returncode == 130
+    assert running.returncode == 130, said
     assert "The same command goes on where it stopped." in said
     deadline = time.monotonic() + 60
     while (left := workers_of(running.pid)) and time.monotonic() < deadline:

@@ -1,6 +1,7 @@
 """A whole run: what its report says of several seeds, of several datasets, and of data that are not as they should."""
 
 import csv
+import itertools
 import json
 from dataclasses import replace
 
@@ -63,14 +64,14 @@ def test_datasets_have_figures_beside_the_pooled_ones(made):
     assert whole["accuracy"] == pytest.approx(np.mean([part["accuracy"] for part in parts]))
 
 
-def test_predictions_are_of_every_seed_each_clip_once(made, features):
+def test_predictions_are_of_every_learner_and_seed_each_clip_once(made, features):
     folder, _ = made
     rows = list(csv.DictReader((folder / "predictions.csv").read_text().splitlines()))
-    for seed in ("5", "6", "7"):
-        mine = [row for row in rows if row["seed"] == seed]
+    for learner, seed in itertools.product(("fmer-lite", "majority", "linear"), ("5", "6", "7")):
+        mine = [row for row in rows if (row["learner"], row["seed"]) == (learner, seed)]
         assert sorted(row["clip"] for row in mine) == sorted(features.names.tolist())
         assert all(row["held_out"] == row["subject"] for row in mine)
-    assert len(rows) == 36
+    assert len(rows) == 3 * 36
 
 
 def test_clips_without_features_are_named(made):

@@ -1,12 +1,9 @@
 """What `mer run` and `mer train` do between reading options and the trainer: features there, report written, told."""
 
-import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.markup import escape
@@ -23,34 +20,15 @@ from shared.errors import BadData
 from shared.records import Pipeline, Record
 from shared.settings import Keep
 
-MOMENT_SECONDS = 0.05
-
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C ends a command with a sentence and code 130.
-
-    One that lands in a destructor or in a weak reference's callback (every import has one) Python would only print,
-    and go on: it is raised again a moment later, by an alarm, since at once would be in the same place.
-    """
-    before = sys.unraisablehook, signal.signal(signal.SIGALRM, signal.default_int_handler)
-
-    def again(lost: Any) -> None:
-        if issubclass(lost.exc_type, KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_REAL, MOMENT_SECONDS)
-        else:
-            before[0](lost)
-
-    sys.unraisablehook = again
+    """Ctrl-C ends a command with a sentence and code 130."""
     try:
         yield
     except KeyboardInterrupt:
         news.print("\nStopped. The same command goes on where it stopped.")
         raise typer.Exit(130) from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = before[0]
-        signal.signal(signal.SIGALRM, before[1])
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,9 @@ def test_too_few_people_to_train_on_keeps_the_features(dataset: Path, finished: 
 
 def test_ctrl_c_stops_cleanly_and_leaves_no_process(dataset: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "services.local.cli", "run", str(dataset), "--out", str(tmp_path), "--no-train"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    running = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hears_ctrl_c
+    )
     while not list((tmp_path / "logs").glob("*.jsonl") if (tmp_path / "logs").exists() else []):
         assert running.poll() is None
         time.sleep(0.05)
@@ -120,6 +122,11 @@ def test_ctrl_c_stops_cleanly_and_leaves_no_process(dataset: Path, tmp_path: Pat
     while (left := workers_of(running.pid)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == []
+
+
+def hears_ctrl_c() -> None:
+    """A shell starts what it puts into the background deaf to it, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def workers_of(group: int) -> list[str]:

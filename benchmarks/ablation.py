@@ -23,11 +23,11 @@ from benchmarks.machine import machine
 from services.local.jobs import extracted
 from services.trainer.choice import chosen
 from services.trainer.dataset import Features
-from services.trainer.device import device
 from services.trainer.evaluation import Evaluation
 from services.trainer.gather import gather
 from services.trainer.models.settings import ModelSettings
 from services.trainer.settings import TrainSettings
+from shared.device import device
 from shared.store import LocalStore
 
 RESULTS = Path(__file__).parent / "results"

@@ -11,7 +11,7 @@ def device(default: str = "auto") -> str:
         import torch  # a service may be installed without it
     except ModuleNotFoundError as missing:
         raise Misconfigured(
-            "The record's settings ask for torch (flow.solver or magnifier.library), which is not installed here: use "
+            "The settings ask for torch (flow.solver, magnifier.library), which is not installed here: use "
             "the images with torch (docker-compose.gpu.yml, k8s/components/gpu), or leave these settings out."
         ) from missing
     wanted = os.environ.get("MER_DEVICE", default)

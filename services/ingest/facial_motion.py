@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from services.ingest.image import Frame
 
 LONGEST = 140  # px of the longer side at which flow is computed; at 280 it cost four times as much for no better apex
+SHORTEST = 32  # px that the shorter side keeps: the search refuses images below 12
 MOVING = 0.1  # share of the face that counts: a micro-expression moves a small part of it
 PASSES = 2  # flow, stabilise, flow
 REWEIGHTINGS = 5
@@ -25,7 +26,7 @@ Grey = NDArray[np.uint8]
 def motion(frames: Sequence[Frame] | NDArray[np.uint8], reference: int, mask: NDArray[np.bool_], blur: float) -> Floats:
     """[T] px: displacement of the tenth of the face in `mask` (HxW) that moved most between frame `reference` and each
     of the TxHxWx3 RGB frames. `blur` is a Gaussian sigma in px of the frames."""
-    scale = min(1.0, LONGEST / max(mask.shape))
+    scale = min(1.0, max(LONGEST / max(mask.shape), SHORTEST / min(mask.shape)))
     small = _shrunk(mask.astype(np.uint8), scale, cv2.INTER_NEAREST).astype(bool)
     greys = (_shrunk(_blurred(frame, blur), scale, cv2.INTER_AREA) for frame in frames)
     still = _shrunk(_blurred(frames[reference], blur), scale, cv2.INTER_AREA)

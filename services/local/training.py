@@ -12,7 +12,6 @@ from services.local.reports import print_report
 from services.local.workspace import Pooled, Workspace
 from services.trainer import experiment
 from services.trainer.choice import Choice, chosen
-from services.trainer.device import device
 from services.trainer.evaluation import Evaluation
 from services.trainer.folds import BASELINES
 from services.trainer.gather import gather
@@ -22,6 +21,7 @@ from services.trainer.supply import side_by_side
 from services.trainer.table import clips, read
 from services.trainer.table import gather as gather_table
 from services.trainer.validation import Progress, Tell
+from shared.device import device
 from shared.records import RunContents
 from shared.store import LocalStore
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from services.trainer.api.server import Server
 from services.trainer.conductor import Conductor
-from services.trainer.device import device
 from services.trainer.fold_task import FoldTask
 from services.trainer.planner import Planner
 from services.trainer.state import State
 from services.trainer.telemetry import TrainMetrics
 from shared.bus import Bus
+from shared.device import device
 from shared.service import Loop
 from shared.settings import Settings
 from shared.store import Store

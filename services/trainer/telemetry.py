@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
+import torch
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.trainer.device import memory
 from services.trainer.learner import Epoch
 
 _FOLD_BUCKETS = (0.1, 1, 10, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 43200)
@@ -63,7 +63,7 @@ class TrainMetrics:
             if epoch.au_f1 is not None:
                 self.au_f1.labels(model).set(epoch.au_f1)
             self.rate.labels(model).set(epoch.clips / max(now - started, 1e-9))
-            self.gpu.set(memory())
+            self.gpu.set(torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)
             started = now
 
         return note

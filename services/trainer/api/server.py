@@ -9,8 +9,8 @@ import uvicorn
 
 from services.trainer.api.app import application
 from services.trainer.api.routes import Routes
-from services.trainer.device import device
 from services.trainer.state import State
+from shared.device import device
 from shared.errors import Misconfigured
 from shared.settings import Settings
 

@@ -37,6 +37,18 @@ def test_the_drawn_apex_is_found_within_15_ms(crop: NDArray[np.uint8], peak: int
     assert abs(apex(clip(crop, peak, drift, flicker), FPS, BLUR, WINDOW) - peak) <= 3
 
 
+@pytest.mark.parametrize("peak", [12, 28])
+def test_what_is_left_of_a_heads_turn_pulls_to_neither_end(crop: NDArray[np.uint8], peak: int) -> None:
+    """A turn bends the picture by up to 3 px as no affine motion does: from one end alone the apex is the other."""
+    y, x = np.mgrid[:280, :224].astype(np.float32)
+    bend = np.stack([((x - 112) / 112) ** 2, ((y - 140) / 140) ** 2 / 2]).astype(np.float32)
+    frames = [
+        cv2.remap(frame, x + np.float32(bent) * bend[0], y + np.float32(bent) * bend[1], cv2.INTER_CUBIC)
+        for bent, frame in zip(np.linspace(0, 3, 41), clip(crop, peak, 0.0), strict=True)
+    ]
+    assert abs(apex(np.stack(frames).astype(np.uint8), FPS, BLUR, WINDOW) - peak) <= 3
+
+
 def test_a_blink_outweighs_nothing(crop: NDArray[np.uint8]) -> None:
     """For 30 ms both eyes show the skin below them."""
     frames = clip(crop, 28, 0.0)
@@ -52,6 +64,12 @@ def test_the_shortest_clips(crop: NDArray[np.uint8], length: int) -> None:
 
 def test_never_an_end_even_of_a_still_clip(crop: NDArray[np.uint8]) -> None:
     assert 0 < apex(np.stack([crop] * 6), FPS, BLUR, WINDOW) < 5
+
+
+@pytest.mark.parametrize("size", [(32, 32), (2048, 32), (32, 2048)])
+def test_every_size_that_the_settings_allow(size: tuple[int, int]) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (5, *size, 3), np.uint8)
+    assert 0 < apex(frames, FPS, BLUR, WINDOW) < 4
 
 
 def test_without_a_face_the_middle_counts() -> None:

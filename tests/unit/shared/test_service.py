@@ -17,7 +17,7 @@ from tests.servers.kafka import free_port
 
 PATIENCE_SECONDS = 60
 PROGRAM = """
-import sys, threading
+import os, sys, threading
 from shared.errors import Misconfigured
 from shared.service import serve
 
@@ -26,9 +26,12 @@ class Loop:
         self.name, self.act, self.stopping = name, act, threading.Event()
 
     def run(self):
-        print(self.name, "began", flush=True)
+        self.say("began")
         self.act(self)
-        print(self.name, "ended", flush=True)
+        self.say("ended")
+
+    def say(self, what):  # two threads' prints tear each other's lines, a write to a pipe is whole
+        os.write(1, (self.name + " " + what + "\\n").encode())
 
     def ready(self):
         return self.name != "late"

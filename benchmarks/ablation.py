@@ -36,6 +36,7 @@ NETWORKS = {
     "without AU branch": ModelSettings(au_branch=False),
     "without graph": ModelSettings(graph=False),
     "without both": ModelSettings(au_branch=False, graph=False),
+    "without the whole face's motion": ModelSettings(whole_face=False),
     "emotion trains the AU branch too": ModelSettings(emotion_to_au="full"),
 }
 TRAINING = {

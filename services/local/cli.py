@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -123,6 +123,9 @@ def synth(
     subjects: Annotated[int, typer.Option(min=1, help="Identities.")] = 8,
     clips: Annotated[int, typer.Option(min=1, help="Clips of each identity.")] = 10,
     seed: Seed = 0,
+    difficulty: Annotated[
+        Literal["plain", "hard"], typer.Option(help="`hard`: a head that moves four times as far, more noise, flicker.")
+    ] = "plain",
     jobs: Jobs = CORES,
 ) -> None:
     """Draw a dataset of synthetic micro-expressions with known action units and known motion.
@@ -131,7 +134,7 @@ def synth(
     """
     from services.local.demo import draw
 
-    draw(folder, subjects=subjects, clips=clips, seed=seed, jobs=jobs)
+    draw(folder, subjects=subjects, clips=clips, seed=seed, jobs=jobs, difficulty=difficulty)
 
 
 @app.command()

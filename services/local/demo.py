@@ -15,7 +15,9 @@ SMALLER = Pipeline(
 )
 
 
-def draw(folder: Path, *, subjects: int, clips: int, seed: int, jobs: int) -> None:
+def draw(
+    folder: Path, *, subjects: int, clips: int, seed: int, jobs: int, difficulty: synth.Hardness = "plain"
+) -> None:
     """Write the synthetic dataset; progress counts subjects."""
     with interruptible(), bars() as progress:
         task = progress.add_task("synth", total=subjects, remark="subjects")
@@ -25,6 +27,7 @@ def draw(folder: Path, *, subjects: int, clips: int, seed: int, jobs: int) -> No
             clips=clips,
             seed=seed,
             jobs=jobs,
+            difficulty=synth.DIFFICULTIES[difficulty],
             progress=lambda done, all_: progress.update(task, completed=done),
         )
 

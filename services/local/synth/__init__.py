@@ -6,6 +6,6 @@ move as the Facial Action Coding System says, filmed at 200 fps, in CASME II's l
 """
 
 from services.local.synth.dataset import write
-from services.local.synth.settings import Difficulty
+from services.local.synth.settings import DIFFICULTIES, Difficulty, Hardness
 
-__all__ = ["Difficulty", "write"]
+__all__ = ["DIFFICULTIES", "Difficulty", "Hardness", "write"]

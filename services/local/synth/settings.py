@@ -1,6 +1,6 @@
 """How hard the synthetic clips are: every range, with its unit. Lengths are px of a 640 x 480 frame."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -44,3 +44,8 @@ class Difficulty(BaseModel):
 
 
 DEFAULT = Difficulty()
+Hardness = Literal["plain", "hard"]
+DIFFICULTIES: dict[Hardness, Difficulty] = {
+    "plain": DEFAULT,
+    "hard": Difficulty(head_motion=1.0, head_rotation=0.25, noise=2.0, flicker=0.005),
+}

@@ -25,7 +25,7 @@ from services.trainer.choice import chosen
 from services.trainer.dataset import Features
 from services.trainer.evaluation import Evaluation
 from services.trainer.gather import gather
-from services.trainer.models.settings import ModelSettings
+from services.trainer.models.settings import PROFILES, ModelSettings
 from services.trainer.settings import TrainSettings
 from shared.device import device
 from shared.store import LocalStore
@@ -38,6 +38,7 @@ NETWORKS = {
     "without both": ModelSettings(au_branch=False, graph=False),
     "without the whole face's motion": ModelSettings(whole_face=False),
     "emotion trains the AU branch too": ModelSettings(emotion_to_au="full"),
+    "all of the paper's network switches": PROFILES["paper"],
 }
 TRAINING = {
     "AU labels all zero (published code)": {"au_labels": "zero"},

@@ -1,6 +1,5 @@
 """The `mer` command. Each subcommand is a few lines over the module that does the work, imported when it is needed."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,8 +7,29 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
-from services.ingest.catalogue.entry import Labels, Prefer, Reading, Switch
+from services.ingest.catalogue.entry import Prefer, Reading
 from services.local import dead_letters
+from services.local.flags import (
+    CORES,
+    Corrections,
+    Epochs,
+    Faces,
+    Folds,
+    Jobs,
+    KnownAs,
+    LabelSet,
+    Model,
+    OtherCounts,
+    Out,
+    Outs,
+    Profile,
+    Protocol,
+    Rate,
+    Seed,
+    Seeds,
+    Set,
+    TestSubjects,
+)
 from services.local.options import evaluation, overrides, training
 from services.local.stack import read_environment
 from services.local.terminal import news, results
@@ -27,66 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dead_letters.app, name="dead-letters")
-
-Out = Annotated[
-    Path, typer.Option("--out", "-o", help="Folder of the run: artifacts, logs, report. Kept between starts.")
-]
-Outs = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--out", "-o", help="Folder of a run, default out/run. Several are pooled; the first gets the report."
-    ),
-]
-Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the default is one per core.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shuffling, bootstrap.")]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        help="`fmer-lite`, `fmer` (the paper's), `ststnet`, `off-apexnet`, `sssnet`, `rcn-a`, `htnet` (on maps), "
-        "`linear`, `majority`. Default: fmer with a GPU, else fmer-lite."
-    ),
-]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs per fold; the default is the model's.")]
-Profile = Annotated[
-    str, typer.Option(help="`corrected` repairs the published method's defects, `paper` reproduces them.")
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="One science setting of a stage, e.g. `--set flow.solver=exact`. Repeatable."),
-]
-Corrections = Annotated[
-    Switch, typer.Option(help="Known errors of sheets to correct: `all` takes inferred and estimated ones too.")
-]
-LabelSet = Annotated[Labels, typer.Option(help="The sheet's emotions, or its objective classes.")]
-Rate = Annotated[float | None, typer.Option(min=0.001, help="Frames per second, where the catalogue's are wrong.")]
-Protocol = Annotated[
-    str | None,
-    typer.Option(
-        help="Who is tested apart from whom: `loso` (default), `k-fold`, `split`, or a published protocol by name: "
-        "`megc2019`, `casme2-5`, ... (docs/method.md)."
-    ),
-]
-Seeds = Annotated[
-    int | None, typer.Option(min=1, help="Train each fold so often, with seeds from --seed on; mean and deviation.")
-]
-Folds = Annotated[int | None, typer.Option(min=2, help="Of `k-fold`; default 5.")]
-TestSubjects = Annotated[
-    str | None, typer.Option(help="Of `split`: `s1,s2`, also `dataset/s1`, or a file with a name on each line.")
-]
-KnownAs = Annotated[
-    list[str] | None, typer.Option(help="Which known dataset a name means, e.g. `lab-copy=casme2`. Repeatable.")
-]
-OtherCounts = Annotated[
-    bool | None,
-    typer.Option(
-        "--allow-other-counts", help="Go on where a published protocol's counts are not met; the report tells."
-    ),
-]
-Faces = Annotated[
-    bool,
-    typer.Option("--faces", help="Show frames of misclassified clips in the report: personal data. Off by default."),
-]
-CORES = os.cpu_count() or 1
 
 
 @app.callback()

@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/training.py [--jobs 2] [--quick]
 
 The plain loop does what the original code does, with the same weights and the same batch: one file per clip and flow
-field, loaded for every step; the nine fields through the first convolution one by one; the AU graph's input and the
-fusion clip by clip; three `.item()` a step; the layout of memory that torch has by default; one fold after the other.
-Its logits must be ours: the largest difference is printed beside the ratio. Clips are random, since time does not
-depend on what they show. Steps: CPU seconds, least of several; runs: wall seconds, processes' start included.
+field, and one for the AU clip (`fmer`) or per clip and factor for the map (`fmer-lite`), loaded for every step; the
+nine fields through the first convolution one by one; the AU graph's input and the fusion clip by clip; three `.item()`
+a step; the layout of memory that torch has by default; one fold after the other. Its logits must be ours: the largest
+difference is printed beside the ratio. Clips are random, since time does not depend on what they show. Steps: CPU
+seconds, least of several; runs: wall seconds, processes' start included.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from benchmarks.machine import machine
 from services.trainer import validation
 from services.trainer.dataset import Features, Part
 from services.trainer.learner import Watch
+from services.trainer.models import NEEDS
 from services.trainer.models.au_graph import AUS, AuGraph
 from services.trainer.models.fmer import Fmer
 from services.trainer.models.fusion import BROW_AUS, Fusion
@@ -47,6 +49,7 @@ def drawn(subjects: int, clips: int) -> Features:
     return Features(
         patches=rng.normal(0, 0.2, (total, FACTORS, PAIRS, 2, 30, 7, 7)).astype(np.float32),
         clips=rng.integers(0, 256, (total, 16, 144, 144, 3), dtype=np.uint8),
+        maps=rng.normal(0, 0.2, (total, FACTORS, 3, 28, 28)).astype(np.float32),
         factors=np.array([1.2, 2.0]),
         emotions=np.arange(total) % CLASSES,
         aus=rng.integers(0, 2, (total, AUS)).astype(np.uint8),
@@ -57,32 +60,38 @@ def drawn(subjects: int, clips: int) -> Features:
 
 
 class PlainFiles:
-    """The features as the original keeps them: a file per clip, factor and flow field, and one for the AU clip."""
+    """The features as the original keeps them: a file per clip, factor and flow field, one for the AU clip and, as the
+    field's baselines have it, one per clip and factor for the map. `more`: which of the two goes with the patches."""
 
-    def __init__(self, features: Features, folder: Path) -> None:
-        self.features, self.folder = features, folder
+    def __init__(self, features: Features, folder: Path, more: str) -> None:
+        self.features, self.folder, self.more = features, folder, more
         for clip in range(len(features)):
             np.save(folder / f"clip-{clip}.npy", features.held("clip")[clip].transpose(3, 0, 1, 2).astype(np.float32))
             for factor in range(FACTORS):
-                for field in range(PAIRS):
-                    patches = features.held("patches")[clip, factor, field]
-                    for name, part in (("brow", patches[:, :BROWS]), ("mouth", patches[:, BROWS:])):
-                        np.save(folder / f"{name}-{clip}-{factor}-{field}.npy", part)
+                np.save(folder / f"map-{clip}-{factor}.npy", features.held("maps")[clip, factor])
+                self._keep_patches(clip, factor)
+
+    def _keep_patches(self, clip: int, factor: int) -> None:
+        for field in range(PAIRS):
+            patches = self.features.held("patches")[clip, factor, field]
+            for name, part in (("brow", patches[:, :BROWS]), ("mouth", patches[:, BROWS:])):
+                np.save(self.folder / f"{name}-{clip}-{factor}-{field}.npy", part)
 
     def clip(self, clip: int, factor: int) -> tuple[Tensor, Tensor]:
         fields = []
         for field in range(PAIRS):
             halves = [np.load(self.folder / f"{part}-{clip}-{factor}-{field}.npy") for part in ("brow", "mouth")]
             fields.append(torch.from_numpy(np.concatenate(halves, axis=1)))
-        return torch.stack(fields), torch.from_numpy(np.load(self.folder / f"clip-{clip}.npy"))
+        more = f"clip-{clip}.npy" if self.more == "clip" else f"map-{clip}-{factor}.npy"
+        return torch.stack(fields), torch.from_numpy(np.load(self.folder / more))
 
     def batches(self, rows: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         order = rng.permutation(rows)
         for start in range(0, len(order), size):
             which = order[start : start + size]
             clips = [self.clip(int(clip), int(rng.integers(FACTORS))) for clip in which]
-            patches, pictures = (torch.stack(column) for column in zip(*clips, strict=True))
-            yield patches, pictures, torch.from_numpy(which)
+            patches, more = (torch.stack(column) for column in zip(*clips, strict=True))
+            yield patches, more, torch.from_numpy(which)
 
 
 class Plain(nn.Module):
@@ -95,12 +104,14 @@ class Plain(nn.Module):
             if isinstance(layer, nn.Conv3d):
                 layer.weight.data = layer.weight.data.contiguous()
 
-    def forward(self, patches: Tensor, clips: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, patches: Tensor, more: Tensor) -> tuple[Tensor, Tensor]:
         net = self.network
         eyebrow, mouth = regions(net, net.patch_scale(patches))
-        au_logits = au_scores(net, eyebrow, mouth, clips)
+        seen = None if isinstance(net, Fmer) else net.whole_face(more)
+        au_logits = from_frames(net.p3d, net.clip_scale(more)) if seen is None else au_scores(net, eyebrow, mouth, seen)
         aus = au_vectors(net.au_graph, au_logits.detach() if net.detached else au_logits)
-        return fused(net.fusion, eyebrow, mouth, aus), au_logits
+        logits = fused(net.fusion, eyebrow, mouth, aus)
+        return logits if seen is None else logits + torch.stack([net.direct(face) for face in seen]), au_logits
 
 
 def regions(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,10 +131,7 @@ def fields_one_by_one(graph: Graph, patches: Tensor) -> tuple[Tensor, Tensor]:
     return graph.brow_head(eyebrow), graph.mouth_head(mouth)
 
 
-def au_scores(net: nn.Module, eyebrow: Tensor, mouth: Tensor, clips: Tensor) -> Tensor:
-    if isinstance(net, Fmer):
-        return from_frames(net.p3d, net.clip_scale(clips))
-    seen = net.glimpse(clips)
+def au_scores(net: nn.Module, eyebrow: Tensor, mouth: Tensor, seen: Tensor) -> Tensor:
     heads = zip(net.au_head, (eyebrow, mouth), strict=True)
     return torch.cat([head(torch.cat([region, seen], 1)) for head, region in heads], 1)
 
@@ -166,8 +174,8 @@ class PlainTraining:
 
     def epoch(self, rows: np.ndarray) -> None:
         self.module.train()
-        for patches, clips, which in self.files.batches(rows, self.settings.batch, self.rng):
-            logits, au_logits = self.module(patches, clips)
+        for patches, more, which in self.files.batches(rows, self.settings.batch, self.rng):
+            logits, au_logits = self.module(patches, more)
             emotion = functional.cross_entropy(logits, self.emotions[which])
             au = functional.binary_cross_entropy_with_logits(au_logits, self.aus[which])
             loss = emotion + au
@@ -179,18 +187,21 @@ class PlainTraining:
     @torch.no_grad()
     def test(self, rows: np.ndarray) -> None:
         self.module.eval()
-        for patches, clips, _ in self.files.batches(rows, self.settings.batch, self.rng):
-            self.module(patches, clips)[0].argmax(1)
+        for patches, more, _ in self.files.batches(rows, self.settings.batch, self.rng):
+            self.module(patches, more)[0].argmax(1)
 
 
 def difference(features: Features, files: PlainFiles, settings: TrainSettings) -> float:
-    """Of the plain module's logits from ours, both without dropout, largest relative to the largest logit."""
-    everything = np.arange(min(4, len(features)))
-    inputs = Gathered(Part(features, everything), "patches-and-clip", "cpu")(everything, np.ones(len(everything), int))
+    """Of the plain module's logits on what its files hold from ours on the features, both without dropout, largest
+    relative to the largest logit."""
+    everything, factor = np.arange(min(4, len(features))), FACTORS - 1
+    source = Gathered(Part(features, everything), NEEDS[settings.model], "cpu")
+    inputs = source(everything, np.full(len(everything), factor))
+    read = [torch.stack(column) for column in zip(*(files.clip(int(clip), factor) for clip in everything), strict=True)]
     network = Network(CLASSES, settings)
     plain = Plain(Network(CLASSES, settings).module)
     with torch.no_grad():
-        ours, theirs = network.module.eval()(*inputs), plain.eval()(inputs[0], inputs[1].float())
+        ours, theirs = network.module.eval()(*inputs.values()), plain.eval()(*read)
     return max(float((a - b).abs().max() / a.abs().max()) for a, b in zip(ours, theirs, strict=True))
 
 
@@ -237,7 +248,7 @@ def compare(model: str, subjects: int, clips: int, epochs: int, batch: int, runs
     features = drawn(subjects, clips)
     settings = configured(model=model, epochs=epochs, batch=batch, oracle=False)
     with tempfile.TemporaryDirectory() as folder:
-        files = PlainFiles(features, Path(folder))
+        files = PlainFiles(features, Path(folder), NEEDS[model][1])
         apart = difference(features, files, settings)
         slow_step, fast_step, half_step = step_seconds(features, files, settings, runs)
         slow_run, fast_run = run_seconds(features, files, settings, jobs)

@@ -76,17 +76,14 @@ def draw(clips: int, settings: TrainSettings, rng: np.random.Generator) -> Drawn
 
 def apply(inputs: Inputs, drawn: Drawn) -> Inputs:
     """The batch with what was drawn for it; may write into its tensors."""
-    if len(inputs) == 1:
-        return (_maps(inputs[0], drawn),)
-    patches, clips = inputs
-    return _patches(patches, drawn), _clips(clips, drawn)
+    ways = {"patches": _patches, "clip": _clips, "maps": _maps}
+    return {what: ways[what](batch, drawn) for what, batch in inputs.items()}
 
 
 def mirrored(inputs: Inputs) -> Inputs:
     """All clips of a batch mirrored left to right."""
-    if len(inputs) == 1:
-        return (mirror_maps(inputs[0]),)
-    return mirror_patches(inputs[0]), inputs[1].flip(-1)
+    ways = {"patches": mirror_patches, "clip": lambda clips: clips.flip(-1), "maps": mirror_maps}
+    return {what: ways[what](batch) for what, batch in inputs.items()}
 
 
 def _patches(patches: Tensor, drawn: Drawn) -> Tensor:

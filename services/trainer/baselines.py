@@ -60,9 +60,9 @@ class Linear:
     def _inputs(self, part: Part) -> NDArray[np.float64]:
         which, factor = np.arange(len(part)), np.full(len(part), part.features.factor_index(self.factor))
         if "patches" not in part.features.holds:
-            cells = part.maps(which, factor).reshape(len(part), 3, 7, 4, 7, 4)
+            cells = part.picked("maps", which, factor).reshape(len(part), 3, 7, 4, 7, 4)
             return cells.mean((-1, -3), dtype=np.float64).reshape(len(part), -1)  # [n,147]
-        patches = part.patches(which, factor)
+        patches = part.picked("patches", which, factor)
         return patches.mean((-1, -2), dtype=np.float64).reshape(len(part), -1)  # [n,540]
 
 

@@ -48,10 +48,10 @@ def _some(clips: Indices, count: int, rng: np.random.Generator) -> Indices:
 
 
 def draw_factors(
-    clips: int, factors: int, settings: TrainSettings, rng: np.random.Generator, needs: Needs = "patches-and-clip"
+    clips: int, factors: int, settings: TrainSettings, rng: np.random.Generator, needs: Needs = ("patches", "clip")
 ) -> Indices:
     """Factor indices [clips], or [clips,9] where each flow field draws its own; a map is one flow."""
-    each = settings.factors == "per-flow" and needs == "patches-and-clip"
+    each = settings.factors == "per-flow" and "patches" in needs
     return rng.integers(0, factors, (clips, PATCHES[0]) if each else clips)
 
 

@@ -124,21 +124,17 @@ class Part:
     def factors(self) -> NDArray[np.float64]:
         return self.features.factors
 
-    def patches(self, which: NDArray[np.intp], factors: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Patches [n,9,2,30,7,7] of the clips `which` [n] at the factor indices [n] or, one per flow field, [n,9]."""
-        rows = self.rows[which]
-        patches = self.features.held("patches")
+    def picked(self, what: str, which: NDArray[np.intp], factors: NDArray[np.intp]) -> NDArray[Any]:
+        """Of the clips `which` [n], at the factor indices [n] or, one per flow field, [n,9]: `patches` [n,9,2,30,7,7],
+        `maps` [n,3,28,28] (u, v, strain; of nine factors the last) or the frames `clip` [n,3,16,144,144]."""
+        rows, array = self.rows[which], self.features.held(what)
+        if what == "clip":
+            return array[rows].transpose(0, 4, 1, 2, 3)
         if factors.ndim == 1:
-            return patches[rows, factors]
-        return patches[rows[:, None], factors, np.arange(PATCHES[0])]
-
-    def clips(self, which: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """Clips [n,3,16,144,144]."""
-        return self.features.held("clip")[self.rows[which]].transpose(0, 4, 1, 2, 3)
-
-    def maps(self, which: NDArray[np.intp], factors: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Maps [n,3,28,28] (u, v, strain) of the clips `which` [n] at the factor indices [n]."""
-        return self.features.held("maps")[self.rows[which], factors]
+            return array[rows, factors]
+        if what == "maps":
+            return array[rows, factors[:, -1]]
+        return array[rows[:, None], factors, np.arange(PATCHES[0])]
 
 
 def build(

@@ -5,12 +5,11 @@ from collections.abc import Collection
 from services.trainer import models
 from shared.errors import BadData
 
-INPUTS = {"patches-and-clip": ("patches", "clip"), "maps": ("maps",)}
 # By learner what it can be trained on: any of these, all that stands in one.
 ARRAYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "majority": ((),),
     "linear": (("patches",), ("maps",)),
-    **{name: (INPUTS[needs],) for name, needs in models.NEEDS.items()},
+    **{name: (needs,) for name, needs in models.NEEDS.items()},
 }
 
 

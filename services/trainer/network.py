@@ -64,7 +64,7 @@ class Network:
 
     def _probabilities(self, inputs: Inputs) -> list[Tensor]:
         """Of emotions and, where the network has a head for them, of AUs."""
-        emotions, aus = self.module(*inputs)
+        emotions, aus = self.module(*inputs.values())
         return [emotions.double().softmax(1), *([] if aus is None else [aus.double().sigmoid()])]
 
     def weights(self) -> Weights:

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +12,9 @@ from torch import Tensor
 from services.trainer.dataset import Features, Part
 from services.trainer.held import PATCHES
 from services.trainer.models import NEEDS
-from services.trainer.needs import INPUTS
 
-Needs = Literal["patches-and-clip", "maps"]
-Inputs = tuple[Tensor, ...]  # what a network is called with: (patches, clip) or (maps,)
+Needs = tuple[str, ...]  # of `patches`, `clip`, `maps`
+Inputs = dict[str, Tensor]  # what a network needs, in the order that it is called with
 Indices = NDArray[np.intp]
 Supply = Callable[[Indices, Indices], Inputs]  # (which [n] of the part, factors [n] or [n,9]) -> inputs on the device
 SHARE = 0.5  # of a GPU's free memory that features may take; the rest is for the network
@@ -38,9 +37,7 @@ class Gathered:
         self.pinned = torch.device(device).type == "cuda"
 
     def __call__(self, which: Indices, factors: Indices) -> Inputs:
-        if self.needs == "maps":
-            return (self._moved(self.part.maps(which, factors)),)
-        return self._moved(self.part.patches(which, factors)), self._moved(self.part.clips(which))
+        return {what: self._moved(self.part.picked(what, which, factors)) for what in self.needs}
 
     def _moved(self, array: NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(array)
@@ -52,19 +49,23 @@ class Resident:
 
     def __init__(self, part: Part, needs: Needs, device: str) -> None:
         self.rows = torch.from_numpy(part.rows).to(device)
-        self.arrays, self.needs = _resident(part.features, needs, device), needs
+        self.arrays = _resident(part.features, needs, device)
 
     def __call__(self, which: Indices, factors: Indices) -> Inputs:
         rows = self.rows[torch.from_numpy(which).to(self.rows.device)]
         drawn = torch.from_numpy(factors).to(rows.device)
-        if drawn.ndim == 2:  # one per flow field
-            fields = torch.arange(PATCHES[0], device=rows.device)
-            first = self.arrays[0][rows[:, None], drawn, fields]
-        else:
-            first = self.arrays[0][rows, drawn]
-        if self.needs == "maps":
-            return (first,)
-        return first, self.arrays[1][rows].permute(0, 4, 1, 2, 3)
+        return {what: _picked(what, array, rows, drawn) for what, array in self.arrays.items()}
+
+
+def _picked(what: str, array: Tensor, rows: Tensor, factors: Tensor) -> Tensor:
+    """As `Part.picked` does, on the device."""
+    if what == "clip":
+        return array[rows].permute(0, 4, 1, 2, 3)
+    if factors.ndim == 1:
+        return array[rows, factors]
+    if what == "maps":
+        return array[rows, factors[:, -1]]
+    return array[rows[:, None], factors, torch.arange(PATCHES[0], device=rows.device)]
 
 
 _held: tuple[weakref.ref[Features], Needs, str, Inputs] | None = None  # of the newest features only
@@ -75,7 +76,7 @@ def _resident(features: Features, needs: Needs, device: str) -> Inputs:
     global _held
     if _held is None or _held[0]() is not features or _held[1:3] != (needs, device):
         _held = None  # room for the next
-        moved = tuple(torch.tensor(features.held(what), device=device) for what in INPUTS[needs])
+        moved = {what: torch.tensor(features.held(what), device=device) for what in needs}
         _held = weakref.ref(features), needs, device, moved
     return _held[3]
 
@@ -105,4 +106,4 @@ def free_bytes(device: str) -> int:
 
 
 def _size(features: Features, needs: Needs) -> int:
-    return sum(features.held(what).nbytes for what in INPUTS[needs])
+    return sum(features.held(what).nbytes for what in needs)

@@ -1,8 +1,8 @@
 """One clip's file in somebody's table -> its arrays as a Features holds them.
 
-`.npz`: `u`, `v`, `strain`, or `maps`, or `patches` with or without `clip`; without factors, or all of them with a
-leading axis of F and an array `factors` [F]. What else the file holds is passed over, so an artifact of roi-au is one
-too.
+`.npz`: `u`, `v`, `strain`, or `maps`, or `patches`, or maps and patches; with or without `clip`; without factors, or
+all but the clip with a leading axis of F and an array `factors` [F]. What else the file holds is passed over, so an
+artifact of roi-au is one too.
 
 `.png`: a map of 28x28 px in 8-bit RGB. Which colour is which, says `order`: `bgr` (default), u blue, v green, strain
 red, is what OpenCV makes of an array of u, v, strain, and so the field's published files; `rgb`: u red, v green,

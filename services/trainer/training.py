@@ -60,14 +60,12 @@ class Training:
         self._fit_scale()
 
     def _fit_scale(self) -> None:
-        scales = [layer for layer in self.module.modules() if isinstance(layer, PatchScale | MapScale)]
-        if not scales:
-            return
-        read = self.train.maps if self.needs == "maps" else self.train.patches
-        factor = self.train.features.factor_index(self.settings.test_factor)
-        flows = torch.from_numpy(read(np.arange(len(self.train)), np.full(len(self.train), factor)))
-        for scale in scales:
-            scale.fit(flows)
+        everything = np.arange(len(self.train))
+        factor = np.full(len(self.train), self.train.features.factor_index(self.settings.test_factor))
+        for layer in self.module.modules():
+            if isinstance(layer, PatchScale | MapScale):
+                what = "patches" if isinstance(layer, PatchScale) else "maps"
+                layer.fit(torch.from_numpy(self.train.picked(what, everything, factor)))
 
     def run(self) -> Weights | None:
         """Train to the end, from the newest kept state where there is one; the weights to test, None: the module's."""
@@ -112,7 +110,7 @@ class Training:
             group["lr"] = self._rate(epoch)
         target = self.emotions[which]
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, self.settings.precision == "bf16"):
-            logits, au_logits = self.module(*inputs)
+            logits, au_logits = self.module(*inputs.values())
         emotion_loss, au_loss, loss = self.losses(logits, au_logits, target, self.aus[which])
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,12 +1,11 @@
 """Networks by name, and what each is called with: the paper's, and the field's baselines on a map of the motion.
 
-`patches-and-clip`: module(patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255). `maps`: module(maps
-[B,3,28,28] = u, v, strain from onset to apex). All return (emotion logits [B,C], AU logits [B,9]); AU logits are None
-where the published model has no head for action units.
+patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255, maps [B,3,28,28] = u, v, strain from onset to apex. All
+return (emotion logits [B,C], AU logits [B,9]); AU logits are None where the published model has no head for action
+units.
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 from torch import nn
 
@@ -29,14 +28,14 @@ MODELS: dict[str, Callable[[int, ModelSettings], nn.Module]] = {
     "rcn-a": Rcn,
     "htnet": Htnet,
 }
-NEEDS: dict[str, Literal["patches-and-clip", "maps"]] = {
-    "fmer": "patches-and-clip",
-    "fmer-lite": "patches-and-clip",
-    "ststnet": "maps",
-    "off-apexnet": "maps",
-    "sssnet": "maps",
-    "rcn-a": "maps",
-    "htnet": "maps",
+NEEDS: dict[str, tuple[str, ...]] = {
+    "fmer": ("patches", "clip"),
+    "fmer-lite": ("patches", "maps"),
+    "ststnet": ("maps",),
+    "off-apexnet": ("maps",),
+    "sssnet": ("maps",),
+    "rcn-a": ("maps",),
+    "htnet": ("maps",),
 }
 
 

@@ -2,8 +2,8 @@
 
 Kept: ROI flow patches as tokens of a graph, an AU branch beside them, AU graph, fusion by dot products. Different: a
 patch is described by its mean flow and how that changes over rows and columns (an affine motion model, Black & Yacoob
-1997, learned on from there); brows and mouth see each other; the AU branch reads the same tokens and a small picture
-of what changed in the clip, in place of 25 million parameters on raw frames.
+1997, learned on from there); brows and mouth see each other; the AU branch reads the same tokens and the motion of the
+whole face, in place of 25 million parameters on raw frames.
 """
 
 import math
@@ -15,15 +15,14 @@ from services.trainer.models.au_graph import AUS, AuGraph
 from services.trainer.models.encoder import EncoderLayer
 from services.trainer.models.fusion import BROW_AUS, Fusion
 from services.trainer.models.graph import BROWS, PAIRS, ROIS, SIDE
-from services.trainer.models.inputs import PatchScale
+from services.trainer.models.inputs import MapScale, PatchScale
 from services.trainer.models.settings import ModelSettings
 
 COURSES, SHAPES = 4, 3  # temporal and spatial patterns per ROI
 TOKEN = 2 * COURSES * SHAPES  # u and v
 WIDTH = 48  # of the vector per facial region
-GLIMPSE = 16  # numbers that the clip adds to the AU head
-FRAMES = [0, 4, 7, 10, 13]  # of the 16; the first is the onset
-LEVELS = 8  # grey levels that count as 1: a micro-expression changes a pixel by no more
+SEEN = 32  # of the vector for the whole face
+MAP = 28  # rows and columns of a map
 
 
 class RoiTokens(nn.Module):
@@ -42,28 +41,31 @@ class RoiTokens(nn.Module):
         return tokens.flatten(2) + self.position
 
 
-class Glimpse(nn.Module):
-    """How brightness has changed since the onset, at a quarter of the size: the strongest response over a few frames,
-    so that it matters little where on the clip's time axis the apex lies."""
+class WholeFace(nn.Module):
+    """The face's motion from onset to apex, cheeks and nose too, which have no ROI. How the head is moved, turned and
+    scaled as a whole is fitted (least squares) and taken out of u and v; strain does not see it."""
 
-    def __init__(self) -> None:
+    head: Tensor
+
+    def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for width_in, width in ((1, 8), (8, 16), (16, 16)):  # 36 -> 18 -> 9 -> 5 rows and columns
-            layers += [nn.Conv2d(width_in, width, 3, 2, 1), nn.ReLU()]
-        self.convs = nn.Sequential(*layers)
-        self.out = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(16 * 25, GLIMPSE), nn.ReLU())
+        self.map_scale = MapScale(settings)
+        self.register_buffer("head", similarity(MAP), persistent=False)
+        self.convs = nn.Sequential(
+            *(nn.Conv2d(3, 16, 5, 1, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2)),
+            *(nn.Conv2d(16, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
+        )
+        self.out = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(32 * 49, SEEN), nn.ReLU(), nn.Dropout(0.3))
 
-    def forward(self, clip: Tensor) -> Tensor:  # [B,3,16,144,144] -> [B,16]
-        green = clip[:, 1, FRAMES].float()  # [B,5,144,144]; carries most of the brightness at a third of the work
-        small = nn.functional.avg_pool2d(green, 4) / LEVELS
-        change = small[:, 1:] - small[:, :1]  # [B,4,36,36]
-        seen = self.convs(change.flatten(0, 1).unsqueeze(1))  # [B*4,16,5,5]
-        return self.out(seen.unflatten(0, change.shape[:2]).amax(1))
+    def forward(self, maps: Tensor) -> Tensor:  # [B,3,28,28] -> [B,32]
+        maps = self.map_scale(maps)
+        motion = maps[:, :2].flatten(1)  # [B,1568]
+        own = (motion - motion @ self.head @ self.head.T).unflatten(1, (2, MAP, MAP))
+        return self.out(self.convs(torch.cat([own, maps[:, 2:]], 1)))  # 28 -> 14 -> 7 rows and columns
 
 
 class FmerLite(nn.Module):
-    """(patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255) -> (emotion logits [B,C], AU logits [B,9])."""
+    """(patches [B,9,2,30,7,7] px, maps [B,3,28,28]) -> (emotion logits [B,C], AU logits [B,9] or None)."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
@@ -72,24 +74,31 @@ class FmerLite(nn.Module):
         self.encoder = EncoderLayer(TOKEN, 2 * TOKEN) if settings.graph else nn.Identity()
         self.brow_head = head(BROWS)
         self.mouth_head = head(ROIS - BROWS)
+        self.whole_face = WholeFace(settings) if settings.whole_face else None
+        self.direct = nn.Linear(SEEN, classes, bias=False) if settings.whole_face else None
         if settings.au_branch:
-            self.glimpse = Glimpse()
-            self.au_head = nn.ModuleList([nn.Linear(WIDTH + GLIMPSE, aus) for aus in (BROW_AUS, AUS - BROW_AUS)])
+            width = WIDTH + (SEEN if settings.whole_face else 0)
+            self.au_head = nn.ModuleList([nn.Linear(width, aus) for aus in (BROW_AUS, AUS - BROW_AUS)])
             self.au_graph = AuGraph(settings, layers=1, widths=(16, WIDTH))
         self.fusion = Fusion(settings, classes, WIDTH)
         self.au_branch = settings.au_branch
         self.detached = settings.emotion_to_au == "detached"
 
-    def forward(self, patches: Tensor, clip: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, patches: Tensor, maps: Tensor) -> tuple[Tensor, Tensor | None]:
         tokens = self.encoder(self.tokens(self.patch_scale(patches)))  # [B,30,24]
         eyebrow, mouth = self.brow_head(tokens[:, :BROWS]), self.mouth_head(tokens[:, BROWS:])  # [B,48] each
-        if not self.au_branch:
-            return self.fusion(eyebrow, mouth, None), None
-        seen = self.glimpse(clip)
+        seen = [] if self.whole_face is None else [self.whole_face(maps)]  # [B,32]
+        au_logits = self._aus(eyebrow, mouth, seen) if self.au_branch else None
+        emotions = self.fusion(eyebrow, mouth, None if au_logits is None else self._au_vectors(au_logits))
+        return emotions if self.direct is None else emotions + self.direct(seen[0]), au_logits
+
+    def _aus(self, eyebrow: Tensor, mouth: Tensor, seen: list[Tensor]) -> Tensor:  # -> [B,9]
         regions = zip(self.au_head, (eyebrow, mouth), strict=True)
-        au_logits = torch.cat([score(torch.cat([region, seen], 1)) for score, region in regions], 1)  # [B,9]
-        aus = self.au_graph(au_logits.detach() if self.detached else au_logits)  # [B,9,48]
-        return self.fusion(eyebrow, mouth, aus), au_logits
+        return torch.cat([score(torch.cat([region, *seen], 1)) for score, region in regions], 1)
+
+    def _au_vectors(self, au_logits: Tensor) -> Tensor:  # [B,9] -> [B,9,48]
+        vectors: Tensor = self.au_graph(au_logits.detach() if self.detached else au_logits)
+        return vectors
 
 
 def head(tokens: int) -> nn.Sequential:
@@ -110,3 +119,12 @@ def affine(side: int) -> Tensor:
     ones = torch.ones(side, side)
     basis = torch.stack([ones, ones * line, ones * line[:, None]]).flatten(1)
     return basis / basis.norm(dim=1, keepdim=True)
+
+
+def similarity(side: int) -> Tensor:
+    """[2*side*side, 4]: an orthonormal basis of the flows (u, v) of a plane that is moved, turned and scaled."""
+    y, x = torch.meshgrid(*[torch.linspace(-1, 1, side, dtype=torch.float64)] * 2, indexing="ij")
+    one, zero = torch.ones_like(x), torch.zeros_like(x)
+    flows = [(one, zero), (zero, one), (-y, x), (x, y)]
+    basis = torch.stack([torch.stack(flow).flatten() for flow in flows], 1)
+    return (basis / basis.norm(dim=0)).float()  # orthogonal as they are: x and y are centred

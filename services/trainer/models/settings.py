@@ -59,6 +59,9 @@ class ModelSettings(StageSettings):
         default=True,
         description="Off, for ablations: no AU is predicted, and the emotion follows from the direct path alone.",
     )
+    whole_face: bool = Field(
+        default=True, description="Off, for ablations: fmer-lite sees the 30 ROIs alone. Of no meaning to fmer."
+    )
 
     @model_validator(mode="after")
     def _some_path(self) -> Self:

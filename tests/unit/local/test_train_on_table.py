@@ -38,6 +38,6 @@ def test_the_report_compares_with_what_can_be_trained_on_a_table(table: Path, tm
 
 def test_what_does_not_go_together_is_told(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--features", str(table), "--model", "fmer-lite") == 1
-    assert "expected patches and clip for the model 'fmer-lite', got maps" in capsys.readouterr().err
+    assert "expected patches and maps for the model 'fmer-lite', got maps" in capsys.readouterr().err
     assert train("--features", str(table), "--pipeline", "0123") == 2
     assert "--features takes the place of --stack" in capsys.readouterr().err

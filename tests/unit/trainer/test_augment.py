@@ -58,10 +58,11 @@ def test_a_mirrored_map_has_its_u_negated_and_its_strain_kept():
 
 
 def test_all_inputs_of_a_batch_are_mirrored():
-    patches, clips = augment.mirrored((random_patches(), random_clips()))
-    assert torch.equal(patches, augment.mirror_patches(random_patches()))
-    assert torch.equal(clips, random_clips().flip(-1))
-    assert torch.equal(augment.mirrored((random_maps(),))[0], augment.mirror_maps(random_maps()))
+    mirrored = augment.mirrored({"patches": random_patches(), "clip": random_clips(), "maps": random_maps()})
+    assert list(mirrored) == ["patches", "clip", "maps"], "in the order that a network is called with"
+    assert torch.equal(mirrored["patches"], augment.mirror_patches(random_patches()))
+    assert torch.equal(mirrored["clip"], random_clips().flip(-1))
+    assert torch.equal(mirrored["maps"], augment.mirror_maps(random_maps()))
 
 
 def test_a_moved_time_axis_keeps_the_sum_of_the_flows_and_no_motion_runs_backwards():
@@ -161,14 +162,16 @@ def test_draws_stay_within_what_the_settings_allow():
 def test_each_clip_of_a_batch_gets_its_own():
     flip = torch.tensor([False, True, False, False, True, False])
     drawn = replace(augment.draw(6, EVERYTHING, np.random.default_rng(1)), flip=flip)
-    together = augment.apply((random_patches(6), random_clips(6)), drawn)
+    batch = {"patches": random_patches(6), "clip": random_clips(6), "maps": random_maps(6)}
     which = torch.tensor([4, 0])
-    apart = augment.apply((random_patches(6)[which], random_clips(6)[which]), drawn.at(which, "cpu"))
-    for one, other in zip(together, apart, strict=True):
-        assert torch.allclose(one[which].float(), other.float(), atol=1e-5)
+    apart = augment.apply({what: array[which] for what, array in batch.items()}, drawn.at(which, "cpu"))
+    together = augment.apply(batch, drawn)
+    assert list(together) == list(apart) == ["patches", "clip", "maps"]
+    for what, array in together.items():
+        assert torch.allclose(array[which].float(), apart[what].float(), atol=1e-5)
 
 
 def test_maps_are_turned_and_mirrored():
     drawn = Drawn(torch.tensor([True, False]), affine=affine(2, scale=2.0))
-    (maps,) = augment.apply((torch.ones(2, 3, 28, 28),), drawn)
+    maps = augment.apply({"maps": torch.ones(2, 3, 28, 28)}, drawn)["maps"]
     assert maps[:, :, 5, 5].tolist() == [pytest.approx([-2, 2, 1]), pytest.approx([2, 2, 1])]

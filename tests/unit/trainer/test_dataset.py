@@ -102,15 +102,24 @@ def test_features_may_hold_some_arrays_only(pair, tmp_path):
     assert opened.holds == ("maps",)
     assert opened.digest == some.digest
     with pytest.raises(BadData, match="Expected features with patches, got features that hold only maps"):
-        Part(opened, np.arange(2)).patches(np.array([0]), np.array([0]))
+        Part(opened, np.arange(2)).picked("patches", np.array([0]), np.array([0]))
 
 
-def test_a_part_gives_each_clip_its_map_at_its_factor(pair):
-    features = dataset.build([pair(1), pair(2, emotion="surprise"), pair(3)])
-    part = Part(features, np.array([2, 0]))
-    assert features.maps is not None
-    got = part.maps(np.array([1, 0]), np.array([2, 0]))
-    assert np.array_equal(got, np.stack([features.maps[0, 2], features.maps[2, 0]]))
+def test_a_part_gives_each_clip_its_arrays_at_its_factor(toy):
+    features = toy(1, 3)
+    part, which, factors = Part(features, np.array([2, 0])), np.array([1, 0]), np.array([2, 0])
+    for what, held in (("patches", features.patches), ("maps", features.maps)):
+        assert np.array_equal(part.picked(what, which, factors), np.stack([held[0, 2], held[2, 0]]))
+    frames = np.stack([features.clips[0], features.clips[2]]).transpose(0, 4, 1, 2, 3)
+    assert np.array_equal(part.picked("clip", which, factors), frames)
+
+
+def test_each_flow_field_may_have_a_factor_of_its_own_of_which_a_map_takes_the_last(toy):
+    features = toy(1, 3)
+    part, factors = Part(features, np.array([2, 0])), np.array([[0, 1, 2, 2, 1, 0, 1, 1, 2]])
+    (patches,), (taken,) = (part.picked(what, np.array([1]), factors) for what in ("patches", "maps"))
+    assert all(np.array_equal(patches[f], features.patches[0, factor, f]) for f, factor in enumerate(factors[0]))
+    assert np.array_equal(taken, features.maps[0, 2])
 
 
 def test_a_clip_without_emotion_twice_or_none_at_all_are_refused(pair):

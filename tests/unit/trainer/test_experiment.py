@@ -13,6 +13,8 @@ from services.trainer.evaluation import Evaluation
 from services.trainer.protocol import Protocol
 from services.trainer.settings import TrainSettings
 
+SETTINGS = TrainSettings(epochs=2, batch=6, learning_rate=1e-3, seed=5)  # too little for every seed to get all right
+
 
 @pytest.fixture(scope="module")
 def features(toy):
@@ -26,7 +28,7 @@ def features(toy):
 def made(features, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     evaluation = Evaluation(features, seeds=3)
-    experiment.run(evaluation, TrainSettings(epochs=2, batch=6, seed=5), folder, faults=["toy/s09/c1: no face."])
+    experiment.run(evaluation, SETTINGS, folder, faults=["toy/s09/c1: no face."])
     return folder, json.loads((folder / "report.json").read_text())
 
 
@@ -79,8 +81,7 @@ def test_clips_without_features_are_named(made):
 
 
 def test_the_first_of_several_seeds_is_the_run_of_that_seed_alone(made, features, tmp_path):
-    settings = TrainSettings(epochs=2, batch=6, seed=6)
-    alone = experiment.run(Evaluation(features), settings, tmp_path)
+    alone = experiment.run(Evaluation(features), SETTINGS.model_copy(update={"seed": 6}), tmp_path)
     assert alone["seeds"]["fmer-lite"][0] == made[1]["seeds"]["fmer-lite"][1]
 
 

@@ -9,7 +9,7 @@ from services.trainer.models.inputs import MapScale
 from services.trainer.models.settings import PROFILES, ModelSettings
 from services.trainer.settings import TrainSettings, configured
 
-MAPS = [name for name, needs in models.NEEDS.items() if needs == "maps"]
+MAPS = [name for name, needs in models.NEEDS.items() if needs == ("maps",)]
 
 
 def parameters(module: torch.nn.Module) -> int:
@@ -51,6 +51,7 @@ def htnet_parameters(classes: int) -> int:
 
 def test_every_network_says_what_it_needs():
     assert set(models.NEEDS) == set(models.MODELS)
+    assert (models.NEEDS["fmer"], models.NEEDS["fmer-lite"]) == (("patches", "clip"), ("patches", "maps"))
     assert MAPS == ["ststnet", "off-apexnet", "sssnet", "rcn-a", "htnet"]
 
 

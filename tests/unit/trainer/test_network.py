@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from services.trainer import models
-from services.trainer.augment import mirror_patches
+from services.trainer.augment import mirror_maps, mirror_patches
 from services.trainer.dataset import Part
 from services.trainer.learner import Stopped, Watch
 from services.trainer.network import Network, laid_out
@@ -55,20 +55,24 @@ def test_what_is_watched_shapes_nothing_and_the_callers_random_state_is_left_alo
 def test_scale_comes_from_the_training_part_alone(toy):
     features = toy(3)
     train, test = parts(features)
-    loud = features.patches.copy()
-    loud[test.rows] *= 50
+    loud = {name: getattr(features, name).copy() for name in ("patches", "maps")}
+    for array in loud.values():
+        array[test.rows] *= 50
     networks = [Network(3, QUICK), Network(3, QUICK)]
     networks[0].fit(train, Watch())
-    networks[1].fit(Part(replace(features, patches=loud), train.rows), Watch())
-    scales = [float(network.weights()["patch_scale.rms"]) for network in networks]
-    at_test = features.patches[train.rows, features.factor_index(2.0)]
-    assert scales[0] == scales[1] == pytest.approx(np.sqrt((at_test.astype(float) ** 2).mean()), rel=1e-6)
+    networks[1].fit(Part(replace(features, **loud), train.rows), Watch())
+    patches, maps = (array[train.rows, features.factor_index(2.0)] for array in (features.patches, features.maps))
+    view = "whole_face.map_scale"
+    seen = {"patch_scale.rms": patches, f"{view}.motion": maps[:, :2], f"{view}.strain": maps[:, 2]}
+    for name, at_test in seen.items():
+        scales = [float(network.weights()[name]) for network in networks]
+        assert scales[0] == scales[1] == pytest.approx(np.sqrt((at_test.astype(float) ** 2).mean()), rel=1e-6)
 
 
 def test_a_clip_and_its_mirror_image_are_predicted_alike_where_both_are_averaged(toy):
     features = toy(2, 3)
     patches = mirror_patches(torch.from_numpy(features.patches)).numpy()
-    turned = replace(features, patches=patches, clips=features.clips[:, :, :, ::-1])
+    turned = replace(features, patches=patches, maps=mirror_maps(torch.from_numpy(features.maps)).numpy())
     everything = np.arange(len(features))
     for averaged in (True, False):
         network = Network(3, TrainSettings(mirror_at_test=averaged))
@@ -123,7 +127,10 @@ def test_each_setting_has_a_sentence_and_paper_differs_by_named_fields():
     }
 
 
-@pytest.mark.parametrize("model", [name for name, needs in models.NEEDS.items() if needs == "maps" and name != "htnet"])
+ON_MAPS = [name for name, needs in models.NEEDS.items() if needs == ("maps",) and name != "htnet"]
+
+
+@pytest.mark.parametrize("model", ON_MAPS)
 def test_networks_on_maps_learn_and_predict_no_aus_where_they_have_no_head(toy, model):
     train, test = parts(toy(3))
     both = replace(train.features, patches=None, clips=None)

@@ -16,41 +16,47 @@ def part(toy) -> Part:
     return Part(toy(2, 6), np.array([9, 1, 7, 3, 10]))
 
 
-@pytest.mark.parametrize("needs", ["patches-and-clip", "maps"])
+FRAMES, MAPS = ("patches", "clip"), ("maps",)
+
+
+@pytest.mark.parametrize("needs", [FRAMES, MAPS, ("patches", "maps")], ids="+".join)
 def test_arrays_held_on_the_device_give_the_batches_of_arrays_gathered(part, needs):
-    for factors in (np.array([2, 0, 1]), *([] if needs == "maps" else [np.arange(27).reshape(3, 9) % 3])):
+    for factors in (np.array([2, 0, 1]), np.arange(27).reshape(3, 9) // 2 % 3):
         gathered, resident = (way(part, needs, "cpu")(WHICH, factors) for way in (Gathered, Resident))
-        for one, other in zip(gathered, resident, strict=True):
+        assert tuple(gathered) == tuple(resident) == needs
+        for one, other in zip(gathered.values(), resident.values(), strict=True):
             assert torch.equal(one, other)
             assert (one.dtype, one.stride()) == (other.dtype, other.stride())
 
 
 def test_a_batch_may_be_written_into(part):
     for way in (Gathered, Resident):
-        source = way(part, "maps", "cpu")
-        (maps,) = source(WHICH, np.zeros(3, int))
-        maps += 1
-        assert not torch.equal(source(WHICH, np.zeros(3, int))[0], maps)
+        source = way(part, ("patches", "clip", "maps"), "cpu")
+        written = source(WHICH, np.zeros(3, int))
+        for array in written.values():
+            array += 1
+        for what, array in source(WHICH, np.zeros(3, int)).items():
+            assert torch.equal(array + 1, written[what])
 
 
 def test_features_are_moved_once_for_all_folds_and_let_go_with_the_next(part, toy):
-    one, other = Resident(part, "maps", "cpu"), Resident(Part(part.features, np.arange(3)), "maps", "cpu")
-    assert one.arrays[0] is other.arrays[0]
-    Resident(Part(toy(2, 3), np.arange(3)), "maps", "cpu")
+    one, other = Resident(part, MAPS, "cpu"), Resident(Part(part.features, np.arange(3)), MAPS, "cpu")
+    assert one.arrays["maps"] is other.arrays["maps"]
+    Resident(Part(toy(2, 3), np.arange(3)), MAPS, "cpu")
     gc.collect()
     assert supply._held is not None
-    assert supply._held[3][0] is not one.arrays[0]
+    assert supply._held[3]["maps"] is not one.arrays["maps"]
 
 
 def test_mapped_features_are_supplied_on_a_cpu_without_a_copy_of_the_whole(part, tmp_path):
     part.features.save(tmp_path)
     mapped = Part(Features.open(tmp_path), part.rows)
-    source = supply.supply(mapped, "patches-and-clip", "cpu")
+    source = supply.supply(mapped, FRAMES, "cpu")
     assert isinstance(source, Gathered)
-    for one, other in zip(
-        source(WHICH, np.ones(3, int)), Gathered(part, "patches-and-clip", "cpu")(WHICH, np.ones(3, int)), strict=True
-    ):
-        assert torch.equal(one, other)
+    expected = Gathered(part, FRAMES, "cpu")(WHICH, np.ones(3, int))
+    for what, array in source(WHICH, np.ones(3, int)).items():
+        assert torch.equal(array, expected.pop(what))
+    assert not expected
 
 
 def test_folds_side_by_side_are_as_many_as_asked_for_and_on_a_gpu_as_its_memory_takes(part):
@@ -65,4 +71,4 @@ def test_features_go_to_a_gpu_whole_where_they_fit_and_in_batches_where_not(part
     for free, fits in [(10**6, False), (10**9, True)]:
         monkeypatch.setattr(supply, "_held", None)
         monkeypatch.setattr(supply, "free_bytes", lambda device, free=free: free)
-        assert supply._fits(part.features, "patches-and-clip", "cuda") == fits
+        assert supply._fits(part.features, FRAMES, "cuda") == fits

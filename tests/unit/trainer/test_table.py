@@ -77,15 +77,20 @@ def test_u_v_and_strain_are_a_map_and_factors_lead(write: Write) -> None:
     assert features.factors.tolist() == [1.2, 2.0]
 
 
-def test_patches_alone_suffice_for_the_linear_model_and_with_a_clip_for_fmer_lite(write: Write) -> None:
+def test_patches_alone_suffice_for_linear_with_maps_for_fmer_lite_with_a_clip_for_fmer(write: Write) -> None:
     patches = np.zeros((9, 2, 30, 7, 7))
     assert gather(write(patches=patches), "linear").features.holds == ("patches",)
-    with pytest.raises(BadData, match=r"samples\.csv: expected patches and clip .*, got patches; .*linear\."):
-        gather(write(patches=patches), "fmer-lite")
+    for model, wanted in [("fmer-lite", "patches and maps"), ("fmer", "patches and clip")]:
+        with pytest.raises(BadData, match=rf"samples\.csv: expected {wanted} .*'{model}', got patches; .*linear\."):
+            gather(write(patches=patches), model)
     with pytest.raises(BadData, match=r"expected maps .*'ststnet', got patches;"):
         gather(write(patches=patches), "ststnet")
-    whole = gather(write(patches=patches, clip=np.zeros((16, 144, 144, 3), np.uint8)), "fmer-lite")
-    assert whole.features.holds == ("patches", "clip")
+    frames = gather(write(patches=patches, clip=np.zeros((16, 144, 144, 3), np.uint8)), "fmer")
+    assert frames.features.holds == ("patches", "clip")
+    for maps in ({"maps": flow_map(0)}, dict(zip(("u", "v", "strain"), flow_map(0), strict=True))):
+        whole = gather(write(patches=patches, **maps), "fmer-lite").features
+        assert whole.holds == ("patches", "maps")
+        assert np.array_equal(whole.maps[0, 0], flow_map(0))
 
 
 def test_pictures_as_the_field_stores_them(tmp_path: Path) -> None:

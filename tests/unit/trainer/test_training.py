@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from services.trainer.dataset import Part
-from services.trainer.evaluate import score_aus
+from services.trainer.evaluate import score, score_aus
 from services.trainer.labels import AUS
 from services.trainer.learner import Epoch, Watch
 from services.trainer.network import Network
@@ -55,18 +55,25 @@ def test_a_judge_chooses_the_epoch_and_of_equals_the_first(toy, fill):
 
 
 def test_figures_of_an_epoch_are_those_of_its_predictions(toy):
-    """With steps of next to no size, and no dropout, the epoch's figures are those of the network as it is."""
+    """With steps of next to no size, no dropout, and each batch's own moments in BatchNorm at test as in training, the
+    epoch's figures are those of the network as it is."""
     train = train_part(toy(3))
     settings = TrainSettings(epochs=1, learning_rate=1e-12, mirror=False, mirror_at_test=False, test_factor=2.0)
-    features = replace(train.features, patches=train.features.patches[:, [1]], factors=train.features.factors[[1]])
+    one_factor = {name: getattr(train.features, name)[:, [1]] for name in ("patches", "maps")}
+    features = replace(train.features, **one_factor, factors=train.features.factors[[1]])
     network, watch = Network(3, settings), Watch()
     for layer in network.module.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
+        if isinstance(layer, torch.nn.BatchNorm2d):  # all twelve clips are one batch here and there
+            layer.running_mean = layer.running_var = None
     part = Part(features, train.rows)
     network.fit(part, watch)
     found, (epoch,) = network.predict(part), watch.epochs
     assert epoch.au_f1 == score_aus(part.aus, found.aus >= 0.5, AUS)["macro"]
+    predicted = found.emotions.argmax(1)
+    assert epoch.uf1 == score(part.emotions, predicted, part.emotions, resamples=1)["uf1"]
+    assert epoch.accuracy == pytest.approx((predicted == part.emotions).mean())
     assert epoch.clips == len(part)
 
 

@@ -47,5 +47,5 @@ DEFAULT = Difficulty()
 Hardness = Literal["plain", "hard"]
 DIFFICULTIES: dict[Hardness, Difficulty] = {
     "plain": DEFAULT,
-    "hard": Difficulty(head_motion=1.0, head_rotation=0.25, noise=2.0, flicker=0.005),
+    "hard": Difficulty(head_motion=0.5, head_rotation=0.12, noise=1.6, flicker=0.003),
 }

@@ -15,6 +15,7 @@ from services.trainer.models.au_graph import AUS, AuGraph
 from services.trainer.models.encoder import EncoderLayer
 from services.trainer.models.fusion import BROW_AUS, Fusion
 from services.trainer.models.graph import BROWS, PAIRS, ROIS, SIDE
+from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, grid
 from services.trainer.models.inputs import MapScale, PatchScale
 from services.trainer.models.settings import ModelSettings
 
@@ -26,31 +27,31 @@ MAP = 28  # rows and columns of a map
 
 
 class RoiTokens(nn.Module):
-    """Each ROI's motion, relative to that of all ROIs (the head's), as amplitudes of learned separable patterns."""
+    """Each ROI's motion, relative to that of the head, as amplitudes of learned separable patterns."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.head_motion = HeadMotion(ROI_PLACES)
         self.courses = nn.Parameter(cosines(COURSES, PAIRS))  # [4,9]
         self.shapes = nn.Parameter(affine(SIDE))  # [3,49]
         self.position = nn.Parameter(torch.zeros(ROIS, TOKEN))
 
     def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,24]
-        moments = patches.flatten(-2) @ self.shapes.T  # [B,9,2,30,3]
-        moments = moments - moments.mean(3, keepdim=True)
+        patches = patches.flatten(-2)  # [B,9,2,30,49]
+        own = patches - self.head_motion(patches.mean(-1)).unsqueeze(-1)
+        moments = own @ self.shapes.T  # [B,9,2,30,3]
+        moments = moments - moments.mean(3, keepdim=True)  # a head that turns or scales does so within each patch too
         tokens = torch.einsum("btcrs,kt->brkcs", moments, self.courses)
         return tokens.flatten(2) + self.position
 
 
 class WholeFace(nn.Module):
-    """The face's motion from onset to apex, cheeks and nose too, which have no ROI. How the head is moved, turned and
-    scaled as a whole is fitted (least squares) and taken out of u and v; strain does not see it."""
-
-    head: Tensor
+    """The face's motion from onset to apex, cheeks and nose too, which have no ROI, relative to that of the head."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.register_buffer("head", similarity(MAP), persistent=False)
+        self.head_motion = HeadMotion(grid(MAP))
         self.convs = nn.Sequential(
             *(nn.Conv2d(3, 16, 5, 1, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2)),
             *(nn.Conv2d(16, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
@@ -59,8 +60,8 @@ class WholeFace(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:  # [B,3,28,28] -> [B,32]
         maps = self.map_scale(maps)
-        motion = maps[:, :2].flatten(1)  # [B,1568]
-        own = (motion - motion @ self.head @ self.head.T).unflatten(1, (2, MAP, MAP))
+        motion = maps[:, :2]
+        own = motion - self.head_motion(motion.flatten(2)).view_as(motion)
         return self.out(self.convs(torch.cat([own, maps[:, 2:]], 1)))  # 28 -> 14 -> 7 rows and columns
 
 
@@ -75,7 +76,7 @@ class FmerLite(nn.Module):
         self.brow_head = head(BROWS)
         self.mouth_head = head(ROIS - BROWS)
         self.whole_face = WholeFace(settings) if settings.whole_face else None
-        self.direct = nn.Linear(SEEN, classes, bias=False) if settings.whole_face else None
+        self.direct = nn.Linear(SEEN, classes, bias=False) if settings.whole_face and settings.direct_path else None
         if settings.au_branch:
             width = WIDTH + (SEEN if settings.whole_face else 0)
             self.au_head = nn.ModuleList([nn.Linear(width, aus) for aus in (BROW_AUS, AUS - BROW_AUS)])
@@ -119,12 +120,3 @@ def affine(side: int) -> Tensor:
     ones = torch.ones(side, side)
     basis = torch.stack([ones, ones * line, ones * line[:, None]]).flatten(1)
     return basis / basis.norm(dim=1, keepdim=True)
-
-
-def similarity(side: int) -> Tensor:
-    """[2*side*side, 4]: an orthonormal basis of the flows (u, v) of a plane that is moved, turned and scaled."""
-    y, x = torch.meshgrid(*[torch.linspace(-1, 1, side, dtype=torch.float64)] * 2, indexing="ij")
-    one, zero = torch.ones_like(x), torch.zeros_like(x)
-    flows = [(one, zero), (zero, one), (-y, x), (x, y)]
-    basis = torch.stack([torch.stack(flow).flatten() for flow in flows], 1)
-    return (basis / basis.norm(dim=0)).float()  # orthogonal as they are: x and y are centred

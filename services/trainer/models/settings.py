@@ -49,7 +49,8 @@ class ModelSettings(StageSettings):
     )
     direct_path: bool = Field(
         default=True,
-        description="A linear path from [eyebrow, mouth] to the emotion logits around the nine dot products.",
+        description="A linear path from [eyebrow, mouth], in fmer-lite from the whole face too, to the emotion logits "
+        "around the nine dot products.",
     )
     graph: bool = Field(
         default=True,

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from services.trainer import models
-from services.trainer.models import lite
-from services.trainer.models.lite import FmerLite, WholeFace
-from services.trainer.models.settings import PROFILES, ModelSettings
+from services.trainer.models.head_motion import ROI_PLACES
+from services.trainer.models.lite import FmerLite
+from services.trainer.models.settings import ModelSettings
 
 Y, X = torch.meshgrid(*[torch.arange(28.0) - 13.5] * 2, indexing="ij")
 
@@ -50,20 +50,6 @@ def test_parameters():
         for name, switches in [("whole", {}), ("rois alone", {"whole_face": False}), ("no aus", {"au_branch": False})]
     }
     assert counts == {"whole": 114_008, "rois alone": 57_432, "no aus": 107_015}
-
-
-def test_the_basis_of_the_heads_motion_is_orthonormal_and_holds_just_moving_turning_and_scaling():
-    basis = lite.similarity(28).double()
-    assert basis.shape == (2 * 28 * 28, 4)
-    # Weights are float32, so each number is off by 2**-24 of itself at most. (A float32 product sums 1,568 of them in
-    # turn and is off by 1e-5; that is the sum's rounding, not the basis'.)
-    assert torch.allclose(basis.T @ basis, torch.eye(4, dtype=torch.float64), atol=2e-7, rtol=0)
-    flows = [rigid(kind).flatten().double() for kind in ("moved", "turned", "scaled")]
-    for flow in flows:
-        assert torch.allclose(basis @ (basis.T @ flow), flow, atol=1e-6)
-    sheared = torch.stack([Y, torch.zeros_like(Y)]).flatten().double()
-    left = sheared - basis @ (basis.T @ sheared)
-    assert left.norm() == pytest.approx(float(sheared.norm()) / 2**0.5, rel=1e-6)  # half of a shear is a turn
 
 
 @pytest.mark.parametrize("kind", ["moved", "turned", "scaled"])
@@ -126,22 +112,44 @@ def test_without_the_au_branch_no_aus_are_given_and_the_map_speaks_for_the_emoti
     assert difference.abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("profile", ["corrected", "paper"])
-def test_detached_the_emotion_reaches_the_map_on_its_direct_path_alone(profile):
+def test_detached_the_emotion_reaches_the_map_on_its_direct_path_alone():
     torch.manual_seed(0)
-    model, (patches, maps) = models.build("fmer-lite", 4, PROFILES[profile]), drawn()
+    model, (patches, maps) = models.build("fmer-lite", 4), drawn()
     torch.nn.init.zeros_(model.direct.weight)
     model.eval()(patches, maps)[0].square().sum().backward()
-    reached = [bool(weight.grad is not None and weight.grad.any()) for weight in model.whole_face.parameters()]
-    assert set(reached) == {profile == "paper"}
+    assert not any(weight.grad is not None and weight.grad.any() for weight in model.whole_face.parameters())
     assert model.direct.weight.grad.any()
 
 
+def test_as_in_the_paper_there_is_no_direct_path_and_the_emotion_trains_the_aus():
+    torch.manual_seed(0)
+    model, (patches, maps) = models.build("fmer-lite", 4, "paper"), drawn()
+    assert model.direct is model.fusion.direct is None
+    model.eval()(patches, maps)[0].square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in model.whole_face.parameters())
+
+
 def test_the_basis_is_no_weight_that_is_carried():
-    """It follows from the map's size: stored weights do without."""
-    view = WholeFace(ModelSettings())
-    assert "head" not in view.state_dict()
-    assert torch.equal(view.head, lite.similarity(28))
+    """It follows from the places: stored weights do without."""
+    assert not [name for name in network().state_dict() if "basis" in name]
+
+
+@pytest.mark.parametrize("kind", ["moved", "turned", "scaled"])
+def test_rois_of_a_head_that_moves_as_a_whole_say_what_those_of_a_head_at_rest_do(kind):
+    """Each patch is one value, as in a head that moves so little that patches hardly turn."""
+    model, (patches, _) = network(), drawn()
+    motion = {
+        "moved": torch.tensor([0.8, -1.7])[:, None].expand(2, 30),
+        "turned": 0.02 * torch.stack([-ROI_PLACES[:, 1] + 7.0, ROI_PLACES[:, 0] + 3.0]),
+        "scaled": 0.02 * torch.stack([ROI_PLACES[:, 0] - 5.0, ROI_PLACES[:, 1] + 4.0]),
+    }[kind]
+    course = torch.linspace(-1, 1, 9)[:, None, None]
+    shaken = patches + (course * motion)[..., None, None]
+    with torch.no_grad():
+        assert torch.allclose(model.tokens(shaken), model.tokens(patches), atol=1e-4)
+        lifted = patches.clone()
+        lifted[:, :, 1, :10] -= 1  # brows alone, which no head does
+        assert (model.tokens(lifted) - model.tokens(patches)).abs().max() > 0.1
 
 
 def test_all_pairs_of_switches_build_and_answer():

@@ -84,7 +84,7 @@ def synth(
     clips: Annotated[int, typer.Option(min=1, help="Clips of each identity.")] = 10,
     seed: Seed = 0,
     difficulty: Annotated[
-        Literal["plain", "hard"], typer.Option(help="`hard`: heads move over twice as far, more noise and flicker.")
+        Literal["plain", "hard"], typer.Option(help="`hard`: heads move three times as far, more noise and flicker.")
     ] = "plain",
     jobs: Jobs = CORES,
 ) -> None:

@@ -48,5 +48,5 @@ Hardness = Literal["plain", "hard"]
 DIFFICULTIES: dict[Hardness, Difficulty] = {
     "plain": DEFAULT,
     # More to see through, and fewer labels that nothing can tell: so networks are compared by what they see.
-    "hard": Difficulty(head_motion=0.6, head_rotation=0.15, noise=1.6, flicker=0.003, overlap=0.03),
+    "hard": Difficulty(head_motion=0.8, head_rotation=0.2, noise=1.8, flicker=0.004, overlap=0.03),
 }

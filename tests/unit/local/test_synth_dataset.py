@@ -99,10 +99,10 @@ def test_every_clip_moves_and_its_truth_says_so(dataset: Path) -> None:
         assert np.hypot(*truth.displacement(file, onset, onset, cropped=True)).max() < 1e-3
 
 
-def test_hard_clips_are_those_persons_with_heads_that_move_more_than_twice_as_far(tmp_path: Path) -> None:
+def test_hard_clips_are_those_persons_with_heads_that_move_three_times_as_far(tmp_path: Path) -> None:
     for hardness in ("plain", "hard"):
         draw(tmp_path / hardness, subjects=1, clips=1, seed=5, jobs=1, difficulty=hardness)
     plain, hard = (truth.load(next((tmp_path / hardness).glob("truth/*/*.npz"))) for hardness in ("plain", "hard"))
-    assert np.allclose(hard.head[:, :2], 0.6 / 0.25 * plain.head[:, :2])
-    assert np.allclose(hard.head[:, 2], 0.15 / 0.06 * plain.head[:, 2])
+    assert np.allclose(hard.head[:, :2], 0.8 / 0.25 * plain.head[:, :2])
+    assert np.allclose(hard.head[:, 2], 0.2 / 0.06 * plain.head[:, 2])
     assert np.array_equal(hard.weights, plain.weights)

@@ -66,7 +66,8 @@ class WholeFace(nn.Module):
 
 
 class FmerLite(nn.Module):
-    """(patches [B,9,2,30,7,7] px, maps [B,3,28,28]) -> (emotion logits [B,C], AU logits [B,9] or None)."""
+    """(patches [B,9,2,30,7,7] px, maps [B,3,28,28] = u, v in px and strain) -> (emotion logits [B,C], AU logits [B,9]
+    or, without an AU branch, None)."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()

@@ -117,7 +117,9 @@ class Plain(nn.Module):
 def regions(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(net, Fmer):
         return fields_one_by_one(net.graph, patches)
-    moments = [patches[:, field].flatten(-2) @ net.tokens.shapes.T for field in range(PAIRS)]
+    each = patches.flatten(-2).unbind(1)
+    own = [field - net.tokens.head_motion(field.mean(-1)).unsqueeze(-1) for field in each]
+    moments = [field @ net.tokens.shapes.T for field in own]
     centred = torch.stack([moment - moment.mean(2, keepdim=True) for moment in moments], 1)
     tokens = torch.einsum("btcrs,kt->brkcs", centred, net.tokens.courses).flatten(2) + net.tokens.position
     tokens = net.encoder(tokens)
@@ -250,6 +252,8 @@ def compare(model: str, subjects: int, clips: int, epochs: int, batch: int, runs
     with tempfile.TemporaryDirectory() as folder:
         files = PlainFiles(features, Path(folder), NEEDS[model][1])
         apart = difference(features, files, settings)
+        if apart > 1e-4:
+            raise SystemExit(f"{model}: the plain loop computes something else: logits differ by {apart:.1g}.")
         slow_step, fast_step, half_step = step_seconds(features, files, settings, runs)
         slow_run, fast_run = run_seconds(features, files, settings, jobs)
     return {

@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/ablation.py RUN [--seeds 3] [--jobs 2] [--also NAME=RUN ...]
 
 RUN is the folder of a `mer run`; with factor 0 among its magnifier.factors, "not magnified" is a row too. --also trains
-fmer-lite with its defaults on the features of another run of the same dataset, e.g. one of `--profile paper`. Every row
-has the same folds and seeds; predictions pooled over folds, then mean and standard deviation over seeds. Folds are kept
-in --folder, so that a second start goes on. A difference of less than the standard deviation says nothing.
+fmer-lite on the features of another run of the same dataset, e.g. one of `--profile paper`: with its defaults, and as
+the paper does it. Every row has the same folds and seeds; predictions pooled over folds, then mean and standard
+deviation over seeds. Folds are kept in --folder, so that a second start goes on; rows that the result already has for
+the same clips stay in it. A difference of less than the standard deviation says nothing.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +28,7 @@ from services.trainer.dataset import Features
 from services.trainer.evaluation import Evaluation
 from services.trainer.gather import gather
 from services.trainer.models.settings import PROFILES, ModelSettings
+from services.trainer.settings import PAPER as PAPER_TRAINING
 from services.trainer.settings import TrainSettings
 from shared.device import device
 from shared.store import LocalStore
@@ -45,6 +48,10 @@ TRAINING = {
     "nine factors in a clip (paper)": {"factors": "per-flow"},
     "not mirrored": {"mirror": False, "mirror_at_test": False},
 }
+# What the paper's profile has otherwise, but for rate, schedule and epochs, which belong to a network's size.
+PAPER = PAPER_TRAINING.model_dump(
+    include={"factors", "mirror", "mirror_at_test", "au_labels", "au_positives", "class_weights", "keep"}
+)
 
 Row = tuple[str, Features, TrainSettings]
 
@@ -69,11 +76,15 @@ def rows(features: Features, also: dict[str, Path]) -> Iterator[Row]:
         yield name, magnified, lite.model_copy(update={"network": network})
     for name, changes in TRAINING.items():
         yield name, magnified, lite.model_copy(update=changes)
+    paper = lite.model_copy(update={**PAPER, "network": PROFILES["paper"]})
+    yield "all of the paper's switches of network and training", magnified, paper
     yield "factor 2 alone", at(features, [2.0]), lite
     if 0.0 in all_:
         yield "not magnified", at(features, [0.0]), lite
     for name, run in also.items():
-        yield name, read(run), lite
+        features = read(run)
+        yield name, features, lite
+        yield f"{name}, all of the paper's switches of network and training", features, paper
     for model in MODELS:
         yield model, magnified, settings(model)
 
@@ -86,6 +97,7 @@ def settings(model: str) -> TrainSettings:
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--dataset", default="", help="what the clips are, for the result, e.g. the `mer synth` words")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--also", metavar="NAME=RUN", action="append", default=[])
@@ -95,12 +107,24 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def counted(features: Features) -> dict[str, Any]:
+    subjects = len(set(features.subjects.tolist()))
+    return {"clips": len(features), "subjects": subjects, "factors": features.factors.tolist()}
+
+
+def kept(result: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Rows of an earlier start with the same clips and seeds."""
+    old = json.loads(result.read_text()) if result.exists() else {}
+    same = all(old.get(name) == value for name, value in about.items())
+    return dict(old["rows"]) if same else {}
+
+
 def main() -> None:
     asked = arguments()
     torch.set_num_threads(1)
     features, folder = read(asked.run), asked.folder or Path(tempfile.mkdtemp())
-    about = {"clips": len(features), "subjects": len(set(features.subjects.tolist())), "seeds": asked.seeds}
-    found: dict[str, dict[str, list[float | None]]] = {}
+    about = {"dataset": asked.dataset, **counted(features), "seeds": asked.seeds}
+    found = kept(asked.out, about)
     print("| | UF1 | UAR | AU macro F1 |\n| --- | --- | --- | --- |")
     for name, held, each in rows(
         features, {name: Path(run) for name, run in (one.split("=", 1) for one in asked.also)}
@@ -109,10 +133,8 @@ def main() -> None:
             continue
         found[name] = measured(Evaluation(held), each, asked.seeds, folder, asked.jobs)
         print(f"| {name} | {' | '.join(told(values) for values in found[name].values())} |", flush=True)
-    versions = machine("torch", "numpy", "scikit-learn")
-    asked.out.write_text(
-        json.dumps({**about, "factors": features.factors.tolist(), "rows": found} | versions, indent=2) + "\n"
-    )
+        versions = machine("torch", "numpy", "scikit-learn")
+        asked.out.write_text(json.dumps({**about, "rows": found} | versions, indent=2) + "\n")
 
 
 if __name__ == "__main__":

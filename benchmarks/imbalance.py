@@ -1,4 +1,4 @@
-"""Which answer to unequal classes, and which augmentation, helps: leave-one-subject-out on the features of a run.
+"""Which answer to unequal classes, which augmentation and how many epochs help: leave-one-subject-out on one run.
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/imbalance.py RUN [--model fmer-lite] [--seeds 3] [--jobs 2]
 
@@ -44,6 +44,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "jitter": {"jitter": 0.5},
     "affine": {"rotate": 5.0, "scale": 0.05, "shift": 1.0},
     "jitter and affine": {"jitter": 0.5, "rotate": 5.0, "scale": 0.05, "shift": 1.0},
+    "20 epochs": {"epochs": 20},
+    "80 epochs": {"epochs": 80},
+    "80 epochs, affine": {"epochs": 80, "rotate": 5.0, "scale": 0.05, "shift": 1.0},
 }
 FIGURES = ("uf1", "uar", "au_f1")
 
@@ -93,6 +96,7 @@ def main(words: list[str] | None = None) -> None:
     choice = chosen("corrected", {**changes, "model": asked.model, "oracle": False}, device())
     evaluation = gather(extracted([asked.run]).features, LocalStore(asked.run / "store"), choice)
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="imbalance-"))
+    place = asked.result or RESULTS / f"imbalance-{asked.model}.json"
     result: dict[str, Any] = {
         "model": asked.model,
         "features": {"digest": evaluation.features.digest, "clips": len(evaluation.features)},
@@ -109,8 +113,7 @@ def main(words: list[str] | None = None) -> None:
         found = measured(evaluation, settings, asked.seeds, folder, asked.jobs)
         result["options"][name] = {"changes": OPTIONS[name], **found}
         print(f"{name:20} {told(found['uf1']):16} {told(found['uar']):16} {told(found['au_f1'])}", flush=True)
-    place = asked.result or RESULTS / f"imbalance-{asked.model}.json"
-    place.write_text(json.dumps(result, indent=2) + "\n")
+        place.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/ablation.py RUN [--seeds 3] [--jobs 2] [--also NAME=RUN ...]
 
-RUN is the folder of a `mer run`; with factor 0 among its magnifier.factors, "not magnified" is a row too. --also trains
-fmer-lite on the features of another run of the same dataset, e.g. one of `--profile paper`: with its defaults, and as
-the paper does it. Every row has the same folds and seeds; predictions pooled over folds, then mean and standard
+RUN is the folder of a `mer run`; with factor 0 among its magnifier.factors, there are rows "not magnified". --also
+trains fmer-lite on the features of another run of the same dataset, e.g. one of `--profile paper`: with its defaults,
+and as the paper does it. Every row has the same folds and seeds; predictions pooled over folds, then mean and standard
 deviation over seeds. Folds are kept in --folder, so that a second start goes on; rows that the result already has for
 the same clips stay in it. A difference of less than the standard deviation says nothing.
 """
@@ -34,7 +34,7 @@ from shared.device import device
 from shared.store import LocalStore
 
 RESULTS = Path(__file__).parent / "results"
-MODELS = ("htnet", "rcn-a", "sssnet", "off-apexnet", "ststnet", "linear", "majority")
+ON_MAPS = ("htnet", "rcn-a", "sssnet", "off-apexnet", "ststnet")
 NETWORKS = {
     "without AU branch": ModelSettings(au_branch=False),
     "without graph": ModelSettings(graph=False),
@@ -80,12 +80,15 @@ def rows(features: Features, also: dict[str, Path]) -> Iterator[Row]:
     yield "all of the paper's switches of network and training", magnified, paper
     yield "factor 2 alone", at(features, [2.0]), lite
     if 0.0 in all_:
-        yield "not magnified", at(features, [0.0]), lite
+        plain = at(features, [0.0])
+        yield "not magnified", plain, lite
+        for model in ON_MAPS:
+            yield f"{model}, not magnified", plain, settings(model)
     for name, run in also.items():
         features = read(run)
         yield name, features, lite
         yield f"{name}, all of the paper's switches of network and training", features, paper
-    for model in MODELS:
+    for model in (*ON_MAPS, "linear", "majority"):
         yield model, magnified, settings(model)
 
 

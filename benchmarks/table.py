@@ -68,11 +68,25 @@ def training() -> Iterator[tuple[str, ...]]:
     found = read("training-cpu") or {}
     for model in ("fmer-lite", "fmer"):
         if row := found.get(model):
-            same = f"logits within {row['largest_difference_of_logits']:.0e}"
-            sides = f"{row['plain_step_cpu_s']} s CPU (sample by sample)", f"{row['step_cpu_s']} s CPU"
-            yield f"training step of `{model}`", *sides, f"{row['step_ratio']:.1f}", same, "training.py"
-            sides = f"{row['plain_run_s']} s (fold by fold)", f"{row['run_s']} s, {row['size']['processes']} processes"
-            yield f"its leave-one-subject-out run, {row['size']}", *sides, f"{row['run_ratio']:.1f}", "", "training.py"
+            same, size = f"logits within {row['largest_difference_of_logits']:.0e}", row["size"]
+            plain = f"{row['plain_step_cpu_s']:.3g} s CPU (sample by sample)"
+            ours, half = (f"{row[name]:.3g} s CPU" for name in ("step_cpu_s", "step_bf16_cpu_s"))
+            run = f"{size['subjects']} folds, {size['clips']} clips, {size['epochs']} epochs"
+            sides = f"{row['plain_run_s']:.0f} s (fold by fold)", f"{row['run_s']:.0f} s, {size['processes']} processes"
+            yield (
+                f"training step of `{model}`, {size['batch']} clips",
+                plain,
+                ours,
+                f"{row['step_ratio']:.1f}",
+                same,
+                "training.py",
+            )
+            yield "the same in bf16", plain, half, f"{row['step_ratio_bf16']:.1f}", "bf16", "training.py"
+            yield f"leave-one-subject-out with it: {run}", *sides, f"{row['run_ratio']:.1f}", "", "training.py"
+    if found:
+        each = [f"{found[m]['step_cpu_s'] / found[m]['size']['batch']:.2g} s CPU" for m in ("fmer", "fmer-lite")]
+        ratio = f"{found['fmer_over_fmer_lite_per_clip']:.0f}"
+        yield "training step per clip, `fmer` and `fmer-lite`", *each, ratio, "another network", "training.py"
 
 
 def end_to_end() -> Iterator[tuple[str, ...]]:

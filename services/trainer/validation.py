@@ -52,12 +52,26 @@ def run(
     for held_out in outcomes:
         tell(_done(settings, held_out, reused=True))
     open_ = [fold for fold in everything if fold.held_out not in outcomes]
+    work = _Work(settings, device, store, names)
     if jobs == 1 or len(open_) < 2:
-        outcomes |= _here(features, open_, settings, device, tell, store, names)
+        outcomes |= _here(features, open_, work, tell)
     else:
         mapped = _mapped(features, folder / "features" / features.digest[:16])
-        outcomes |= _side_by_side(mapped, open_, settings, device, tell, store, names, min(jobs, len(open_)))
+        outcomes |= _side_by_side(mapped, open_, work, tell, min(jobs, len(open_)))
     return [outcomes[held_out] for held_out in names]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all folds of a run have in common but for their features, which a process maps itself."""
+
+    settings: TrainSettings
+    device: str
+    store: LocalStore
+    names: Mapping[str, str]
+
+    def train(self, features: Features, fold: Fold, watch: Watch) -> Outcome:
+        return kept.train(self.store, self.names[fold.held_out], features, fold, self.settings, self.device, watch)
 
 
 def _mapped(features: Features, folder: Path) -> Path:
@@ -67,20 +81,12 @@ def _mapped(features: Features, folder: Path) -> Path:
     return folder
 
 
-def _here(
-    features: Features,
-    open_: list[Fold],
-    settings: TrainSettings,
-    device: str,
-    tell: Tell,
-    store: LocalStore,
-    names: Mapping[str, str],
-) -> dict[str, Outcome]:
+def _here(features: Features, open_: list[Fold], work: _Work, tell: Tell) -> dict[str, Outcome]:
     outcomes = {}
     for fold in open_:
-        watch = Watch(on_epoch=lambda epoch, who=fold.held_out: tell(_epoch(settings, who, epoch)))  # type: ignore[misc]
-        outcomes[fold.held_out] = kept.train(store, names[fold.held_out], features, fold, settings, device, watch)
-        tell(_done(settings, fold.held_out))
+        watch = Watch(on_epoch=lambda epoch, who=fold.held_out: tell(_epoch(work.settings, who, epoch)))  # type: ignore[misc]
+        outcomes[fold.held_out] = work.train(features, fold, watch)
+        tell(_done(work.settings, fold.held_out))
     return outcomes
 
 
@@ -92,25 +98,16 @@ def _done(settings: TrainSettings, held_out: str, reused: bool = False) -> Progr
     return Progress(settings.model, settings.seed, held_out, settings.epochs, reused=reused)
 
 
-def _side_by_side(
-    mapped: Path,
-    open_: list[Fold],
-    settings: TrainSettings,
-    device: str,
-    tell: Tell,
-    store: LocalStore,
-    names: Mapping[str, str],
-    jobs: int,
-) -> dict[str, Outcome]:
+def _side_by_side(mapped: Path, open_: list[Fold], work: _Work, tell: Tell, jobs: int) -> dict[str, Outcome]:
     context = multiprocessing.get_context("spawn")
     epochs: SimpleQueue[Progress | None] = context.SimpleQueue()
     stop = context.Event()
     listener = threading.Thread(target=_listen, args=(epochs, tell), daemon=True)
     listener.start()
-    pool = ProcessPoolExecutor(jobs, context, _begin, (mapped, settings, device, store, epochs, stop))
+    pool = ProcessPoolExecutor(jobs, context, _begin, (mapped, work, epochs, stop))
     try:
-        waiting = {pool.submit(_one, fold, names[fold.held_out]): fold.held_out for fold in open_}
-        return _collect(waiting, settings, tell)
+        waiting = {pool.submit(_one, fold): fold.held_out for fold in open_}
+        return _collect(waiting, work.settings, tell)
     except BaseException:
         stop.set()  # the processes leave at their next step
         raise
@@ -138,9 +135,7 @@ class _Process:
     """What a process of the pool keeps between its folds."""
 
     features: Features
-    settings: TrainSettings
-    device: str
-    store: LocalStore
+    work: _Work
     epochs: "SimpleQueue[Progress | None]"
     stop: Event
 
@@ -148,22 +143,15 @@ class _Process:
 _process: _Process
 
 
-def _begin(
-    mapped: Path,
-    settings: TrainSettings,
-    device: str,
-    store: LocalStore,
-    epochs: "SimpleQueue[Progress | None]",
-    stop: Event,
-) -> None:
+def _begin(mapped: Path, work: _Work, epochs: "SimpleQueue[Progress | None]", stop: Event) -> None:
     global _process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and sets `stop`
-    _process = _Process(Features.open(mapped), settings, device, store, epochs, stop)
+    _process = _Process(Features.open(mapped), work, epochs, stop)
 
 
-def _one(fold: Fold, name: str) -> Outcome:
+def _one(fold: Fold) -> Outcome:
     if _process.stop.is_set():
         raise Stopped
-    settings = _process.settings
+    settings = _process.work.settings
     watch = Watch(lambda epoch: _process.epochs.put(_epoch(settings, fold.held_out, epoch)), _process.stop.is_set)
-    return kept.train(_process.store, name, _process.features, fold, settings, _process.device, watch)
+    return _process.work.train(_process.features, fold, watch)

@@ -1,6 +1,7 @@
 """Training steps and whole leave-one-subject-out runs: a plain loop against ours, and `fmer-lite` against `fmer`.
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/training.py [--jobs 2] [--quick]
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/training.py --compile   # torch.compile alone, added to the result
 
 The plain loop does what the original code does, with the same weights and the same batch: one file per clip and flow
 field, and one for the AU clip (`fmer`) or per clip and factor for the map (`fmer-lite`), loaded for every step; the
@@ -12,6 +13,7 @@ seconds, least of several; runs: wall seconds, processes' start included.
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._inductor import config as inductor
 from torch.nn import functional
 
 from benchmarks.machine import machine
@@ -231,6 +234,19 @@ def training(features: Features, settings: TrainSettings) -> Training:
     return Training(network.module, settings, 0, "cpu", part, Watch(), network.predict)
 
 
+def compiled(runs: int = 5) -> dict[str, float]:
+    """`fmer-lite` under torch.compile with nothing cached: CPU seconds of compiling, of a step without and with it."""
+    features, settings = drawn(8, 16), configured(model="fmer-lite", batch=16, oracle=False)
+    plain, ours = training(features, settings), training(features, settings)
+    ours.module = torch.compile(ours.module)
+    inductor.compile_threads, inductor.force_disable_caches = 1, True  # compilers are then this process's children
+    start = sum(os.times()[:4])
+    ours._epoch(0)
+    spent = sum(os.times()[:4]) - start
+    each = [cpu_seconds(lambda one=one: one._epoch(0), runs) / one.steps_per_epoch for one in (plain, ours)]
+    return {"compile_cpu_s": round(spent, 1), "step_cpu_s": round(each[0], 4), "step_compiled_cpu_s": round(each[1], 4)}
+
+
 def run_seconds(features: Features, files: PlainFiles, settings: TrainSettings, jobs: int) -> tuple[float, float]:
     """Wall seconds of a leave-one-subject-out run: plain, fold by fold, and ours with `jobs` processes."""
     everything = loso(features.subjects)
@@ -274,19 +290,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="just to see that it runs: writes nothing")
+    parser.add_argument("--compile", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.compile:
+        add_compiled()
+    else:
+        measure(asked.jobs, asked.quick)
+
+
+def add_compiled() -> None:
+    found = compiled()
+    print("fmer-lite, torch.compile:", found)
+    RESULT.write_text(json.dumps(json.loads(RESULT.read_text()) | {"torch.compile": found}, indent=2) + "\n")
+
+
+def measure(jobs: int, quick: bool) -> None:
     sizes = {"fmer-lite": (8, 16, 40, 16, 5), "fmer": (4, 8, 1, 8, 2)}
-    if asked.quick:
+    if quick:
         sizes = {"fmer-lite": (2, 4, 1, 4, 1), "fmer": (2, 2, 1, 2, 1)}
     result: dict[str, Any] = {"machine": machine("torch", "numpy")}
     for model, size in sizes.items():
-        result[model] = compare(model, *size, asked.jobs)
+        result[model] = compare(model, *size, jobs)
         print(model, json.dumps(result[model], indent=2), flush=True)
     per_clip = {model: result[model]["step_cpu_s"] / result[model]["size"]["batch"] for model in sizes}
     result["fmer_over_fmer_lite_per_clip"] = round(per_clip["fmer"] / per_clip["fmer-lite"], 1)
     print("fmer / fmer-lite, CPU time of a step per clip:", result["fmer_over_fmer_lite_per_clip"])
-    if not asked.quick:
+    if not quick:
         RESULT.write_text(json.dumps(result, indent=2) + "\n")
 
 

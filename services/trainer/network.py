@@ -24,7 +24,8 @@ def reproducible(seed: int) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once; without it cuBLAS may sum in any order
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        # 3-D max pooling has no deterministic backward pass on CUDA: there it only warns.
+        # On CUDA torch only warns: it takes all 3-D max pooling for one that sums in any order, also p3d's over two
+        # frames, where no two windows overlap.
         torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
         try:
             yield

@@ -77,13 +77,39 @@ class FlatBlock(Block):
         return self.space(x).relu()
 
 
+class StemPool(nn.MaxPool3d):
+    """Its windows overlap, and on CUDA torch sums the gradients of what several windows chose in any order; there the
+    maximum is taken axis by axis instead, whose gradients come in one order."""
+
+    def forward(self, x: Tensor) -> Tensor:  # [B,C,2t,h,w] -> [B,C,t,ceil(h/2),ceil(w/2)]
+        return axis_by_axis(x) if x.is_cuda else super().forward(x)
+
+
+def axis_by_axis(x: Tensor) -> Tensor:
+    """The largest of two frames, of three rows, of three columns, each at every second place."""
+    frames = x.shape[2] // 2 * 2
+    x = torch.maximum(x[:, :, 0:frames:2], x[:, :, 1:frames:2])
+    for _ in range(2):
+        x = largest_of_three(x).transpose(3, 4)
+    return x
+
+
+def largest_of_three(x: Tensor) -> Tensor:
+    """Of every second row and those beside it: [B,C,t,h,w] -> [B,C,t,ceil(h/2),w]."""
+    here, beside = x[:, :, :, 0::2], x[:, :, :, 1::2]
+    count = here.shape[3]
+    before = torch.cat([here[:, :, :, :1], beside], 3)[:, :, :, :count]
+    after = torch.cat([beside, here[:, :, :, -1:]], 3)[:, :, :, :count]
+    return torch.maximum(torch.maximum(before, here), after)
+
+
 class P3D(nn.Module):
     """Shapes for a clip of 16 frames, 144 x 144."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         stem = nn.Conv3d(3, 64, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
-        self.stem = nn.Sequential(stem, nn.BatchNorm3d(64), nn.ReLU(), nn.MaxPool3d((2, 3, 3), 2, (0, 1, 1)))
+        self.stem = nn.Sequential(stem, nn.BatchNorm3d(64), nn.ReLU(), StemPool((2, 3, 3), 2, (0, 1, 1)))
         arrangements = (("A", "B", "C")[n % 3] for n in count())
         self.layers = nn.Sequential()
         width_in = 64

@@ -202,6 +202,17 @@ def test_p3d_starts_at_the_fan_it_has_or_at_the_papers():
         assert at_fan == (flat is not None)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 4, 8, 10), (1, 2, 5, 7, 9), (1, 1, 2, 1, 2)])
+def test_the_stems_pooling_axis_by_axis_is_that_of_all_three_at_once(shape: tuple[int, ...]):
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(*shape, generator=random, requires_grad=True)
+    at_once, by_axis = torch.nn.MaxPool3d((2, 3, 3), 2, (0, 1, 1))(x), p3d.axis_by_axis(x)
+    assert torch.equal(at_once, by_axis)
+    weights = torch.randn(at_once.shape, generator=random)
+    expected, found = (torch.autograd.grad((weights * out).sum(), x)[0] for out in (at_once, by_axis))
+    torch.testing.assert_close(found, expected)
+
+
 def test_clip_is_scaled_and_turned_as_the_settings_say():
     clip = torch.stack([torch.full((16, 4, 4), value) for value in (0.0, 127.5, 255.0)])[None]
     assert ClipScale(ModelSettings())(clip)[0, :, 0, 0, 0].tolist() == [-1, 0, 1]

@@ -77,6 +77,7 @@ def told(values: list[float | None]) -> str:
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--dataset", default="", help="what the clips are, for the result, e.g. the `mer synth` words")
     parser.add_argument("--model", default="fmer-lite")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
@@ -98,6 +99,7 @@ def main(words: list[str] | None = None) -> None:
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="imbalance-"))
     place = asked.result or RESULTS / f"imbalance-{asked.model}.json"
     result: dict[str, Any] = {
+        "dataset": asked.dataset,
         "model": asked.model,
         "features": {"digest": evaluation.features.digest, "clips": len(evaluation.features)},
         "folds": len(evaluation.folds),

@@ -17,7 +17,9 @@ class TrainSettings(StageSettings):
     )
     seed: int = Field(default=0, ge=0, description="Start weights, order, draws of factors, bootstrap.")
     test_factor: float = Field(
-        default=2.0, gt=0, description="Amplification at test (the nearest available); the paper's value."
+        default=2.0,
+        ge=0,
+        description="Amplification at test (the nearest available); the paper's value. 0: not magnified.",
     )
     network: ModelSettings = Field(default=ModelSettings(), description="Switches of the network's architecture.")
     epochs: int = Field(

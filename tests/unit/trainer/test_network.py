@@ -39,6 +39,17 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(toy):
     assert not np.array_equal(found[0].emotions, found[2].emotions)
 
 
+@pytest.mark.parametrize(("asked", "place"), [(0.0, 0), (0.4, 0), (2.0, 1), (9.0, 1)])
+def test_is_tested_at_the_nearest_factor_also_on_motion_that_is_not_magnified(toy, asked: float, place: int):
+    features = replace(toy(3), factors=np.array([0.0, 2.0]))
+    network = Network(3, TrainSettings(test_factor=asked))
+    arrays = {"patches": features.patches[:, [place]], "maps": features.maps[:, [place]]}
+    alone = replace(features, **arrays, factors=features.factors[[place]])
+    found, expected = (network.predict(Part(held, np.arange(6))) for held in (features, alone))
+    assert np.array_equal(found.emotions, expected.emotions)
+    assert not np.allclose(features.patches[:6, 0], features.patches[:6, 1])
+
+
 def test_what_is_watched_shapes_nothing_and_the_callers_random_state_is_left_alone(toy):
     train, test = parts(toy(3))
     plain, watched = Network(3, QUICK), Network(3, QUICK)

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from services.magnifier import butterworth, colour, gains, light, pyramid
+from services.magnifier import butterworth, colour, gains, head, light, pyramid
 from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData
 from shared.stage import resolve
@@ -106,8 +106,13 @@ def pieces(moving: Floats) -> Iterator[tuple[int, ...]]:
 
 
 def _rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings, device: str | None) -> Floats:
-    """The clip as floats 0..1, if it is one, in the light that the settings ask for; where it is to be computed."""
-    rgb = _lit(frames, dtype, settings)
+    """The clip as floats 0..1, if it is one, in the light and with the head that the settings ask for; where it is to
+    be computed."""
+    rgb = _floats(frames, dtype)
+    if settings.light == "equalised":
+        rgb = light.equalised(rgb)
+    if settings.head == "steadied":
+        rgb = head.steadied(rgb)
     if device is None:
         return rgb
     from services.magnifier import torch_steps  # registers every step on tensors; the plain image has no torch
@@ -115,7 +120,7 @@ def _rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings, de
     return torch_steps.placed(rgb, device)
 
 
-def _lit(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
+def _floats(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or len(frames) < 2:
         raise BadData(f"Magnification needs RGB frames of shape (2 or more, height, width, 3), got {frames.shape}.")
     if np.dtype(dtype) not in (np.float32, np.float64):
@@ -127,7 +132,7 @@ def _lit(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) ->
         )
     rgb: Floats = frames.astype(dtype)
     rgb /= scale
-    return light.equalised(rgb) if settings.light == "equalised" else rgb
+    return rgb
 
 
 def _prepared(

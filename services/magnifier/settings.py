@@ -33,6 +33,11 @@ class MagnifierSettings(StageSettings):
         description="Every frame at the first one's brightness (a factor per frame), so that flicker is not magnified "
         "into false motion; or as recorded, as in the paper's code.",
     )
+    head: Literal["steadied", "as-recorded"] = Field(
+        "steadied",
+        description="Every frame moved, turned and scaled back onto the first one, so that the head's motion is not "
+        "magnified with the expression's; or as recorded, as in the paper's code.",
+    )
     lambda_c: float = Field(
         12.0,
         gt=0,
@@ -87,6 +92,7 @@ PROFILES = {
         halved_cutoffs=True,
         nominal_fps=30.0,
         light="as-recorded",
+        head="as-recorded",
         lambda_c=48.0,
         wavelengths="diagonal",
         gain_floor=None,

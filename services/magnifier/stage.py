@@ -46,7 +46,7 @@ def _through_jpeg(frame: Bytes, quality: int) -> Bytes:
 
 STAGE = Stage(
     name="magnifier",
-    version=2,  # 2: the setting `light`
+    version=3,  # 2: the setting `light`; 3: the setting `head`
     consumes="interpolated",
     reads=("interpolator",),
     produces="magnified",

@@ -12,6 +12,7 @@ def test_what_the_paper_does_differently() -> None:
         "halved_cutoffs": True,
         "nominal_fps": 30.0,
         "light": "as-recorded",
+        "head": "as-recorded",
         "lambda_c": 48.0,
         "wavelengths": "diagonal",
         "gain_floor": None,

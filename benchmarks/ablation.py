@@ -68,9 +68,13 @@ def at(features: Features, factors: list[float]) -> Features:
     return replace(features, patches=patches, maps=maps, factors=features.factors[places])
 
 
+def without_zero(features: Features) -> Features:
+    return at(features, [factor for factor in features.factors.tolist() if factor > 0])
+
+
 def rows(features: Features, also: dict[str, Path]) -> Iterator[Row]:
     lite, all_ = settings("fmer-lite"), features.factors.tolist()
-    magnified = at(features, [factor for factor in all_ if factor > 0])
+    magnified = without_zero(features)
     yield "fmer-lite", magnified, lite
     for name, network in NETWORKS.items():
         yield name, magnified, lite.model_copy(update={"network": network})
@@ -85,7 +89,7 @@ def rows(features: Features, also: dict[str, Path]) -> Iterator[Row]:
         for model in ON_MAPS:
             yield f"{model}, not magnified", plain, settings(model)
     for name, run in also.items():
-        features = read(run)
+        features = without_zero(read(run))
         yield name, features, lite
         yield f"{name}, all of the paper's switches of network and training", features, paper
     for model in (*ON_MAPS, "linear", "majority"):

@@ -73,6 +73,7 @@ def amplitude_in(frame: np.ndarray, still: np.ndarray, field: np.ndarray, larges
 
 def measure(size: tuple[int, int], amplitude: float, settings: MagnifierSettings, fps: float = 40.0) -> np.ndarray:
     """Fx2: gain and error per factor, mean of the spots."""
+    settings = settings.model_copy(update={"head": "as-recorded"})  # it rests, and all that moves is to be seen
     still, rows = face(*size), []
     for spot in SPOTS.values():
         field = bump(*size, *spot)

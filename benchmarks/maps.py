@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/maps.py      # minutes; writes benchmarks/results/maps-cpu.json
 
-The clips of `truth.py`, its profiles and its truth, in px of the crop, seen through the map's 28x28 cells. The way is
-that of a map: from the first magnified frame to the one nearest the apex.
+The clips of `truth.py`, its profiles (heads as recorded) and its truth, in px of the crop, seen through the map's 28x28
+cells. The way is that of a map: from the first magnified frame to the one nearest the apex.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def shown(clip: truth.Clip, settings: Settings) -> tuple[dict[str, NDArray[np.ui
     positions = chosen(chain["interpolator"].timeline, 0, clip.apex, clip.offset, count)
     frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, count, chain["interpolator"])
     given = {"frames": frames, "fps": np.array(rate(positions, clip.fps))}
-    one = chain["magnifier"].model_copy(update={"factors": (FACTOR,)})
+    one = chain["magnifier"].model_copy(update={"factors": (FACTOR,), "head": "as-recorded"})
     magnified = magnifier.compute({"interpolator": given}, one)["frames"][0]
     last = maps.pairs_to_apex(positions, clip.apex, len(magnified) - 1)
     kinds = {"not magnified": frames[1 : last + 2], f"factor {FACTOR:g}": magnified[: last + 1]}

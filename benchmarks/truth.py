@@ -4,7 +4,8 @@
 
 Clips are drawn (`services.local.synth`, 640x480, 200 frames/s, JPEG, noise, flicker, head drift), cut by ingest,
 interpolated, magnified and given to the flow. The truth is the displacement from which they were drawn, between the
-very times that the interpolator shows, seen through ingest's crop. All lengths are px of the crop (280 rows x 224).
+very times that the interpolator shows, seen through ingest's crop; for magnified frames whose head was steadied, that
+of the expression alone. All lengths are px of the crop (280 rows x 224).
 """
 
 import argparse
@@ -78,6 +79,10 @@ class Clip:
         whole = [mover.displacement(*(int(np.searchsorted(times, at)) for at in pair), rounds=8) for pair in pairs]
         return np.stack([self.cut(field) for field in whole])
 
+    def expression(self) -> "Clip":
+        """The same clip had the head kept still."""
+        return replace(self, motion=replace(self.motion, head=np.zeros_like(self.motion.head)))
+
     def at(self, times: Floats) -> truth.Motion:
         """The motion at these positions; between two recorded frames (5 ms) it is linear."""
         known = self.motion.numbers - self.onset
@@ -141,6 +146,7 @@ class Measured:
     clip: Clip
     positions: list[float]  # of the frames whose flow is taken
     true: Floats  # [pairs, 2, H, W]
+    true_magnified: Floats  # the same, of what is left in the magnified frames
     flows: Floats  # [1 + factors, pairs, 2, H, W]; first without magnification
 
 
@@ -154,7 +160,9 @@ def measured(clip: Clip, settings: Mapping[str, StageSettings], factors: tuple[f
     every = np.concatenate([frames[None, -magnified["frames"].shape[1] :], magnified["frames"]])
     found = flow.compute({"magnifier": {"frames": every, "factors": np.array([0, *factors])}}, chain["flow"])
     used = positions[-every.shape[1] :]
-    return Measured(clip, used, clip.flows(list(itertools.pairwise(used))), found["flows"].astype(np.float32))
+    pairs = list(itertools.pairwise(used))
+    left = clip.expression() if chain["magnifier"].head == "steadied" else clip
+    return Measured(clip, used, clip.flows(pairs), left.flows(pairs), found["flows"].astype(np.float32))
 
 
 def profile(name: str) -> dict[str, StageSettings]:
@@ -174,9 +182,10 @@ def gains(run: Measured) -> Floats:
     """[factors, part, what, 3]: sums mm, mt, tt of measured m and true t motion, for brows and mouth; what is each pair
     by itself, or the way from the first frame to the apex. Sums, so that clips can be pooled."""
     last = max(1, int(np.argmin(np.abs(np.array(run.positions) - run.clip.apex))))
-    out, true = run.clip.around_rois(run.flows), run.clip.around_rois(run.true)
+    out = run.clip.around_rois(run.flows)
+    plain, magnified = run.clip.around_rois(run.true), run.clip.around_rois(run.true_magnified)
     table = np.zeros((len(out), 2, 2, 3))
-    for index, found in enumerate(out):
+    for index, (found, true) in enumerate(zip(out, [plain, *[magnified] * (len(out) - 1)], strict=True)):
         for part, rois in enumerate((BROWS, MOUTH)):
             for what, (m, t) in enumerate(((found, true), (found[:last].sum(0), true[:last].sum(0)))):
                 m, t = m[..., rois], t[..., rois]
@@ -214,13 +223,14 @@ def variants() -> dict[str, dict[str, StageSettings]]:
     """The two profiles, and the corrected one with one choice taken back."""
     best, paper = profile("corrected"), profile("paper")
     apex = best["interpolator"].model_copy(update={"timeline": "apex"})
-    flicker = best["magnifier"].model_copy(update={"light": "as-recorded"})
+    flicker, head = (best["magnifier"].model_copy(update={name: "as-recorded"}) for name in ("light", "head"))
     return {
         "corrected": best,
         "paper": paper,
         "corrected, the paper's flow": best | {"flow": paper["flow"]},
         "corrected, the paper's timeline": best | {"interpolator": apex},
         "corrected, light as recorded": best | {"magnifier": flicker},
+        "corrected, head as recorded": best | {"magnifier": head},
     }
 
 

@@ -63,12 +63,17 @@ def row(frames: Picture, title: str, clip: Clip) -> Picture:
 
 
 def flow_picture(runs: dict[str, Measured]) -> Picture:
-    """Onset to apex, summed over pairs: the truth, then each profile without and with magnification."""
+    """Onset to apex, summed over pairs: the truth, with the head and without, then each profile without and with
+    magnification."""
     best = runs["corrected"]
     last = int(np.argmin(np.abs(np.array(best.positions) - best.clip.apex)))
     true = best.true[:last].sum(0)
     full = float(np.percentile(np.hypot(*true), 99.8))
-    pictures = [show._titled(small(colours(true, full), 0.8), f"true, {full:.1f} px")]
+    expression = best.true_magnified[:last].sum(0)
+    pictures = [
+        show._titled(small(colours(motion, full), 0.8), title)
+        for motion, title in ((true, f"true, {full:.1f} px"), (expression, "true, head steadied"))
+    ]
     for name, run in runs.items():
         last = int(np.argmin(np.abs(np.array(run.positions) - run.clip.apex)))
         for index, title in ((0, ""), (1, f" x{FACTOR:g}")):

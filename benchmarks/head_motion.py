@@ -25,6 +25,7 @@ from services.interpolator import stage as interpolator
 from services.interpolator.timeline import chosen, rate
 from services.local.synth.settings import DIFFICULTIES
 from services.magnifier import stage as magnifier
+from services.trainer.models.head_motion import similarity
 
 RESULT = Path(__file__).parent / "results" / "head-cpu.json"
 FACTORS = (0.0, 1.2, 2.0, 3.0)
@@ -72,11 +73,7 @@ def flowing(clip: truth.Clip, positions: list[float], frames: NDArray[np.uint8],
 def regions(clip: truth.Clip, motion: Floats) -> list[Floats]:
     """Of a motion 2xHxW what is not a head's: over the face, around the brows' ROIs, around the mouth's."""
     mask = clip.regions()["face"]
-    rows, columns = np.nonzero(mask)
-    x, y = columns - columns.mean(), rows - rows.mean()
-    one, zero = np.ones(len(x)), np.zeros(len(x))
-    basis = np.stack([np.r_[one, zero], np.r_[zero, one], np.r_[-y, x], np.r_[x, y]], 1)
-    basis /= np.linalg.norm(basis, axis=0)  # orthogonal as it is
+    basis = similarity(torch.tensor(np.argwhere(mask)[:, ::-1].copy())).double().numpy()
     inside = motion[:, mask].ravel()
     left = np.zeros_like(motion)
     left[:, mask] = (inside - basis @ (basis.T @ inside)).reshape(2, -1)

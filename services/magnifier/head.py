@@ -7,7 +7,7 @@ expression of 0.74 as recorded, of 0.93 steadied (benchmarks/head_motion.py, doc
 
 The motion of most of the picture is found from brightness alone (Lucas & Kanade 1981, from coarse to fine as Bergen et
 al. 1992), reweighted as Cauchy's estimator does: what expresses, and a background that rests, are fewer and do not
-count. A similarity is what a head does in the image plane; an affine motion took some of the expression with it.
+count. A similarity is what a head does in the image plane; an affine motion, tried once, agreed less with the expression.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ def steadied(rgb: Floats) -> Floats:
 
 
 class Reference:
-    """A picture, and how its brightness changes per unit of motion (x, y, turn, scale)."""
+    """A grey picture HxW, and how its brightness changes per unit of motion [4] = (x, y, turn, scale), as in `moved`."""
 
     def __init__(self, grey: Floats) -> None:
         height, width = grey.shape
@@ -57,7 +57,7 @@ class Reference:
         self.slopes = np.stack([across, down, down * x - across * y, across * x + down * y])
 
     def motion_of(self, grey: Floats, start: Floats) -> Floats:
-        """The similarity motion to a later picture, from that of an earlier one; `start` where nothing comes nearer."""
+        """The motion [4] to a later picture HxW, from that of an earlier one; `start` where nothing comes nearer."""
         motion, nearest = start, (np.inf, start)
         for _ in range(ROUNDS):
             left = moved(grey, motion)[self.inner] - self.values

@@ -7,7 +7,7 @@ expression of 0.74 as recorded, of 0.93 steadied (benchmarks/head_motion.py, doc
 
 The motion of most of the picture is found from brightness alone (Lucas & Kanade 1981, from coarse to fine as Bergen et
 al. 1992), reweighted as Cauchy's estimator does: what expresses, and a background that rests, are fewer and do not
-count. A similarity is what a head does in the image plane; an affine motion, tried once, agreed less with the expression.
+count. A similarity is what a head does in the image plane; an affine motion, tried once, came out further off.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ def steadied(rgb: Floats) -> Floats:
 
 
 class Reference:
-    """A grey picture HxW, and how its brightness changes per unit of motion [4] = (x, y, turn, scale), as in `moved`."""
+    """A grey picture HxW, and how its brightness changes per unit of motion [4], as `moved` has it."""
 
     def __init__(self, grey: Floats) -> None:
         height, width = grey.shape

@@ -82,9 +82,13 @@ def synth(
     folder: Annotated[Path, typer.Argument(help="Where to write it; CASME II layout with its coding sheet.")],
     subjects: Annotated[int, typer.Option(min=1, help="Identities.")] = 8,
     clips: Annotated[int, typer.Option(min=1, help="Clips of each identity.")] = 10,
-    seed: Seed = 0,
+    seed: Annotated[int, typer.Option(help="Of persons, clips and noise.")] = 0,
     difficulty: Annotated[
-        Literal["plain", "hard"], typer.Option(help="`hard`: heads move three times as far, more noise and flicker.")
+        Literal["plain", "hard", "hardest"],
+        typer.Option(
+            help="`hard`: heads move three times as far, more noise and flicker. `hardest`: they turn and nod, lids "
+            "flutter, light comes unevenly, more action units join in."
+        ),
     ] = "plain",
     jobs: Jobs = CORES,
 ) -> None:

@@ -69,6 +69,7 @@ PULLS: dict[int, tuple[Pull, ...]] = {
         Pull((48,), (0.02, 0.01), (0.17, 0.13), (1.0, 0.18)),
         Pull((48,), (0.25, 0.06), (0.16, 0.18), (0.5, 0.05)),
     ),
+    45: (Pull((37, 38), (0.0, -0.015), (0.16, 0.055), (0.0, 1.0)),),
 }
 MIDLINE = frozenset({17, 25})  # these have no sides
 NUMBERS = (*sorted(PULLS), 25)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.local.synth.actions import Frame
 from services.local.synth.emotions import Movement
 from services.local.synth.identity import OVERSAMPLING, Identity
 from services.local.synth.settings import Difficulty
@@ -68,8 +69,20 @@ def draw_motion(
     head = _drift(rng, len(numbers), np.array([1, 1, 0]) * scale * difficulty.head_motion) + _drift(
         rng, len(numbers), np.array([0, 0, 1]) * np.deg2rad(difficulty.head_rotation)
     )
+    (aside,) = rng.spawn(1)  # so that what may be added changes nothing of a clip without it
+    turns = _drift(aside, len(numbers), np.array([1, 1, 0]) * np.deg2rad(difficulty.head_turn))[:, :2]
+    if aside.random() < difficulty.lids:
+        units += ["45L", "45R"]
+        columns += [scale * _flutter(aside, numbers)] * 2
     crop = crop_box(identity.landmarks, size)
-    return Motion(numbers, tuple(units), np.stack(columns, 1), head, identity.landmarks, size, crop)
+    return Motion(numbers, tuple(units), np.stack(columns, 1), np.hstack([head, turns]), identity.landmarks, size, crop)
+
+
+def _flutter(rng: np.random.Generator, numbers: NDArray[np.int64]) -> Floats:
+    """[frames] px: how far the upper lids come down in a blink that stays incomplete, and when."""
+    length, peak = FPS * rng.uniform(0.1, 0.3), rng.uniform(1.0, 3.0)
+    middle = rng.uniform(numbers[0], numbers[-1])
+    return np.asarray(peak * np.cos(np.pi * np.clip((numbers - middle) / length, -0.5, 0.5)) ** 2)
 
 
 def _drift(rng: np.random.Generator, frames: int, rms: Floats) -> Floats:
@@ -96,9 +109,14 @@ def frames(
     mover = Mover(motion)
     rows, columns = motion.size
     grain = _grain(rng, rows + NOISE_MARGIN, columns + NOISE_MARGIN) * np.float32(difficulty.noise)
+    (aside,) = rng.spawn(1)
+    sides = _drift(aside, len(motion.numbers), np.array([1, 0, 0]) * difficulty.side_light)[:, 0]
+    across, _ = Frame.of(motion.landmarks).local(motion.landmarks[27], motion.size)
     for index in range(len(motion.numbers)):
         x, y = (v * np.float32(OVERSAMPLING) + np.float32((OVERSAMPLING - 1) / 2) for v in mover.sources(index))
         clean = cv2.remap(identity.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        if difficulty.side_light:
+            clean = clean * (1 + np.float32(sides[index]) * across)[..., None]
         top, left = rng.integers(0, NOISE_MARGIN, 2)
         gain = float(1 + difficulty.flicker * rng.standard_normal())
         noise = grain[top : top + rows, left : left + columns]

@@ -20,8 +20,13 @@ class Difficulty(BaseModel):
     residual: float = Field(0.15, ge=0, le=1, description="Most of the amplitude that is left at the offset, fraction.")
     head_motion: float = Field(0.25, ge=0, description="Slow drift of the head, px rms per axis.")
     head_rotation: float = Field(0.06, ge=0, description="Slow in-plane rotation of the head, degrees rms.")
+    head_turn: float = Field(0.0, ge=0, description="Slow turn and nod of the head out of the plane, degrees rms each.")
+    lids: float = Field(0.0, ge=0, le=1, description="Chance that the lids start to blink somewhere in the clip.")
     noise: float = Field(1.2, ge=0, description="Sensor noise, grey levels (0..255), standard deviation.")
     flicker: float = Field(0.002, ge=0, description="Frame-to-frame change of the light, relative standard deviation.")
+    side_light: float = Field(
+        0.0, ge=0, description="Slow change of light from one side to the other, relative rms per distance of the eyes."
+    )
     overlap: float = Field(
         0.12, ge=0, le=1, description="Share of clips of class others that move as another class may."
     )
@@ -44,9 +49,14 @@ class Difficulty(BaseModel):
 
 
 DEFAULT = Difficulty()
-Hardness = Literal["plain", "hard"]
+# More to see through, and fewer labels that nothing can tell: so networks are compared by what they see.
+HARD = Difficulty(head_motion=0.8, head_rotation=0.2, noise=1.8, flicker=0.004, overlap=0.03)
+Hardness = Literal["plain", "hard", "hardest"]
 DIFFICULTIES: dict[Hardness, Difficulty] = {
     "plain": DEFAULT,
-    # More to see through, and fewer labels that nothing can tell: so networks are compared by what they see.
-    "hard": Difficulty(head_motion=0.8, head_rotation=0.2, noise=1.8, flicker=0.004, overlap=0.03),
+    "hard": HARD,
+    # Besides, what no shift or roll undoes: heads that turn and nod, lids, uneven light, AUs that have nothing to say.
+    "hardest": HARD.model_copy(
+        update={"head_turn": 0.5, "lids": 0.4, "side_light": 0.01, "optional": 1.6, "stray": 0.25}
+    ),
 }

@@ -1,8 +1,8 @@
 """The true motion of a clip, exact and small: what `clip` renders from, and how to ask for any two of its frames.
 
 A frame pixel p shows the source pixel  S_t(p) = A_t(p) - sum_k w_k(t) F_k(A_t(p)),  where A_t undoes the head's motion
-(a rotation and translation that fades out beyond the head, since the backdrop rests), F_k is the field of action unit k
-(`actions.field`, longest vector 1) and w_k(t) its amplitude in px. The file holds landmarks, w and the head's motion.
+(it shifts, rolls, turns and nods; all fades out beyond the head, since the backdrop rests), F_k is the field of action
+unit k (`actions.field`, longest vector 1) and w_k(t) its amplitude in px. The file holds landmarks, w and head motion.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from services.local.synth import actions
 from services.local.synth.warp import Floats, grid, steep
 from shared.errors import BadData
 
-FORMAT = 1
+FORMAT = 2
 HEAD, FADE = 1.9, 0.9  # the head's motion is whole up to HEAD distances of the eyes from its centre, gone FADE further
 
 
@@ -25,7 +25,8 @@ class Motion:
     """How one clip moves, T frames. Px are those of the frame as rendered.
 
     numbers: int64 [T] frame numbers as in the file names.  units: K strings like "12L" (AU, then side "L", "R" or "").
-    weights: float64 [T, K] px.  head: float64 [T, 3] = translation (x, y) px and rotation in rad, clockwise.
+    weights: float64 [T, K] px.  head: float64 [T, 5] = translation (x, y) px, rotation in the plane in rad, clockwise,
+    turn (the nose to the picture's right) and nod (the nose down), rad.
     landmarks: float64 [68, 2] px of the face at rest.  size: rows, columns.  crop: left, top, right, bottom px of the
     cropped version of the clip in the frame.
     """
@@ -57,6 +58,20 @@ def _reach(motion: Motion) -> tuple[int, int, int, int]:
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
+def depth(landmarks: Floats, shape: tuple[int, int]) -> Floats:
+    """How far each pixel's skin stands out towards the camera, px, [H, W] float32; 0 between the eyes.
+
+    A head that turns by a small angle moves what it shows by angle times depth. A round head, its ears 0.8 distances of
+    the eyes behind, forehead and chin 0.2, and a nose that rises along its ridge to 0.35 at the tip.
+    """
+    face = actions.Frame.of(landmarks)
+    across, down = face.local(landmarks[27], shape)
+    head = np.maximum(-0.6 * across**2 - 0.08 * (down - 0.2) ** 2, -1.2)
+    tip, base = ((landmarks[i] - landmarks[27]) @ face.down / face.eye for i in (30, 33))
+    ridge = 0.35 * np.clip(down / tip, 0, 1) * steep((base + 0.15 - down) / (base + 0.15 - tip))
+    return np.asarray(face.eye * (head + ridge * np.exp(-0.5 * (across / 0.13) ** 2)), np.float32)
+
+
 class Mover:
     """The source coordinates of every frame of one clip."""
 
@@ -67,7 +82,9 @@ class Mover:
         across, down = self.x - np.float32(self.centre[0]), self.y - np.float32(self.centre[1])
         far = np.hypot(across, down) / actions.Frame.of(motion.landmarks).eye
         still = 1 - steep((far - HEAD) / FADE)
-        self.head = np.stack([still * across, still * down, still]).astype(np.float32)
+        self.head = np.stack(
+            [still * across, still * down, still, still * depth(motion.landmarks, motion.size)]
+        ).astype(np.float32)
         self.left, self.top, right, bottom = _reach(motion)
         self.box = np.s_[self.top : bottom, self.left : right]
         shape = (bottom - self.top, right - self.left)
@@ -78,11 +95,11 @@ class Mover:
 
     def sources(self, index: int) -> tuple[Floats, Floats]:
         """x and y, [H, W] float32: where in the clip's source picture (frame px) each pixel of frame `index` lies."""
-        shift_x, shift_y, turn = self.motion.head[index]
-        cos, sin = np.cos(turn), np.sin(turn)
+        shift_x, shift_y, roll, turn, nod = self.motion.head[index]
+        cos, sin = np.cos(roll), np.sin(roll)
         back_x, back_y = cos * shift_x + sin * shift_y, cos * shift_y - sin * shift_x
-        x = self.x + np.tensordot(np.array([cos - 1, sin, -back_x], np.float32), self.head, 1)
-        y = self.y + np.tensordot(np.array([-sin, cos - 1, -back_y], np.float32), self.head, 1)
+        x = self.x + np.tensordot(np.array([cos - 1, sin, -back_x, -turn], np.float32), self.head, 1)
+        y = self.y + np.tensordot(np.array([-sin, cos - 1, -back_y, -nod], np.float32), self.head, 1)
         field = np.tensordot(self.motion.weights[index].astype(np.float32), self.fields, 1)
         within_x, within_y = x[self.box] - np.float32(self.left), y[self.box] - np.float32(self.top)
         moved = cv2.remap(field, within_x, within_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

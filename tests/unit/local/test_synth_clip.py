@@ -14,6 +14,7 @@ from shared.errors import BadData, MissingWeights
 
 SIZE = (240, 320)
 QUIET = Difficulty(noise=0, flicker=0)
+SIDES = {"side_light": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_there_and_back_is_nothing(person: identity.Identity) -> None:
 def test_a_moved_head_moves_the_face_and_not_the_backdrop(person: identity.Identity) -> None:
     _, motion = acted(person, "others", QUIET)
     head = np.zeros_like(motion.head)
-    head[1] = [0.4, -0.3, 0]
+    head[1] = [0.4, -0.3, 0, 0, 0]
     still = replace(motion, weights=np.zeros_like(motion.weights), head=head)
     u, v = truth.Mover(still).displacement(0, 1)
     x, y = np.round(person.landmarks[30]).astype(int)
@@ -85,10 +86,62 @@ def test_a_moved_head_moves_the_face_and_not_the_backdrop(person: identity.Ident
 def test_a_turned_head_turns_clockwise(person: identity.Identity) -> None:
     _, motion = acted(person, "others", QUIET)
     head = np.zeros_like(motion.head)
-    head[1] = [0, 0, 0.01]
+    head[1] = [0, 0, 0.01, 0, 0]
     u, v = truth.Mover(replace(motion, weights=np.zeros_like(motion.weights), head=head)).displacement(0, 1)
     (x, y), centre = np.round(person.landmarks[16]).astype(int), person.landmarks.mean(0)
     assert (u[y, x], v[y, x]) == pytest.approx((-0.01 * (y - centre[1]), 0.01 * (x - centre[0])), abs=0.02)
+
+
+def test_a_head_that_turns_and_nods_moves_the_nose_ahead_of_the_eyes_and_the_ears_behind(
+    person: identity.Identity,
+) -> None:
+    _, motion = acted(person, "others", QUIET)
+    head = np.zeros_like(motion.head)
+    head[1], head[2] = [0, 0, 0, 0.02, 0], [0, 0, 0, 0, 0.02]
+    mover = truth.Mover(replace(motion, weights=np.zeros_like(motion.weights), head=head))
+    turn, nod = mover.displacement(0, 1), mover.displacement(0, 2)
+    eye = np.linalg.norm(person.landmarks[36:42].mean(0) - person.landmarks[42:48].mean(0))
+    for landmark, stands_out in ((27, 0.0), (30, 0.33), (36, -0.3), (45, -0.3), (1, -0.8), (15, -0.8), (8, -0.25)):
+        x, y = np.round(person.landmarks[landmark]).astype(int)
+        assert turn[0, y, x] == pytest.approx(0.02 * stands_out * eye, abs=0.1 * 0.02 * eye)
+        assert nod[1, y, x] == pytest.approx(turn[0, y, x], abs=0.05 * 0.02 * eye)
+        assert abs(turn[1, y, x]) + abs(nod[0, y, x]) < 1e-4
+
+
+def test_lids_that_flutter_come_down_and_go_up_again_and_are_not_coded(person: identity.Identity) -> None:
+    _, motion = acted(person, "others", QUIET.model_copy(update={"lids": 1.0}))
+    _, without = acted(person, "others", QUIET)
+    assert motion.units == (*without.units, "45L", "45R")
+    np.testing.assert_array_equal(motion.weights[:, :-2], without.weights)
+    np.testing.assert_array_equal(motion.head, without.head)
+    lids = motion.weights[:, -1]
+    assert 0.25 < lids.max() <= 1.5  # px of a frame of half the size
+    lowest = lids.argmax()
+    assert (np.diff(lids[: lowest + 1]) >= 0).all()
+    assert (np.diff(lids[lowest:]) <= 0).all()
+
+
+def test_what_is_added_draws_nothing_from_the_clips_own_generator(person: identity.Identity) -> None:
+    """So that plain and hard clips stay what they were, byte by byte."""
+    following = []
+    for more in ({}, {"lids": 1.0, "head_turn": 0.5}, SIDES):
+        rng, difficulty = np.random.default_rng(3), QUIET.model_copy(update=more)
+        moved = [emotions.Movement(12, "", (("L", 2.0), ("R", 1.0)), True)]
+        motion = clip.draw_motion(rng, person, moved, clip.draw_timing(rng, difficulty), SIZE, difficulty)
+        next(clip.frames(rng, person, motion, difficulty))
+        following.append(rng.random())
+    assert following == [0.35463659547911497] * 3  # as it was before anything could be added
+
+
+def test_uneven_light_brightens_one_side_as_it_darkens_the_other(person: identity.Identity) -> None:
+    _, motion = acted(person, "others", QUIET)
+    rest = replace(motion, weights=np.zeros_like(motion.weights), head=np.zeros_like(motion.head))
+    numbers = range(len(rest.numbers))
+    lit, even = (np.stack(filmed(person, rest, light, *numbers)) for light in (QUIET.model_copy(update=SIDES), QUIET))
+    x, y = np.round(person.landmarks[[40, 47]]).astype(int).T  # under the eyes, as far from the nose to either side
+    gain = (lit.sum(-1) / even.sum(-1))[:, y, x] - 1
+    assert np.ptp(gain[:, 0]) > 0.02
+    np.testing.assert_allclose(gain[:, 0], -gain[:, 1], atol=0.01)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -106,3 +106,19 @@ def test_hard_clips_are_those_persons_with_heads_that_move_three_times_as_far(tm
     assert np.allclose(hard.head[:, :2], 0.8 / 0.25 * plain.head[:, :2])
     assert np.allclose(hard.head[:, 2], 0.2 / 0.06 * plain.head[:, 2])
     assert np.array_equal(hard.weights, plain.weights)
+    assert not plain.head[:, 3:].any()
+    assert not hard.head[:, 3:].any()
+
+
+def test_hardest_clips_are_those_heads_that_turn_and_nod_too(tmp_path: Path) -> None:
+    for hardness in ("hard", "hardest"):
+        draw(tmp_path / hardness, subjects=1, clips=8, seed=5, jobs=2, difficulty=hardness)
+    hard, hardest = (
+        [truth.load(file) for file in sorted((tmp_path / hardness).glob("truth/*/*.npz"))]
+        for hardness in ("hard", "hardest")
+    )
+    turns = np.rad2deg(np.concatenate([motion.head[:, 3:] for motion in hardest]))
+    assert np.sqrt(np.mean(turns**2)) == pytest.approx(0.5, rel=0.5)
+    blinking = sum("45L" in motion.units for motion in hardest)
+    assert 0 < blinking < 8
+    assert not any("45L" in motion.units for motion in hard)

@@ -124,8 +124,7 @@ def regions(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
     own = [field - net.tokens.head_motion(field.mean(-1)).unsqueeze(-1) for field in each]
     moments = [field @ net.tokens.shapes.T for field in own]
     centred = torch.stack([moment - moment.mean(2, keepdim=True) for moment in moments], 1)
-    tokens = torch.einsum("btcrs,kt->brkcs", centred, net.tokens.courses).flatten(2) + net.tokens.position
-    tokens = net.encoder(tokens)
+    tokens = torch.einsum("btcrs,kt->brkcs", centred, net.tokens.courses).flatten(2)
     return net.brow_head(tokens[:, :BROWS]), net.mouth_head(tokens[:, BROWS:])
 
 

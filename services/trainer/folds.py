@@ -12,7 +12,7 @@ from services.trainer.protocol import Fold, Indices
 from services.trainer.settings import TrainSettings
 from shared.records import digest
 
-VERSION = 3  # raise it when equal features and settings give another outcome: kept folds then count no longer
+VERSION = 4  # raise it when equal features and settings give another outcome: kept folds then count no longer
 BASELINES: dict[str, Callable[[int, TrainSettings], Learner]] = {"majority": Majority, "linear": Linear}
 
 

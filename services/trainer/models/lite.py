@@ -1,9 +1,9 @@
 """FMER-lite: the idea of FMER at a hundredth of its cost, so that two cores train a whole leave-one-subject-out run.
 
-Kept: ROI flow patches as tokens of a graph, an AU branch beside them, AU graph, fusion by dot products. Different: a
-patch is described by its mean flow and how that changes over rows and columns (an affine motion model, Black & Yacoob
-1997, learned on from there); brows and mouth see each other; the AU branch reads the same tokens and the motion of the
-whole face, in place of 25 million parameters on raw frames.
+Kept: a token per ROI, an AU branch beside them, AU graph, fusion by dot products. Different: a patch is described by
+its mean flow and how that changes over rows and columns (an affine motion model, Black & Yacoob 1997, learned on from
+there); a region's tokens meet in one linear layer, since attention between them gained nothing (docs/method.md); the AU
+branch reads the same tokens and the motion of the whole face, in place of 25 million parameters on raw frames.
 """
 
 import math
@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from services.trainer.models.au_graph import AUS, AuGraph
-from services.trainer.models.encoder import EncoderLayer
 from services.trainer.models.fusion import BROW_AUS, Fusion
 from services.trainer.models.graph import BROWS, PAIRS, ROIS, SIDE
 from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, grid
@@ -34,7 +33,6 @@ class RoiTokens(nn.Module):
         self.head_motion = HeadMotion(ROI_PLACES)
         self.courses = nn.Parameter(cosines(COURSES, PAIRS))  # [4,9]
         self.shapes = nn.Parameter(affine(SIDE))  # [3,49]
-        self.position = nn.Parameter(torch.zeros(ROIS, TOKEN))
 
     def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,24]
         patches = patches.flatten(-2)  # [B,9,2,30,49]
@@ -42,7 +40,7 @@ class RoiTokens(nn.Module):
         moments = own @ self.shapes.T  # [B,9,2,30,3]
         moments = moments - moments.mean(3, keepdim=True)  # a head that turns or scales does so within each patch too
         tokens = torch.einsum("btcrs,kt->brkcs", moments, self.courses)
-        return tokens.flatten(2) + self.position
+        return tokens.flatten(2)
 
 
 class WholeFace(nn.Module):
@@ -73,7 +71,6 @@ class FmerLite(nn.Module):
         super().__init__()
         self.patch_scale = PatchScale(settings)
         self.tokens = RoiTokens()
-        self.encoder = EncoderLayer(TOKEN, 2 * TOKEN) if settings.graph else nn.Identity()
         self.brow_head = head(BROWS)
         self.mouth_head = head(ROIS - BROWS)
         self.whole_face = WholeFace(settings) if settings.whole_face else None
@@ -87,7 +84,7 @@ class FmerLite(nn.Module):
         self.detached = settings.emotion_to_au == "detached"
 
     def forward(self, patches: Tensor, maps: Tensor) -> tuple[Tensor, Tensor | None]:
-        tokens = self.encoder(self.tokens(self.patch_scale(patches)))  # [B,30,24]
+        tokens = self.tokens(self.patch_scale(patches))  # [B,30,24]
         eyebrow, mouth = self.brow_head(tokens[:, :BROWS]), self.mouth_head(tokens[:, BROWS:])  # [B,48] each
         seen = [] if self.whole_face is None else [self.whole_face(maps)]  # [B,32]
         au_logits = self._aus(eyebrow, mouth, seen) if self.au_branch else None

@@ -54,7 +54,7 @@ class ModelSettings(StageSettings):
     )
     graph: bool = Field(
         default=True,
-        description="Off, for ablations: no attention between ROIs, and each AU is its own only neighbour.",
+        description="Off, for ablations: each AU is its own only neighbour, and in fmer no ROI sees another.",
     )
     au_branch: bool = Field(
         default=True,

@@ -284,7 +284,7 @@ def test_unknown_names_are_refused_with_those_that_exist():
 
 @pytest.mark.parametrize("name", ["fmer", "fmer-lite"])
 def test_ablated_networks_still_tell_classes_apart(name):
-    """Without the AU branch no AU is predicted; without the graph no ROI sees another on its way to the heads."""
+    """Without the AU branch no AU is predicted; without the graph nothing attends to anything."""
     patches, more = inputs(name, 2)
     whole = models.build(name, 3)
     aside = models.build(name, 3, ModelSettings(au_branch=False)).eval()

@@ -38,7 +38,6 @@ ON_MAPS = ("htnet", "rcn-a", "sssnet", "off-apexnet", "ststnet")
 NETWORKS = {
     "without AU branch": ModelSettings(au_branch=False),
     "without graph": ModelSettings(graph=False),
-    "without both": ModelSettings(au_branch=False, graph=False),
     "without the whole face's motion": ModelSettings(whole_face=False),
     "emotion trains the AU branch too": ModelSettings(emotion_to_au="full"),
     "all of the paper's network switches": PROFILES["paper"],
@@ -82,7 +81,8 @@ def rows(features: Features, also: dict[str, Path]) -> Iterator[Row]:
         yield name, magnified, lite.model_copy(update=changes)
     paper = lite.model_copy(update={**PAPER, "network": PROFILES["paper"]})
     yield "all of the paper's switches of network and training", magnified, paper
-    yield "factor 2 alone", at(features, [2.0]), lite
+    if 2.0 in all_:
+        yield "factor 2 alone", at(features, [2.0]), lite
     if 0.0 in all_:
         plain = at(features, [0.0])
         yield "not magnified", plain, lite

@@ -2,13 +2,13 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/head_motion.py    # writes benchmarks/results/head-cpu.json
 
-The clips of `truth.py`, with heads that move little (plain) and more (hard), through profile `corrected` with the head
-as recorded and steadied. From the flow and from the true motion of the same clip with a still head, what a head could
-do (moving, turning, scaling) is taken out by least squares over the face, as `fmer-lite` does with its maps: whatever
-is rigid costs nothing here. Motion out per motion in (least squares) and correlation, clips pooled.
+The clips of `truth.py`, with heads that move little (plain), more (hard) and out of the plane too (hardest), through
+profile `corrected` with the head as recorded and steadied. From the flow and from the true motion of the same clip with
+a still head, what a head could do (moving, turning, scaling) is taken out by least squares over the face, as
+`fmer-lite` does with its maps: whatever is rigid costs nothing here. Motion out per motion in (least squares) and
+correlation, clips pooled.
 """
 
-import argparse
 import json
 import tempfile
 from pathlib import Path
@@ -82,15 +82,9 @@ def regions(clip: truth.Clip, motion: Floats) -> list[Floats]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--subjects", type=int, default=3)
-    parser.add_argument("--clips", type=int, default=3, help="per subject")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, default=RESULT)
-    options = parser.parse_args()
+    options = truth.arguments(__doc__, RESULT).parse_args()
     torch.set_num_threads(1)
-    asked = {name: getattr(options, name) for name in ("subjects", "clips", "seed")}
-    results = {}
+    asked, results = truth.which(options), {}
     for hardness, difficulty in DIFFICULTIES.items():
         with tempfile.TemporaryDirectory() as folder:
             results[hardness] = scored(truth.drawn(Path(folder), **asked, difficulty=difficulty))

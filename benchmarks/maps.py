@@ -6,7 +6,6 @@ The clips of `truth.py`, its profiles (heads as recorded) and its truth, in px o
 cells. The way is that of a map: from the first magnified frame to the one nearest the apex.
 """
 
-import argparse
 import json
 import tempfile
 from collections.abc import Mapping
@@ -102,14 +101,9 @@ def _row(found: list[tuple[dict[str, Floats], dict[str, Floats]]]) -> dict[str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--subjects", type=int, default=3)
-    parser.add_argument("--clips", type=int, default=3, help="per subject")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, default=RESULT)
-    options = parser.parse_args()
+    options = truth.arguments(__doc__, RESULT).parse_args()
     torch.set_num_threads(1)
-    asked = {name: getattr(options, name) for name in ("subjects", "clips", "seed")}
+    asked = truth.which(options)
     with tempfile.TemporaryDirectory() as folder:
         clips = truth.drawn(Path(folder), **asked, difficulty=Difficulty())
         results = {name: scored(clips, truth.profile(name)) for name in ("corrected", "paper")}

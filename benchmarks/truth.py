@@ -11,8 +11,6 @@ of the expression alone. All lengths are px of the crop (280 rows x 224).
 import argparse
 import itertools
 import json
-import os
-import platform
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.machine import machine
 from services.flow import stage as flow
 from services.ingest import crop, pack, source
 from services.ingest import stage as ingest
@@ -245,33 +243,33 @@ def shown(name: str, table: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> dict[str, Any]:
-    modules = (np, cv2, numba, torch)
-    return {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {module.__name__: module.__version__ for module in modules},
-    }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(doc: str | None, result: Path) -> argparse.ArgumentParser:
+    """Which clips to draw, and where the result goes; `drawn` takes the former as `which` picks them."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subjects", type=int, default=3)
     parser.add_argument("--clips", type=int, default=3, help="per subject")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=result)
+    return parser
+
+
+def which(options: argparse.Namespace) -> dict[str, int]:
+    return {name: getattr(options, name) for name in ("subjects", "clips", "seed")}
+
+
+def main() -> None:
+    parser = arguments(__doc__, RESULT)
     parser.add_argument("--flicker", type=float, default=Difficulty().flicker, help="rms change of light per frame")
-    parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    asked = {name: getattr(options, name) for name in ("subjects", "clips", "seed")}
+    asked, used = which(options), machine("numpy", "opencv-python-headless", "numba", "torch")
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         clips = drawn(Path(folder), **asked, difficulty=Difficulty(flicker=options.flicker))
         for name, settings in variants().items():
             results[name] = scored(clips, settings)
             print(shown(name, results[name]), flush=True)
-    report = {"benchmark": "truth", "machine": machine(), **asked, "flicker": options.flicker, "results": results}
+    report = {"benchmark": "truth", "machine": used, **asked, "flicker": options.flicker, "results": results}
     options.out.parent.mkdir(exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -53,7 +53,7 @@ class Training:
         aus = torch.from_numpy(train.aus.astype(np.float32) * (settings.au_labels == "coded"))
         self.losses = Losses.of(train.emotions, aus, train.classes, settings, device)
         self.aus = aus.to(device)
-        self.optimiser = optimiser(module, settings, device)
+        self.optimiser = optimiser(module, settings)
         self.steps_per_epoch = math.ceil(len(train) / settings.batch)
         self.step, self.best = 0, -1.0
         self.kept: Weights | None = None
@@ -162,12 +162,11 @@ def rate_factor(settings: TrainSettings, epoch: int, step: int, steps_per_epoch:
     return (1 + math.cos(math.pi * (step - warm) / max(1, total - warm))) / 2
 
 
-def optimiser(module: nn.Module, settings: TrainSettings, device: str) -> torch.optim.Optimizer:
-    """AdamW, on a GPU one kernel for all weights. Weight matrices decay; biases, norms and learned patterns, which have
-    nothing to shrink to, do not."""
+def optimiser(module: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """AdamW, one kernel for all weights. Weight matrices decay; biases, norms and learned patterns, which have nothing to
+    shrink to, do not."""
     matrices = [weight for name, weight in module.named_parameters() if name.endswith("weight") and weight.ndim > 1]
     chosen = {id(weight) for weight in matrices}
     others = [weight for weight in module.parameters() if id(weight) not in chosen]
     groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    fused = True if torch.device(device).type == "cuda" else None
-    return torch.optim.AdamW(groups, settings.learning_rate, fused=fused)
+    return torch.optim.AdamW(groups, settings.learning_rate, fused=True)

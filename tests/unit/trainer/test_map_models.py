@@ -111,12 +111,12 @@ def test_rcn_attention_by_hand():
 
 def test_htnet_levels():
     network = models.build("htnet", 3).eval()
-    shapes, seen = [], network.tokens(htnet.blocks(maps(2)))
+    shapes, seen = [], network.tokens(htnet.blocks(maps(2))).permute(0, 2, 3, 1)
     with torch.no_grad():
         for level in network.levels:
             shapes.append(tuple(seen.shape[1:]))
             seen = level(seen)
-    assert shapes == [(256, 4, 4), (512, 2, 2), (1024, 1, 1)]
+    assert shapes == [(4, 4, 256), (2, 2, 512), (1, 1, 1024)]
 
 
 def test_htnet_blocks_hold_eyes_and_corners_of_the_mouth():

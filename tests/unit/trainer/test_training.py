@@ -125,7 +125,7 @@ def test_rates_of_both_schedules():
 
 def test_only_weight_matrices_decay():
     module = Network(3, QUICK).module
-    decayed, free = optimiser(module, QUICK, "cpu").param_groups
+    decayed, free = optimiser(module, QUICK).param_groups
     names = {id(weight): name for name, weight in module.named_parameters()}
     assert decayed["weight_decay"] == 0.05
     assert free["weight_decay"] == 0

@@ -163,8 +163,8 @@ def rate_factor(settings: TrainSettings, epoch: int, step: int, steps_per_epoch:
 
 
 def optimiser(module: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """AdamW, one kernel for all weights. Weight matrices decay; biases, norms and learned patterns, which have nothing to
-    shrink to, do not."""
+    """AdamW, one kernel for all weights. Weight matrices decay; biases, norms and learned patterns, which have nothing
+    to shrink to, do not."""
     matrices = [weight for name, weight in module.named_parameters() if name.endswith("weight") and weight.ndim > 1]
     chosen = {id(weight) for weight in matrices}
     others = [weight for weight in module.parameters() if id(weight) not in chosen]

@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/head_motion.py    # writes benchmarks/results/head-cpu.json
 
-The clips of `truth.py`, with heads that move little (plain), more (hard) and out of the plane too (hardest), through
-profile `corrected` with the head as recorded and steadied. From the flow and from the true motion of the same clip with
-a still head, what a head could do (moving, turning, scaling) is taken out by least squares over the face, as
-`fmer-lite` does with its maps: whatever is rigid costs nothing here. Motion out per motion in (least squares) and
-correlation, clips pooled.
+The clips of `truth.py`, with heads that move little (plain), more (hard) and out of the plane too (hardest; and what
+that adds to hard, one by one), through profile `corrected` with the head as recorded and steadied. From the flow and
+from the true motion of the same clip with a still head, what a head could do (moving, turning, scaling) is taken out by
+least squares over the face, as `fmer-lite` does with its maps: whatever is rigid costs nothing here. Motion out per
+motion in (least squares) and correlation, clips pooled.
 """
 
 import json
@@ -23,14 +23,29 @@ from benchmarks.machine import machine
 from services.flow import stage as flow
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import chosen, rate
-from services.local.synth.settings import DIFFICULTIES
+from services.local.synth.settings import DIFFICULTIES, Difficulty
 from services.magnifier import stage as magnifier
 from services.trainer.models.head_motion import similarity
 
 RESULT = Path(__file__).parent / "results" / "head-cpu.json"
 FACTORS = (0.0, 1.2, 2.0, 3.0)
 HEADS = ("as-recorded", "steadied")
+ADDED = {
+    "turn and nod": ("head_turn",),
+    "uneven light": ("side_light",),
+    "lids, more action units": ("lids", "optional", "stray"),
+}
 Floats = NDArray[Any]
+
+
+def variants() -> dict[str, Difficulty]:
+    """All difficulties, and hard with each of what hardest adds to it."""
+    hard, hardest = DIFFICULTIES["hard"], DIFFICULTIES["hardest"]
+    added = {
+        f"hard, {name}": hard.model_copy(update={field: getattr(hardest, field) for field in fields})
+        for name, fields in ADDED.items()
+    }
+    return {**DIFFICULTIES, **added}
 
 
 def scored(clips: list[truth.Clip]) -> dict[str, Any]:
@@ -85,7 +100,7 @@ def main() -> None:
     options = truth.arguments(__doc__, RESULT).parse_args()
     torch.set_num_threads(1)
     asked, results = truth.which(options), {}
-    for hardness, difficulty in DIFFICULTIES.items():
+    for hardness, difficulty in variants().items():
         with tempfile.TemporaryDirectory() as folder:
             results[hardness] = scored(truth.drawn(Path(folder), **asked, difficulty=difficulty))
         print(hardness, json.dumps(results[hardness], indent=1), flush=True)

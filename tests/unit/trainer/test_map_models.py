@@ -119,6 +119,21 @@ def test_htnet_levels():
     assert shapes == [(4, 4, 256), (2, 2, 512), (1, 1, 1024)]
 
 
+def test_htnet_attention_in_a_block_of_one_token_is_its_value():
+    attention, seen = htnet.BlockAttention(256, 3), torch.randn(2, 4, 4, 256)
+    _, _, values = attention.queries_keys_values(seen).chunk(3, -1)
+    assert torch.allclose(attention(seen), attention.out(values), atol=1e-6)
+
+
+def test_htnet_aggregates_neighbours():
+    """One place of 6x6 that differs is seen as far as 3x3 of convolution, then every other 3x3 of pooling reach."""
+    aggregation, seen = htnet.Aggregation(8), torch.zeros(2, 6, 6, 8)
+    seen[1, 0, 5] = 1
+    with torch.no_grad():
+        alike = torch.isclose(*aggregation(seen)).all(-1)
+    assert alike.tolist() == [[True, True, False], [True, True, False], [True, True, True]]
+
+
 def test_htnet_blocks_hold_eyes_and_corners_of_the_mouth():
     y, x = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
     found = htnet.blocks(torch.stack([y, x, y + x])[None])

@@ -3,12 +3,12 @@
 Four blocks of 14x14 around the eyes and the corners of the mouth, put together to 28x28, cut into tokens of 7x7;
 three levels, each with transformers inside its blocks and, but for the last, an aggregation that halves rows and
 columns and doubles the width. Sizes as in the authors' code (github.com/wangzhifengharrison/HTNet, Model.py and its
-main script): width 256, 3 heads, 2 + 2 + 8 transformers: 114,429,446 parameters for 3 classes, so it wants a GPU.
+main script): width 256, 3 heads, 2 + 2 + 8 transformers: 114,429,446 parameters for 3 classes.
 With these sizes each block is one token at every level: attention inside it weighs nothing against anything, though
 the paper speaks of local self-attention, and only the aggregations mix places. The paper looks for eyes and mouth in
 each picture; here they lie at fixed places of the aligned map. The authors report the best epoch on the test subject
-beside the last; here it is the last. Channels come last and the authors' 1x1 convolutions are linear layers, which is
-the same and on a CPU a fraction of the time.
+beside the last; here it is the last. Channels come last and the authors' 1x1 convolutions are linear layers: the same
+sums, but a convolution lays its weights out anew in every step on a CPU, and here weights outweigh pixels.
 """
 
 import torch

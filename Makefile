@@ -65,7 +65,7 @@ down:
 e2e: setup
 	$(BIN)/pytest -x tests/e2e/test_stack.py
 
-# What follows from shared/topics.py and shared/settings.py: manifests, docs/reference.md.
+# What follows from shared/bus/topics.py and shared/settings.py: manifests, docs/reference.md.
 gen: setup
 	$(BIN)/python -m k8s.generate
 

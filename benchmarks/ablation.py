@@ -22,14 +22,14 @@ import torch
 
 from benchmarks.imbalance import measured, told
 from benchmarks.machine import machine
-from services.local.jobs import extracted
-from services.trainer.choice import chosen
-from services.trainer.dataset import Features
-from services.trainer.evaluation import Evaluation
-from services.trainer.gather import gather
+from merstream.embedded.features import extracted
+from services.trainer.data.features import Features
+from services.trainer.evaluation.plan import Evaluation
 from services.trainer.models.settings import PROFILES, ModelSettings
+from services.trainer.options import chosen
 from services.trainer.settings import PAPER as PAPER_TRAINING
 from services.trainer.settings import TrainSettings
+from services.trainer.sources.artifacts import gather
 from shared.device import device
 from shared.store import LocalStore
 

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import machine
-from services.ingest import clip, source, spot
+from merstream import synth
+from services.ingest import apex_spotting, clip_cropping, source_reading
 from services.ingest.catalogue.entry import Found
 from services.ingest.discover import discover
 from services.ingest.facial_motion import motion
-from services.ingest.pack import pack
 from services.ingest.settings import PROFILES
-from services.local import synth
+from services.ingest.source_packing import pack
 
 SETTINGS = PROFILES["corrected"]
 Frames = NDArray[np.uint8]
@@ -69,7 +69,7 @@ def broken_off(frames: Frames, apex: int) -> Frames:
 
 def curves(frames: Frames) -> dict[str, Any]:
     """[T] by method."""
-    mask = spot.face_mask(frames[0])
+    mask = apex_spotting.face_mask(frames[0])
     first, last = (motion(frames, end, mask, SETTINGS.spot_blur) for end in (0, -1))
     faces = [_normalised(frame, mask) for frame in frames]
     differences = [np.abs(face - faces[0]).mean() + np.abs(face - faces[-1]).mean() for face in faces]
@@ -78,7 +78,7 @@ def curves(frames: Frames) -> dict[str, Any]:
 
 def errors(frames: Frames, apex: int, fps: float) -> dict[str, int]:
     """Frames between the spotted and the drawn apex, by method."""
-    smooth = {name: spot.smoothed(curve, SETTINGS.spot_window * fps) for name, curve in curves(frames).items()}
+    smooth = {name: apex_spotting.smoothed(curve, SETTINGS.spot_window * fps) for name, curve in curves(frames).items()}
     return {name: abs(1 + int(np.argmax(curve[1:-1])) - apex) for name, curve in smooth.items()}
 
 
@@ -86,7 +86,7 @@ def measure(folder: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, list[dict[str, int]]] = {}
     for each in discover(folder):
         assert isinstance(each, Found), each
-        arrays = clip.cut(source.read(pack(each)), SETTINGS)
+        arrays = clip_cropping.cut(source_reading.read(pack(each)), SETTINGS)
         frames, apex, fps = arrays["frames"], int(arrays["apex"]), float(arrays["fps"])
         for kind, disturbed in KINDS.items():
             found.setdefault(kind, []).append(errors(disturbed(frames), apex, fps))

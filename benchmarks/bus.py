@@ -30,15 +30,15 @@ from kafka import KafkaAdminClient
 
 from benchmarks.machine import machine
 from shared.bus import Bus
-from shared.kafka_bus import KafkaBus
-from shared.kafka_topics import ensure_topics
-from shared.local_bus import LocalBus
-from shared.processing import StageTask, write_artifact
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.local import LocalBus
+from shared.bus.topics import TOPICS
 from shared.records import Record, Sample
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store import LocalStore, Store
-from shared.topics import TOPICS
 from shared.worker import Worker
+from shared.worker.stage_handler import StageTask, write_artifact
 from tests.servers.kafka import KafkaServer, external
 from tests.servers.s3_servers import NAMES, endpoint
 

@@ -26,12 +26,12 @@ import cv2
 import numpy as np
 
 from benchmarks.machine import machine
-from services.local import synth
-from services.local.run import run
-from services.local.stages import STAGES
-from services.local.workspace import Workspace
-from shared import arrays
+from merstream import synth
+from merstream.embedded.pipeline import run
+from merstream.embedded.run_folder import Workspace
+from merstream.stages import STAGES
 from shared.records import Pipeline, Record
+from shared.store import npz
 
 RESULTS = Path(__file__).parent / "results"
 CASME2 = 255  # clips
@@ -116,7 +116,7 @@ def compressed(records: list[Record], out: Path) -> list[dict[str, Any]]:
             continue  # JPEG already
         data = store.get(artifact.key)
         start = time.process_time()
-        small = len(deflated(arrays.unpack(data)))
+        small = len(deflated(npz.unpack(data)))
         seconds = time.process_time() - start
         rows.append({"artifact": name, "MB": len(data) / 1e6, "deflated MB": small / 1e6, "CPU s": seconds})
     return [{key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()} for row in rows]

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from benchmarks import truth
 from benchmarks.machine import machine
+from merstream.synth.difficulty import DIFFICULTIES, Difficulty
 from services.flow import stage as flow
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import chosen, rate
-from services.local.synth.settings import DIFFICULTIES, Difficulty
 from services.magnifier import stage as magnifier
 from services.trainer.models.head_motion import similarity
 

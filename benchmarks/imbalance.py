@@ -18,13 +18,13 @@ from typing import Any
 import torch
 
 from benchmarks.machine import machine
-from services.local.jobs import extracted
-from services.trainer import validation
-from services.trainer.choice import chosen
-from services.trainer.evaluation import Evaluation
-from services.trainer.gather import gather
+from merstream.embedded.features import extracted
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.folds import cross_validation
+from services.trainer.options import chosen
 from services.trainer.report.summary import figures_of
 from services.trainer.settings import TrainSettings
+from services.trainer.sources.artifacts import gather
 from shared.device import device
 from shared.store import LocalStore
 
@@ -58,7 +58,7 @@ def measured(
     found: dict[str, list[float | None]] = {name: [] for name in FIGURES}
     for seed in range(seeds):
         each = settings.model_copy(update={"seed": seed})
-        outcomes = validation.run(evaluation.features, each, evaluation.folds, folder, jobs, device())
+        outcomes = cross_validation.run(evaluation.features, each, evaluation.folds, folder, jobs, device())
         figures = figures_of(evaluation.features, outcomes, seed)
         for name, value in zip(FIGURES, (figures["uf1"], figures["uar"], figures["aus"]["macro"]), strict=True):
             found[name].append(value)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from benchmarks import truth
 from benchmarks.machine import machine
+from merstream.synth import Difficulty
 from services.flow.black_anandan import flow
 from services.flow.stage import grey
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import chosen, rate
-from services.local.synth import Difficulty
 from services.magnifier import stage as magnifier
 from services.roi_au import maps
 from shared.stage import StageSettings

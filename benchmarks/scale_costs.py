@@ -19,18 +19,18 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUM
 import numpy as np
 import torch
 
+from merstream import synth
+from merstream.stages import STAGES
 from services.ingest.catalogue.entry import Found
 from services.ingest.discover import discover
-from services.ingest.pack import pack as packed_files
-from services.local import synth
-from services.local.stages import STAGES
-from services.trainer import dataset
-from services.trainer.folds import learner
-from services.trainer.learner import Watch
+from services.ingest.source_packing import pack as packed_files
+from services.trainer.data import features as dataset
+from services.trainer.folds.fold import learner
+from services.trainer.learners.base import Watch
 from services.trainer.settings import LITE
-from shared.arrays import pack
 from shared.records import Sample
 from shared.stage import Arrays
+from shared.store.npz import pack
 
 RESULT = Path(__file__).parent / "results" / "scale-costs.json"
 TRAINED_ON, EPOCHS = 32, 4

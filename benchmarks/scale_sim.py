@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from k8s.generate import scaled_object
 from k8s.keda import Place, replicas
 from k8s.scaling import SCALED, Scaled
-from shared.topics import GROUPS
+from shared.bus.topics import GROUPS
 
 RESULTS = Path(__file__).parent / "results"
 CLIPS, SUBJECTS, EPOCHS = 7526, 671, 40  # DFME; epochs of fmer-lite

@@ -27,20 +27,20 @@ from torch._inductor import config as inductor
 from torch.nn import functional
 
 from benchmarks.machine import machine
-from services.trainer import validation
-from services.trainer.dataset import Features, Part
-from services.trainer.learner import Watch
+from services.trainer.data.features import Features, Part
+from services.trainer.evaluation.protocol import loso
+from services.trainer.folds import cross_validation
+from services.trainer.learners.base import Watch
+from services.trainer.learners.batch_source import Gathered
+from services.trainer.learners.network import Network, reproducible
+from services.trainer.learners.training_loop import Training
 from services.trainer.models import NEEDS
 from services.trainer.models.au_graph import AUS, AuGraph
 from services.trainer.models.fmer import Fmer
 from services.trainer.models.fusion import BROW_AUS, Fusion
-from services.trainer.models.graph import BROWS, PAIRS, Graph
 from services.trainer.models.p3d import P3D
-from services.trainer.network import Network, reproducible
-from services.trainer.protocol import loso
+from services.trainer.models.roi_graph import BROWS, PAIRS, Graph
 from services.trainer.settings import TrainSettings, configured
-from services.trainer.supply import Gathered
-from services.trainer.training import Training
 
 RESULT = Path(__file__).parent / "results" / "training-cpu.json"
 CLASSES, FACTORS = 4, 2
@@ -257,7 +257,7 @@ def run_seconds(features: Features, files: PlainFiles, settings: TrainSettings, 
         plain.test(fold.test)
     slow, start = time.perf_counter() - start, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        validation.run(features, settings, everything, Path(folder), jobs)
+        cross_validation.run(features, settings, everything, Path(folder), jobs)
     return slow, time.perf_counter() - start
 
 

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/truth.py      # minutes; writes benchmarks/results/truth-cpu.json
 
-Clips are drawn (`services.local.synth`, 640x480, 200 frames/s, JPEG, noise, flicker, head drift), cut by ingest,
+Clips are drawn (`merstream.synth`, 640x480, 200 frames/s, JPEG, noise, flicker, head drift), cut by ingest,
 interpolated, magnified and given to the flow. The truth is the displacement from which they were drawn, between the
 very times that the interpolator shows, seen through ingest's crop; for magnified frames whose head was steadied, that
 of the expression alone. All lengths are px of the crop (280 rows x 224).
@@ -23,16 +23,16 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.machine import machine
+from merstream.synth import Difficulty, true_motion, write
+from merstream.synth.action_units import Frame
 from services.flow import stage as flow
-from services.ingest import crop, pack, source
+from services.ingest import crop, source_packing, source_reading
 from services.ingest import stage as ingest
 from services.ingest.catalogue.entry import Found
 from services.ingest.discover import discover
-from services.ingest.face import steady_box
+from services.ingest.steady_face_box import steady_box
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import chosen, rate
-from services.local.synth import Difficulty, truth, write
-from services.local.synth.actions import Frame
 from services.magnifier import stage as magnifier
 from services.roi_au.roi import RADIUS, ROI
 from shared.stage import StageSettings
@@ -51,7 +51,7 @@ class Clip:
     frames: NDArray[np.uint8]
     apex: int
     fps: float
-    motion: truth.Motion  # in px of the whole frame
+    motion: true_motion.Motion  # in px of the whole frame
     onset: int  # frame number
     crop: crop.Crop
 
@@ -73,7 +73,7 @@ class Clip:
     def flows(self, pairs: list[tuple[float, float]]) -> Floats:
         """The true flow of each pair of positions, [pairs, 2, H, W]."""
         times = np.array(sorted({at for pair in pairs for at in pair}))
-        mover = truth.Mover(self.at(times))
+        mover = true_motion.Mover(self.at(times))
         whole = [mover.displacement(*(int(np.searchsorted(times, at)) for at in pair), rounds=8) for pair in pairs]
         return np.stack([self.cut(field) for field in whole])
 
@@ -81,7 +81,7 @@ class Clip:
         """The same clip had the head kept still."""
         return replace(self, motion=replace(self.motion, head=np.zeros_like(self.motion.head)))
 
-    def at(self, times: Floats) -> truth.Motion:
+    def at(self, times: Floats) -> true_motion.Motion:
         """The motion at these positions; between two recorded frames (5 ms) it is linear."""
         known = self.motion.numbers - self.onset
         columns = [
@@ -127,13 +127,13 @@ def drawn(folder: Path, subjects: int, clips: int, seed: int, difficulty: Diffic
 
 def cut(found: Found, folder: Path) -> Clip:
     """A clip through ingest, and the crop that ingest chose: both profiles choose the same."""
-    arrays, settings = pack.pack(found), ingest.STAGE.profiles["corrected"]
+    arrays, settings = source_packing.pack(found), ingest.STAGE.profiles["corrected"]
     made = ingest.compute({"source": arrays}, settings)
-    _, onset_frame = next(source.read(arrays).frames())
+    _, onset_frame = next(source_reading.read(arrays).frames())
     box = steady_box(onset_frame, settings.upsample, settings.box_passes)
     chosen_crop = crop.around(box, settings.height, settings.width, settings.margin)
     assert np.array_equal(crop.cut(onset_frame, chosen_crop, settings.height, settings.width), made["frames"][0])
-    motion = truth.load(folder / "truth" / f"sub{found.sample.subject}" / f"{found.sample.clip}.npz")
+    motion = true_motion.load(folder / "truth" / f"sub{found.sample.subject}" / f"{found.sample.clip}.npz")
     return Clip(made["frames"], int(made["apex"]), float(made["fps"]), motion, found.onset, chosen_crop)
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from truth import Clip, Measured, drawn, measured, profile
 
+from merstream.commands import show
+from merstream.synth import Difficulty
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import chosen, rate
-from services.local import show
-from services.local.synth import Difficulty
 from services.magnifier import evm
 from services.roi_au.landmarks import detect
 from services.trainer.report.flow_colour import colours, wheel

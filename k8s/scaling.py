@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.topics import GROUPS, TOPICS
+from shared.bus.topics import GROUPS, TOPICS
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,20 @@
 """Bus and store as the settings name them: Kafka and S3 where they are given, else the embedded ones in `home`."""
 
 from shared.bus import Bus
+from shared.bus.kafka.watchdog import Watchdog
 from shared.settings import Settings
 from shared.store import LocalStore, Store
-from shared.watchdog import Watchdog
 
 
 def open_bus(settings: Settings) -> Bus:
     """A connection of this process; `close` it."""
     if not settings.kafka_servers:
-        from shared.local_bus import LocalBus
+        from shared.bus.local import LocalBus
 
         return LocalBus(settings.home / "bus.sqlite")
     # Only a process that talks to a broker needs its client installed.
-    from shared.kafka_broker import Broker
-    from shared.kafka_bus import KafkaBus
+    from shared.bus.kafka.broker import Broker
+    from shared.bus.kafka.bus import KafkaBus
 
     broker = Broker(
         servers=settings.kafka_servers,
@@ -48,7 +48,7 @@ def open_inbox(settings: Settings) -> Store:
 def _store(settings: Settings, bucket: str, folder: str) -> Store:
     if not settings.s3_endpoint:
         return LocalStore(settings.home / folder)
-    from shared.s3_store import S3Store
+    from shared.store.s3 import S3Store
 
     return S3Store(
         settings.s3_endpoint,

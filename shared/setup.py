@@ -14,12 +14,12 @@ from typing import cast
 from minio.error import S3Error
 from minio.notificationconfig import NotificationConfig, QueueConfig
 
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.kafka.create_topics import ensure_topics
 from shared.connect import open_bus, open_inbox, open_store
 from shared.errors import MerError, Misconfigured, Unavailable
-from shared.kafka_bus import KafkaBus
-from shared.kafka_topics import ensure_topics
-from shared.s3_store import S3Store
 from shared.settings import Settings, load
+from shared.store.s3 import S3Store
 from shared.telemetry import log_to_stderr
 
 log = logging.getLogger("shared.setup")

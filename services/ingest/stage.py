@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from services.ingest import clip, source
+from services.ingest import clip_cropping, source_reading
 from services.ingest.settings import PROFILES, IngestSettings
 from shared.stage import Arrays, Stage
 
 
 def compute(inputs: Mapping[str, Arrays], settings: IngestSettings) -> Arrays:
     """See `clip.cut` for the arrays and the errors; the input is what `pack.pack` wrote."""
-    return clip.cut(source.read(inputs["source"]), settings)
+    return clip_cropping.cut(source_reading.read(inputs["source"]), settings)
 
 
 STAGE = Stage(

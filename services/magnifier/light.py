@@ -1,7 +1,7 @@
 """Light that flickers, taken out before it is magnified: every frame gets the brightness of the first.
 
 Lamps and exposure change a frame by a factor. Magnification multiplies the change, and the flow, which takes brightness
-for constant, turns it into motion along every edge. On drawn clips (services.local.synth, seed 7, three clips; factor
+for constant, turns it into motion along every edge. On drawn clips (merstream.synth, seed 7, three clips; factor
 2; light changing from frame to frame by 0 / 0.2 / 1 % rms) the flow divided by its gain is wrong by
 
     0.017 / 0.024 / 0.076 px as recorded,  0.017 / 0.018 / 0.018 px equalised,  of 0.041 px true motion per pair;

@@ -1,5 +1,5 @@
 from services.roi_au.stage import STAGE
-from shared.service import main
+from shared.worker.process import main
 
 if __name__ == "__main__":
     main(STAGE)

@@ -2,10 +2,10 @@
 
 import sys
 
-from services.trainer import loops
-from shared.service import REFUSED, serve
+from services.trainer.service import processes
+from shared.worker.process import REFUSED, serve
 
-PARTS = {"": loops.loops, "plan": loops.plan, "train": loops.train}
+PARTS = {"": processes.loops, "plan": processes.plan, "train": processes.train}
 
 if __name__ == "__main__":
     asked = " ".join(sys.argv[1:])

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.trainer import needs, validation
-from services.trainer.evaluation import Evaluation
-from services.trainer.folds import Outcome
-from services.trainer.report.files import files, write
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.folds import cross_validation
+from services.trainer.folds.cross_validation import Tell
+from services.trainer.folds.fold import Outcome
+from services.trainer.learners import registry
 from services.trainer.report.summary import summary
+from services.trainer.report.writer import files, write
 from services.trainer.settings import TrainSettings
-from services.trainer.validation import Tell
 from shared.store import LocalStore, Store
 
 BASELINES = ("majority", "linear")
@@ -35,10 +36,10 @@ def run(
     Started again on the same features with the same settings, it computes only the folds that are missing.
     """
     outcomes: Outcomes = {}
-    baselines = [name for name in baselines if name in needs.trainable(evaluation.features.holds)]
+    baselines = [name for name in baselines if name in registry.trainable(evaluation.features.holds)]
     for each in reversed(learners(settings, evaluation.seeds, baselines)):  # the simple ones first: they are soon done
         side_by_side = (jobs, device) if each.model == settings.model else (1, "cpu")
-        found = validation.run(evaluation.features, each, evaluation.folds, folder, *side_by_side, tell)
+        found = cross_validation.run(evaluation.features, each, evaluation.folds, folder, *side_by_side, tell)
         outcomes = {**outcomes, each.model: {each.seed: found, **outcomes.get(each.model, {})}}
     return conclude(LocalStore(folder), "", evaluation, settings, outcomes, code, faults, faces)
 

@@ -16,25 +16,25 @@ import numpy as np
 import pytest
 import torch
 
+from merstream import synth
+from merstream.stages import STAGES
 from services.ingest.catalogue.entry import Found
 from services.ingest.discover import discover
-from services.ingest.emit import stored
-from services.local import synth
-from services.local.stages import STAGES
-from services.trainer.choice import chosen
-from services.trainer.dataset import Features
-from services.trainer.evaluation import Evaluation
+from services.ingest.source_records import stored
+from services.trainer.data.features import Features
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.evaluation.protocol import LOSO, Protocol, folds
 from services.trainer.experiment import run as run_experiment
-from services.trainer.folds import key as fold_key
-from services.trainer.protocol import LOSO, Protocol, folds
-from services.trainer.runs import compose
+from services.trainer.folds.fold import key as fold_key
+from services.trainer.options import chosen
+from services.trainer.runs.definition import compose
 from services.trainer.settings import TrainSettings, configured
-from services.trainer.standing import standing
-from shared.arrays import unpack
-from shared.processing import process, recipe_of, settings_of
+from shared.dataset_progress import standing
 from shared.records import ActionUnit, Artifact, Dataset, Pipeline, Record, Sample, artifact_key
 from shared.store import LocalStore
+from shared.store.npz import unpack
 from shared.telemetry import Metrics
+from shared.worker.stage_handler import process, recipe_of, settings_of
 
 FILE = Path(__file__).parents[1] / "data" / "digests.json"
 PIPELINES = {

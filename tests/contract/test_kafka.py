@@ -7,9 +7,9 @@ import pytest
 from bus_contract import BusContract
 from kafka import KafkaAdminClient
 
-from shared.kafka_bus import KafkaBus
-from shared.kafka_topics import ensure_topics
-from shared.topics import TOPICS
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.topics import TOPICS
 
 
 class TestKafkaBus(BusContract):

@@ -10,8 +10,8 @@ from bus_contract import BusContract
 from store_contract import StoreContract
 
 from shared.bus import Bus
+from shared.bus.local import LocalBus
 from shared.errors import BadData, Misconfigured
-from shared.local_bus import LocalBus
 from shared.store import LocalStore
 
 
@@ -24,7 +24,7 @@ class TestLocalBus(BusContract):
         bus.publish(self.topic, "k", b"v")
         member = f"""
 import os, pathlib, signal
-from shared.local_bus import LocalBus
+from shared.bus.local import LocalBus
 subscription = LocalBus(pathlib.Path({str(tmp_path / "bus.sqlite")!r})).subscribe({self.topic!r}, "g")
 assert subscription.take(10).value == b"v"
 os.kill(os.getpid(), signal.SIGKILL)

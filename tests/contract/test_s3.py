@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from store_contract import StoreContract
 
 from shared.errors import Misconfigured
-from shared.s3_store import S3Store
+from shared.store.s3 import S3Store
 from tests.servers.s3 import Endpoint
 from tests.servers.s3_servers import NAMES, endpoint
 

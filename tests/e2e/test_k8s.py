@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from services.local import synth
-from shared.s3_store import S3Store
+from merstream import synth
 from shared.store import LocalStore, Store
+from shared.store.s3 import S3Store
 from tests.servers import kustomize
 from tests.servers.cluster import Cluster, asked_for
 

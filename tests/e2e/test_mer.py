@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 import pytest
 
-from services.local import synth
+from merstream import synth
 
 SMALL = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[2.0]"]
 
 
 def mer(*arguments: object, **more: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "services.local.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "merstream", *map(str, arguments)]
     environment = os.environ | {"COLUMNS": "120", "NO_COLOR": "1"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, **more)
 
@@ -107,7 +107,7 @@ def test_too_few_people_to_train_on_keeps_the_features(dataset: Path, finished: 
 
 
 def test_ctrl_c_stops_cleanly_and_leaves_no_process(dataset: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "services.local.cli", "run", str(dataset), "--out", str(tmp_path), "--no-train"]
+    command = [sys.executable, "-m", "merstream", "run", str(dataset), "--out", str(tmp_path), "--no-train"]
     running = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hears_ctrl_c
     )
@@ -150,7 +150,7 @@ def workers_of(group: int) -> list[str]:
 )
 def test_a_wrong_command_is_one_sentence(arguments: list[str], code: int, sentence: str, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "120"}
-    command = [sys.executable, "-m", "services.local.cli", *arguments]
+    command = [sys.executable, "-m", "merstream", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == code
     assert sentence in done.stderr
@@ -159,7 +159,7 @@ def test_a_wrong_command_is_one_sentence(arguments: list[str], code: int, senten
 
 def test_missing_weights_are_one_sentence(dataset: Path, tmp_path: Path) -> None:
     done_with = os.environ | {"MER_WEIGHTS_DIR": str(tmp_path / "none"), "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "services.local.cli", "run", str(dataset), "--out", str(tmp_path / "out"), *SMALL]
+    command = [sys.executable, "-m", "merstream", "run", str(dataset), "--out", str(tmp_path / "out"), *SMALL]
     done = subprocess.run(command, capture_output=True, text=True, env=done_with)
     assert done.returncode == 2
     assert "Run `mer weights rife-hdv3`" in done.stderr

@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 from minio import Minio
 
-from services.local import synth
-from services.local.workspace import Workspace
+from merstream import synth
+from merstream.embedded.run_folder import Workspace
 from shared.bus import Message
+from shared.bus.topics import GROUPS, dead_letters, topic
 from shared.connect import open_bus, open_store
 from shared.errors import Unavailable
 from shared.records import RunContents, RunResult
 from shared.settings import Settings
 from shared.store import Store
-from shared.topics import GROUPS, dead_letters, topic
 from tests.servers import docker
 from tests.servers.s3 import free_port
 
@@ -114,7 +114,7 @@ def embedded(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     out = tmp_path_factory.mktemp("out")
     settings = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[2.0]"]
     train = ["--epochs", str(TRAIN["epochs"]), "--seed", str(TRAIN["seed"])]
-    command = [sys.executable, "-m", "services.local.cli", "run", str(dataset), "--out", str(out), *train, *settings]
+    command = [sys.executable, "-m", "merstream", "run", str(dataset), "--out", str(out), *train, *settings]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return Workspace(out)

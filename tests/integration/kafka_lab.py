@@ -20,16 +20,16 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from shared.bus import Message
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.topics import TOPICS
 from shared.errors import Unavailable
-from shared.kafka_bus import KafkaBus
-from shared.kafka_topics import ensure_topics
-from shared.processing import StageTask, read_artifact, write_artifact
 from shared.records import Record, Sample
-from shared.s3_store import S3Store
-from shared.service import serve
 from shared.stage import Arrays, Stage, StageSettings
-from shared.topics import TOPICS
+from shared.store.s3 import S3Store
 from shared.worker import Worker
+from shared.worker.process import serve
+from shared.worker.stage_handler import StageTask, read_artifact, write_artifact
 from tests.servers.kafka import free_port
 from tests.servers.s3 import Endpoint
 
@@ -144,7 +144,7 @@ class Lab:
 
     def mer(self, *arguments: str) -> str:
         """What the `mer` command prints, given this stack's settings. Raises CalledProcessError."""
-        command = [sys.executable, "-m", "services.local.cli", *arguments]
+        command = [sys.executable, "-m", "merstream", *arguments]
         environment = {**os.environ, **self.environment, "COLUMNS": "200"}
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.local.api import Api
+from merstream.stack.api_client import Api
 from shared.connect import open_bus, open_store
 from shared.errors import Misconfigured, Unavailable
 from shared.records import Sample

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from merstream.commands import drop
+from merstream.commands.s3_etag import etag
 from services.ingest.inbox.inbox import Inbox
-from services.local import drop
-from services.local.s3_etag import etag
+from shared.bus.kafka.bus import KafkaBus
 from shared.errors import Unavailable
-from shared.kafka_bus import KafkaBus
 from shared.records import Dataset, Record
 from shared.settings import Settings
 from shared.setup import set_up
@@ -26,7 +26,7 @@ from tests.servers.kafka import KafkaServer, NoServer, external
 from tests.servers.minio import CannotBuild, binary
 from tests.servers.s3 import Endpoint, free_port
 from tests.servers.s3_servers import NAMES, endpoint, server
-from tests.unit.ingest.inbox_lab import dataset
+from tests.unit.ingest.inbox.lab import dataset
 
 PATIENCE_SECONDS = 240
 SELDOM = 100_000  # seconds between scans: whatever is found earlier was told

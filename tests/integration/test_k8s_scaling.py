@@ -14,9 +14,9 @@ from k8s import generate
 from k8s.keda import Place, replicas
 from k8s.scaling import SCALED
 from shared.bus import Message, Subscription
-from shared.kafka_bus import KafkaBus
-from shared.kafka_topics import ensure_topics
-from shared.topics import TOPICS
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.topics import TOPICS
 
 
 class Scaler:

@@ -13,11 +13,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 
 from shared.bus import Message, Revoked, Subscription
+from shared.bus.kafka.broker import Broker
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.topics import TOPICS
 from shared.errors import BadData, Unavailable
-from shared.kafka_broker import Broker
-from shared.kafka_bus import KafkaBus
-from shared.kafka_topics import ensure_topics
-from shared.topics import TOPICS
 
 # The client leaves the socket of a failed connection to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

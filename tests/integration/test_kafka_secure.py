@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from shared.bus.kafka.broker import Broker
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.topics import TOPICS
 from shared.errors import Unavailable
-from shared.kafka_broker import Broker
-from shared.kafka_bus import KafkaBus
-from shared.kafka_topics import ensure_topics
-from shared.topics import TOPICS
 from tests.servers.kafka import KafkaServer, NoServer, external, free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from services.local import synth
-from services.local.stages import STAGES
+from merstream import synth
+from merstream.stages import STAGES
 
 SMALL = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[1.4,2.0]"]
 
@@ -78,7 +78,7 @@ def start(dataset: Path, out: Path) -> "subprocess.Popen[bytes]":
     command = [
         sys.executable,
         "-m",
-        "services.local.cli",
+        "merstream",
         "run",
         str(dataset),
         "--out",

@@ -33,13 +33,13 @@ def recording(folder: Path) -> Path:
 def through(dataset: Path, out: Path, told: Any) -> None:
     """Both stages on one process's embedded bus; tells the shapes made and the most memory held, MB."""
     from services.ingest.discover import discover
-    from services.ingest.emit import stored
+    from services.ingest.source_records import stored
     from services.ingest.stage import STAGE as INGEST
     from services.interpolator.stage import STAGE as INTERPOLATOR
-    from shared.processing import process, read_artifact
     from shared.records import Pipeline
     from shared.store import LocalStore
     from shared.telemetry import Metrics
+    from shared.worker.stage_handler import process, read_artifact
 
     store, metrics = LocalStore(out), Metrics()
     (found,) = discover(dataset)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.bus.local import LocalBus
 from shared.errors import Misconfigured, Unavailable
-from shared.local_bus import LocalBus
-from shared.processing import StageTask, read_artifact, write_artifact
 from shared.records import Record, Sample, manifest_key
-from shared.s3_store import S3Store
 from shared.settings import Settings
 from shared.stage import Arrays, Stage, StageSettings
+from shared.store.s3 import S3Store
 from shared.worker import Worker
+from shared.worker.stage_handler import StageTask, read_artifact, write_artifact
 from tests.servers.s3 import S3Server
 from tests.servers.s3_servers import OWN
 from tests.servers.s3_servers import server as own_server

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shared.errors import BadData, Misconfigured, Unavailable
-from shared.s3_store import S3Store
 from shared.store import NotStored
+from shared.store.s3 import S3Store
 
 Answer = Callable[[socket.socket], None]
 

@@ -14,22 +14,22 @@ from typing import Any
 
 import pytest
 
+from merstream import synth
+from merstream.embedded.pipeline import run
+from merstream.embedded.run_folder import Workspace
+from merstream.single_thread import VARIABLES
+from merstream.stages import STAGES
 from services.ingest.catalogue.entry import Found
 from services.ingest.discover import discover
-from services.ingest.emit import emit
-from services.local import synth
-from services.local.run import run
-from services.local.stages import STAGES
-from services.local.threads import VARIABLES
-from services.local.workspace import Workspace
+from services.ingest.source_records import emit
 from shared.bus import Bus
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.topics import dead_letters, topic
 from shared.connect import open_bus, open_store
-from shared.kafka_topics import ensure_topics
 from shared.records import Pipeline, Record
-from shared.s3_store import S3Store
 from shared.settings import Settings
 from shared.store import Store
-from shared.topics import dead_letters, topic
+from shared.store.s3 import S3Store
 from tests.servers.s3_servers import NAMES, endpoint
 
 PATIENCE_SECONDS = 600
@@ -93,7 +93,7 @@ def status(folder: Path) -> dict[str, Any]:
     mine = {name: value for name, value in os.environ.items() if name.startswith("MER_")}
     file = folder / "stack.env"
     file.write_text("".join(f"{name}={value}\n" for name, value in mine.items()))
-    command = [sys.executable, "-m", "services.local.cli", "--env", str(file), "status", "--json"]
+    command = [sys.executable, "-m", "merstream", "--env", str(file), "status", "--json"]
     others = {name: value for name, value in os.environ.items() if name not in mine}
     done = subprocess.run(command, env=others, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout))

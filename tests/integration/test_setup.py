@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from minio.notificationconfig import NotificationConfig
 
-from shared.kafka_bus import KafkaBus
-from shared.kafka_topics import ensure_topics
-from shared.s3_store import S3Store
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.topics import TOPICS
 from shared.settings import Settings
 from shared.setup import announce_drops, set_up
-from shared.topics import TOPICS
+from shared.store.s3 import S3Store
 from tests.servers.minio import CannotBuild, MinioServer, binary
 from tests.servers.s3 import Endpoint
 from tests.servers.s3_servers import endpoint

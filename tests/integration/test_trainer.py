@@ -5,16 +5,17 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from services.trainer import dataset, experiment
-from services.trainer.choice import chosen
-from services.trainer.evaluation import Evaluation
-from services.trainer.report.files import FILES
-from services.trainer.selection import taken
+from services.trainer import experiment
+from services.trainer.data import features
+from services.trainer.evaluation.clip_selection import taken
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.options import chosen
+from services.trainer.report.writer import FILES
+from shared.bus.topics import dead_letters
 from shared.connect import open_bus, open_store
 from shared.records import FoldResult, RunResult, Sample
 from shared.settings import Settings
 from shared.stage import Arrays
-from shared.topics import dead_letters
 from tests.integration.trainer_lab import SUBJECTS, TRAIN, Trainer, clips, drop, environment, results, wait
 
 __all__ = ["clips", "environment"]
@@ -25,7 +26,7 @@ def test_two_trainers_share_a_run_and_one_that_is_killed_is_no_loss(
 ) -> None:
     choice = chosen("corrected", TRAIN, "cpu")
     found = taken([sample for sample, _ in clips], choice.protocol)
-    evaluation = Evaluation(dataset.build(clips), choice.protocol, choice.seeds, found)
+    evaluation = Evaluation(features.build(clips), choice.protocol, choice.seeds, found)
     experiment.run(evaluation, choice.settings, tmp_path / "embedded")
     bus, store = open_bus(Settings()), open_store(Settings())
     victim, heir = trainers = [Trainer(tmp_path / name) for name in ("victim.log", "heir.log")]

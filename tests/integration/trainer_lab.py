@@ -18,14 +18,14 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from services.local.threads import VARIABLES
+from merstream.single_thread import VARIABLES
 from shared.bus import Bus
-from shared.kafka_topics import ensure_topics
-from shared.processing import write_artifact
+from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.topics import topic
 from shared.records import Artifact, Dataset, FoldResult, Record, RunResult, Sample, artifact_key, digest
 from shared.stage import Arrays
 from shared.store import Store
-from shared.topics import topic
+from shared.worker.stage_handler import write_artifact
 from tests.servers.s3_servers import NAMES, endpoint
 
 PATIENCE_SECONDS = 600

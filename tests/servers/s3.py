@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from minio.deleteobjects import DeleteObject
 
 from shared.errors import MerError
-from shared.s3_store import S3Store
+from shared.store.s3 import S3Store
 
 PATIENCE = 90.0  # seconds until a server that starts on a busy machine is given up
 

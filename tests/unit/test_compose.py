@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from services.local.stages import STAGES
-from services.local.threads import VARIABLES
+from merstream.single_thread import VARIABLES
+from merstream.stages import STAGES
 from shared import setup, weights
+from shared.bus.topics import TOPICS
 from shared.settings import ALSO_KNOWN, Settings
-from shared.topics import TOPICS
 from tests.servers import minio
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from services.ingest.catalogue.registry import LAYOUTS
-from services.local.synth.layouts import FORMS
-from shared.label_sets import DATASETS
-from shared.tasks import TASKS
+from shared.protocols.catalogue import TASKS
+from shared.protocols.label_sets import DATASETS
+from tests.dataset_layouts import FORMS
 
 DOC = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
 KEYS = [layout.key for layout in LAYOUTS if layout.key != "clips"]

@@ -14,10 +14,10 @@ from k8s import generate
 from k8s.keda import Place, replicas
 from k8s.scaling import SCALED
 from services.ingest.inbox.metrics import InboxMetrics
-from services.trainer.telemetry import TrainMetrics
+from services.trainer.service.metrics import TrainMetrics
+from shared.bus.topics import GROUPS, TOPICS
 from shared.settings import ALSO_KNOWN, Settings
 from shared.telemetry import Metrics
-from shared.topics import GROUPS, TOPICS
 from tests.servers import kustomize
 from tests.servers.policies import Peer, allowed
 

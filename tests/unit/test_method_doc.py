@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.local.stages import STAGES
+from merstream.stages import STAGES
 from services.trainer.models.settings import PROFILES as MODELS
 from services.trainer.settings import PROFILES as TRAINING
 

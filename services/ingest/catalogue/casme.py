@@ -1,8 +1,8 @@
 """CASME (Yan et al. 2013): folders as CASME II's, `sub03/EP07_1/EP07_1-101.jpg`, crops `reg_EP07_1-101.jpg`, numbers
 padded in part; 60 frames per second; of two apex columns the first counts."""
 
+from services.ingest.catalogue.clip_folders import Pattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.places import Pattern
 
 CASME = Distribution(
     key="casme",

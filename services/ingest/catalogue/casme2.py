@@ -2,8 +2,8 @@
 `CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`; numbers are absolute and unpadded. Objective classes come in a sheet
 of their own."""
 
+from services.ingest.catalogue.clip_folders import Pattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.places import Pattern
 
 CASME2 = Distribution(
     key="casme2",

@@ -1,8 +1,8 @@
 """CAS(ME)^3 (Li et al. 2022), parts A and C: long videos as `part_A/spNO.1/a/color/123.jpg` with depth beside them, 30
 frames per second. Several expressions bear one file name; part C codes no apex and writes units between commas."""
 
+from services.ingest.catalogue.clip_folders import Pattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.places import Pattern
 
 SUBJECT = r"(?:sp)?(?:NO)?[ ._-]*0*(\d{1,18})"
 MACRO = r"(?i)\bmae\b|_mae_|macro"  # the sheet of macro-expressions has the same columns

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 
 from services.ingest.catalogue.cells import text, whole
+from services.ingest.catalogue.clip_folders import Pattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.places import Pattern
 from services.ingest.catalogue.sheet import Row
-from services.ingest.catalogue.table import Table, column_name
+from services.ingest.catalogue.spreadsheet import Table, column_name
 from services.ingest.catalogue.tree import Tree
 from shared.errors import BadData
 

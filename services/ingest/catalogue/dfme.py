@@ -1,8 +1,8 @@
 """DFME (Zhao et al. 2023), as its challenge hands it out, `DFME_train/sub0003_01/00001.png`, and as a whole,
 `USTC_MEv4_partA_sub0003/micro/disgust/<clip>/`. The sheet says the rate; without it the part does."""
 
+from services.ingest.catalogue.clip_folders import Pattern, Place
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.places import Pattern, Place
 from services.ingest.catalogue.sheet import Row
 
 RATES = {"a": 500.0, "b": 300.0, "c": 200.0, "d": 200.0}

@@ -11,11 +11,11 @@ from typing import Literal
 
 from services.ingest.catalogue import numbered
 from services.ingest.catalogue.cells import is_absent, text, whole
+from services.ingest.catalogue.clip_folders import Pattern, Place, Places, located
 from services.ingest.catalogue.entry import Entry, Layout, Reading
-from services.ingest.catalogue.places import Pattern, Place, Places, located
 from services.ingest.catalogue.sheet import Columns, Row, Sheet, coding_sheet
 from services.ingest.catalogue.sheet import located as header
-from services.ingest.catalogue.table import Table
+from services.ingest.catalogue.spreadsheet import Table
 from services.ingest.catalogue.tree import Tree
 
 NUMBERS = ("onset", "apex", "offset")

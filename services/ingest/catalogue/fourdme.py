@@ -1,8 +1,8 @@
 """4DME (Li et al. 2022), its grey videos: `gray_micro/<sub_ID>/<fold_name>/`, 60 frames per second. Units marked
 (k) are in doubt. A clip may bear several of the five labels; the column Emotion says them as one text."""
 
+from services.ingest.catalogue.clip_folders import Pattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.places import Pattern
 
 FOURDME = Distribution(
     key="4dme",

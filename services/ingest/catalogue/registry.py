@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.ingest.catalogue import casme, casme2, casme3, casme_squared, dfme, fourdme, mmew, plain, samm, smic
+from services.ingest.catalogue import casme, casme2, casme3, casme_squared, clips_csv, dfme, fourdme, mmew, samm, smic
 from services.ingest.catalogue.entry import Layout
 from services.ingest.catalogue.tree import Tree
 from shared.errors import BadData
@@ -10,7 +10,7 @@ from shared.errors import BadData
 # A clips.csv is written for merstream and so says what is meant, whatever else lies beside it.
 # Among equally likely ones the first counts: the more particular ones come before those that allow any name.
 LAYOUTS: tuple[Layout, ...] = (
-    plain.LAYOUT,
+    clips_csv.LAYOUT,
     samm.LAYOUT,
     mmew.LAYOUT,
     smic.LAYOUT,

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from services.ingest.catalogue import action_units, numbered
+from services.ingest.catalogue import numbered
 from services.ingest.catalogue.cells import frame_number, is_absent, rate, text, whole
 from services.ingest.catalogue.entry import Change, Entry, Found, Kind, Problem
+from shared import action_units
 from shared.errors import BadData
 from shared.records import Sample
 

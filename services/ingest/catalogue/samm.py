@@ -1,8 +1,8 @@
 """SAMM (Davison et al. 2016): `006/006_1_2/006_05562.jpg`, numbers absolute, mostly of five digits; a sheet with a
 preamble of 13 lines, estimated emotions and objective classes beside each other, units with sides and intensities."""
 
+from services.ingest.catalogue.clip_folders import Pattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.places import Pattern
 
 SAMM = Distribution(
     key="samm",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.ingest.catalogue.cells import text
-from services.ingest.catalogue.table import Table, column_name
+from services.ingest.catalogue.spreadsheet import Table, column_name
 from shared.errors import BadData
 
 HEADER_WITHIN = 30  # rows; some sheets have a preamble

@@ -2,8 +2,8 @@
 a clip is all its frames and its label that of its folder. SMIC-HS-E: longer cuts of the same clips, with a sheet whose
 numbers count from the column FirstF."""
 
+from services.ingest.catalogue.clip_folders import Pattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.places import Pattern
 
 CLIP = r"s(?P<subject>\d+)_(?:ne|po|sur)_\d+"
 SHEET_CLIP = r"s?\d+_(?:ne|po|sur)_\d+"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from services.ingest.catalogue.table import Table, tables
+from services.ingest.catalogue.spreadsheet import Table, tables
 from shared.errors import BadData
 
 DEPTH = 8  # levels below the dataset's folder; what is unpacked deeper is not looked for

@@ -1,9 +1,9 @@
 """The inbox: `python -m services.ingest.inbox`."""
 
 from services.ingest.inbox.inbox import Inbox
-from shared.backlog import Backlog
 from shared.connect import open_inbox
-from shared.service import serve
+from shared.worker.backlog import Backlog
+from shared.worker.process import serve
 
 if __name__ == "__main__":
     serve(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from services.ingest.inbox import names
-from services.ingest.inbox.members import Packed, members
+from services.ingest.inbox.archive_members import Packed, members
 from shared.errors import BadData
 
 DEPTH = 3  # archives within archives

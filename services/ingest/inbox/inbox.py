@@ -5,18 +5,18 @@ import threading
 import time
 
 from services.ingest.inbox import events
+from services.ingest.inbox.archive_cache import Unpacked
 from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import TOPIC, Reconciler
 from services.ingest.inbox.scan import Clock, Scan, server_clock
 from services.ingest.inbox.scratch import Scratch
-from services.ingest.inbox.unpacked import Unpacked
 from shared.bus import Bus, Revoked
 from shared.errors import BadData
-from shared.patience import is_trouble, wait_seconds
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
 from shared.worker import Abandoned
+from shared.worker.retry import is_trouble, wait_seconds
 
 NAME = "inbox"
 EVENTS = "mer.bucket-events"
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Inbox:
-    """A `shared.service.Loop`. `inbox` is where datasets are dropped, `store` that of the artifacts."""
+    """A `shared.worker.process.Loop`. `inbox` is where datasets are dropped, `store` that of the artifacts."""
 
     def __init__(
         self,

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.ingest.inbox import ledger as ledgers
-from services.ingest.inbox.contents import Contents, contents
-from services.ingest.inbox.emission import Emission
+from services.ingest.inbox.archive_cache import Unpacked
+from services.ingest.inbox.dropped_files import Contents, contents
+from services.ingest.inbox.dry_discovery import View, view
 from services.ingest.inbox.ledger import Ledger
+from services.ingest.inbox.record_publisher import Emission
 from services.ingest.inbox.scratch import Scratch
-from services.ingest.inbox.unpacked import Unpacked
-from services.ingest.inbox.view import View, view
 from shared.bus import Bus
 from shared.records import Dataset, Pipeline
 from shared.store import Entry, Store

@@ -13,9 +13,9 @@ from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import Announced, Dropped, Reconciler, same
 from shared.bus import Follower
 from shared.errors import BadData, MerError
-from shared.patience import is_trouble
 from shared.records import Dataset, digest
 from shared.store import Entry, Store
+from shared.worker.retry import is_trouble
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from services.trainer.api.guard import Guard
-from services.trainer.api.request import RunRequest
+from services.trainer.api.middleware import Guard
 from services.trainer.api.routes import Routes
+from services.trainer.api.run_request import RunRequest
 
 
 def application(routes: Routes, token: str = "") -> Guard:

@@ -14,16 +14,16 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 
-from services.trainer import runs
-from services.trainer.api import answer
-from services.trainer.api.answer import DatasetAnswer, RunAnswer
-from services.trainer.api.request import RunRequest
-from services.trainer.state import Known, State
+from services.trainer.api import responses
+from services.trainer.api.responses import DatasetAnswer, RunAnswer
+from services.trainer.api.run_request import RunRequest
+from services.trainer.runs import definition
+from services.trainer.runs.state import Known, State
+from shared.bus.topics import topic
 from shared.errors import BadData, MerError, Unavailable
-from shared.patience import is_trouble
 from shared.records import Run
 from shared.store import PIECE
-from shared.topics import topic
+from shared.worker.retry import is_trouble
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Routes:
 
     async def runs(self, dataset: str | None = None, limit: Limit = 100) -> list[RunAnswer]:
         """All runs, asked for or started by a drop."""
-        return await self._soon(lambda known: answer.runs(known, dataset, limit, self._total))
+        return await self._soon(lambda known: responses.runs(known, dataset, limit, self._total))
 
     async def run(self, run: Id) -> RunAnswer:
         """How far a run is."""
@@ -77,7 +77,7 @@ class Routes:
 
     async def datasets(self) -> list[DatasetAnswer]:
         """What was dropped and how far it is."""
-        return await self._soon(lambda known: list(answer.datasets(known)))
+        return await self._soon(lambda known: list(responses.datasets(known)))
 
     async def _soon(self, work: Callable[[Known], T]) -> T:
         """What `work` makes of the state, in a thread. Raises HTTPException: 503 for trouble, 500 for what somebody
@@ -109,7 +109,7 @@ class Routes:
         return self._told(self.state.read(self.patience_seconds), run.id)
 
     def _told(self, known: Known, run: str) -> RunAnswer:
-        if found := answer.run(known, run, self._total):
+        if found := responses.run(known, run, self._total):
             return found
         raise HTTPException(404, f"No run {run}; GET /runs lists those there are.")
 
@@ -127,8 +127,8 @@ class Routes:
     def _counted(self, run: Run) -> int | None:
         """How many folds it has; None where nobody can tell."""
         try:
-            contents, choice = runs.opened(self.state.store, run)
-            return len(runs.tasks(contents.features, choice))
+            contents, choice = definition.opened(self.state.store, run)
+            return len(definition.tasks(contents.features, choice))
         except BadData:
             return None
 

@@ -9,7 +9,7 @@ import uvicorn
 
 from services.trainer.api.app import application
 from services.trainer.api.routes import Routes
-from services.trainer.state import State
+from services.trainer.runs.state import State
 from shared.device import device
 from shared.errors import Misconfigured
 from shared.settings import Settings
@@ -20,7 +20,7 @@ _TURN_SECONDS = 0.1
 
 
 class Server:
-    """A `shared.service.Loop`. The port is taken at once, so that one in use is told at the start."""
+    """A `shared.worker.process.Loop`. The port is taken at once, so that one in use is told at the start."""
 
     def __init__(self, state: State, settings: Settings) -> None:
         self.state = state

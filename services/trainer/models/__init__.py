@@ -10,10 +10,10 @@ from collections.abc import Callable
 from torch import nn
 
 from services.trainer.models.fmer import Fmer
+from services.trainer.models.fmer_lite import FmerLite
 from services.trainer.models.htnet import Htnet
-from services.trainer.models.lite import FmerLite
 from services.trainer.models.off_apexnet import OffApexnet
-from services.trainer.models.rcn import Rcn
+from services.trainer.models.rcn_a import Rcn
 from services.trainer.models.settings import PROFILES, ModelSettings
 from services.trainer.models.sssnet import Sssnet
 from services.trainer.models.ststnet import Ststnet

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.trainer.models.encoder import encoder
 from services.trainer.models.settings import ModelSettings
+from services.trainer.models.transformer import encoder
 
 AUS = 9
 

@@ -4,9 +4,9 @@ from torch import Tensor, nn
 
 from services.trainer.models.au_graph import AuGraph
 from services.trainer.models.fusion import Fusion
-from services.trainer.models.graph import WIDTH, Graph
-from services.trainer.models.inputs import ClipScale, PatchScale
+from services.trainer.models.input_scaling import ClipScale, PatchScale
 from services.trainer.models.p3d import P3D
+from services.trainer.models.roi_graph import WIDTH, Graph
 from services.trainer.models.settings import ModelSettings
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 # Where the 30 ROIs lie on a face that looks straight ahead, (x, y) in hundredths of the brows' width from their mean:
-# landmarks of eight drawn persons (services/local/synth), averaged over them and over both sides.
+# landmarks of eight drawn persons (merstream/synth), averaged over them and over both sides.
 BROW = [
     *((-50, -46), (-44, -51), (-34, -53), (-23, -51), (-14, -48)),
     *((14, -48), (23, -51), (34, -53), (44, -51), (50, -46)),

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.trainer.models.inputs import MapScale
+from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
 BLOCK = 14  # rows and columns

@@ -10,7 +10,7 @@ hand; dropout of one half before the first and the last of the joined layers is 
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.inputs import MapScale
+from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
 WIDTH = 1024

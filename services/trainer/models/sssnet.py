@@ -8,7 +8,7 @@ every layer.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.trainer.models.inputs import MapScale
+from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
 SIDE = 64  # rows and columns that the layers were made for

@@ -9,7 +9,7 @@ the map keeps its unit, divided by one number for motion and one for strain.
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.inputs import MapScale
+from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
 FILTERS = (3, 5, 8)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.dataset import Features
-from services.trainer.folds import Outcome
+from services.trainer.data.features import Features
+from services.trainer.folds.fold import Outcome
 
 
 def rows(features: Features, outcomes: Sequence[Outcome]) -> list[int]:

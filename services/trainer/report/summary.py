@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from services.trainer.dataset import Features
-from services.trainer.evaluate import score, score_aus, unscored
-from services.trainer.evaluation import Evaluation
-from services.trainer.folds import Outcome
-from services.trainer.labels import AUS
-from services.trainer.report import several
+from services.trainer.data.annotations import AUS
+from services.trainer.data.features import Features
+from services.trainer.evaluation.metrics import score, score_aus, unscored
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.folds.fold import Outcome
+from services.trainer.report import seed_statistics
 from services.trainer.report.clips import datasets, rows
-from services.trainer.report.mistakes import mistakes
+from services.trainer.report.misclassified import mistakes
+from services.trainer.runs.manifest import installed
 from services.trainer.settings import TrainSettings
-from services.trainer.stated import installed
 
 SCHEMA = "mer.report/2"
 THRESHOLD = 0.5  # an AU counts as predicted from this probability on
@@ -63,10 +63,10 @@ def summary(
         },
         "result": scored[settings.model][seed],
         "baselines": {name: found[seed] for name, found in scored.items() if name != settings.model},
-        "seeds": {name: several.by_seed(found) for name, found in scored.items()},
-        "spread": {name: several.spread(found) for name, found in scored.items()},
+        "seeds": {name: seed_statistics.by_seed(found) for name, found in scored.items()},
+        "spread": {name: seed_statistics.spread(found) for name, found in scored.items()},
         "per_dataset": per_dataset(features, outcomes, seed),
-        "oracle": several.oracle(ORACLE, {each: oracle(features, model[each]) for each in model}),
+        "oracle": seed_statistics.oracle(ORACLE, {each: oracle(features, model[each]) for each in model}),
         "curves": curves(model[seed]),
         "mistakes": mistakes(features, model[seed]),
         "folds": [

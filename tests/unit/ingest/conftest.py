@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from tests.unit.ingest.inbox_lab import Lab
+from tests.unit.ingest.inbox.lab import Lab
 
 HEADER = [
     *("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame"),

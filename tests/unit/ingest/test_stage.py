@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from services.ingest import crop
 from services.ingest.catalogue.entry import Found
 from services.ingest.discover import discover
-from services.ingest.face import steady_box
-from services.ingest.pack import pack
 from services.ingest.settings import PROFILES
+from services.ingest.source_packing import pack
 from services.ingest.stage import STAGE
-from shared import arrays
+from services.ingest.steady_face_box import steady_box
 from shared.errors import BadData
 from shared.stage import Arrays
+from shared.store import npz
 
 Write = Callable[..., Path]
 CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
@@ -43,7 +43,7 @@ def source(files: list[bytes], apex: int = 2, cropped: bool = False) -> Arrays:
         "cropped": np.array(cropped),
         "notes": np.array(["frame 2 is missing: frame 1 is shown instead"]),
     }
-    return arrays.unpack(arrays.pack(packed))
+    return npz.unpack(npz.pack(packed))
 
 
 def run(packed: Arrays, **changed: object) -> Arrays:
@@ -63,7 +63,7 @@ def test_one_crop_for_the_clip_set_by_the_onset_frame(face: NDArray[np.uint8]) -
 
 def test_equal_inputs_give_equal_bytes(face: NDArray[np.uint8]) -> None:
     packed = source([png(face), png(face[::-1]), png(face), png(face)], apex=-1)
-    assert arrays.pack(run(packed)) == arrays.pack(run(packed))
+    assert npz.pack(run(packed)) == npz.pack(run(packed))
 
 
 def test_ready_crops_are_only_scaled(face: NDArray[np.uint8]) -> None:

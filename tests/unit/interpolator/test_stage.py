@@ -8,8 +8,8 @@ import pytest
 from services.interpolator import stage
 from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.stage import STAGE, compute, interpolate
-from shared.arrays import pack
 from shared.errors import BadData
+from shared.store.npz import pack
 
 Clip = Callable[[int, float], np.ndarray]
 FACE = slice(28, 68)  # enough of it, and quick

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.bus.kafka.bus import KafkaBus
+from shared.bus.local import LocalBus
 from shared.connect import open_bus, open_store
 from shared.errors import Misconfigured
-from shared.kafka_bus import KafkaBus
-from shared.local_bus import LocalBus
-from shared.s3_store import S3Store
 from shared.settings import Settings, load
 from shared.store import LocalStore
+from shared.store.s3 import S3Store
 
 
 def test_without_servers_everything_lies_in_home(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer import dataset
-from services.trainer.dataset import Features
-from services.trainer.labels import AUS
+from services.trainer.data import features
+from services.trainer.data.annotations import AUS
+from services.trainer.data.features import Features
 from shared.records import ActionUnit, Sample
 from shared.stage import Arrays
 from tests.unit.trainer.lab import Lab, Life, Trainer
@@ -55,7 +55,7 @@ def toy() -> Callable[..., Features]:
             label = list(PROTOTYPES)[rng.integers(3)] if shuffled else emotion
             units = PROTOTYPES[emotion]
             pairs.append((sample(number // clips, number % clips, label, units), moved(units, rng)))
-        return dataset.build(pairs)
+        return features.build(pairs)
 
     return make
 

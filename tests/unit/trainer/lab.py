@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.trainer.loops import loops
+from services.trainer.service.processes import loops
 from shared.bus import Bus, Message
-from shared.dead_letters import bury, outstanding, replay
-from shared.local_bus import LocalBus
-from shared.processing import write_artifact
+from shared.bus.dead_letters import bury, outstanding, replay
+from shared.bus.local import LocalBus
 from shared.records import Artifact, Dataset, Pipeline, Record, RunResult, Sample, artifact_key, digest
 from shared.settings import Settings
 from shared.stage import Arrays
 from shared.store import LocalStore, Store
 from shared.telemetry import Metrics
+from shared.worker.stage_handler import write_artifact
 
 PIPELINE = Pipeline()
 

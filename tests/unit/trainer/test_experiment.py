@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from services.trainer import experiment
-from services.trainer.evaluation import Evaluation
-from services.trainer.protocol import Protocol
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.evaluation.protocol import Protocol
 from services.trainer.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=2, batch=6, learning_rate=1e-3, seed=5)  # too little for every seed to get all right

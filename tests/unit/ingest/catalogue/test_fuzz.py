@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from services.ingest.catalogue.entry import Found, Problem
 from services.ingest.discover import discover
-from services.local.synth.layouts import FORMS, full, write
-from services.local.synth.layouts.write import EMPTY
 from shared.errors import BadData
+from tests.dataset_layouts import FORMS, full_size_clips, write
+from tests.dataset_layouts.write import EMPTY
 
 Grid = list[list[object]]
 Change = Callable[[Grid], None]
@@ -87,7 +87,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Pat
     found = {}
     for key in KEYS:
         form = FORMS[key]
-        folder = write(tmp_path_factory.mktemp("fuzz") / key, form, full(key)[:4], EMPTY, kinds=[0])
+        folder = write(tmp_path_factory.mktemp("fuzz") / key, form, full_size_clips(key)[:4], EMPTY, kinds=[0])
         for book in form.books[1:]:
             (folder / book.file).unlink()
         file = folder / form.books[0].file
@@ -136,7 +136,7 @@ def test_no_sheet_makes_discovery_crash(
     ],
 )
 def test_a_bad_cell_is_named(tmp_path: Path, column: str, value: object, expected: str) -> None:
-    folder = write(tmp_path / "casme2", FORMS["casme2"], full("casme2")[:2], EMPTY, kinds=[0])
+    folder = write(tmp_path / "casme2", FORMS["casme2"], full_size_clips("casme2")[:2], EMPTY, kinds=[0])
     file = folder / FORMS["casme2"].books[0].file
     workbook = openpyxl.load_workbook(file)
     workbook.active[f"{column}2"] = value
@@ -150,7 +150,7 @@ def test_a_bad_cell_is_named(tmp_path: Path, column: str, value: object, expecte
 
 def test_formulas_that_were_calculated_count_as_their_values(tmp_path: Path) -> None:
     """A spreadsheet stores a formula's value beside it; what openpyxl writes has none, so the value is put there."""
-    folder = write(tmp_path / "casme2", FORMS["casme2"], full("casme2")[:1], EMPTY, kinds=[0])
+    folder = write(tmp_path / "casme2", FORMS["casme2"], full_size_clips("casme2")[:1], EMPTY, kinds=[0])
     file = folder / FORMS["casme2"].books[0].file
     workbook = openpyxl.load_workbook(file)
     workbook.active["F2"] = "=D2+4"
@@ -171,13 +171,13 @@ def test_formulas_that_were_calculated_count_as_their_values(tmp_path: Path) -> 
 
 
 def test_a_broken_workbook_beside_a_good_one_hinders_nothing(tmp_path: Path) -> None:
-    folder = write(tmp_path / "casme2", FORMS["casme2"], full("casme2")[:1], EMPTY, kinds=[0])
+    folder = write(tmp_path / "casme2", FORMS["casme2"], full_size_clips("casme2")[:1], EMPTY, kinds=[0])
     (folder / "old.xlsx").write_bytes(b"PK\x03\x04 no archive")
     assert all(isinstance(clip, Found) for clip in discover(folder))
 
 
 def test_a_csv_in_the_encoding_of_chinese_spreadsheets(tmp_path: Path) -> None:
-    folder = write(tmp_path / "mmew", FORMS["mmew"], full("mmew")[:1], EMPTY)
+    folder = write(tmp_path / "mmew", FORMS["mmew"], full_size_clips("mmew")[:1], EMPTY)
     (folder / "MMEW_Micro_Exp.xlsx").unlink()
     lines = ["Subject,Filename,OnsetFrame,ApexFrame,OffsetFrame,Action Units,Estimated Emotion,remarks"]
     lines.append("S01,S01-01-001,1,3,5,4，7,surprise,备注")

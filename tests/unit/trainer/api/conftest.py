@@ -11,7 +11,7 @@ import pytest
 import urllib3
 
 from services.trainer.api.server import Server
-from services.trainer.state import State
+from services.trainer.runs.state import State
 from shared.bus import Bus
 from shared.settings import Settings
 from shared.store import Store

@@ -5,10 +5,10 @@ import threading
 import pytest
 import urllib3
 
-from services.trainer.api import guard
+from services.trainer.api import middleware
 from services.trainer.api.server import Server
-from services.trainer.loops import plan
-from services.trainer.state import State
+from services.trainer.runs.state import State
+from services.trainer.service.processes import plan
 from shared.errors import Misconfigured, Unavailable
 from shared.settings import Settings
 from shared.store import LocalStore
@@ -74,10 +74,10 @@ def test_a_token_is_not_shown(lab):
 
 def test_a_body_that_is_too_large_is_not_read(api, lab):
     client = api()
-    at_once = client.send(b" " * (guard.MOST_BYTES + 1))
-    in_pieces = client.send(iter([b" " * 1000] * (guard.MOST_BYTES // 1000 + 2)))
+    at_once = client.send(b" " * (middleware.MOST_BYTES + 1))
+    in_pieces = client.send(iter([b" " * 1000] * (middleware.MOST_BYTES // 1000 + 2)))
     for answer in (at_once, in_pieces):
-        assert (answer.status, answer.detail) == (413, f"Expected a request of at most {guard.MOST_BYTES} bytes.")
+        assert (answer.status, answer.detail) == (413, f"Expected a request of at most {middleware.MOST_BYTES} bytes.")
     assert client.get("/runs").status == 200
 
 

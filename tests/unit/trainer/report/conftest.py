@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from services.trainer.dataset import Features
-from services.trainer.evaluation import Evaluation
-from services.trainer.folds import Outcome
-from services.trainer.learner import Epoch
+from services.trainer.data.features import Features
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.folds.fold import Outcome
+from services.trainer.learners.base import Epoch
 from services.trainer.report.summary import summary
 from services.trainer.settings import TrainSettings
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from services.trainer import experiment
-from services.trainer.evaluation import Evaluation
-from services.trainer.folds import Outcome
-from services.trainer.learner import Epoch
-from services.trainer.report.files import FILES
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.folds.fold import Outcome
+from services.trainer.learners.base import Epoch
 from services.trainer.report.summary import figures_of, oracle
+from services.trainer.report.writer import FILES
 from services.trainer.settings import TrainSettings
 
 

@@ -1,0 +1,5 @@
+"""`python -m merstream`: the `mer` command."""
+
+from merstream.app import main
+
+main()

@@ -1,0 +1,1 @@
+"""A run on this machine alone: no Kafka, no S3, no Docker."""

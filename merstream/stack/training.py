@@ -1,0 +1,89 @@
+"""`mer train --stack URL`: ask a stack for a training run, follow it, fetch its report."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from rich.markup import escape
+
+from merstream.cli.console import news
+from merstream.cli.progress import bars
+from merstream.commands.report import FOLDER, print_report
+from merstream.stack.api_client import Api
+from shared.errors import BadData, Misconfigured, Unavailable
+from shared.settings import load
+
+WATCH_SECONDS = 2.0
+OVER = {"done", "failed"}
+Show = Callable[[dict[str, Any], str], None]
+
+
+def train_on_stack(
+    url: str,
+    dropped: Sequence[str],
+    /,
+    *,
+    pipeline: str | None = None,
+    partial: bool = False,
+    watch: bool = False,
+    **changes: Any,
+) -> None:
+    """Start a run on dropped datasets, or find it if it was asked for before; with `watch` stay until it is done and
+    print its report.
+
+    `changes` are those of `merstream.embedded.training.train_and_report`; None asks for nothing.
+    """
+    if not dropped:
+        raise Misconfigured("--stack: expected the name of a dropped dataset too: --dataset NAME.")
+    api = Api(url, load().api_token.get_secret_value())
+    settings = {name: value for name, value in changes.items() if value is not None}
+    body = {"datasets": list(dropped), "pipeline": pipeline, "settings": settings, "partial": partial}
+    run = api.post("/runs", body)
+    news.print(f"Run {run['id']} of {escape(run['dataset'])} is {run['state']}: {api.url}{run['url']}", soft_wrap=True)
+    if watch:
+        conclude(api, followed(api, run))
+    elif run["state"] not in OVER:
+        news.print("The same command with --watch follows it and fetches its report.", soft_wrap=True)
+
+
+def followed(api: Api, run: dict[str, Any]) -> dict[str, Any]:
+    """The run once it is over. Ctrl-C leaves it going and ends this process."""
+    with bars() as progress:
+        task = progress.add_task(run["model"], total=None, remark="")
+
+        def show(now: dict[str, Any], remark: str) -> None:
+            folds = now["folds"] or {}
+            progress.update(task, total=folds.get("total"), completed=folds.get("done", 0), remark=remark)
+
+        try:
+            return _until_over(api, run, show)
+        except KeyboardInterrupt:
+            progress.stop()
+            news.print("The run goes on without you. The same command follows it again.")
+            sys.exit(130)
+
+
+def _until_over(api: Api, run: dict[str, Any], show: Show) -> dict[str, Any]:
+    """Trouble is shown and waited out."""
+    while run["state"] not in OVER:
+        show(run, run["state"])
+        time.sleep(WATCH_SECONDS)
+        try:
+            run = api.get(run["url"])
+        except Unavailable as trouble:
+            show(run, str(trouble))
+    return run
+
+
+def conclude(api: Api, run: dict[str, Any]) -> None:
+    """Fetch the report and print it. Raises BadData for a run that has failed."""
+    if run["state"] == "failed":
+        raise BadData(f"Run {run['id']} has failed: {run['reason']}")
+    folder = FOLDER / "reports" / quote(run["dataset"], safe="") / run["id"]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(run["files"], key="report.json".__eq__):  # without it there is no report
+        api.fetch(run["files"][name], folder / Path(name).name)
+    print_report(folder)

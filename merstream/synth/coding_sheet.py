@@ -1,0 +1,53 @@
+"""The coding sheet in CASME II's form, written so that equal rows give equal bytes."""
+
+import datetime
+import io
+import re
+import zipfile
+from pathlib import Path
+
+from openpyxl import Workbook  # type: ignore[import-untyped]
+
+COLUMNS = (
+    "Subject",
+    "Filename",
+    None,
+    "OnsetFrame",
+    "ApexFrame",
+    "OffsetFrame",
+    None,
+    "Action Units",
+    "Estimated Emotion",
+)
+NAME = "CASME2-coding-synthetic.xlsx"
+EPOCH = datetime.datetime(2020, 1, 1)
+
+
+def write(file: Path, rows: list[tuple[object, ...]]) -> None:
+    """Header first, then `rows` in the order of COLUMNS."""
+    book = Workbook()
+    page = book.active
+    assert page is not None
+    for row in (COLUMNS, *rows):
+        page.append(row)
+    save(book, file)
+
+
+def save(book: Workbook, file: Path) -> None:
+    """The workbook without the moment of its making."""
+    book.properties.creator, book.properties.created = "merstream", EPOCH
+    held = io.BytesIO()
+    book.save(held)
+    file.write_bytes(_undated(held.getvalue()))
+
+
+def _undated(workbook: bytes) -> bytes:
+    """The same workbook without the moment of its making, in the archive and in its properties."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as dated, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as plain:
+        for name in dated.namelist():
+            content = dated.read(name)
+            if name == "docProps/core.xml":
+                content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>2020-01-01T00:00:00Z", content)
+            plain.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()

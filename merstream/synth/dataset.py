@@ -1,0 +1,116 @@
+"""A whole synthetic dataset on disk in the CASME II layout, the same bytes for the same seed."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from merstream.single_thread import single_threaded
+from merstream.synth import clip, coding_sheet, emotions, identity, true_motion
+from merstream.synth.difficulty import DEFAULT, Difficulty
+
+Row = tuple[object, ...]
+Frame = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to draw; a worker process needs no more than this and a subject's number."""
+
+    folder: Path
+    clips: int
+    seed: int
+    size: tuple[int, int]
+    raw: bool
+    cropped: bool
+    truth: bool
+    difficulty: Difficulty
+
+
+def write(
+    folder: Path | str,
+    subjects: int = 8,
+    clips: int = 10,
+    seed: int = 0,
+    size: tuple[int, int] = (480, 640),
+    *,
+    raw: bool = True,
+    cropped: bool = False,
+    truth: bool = True,
+    difficulty: Difficulty = DEFAULT,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draw `subjects` persons with `clips` micro-expressions each and return the coding sheet's path.
+
+    `folder` gets `CASME2_RAW_selected/sub01/EP../img{N}.jpg` (raw: whole frames of `size` = rows, columns),
+    `Cropped/sub01/EP../reg_img{N}.jpg` (cropped: the face alone), `truth/sub01/EP...npz` (truth: see
+    `truth.displacement`) and the sheet. Displacements, noise-free, scale with the frame's height. A person depends on
+    (seed, subject) alone and the files on nothing but the arguments, whatever the number of `jobs` (processes).
+    `progress(done, all)` counts subjects.
+    """
+    order = Order(Path(folder), clips, seed, size, raw, cropped, truth, difficulty)
+    order.folder.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    for done, found in enumerate(_in_turn(order, subjects, jobs), 1):
+        rows += found
+        if progress:
+            progress(done, subjects)
+    file = order.folder / coding_sheet.NAME
+    coding_sheet.write(file, rows)
+    return file
+
+
+def _in_turn(order: Order, subjects: int, jobs: int) -> Iterator[list[Row]]:
+    numbers = range(1, subjects + 1)
+    if jobs == 1:
+        yield from (write_subject(order, number) for number in numbers)
+        return
+    with single_threaded(), ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        yield from pool.map(write_subject, [order] * subjects, numbers)
+
+
+def write_subject(order: Order, subject: int) -> list[Row]:
+    """All clips of one person; returns their rows of the sheet."""
+    person = identity.draw(order.seed, subject, order.size)
+    rng = identity.generator(order.seed, subject, 1)
+    habits = emotions.draw_habits(rng, order.difficulty)
+    felt = emotions.draw_emotions(rng, order.clips)
+    return [_write_clip(order, subject, number, person, emotion, habits) for number, emotion in enumerate(felt, 1)]
+
+
+def _write_clip(
+    order: Order, subject: int, number: int, person: identity.Identity, emotion: str, habits: emotions.Habits
+) -> Row:
+    rng = identity.generator(order.seed, subject, 2, number)
+    movements = emotions.draw_movements(rng, emotion, habits, order.difficulty)
+    timing = clip.draw_timing(rng, order.difficulty)
+    motion = clip.draw_motion(rng, person, movements, timing, order.size, order.difficulty)
+    name, owner = f"EP{(number + 1) // 2:02}_{2 - number % 2:02}", f"sub{subject:02}"
+    if order.truth:
+        (order.folder / "truth" / owner).mkdir(parents=True, exist_ok=True)
+        true_motion.save(order.folder / "truth" / owner / f"{name}.npz", motion)
+    for frame, index in zip(clip.frames(rng, person, motion, order.difficulty), motion.numbers, strict=True):
+        _write_frame(order, Path(owner) / name, int(index), frame, motion.crop)
+    coded = emotions.coded(movements)
+    return (f"{subject:02}", name, None, timing.onset, timing.apex, timing.offset, None, coded, emotion)
+
+
+def _write_frame(order: Order, place: Path, number: int, frame: Frame, crop: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = crop
+    if order.raw:
+        _jpeg(order.folder / "CASME2_RAW_selected" / place / f"img{number}.jpg", frame, order.difficulty.quality)
+    if order.cropped:
+        face = frame[top:bottom, left:right]
+        _jpeg(order.folder / "Cropped" / place / f"reg_img{number}.jpg", face, order.difficulty.quality)
+
+
+def _jpeg(file: Path, frame: Frame, quality: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    file.write_bytes(data.tobytes())

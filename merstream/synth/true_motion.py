@@ -1,0 +1,162 @@
+"""The true motion of a clip, exact and small: what `clip` renders from, and how to ask for any two of its frames.
+
+A frame pixel p shows the source pixel  S_t(p) = A_t(p) - sum_k w_k(t) F_k(A_t(p)),  where A_t undoes the head's motion
+(it shifts, rolls, turns and nods; all fades out beyond the head, since the backdrop rests), F_k is the field of action
+unit k (`actions.field`, longest vector 1) and w_k(t) its amplitude in px. The file holds landmarks, w and head motion.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from merstream.synth import action_units
+from merstream.synth.warping import Floats, grid, steep
+from shared.errors import BadData
+
+FORMAT = 2
+HEAD, FADE = 1.9, 0.9  # the head's motion is whole up to HEAD distances of the eyes from its centre, gone FADE further
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How one clip moves, T frames. Px are those of the frame as rendered.
+
+    numbers: int64 [T] frame numbers as in the file names.  units: K strings like "12L" (AU, then side "L", "R" or "").
+    weights: float64 [T, K] px.  head: float64 [T, 5] = translation (x, y) px, rotation in the plane in rad, clockwise,
+    turn (the nose to the picture's right) and nod (the nose down), rad.
+    landmarks: float64 [68, 2] px of the face at rest.  size: rows, columns.  crop: left, top, right, bottom px of the
+    cropped version of the clip in the frame.
+    """
+
+    numbers: NDArray[np.int64]
+    units: tuple[str, ...]
+    weights: Floats
+    head: Floats
+    landmarks: Floats
+    size: tuple[int, int]
+    crop: tuple[int, int, int, int]
+
+    def index(self, number: int) -> int:
+        """The position of frame `number`; raises BadData if the clip has no such frame."""
+        found = np.flatnonzero(self.numbers == number)
+        if not len(found):
+            raise BadData(
+                f"The clip has no frame {number}: expected {self.numbers[0]}..{self.numbers[-1]}. "
+                "Ask for a frame number as in the file names."
+            )
+        return int(found[0])
+
+
+def _reach(motion: Motion) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the part of the frame that any action unit moves: four standard deviations around."""
+    margin = action_units.Frame.of(motion.landmarks).eye * np.array([0.3, 0.75])
+    low = np.maximum(np.floor(motion.landmarks.min(0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(motion.landmarks.max(0) + margin), motion.size[::-1]).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def depth(landmarks: Floats, shape: tuple[int, int]) -> Floats:
+    """How far each pixel's skin stands out towards the camera, px, [H, W] float32; 0 between the eyes.
+
+    A head that turns by a small angle moves what it shows by angle times depth. A round head, its ears 0.8 distances of
+    the eyes behind, forehead and chin 0.2, and a nose that rises along its ridge to 0.35 at the tip.
+    """
+    face = action_units.Frame.of(landmarks)
+    across, down = face.local(landmarks[27], shape)
+    head = np.maximum(-0.6 * across**2 - 0.08 * (down - 0.2) ** 2, -1.2)
+    tip, base = ((landmarks[i] - landmarks[27]) @ face.down / face.eye for i in (30, 33))
+    ridge = 0.35 * np.clip(down / tip, 0, 1) * steep((base + 0.15 - down) / (base + 0.15 - tip))
+    return np.asarray(face.eye * (head + ridge * np.exp(-0.5 * (across / 0.13) ** 2)), np.float32)
+
+
+class Mover:
+    """The source coordinates of every frame of one clip."""
+
+    def __init__(self, motion: Motion) -> None:
+        self.motion = motion
+        self.x, self.y = grid(*motion.size)
+        self.centre = motion.landmarks.mean(0)
+        across, down = self.x - np.float32(self.centre[0]), self.y - np.float32(self.centre[1])
+        far = np.hypot(across, down) / action_units.Frame.of(motion.landmarks).eye
+        still = 1 - steep((far - HEAD) / FADE)
+        self.head = np.stack(
+            [still * across, still * down, still, still * depth(motion.landmarks, motion.size)]
+        ).astype(np.float32)
+        self.left, self.top, right, bottom = _reach(motion)
+        self.box = np.s_[self.top : bottom, self.left : right]
+        shape = (bottom - self.top, right - self.left)
+        landmarks = motion.landmarks - [self.left, self.top]
+        units = [(int(unit.rstrip("LR")), unit.lstrip("0123456789")) for unit in motion.units]
+        fields = [action_units.field(landmarks, number, side, shape) for number, side in units]
+        self.fields = np.stack(fields) if fields else np.zeros((0, *shape, 2), np.float32)  # [K, h, w, 2]
+
+    def sources(self, index: int) -> tuple[Floats, Floats]:
+        """x and y, [H, W] float32: where in the clip's source picture (frame px) each pixel of frame `index` lies."""
+        shift_x, shift_y, roll, turn, nod = self.motion.head[index]
+        cos, sin = np.cos(roll), np.sin(roll)
+        back_x, back_y = cos * shift_x + sin * shift_y, cos * shift_y - sin * shift_x
+        x = self.x + np.tensordot(np.array([cos - 1, sin, -back_x, -turn], np.float32), self.head, 1)
+        y = self.y + np.tensordot(np.array([-sin, cos - 1, -back_y, -nod], np.float32), self.head, 1)
+        field = np.tensordot(self.motion.weights[index].astype(np.float32), self.fields, 1)
+        within_x, within_y = x[self.box] - np.float32(self.left), y[self.box] - np.float32(self.top)
+        moved = cv2.remap(field, within_x, within_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x[self.box] -= moved[..., 0]
+        y[self.box] -= moved[..., 1]
+        return x, y
+
+    def displacement(self, first: int, second: int, rounds: int = 25) -> Floats:
+        """[2, H, W] float32 (u, v): what shows at p in frame `first` (index) shows at p + (u, v) in frame `second`.
+
+        The implicit S_second(q) = S_first(p) is solved for q by fixed-point iteration; S is near the identity.
+        """
+        source = np.stack(self.sources(first), -1)
+        pixels = np.stack((self.x, self.y), -1)
+        backward = np.stack(self.sources(second), -1) - pixels
+        q = pixels
+        for _ in range(rounds):
+            q = source - cv2.remap(backward, q[..., 0], q[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray((q - pixels).transpose(2, 0, 1))
+
+
+def displacement(file: Path, first: int, second: int, cropped: bool = False) -> Floats:
+    """The true flow between two frames of the clip whose truth lies in `file`: [2, H, W] float32 (u, v), px.
+
+    first, second: frame numbers as in the file names. Convention of flow(first, second): what frame `first` shows at
+    (x, y), frame `second` shows at (x + u, y + v); head motion included. `cropped`: in the frame of the cropped clip.
+    Raises BadData for an unknown frame number.
+    """
+    motion = load(file)
+    mover = Mover(motion)
+    flow = mover.displacement(motion.index(first), motion.index(second))
+    left, top, right, bottom = motion.crop
+    return flow[:, top:bottom, left:right] if cropped else flow
+
+
+def save(file: Path, motion: Motion) -> None:
+    """Write `motion`; equal motions give equal bytes."""
+    np.savez(
+        file,
+        format=np.int64(FORMAT),
+        numbers=motion.numbers,
+        units=np.array(motion.units, dtype="U4"),
+        weights=motion.weights,
+        head=motion.head,
+        landmarks=motion.landmarks,
+        size=np.array(motion.size),
+        crop=np.array(motion.crop),
+    )
+
+
+def load(file: Path) -> Motion:
+    """Read what `save` wrote. Raises BadData for another format."""
+    with np.load(file, allow_pickle=False) as held:
+        if int(held["format"]) != FORMAT:
+            raise BadData(f"{file} has truth format {held['format']}, expected {FORMAT}: write the dataset again.")
+        rows, columns = (int(v) for v in held["size"])
+        left, top, right, bottom = (int(v) for v in held["crop"])
+        units = tuple(str(unit) for unit in held["units"])
+        arrays = {name: held[name] for name in ("numbers", "weights", "head", "landmarks")}
+    return Motion(**arrays, units=units, size=(rows, columns), crop=(left, top, right, bottom))

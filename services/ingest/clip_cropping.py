@@ -1,0 +1,92 @@
+"""A source becomes a clip: face-cropped frames of one size, onset first, offset last, with an apex between them."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.ingest import apex_spotting, crop
+from services.ingest.image import Frame
+from services.ingest.settings import IngestSettings
+from services.ingest.source_reading import Source
+from services.ingest.steady_face_box import steady_box
+from shared.errors import BadData
+from shared.faces import Box
+from shared.stage import Arrays
+
+Named = tuple[str, Frame]
+
+
+def cut(source: Source, settings: IngestSettings) -> Arrays:
+    """`frames` uint8 [T,H,W,3] RGB, `onset` = 0, `apex`, `offset` = T-1, `fps`, `notes` str [n].
+
+    Frames are decoded, cut and dropped one by one: beside the result at most `face_search` + 1 full frames are held.
+    Raises BadData for undecodable files, mixed sizes, no face, and an absent apex where the settings refuse it.
+    """
+    _check_apex(source, settings)
+    frames = _cropped(source, settings)
+    apex = _apex(source, frames, settings)
+    return {
+        "frames": frames,
+        "onset": np.array(0, np.int64),
+        "apex": np.array(apex, np.int64),
+        "offset": np.array(source.length - 1, np.int64),
+        "fps": np.array(source.fps, np.float64),
+        "notes": np.array(source.notes, np.str_),
+    }
+
+
+def _check_apex(source: Source, settings: IngestSettings) -> None:
+    if source.apex is None and settings.absent_apex == "refuse":
+        raise BadData(
+            f"expected a coded apex between onset {source.onset} and offset {source.offset}, got none; profile `paper` "
+            "cannot go on (the original fails with a KeyError): write the apex into the sheet or use profile "
+            "`corrected`, which spots it."
+        )
+
+
+def _cropped(source: Source, settings: IngestSettings) -> NDArray[np.uint8]:
+    out = np.empty((source.length, settings.height, settings.width, 3), np.uint8)
+    size = settings.height, settings.width
+    frames = source.frames()
+    if source.cropped:
+        for index, (_, frame) in enumerate(frames):
+            out[index] = crop.fit(frame, *size)
+        return out
+    box, frames = _face(frames, source, settings)
+    rectangle = crop.around(box, *size, settings.margin)
+    for index, (_, frame) in enumerate(frames):
+        out[index] = crop.cut(frame, rectangle, *size)
+    return out
+
+
+def _face(frames: Iterator[Named], source: Source, settings: IngestSettings) -> tuple[Box, Iterator[Named]]:
+    """The face in the onset frame, or in the first frame after it that shows one, not beyond the apex.
+
+    Returns its box and all frames, those that were looked at included.
+    """
+    last = source.offset if source.apex is None else source.apex
+    tries = 1 + min(settings.face_search, last - source.onset)
+    seen: list[Named] = []
+    for name, frame in itertools.islice(frames, tries):
+        seen.append((name, frame))
+        try:
+            box = steady_box(frame, settings.upsample, settings.box_passes)
+        except BadData as error:
+            fault = error
+            continue
+        if len(seen) > 1:
+            source.notes.append(f"no face was found in {seen[0][0]}: the crop was set by {name}")
+        return box, itertools.chain(seen, frames)
+    raise BadData(f"{seen[0][0]} (and {tries - 1} frames after it): {fault}.")
+
+
+def _apex(source: Source, frames: NDArray[np.uint8], settings: IngestSettings) -> int:
+    """Index of the apex: as coded, or spotted and noted."""
+    if source.apex is not None and not (source.apex == source.onset and settings.apex_at_onset == "spot"):
+        return source.apex - source.onset
+    index = apex_spotting.apex(frames, source.fps, settings.spot_blur, settings.spot_window)
+    reason = "no apex is coded" if source.apex is None else "the coded apex is the onset frame"
+    source.notes.append(f"{reason}: spotted at frame {source.onset + index}")
+    return index

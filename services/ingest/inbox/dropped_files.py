@@ -1,0 +1,79 @@
+"""What a dropped dataset consists of: the objects below its name, archives taken as if unpacked where they lie."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from services.ingest.inbox import names
+from services.ingest.inbox.archive import in_place
+from services.ingest.inbox.archive_cache import Unpacked
+from shared.errors import Unavailable
+from shared.store import Entry, Store
+
+
+@dataclass(frozen=True)
+class Held:
+    """A file of the dataset. `mark` changes when its content does; an object, or a file from an archive."""
+
+    size: int
+    mark: str
+    key: str
+    file: Path | None = None
+
+    def bring(self, store: Store, target: Path) -> None:
+        """Its bytes at `target`. Raises NotStored if the object has gone."""
+        if self.file is None:
+            store.fetch(self.key, target)
+            return
+        if not self.file.is_file():
+            shutil.rmtree(self.file.parents[2], ignore_errors=True)  # the archive's folder: unpacked anew
+            raise Unavailable(f"{self.key}: what was unpacked has gone from the scratch folder.")
+        target.symlink_to(self.file)
+
+
+@dataclass
+class Contents:
+    """Files by path inside the dataset, and sentences on what is not among them."""
+
+    files: dict[str, Held]
+    faults: list[str]
+
+
+def contents(dropped: Iterable[tuple[str, Entry]], unpacked: Unpacked) -> Contents:
+    """From (path inside the dataset, object): a loose file counts where an archive holds the same path too."""
+    found = Contents({}, [])
+    archives = []
+    for path, entry in dropped:
+        if names.is_unreadable(path):
+            found.faults.append(f"{entry.key}: expected a .zip or .tar archive; unpack it and drop what is in it.")
+        elif fault := names.fault(path):
+            found.faults.append(f"{entry.key!r}: expected a name that a file can have, got {fault}; rename it.")
+        elif names.is_archive(path):
+            archives.append((path, entry))
+        else:
+            found.files[path] = Held(entry.size, entry.etag, entry.key)
+    for path, entry in sorted(archives, key=lambda archive: archive[1].key):
+        _add_archive(found, path, entry, unpacked)
+    _leave_out_files_that_are_folders(found)
+    return found
+
+
+def _add_archive(found: Contents, path: str, entry: Entry, unpacked: Unpacked) -> None:
+    place, listing = unpacked.of(entry)
+    found.faults += listing.faults
+    for member in in_place(path, list(listing.members), root=path == entry.key):
+        held = Held(member.size, member.sha256, entry.key, place / "data" / member.file)
+        there = found.files.setdefault(member.path, held)
+        if there.file is not None and there.mark != held.mark:
+            found.faults.append(
+                f"{entry.key}: expected {member.path} once, got another in {there.key}; keep one of them."
+            )
+
+
+def _leave_out_files_that_are_folders(found: Contents) -> None:
+    """A bucket may hold both `a` and `a/b`, a folder can't."""
+    folders = {str(folder) for path in found.files for folder in PurePosixPath(path).parents}
+    for path in sorted(folders & found.files.keys()):
+        key = found.files.pop(path).key
+        found.faults.append(f"{key}: expected a file or a folder of the name {path}, got both; rename one.")

@@ -1,0 +1,89 @@
+"""What every learner, network or baseline, looks like from outside: fit on one part of the clips, predict another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.trainer.data.features import Part
+
+Weights = Mapping[str, NDArray[Any]]
+
+
+class Stopped(Exception):
+    """Training was asked to stop before its end; nothing of it is kept."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Probabilities: emotions [n,C], rows sum to 1; aus [n,9], None from a network without a head for them."""
+
+    emotions: NDArray[np.float64]
+    aus: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Figures of one epoch on the training part, in train mode, and what was predicted then for the watched part.
+    `au_f1` is None without AU predictions, or where no unit occurs; `clips`: how many it drew."""
+
+    number: int
+    loss: float
+    emotion_loss: float
+    au_loss: float
+    rate: float
+    accuracy: float
+    uf1: float
+    watched: tuple[int, ...] = ()
+    au_f1: float | None = None
+    clips: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """A training after its newest epoch: all that the epochs to come depend on, as arrays and as what JSON holds."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    numbers: Mapping[str, Any]
+    epochs: Sequence[Epoch]
+
+
+class Keeper(Protocol):
+    """Where a training is kept while it runs."""
+
+    def load(self) -> State | None:
+        """What was kept last of this training, if there is anything."""
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """After an epoch: keep the state if it is time to."""
+
+
+@dataclass
+class Watch:
+    """Hooks of a training: told of each epoch, asked before each step whether to stop, the part to be tested after
+    each epoch for the oracle figure, a judge of the weights as they are after an epoch (the best are kept, of equals
+    the first; `chosen` is then their epoch), and the keeper of what must survive a kill. The learner never lets the
+    part shape its weights. Who goes on from a kept state is told of the epochs before it, too."""
+
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    stop: Callable[[], bool] = lambda: False
+    part: Part | None = None
+    judge: Callable[[], float] | None = None
+    keeper: Keeper | None = None
+    chosen: int | None = None
+    epochs: list[Epoch] = field(default_factory=list)
+
+    def note(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+        self.on_epoch(epoch)
+
+
+class Learner(Protocol):
+    """`fit` once, then `predict`; `weights` and `load` carry what was learned as named arrays."""
+
+    def fit(self, train: Part, watch: Watch) -> None: ...
+    def predict(self, part: Part) -> Predictions: ...
+    def weights(self) -> Weights: ...
+    def load(self, weights: Weights) -> None: ...

@@ -1,0 +1,120 @@
+"""FMER-lite: the idea of FMER at a hundredth of its cost, so that two cores train a whole leave-one-subject-out run.
+
+Kept: a token per ROI, an AU branch beside them, AU graph, fusion by dot products. Different: a patch is described by
+its mean flow and how that changes over rows and columns (an affine motion model, Black & Yacoob 1997, learned on from
+there); a region's tokens meet in one linear layer, since attention between them gained nothing (docs/method.md); the AU
+branch reads the same tokens and the motion of the whole face, in place of 25 million parameters on raw frames.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from services.trainer.models.au_graph import AUS, AuGraph
+from services.trainer.models.fusion import BROW_AUS, Fusion
+from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, grid
+from services.trainer.models.input_scaling import MapScale, PatchScale
+from services.trainer.models.roi_graph import BROWS, PAIRS, ROIS, SIDE
+from services.trainer.models.settings import ModelSettings
+
+COURSES, SHAPES = 4, 3  # temporal and spatial patterns per ROI
+TOKEN = 2 * COURSES * SHAPES  # u and v
+WIDTH = 48  # of the vector per facial region
+SEEN = 32  # of the vector for the whole face
+MAP = 28  # rows and columns of a map
+
+
+class RoiTokens(nn.Module):
+    """Each ROI's motion, relative to that of the head, as amplitudes of learned separable patterns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head_motion = HeadMotion(ROI_PLACES)
+        self.courses = nn.Parameter(cosines(COURSES, PAIRS))  # [4,9]
+        self.shapes = nn.Parameter(affine(SIDE))  # [3,49]
+
+    def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,24]
+        patches = patches.flatten(-2)  # [B,9,2,30,49]
+        own = patches - self.head_motion(patches.mean(-1)).unsqueeze(-1)
+        moments = own @ self.shapes.T  # [B,9,2,30,3]
+        moments = moments - moments.mean(3, keepdim=True)  # a head that turns or scales does so within each patch too
+        tokens = torch.einsum("btcrs,kt->brkcs", moments, self.courses)
+        return tokens.flatten(2)
+
+
+class WholeFace(nn.Module):
+    """The face's motion from onset to apex, cheeks and nose too, which have no ROI, relative to that of the head."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.map_scale = MapScale(settings)
+        self.head_motion = HeadMotion(grid(MAP))
+        self.convs = nn.Sequential(
+            *(nn.Conv2d(3, 16, 5, 1, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2)),
+            *(nn.Conv2d(16, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
+        )
+        self.out = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(32 * 49, SEEN), nn.ReLU(), nn.Dropout(0.3))
+
+    def forward(self, maps: Tensor) -> Tensor:  # [B,3,28,28] -> [B,32]
+        maps = self.map_scale(maps)
+        motion = maps[:, :2]
+        own = motion - self.head_motion(motion.flatten(2)).view_as(motion)
+        return self.out(self.convs(torch.cat([own, maps[:, 2:]], 1)))  # 28 -> 14 -> 7 rows and columns
+
+
+class FmerLite(nn.Module):
+    """(patches [B,9,2,30,7,7] px, maps [B,3,28,28] = u, v in px and strain) -> (emotion logits [B,C], AU logits [B,9]
+    or, without an AU branch, None)."""
+
+    def __init__(self, classes: int, settings: ModelSettings) -> None:
+        super().__init__()
+        self.patch_scale = PatchScale(settings)
+        self.tokens = RoiTokens()
+        self.brow_head = head(BROWS)
+        self.mouth_head = head(ROIS - BROWS)
+        self.whole_face = WholeFace(settings) if settings.whole_face else None
+        self.direct = nn.Linear(SEEN, classes, bias=False) if settings.whole_face and settings.direct_path else None
+        if settings.au_branch:
+            width = WIDTH + (SEEN if settings.whole_face else 0)
+            self.au_head = nn.ModuleList([nn.Linear(width, aus) for aus in (BROW_AUS, AUS - BROW_AUS)])
+            self.au_graph = AuGraph(settings, layers=1, widths=(16, WIDTH))
+        self.fusion = Fusion(settings, classes, WIDTH)
+        self.au_branch = settings.au_branch
+        self.detached = settings.emotion_to_au == "detached"
+
+    def forward(self, patches: Tensor, maps: Tensor) -> tuple[Tensor, Tensor | None]:
+        tokens = self.tokens(self.patch_scale(patches))  # [B,30,24]
+        eyebrow, mouth = self.brow_head(tokens[:, :BROWS]), self.mouth_head(tokens[:, BROWS:])  # [B,48] each
+        seen = [] if self.whole_face is None else [self.whole_face(maps)]  # [B,32]
+        au_logits = self._aus(eyebrow, mouth, seen) if self.au_branch else None
+        emotions = self.fusion(eyebrow, mouth, None if au_logits is None else self._au_vectors(au_logits))
+        return emotions if self.direct is None else emotions + self.direct(seen[0]), au_logits
+
+    def _aus(self, eyebrow: Tensor, mouth: Tensor, seen: list[Tensor]) -> Tensor:  # -> [B,9]
+        regions = zip(self.au_head, (eyebrow, mouth), strict=True)
+        return torch.cat([score(torch.cat([region, *seen], 1)) for score, region in regions], 1)
+
+    def _au_vectors(self, au_logits: Tensor) -> Tensor:  # [B,9] -> [B,9,48]
+        vectors: Tensor = self.au_graph(au_logits.detach() if self.detached else au_logits)
+        return vectors
+
+
+def head(tokens: int) -> nn.Sequential:
+    """[B,tokens,24] -> [B,48]."""
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(tokens * TOKEN, WIDTH), nn.ReLU(), nn.Dropout(0.3))
+
+
+def cosines(count: int, length: int) -> Tensor:
+    """The first orthonormal DCT-II vectors [count, length]: where the temporal patterns start."""
+    k, t = torch.arange(count)[:, None], torch.arange(length)
+    basis = torch.cos(math.pi * k * (t + 0.5) / length)
+    return basis / basis.norm(dim=1, keepdim=True)
+
+
+def affine(side: int) -> Tensor:
+    """Mean, slope over columns, slope over rows of a patch [3, side*side]: where the spatial patterns start."""
+    line = torch.linspace(-1, 1, side)
+    ones = torch.ones(side, side)
+    basis = torch.stack([ones, ones * line, ones * line[:, None]]).flatten(1)
+    return basis / basis.norm(dim=1, keepdim=True)

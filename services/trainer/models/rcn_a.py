@@ -1,0 +1,69 @@
+"""RCN-A (Xia, Peng, Khor, Feng, Zhao: Revealing the invisible with model and data shrinking for composite-database
+micro-expression recognition, IEEE TIP 2020): a recurrent convolution and an attention without parameters of its own.
+
+Layers as in the authors' code (github.com/xiazhaoqiang/ParameterFreeRCNs-MicroExpressionRec, `rcn_a`, version 3; also
+in github.com/tvaranka/meb) with the sizes of its README's command, 32 feature maps and 5x5 places: 15,331 parameters
+for 3 classes. The defaults of its training script are 64 and 7 (55,747). The input's size is in neither; here it is
+the map as it is. One thing differs: a class map that is the same everywhere is divided by a small number, there by
+zero.
+"""
+
+from torch import Tensor, nn
+
+from services.trainer.models.input_scaling import MapScale
+from services.trainer.models.settings import ModelSettings
+
+WIDTH, PLACES = 32, 5
+LEAST = 1e-6
+
+
+class Rcn(nn.Module):
+    """maps [B,3,28,28] -> (emotion logits [B,C], None)."""
+
+    def __init__(self, classes: int, settings: ModelSettings) -> None:
+        super().__init__()
+        self.map_scale = MapScale(settings)
+        self.first = nn.Sequential(*unit(3, 5, 0), nn.MaxPool2d(2), nn.Dropout(0.5))  # 28 -> 24 -> 12
+        self.recurrent = Recurrent()
+        self.places = nn.AdaptiveAvgPool2d(PLACES)
+        self.out = nn.Linear(WIDTH * PLACES**2, classes)
+        self.apply(_start)
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, None]:
+        seen = self.first(self.map_scale(maps))  # [B,32,12,12]
+        attention = self._attention(self.places(seen))  # [B,1,5,5]
+        return self.out((self.places(self.recurrent(seen)) * attention).flatten(1)), None
+
+    def _attention(self, seen: Tensor) -> Tensor:
+        """Where the classifier's weights meet the early features, each class stretched to 0..1, mean of the classes."""
+        weights = self.out.weight.view(-1, WIDTH, PLACES, PLACES)  # [C,32,5,5]
+        found = (weights * seen[:, None]).mean(2)  # [B,C,5,5]
+        found = found - found.amin((2, 3), keepdim=True)
+        return (found / found.amax((2, 3), keepdim=True).clamp(min=LEAST)).mean(1, keepdim=True)
+
+
+class Recurrent(nn.Module):
+    """[B,32,12,12] -> [B,32,6,6]: one 3x3 convolution, applied twice with the input added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forth = nn.Sequential(*unit(WIDTH, 1, 0))
+        self.again = nn.Sequential(*unit(WIDTH, 3, 1))
+        self.down = nn.Sequential(nn.MaxPool2d(2), nn.Dropout(0.5))
+
+    def forward(self, seen: Tensor) -> Tensor:
+        state = self.again(seen + self.forth(seen))
+        return self.down(self.again(seen + state))
+
+
+def unit(width_in: int, kernel: int, padding: int) -> list[nn.Module]:
+    return [nn.Conv2d(width_in, WIDTH, kernel, padding=padding), nn.BatchNorm2d(WIDTH), nn.ReLU()]
+
+
+def _start(module: nn.Module) -> None:
+    """Start weights of the authors' code."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, 0, 0.01)
+        nn.init.zeros_(module.bias)

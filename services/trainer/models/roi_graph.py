@@ -1,0 +1,75 @@
+"""Graph learning: flow patches around 30 points of the face -> one vector for the brows, one for the mouth."""
+
+import torch
+from torch import Tensor, nn
+
+from services.trainer.models.settings import ModelSettings
+from services.trainer.models.transformer import encoder
+
+PAIRS, ROIS, BROWS, SIDE = 9, 30, 10, 7  # flow fields, points, the first ten of them on the brows, patch side in px
+WIDTH = 160  # of the vector per facial region
+
+
+class PairConv(nn.Module):
+    """Mix u and v of each ROI; the same weights serve all nine flow fields."""
+
+    def __init__(self, each: bool) -> None:
+        super().__init__()
+        self.each = each
+        self.conv = nn.Conv3d(ROIS, ROIS, (2, 3, 3), padding=(0, 1, 1), groups=ROIS)
+        self.norm = nn.BatchNorm3d(ROIS)
+
+    def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,9,7,7]
+        batch, pairs = patches.shape[:2]
+        x = self.conv(patches.transpose(2, 3).flatten(0, 1))  # [B*9,30,1,7,7]
+        x = x.reshape(batch, pairs, ROIS, SIDE, SIDE).transpose(1, 2)  # [B,30,9,7,7]
+        return self._normalised(x).relu()
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        if self.each and self.training:  # statistics of one pair at a time, nine updates per forward
+            return torch.cat([self.norm(x[:, :, [pair]]) for pair in range(PAIRS)], dim=2)
+        return self.norm(x)
+
+
+class TimeConv(nn.Module):
+    """Mix the nine flow fields of each ROI into one token of 49 values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(ROIS, ROIS, (PAIRS, 3, 3), padding=(0, 1, 1), groups=ROIS)
+        self.norm = nn.BatchNorm3d(ROIS)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B,30,9,7,7] -> [B,30,49]
+        return self.norm(self.conv(x)).relu().flatten(2)
+
+
+def head(tokens: int) -> nn.Sequential:
+    """[B,tokens,49] -> [B,160]."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(tokens * SIDE**2, 2 * WIDTH),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(2 * WIDTH, WIDTH),
+        nn.ReLU(),
+    )
+
+
+class Graph(nn.Module):
+    """Brows and mouth are two sets of tokens, each fully connected by its own six encoder layers."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.pair_conv = PairConv(each=settings.step_norm == "each")
+        self.time_conv = TimeConv()
+        layers = 6 if settings.graph else 0
+        self.brow_encoder = encoder(layers, SIDE**2, 128)
+        self.mouth_encoder = encoder(layers, SIDE**2, 128)
+        self.brow_head = head(BROWS)
+        self.mouth_head = head(ROIS - BROWS)
+
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:  # [B,9,2,30,7,7] -> [B,160], [B,160]
+        tokens = self.time_conv(self.pair_conv(patches))  # [B,30,49]
+        eyebrow = self.brow_head(self.brow_encoder(tokens[:, :BROWS]))
+        mouth = self.mouth_head(self.mouth_encoder(tokens[:, BROWS:]))
+        return eyebrow, mouth

@@ -1,0 +1,59 @@
+"""What was predicted, as CSV: clip by clip, and subject by subject."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from services.trainer.data.annotations import AUS
+from services.trainer.data.features import Features
+from services.trainer.folds.fold import Outcome
+from services.trainer.report.clips import rows
+
+Runs = Mapping[str, Mapping[int, Sequence[Outcome]]]  # by learner, the model first, and by seed, the run's own first
+ABOUT = ("learner", "seed", "held_out", "clip", "subject", "dataset", "emotion", "predicted")
+
+
+def predictions(features: Features, outcomes: Runs) -> str:
+    """One row per learner, seed and clip: labels, prediction, probabilities; blank where a learner says nothing of
+    action units. `clip` and `subject` begin with their dataset."""
+    scores = [f"p_{name}" for name in features.classes]
+    aus = [column for au in AUS for column in (f"au{au}", f"p_au{au}")]
+    lines = (
+        [learner, seed, each.held_out, *line]
+        for learner, runs in outcomes.items()
+        for seed, folds in runs.items()
+        for each in folds
+        for line in _predicted(features, each)
+    )
+    return _text([*ABOUT, *scores, *aus], lines)
+
+
+def per_subject(report: Mapping[str, Any]) -> str:
+    """One row per learner and subject, of the run's own seed."""
+    learners = {report["model"]: report["result"], **report["baselines"]}
+    lines = (
+        [learner, report["seed"], row["subject"], row["samples"], f"{row['accuracy']:.4f}"]
+        for learner, result in learners.items()
+        for row in result["per_subject"]
+    )
+    return _text(["learner", "seed", "subject", "clips", "accuracy"], lines)
+
+
+def _predicted(features: Features, outcome: Outcome) -> Iterator[list[Any]]:
+    where, units = rows(features, [outcome]), outcome.aus or [[]] * len(outcome.names)
+    for row, pred, chances, found in zip(where, outcome.predicted, outcome.emotions, units, strict=True):
+        chances_of_units = [f"{chance:.4f}" for chance in found] if found else [""] * len(AUS)
+        coded = [cell for pair in zip(features.aus[row], chances_of_units, strict=True) for cell in pair]
+        labels = [features.classes[features.emotions[row]], features.classes[pred]]
+        subject = str(features.subjects[row])
+        about = [features.names[row], subject, subject.partition("/")[0]]
+        yield [*about, *labels, *(f"{chance:.4f}" for chance in chances), *coded]
+
+
+def _text(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(header)
+    table.writerows(lines)
+    return text.getvalue()

@@ -1,0 +1,53 @@
+"""The clips that were taken for something else, and what they look like."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from services.trainer.data.features import Features
+from services.trainer.folds.fold import Outcome
+from services.trainer.report import png_encoder
+from services.trainer.report.clips import rows
+from services.trainer.report.flow_colour import colours
+
+MOST = 12
+FULL_PERCENTILE = 98  # of a clip's lengths: what is longer has full colour, so that one wild pixel pales nothing
+
+
+def mistakes(features: Features, outcomes: Sequence[Outcome], most: int = MOST) -> dict[str, Any]:
+    """How many clips were misclassified, and of those the ones with the highest probability of the wrong class."""
+    wrong = [each for outcome in outcomes for each in _wrong(features, outcome)]
+    wrong.sort(key=lambda each: (-each["probability"], each["clip"]))
+    return {"total": len(wrong), "of": sum(len(outcome.names) for outcome in outcomes), "shown": wrong[:most]}
+
+
+def pictures(features: Features, clip: str, factor: float, faces: bool = False) -> dict[str, Any]:
+    """`flow`: the map from onset to apex at the factor nearest to `factor`, `full`: the length that has full colour;
+    `frame`: the middle frame of the AU clip. None where the features hold none, and for frames unless `faces`."""
+    row = features.names.tolist().index(clip)
+    frame = None
+    if faces and features.clips is not None:
+        frame = png_encoder.uri(np.asarray(features.clips[row][len(features.clips[row]) // 2]))
+    if features.maps is None:
+        return {"flow": None, "full": None, "frame": frame}
+    flow = features.maps[row, features.factor_index(factor), :2]
+    full = float(np.percentile(np.hypot(*flow.astype(np.float64)), FULL_PERCENTILE))
+    return {"flow": png_encoder.uri(colours(flow, full)), "full": full, "frame": frame}
+
+
+def _wrong(features: Features, outcome: Outcome) -> list[Mapping[str, Any]]:
+    where, classes = rows(features, [outcome]), features.classes
+    told = zip(where, outcome.predicted, outcome.emotions, strict=True)
+    return [
+        {
+            "clip": str(features.names[row]),
+            "held_out": outcome.held_out,
+            "emotion": classes[features.emotions[row]],
+            "predicted": classes[pred],
+            "probability": chances[pred],
+            "probability_of_emotion": chances[features.emotions[row]],
+        }
+        for row, pred, chances in told
+        if pred != features.emotions[row]
+    ]

@@ -1,0 +1,1 @@
+"""Where features come from: the pipeline's artifacts, or somebody's own table."""

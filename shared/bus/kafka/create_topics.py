@@ -1,0 +1,71 @@
+"""The topics of `shared.bus.topics`, made on a Kafka cluster."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+
+from shared.bus.kafka.broker import Broker, as_broker, trouble
+from shared.bus.topics import TOPICS, Topic
+
+log = logging.getLogger(__name__)
+
+
+def ensure_topics(
+    broker: Broker | str,
+    topics: Iterable[Topic] = TOPICS.values(),
+    *,
+    prefix: str = "",
+    replication: int = 1,
+    min_insync: int = 1,
+    retention_days: float | None = None,
+) -> list[str]:
+    """Create what is missing of `topics`; the names that were. Calling it again, or twice at once, does no harm.
+
+    Without `retention_days` nothing expires: records are small, and a stage that was off for a month finds its work.
+    A topic that exists keeps its partitions, since keys would change theirs; a difference is logged.
+    """
+    broker = as_broker(broker)
+    wanted = {prefix + topic.name: topic for topic in topics}
+    retention = -1 if retention_days is None else int(retention_days * 86_400_000)
+    with trouble("creating topics"):
+        admin = broker.connect(KafkaAdminClient)
+        try:
+            existing = {topic["name"]: topic for topic in admin.describe_topics()}
+            missing = {
+                name: {
+                    "num_partitions": topic.partitions,
+                    "replication_factor": replication,
+                    "configs": _configs(topic, min_insync, retention),
+                }
+                for name, topic in wanted.items()
+                if name not in existing
+            }
+            _warn_of_differences(wanted, existing)
+            if missing:
+                _create(admin, missing)
+            return sorted(missing)
+        finally:
+            admin.close()
+
+
+def _configs(topic: Topic, min_insync: int, retention: int) -> dict[str, str]:
+    common = {"cleanup.policy": topic.cleanup, "min.insync.replicas": str(min_insync)}
+    return common if topic.cleanup == "compact" else {**common, "retention.ms": str(retention)}
+
+
+def _create(admin: Any, missing: Mapping[str, dict[str, Any]]) -> None:
+    for name, options in missing.items():
+        try:
+            admin.create_topics({name: options})
+        except TopicAlreadyExistsError:
+            log.info("topic %s was created by another process", name)
+    admin.wait_for_topics(list(missing), timeout_ms=30_000)
+
+
+def _warn_of_differences(wanted: Mapping[str, Topic], existing: Mapping[str, Any]) -> None:
+    for name in wanted.keys() & existing.keys():
+        if (has := len(existing[name]["partitions"])) != wanted[name].partitions:
+            log.warning("topic %s has %d partitions, shared/bus/topics.py says %d", name, has, wanted[name].partitions)

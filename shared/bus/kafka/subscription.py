@@ -1,0 +1,275 @@
+"""One member of a consumer group: a thread owns the client and keeps polling, whatever the work on a message takes.
+
+Two things keep a stale worker from committing. Each assignment of a partition to this member has an epoch of its own,
+so that work outlives no revocation, even if the partition comes back; and the broker takes a commit only from the
+group's present generation. Rebalances, the check and the commit happen in one thread: nothing comes in between.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError, RetriableError
+from kafka.structs import MemberState
+
+from shared.bus import Message, Revoked
+from shared.bus.kafka.assignment import Assignment, Claims
+from shared.bus.kafka.broker import REFUSALS, Broker
+from shared.bus.kafka.watchdog import Watchdog
+from shared.errors import Misconfigured
+
+log = logging.getLogger(__name__)
+
+BATCH = 100  # messages held ready, so that short work does not wait for the broker each time
+_TICK_SECONDS = 0.2  # a loop with nothing to fetch still turns this often
+_CALL_MS = 3000  # longest that one request may hold up the loop
+_TROUBLE_SECONDS = 0.5  # between attempts while the broker is away
+_PASSING = (RetriableError, CommitFailedError, RebalanceInProgressError)  # the client gets over these by itself
+
+
+class KafkaSubscription:
+    """A member of `group` on `topic`; see `shared.bus.Subscription`.
+
+    Broker trouble is waited out: `take` finds nothing meanwhile, `commit` returns when it is decided. What waiting
+    cannot mend (refused by the broker, a bug) is raised by either.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        topic: str,
+        group: str,
+        *,
+        name: str | None = None,
+        session_seconds: float = 45,
+        poll_interval_seconds: float = 60,
+        watchdog: Watchdog | None = None,
+    ) -> None:
+        self.broker, self.topic, self.group, self.name = broker, topic, group, name or topic
+        self.session_seconds, self.poll_interval_seconds = session_seconds, poll_interval_seconds
+        self._assignment = Assignment()
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[Message, int]] = deque()
+        self._work: tuple[Message, int] | None = None
+        self._asked: tuple[Message, int] | None = None  # the commit that the loop is to make
+        self._refused = False
+        self._failure: BaseException | None = None
+        self._closing = False
+        # The loop's own; no other thread touches these.
+        self._settled: dict[int, int] = {}
+        self._member = ""
+        self._watchdog = watchdog or Watchdog(120)
+        self._thread = threading.Thread(target=self._run, name=f"kafka-{topic}", daemon=True)
+        self._watchdog.start()
+        self._thread.start()
+
+    def take(self, timeout: float) -> Message | None:
+        with self._changed:
+            if self._work and self._current(self._work):
+                return self._work[0]  # not committed, so nothing after it may be
+            self._work = None
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._next() or self._ended(), timeout)
+            if self._next():
+                self._work = self._waiting.popleft()
+                return self._work[0]
+            self._raise_failure()
+            return None
+
+    def joined(self) -> bool:
+        return bool(self._member)
+
+    def stalled(self) -> bool:
+        return self._watchdog.uneasy or self._failure is not None
+
+    def owned(self, message: Message) -> bool:
+        with self._changed:
+            return self._in_work(message) and not self._ended()
+
+    def commit(self, message: Message) -> None:
+        with self._changed:
+            self._raise_failure()
+            if self._ended() or not self._in_work(message):
+                raise self._revoked(message)
+            self._asked, self._refused = self._work, False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._asked is None or self._ended())
+            self._raise_failure()
+            if self._asked is not None or self._refused:
+                raise self._revoked(message)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(30)
+        self._watchdog.stop()
+
+    # What the two threads share; the condition is held.
+
+    def _current(self, held: tuple[Message, int]) -> bool:
+        message, epoch = held
+        return self._assignment.epochs().get(message.partition) == epoch
+
+    def _in_work(self, message: Message) -> bool:
+        return self._work is not None and self._work[0] == message and self._current(self._work)
+
+    def _next(self) -> bool:
+        """Whether a message waits; those of partitions that went are forgotten."""
+        while self._waiting and not self._current(self._waiting[0]):
+            self._waiting.popleft()
+        return bool(self._waiting)
+
+    def _ended(self) -> bool:
+        return self._closing or self._failure is not None
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _revoked(self, message: Message) -> Revoked:
+        return Revoked(f"{self.name}/{message.partition}@{message.offset} was given to another member.")
+
+    def _idle(self) -> bool:
+        """Whether the loop has nothing to do but to keep its place in the group."""
+        with self._changed:
+            return (self._work is not None or self._next()) and self._asked is None and not self._closing
+
+    # The loop's thread.
+
+    def _run(self) -> None:
+        while not self._closing and self._failure is None:
+            try:
+                self._watchdog.turned()
+                self._consume()
+            except REFUSALS as error:
+                self._fail(Misconfigured(f"{self.name}: the broker refuses group {self.group}: {error!r}"))
+            except (KafkaError, OSError) as error:
+                log.warning("%s: no broker, trying again: %r", self.name, error)
+                time.sleep(_TROUBLE_SECONDS)
+            except BaseException as error:
+                log.exception("%s: the consumer's loop ended", self.name)
+                self._fail(error)
+        self._watchdog.stop()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._failure = error
+            self._changed.notify_all()
+
+    def _consume(self) -> None:
+        """From joining the group to leaving it."""
+        consumer = self._join()
+        try:
+            while not self._closing:
+                self._watchdog.turned()
+                try:
+                    self._turn(consumer)
+                except _PASSING as error:
+                    log.warning("%s: trying again: %r", self.name, error)
+                    time.sleep(_TROUBLE_SECONDS)
+        finally:
+            self._assignment.clear()
+            self._settled.clear()
+            self._member = ""
+            consumer.close(autocommit=False, timeout_ms=_CALL_MS)
+
+    def _join(self) -> Any:
+        consumer = self.broker.connect(
+            KafkaConsumer,
+            group_id=self.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+            partition_assignment_strategy=[Claims(self.topic, self._assignment)],
+            session_timeout_ms=int(self.session_seconds * 1000),
+            heartbeat_interval_ms=int(min(3.0, self.session_seconds / 4) * 1000),
+            max_poll_interval_ms=int(self.poll_interval_seconds * 1000),
+        )
+        consumer.subscribe([self.topic], listener=self._assignment)
+        return consumer
+
+    def _turn(self, consumer: Any) -> None:
+        self._settle(consumer)
+        self._commit(consumer)
+        idle = self._idle()
+        (consumer.pause if idle else consumer.resume)(*consumer.assignment())
+        stable = consumer.group_metadata().state == MemberState.STABLE
+        # A join that completes between two polls is lost on this client and asked for again: then poll without a gap.
+        timeout = 0 if idle and stable else int(_TICK_SECONDS * 1000)
+        self._keep(consumer.poll(timeout, max_records=BATCH))
+        self._notice_new_membership(consumer)
+        if consumer.group_metadata().state == MemberState.REBALANCING:
+            # A join that changed metadata started is forgotten by this client once it outlives a poll, and the member
+            # never comes back (3.0.12: need_rejoin is false again as soon as the leader has assigned).
+            consumer._coordinator.request_rejoin()
+        if idle and stable:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._idle(), _TICK_SECONDS)
+
+    def _settle(self, consumer: Any) -> None:
+        """New partitions start at the group's commit; where it has none, at the first message, and that is committed:
+        from then on the group's lag is true, also for those who only see commits."""
+        epochs = self._assignment.epochs()
+        fresh = [TopicPartition(self.topic, p) for p, epoch in epochs.items() if self._settled.get(p) != epoch]
+        if not fresh:
+            return
+        starts = {partition: consumer.committed(partition, timeout_ms=_CALL_MS) for partition in fresh}
+        if never := [partition for partition, offset in starts.items() if offset is None]:
+            first = consumer.beginning_offsets(never, timeout_ms=_CALL_MS)
+            consumer.commit({p: OffsetAndMetadata(first[p], "", -1) for p in never}, timeout_ms=_CALL_MS)
+            starts |= first
+        for partition, offset in starts.items():
+            consumer.seek(partition, offset)
+            self._settled[partition.partition] = epochs[partition.partition]
+
+    def _keep(self, polled: dict[TopicPartition, list[Any]]) -> None:
+        """Messages of settled partitions wait to be taken; others come again once their start is settled."""
+        epochs = self._assignment.epochs()
+        with self._changed:
+            for partition, records in polled.items():
+                epoch = epochs.get(partition.partition)
+                if epoch is not None and self._settled.get(partition.partition) == epoch:
+                    self._waiting.extend((message_of(record, self.name), epoch) for record in records)
+            self._changed.notify_all()
+
+    def _commit(self, consumer: Any) -> None:
+        """The commit that was asked for, if its partition is still here. One that fails is tried again after the next
+        poll: by then it has worked out, or the poll has noticed that the partition went."""
+        with self._changed:
+            if self._asked is None:
+                return
+            message, current = self._asked[0], self._current(self._asked)
+        if current:
+            place = TopicPartition(self.topic, message.partition)
+            try:
+                consumer.commit({place: OffsetAndMetadata(message.offset + 1, "", -1)}, timeout_ms=_CALL_MS)
+            except REFUSALS:
+                raise
+            except KafkaError as error:
+                log.warning("%s: commit of %s@%d not yet: %r", self.name, place.partition, message.offset, error)
+                return
+        with self._changed:
+            self._asked, self._work, self._refused = None, None, not current
+            self._changed.notify_all()
+
+    def _notice_new_membership(self, consumer: Any) -> None:
+        """A member thrown out while it was joining is let in anew by this client without losing its partitions."""
+        member = consumer.group_metadata()
+        if member.state != MemberState.STABLE or member.member_id == self._member:
+            return
+        if self._member:
+            self._assignment.renew()
+        self._member = member.member_id
+
+
+def message_of(record: Any, topic: str) -> Message:
+    """A record of the client. A foreign key or header that is no UTF-8 is legible, not exact."""
+    text: Callable[[bytes | None], str] = lambda data: (data or b"").decode(errors="replace")  # noqa: E731
+    headers = {key: text(value) for key, value in record.headers}
+    return Message(topic, record.partition, record.offset, text(record.key), record.value or b"", headers)

@@ -1,0 +1,52 @@
+"""How far a dropped dataset is: which of its clips have features of exactly what was dropped, and which never will."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.records import Dataset, Record
+from shared.topic_views import SOURCE, source_of
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`features` sorted by key; how many clips are buried; `under_way`: identities of clips that are neither;
+    `left_out`: a sentence for each clip that is buried or could not be used as it lies."""
+
+    features: tuple[Record, ...]
+    left_out: tuple[str, ...]
+    buried: int
+    under_way: tuple[str, ...]
+    complete: bool
+
+    @property
+    def waiting(self) -> int:
+        return len(self.under_way)
+
+    @property
+    def ready(self) -> bool:
+        """Nothing more is to be expected, neither of the dataset nor of the stages."""
+        return self.complete and not self.under_way
+
+    def as_it_is(self) -> "Standing":
+        """For who does not want to wait: what is under way is left out, and named."""
+        late = tuple(f"{identity}: was under way when the run was asked for." for identity in self.under_way)
+        return replace(self, left_out=(*self.left_out, *late), under_way=(), complete=True)
+
+
+def standing(dataset: Dataset, features: Mapping[str, Record], letters: Mapping[tuple[str, str], str]) -> Standing:
+    """`features` by record key; `letters`: sentences by (record key, source artifact).
+
+    Features of another source than the dataset's own are those of an earlier drop: the clip is under way.
+    """
+    found, buried, under_way = [], [], []
+    for identity, recipe in sorted(dataset.clips.items()):
+        key, source = f"{identity}@{dataset.pipeline.digest}", f"{SOURCE}/{identity}/{recipe}.npz"
+        record = features.get(key)
+        if record is not None and source_of(record) == source:
+            found.append(record)
+        elif (key, source) in letters:
+            buried.append(letters[key, source])
+        else:
+            under_way.append(identity)
+    left_out = (*dataset.faults, *buried)
+    return Standing(tuple(found), left_out, len(buried), tuple(under_way), dataset.complete)

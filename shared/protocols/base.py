@@ -1,0 +1,154 @@
+"""Evaluation protocols: which clips of which datasets, under which classes, and who is held out together.
+
+A protocol says what it leaves out and how many clips it must hold; `select` applies it to the clips that were found and
+says what differs. Protocols that look alike are different tasks: results under different names are not comparable.
+The protocols themselves are data: `catalogue.py`, on the label sets of `label_sets.py`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, Protocol, TypeVar
+
+from shared.names import folded, loose
+from shared.protocols.label_sets import DATASETS, SAME_PEOPLE, SHEETS, Share, canonical
+
+HoldOut = Literal["subject", "dataset"]
+
+
+class Labelled(Protocol):
+    """What a protocol reads of a clip, e.g. of a `shared.records.Sample`."""
+
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def clip(self) -> str: ...
+    @property
+    def emotion(self) -> str | None: ...
+
+
+Clip = TypeVar("Clip", bound=Labelled)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A named protocol. `labels`: which label set the clips' emotions must be ("emotion" or "objective")."""
+
+    name: str
+    title: str
+    shares: tuple[Share, ...]
+    hold_out: HoldOut = "subject"
+    labels: str = "emotion"
+    remark: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of the first share; () where the task is not one of classes."""
+        return tuple(self.shares[0].classes)
+
+    @property
+    def clips(self) -> int | None:
+        """How many clips it holds in all; None where no source says."""
+        totals = [share.total for share in self.shares]
+        return None if None in totals else sum(total or 0 for total in totals)
+
+    def group(self, clip: Labelled, datasets: Mapping[str, str] | None = None) -> str:
+        """Clips of one group are tested together: `dataset/subject`, or the dataset."""
+        key = dataset_key(clip.dataset, datasets) or clip.dataset
+        return key if self.hold_out == "dataset" else f"{key}/{clip.subject}"
+
+
+@dataclass(frozen=True)
+class Selection(Generic[Clip]):
+    """What a protocol makes of the clips found. `left_out` counts them by reason; `faults` are sentences, none if the
+    data are what the protocol was defined on."""
+
+    task: Task
+    kept: tuple[tuple[Clip, str], ...]  # with their class
+    left_out: Mapping[str, int]
+    faults: tuple[str, ...]
+    groups: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def dataset_key(name: str, datasets: Mapping[str, str] | None = None) -> str | None:
+    """The catalogue's short name of a dataset from what it is called in records; None for none of them.
+
+    `datasets` says it where a name does not: {"lab copy": "casme2"}.
+    """
+    if datasets and name in datasets:
+        return datasets[name]
+    return next((key for key, names in DATASETS.items() if folded(name) in {folded(key), *map(folded, names)}), None)
+
+
+def people(name: str, datasets: Mapping[str, str] | None = None) -> str:
+    """Datasets of which this says the same have the same people in them; compared without case and signs."""
+    key = dataset_key(name, datasets) or folded(name) or name
+    return SAME_PEOPLE.get(key, key)
+
+
+def select(task: Task, clips: Iterable[Clip], datasets: Mapping[str, str] | None = None) -> Selection[Clip]:
+    """Apply a protocol: keep, name the class of, or leave out each clip, and compare the counts with the published."""
+    shares = {share.dataset: share for share in task.shares}
+    found: dict[str, list[Clip]] = {share.dataset: [] for share in task.shares}
+    left_out: Counter[str] = Counter()
+    kept: list[tuple[Clip, str]] = []
+    for clip in clips:
+        key = dataset_key(clip.dataset, datasets)
+        if key is None or key not in shares:
+            left_out[f"{clip.dataset}: not in this protocol"] += 1
+            continue
+        found[key].append(clip)
+        told = shares[key].reason(clip.subject, clip.clip, clip.emotion)
+        if told:
+            left_out[f"{key}: {told}"] += 1
+        else:
+            kept.append((clip, shares[key].class_of(clip.emotion)))
+    faults = [fault for share in task.shares for fault in _faults(task, share, found[share.dataset], kept, datasets)]
+    groups = len({task.group(clip, datasets) for clip, _ in kept})
+    return Selection(task, tuple(kept), dict(left_out), tuple(faults), groups, Counter(name for _, name in kept))
+
+
+def sheet_version(dataset: str, labels: Iterable[str | None]) -> str:
+    """Which known version of a dataset's sheet has just these labels; '' for none."""
+    counts = Counter(canonical(label) for label in labels)
+    return next((name for name, known in SHEETS.get(dataset, {}).items() if counts == Counter(known)), "")
+
+
+def _faults(
+    task: Task,
+    share: Share,
+    found: Sequence[Labelled],
+    kept: Sequence[tuple[Labelled, str]],
+    datasets: Mapping[str, str] | None,
+) -> list[str]:
+    if not found:
+        return [f"{task.name}: needs {share.dataset}, none of its clips are here."]
+    mine = [(clip, name) for clip, name in kept if dataset_key(clip.dataset, datasets) == share.dataset]
+    counts = Counter(name for _, name in mine)
+    people = len({loose(clip.subject) for clip, _ in mine})
+    if share.counts and counts != Counter(share.counts):
+        got = f"{len(mine)} ({_listed(counts)})"
+        return [
+            f"{task.name}: {share.dataset} must give {share.total} clips ({_listed(share.counts)}), got {got}; "
+            f"{_why(share, found)}"
+        ]
+    if share.total is not None and len(mine) != share.total:
+        return [f"{task.name}: {share.dataset} must give {share.total} clips, got {len(mine)}; {_why(share, found)}"]
+    if share.subjects and people != share.subjects:
+        return [f"{task.name}: {share.dataset} must give {share.subjects} subjects, got {people}; check the subjects."]
+    return []
+
+
+def _why(share: Share, found: Sequence[Labelled]) -> str:
+    version = sheet_version(share.dataset, [clip.emotion for clip in found])
+    wanted = f"take {share.sheet}" if share.sheet else "complete the dataset"
+    if version and version != share.sheet:
+        return f"this is {version}: {wanted}, or report under another name."
+    return f"clips are missing or another version of the sheet was read: {wanted}, or report under another name."
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"

@@ -1,0 +1,139 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from merstream import app
+from merstream.doctor.report import diagnose
+from services.ingest.catalogue.entry import Reading
+from tests.dataset_layouts import FORMS, full_size_clips, write
+from tests.dataset_layouts.write import TINY
+
+
+@pytest.fixture
+def casme2(tmp_path: Path) -> Path:
+    """Six clips; file names are those of full size."""
+    return write(tmp_path / "CASME2", FORMS["casme2"], full_size_clips("casme2")[:6], TINY, kinds=[0])
+
+
+def told(folder: Path, **options: Any) -> dict[str, Any]:
+    (dataset,) = diagnose([folder], Reading(), **options)["datasets"]
+    return dict(dataset)
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_code:
+        app.main(["doctor", *arguments])
+    return int(exit_code.value.code or 0)
+
+
+def test_what_a_good_dataset_holds(casme2: Path) -> None:
+    found = told(casme2)
+    assert (found["key"], found["dataset"], found["usable"], found["fault"]) == ("casme2", "CASME2", True, "")
+    assert (found["clips"], found["subjects"], found["frames"], found["without_apex"]) == (6, 6, 30, 0)
+    assert (found["emotions"], found["fps"], found["sizes"]) == ({"disgust": 6}, {"200": 6}, {"8x8": 6})
+    assert not any(found[name] for name in ("problems", "unreadable", "missing", "contradictions", "repairs", "extra"))
+
+
+def test_every_fault_is_a_sentence(casme2: Path) -> None:
+    clips = casme2 / "Cropped"
+    (clips / "sub01/EP01_01/reg_img11.jpg").unlink()
+    (clips / "sub02/EP01_01/reg_img12.jpg").write_bytes(b"")
+    (clips / "sub03/EP01_01/reg_img12.jpg").write_text("<html>not found</html>")
+    broken = clips / "sub03/EP01_01/reg_img13.jpg"
+    broken.write_bytes(broken.read_bytes()[:-40])
+    shutil.rmtree(clips / "sub04")
+    (clips / "sub05/EP99_99").mkdir()
+    (clips / "sub06/EP01_01/notes.txt").touch()
+    said = diagnose([casme2], Reading())
+    (found,) = said["datasets"]
+    assert found["missing"] == ["01/EP01_01: frame 11 is missing: frame 10 is shown instead"]
+    assert found["unreadable"] == [
+        "Cropped/sub02/EP01_01/reg_img12.jpg is empty; copy it again from the original",
+        "Cropped/sub03/EP01_01/reg_img12.jpg is no image (it begins with b'<html>no'); copy it again from the original",
+        "Cropped/sub03/EP01_01/reg_img13.jpg is a JPEG cut short; copy it again from the original",
+    ]
+    assert len(found["problems"]) == 1
+    assert "expected the clip at Cropped/sub04/EP12_01f, got nothing there; copy it" in found["problems"][0]
+    assert found["extra"] == [
+        "Cropped/sub05/EP99_99: the sheet does not mention this clip; nothing is done with it",
+        "Cropped/sub06/EP01_01/notes.txt: no numbered image; nothing is done with it",
+    ]
+    assert (found["clips"], found["sound"], found["usable"]) == (5, 3, True)
+    assert [verdict["clips"] for verdict in said["protocols"] if verdict["name"] == "casme2-5"] == [3]
+
+
+def test_deep_finds_what_headers_hide(casme2: Path) -> None:
+    """Bytes between a JPEG's header and its end are not looked at without `deep`."""
+    file = casme2 / "Cropped/sub01/EP01_01/reg_img11.jpg"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:20] + b"\xff\xd9")
+    assert told(casme2)["unreadable"] == []
+    (sentence,) = told(casme2, deep=True)["unreadable"]
+    assert "reg_img11.jpg cannot be decoded (" in sentence
+
+
+def test_frames_of_several_sizes(casme2: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(casme2 / "Cropped/sub01/EP01_01/reg_img11.jpg"), np.zeros((9, 7, 3), np.uint8))
+    assert told(casme2)["contradictions"] == ["01/EP01_01: frames of several sizes: 7x9, 8x8"]
+
+
+def test_exit_codes_and_text(casme2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(str(casme2)) == 0
+    out = capsys.readouterr().out
+    assert "6 clips of 6 subjects, 30 frames (8x8 6), 200 frames per second" in out
+    assert "differs casme2-5: 6 clips, 6 groups: disgust 6" in out
+    assert out.rstrip().endswith("usable")
+    (tmp_path / "empty").mkdir()
+    assert run(str(tmp_path / "empty")) == 1
+    assert "got an empty folder; copy the dataset into it" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_a_dataset_whose_every_clip_is_broken_is_not_usable(casme2: Path) -> None:
+    for file in casme2.glob("Cropped/*/*/*"):
+        file.write_bytes(b"")
+    assert run(str(casme2)) == 1
+
+
+def test_json_and_page(casme2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (casme2 / "Cropped/sub01/EP01_01/<b>.txt").touch()
+    assert run(str(casme2), "--json", "--html", str(tmp_path / "page.html")) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["schema"], said["usable"], said["datasets"][0]["clips"]) == ("mer.doctor/1", True, 6)
+    assert said["protocols"][0]["name"] == "casme2-5"
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "CASME II" in page
+    assert "&lt;b&gt;.txt" in page
+    assert "<b>.txt" not in page
+
+
+def test_a_folder_of_datasets_and_the_composite(tmp_path: Path) -> None:
+    for key in ("casme2", "samm", "smic-hs"):
+        write(tmp_path / key, FORMS[key], full_size_clips(key), TINY, kinds=[0])
+    said = diagnose([tmp_path], Reading())
+    assert [dataset["key"] for dataset in said["datasets"]] == ["casme2", "samm", "smic-hs"]
+    verdicts = {verdict["name"]: verdict for verdict in said["protocols"]}
+    assert verdicts["megc2019"]["counts"] == {"negative": 250, "positive": 109, "surprise": 83}
+    assert (verdicts["megc2019"]["groups"], verdicts["megc2019"]["faults"]) == (68, ())
+    assert verdicts["megc2019"]["left_out"]["casme2: label others"] == 99
+    assert not verdicts["samm-objective"]["asserted"]
+
+
+def test_videos_are_asked_for_their_length_and_rate(tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (64, 48))
+    for _ in range(10):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    (tmp_path / "broken.avi").write_bytes(b"no video")
+    rows = ["lab,1,a,v.avi,0,4,9,30,,", "lab,1,b,v.avi,0,4,10,25,,", "lab,1,c,broken.avi,0,4,9,30,,"]
+    header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
+    (tmp_path / "clips.csv").write_text("\n".join([header, *rows]))
+    assert told(tmp_path)["unreadable"] == [
+        "v.avi has 10 frames, counted from 0, and the offset is 10; correct the row",
+        "v.avi runs at 30 frames per second, the sheet says 25; correct the row",
+        "broken.avi is no video that can be opened; convert it",
+    ]

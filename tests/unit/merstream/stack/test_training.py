@@ -1,0 +1,183 @@
+"""`mer train --stack` against an API as it is served, on a bus and a store of its own."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from merstream.app import main
+from merstream.stack import training
+from merstream.stack.api_client import Api
+from shared.errors import BadData, Misconfigured
+from shared.records import Run, RunContents
+from tests.servers.kafka import free_port
+from tests.unit.trainer.api.conftest import served
+from tests.unit.trainer.lab import Lab
+
+LABELS = {"disgust": "negative", "happiness": "positive", "surprise": "surprise"}
+
+
+@pytest.fixture
+def api(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an API over a dataset that is through; the current folder is elsewhere."""
+    monkeypatch.setenv("MER_DEVICE", "cpu")
+    monkeypatch.setattr(training, "WATCH_SECONDS", 0.01)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    lab.extract()
+    lab.drop()
+    with served(lab.bus, lab.store) as client:
+        yield f"http://127.0.0.1:{client.port}"
+
+
+def mer(*arguments: str) -> int:
+    """Its exit code."""
+    with pytest.raises(SystemExit) as end:
+        main(["train", *arguments])
+    return int(end.value.code or 0)
+
+
+def test_a_run_is_followed_to_its_report(api, lab, trainer, capsys):
+    one = trainer()
+
+    def work() -> None:
+        while not lab.bus.latest("mer.runs"):
+            pass
+        while one.planner.step() or one.folds.step():
+            pass
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert mer("--stack", api, "--dataset", "toy", "--model", "majority", "--seed", "5", "--watch") == 0
+    worker.join()
+    result = lab.result()
+    folder = Path("out/reports/toy") / result.run
+    assert {file.name for file in folder.iterdir()} == set(result.files)
+    for name, key in result.files.items():
+        assert (folder / name).read_bytes() == lab.store.get(key)
+    said = capsys.readouterr()
+    assert "majority" in said.out
+    assert result.run in said.err
+    assert result.seed == 5
+
+
+def test_without_watch_it_says_where_the_run_is_and_ends(api, lab, capsys):
+    for _ in range(2):
+        assert mer("--stack", api + "/", "--dataset", "toy", "--model", "majority", "--epochs", "3") == 0
+        (run,) = map(Run.decode, (message.value for message in lab.bus.latest("mer.runs").values()))
+        said = capsys.readouterr().err
+        assert f"Run {run.id} of toy is planned: {api}/runs/{run.id}" in said.replace("\n", "")
+        assert "--watch" in said
+    assert lab.published("mer.runs") == 1
+
+
+def test_what_is_asked_for_here_is_trained_there(api, lab):
+    protocol = ["--protocol", "casme3c-4", "--known-as", "toy=casme3c", "--allow-other-counts"]
+    lab.clips = [
+        (sample.model_copy(update={"emotion": LABELS[sample.emotion]}), arrays) for sample, arrays in lab.clips
+    ]
+    lab.extract()
+    assert mer("--stack", api, "--dataset", "toy", "--seed", "4", "--seeds", "2", "--model", "linear", *protocol) == 0
+    (key,) = lab.store.keys("runs/")
+    made = RunContents.decode(lab.store.get(key))
+    assert (made.seeds, made.settings["seed"], made.settings["model"]) == (2, 4, "linear")
+    assert (made.protocol["name"], made.protocol["datasets"]) == ("casme3c-4", {"toy": "casme3c"})
+
+
+def test_ctrl_c_leaves_the_run_going_and_says_how_to_come_back(api, lab, monkeypatch, capsys):
+    def press(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.time, "sleep", press)
+    assert mer("--stack", api, "--dataset", "toy", "--model", "majority", "--watch") == 130
+    assert "The same command follows it again" in capsys.readouterr().err
+    assert lab.published("mer.runs") == 1
+
+
+def test_trouble_while_following_is_waited_out(api, lab, trainer, monkeypatch):
+    """The API goes away and comes back elsewhere in time, as a client sees it: refused connections, then the run."""
+    client, one = Api(api), trainer()
+    run = client.post("/runs", {"datasets": ["toy"], "model": "majority"})
+    while one.planner.step() or one.folds.step():
+        pass
+    away, shown = Api(f"http://127.0.0.1:{free_port()}"), []
+
+    def come_back(_seconds: float) -> None:
+        if len(shown) > 2:
+            away.url = client.url
+
+    monkeypatch.setattr(training.time, "sleep", come_back)
+    assert training._until_over(away, run, lambda now, remark: shown.append(remark))["state"] == "done"
+    assert any("no answer" in remark for remark in shown)
+
+
+def test_a_run_that_failed_says_why(lab):
+    with pytest.raises(BadData, match="Run 7 has failed: one subject"):
+        training.conclude(Api("http://127.0.0.1:1"), {"state": "failed", "id": "7", "reason": "one subject"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--dataset", "casme"], "No dataset 'casme' was dropped; there are toy."),
+        (["--dataset", "toy", "--model", "resnet"], "model 'resnet': Input should be"),
+        (["--dataset", "toy", "--classes", "happiness,fear"], "No clip shows fear"),
+        (["--dataset", "toy", "--pipeline", "0" * 12], "toy was not dropped with pipeline"),
+        ([], "expected the name of a dropped dataset too: --dataset NAME"),
+    ],
+)
+def test_what_the_api_refuses_is_said_in_its_words(arguments, said, api, lab, capsys):
+    assert mer("--stack", api, *arguments) == 2
+    assert said in capsys.readouterr().err.replace("\n", " ")
+    assert lab.published("mer.runs") == 0
+
+
+def test_no_stack_no_address_and_options_without_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    nobody = f"http://127.0.0.1:{free_port()}"
+    assert mer("--stack", nobody, "--dataset", "toy") == 1
+    assert f"{nobody}: no answer" in capsys.readouterr().err
+    assert mer("--stack", "127.0.0.1:8080", "--dataset", "toy") == 2
+    assert "expected the address of a stack's API, e.g. http://127.0.0.1:8080" in capsys.readouterr().err
+    assert mer("--dataset", "toy") == 2
+    assert "go with --stack URL" in capsys.readouterr().err
+
+
+def test_the_token_is_sent(lab, monkeypatch, capsys):
+    lab.extract()
+    lab.drop()
+    with served(lab.bus, lab.store, api_token="s3cret") as client:
+        given = ("--stack", f"http://127.0.0.1:{client.port}", "--dataset", "toy", "--model", "majority")
+        assert mer(*given) == 2
+        assert "MER_API_TOKEN" in capsys.readouterr().err
+        monkeypatch.setenv("MER_API_TOKEN", "s3cret")
+        assert mer(*given) == 0
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Somebody else's server on that port."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(int(self.path.split("/")[1]))
+        self.end_headers()
+        self.wfile.write(b"<h1>Hello</h1>")
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+def test_another_server_is_not_taken_for_the_api(status, capsys):
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.handle_request).start()
+        url = f"http://127.0.0.1:{server.server_port}/{status}"
+        assert mer("--stack", url, "--dataset", "toy") == 2
+    assert f"answers {status} and not as merstream's API does" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_file_that_can_not_be_fetched_leaves_none(api, tmp_path):
+    with pytest.raises(Misconfigured, match="No run 0000"):
+        Api(api).fetch("/runs/" + "0" * 32 + "/report.json", tmp_path / "file")
+    assert not (tmp_path / "file").exists()

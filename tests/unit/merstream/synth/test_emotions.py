@@ -1,0 +1,71 @@
+"""Prototypes, a person's habits, and what the coder writes down."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from merstream.synth import action_units, emotions
+from merstream.synth.difficulty import DEFAULT, Difficulty
+
+seeds = st.integers(0, 2**32 - 1)
+emotion_names = st.sampled_from(sorted(emotions.PROTOTYPES))
+
+
+def drawn(seed: int, emotion: str, difficulty: Difficulty = DEFAULT) -> list[emotions.Movement]:
+    rng = np.random.default_rng(seed)
+    return emotions.draw_movements(rng, emotion, emotions.draw_habits(rng, difficulty), difficulty)
+
+
+@given(seeds, emotion_names)
+def test_the_coded_units_hold_a_whole_prototype(seed: int, emotion: str) -> None:
+    text = emotions.coded(drawn(seed, emotion))
+    assert re.fullmatch(r"[LR]?\d+(\+[LR]?\d+)*", text)
+    coded = {int(unit.strip("LR")) for unit in text.split("+")}
+    variants = emotions.PROTOTYPES[emotion] + (emotions.BORROWED if emotion == "others" else ())
+    fitting = [v for v in variants if set(v.core) <= coded <= {*v.core, *(number for number, _ in v.joins)}]
+    assert fitting
+
+
+@given(seeds, emotion_names)
+def test_amplitudes_keep_to_their_range(seed: int, emotion: str) -> None:
+    low, high = DEFAULT.amplitude
+    for movement in drawn(seed, emotion):
+        assert movement.number in action_units.NUMBERS
+        for _, peak in movement.peaks:
+            assert low * (1 - DEFAULT.asymmetry) <= peak <= high
+
+
+@given(seeds, emotion_names)
+def test_no_strays_and_no_borrowing_when_switched_off(seed: int, emotion: str) -> None:
+    clean = Difficulty(stray=0, missed=0, overlap=0, optional=0)
+    numbers = tuple(movement.number for movement in drawn(seed, emotion, clean))
+    assert numbers in {variant.core for variant in emotions.PROTOTYPES[emotion]}
+    assert all(movement.coded for movement in drawn(seed, emotion, clean))
+
+
+def test_classes_are_as_unequal_as_in_casme2() -> None:
+    felt = Counter(e for s in range(200) for e in emotions.draw_emotions(np.random.default_rng(s), 10))
+    total = sum(felt.values())
+    for emotion, share in emotions.SHARES.items():
+        assert felt[emotion] / total == pytest.approx(share / 246, abs=0.06)
+    kinds = [len(set(emotions.draw_emotions(np.random.default_rng(s), 10))) for s in range(200)]
+    assert {3, 4, 5} >= set(kinds)
+    assert len(set(kinds)) > 1
+
+
+def test_one_emotion_shows_in_many_ways() -> None:
+    for emotion in emotions.PROTOTYPES:
+        assert len({emotions.coded(drawn(seed, emotion)) for seed in range(60)}) >= 5
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"amplitude": (2.0, 1.0)}, {"amplitude": (1.0, 9.0)}, {"nosie": 1.0}, {"noise": -1.0}]
+)
+def test_impossible_difficulties_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Difficulty.model_validate(wrong)

@@ -1,0 +1,55 @@
+"""A loop that stops turning ends the process, and says where every thread was."""
+
+import subprocess
+import sys
+import tempfile
+import threading
+
+from shared.bus.kafka.watchdog import EXIT_CODE, Watchdog
+
+STUCK = """
+import threading
+from shared.bus.kafka.watchdog import Watchdog
+
+def a_call_that_hangs():
+    threading.Event().wait()
+
+Watchdog(0.2).start()
+a_call_that_hangs()
+"""
+
+
+def test_a_stuck_process_ends_with_its_stacks() -> None:
+    ended = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == EXIT_CODE == 70
+    assert "has not turned for 0.2 s" in ended.stderr
+    assert "a_call_that_hangs" in ended.stderr
+
+
+def test_a_loop_that_turns_is_left_alone() -> None:
+    ends: list[int] = []
+    stop = threading.Event()
+    with tempfile.TemporaryFile("w") as stacks:
+        watchdog = Watchdog(2.0, ends.append, stacks)
+
+        def turn() -> None:
+            while not stop.wait(0.01):
+                watchdog.turned()
+
+        loop = threading.Thread(target=turn)
+        loop.start()
+        watchdog.start()
+        stop.wait(3.0)  # longer than a stuck loop is borne with
+        assert ends == []
+        watchdog.stop()
+        stop.set()
+        loop.join()
+
+
+def test_stopped_it_no_longer_bites() -> None:
+    ends: list[int] = []
+    watchdog = Watchdog(0.05, ends.append)
+    watchdog.start()
+    watchdog.stop()
+    threading.Event().wait(0.2)
+    assert ends == []

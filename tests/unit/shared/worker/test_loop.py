@@ -1,0 +1,267 @@
+"""The worker's promises, on the embedded bus and store."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.bus import Message
+from shared.bus.local import LocalBus
+from shared.errors import BadData, MissingWeights, Unavailable
+from shared.records import Artifact, Pipeline, Record, Sample, manifest_key
+from shared.settings import Settings
+from shared.stage import Arrays, Stage, StageSettings
+from shared.store import LocalStore, npz
+from shared.worker import Worker
+from shared.worker.stage_handler import StageTask, recipe_of, write_artifact
+
+SAMPLE = Sample(dataset="d", subject="s", clip="c", emotion="happiness", onset=0, apex=1, offset=2, fps=200)
+QUICK = Settings(retry_base_seconds=0.001, retry_cap_seconds=0.002)
+
+
+class Gain(StageSettings):
+    gain: float = 2.0
+
+
+class Lab:
+    """A stage that multiplies, its bus and store, and what its compute was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bus = LocalBus(folder / "bus.sqlite")
+        self.store = LocalStore(folder / "store")
+        self.calls = 0
+        self.failures: list[Exception] = []
+        self.stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, self.compute)
+        self.worker = Worker(StageTask(self.stage, self.store), self.bus, self.store, QUICK)
+
+    def compute(self, inputs: dict[str, Arrays], settings: Gain) -> Arrays:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return {"product": inputs["magnifier"]["value"] * settings.gain}
+
+    def send(self, value: float = 3.0, sample: Sample = SAMPLE, **more: object) -> Record:
+        artifact = write_artifact(self.store, f"magnifier/{value}.npz", {"value": np.float64(value)})
+        record = Record(sample=sample, stage="magnifier", artifact=artifact, recipe="r", trace="t", **more)
+        self.bus.publish("mer.magnified", record.key, record.encode())
+        return record
+
+    def output(self) -> Record:
+        (message,) = self.bus.latest("mer.flows").values()
+        return Record.decode(message.value)
+
+    def dead(self) -> Message:
+        (message,) = self.bus.latest("mer.flow.dlq").values()
+        return message
+
+
+@pytest.fixture
+def lab(tmp_path: Path):
+    lab = Lab(tmp_path)
+    yield lab
+    lab.bus.close()
+
+
+def test_a_record_becomes_an_artifact_a_manifest_and_the_next_record(lab: Lab) -> None:
+    lab.send(3.0)
+    assert lab.worker.step()
+    output = lab.output()
+    assert npz.unpack(lab.store.get(output.artifact.key))["product"] == 6.0
+    assert Record.decode(lab.store.get(manifest_key(output.artifact.key))) == output
+    assert (output.stage, set(output.inputs)) == ("flow", {"magnifier"})
+    assert lab.bus.depth("mer.magnified", "flow").lag == 0
+
+
+def test_work_done_is_reused_with_the_labels_of_the_new_record(lab: Lab) -> None:
+    lab.send(3.0)
+    lab.worker.step()
+    lab.send(3.0, SAMPLE.model_copy(update={"emotion": "disgust"}))
+    lab.worker.step()
+    assert lab.calls == 1
+    assert lab.output().sample.emotion == "disgust"
+
+
+def test_a_redelivered_record_asks_the_store_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.send(3.0)
+    lab.worker.step()
+    lab.send(3.0)
+    asked: list[tuple[str, str]] = []
+    for name in ("get", "put", "exists"):
+        inner = getattr(lab.store, name)
+        monkeypatch.setattr(
+            lab.store, name, lambda key, *more, name=name, inner=inner: asked.append((name, key)) or inner(key, *more)
+        )
+    lab.worker.step()
+    assert asked == [("get", manifest_key(lab.output().artifact.key))]
+
+
+def test_a_changed_setting_makes_another_artifact(lab: Lab) -> None:
+    lab.send(3.0)
+    lab.send(3.0, pipeline=Pipeline(overrides={"flow": {"gain": 5.0}}))
+    assert lab.worker.step()
+    assert lab.worker.step()
+    products = {float(npz.unpack(lab.store.get(k))["product"]) for k in lab.store.keys("flow/") if k.endswith("npz")}
+    assert products == {6.0, 15.0}
+    assert len(lab.bus.latest("mer.flows")) == 2
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "sentence"),
+    [
+        (Pipeline(profile="papre"), "Unknown profile 'papre'"),
+        (Pipeline(overrides={"flow": {"gian": 1.0}}), "gian"),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_named(lab: Lab, pipeline: Pipeline, sentence: str) -> None:
+    lab.send(pipeline=pipeline)
+    lab.worker.step()
+    assert sentence in lab.dead().headers["reason"]
+
+
+def test_labels_are_no_part_of_a_recipe() -> None:
+    stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {}, lambda inputs, settings: inputs)
+    one = {
+        "magnifier": Artifact(key="a", sha256="0" * 64, size=1),
+        "ingest": Artifact(key="b", sha256="1" * 64, size=1),
+    }
+    moved = {**one, "ingest": Artifact(key="b", sha256="2" * 64, size=1)}
+    changed = {**one, "magnifier": Artifact(key="a", sha256="3" * 64, size=1)}
+    assert recipe_of(stage, Gain(), one) == recipe_of(stage, Gain(), moved)
+    assert (
+        len({recipe_of(stage, Gain(), one), recipe_of(stage, Gain(), changed), recipe_of(stage, Gain(gain=1), one)})
+        == 3
+    )
+
+
+def test_bad_data_is_buried_once_and_blocks_nothing(lab: Lab) -> None:
+    bad = lab.send(1.0)
+    lab.send(2.0, SAMPLE.model_copy(update={"clip": "next"}))
+    lab.failures = [BadData("no face in frame 3")]
+    lab.worker.step()
+    lab.worker.step()
+    letter = lab.dead()
+    assert letter.value == bad.encode()
+    assert letter.headers["reason"] == "d/s/c@" + bad.pipeline.digest + ": no face in frame 3"
+    assert (letter.headers["stage"], letter.headers["attempts"]) == ("flow", "1")
+    assert lab.output().sample.clip == "next"
+
+
+@pytest.mark.parametrize(("limits", "most"), [({"dead_letters_consecutive": 3}, 3), ({"dead_letters_ratio": 0.5}, 51)])
+def test_a_worker_halts_rather_than_drain_a_topic(lab: Lab, limits: dict[str, float], most: int) -> None:
+    off = {"dead_letters_consecutive": 0, "dead_letters_ratio": 0}
+    lab.worker.close()
+    lab.worker = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK.model_copy(update=off | limits))
+    for number in range(100):
+        good = limits.get("dead_letters_ratio") and number < 49
+        sample = SAMPLE.model_copy(update={"clip": str(number)})
+        lab.send(1.0, sample) if good else lab.bus.publish("mer.magnified", f"k{number}", b"junk")
+        lab.worker.step()
+        if lab.bus.latest("mer.flow.dlq") and len(lab.bus.latest("mer.flow.dlq")) == most:
+            break
+    lab.bus.publish("mer.magnified", "one more", b"junk")
+    runs = threading.Thread(target=lab.worker.run)
+    runs.start()
+    while not lab.worker.halted:
+        time.sleep(0.01)
+    assert "Not a mer.record/1" in lab.worker.halted
+    assert not lab.worker.ready()
+    assert not lab.worker.stalled(), "a restart by itself would bury on"
+    assert lab.worker.metrics.registry.get_sample_value("mer_halted", {"stage": "flow"}) == 1
+    lab.worker.stopping.set()
+    runs.join()
+    assert len(lab.bus.latest("mer.flow.dlq")) == most
+    assert lab.bus.depth("mer.magnified", "flow").lag == 1
+
+
+def test_an_undecodable_message_is_buried_as_it_came(lab: Lab) -> None:
+    lab.bus.publish("mer.magnified", "k", b"\xffnot json")
+    lab.worker.step()
+    assert lab.dead().value == b"\xffnot json"
+    assert "Not a mer.record/1" in lab.dead().headers["reason"]
+
+
+def test_trouble_is_waited_out_and_nothing_is_dropped(lab: Lab) -> None:
+    lab.failures = [Unavailable("store away"), OSError("disk"), MemoryError(), Unavailable("still")]
+    lab.send()
+    lab.worker.step()
+    assert lab.calls == 5
+    assert lab.output().stage == "flow"
+    assert lab.bus.latest("mer.flow.dlq") == {}
+
+
+def test_a_surprise_is_tried_three_times_then_buried(lab: Lab) -> None:
+    lab.failures = [ZeroDivisionError("division by zero")] * 3
+    lab.send()
+    lab.worker.step()
+    assert "Unexpected ZeroDivisionError: division by zero" in lab.dead().headers["reason"]
+    assert lab.dead().headers["attempts"] == "3"
+
+
+def test_missing_weights_stop_the_process_and_keep_the_record(lab: Lab) -> None:
+    lab.failures = [MissingWeights("run mer weights")]
+    lab.send()
+    with pytest.raises(MissingWeights):
+        lab.worker.step()
+    assert lab.bus.depth("mer.magnified", "flow").lag == 1
+
+
+def test_a_stop_while_waiting_leaves_the_record_for_another(lab: Lab) -> None:
+    lab.failures = [Unavailable("store away")]
+    lab.send()
+    lab.worker.stopping.set()
+    lab.worker.run()
+    lab.worker = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK)
+    lab.worker.stopping.set()
+    lab.worker.step()
+    assert lab.bus.depth("mer.magnified", "flow").lag == 1
+    lab.worker.close()
+    heir = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK)
+    assert heir.step()
+    assert lab.output().stage == "flow"
+
+
+def test_nan_in_an_input_names_array_and_place(lab: Lab) -> None:
+    lab.send(float("nan"))
+    lab.worker.step()
+    reason = lab.dead().headers["reason"]
+    assert "array 'value' () has 1 values that are NaN or infinite" in reason
+    assert lab.calls == 0
+
+
+def test_a_changed_artifact_under_the_same_key_is_refused(lab: Lab) -> None:
+    record = lab.send()
+    lab.store.put(record.artifact.key, npz.pack({"value": np.float64(4)}))
+    lab.worker.step()
+    assert "it was changed after it was written" in lab.dead().headers["reason"]
+
+
+def test_a_missing_artifact_is_named(lab: Lab) -> None:
+    record = lab.send()
+    lab.store.delete(record.artifact.key)
+    lab.worker.step()
+    assert record.artifact.key in lab.dead().headers["reason"]
+
+
+def test_an_artifact_without_manifest_does_not_exist(lab: Lab) -> None:
+    lab.send()
+    lab.worker.step()
+    lab.store.delete(manifest_key(lab.output().artifact.key))
+    lab.send()
+    lab.worker.step()
+    assert lab.calls == 2
+    assert lab.store.exists(manifest_key(lab.output().artifact.key))
+
+
+def test_revoked_work_is_neither_published_nor_committed(lab: Lab) -> None:
+    def lose(inputs: dict[str, Arrays], settings: Gain) -> Arrays:
+        lab.worker.close()
+        return {"product": np.float64(0)}
+
+    lab.send()
+    stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, lose)
+    lab.worker.task = StageTask(stage, lab.store)
+    lab.worker.step()
+    assert lab.bus.latest("mer.flows") == {}
+    assert lab.bus.depth("mer.magnified", "flow").lag == 1

@@ -1,0 +1,139 @@
+"""What a protocol takes of the clips, and that a copy of a clip never stands on both sides."""
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from services.trainer.data.annotations import person
+from services.trainer.data.features import select
+from services.trainer.evaluation.clip_selection import Clip, contents_of, taken
+from services.trainer.evaluation.protocol import OWN, Protocol, folds
+from shared.errors import BadData
+from shared.protocols.catalogue import TASKS
+from shared.records import Artifact, Record, Sample
+
+LABELS = ("disgust", "happiness", "others")
+
+
+def sample(dataset: str, subject: str, clip: str, emotion: str | None) -> Sample:
+    return Sample(dataset=dataset, subject=subject, clip=clip, emotion=emotion, onset=0, offset=5, fps=200)
+
+
+def shares(name: str) -> dict[str, list[str | None]]:
+    """Datasets, and labels that the protocol has a class for."""
+    if name not in TASKS:
+        return {"casme2": list(LABELS), "lab": list(LABELS)}
+    return {
+        share.dataset: [label for labels in share.classes.values() for label in labels] or [*LABELS, None]
+        for share in TASKS[name].shares
+    }
+
+
+def described(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[str, ...]]]:
+    """Clips for a protocol, and what stands for each of them: now and then the same as for another."""
+    labels = shares(name)
+    places = st.tuples(st.sampled_from(sorted(labels)), st.integers(1, 4), st.integers(1, 4))
+    clips = [
+        sample(dataset, f"s{who}", f"c{number}", data.draw(st.sampled_from(labels[dataset])))
+        for dataset, who, number in data.draw(st.lists(places, min_size=8, max_size=30, unique=True))
+    ]
+    digests = [(f"features {number}", f"source {number}") for number in range(len(clips))]
+    for _ in range(data.draw(st.integers(0, 2))):
+        one, other = (data.draw(st.integers(0, len(clips) - 1)) for _ in range(2))
+        digests[one] = data.draw(st.sampled_from([digests[other], (digests[one][0], digests[other][1])]))
+    return clips, digests
+
+
+@pytest.mark.parametrize("name", [*OWN, *TASKS])
+@settings(max_examples=25)
+@given(data=st.data())
+def test_no_content_stands_on_both_sides_under_two_names(name, data) -> None:
+    clips, digests = described(data, name)
+    if name == "split":
+        tested = tuple(data.draw(st.sets(st.sampled_from([person(clip) for clip in clips]), min_size=1)))
+        protocol = Protocol(name=name, test_subjects=tested)
+    else:
+        protocol = Protocol(name=name, allow_other_counts=True, **({"folds": 2} if name == "k-fold" else {}))
+    try:
+        found = taken(clips, protocol, contents=digests)
+        rows, classes = select(found.clips, found.classes, found.others)
+        kept = [found.clips[row] for row in rows]
+        divided = folds(protocol, [person(clip) for clip in kept], [classes.index(clip.emotion) for clip in kept])
+    except BadData:
+        assume(False)
+        raise
+    for fold in divided:
+        sides = ({content for row in side for content in digests[kept[row].row]} for side in (fold.train, fold.test))
+        assert not set.intersection(*sides)
+
+
+def test_a_copy_under_another_subject_is_refused_and_both_are_named() -> None:
+    clips = [sample("lab", who, "c1", "disgust") for who in ("s1", "s2", "s3")]
+    with pytest.raises(BadData, match=r"lab/s1/c1 and lab/s3/c1 have the same content \(sha256 a"):
+        taken(clips, Protocol(), contents=["a", "b", "a"])
+    assert len(taken(clips, Protocol(), contents=["a", "b", "c"]).clips) == 3
+
+
+def test_a_copy_within_a_group_is_no_harm() -> None:
+    clips = [sample("casme2", "s1", "c1", "disgust"), sample("casme2", "s1", "c2", "disgust")]
+    assert len(taken(clips, Protocol(), contents=["a", "a"]).clips) == 2
+    apart = [sample("casme2", "s1", "c1", "disgust"), sample("casme2", "s2", "c1", "disgust")]
+    assert taken(apart, Protocol(name="cd6me", allow_other_counts=True), contents=["a", "a"]).clips
+    with pytest.raises(BadData, match="one is a copy of the other"):
+        taken(apart, Protocol(), contents=["a", "a"])
+
+
+def test_a_copy_that_is_left_out_is_no_harm() -> None:
+    clips = [sample("lab", "s1", "c1", "disgust"), sample("lab", "s2", "c1", "fear")]
+    assert taken(clips, Protocol(), ("disgust", "happiness"), ["a", "a"])
+
+
+def test_features_and_every_artifact_that_they_come_from_stand_for_a_clip() -> None:
+    artifacts = [Artifact(key="k", sha256=f"{number:064x}", size=1) for number in range(3)]
+    inputs = {"source": artifacts[1], "flow": artifacts[2]}
+    record = Record(
+        sample=sample("d", "s", "c", None), stage="roi-au", artifact=artifacts[0], inputs=inputs, recipe="r", trace="t"
+    )
+    assert contents_of(record) == tuple(artifact.sha256 for artifact in artifacts)
+
+
+def test_a_named_protocol_gives_its_classes_and_says_what_it_leaves_out() -> None:
+    clips = [
+        sample("CASME II", "05", "EP09_05f", "disgust"),
+        sample("CASME II", "06", "EP01_01", "repression"),
+        sample("CASME II", "06", "EP02_01", "Other"),
+        sample("SAMM", "006", "006_1_2", "Happiness"),
+        sample("elsewhere", "1", "c", "disgust"),
+    ]
+    found = taken(clips, Protocol(name="megc2019", allow_other_counts=True))
+    assert [(clip.row, clip.emotion) for clip in found.clips] == [(1, "negative"), (3, "positive")]
+    assert (found.classes, found.others) == (("negative", "positive"), "leave out")
+    assert found.left_out == {
+        "casme2: 05/EP09_05f: not on the composite's list": 1,
+        "casme2: label others": 1,
+        "elsewhere: not in this protocol": 1,
+    }
+    assert any("needs smic-hs, none of its clips are here" in fault for fault in found.faults)
+
+
+def test_other_counts_are_refused_unless_they_are_allowed() -> None:
+    clips = [sample("casme2", "s1", "c1", "disgust")]
+    with pytest.raises(BadData, match=r"casme2 must give 246 clips .* got 1 \(disgust 1\).* --allow-other-counts"):
+        taken(clips, Protocol(name="casme2-5"))
+    assert taken(clips, Protocol(name="casme2-5", allow_other_counts=True)).faults
+
+
+def test_a_dataset_of_another_name_is_what_somebody_says_it_is() -> None:
+    clips = [sample("synthetic", "s1", "c1", "disgust")]
+    allowed = Protocol(name="casme2-5", allow_other_counts=True)
+    with pytest.raises(BadData, match="Protocol casme2-5 keeps none of the 1 clips"):
+        taken(clips, allowed)
+    (clip,) = taken(clips, allowed.model_copy(update={"datasets": {"synthetic": "casme2"}})).clips
+    assert clip == Clip(0, "synthetic", "s1", "c1", "disgust", ())
+
+
+def test_a_protocol_of_action_units_keeps_what_has_no_emotion() -> None:
+    clips = [sample("casme2", "s1", "c1", None), sample("samm", "s1", "c1", "Anger")]
+    found = taken(clips, Protocol(name="cd6me", allow_other_counts=True))
+    assert [clip.emotion for clip in found.clips] == ["unlabelled", "anger"]
+    assert found.classes is None

@@ -1,0 +1,85 @@
+"""What a report says of its protocol, and what the folds of these data cannot show."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from services.trainer.evaluation.clip_selection import Taken
+from services.trainer.evaluation.plan import Evaluation, doubts
+from services.trainer.evaluation.protocol import Protocol
+
+
+@pytest.fixture
+def features(toy):
+    """Three subjects, each with every class and every unit that occurs."""
+    return toy(3, 3)
+
+
+def test_sound_data_leave_nothing_to_mind(features):
+    said = Evaluation(features).told
+    assert said.pop("settings")["name"] == "loso"
+    assert said == {
+        "name": "loso",
+        "title": "leave-one-subject-out, predictions pooled over all folds",
+        "hold_out": "subject",
+        "groups": 3,
+        "folds": 3,
+        "classes": ["disgust", "happiness", "surprise"],
+        "counts": {"disgust": 3, "happiness": 3, "surprise": 3},
+        "left_out": {},
+        "faults": [],
+        "remark": "",
+    }
+
+
+def test_a_class_of_one_subject_is_said_once(features):
+    emotions = np.where(features.emotions == 2, 0, features.emotions)
+    emotions[0] = 2
+    assert doubts(Evaluation(replace(features, emotions=emotions))) == [
+        "Class surprise: all of its clips are of toy/s00, so it is never trained on when it is tested; its recall says "
+        "nothing."
+    ]
+
+
+def test_a_fold_without_positives_of_a_unit_is_named(features):
+    aus = features.aus.copy()
+    aus[:, 4] = 0  # AU12 is nowhere: nothing to mind
+    aus[:, 7] = [0, 0, 0, 1, 1, 0, 0, 0, 0]  # AU17 is the second subject's alone
+    assert doubts(Evaluation(replace(features, aus=aus))) == ["Fold toy/s01: no clip to train on shows AU17."]
+
+
+def test_a_fold_that_trains_without_a_class_is_named(toy):
+    features = toy(4, 3)
+    emotions = np.array([0, 1, 0, 0, 1, 1, 0, 2, 1, 0, 2, 1])  # class 2 is of the last two subjects
+    split = Protocol(name="split", test_subjects=("s02", "s03"))
+    found = doubts(Evaluation(replace(features, emotions=emotions), split))
+    assert found == ["Fold test: no clip to train on shows class surprise."]
+
+
+def test_one_tested_subject_is_no_sample_of_people(toy):
+    split = Protocol(name="split", test_subjects=("s02",))
+    assert doubts(Evaluation(toy(3, 3), split)) == ["Only toy/s02 is tested: intervals over subjects say nothing."]
+
+
+def test_data_that_a_protocol_was_not_defined_on_are_marked(features):
+    taken = Taken((), faults=("casme2-5: casme2 must give 246 clips.",), left_out={"casme2: label fear": 2})
+    said = Evaluation(features, Protocol(name="casme2-5"), taken=taken).told
+    assert said["title"] == (
+        "CASME II, 5 classes; leave-one-subject-out, predictions pooled over all folds (NOT with the published counts)"
+    )
+    assert said["faults"] == ["casme2-5: casme2 must give 246 clips."]
+    assert said["left_out"] == {"casme2: label fear": 2}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "title"),
+    [
+        ({"name": "k-fold", "folds": 3}, "3-fold by subject, stratified by emotion, predictions pooled over all folds"),
+        ({"name": "split", "test_subjects": ["s01"]}, "fixed split, 1 of the subjects tested, all others trained on"),
+        ({"name": "megc2019"}, "MEGC 2019 composite: 442 clips, 68 subjects, 3 classes; leave-one-subject-out, pre"),
+        ({"name": "cd6me"}, "CD6ME: action units, leave one dataset out; leave-one-dataset-out, predictions pooled"),
+    ],
+)
+def test_titles(protocol, title):
+    assert Protocol(**protocol).title.startswith(title)

@@ -1,0 +1,144 @@
+"""Folds: whoever is tested is never trained on, whatever the protocol."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from services.trainer.evaluation.protocol import OWN, Protocol, checked, folds, k_fold, loso
+from shared.errors import BadData, Misconfigured
+from shared.protocols.catalogue import TASKS
+
+DATASETS = ("casme2", "samm", "smic-hs", "mmew", "lab")
+people = st.tuples(st.sampled_from(DATASETS), st.integers(1, 6)).map(lambda who: f"{who[0]}/s{who[1]}")
+clips = st.lists(st.tuples(people, st.integers(0, 4)), min_size=2, max_size=60)
+
+
+def drawn(data: st.DataObject, name: str, subjects: list[str]) -> Protocol:
+    """The protocol with any settings, fit for the subjects or not."""
+    if name == "k-fold":
+        return Protocol(name=name, folds=data.draw(st.integers(2, 6)), fold_seed=data.draw(st.integers(0, 3)))
+    if name == "split":
+        return Protocol(name=name, test_subjects=tuple(data.draw(st.sets(st.sampled_from(subjects), min_size=1))))
+    return Protocol(name=name)
+
+
+@pytest.mark.parametrize("name", [*OWN, *TASKS])
+@settings(max_examples=60)
+@given(data=st.data(), found=clips)
+def test_nobody_and_no_group_stands_on_both_sides(name, data, found) -> None:
+    who = [subject for subject, _ in found]
+    protocol = drawn(data, name, who)
+    try:
+        divided = folds(protocol, who, [label for _, label in found])
+    except BadData:
+        assume(False)
+        raise
+    for fold in divided:
+        trained, tested = {who[row] for row in fold.train}, {who[row] for row in fold.test}
+        assert trained
+        assert tested
+        assert not trained & tested
+        assert not {protocol.group(one) for one in trained} & {protocol.group(one) for one in tested}
+        assert sorted([*fold.train, *fold.test]) == list(range(len(who)))
+    tests = sorted(np.concatenate([fold.test for fold in divided]).tolist())
+    if name == "split":
+        assert {who[row] for row in tests} == set(protocol.test_subjects)
+    else:
+        assert tests == list(range(len(who))), "every clip is tested exactly once"
+    assert len({fold.held_out for fold in divided}) == len(divided)
+
+
+@given(clips, st.integers(2, 4), st.integers(0, 3))
+def test_k_folds_are_as_many_as_asked_for_and_the_same_again(found, count, seed) -> None:
+    who, labels = np.array([subject for subject, _ in found]), [label for _, label in found]
+    assume(len(set(who.tolist())) >= count)
+    once, again = (k_fold(who, labels, count, seed) for _ in range(2))
+    assert [fold.held_out for fold in once] == [f"fold-{number + 1}" for number in range(count)]
+    assert all(len(fold.test) for fold in once)
+    assert [fold.test.tolist() for fold in once] == [fold.test.tolist() for fold in again]
+
+
+def test_k_folds_share_a_rare_class_out_and_another_seed_shares_otherwise() -> None:
+    who = np.repeat([f"lab/s{number:02}" for number in range(12)], 4)
+    labels = np.tile([0, 0, 0, 1], 12)
+    labels[:16] = [0, 0, 2, 1] * 4  # only the first four show class 2
+    divided = k_fold(who, labels, 4, 0)
+    assert [np.bincount(labels[fold.test], minlength=3).tolist() for fold in divided] == [[8, 3, 1]] * 4
+    assert [fold.test.tolist() for fold in divided] != [fold.test.tolist() for fold in k_fold(who, labels, 4, 1)]
+
+
+def test_fewer_subjects_than_folds_are_refused() -> None:
+    with pytest.raises(BadData, match=r"at least 5 subjects for 5 folds, got 2: lab/a, lab/b; choose fewer folds"):
+        folds(Protocol(name="k-fold"), ["lab/a", "lab/b"], [0, 1])
+
+
+@pytest.mark.parametrize("who", [[], ["smic/s1"] * 3])
+def test_fewer_than_two_subjects_are_refused(who) -> None:
+    with pytest.raises(BadData, match="at least 2 subjects"):
+        loso(who)
+
+
+def test_a_dataset_alone_has_no_other_to_train_on() -> None:
+    with pytest.raises(BadData, match="Leave-one-dataset-out needs at least 2 datasets, got 1: casme2"):
+        folds(Protocol(name="cd6me"), ["casme2/1", "casme2/2"], [0, 1])
+
+
+def test_datasets_are_held_out_under_the_catalogues_names() -> None:
+    divided = folds(Protocol(name="cd6me"), ["CASME II/1", "SAMM/7", "casme2_RAW_selected/2"], [0, 0, 1])
+    assert [(fold.held_out, fold.test.tolist()) for fold in divided] == [("casme2", [0, 2]), ("samm", [1])]
+
+
+@pytest.mark.parametrize(
+    ("who", "sentence"),
+    [
+        (["lab/1", "lab/01", "lab/2"], "lab/01 and lab/1: one person under two names"),
+        (["lab/Ann", "lab/ann", "lab/2"], "lab/Ann and lab/ann: one person under two names"),
+        (["CASME II/1", "casme2/1", "casme2/2"], "CASME II/1 and casme2/1: one person"),
+        (["smic-hs/s1", "smic-e/s1", "smic-e/s2"], "smic-e/s1 and smic-hs/s1: one person"),
+    ],
+)
+@pytest.mark.parametrize("name", ["loso", "k-fold"])
+def test_one_person_under_two_names_is_refused(name, who, sentence) -> None:
+    protocol = Protocol(name=name, folds=2) if name == "k-fold" else Protocol(name=name)
+    with pytest.raises(BadData, match=sentence):
+        folds(protocol, who, [0] * len(who))
+
+
+def test_leaving_datasets_out_two_recordings_of_the_same_people_are_refused() -> None:
+    with pytest.raises(BadData, match="one person under two names"):
+        folds(Protocol(name="cd6me"), ["smic-hs/s1", "smic-e/s1"], [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("tested", "sentence"),
+    [
+        (["9"], "Expected test subjects among casme2/1, casme2/2, samm/1; got '9'"),
+        (["1"], "Test subject '1' may be casme2/1 or samm/1; write dataset/subject"),
+        (["casme2/1", "casme2/2", "samm/1"], "a split that tests all 3; name fewer"),
+    ],
+)
+def test_a_split_names_people_who_are_there(tested, sentence) -> None:
+    with pytest.raises(BadData, match=sentence):
+        folds(Protocol(name="split", test_subjects=tested), ["casme2/1", "casme2/2", "samm/1"], [0, 0, 0])
+
+
+def test_a_split_finds_people_in_either_spelling() -> None:
+    (fold,) = folds(
+        Protocol(name="split", test_subjects=["02", "samm/1"]), ["casme2/1", "casme2/2", "samm/01"], [0] * 3
+    )
+    assert (fold.held_out, fold.train.tolist(), fold.test.tolist()) == ("test", [0], [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"name": "lono"}, "No protocol 'lono'; there are casme2-5, .* Any data: loso, k-fold, split"),
+        ({"folds": 3}, "folds belongs to protocol k-fold, got protocol loso"),
+        ({"name": "k-fold", "test_subjects": ["a"]}, "test_subjects belongs to protocol split"),
+        ({"name": "split"}, "Protocol split needs test_subjects"),
+    ],
+)
+def test_what_a_protocol_does_not_read_is_refused(asked, sentence) -> None:
+    with pytest.raises(Misconfigured, match=sentence):
+        checked(Protocol(**asked))

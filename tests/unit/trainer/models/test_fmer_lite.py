@@ -1,0 +1,161 @@
+"""FMER-lite: what its view of the whole face sees, what it does not, and where that enters."""
+
+import itertools
+
+import pytest
+import torch
+
+from services.trainer import models
+from services.trainer.models.fmer_lite import FmerLite
+from services.trainer.models.head_motion import ROI_PLACES
+from services.trainer.models.settings import ModelSettings
+
+Y, X = torch.meshgrid(*[torch.arange(28.0) - 13.5] * 2, indexing="ij")
+
+
+def drawn(clips: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+    """Patches and maps; strain is not negative."""
+    random = torch.Generator().manual_seed(clips)
+    maps = torch.randn(clips, 3, 28, 28, generator=random)
+    maps[:, 2] = maps[:, 2].abs()
+    return torch.randn(clips, 9, 2, 30, 7, 7, generator=random), maps
+
+
+def network(**switches: bool) -> FmerLite:
+    """At test, with norms and scales that are not at their start values."""
+    torch.manual_seed(0)
+    built = models.build("fmer-lite", 4, ModelSettings(**switches))
+    for layer in built.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(layer.running_mean, -0.5, 0.5)
+            torch.nn.init.uniform_(layer.running_var, 0.5, 2)
+    if built.whole_face is not None:
+        built.whole_face.map_scale.fit(3 * drawn()[1])
+    return built.eval()
+
+
+def rigid(kind: str, angle: float = 0.05, scale: float = 1.04) -> torch.Tensor:
+    """(u, v) [2,28,28] of a head that is moved, or turned or scaled about a point off the middle."""
+    if kind == "moved":
+        return torch.stack([torch.full_like(X, 0.8), torch.full_like(Y, -1.7)])
+    x, y = X - 3, Y + 5
+    if kind == "turned":  # to first order, which is all that a flow of small motion has
+        return angle * torch.stack([-y, x])
+    return (scale - 1) * torch.stack([x, y])
+
+
+def test_parameters():
+    counts = {
+        name: sum(weight.numel() for weight in network(**switches).parameters())
+        for name, switches in [("whole", {}), ("rois alone", {"whole_face": False}), ("no aus", {"au_branch": False})]
+    }
+    assert counts == {"whole": 98_504, "rois alone": 41_928, "no aus": 91_511}
+
+
+@pytest.mark.parametrize("kind", ["moved", "turned", "scaled"])
+def test_a_head_that_moves_as_a_whole_is_not_seen(kind):
+    """What the map's branch gives, and all logits with it, are those of the face at rest."""
+    model, (patches, maps) = network(), drawn()
+    shaken = maps.clone()
+    shaken[:, :2] += rigid(kind)
+    assert (shaken - maps).abs().max() > 0.2
+    with torch.no_grad():
+        assert torch.allclose(model.whole_face(shaken), model.whole_face(maps), atol=1e-5)
+        for one, other in zip(model(patches, shaken), model(patches, maps), strict=True):
+            assert torch.allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2], ids=["u", "v", "strain"])
+def test_what_the_face_itself_does_is_seen_on_a_cheek_too(channel):
+    model, (patches, maps) = network(), drawn()
+    raised = maps.clone()
+    raised[:, channel, 14:18, 4:8] += 3.0  # below the left eye, where there is no ROI
+    with torch.no_grad():
+        for one, other in zip(model(patches, raised), model(patches, maps), strict=True):
+            assert ((one - other).abs().amax(1) > 1e-3).all()
+
+
+def test_strain_of_the_whole_map_counts():
+    """It is no vector: a constant is nothing that a moving head would leave in it."""
+    model, (_, maps) = network(), drawn()
+    stretched = maps + torch.tensor([0.0, 0.0, 3.0])[:, None, None]
+    with torch.no_grad():
+        assert not torch.allclose(model.whole_face(stretched), model.whole_face(maps), atol=1e-3)
+
+
+def test_motion_and_strain_are_scaled_before_the_head_is_taken_out():
+    """Maps in another unit, and the scale fitted to them, give the same vector."""
+    model, (_, maps) = network(), drawn()
+    with torch.no_grad():
+        before = model.whole_face(maps)
+        other = maps * torch.tensor([7.0, 7.0, 0.2])[:, None, None]
+        model.whole_face.map_scale.fit(3 * other)
+        assert torch.allclose(model.whole_face(other), before, atol=1e-5)
+
+
+@pytest.mark.parametrize("au_branch", [True, False])
+def test_without_the_whole_face_maps_have_no_effect(au_branch):
+    model, (patches, maps) = network(whole_face=False, au_branch=au_branch), drawn()
+    assert model.whole_face is model.direct is None
+    for one, other in zip(model(patches, maps), model(patches, torch.zeros_like(maps)), strict=True):
+        assert (one is other is None) if one is None else torch.equal(one, other)
+
+
+def test_without_the_au_branch_no_aus_are_given_and_the_map_speaks_for_the_emotion_alone():
+    model, (patches, maps) = network(au_branch=False), drawn()
+    logits, aus = model(patches, maps)
+    assert aus is None
+    assert logits.shape == (4, 4)
+    seen, quiet = (model.whole_face(each) for each in (maps, torch.zeros_like(maps)))
+    difference = logits - model(patches, torch.zeros_like(maps))[0]
+    assert torch.allclose(difference, (seen - quiet) @ model.direct.weight.T, atol=1e-5)
+    assert difference.abs().max() > 1e-3
+
+
+def test_detached_the_emotion_reaches_the_map_on_its_direct_path_alone():
+    torch.manual_seed(0)
+    model, (patches, maps) = models.build("fmer-lite", 4), drawn()
+    torch.nn.init.zeros_(model.direct.weight)
+    model.eval()(patches, maps)[0].square().sum().backward()
+    assert not any(weight.grad is not None and weight.grad.any() for weight in model.whole_face.parameters())
+    assert model.direct.weight.grad.any()
+
+
+def test_as_in_the_paper_there_is_no_direct_path_and_the_emotion_trains_the_aus():
+    torch.manual_seed(0)
+    model, (patches, maps) = models.build("fmer-lite", 4, "paper"), drawn()
+    assert model.direct is model.fusion.direct is None
+    model.eval()(patches, maps)[0].square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in model.whole_face.parameters())
+
+
+def test_the_basis_is_no_weight_that_is_carried():
+    """It follows from the places: stored weights do without."""
+    assert not [name for name in network().state_dict() if "basis" in name]
+
+
+@pytest.mark.parametrize("kind", ["moved", "turned", "scaled"])
+def test_rois_of_a_head_that_moves_as_a_whole_say_what_those_of_a_head_at_rest_do(kind):
+    """Each patch is one value, as in a head that moves so little that patches hardly turn."""
+    model, (patches, _) = network(), drawn()
+    motion = {
+        "moved": torch.tensor([0.8, -1.7])[:, None].expand(2, 30),
+        "turned": 0.02 * torch.stack([-ROI_PLACES[:, 1] + 7.0, ROI_PLACES[:, 0] + 3.0]),
+        "scaled": 0.02 * torch.stack([ROI_PLACES[:, 0] - 5.0, ROI_PLACES[:, 1] + 4.0]),
+    }[kind]
+    course = torch.linspace(-1, 1, 9)[:, None, None]
+    shaken = patches + (course * motion)[..., None, None]
+    with torch.no_grad():
+        assert torch.allclose(model.tokens(shaken), model.tokens(patches), atol=1e-4)
+        lifted = patches.clone()
+        lifted[:, :, 1, :10] -= 1  # brows alone, which no head does
+        assert (model.tokens(lifted) - model.tokens(patches)).abs().max() > 0.1
+
+
+def test_all_pairs_of_switches_build_and_answer():
+    patches, maps = drawn(2)
+    for whole_face, au_branch, graph in itertools.product((True, False), repeat=3):
+        emotion, aus = network(whole_face=whole_face, au_branch=au_branch, graph=graph)(patches, maps)
+        assert emotion.shape == (2, 4)
+        assert emotion.isfinite().all()
+        assert (aus is not None) == au_branch

@@ -1,0 +1,67 @@
+"""What a run consists of, as run.json says it, and what differs elsewhere."""
+
+from services.trainer.options import chosen
+from services.trainer.runs.manifest import differences, elsewhere, environment, stated
+from shared.records import Artifact, Record, RunContents, TableClip
+
+CHOICE = chosen("corrected", {"model": "linear", "seeds": 2, "seed": 4, "classes": "a,b"}, "cpu")
+
+
+def clip(number: int, content: str = "0", emotion: str = "a") -> TableClip:
+    return TableClip(dataset="lab", subject="s1", clip=f"c{number}", emotion=emotion, sha256=content * 64)
+
+
+def record(sample, content: str, trace: str = "t") -> Record:
+    artifact = Artifact(key="k", sha256=content * 64, size=1)
+    return Record(sample=sample, stage="roi-au", artifact=artifact, recipe="r", trace=trace)
+
+
+def run(*clips: TableClip) -> RunContents:
+    return stated("lab", "", CHOICE, table=clips)
+
+
+def test_it_says_everything_and_survives_the_wire():
+    said = run(clip(2), clip(1))
+    assert RunContents.decode(said.encode()) == said
+    assert [each.clip for each in said.table] == ["c1", "c2"]
+    assert (said.settings["model"], said.settings["seed"], said.seeds, said.classes) == ("linear", 4, 2, ("a", "b"))
+    assert said.environment.libraries.keys() >= {"torch", "numpy", "scikit-learn"}
+    assert said.environment.device == "cpu"
+
+
+def test_its_digest_follows_content_and_labels_and_nothing_else(pair):
+    sample, _ = pair()
+    digest = stated("toy", "p", CHOICE, [record(sample, "0")]).data
+    assert stated("other", "q", CHOICE, [record(sample, "0", trace="u")]).data == digest
+    assert stated("toy", "p", CHOICE, [record(sample, "1")]).data != digest
+    other = sample.model_copy(update={"emotion": "fear"})
+    assert stated("toy", "p", CHOICE, [record(other, "0")]).data != digest
+    assert run(clip(1), clip(2)).data == run(clip(2), clip(1)).data
+    assert run(clip(1), clip(2)).data != run(clip(1)).data
+
+
+def test_clips_that_differ_are_named_by_what_differs():
+    then = run(clip(1), clip(2), clip(3), clip(4))
+    now = run(clip(2, content="1"), clip(3, emotion="b"), clip(4), clip(5))
+    assert differences(then, now) == [
+        "1 missing: lab/s1/c1",
+        "1 not in the run: lab/s1/c5",
+        "1 of other content: lab/s1/c2",
+        "1 of other labels: lab/s1/c3",
+    ]
+    assert differences(then, then) == []
+    many = differences(run(*map(clip, range(10, 18))), run())
+    assert many == ["8 missing: lab/s1/c10, lab/s1/c11, lab/s1/c12, lab/s1/c13, lab/s1/c14 and 3 more"]
+
+
+def test_another_library_device_or_python_is_told():
+    here = environment("cpu")
+    libraries = {**here.libraries, "torch": "1.0", "scipy": here.libraries["scipy"]}
+    then = here.model_copy(update={"device": "cuda (A GPU)", "libraries": {**libraries, "gone": "1"}})
+    assert list(elsewhere(then, here)) == [
+        "device: the run was started with cuda (A GPU), here is cpu.",
+        "gone: the run was started with 1, here is none.",
+        f"torch: the run was started with 1.0, here is {here.libraries['torch']}.",
+    ]
+    assert list(elsewhere(here, here)) == []
+    assert list(elsewhere(None, here)) == ["The run does not say what it was started with."]

@@ -1,0 +1,261 @@
+"""A run as its folds: equal to the embedded one, shared by workers, and whole again after any kill."""
+
+import json
+from contextlib import suppress
+
+import pytest
+
+from services.trainer import experiment
+from services.trainer.data import features
+from services.trainer.evaluation.clip_selection import taken
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.options import chosen
+from services.trainer.report.writer import FILES
+from services.trainer.runs import definition
+from services.trainer.runs.state import State
+from shared.records import Dataset, FoldResult, Run, RunContents
+from tests.unit.trainer.lab import Killed, Lab, Life, Trainer, recipe
+
+LITE = {"model": "fmer-lite", "epochs": 2, "batch": 2}
+LINEAR = {"model": "linear"}
+
+
+def embedded(lab, folder, train):
+    """The files of `mer train` on the same features."""
+    choice = chosen("corrected", train, "cpu")
+    found = taken([sample for sample, _ in lab.clips], choice.protocol, choice.classes)
+    evaluation = Evaluation(features.build(lab.clips), choice.protocol, choice.seeds, found)
+    experiment.run(evaluation, choice.settings, folder)
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def reported(lab, result):
+    """The files of the report; and run.json is among what is told, but written by whoever started the run."""
+    files = dict(result.files)
+    stated = RunContents.decode(lab.store.get(files.pop("run.json")))
+    assert len(stated.data) == 64
+    assert stated.environment.device == "cpu"
+    return {name: lab.store.get(key) for name, key in files.items()}
+
+
+def test_the_report_is_the_embedded_one_byte_for_byte(lab, trainer, tmp_path):
+    one = trainer()
+    lab.extract()
+    lab.drop(**LITE)
+    one.work()
+    result = lab.result()
+    assert lab.published("mer.trainer.dlq") == 0
+    assert reported(lab, result) == embedded(lab, tmp_path / "run", LITE)
+    ours = {key: data for key, data in lab.content().items() if key.startswith("folds/")}
+    kept = {file.name: file.read_bytes() for file in (tmp_path / "run" / "folds").iterdir()}
+    assert {key.removeprefix("folds/"): data for key, data in ours.items()} == kept
+
+
+def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
+    one = trainer()
+    lab.extract()
+    lab.drop(**LITE)
+    one.work()
+    result, said = lab.result(), json.loads(lab.store.get(lab.result().files["report.json"]))
+    assert (result.dataset, result.model, result.seed, result.status) == ("toy", "fmer-lite", 0, "done")
+    assert set(result.figures) == {"fmer-lite", "majority", "linear"}
+    assert result.figures["fmer-lite"].uf1 == said["result"]["uf1"]
+    assert result.figures["linear"].au_f1 == said["baselines"]["linear"]["aus"]["macro"]
+    folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
+    assert len(folds) == 6
+    assert {(fold.trained_on, fold.tested_on) for fold in folds} == {(3, 3)}
+    assert all(lab.store.exists(fold.outcome) and fold.seconds is not None for fold in folds)
+    assert one.value("mer_train_folds_total", model="fmer-lite", outcome="computed") == 2
+    assert one.value("mer_train_fold_seconds_count", model="linear") == 2
+    assert lab.published("mer.trainer.dlq") == 0
+    assert one.value("mer_compute_seconds_count", stage="trainer") == 6
+    assert one.value("mer_train_epoch_loss", model="fmer-lite") > 0
+    one.look()
+    labels = {"dataset": "toy", "pipeline": result.pipeline, "model": "fmer-lite"}
+    assert one.value("mer_train_uf1", **labels) == said["result"]["uf1"]
+
+
+KFOLD = LINEAR | {"protocol": "k-fold", "folds": 2, "seeds": 2, "seed": 4}
+
+
+def test_folds_by_another_protocol_and_of_several_seeds_are_the_embedded_ones(lab, trainer, tmp_path):
+    lab.extract()
+    lab.drop(**KFOLD)
+    trainer().work()
+    result = lab.result()
+    assert (result.status, result.protocol, result.seed, result.seeds) == ("done", "k-fold", 4, 2)
+    assert reported(lab, result) == embedded(lab, tmp_path / "run", KFOLD)
+    folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
+    told = sorted((fold.learner, fold.seed, fold.held_out) for fold in folds)
+    assert told == [(name, seed, f"fold-{k}") for name in ("linear", "majority") for seed in (4, 5) for k in (1, 2)]
+    report = json.loads(lab.store.get(result.files["report.json"]))
+    assert [row["seed"] for row in report["seeds"]["linear"]] == [4, 5]
+    assert result.figures["linear"].uf1 == report["spread"]["linear"]["uf1"]["mean"]
+    assert report["result"]["uf1"] == report["seeds"]["linear"][0]["uf1"]
+
+
+def test_protocol_and_seeds_make_another_run(lab, trainer):
+    one = trainer()
+    lab.extract()
+    for train in (LINEAR, LINEAR | {"seeds": 2}, LINEAR | {"protocol": "k-fold", "folds": 2}, KFOLD, LINEAR):
+        lab.drop(**train)
+        one.work()
+    assert len(lab.results()) == 4
+    assert {result.status for result in lab.results().values()} == {"done"}
+
+
+def test_dropped_datasets_are_pooled_and_told_apart(tmp_path, pooled):
+    """Whole datasets are held out, under the catalogue's names."""
+    lab, datasets = pooled
+    choice = chosen("corrected", LINEAR | {"protocol": "cd6me", "allow_other_counts": True}, "cpu")
+    state = State(lab.bus, lab.store)
+    run, contents = definition.compose([(each, state.read().standing(each)) for each in datasets], choice)
+    assert (run.dataset, run.protocol) == ("CASME II+samm", "cd6me")
+    again, other = definition.compose([(each, state.read().standing(each)) for each in datasets[::-1]], choice, "meta")
+    assert (run.id, contents.data) == (again.id, other.data)
+    assert contents.environment.device != other.environment.device, "where a run is started shapes nothing of it"
+    state.start(run, contents)
+    one = Trainer(lab.home)
+    one.work()
+    one.close()
+    report = json.loads(lab.store.get(lab.result().files["report.json"]))
+    assert [fold["held_out"] for fold in report["folds"]] == ["casme2", "samm"]
+    assert set(report["per_dataset"]["linear"]) == set(report["per_dataset"]["majority"]) == {"CASME II", "samm"}
+    assert sum(figures["samples"] for figures in report["per_dataset"]["linear"].values()) == 12
+    assert report["protocol"]["hold_out"] == "dataset"
+    assert report["protocol"]["title"].endswith("(NOT with the published counts)")
+    assert len([fault for fault in report["protocol"]["faults"] if "none of its clips are here" in fault]) == 4
+
+
+@pytest.fixture
+def pooled(tmp_path, lab):
+    """Two dropped datasets and their features, of people of their own."""
+    clips = [
+        (sample.model_copy(update={"dataset": name}), {**arrays, "patches": arrays["patches"] + place})
+        for place, name in enumerate(("samm", "CASME II"))
+        for sample, arrays in lab.clips
+    ]
+    both = Lab(tmp_path / "pooled", clips)
+    both.extract()
+    datasets = []
+    for name in ("samm", "CASME II"):
+        mine = {sample.identity: recipe(0) for sample, _ in clips if sample.dataset == name}
+        datasets.append(Dataset(name=name, clips=mine, complete=True))
+    yield both, datasets
+    both.bus.close()
+
+
+def test_a_copy_of_a_clip_fails_the_run_and_both_are_named(lab, trainer):
+    sample, _ = lab.clips[5]
+    lab.clips[5] = (sample, lab.clips[2][1])
+    lab.extract()
+    lab.drop(**LINEAR)
+    trainer().work()
+    assert lab.result().status == "failed"
+    assert "toy/s00/c02 and toy/s01/c02 have the same content" in lab.result().reason
+
+
+def test_counts_that_a_protocol_does_not_have_fail_the_run(lab, trainer):
+    lab.extract()
+    lab.drop(**LINEAR, protocol="casme2-5", datasets={"toy": "casme2"})
+    trainer().work()
+    assert "casme2-5: casme2 must give 246 clips" in lab.result().reason
+    assert "allow_other_counts" in lab.result().reason
+
+
+def test_two_workers_share_a_run_and_may_both_finish_it(lab, trainer):
+    one, other = trainer(), trainer()
+    lab.extract()
+    lab.drop(**LINEAR)
+    one.look()
+    while one.planner.step():
+        pass
+    while any([one.folds.step(), other.folds.step()]):
+        pass
+    counts = [each.value("mer_train_folds_total", model="linear", outcome="computed") for each in (one, other)]
+    assert counts == [1, 1]
+    before = lab.content()
+    key = next(iter(key for key in before if key.endswith("report.json")))
+    lab.store.delete(key)  # as if the other had not seen it yet
+    (run,) = (Run.decode(message.value) for message in lab.bus.latest("mer.runs").values())
+    lab.bus.publish("mer.runs", run.key, run.encode())
+    other.work()
+    assert lab.content() == before
+    assert lab.result().status == "done"
+
+
+def done(home, clips, life):
+    """A trainer's life on the dropped dataset, and then another's; what lies in the store, and what is left to do."""
+    lab = Lab(home, clips)
+    lab.extract()
+    lab.drop(**LINEAR)
+    for one in (Trainer(home, life), Trainer(home)):
+        with suppress(Killed):
+            one.work()
+        one.close()
+    lags = [lab.bus.depth(topic, group).lag for topic, group in (("mer.runs", "planner"), ("mer.folds", "trainer"))]
+    content, result = lab.content(), lab.result()
+    lab.bus.close()
+    return content, (result.run, result.status, result.figures), lags
+
+
+def test_killed_before_any_effect_the_next_ends_with_the_same_bytes(lab, tmp_path):
+    """Puts, publications and commits are all that others can see: killed anywhere is killed before one of them."""
+    life = Life()
+    whole = done(tmp_path / "whole", lab.clips, life)
+    assert life.seen > 25
+    assert whole[2] == [0, 0]
+    for number in range(life.seen):
+        assert done(tmp_path / str(number), lab.clips, Life(number)) == whole, number
+
+
+def test_an_artifact_that_was_changed_fails_the_run_by_name_and_what_was_reported_stays(lab, trainer):
+    lab.extract()
+    lab.drop(**LINEAR)
+    one = trainer()
+    one.look()
+    key = next(iter(lab.store.keys("roi-au/")))
+    sound = lab.store.get(key)
+    lab.store.put(key, sound + b" ")
+    one.work()
+    assert lab.result().status == "failed"
+    assert "toy/s00/c00" in lab.result().reason
+    assert "was changed after it was written" in lab.result().reason
+    assert lab.published("mer.trainer.dlq") == 0
+    lab.store.put(key, sound)
+    (run,) = (Run.decode(message.value) for message in lab.bus.latest("mer.runs").values())
+    lab.bus.publish("mer.runs", run.key, run.encode())
+    one.work()
+    assert lab.result().status == "done"
+    lab.store.put(key, b"")
+    another = trainer()
+    lab.bus.publish("mer.runs", run.key, run.encode())
+    another.work()
+    assert lab.result().status == "done"
+
+
+def test_asked_to_stop_a_training_leaves_its_fold_to_others(lab, trainer):
+    lab.extract()
+    lab.drop(**(LITE | {"epochs": 500}))
+    one = trainer()
+    one.look()
+    one.planner.step()
+    one.folds.stopping.set()
+    assert one.folds.step()
+    one.folds.close()
+    assert not list(lab.store.keys("folds/"))
+    assert lab.bus.depth("mer.folds", "trainer").lag == 6
+
+
+def test_a_fold_that_its_run_does_not_have_is_buried(lab, trainer):
+    lab.extract()
+    lab.drop(**LINEAR)
+    one = trainer()
+    one.look()
+    one.planner.step()
+    message = next(iter(lab.bus.latest("mer.folds").values()))
+    lab.bus.publish("mer.folds", "0", message.value.replace(b'"toy/s0', b'"toy/s9'))
+    one.work()
+    (letter,) = lab.bus.latest("mer.trainer.dlq").values()
+    assert "has no fold of" in letter.headers["reason"]
+    assert lab.result().status == "done"

@@ -1,0 +1,238 @@
+"""Features of somebody's own: what a table and its files may hold, and what is said of those that do not fit."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from services.trainer.evaluation.plan import Evaluation
+from services.trainer.folds.cross_validation import run
+from services.trainer.options import chosen
+from services.trainer.sources import samples_csv
+from services.trainer.sources.sample_files import decoded
+from shared.errors import BadData
+from shared.records import ActionUnit
+
+HEADER = "dataset,subject,clip,label,aus,path"
+Write = Callable[..., Path]
+
+
+def parse(cell: str) -> tuple[tuple[ActionUnit, ...], str]:
+    known = [word for word in cell.split("+") if word.isdigit()]
+    doubt = "" if cell in ("", "+".join(known)) else "not understood"
+    return tuple(ActionUnit(number=int(word)) for word in known), doubt
+
+
+def gather(file: Path, model: str = "ststnet", **asked: Any) -> Evaluation:
+    return samples_csv.gather(file, chosen("corrected", {"model": model, **asked}, "cpu"), parse)
+
+
+def flow_map(seed: int, shift: float = 0.0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(shift, 1, (3, 28, 28)).astype(np.float32)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """`write(header, **arrays)`: a table of two subjects with two clips each, an .npz a clip; the rows may be changed
+    before they are written. Without arrays each file holds `maps`."""
+
+    def make(header: str = HEADER, change: Callable[[list[str]], list[str]] = list, **arrays: np.ndarray) -> Path:
+        rows = []
+        for number, label in enumerate(["Happiness", "surprise"] * 2):
+            name = f"maps/c{number}.npz"
+            (tmp_path / "maps").mkdir(exist_ok=True)
+            np.savez(tmp_path / name, **(arrays or {"maps": flow_map(number)}), different=np.array(number))
+            rows.append(f"lab,s{number // 2},c{number},{label},{'12+6' if number % 2 == 0 else ''},{name}")
+        (tmp_path / "samples.csv").write_text("\n".join([header, *change(rows)]) + "\n")
+        return tmp_path / "samples.csv"
+
+    return make
+
+
+def test_a_table_of_maps_becomes_features_that_a_map_network_is_trained_on(write: Write, tmp_path: Path) -> None:
+    evaluation = gather(write(), epochs=1)
+    features = evaluation.features
+    assert features.holds == ("maps",)
+    assert features.maps is not None
+    assert features.maps.shape == (4, 1, 3, 28, 28)
+    assert np.array_equal(features.maps[2, 0], flow_map(2))
+    assert features.classes == ("happiness", "surprise")
+    assert features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
+    assert features.aus[:, 4].tolist() == [1, 0, 1, 0]
+    settings = chosen("corrected", {"model": "ststnet", "epochs": 1}, "cpu").settings
+    outcomes = run(features, settings, evaluation.folds, tmp_path)
+    assert [outcome.names for outcome in outcomes] == [["lab/s0/c0", "lab/s0/c1"], ["lab/s1/c2", "lab/s1/c3"]]
+
+
+def test_u_v_and_strain_are_a_map_and_factors_lead(write: Write) -> None:
+    parts = dict(zip(("u", "v", "strain"), flow_map(0), strict=True))
+    assert np.array_equal(gather(write(**parts)).features.maps[0, 0], flow_map(0))
+    both = np.stack([flow_map(0), flow_map(1)])
+    parts = dict(zip(("u", "v", "strain"), both.swapaxes(0, 1), strict=True))
+    features = gather(write(**parts, factors=np.array([1.2, 2.0]))).features
+    assert np.array_equal(features.maps[0], both)
+    assert features.factors.tolist() == [1.2, 2.0]
+
+
+def test_patches_alone_suffice_for_linear_with_maps_for_fmer_lite_with_a_clip_for_fmer(write: Write) -> None:
+    patches = np.zeros((9, 2, 30, 7, 7))
+    assert gather(write(patches=patches), "linear").features.holds == ("patches",)
+    for model, wanted in [("fmer-lite", "patches and maps"), ("fmer", "patches and clip")]:
+        with pytest.raises(BadData, match=rf"samples\.csv: expected {wanted} .*'{model}', got patches; .*linear\."):
+            gather(write(patches=patches), model)
+    with pytest.raises(BadData, match=r"expected maps .*'ststnet', got patches;"):
+        gather(write(patches=patches), "ststnet")
+    frames = gather(write(patches=patches, clip=np.zeros((16, 144, 144, 3), np.uint8)), "fmer")
+    assert frames.features.holds == ("patches", "clip")
+    for maps in ({"maps": flow_map(0)}, dict(zip(("u", "v", "strain"), flow_map(0), strict=True))):
+        whole = gather(write(patches=patches, **maps), "fmer-lite").features
+        assert whole.holds == ("patches", "maps")
+        assert np.array_equal(whole.maps[0, 0], flow_map(0))
+
+
+def test_pictures_as_the_field_stores_them(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
+    lines = ["dataset;subject;clip;label;path;order;depth"]
+    for number, (order, depth) in enumerate([("", ""), ("rgb", "min-max"), ("rgb", "centred"), ("bgr", "centred")]):
+        Image.fromarray(pixels + np.uint8(number)).save(tmp_path / f"{number}.png")
+        lines.append(f"lab;s{number};c;{'ab'[number % 2]};{number}.png;{order};{depth}")
+    (tmp_path / "samples.csv").write_text("\n".join(lines))
+    maps = gather(tmp_path / "samples.csv").features.maps
+    assert maps is not None
+    for found, order, depth, number in zip(
+        maps[:, 0], ("bgr", "rgb", "rgb", "bgr"), ("min-max", "min-max", "centred", "centred"), range(4), strict=True
+    ):
+        assert np.array_equal(found, decoded(pixels + np.uint8(number), order, depth))
+
+
+def test_decoding_by_hand() -> None:
+    pixels = np.zeros((28, 28, 3), np.uint8)
+    pixels[...] = (51, 128, 100)  # red, green, blue
+    pixels[0, 0] = (102, 255, 227)
+    u, v, strain = decoded(pixels, "bgr", "centred")
+    assert (u[1, 1], v[1, 1], strain[1, 1]) == pytest.approx((-28 / 127, 0, 51 / 255))
+    u, v, strain = decoded(pixels, "bgr", "min-max")
+    assert (u[0, 0], v[0, 0], strain[0, 0]) == pytest.approx((127 / 127.5, 127 / 127.5, 102 / 255))
+    assert (u[1, 1], v[1, 1]) == (0, 0)
+    assert decoded(pixels, "rgb", "min-max")[0, 0, 0] == pytest.approx(51 / 127.5)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("dataset,subject,clip,label,path", None),
+        ("dataset,subject,clip,label,aus", r"samples\.csv row 1: expected the columns .*; add path\."),
+        (HEADER + ",emotion", r"row 1: .*; rename or take out 'emotion'\."),
+        (HEADER + ",aus", "row 1: .*, one of them twice"),
+    ],
+)
+def test_columns(write: Write, header: str, message: str | None) -> None:
+    columns = header.split(",")
+    place = {name: HEADER.split(",").index(name) for name in columns if name in HEADER.split(",")}
+    file = write(header, lambda rows: [",".join(row.split(",")[place[n]] for n in place) for row in rows])
+    if message is None:
+        assert not gather(file).features.aus.any()
+        return
+    with pytest.raises(BadData, match=message):
+        gather(file)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("lab,s0,c1,,,maps/c1.npz", r"samples\.csv row 3: expected a label, got an empty cell"),
+        ("lab,s0,c1,surprise,,", "row 3: expected a path, got an empty cell"),
+        (
+            "lab,s0,c0,surprise,,maps/c1.npz",
+            "row 3: expected each clip once, got lab/s0/c0 again after samples",
+        ),
+        ("lab,s0,c1,surprise,x7,maps/c1.npz", "row 3: expected action units such as .*, got 'x7'"),
+        ("lab,s0,c1,surprise,,maps/c9.npz", r"row 3: .*c9\.npz: expected the clip's file, got No such file"),
+        ("lab,s0,c1,surprise,,maps/c1.mat", r"row 3: .*c1\.mat: expected the clip's file"),
+        ("lab,s0,c1,surprise,,maps/c1.npz,more", "row 3: expected 6 cells, got 7"),
+        ("lab,s1,c1,surprise,,maps/c0.npz", "lab/s0/c0 and lab/s1/c1 have the same content"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_named(write: Write, row: str, message: str) -> None:
+    file = write(change=lambda rows: [rows[0], row, *rows[2:]])
+    with pytest.raises(BadData, match=message):
+        gather(file)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"maps": np.full((3, 28, 28), np.nan)}, "expected finite numbers in maps, got 2352 that are NaN"),
+        ({"maps": np.full((3, 28, 28), 1e300)}, "expected finite numbers in maps, got 2352"),
+        ({"maps": np.zeros((28, 28, 3))}, r"expected maps of shape \(3, 28, 28\) .*, got \(28, 28, 3\) of float64"),
+        ({"maps": np.zeros((3, 28, 28)), "factors": np.ones(2)}, r"expected maps of shape \(2, 3, 28, 28\) holding"),
+        ({"maps": np.zeros((3, 28, 28), "U1")}, "expected maps .* holding numbers, got .* of <U1"),
+        ({"maps": np.zeros((3, 28, 28)), "factors": np.array(2.0)}, "expected factors as a row of finite numbers"),
+        ({"u": np.zeros((28, 28))}, "expected u, v and strain, or maps, or patches, got different, u; name"),
+        (
+            {name: np.zeros((size, 28)) for name, size in (("u", 28), ("v", 28), ("strain", 27))},
+            "expected u, v and strain of one shape",
+        ),
+        ({"maps": np.zeros((3, 28, 28)), "clip": np.zeros((16, 144, 144, 3))}, "expected clip .* holding bytes"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named(write: Write, arrays: dict[str, np.ndarray], message: str) -> None:
+    with pytest.raises(BadData, match=rf"samples\.csv row 2: .*c0\.npz: {message}"):
+        gather(write(**arrays))
+
+
+def test_files_that_hold_something_else(write: Write, tmp_path: Path) -> None:
+    file = write()
+    (tmp_path / "maps/c3.npz").write_bytes(b"no archive")
+    with pytest.raises(BadData, match=r"row 5: .*c3\.npz is no \.npz of plain arrays"):
+        gather(file)
+    file = write()
+    np.savez(tmp_path / "maps/c3.npz", patches=np.zeros((9, 2, 30, 7, 7)))
+    with pytest.raises(BadData, match=r"row 5: .*: expected maps, as samples\.csv row 2 has, got patches"):
+        gather(file)
+    np.savez(tmp_path / "maps/c3.npz", maps=np.zeros((1, 3, 28, 28)), factors=np.array([2.0]))
+    with pytest.raises(BadData, match=r"row 5: .*: expected the factors \[1\.0\] of samples\.csv row 2, got \[2\.0\]"):
+        gather(file)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (Image.new("L", (28, 28)), "got 28x28 px in mode L"),
+        (Image.new("RGB", (64, 28)), "got 64x28 px in mode RGB"),
+        (None, "expected a PNG, got bytes that are none"),
+    ],
+)
+def test_pictures_that_do_not_fit(tmp_path: Path, picture: Image.Image | None, message: str) -> None:
+    if picture is None:
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    else:
+        picture.save(tmp_path / "a.png")
+    (tmp_path / "samples.csv").write_text(f"{HEADER}\nlab,s0,c0,a,,a.png\n")
+    with pytest.raises(BadData, match=rf"samples\.csv row 2: .*a\.png: .*{message}"):
+        gather(tmp_path / "samples.csv")
+
+
+def test_other_kinds_of_file(tmp_path: Path) -> None:
+    (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0")
+    (tmp_path / "samples.csv").write_text(f"{HEADER}\nlab,s0,c0,a,,a.mat\n")
+    with pytest.raises(BadData, match=r"row 2: .*a\.mat: expected a \.png or \.npz file, got \.mat; convert it"):
+        gather(tmp_path / "samples.csv")
+
+
+def test_tables_that_hold_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "samples.csv"
+    with pytest.raises(BadData, match="expected a table, got No such file or directory"):
+        gather(file)
+    file.write_text("")
+    with pytest.raises(BadData, match=r"row 1: expected the columns .*, got an empty file"):
+        gather(file)
+    file.write_text(HEADER + "\n , ,\n")
+    with pytest.raises(BadData, match="expected a row for each clip, got none"):
+        gather(file)
+    file.write_bytes(b"dataset,subject\xff")
+    with pytest.raises(BadData, match="expected UTF-8, got invalid start byte at byte 15"):
+        gather(file)

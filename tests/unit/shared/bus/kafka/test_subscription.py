@@ -61,7 +61,7 @@ def test_a_loop_that_stands_still_makes_its_worker_stalled_before_the_process_is
         until(lambda: ends)
         assert ends == [EXIT_CODE]
         stacks.seek(0)
-        assert "kafka_consumer.py" in stacks.read(), "the stacks show where the loop stands"
+        assert "subscription.py" in stacks.read(), "the stacks show where the loop stands"
         assert not stuck.ready()
         member.close()
 

@@ -18,106 +18,113 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from merstream import synth
 from services.ingest import apex_spotting, clip_cropping, source_reading
-from services.ingest.catalogue.entry import Found
-from services.ingest.discover import discover
-from services.ingest.facial_motion import motion
+from services.ingest.catalogue.entry import FoundClip
+from services.ingest.discover import discover_clips
+from services.ingest.facial_motion import measure_skin_motion
 from services.ingest.settings import PROFILES
-from services.ingest.source_packing import pack
+from services.ingest.source_packing import pack_source
 
-SETTINGS = PROFILES["corrected"]
+INGEST_SETTINGS = PROFILES["corrected"]
 Frames = NDArray[np.uint8]
 
 
-def drift(frames: Frames) -> Frames:
+def add_drift(frames: Frames) -> Frames:
     """3 px to the right and 1.5 down, steadily."""
-    return _moved(frames, lambda s: _shift(3 * s, 1.5 * s))
+    return _warp_frames(frames, lambda s: _shift_matrix(3 * s, 1.5 * s))
 
 
-def nod(frames: Frames) -> Frames:
+def add_nod(frames: Frames) -> Frames:
     """Forth and back by 2 px."""
-    return _moved(frames, lambda s: _shift(1.5 * np.sin(1.8 * np.pi * s), 2 * np.sin(1.4 * np.pi * s)))
+    return _warp_frames(frames, lambda s: _shift_matrix(1.5 * np.sin(1.8 * np.pi * s), 2 * np.sin(1.4 * np.pi * s)))
 
 
-def turn(frames: Frames) -> Frames:
+def add_turn(frames: Frames) -> Frames:
     """Forth and back by 1.5 degrees, 1 % nearer."""
-    return _moved(frames, lambda s: cv2.getRotationMatrix2D((112, 140), 1.5 * np.sin(0.8 * np.pi * s), 1 + 0.01 * s))
+    return _warp_frames(
+        frames, lambda s: cv2.getRotationMatrix2D((112, 140), 1.5 * np.sin(0.8 * np.pi * s), 1 + 0.01 * s)
+    )
 
 
-def light(frames: Frames) -> Frames:
+def add_uneven_light(frames: Frames) -> Frames:
     """6 % brighter, and a gradient of 8 grey levels from the left to the right."""
     ramp = np.linspace(0, 8, frames.shape[2])[:, None]
-    lit = [frame * (1 + 0.06 * s) + ramp * s for s, frame in _timed(frames)]
+    lit = [frame * (1 + 0.06 * s) + ramp * s for s, frame in _timed_frames(frames)]
     return np.clip(lit, 0, 255).astype(np.uint8)
 
 
-KINDS: dict[str, Callable[[Frames], Frames]] = {
+DISTURBANCES: dict[str, Callable[[Frames], Frames]] = {
     "as drawn": lambda frames: frames,
-    "drift": drift,
-    "nod": nod,
-    "turn": turn,
-    "light": light,
+    "drift": add_drift,
+    "nod": add_nod,
+    "turn": add_turn,
+    "light": add_uneven_light,
 }
 
 
-def broken_off(frames: Frames, apex: int) -> Frames:
+def end_before_offset(frames: Frames, apex: int) -> Frames:
     """Ends when a quarter of the way back to rest is done."""
     return frames[: apex + max(3, (len(frames) - 1 - apex) // 4) + 1]
 
 
-def curves(frames: Frames) -> dict[str, Any]:
+def motion_curves(frames: Frames) -> dict[str, Any]:
     """[T] by method."""
     mask = apex_spotting.face_mask(frames[0])
-    first, last = (motion(frames, end, mask, SETTINGS.spot_blur) for end in (0, -1))
-    faces = [_normalised(frame, mask) for frame in frames]
+    first, last = (measure_skin_motion(frames, end, mask, INGEST_SETTINGS.spot_blur) for end in (0, -1))
+    faces = [_normalise_frame(frame, mask) for frame in frames]
     differences = [np.abs(face - faces[0]).mean() + np.abs(face - faces[-1]).mean() for face in faces]
     return {"flow": first + last, "flow from onset": first, "differences": np.array(differences)}
 
 
-def errors(frames: Frames, apex: int, fps: float) -> dict[str, int]:
+def apex_errors(frames: Frames, apex: int, fps: float) -> dict[str, int]:
     """Frames between the spotted and the drawn apex, by method."""
-    smooth = {name: apex_spotting.smoothed(curve, SETTINGS.spot_window * fps) for name, curve in curves(frames).items()}
+    smooth = {
+        name: apex_spotting.smooth_curve(curve, INGEST_SETTINGS.spot_window * fps)
+        for name, curve in motion_curves(frames).items()
+    }
     return {name: abs(1 + int(np.argmax(curve[1:-1])) - apex) for name, curve in smooth.items()}
 
 
-def measure(folder: Path) -> dict[str, dict[str, Any]]:
+def measure_apex_errors(folder: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, list[dict[str, int]]] = {}
-    for each in discover(folder):
-        assert isinstance(each, Found), each
-        arrays = clip_cropping.cut(source_reading.read(pack(each)), SETTINGS)
+    for each in discover_clips(folder):
+        assert isinstance(each, FoundClip), each
+        arrays = clip_cropping.crop_clip(source_reading.read_source(pack_source(each)), INGEST_SETTINGS)
         frames, apex, fps = arrays["frames"], int(arrays["apex"]), float(arrays["fps"])
-        for kind, disturbed in KINDS.items():
-            found.setdefault(kind, []).append(errors(disturbed(frames), apex, fps))
-        found.setdefault("broken off", []).append(errors(broken_off(frames, apex), apex, fps))
-    return {kind: {name: _summary([row[name] for row in rows]) for name in rows[0]} for kind, rows in found.items()}
-
-
-def _summary(off: list[int]) -> dict[str, float]:
+        for kind, disturbed in DISTURBANCES.items():
+            found.setdefault(kind, []).append(apex_errors(disturbed(frames), apex, fps))
+        found.setdefault("broken off", []).append(apex_errors(end_before_offset(frames, apex), apex, fps))
     return {
-        "median": float(np.median(off)),
-        "mean": round(float(np.mean(off)), 1),
-        "p90": float(np.percentile(off, 90)),
-        "max": max(off),
+        kind: {name: _summarise_errors([row[name] for row in rows]) for name in rows[0]} for kind, rows in found.items()
     }
 
 
-def _moved(frames: Frames, matrix: Callable[[float], Any]) -> Frames:
+def _summarise_errors(frame_errors: list[int]) -> dict[str, float]:
+    return {
+        "median": float(np.median(frame_errors)),
+        "mean": round(float(np.mean(frame_errors)), 1),
+        "p90": float(np.percentile(frame_errors, 90)),
+        "max": max(frame_errors),
+    }
+
+
+def _warp_frames(frames: Frames, matrix: Callable[[float], Any]) -> Frames:
     size = frames.shape[2], frames.shape[1]
     how: Any = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
-    return np.stack([cv2.warpAffine(frame, matrix(s), size, **how) for s, frame in _timed(frames)])
+    return np.stack([cv2.warpAffine(frame, matrix(s), size, **how) for s, frame in _timed_frames(frames)])
 
 
-def _timed(frames: Frames) -> Any:
+def _timed_frames(frames: Frames) -> Any:
     return zip(np.linspace(0, 1, len(frames)), frames, strict=True)
 
 
-def _shift(x: float, y: float) -> Any:
+def _shift_matrix(x: float, y: float) -> Any:
     return np.array([[1, 0, x], [0, 1, y]], np.float32)
 
 
-def _normalised(frame: Frames, mask: NDArray[np.bool_]) -> Any:
+def _normalise_frame(frame: Frames, mask: NDArray[np.bool_]) -> Any:
     grey = cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 3)[mask]
     return (grey - grey.mean()) / grey.std()
 
@@ -129,13 +136,13 @@ def main() -> None:
     asked.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "apex.json")
     args = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        synth.write(Path(folder), subjects=args.subjects, clips=args.clips, seed=0, jobs=2)
-        table = measure(Path(folder))
+        synth.write_dataset(Path(folder), subjects=args.subjects, clips=args.clips, seed=0, jobs=2)
+        table = measure_apex_errors(Path(folder))
     for kind, row in table.items():
         for name, figures in row.items():
             print(f"{kind:12} {name:18}", "  ".join(f"{key} {value:5.1f}" for key, value in figures.items()))
     made = {"clips": args.subjects * args.clips, "seed": 0, "unit": "frames at 200 fps", "errors": table}
-    args.out.write_text(json.dumps(made | machine("opencv-python-headless", "numpy"), indent=2) + "\n")
+    args.out.write_text(json.dumps(made | describe_machine("opencv-python-headless", "numpy"), indent=2) + "\n")
 
 
 if __name__ == "__main__":

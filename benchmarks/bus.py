@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from kafka import KafkaAdminClient
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from shared.bus import Bus
 from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
@@ -38,21 +38,21 @@ from shared.records import Record, Sample
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store import LocalStore, Store
 from shared.worker import Worker
-from shared.worker.stage_handler import StageTask, write_artifact
+from shared.worker.stage_handler import StageHandler, write_artifact
 from tests.servers.kafka import KafkaServer, external
 from tests.servers.s3_servers import NAMES, endpoint
 
 ROOT = Path(__file__).parent
-CONSUMED, PRODUCED = "mer.magnified", "mer.flows"
+CONSUMED_TOPIC, PRODUCED_TOPIC = "mer.magnified", "mer.flows"
 PATIENCE_SECONDS = 60.0
-PARTS = {"bus": ("publish",), "subscription": ("take", "commit"), "store": ("get", "put")}
+TIMED_CALLS = {"bus": ("publish",), "subscription": ("take_message", "commit"), "store": ("get", "put")}
 
 
-def nothing(inputs: Any, settings: StageSettings) -> Arrays:
+def compute_nothing(inputs: Any, settings: StageSettings) -> Arrays:
     return {"value": inputs["magnifier"]["value"]}
 
 
-STAGE = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": StageSettings()}, nothing)
+STAGE = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": StageSettings()}, compute_nothing)
 
 
 class Carrier:
@@ -61,24 +61,24 @@ class Carrier:
     def __init__(self, bus: Bus, store: Store) -> None:
         self.bus, self.store, self.waited = bus, store, defaultdict(float)
         self.rounds = 0
-        self.worker = Worker(StageTask(STAGE, store), bus, store)
-        for owner, calls in PARTS.items():
+        self.worker = Worker(StageHandler(STAGE, store), bus, store)
+        for owner, calls in TIMED_CALLS.items():
             for call in calls:
-                self._time(self.worker.subscription if owner == "subscription" else getattr(self, owner), call)
+                self._time_calls(self.worker.subscription if owner == "subscription" else getattr(self, owner), call)
 
-    def _time(self, owner: Any, call: str) -> None:
+    def _time_calls(self, owner: Any, call: str) -> None:
         inner: Callable[..., Any] = getattr(owner, call)
 
-        def timed(*given: Any, **named: Any) -> Any:
+        def timed_call(*given: Any, **named: Any) -> Any:
             began = time.perf_counter()
             try:
                 return inner(*given, **named)
             finally:
                 self.waited[call] += time.perf_counter() - began
 
-        setattr(owner, call, timed)
+        setattr(owner, call, timed_call)
 
-    def records(self, count: int) -> list[Record]:
+    def new_records(self, count: int) -> list[Record]:
         """New ones each time, their input in the store."""
         self.rounds += 1
         made = []
@@ -88,11 +88,11 @@ class Carrier:
             made.append(Record(sample=sample, stage="magnifier", artifact=artifact, recipe="r", trace="t"))
         return made
 
-    def send(self, records: list[Record]) -> None:
+    def publish_records(self, records: list[Record]) -> None:
         for record in records:
-            self.bus.publish(CONSUMED, record.key, record.encode())
+            self.bus.publish(CONSUMED_TOPIC, record.key, record.encode())
 
-    def work_off(self, count: int) -> dict[str, float]:
+    def process_records(self, count: int) -> dict[str, float]:
         """Milliseconds per record: all, and by what was waited for."""
         self.waited.clear()
         wall, cpu = time.perf_counter(), time.process_time()
@@ -100,37 +100,41 @@ class Carrier:
             if not self.worker.step(PATIENCE_SECONDS):
                 raise TimeoutError("a record that was published did not arrive")
         spent = {"all": time.perf_counter() - wall, "CPU of the process": time.process_time() - cpu}
-        parts = {call: self.waited[call] for calls in PARTS.values() for call in calls}
+        parts = {call: self.waited[call] for calls in TIMED_CALLS.values() for call in calls}
         return {name: 1000 * seconds / count for name, seconds in (spent | parts).items()}
 
-    def idle_hops(self, records: list[Record]) -> dict[str, float]:
+    def measure_idle_hops(self, records: list[Record]) -> dict[str, float]:
         hops = []
         for record in records:
             began = time.perf_counter()
-            self.send([record])
-            self.work_off(1)
+            self.publish_records([record])
+            self.process_records(1)
             hops.append(1000 * (time.perf_counter() - began))
         return {"all": statistics.median(hops), "longest": max(hops)}
 
-    def round(self, count: int) -> dict[str, dict[str, float]]:
-        records = self.records(count)
-        self.send(records)
-        computed = self.work_off(count)
-        self.send(records)
-        redelivered = self.work_off(count)
-        return {"computed": computed, "redelivered": redelivered, "idle hop": self.idle_hops(records[: count // 10])}
+    def measure_round(self, count: int) -> dict[str, dict[str, float]]:
+        records = self.new_records(count)
+        self.publish_records(records)
+        computed = self.process_records(count)
+        self.publish_records(records)
+        redelivered = self.process_records(count)
+        return {
+            "computed": computed,
+            "redelivered": redelivered,
+            "idle hop": self.measure_idle_hops(records[: count // 10]),
+        }
 
     def close(self) -> None:
         self.bus.close()
 
 
 @contextmanager
-def clustered(folder: Path) -> Iterator[Carrier]:
+def clustered_carrier(folder: Path) -> Iterator[Carrier]:
     prefix = f"bench{os.getpid()}."
     with ExitStack() as opened:
-        server = external() or opened.enter_context(_broker(folder))
+        server = external() or opened.enter_context(_running_broker(folder))
         store = opened.enter_context(opened.enter_context(endpoint(NAMES[0])).bucket())
-        topics = ensure_topics(server, [TOPICS[CONSUMED], TOPICS[PRODUCED]], prefix=prefix)
+        topics = ensure_topics(server, [TOPICS[CONSUMED_TOPIC], TOPICS[PRODUCED_TOPIC]], prefix=prefix)
         carrier = Carrier(KafkaBus(server, prefix=prefix), store)
         yield carrier
         carrier.close()
@@ -140,7 +144,7 @@ def clustered(folder: Path) -> Iterator[Carrier]:
 
 
 @contextmanager
-def _broker(folder: Path) -> Iterator[str]:
+def _running_broker(folder: Path) -> Iterator[str]:
     server = KafkaServer(folder)
     server.start()
     yield server.bootstrap
@@ -148,18 +152,18 @@ def _broker(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[Carrier]:
+def embedded_carrier(folder: Path) -> Iterator[Carrier]:
     carrier = Carrier(LocalBus(folder / "bus.sqlite"), LocalStore(folder / "store"))
     yield carrier
     carrier.close()
 
 
-def measured(carriers: dict[str, Carrier], rounds: int, count: int) -> dict[str, Any]:
+def measure_carriers(carriers: dict[str, Carrier], rounds: int, count: int) -> dict[str, Any]:
     """By carrier and kind of record: medians over the rounds, after one that does not count."""
     found: dict[str, list[dict[str, dict[str, float]]]] = {name: [] for name in carriers}
     for number in range(rounds + 1):
         for name, carrier in carriers.items():
-            result = carrier.round(count if number else max(10, count // 10))
+            result = carrier.measure_round(count if number else max(10, count // 10))
             if number:
                 found[name].append(result)
     return {
@@ -177,14 +181,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bus.json")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, clustered(Path(folder)) as far, embedded(Path(folder)) as near:
-        found = measured({"kafka + s3": far, "embedded": near}, options.rounds, options.records)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        clustered_carrier(Path(folder)) as far,
+        embedded_carrier(Path(folder)) as near,
+    ):
+        found = measure_carriers({"kafka + s3": far, "embedded": near}, options.rounds, options.records)
     kinds = found["embedded"]
     ratios = {kind: round(found["kafka + s3"][kind]["all"] / kinds[kind]["all"], 2) for kind in kinds}
     rates = {name: {kind: round(1000 / by[kind]["all"], 1) for kind in by} for name, by in found.items()}
     report = {
         "benchmark": "bus",
-        "machine": machine("kafka-python", "minio"),
+        "machine": describe_machine("kafka-python", "minio"),
         "records x rounds": [options.records, options.rounds],
         "records per second": rates,
         "ms per record": found,

@@ -25,29 +25,29 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from merstream import synth
-from merstream.embedded.pipeline import run
+from merstream.embedded.pipeline import run_stages
 from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
 from shared.records import Pipeline, Record
 from shared.store import npz
 
 RESULTS = Path(__file__).parent / "results"
-CASME2 = 255  # clips
-LONG = (2000, 720, 1280)  # frames, rows, columns
+CASME2_CLIPS = 255  # clips
+LONG_CLIP = (2000, 720, 1280)  # frames, rows, columns
 SAMPLE_SECONDS = 0.1
 
 
-class Peaks:
+class MemoryPeaks:
     """The most memory that each worker process has held, MB, by the number of clips that had features then."""
 
     def __init__(self) -> None:
         self.finished, self.seen = 0, defaultdict[int, dict[int, float]](dict)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread = threading.Thread(target=self._sample_memory, daemon=True)
 
-    def __enter__(self) -> "Peaks":
+    def __enter__(self) -> "MemoryPeaks":
         self._thread.start()
         return self
 
@@ -55,18 +55,18 @@ class Peaks:
         self._stop.set()
         self._thread.join()
 
-    def _sample(self) -> None:
+    def _sample_memory(self) -> None:
         while not self._stop.wait(SAMPLE_SECONDS):
             for child in multiprocessing.active_children():
-                if child.pid and (peak := high_water(child.pid)):
+                if child.pid and (peak := peak_memory_mb(child.pid)):
                     self.seen[self.finished][child.pid] = peak
 
-    def after(self, clips: int) -> float:
+    def peak_after(self, clips: int) -> float:
         """Of the worker that held most, until so many clips were done."""
         return max((mb for done, by in self.seen.items() if done <= clips for mb in by.values()), default=0.0)
 
 
-def high_water(pid: int) -> float | None:
+def peak_memory_mb(pid: int) -> float | None:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -74,24 +74,24 @@ def high_water(pid: int) -> float | None:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), None)
 
 
-def timed(dataset: Path, out: Path, jobs: int) -> tuple[float, Peaks, list[Record]]:
+def time_run(dataset: Path, out: Path, jobs: int) -> tuple[float, MemoryPeaks, list[Record]]:
     """Wall seconds of the image stages, the workers' memory, and the features."""
-    with Peaks() as peaks:
+    with MemoryPeaks() as peaks:
 
-        def watch(tally: Any) -> None:
+        def count_finished(tally: Any) -> None:
             peaks.finished = tally.done.get("roi-au", 0)
 
         start = time.perf_counter()
-        outcome = run(dataset, Workspace(out), Pipeline(), jobs=jobs, watch=watch)
+        outcome = run_stages(dataset, Workspace(out), Pipeline(), jobs=jobs, on_tally=count_finished)
         seconds = time.perf_counter() - start
     assert not outcome.failures, outcome.failures
     return seconds, peaks, outcome.features
 
 
-def by_stage(out: Path) -> dict[str, list[float]]:
+def seconds_by_stage(out: Path) -> dict[str, list[float]]:
     """Seconds of each record by stage, from the manifests of a run with one process."""
-    store = Workspace(out).store()
-    manifests = [Record.decode(store.get(key)) for key in store.keys("") if key.endswith(".json")]
+    store = Workspace(out).open_store()
+    manifests = [Record.decode(store.get(key)) for key in store.list_keys("") if key.endswith(".json")]
     done = sorted((record.created, record.stage) for record in manifests if record.stage != "source")
     seconds: dict[str, list[float]] = {stage.name: [] for stage in STAGES}
     for (before, _), (now, stage) in itertools.pairwise(done):
@@ -99,7 +99,7 @@ def by_stage(out: Path) -> dict[str, list[float]]:
     return seconds
 
 
-def stored(records: list[Record]) -> dict[str, float]:
+def stored_megabytes(records: list[Record]) -> dict[str, float]:
     """MB per clip of each stage's artifact, compression not applied."""
     sizes: dict[str, list[int]] = defaultdict(list)
     for record in records:
@@ -108,33 +108,33 @@ def stored(records: list[Record]) -> dict[str, float]:
     return {name: round(statistics.mean(each) / 1e6, 2) for name, each in sizes.items()}
 
 
-def compressed(records: list[Record], out: Path) -> list[dict[str, Any]]:
+def measure_compression(records: list[Record], out: Path) -> list[dict[str, Any]]:
     """What deflate at its fastest would save, and what it would cost: the choice is to store as it is."""
-    store, rows = Workspace(out).store(), []
+    store, rows = Workspace(out).open_store(), []
     for name, artifact in {**records[0].inputs, records[0].stage: records[0].artifact}.items():
         if name == "source":
             continue  # JPEG already
         data = store.get(artifact.key)
         start = time.process_time()
-        small = len(deflated(npz.unpack(data)))
+        small = len(deflate_arrays(npz.unpack_arrays(data)))
         seconds = time.process_time() - start
         rows.append({"artifact": name, "MB": len(data) / 1e6, "deflated MB": small / 1e6, "CPU s": seconds})
     return [{key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
 
 
-def deflated(made: dict[str, Any]) -> bytes:
+def deflate_arrays(arrays: dict[str, Any]) -> bytes:
     packed = io.BytesIO()
-    np.savez_compressed(packed, **made)
+    np.savez_compressed(packed, **arrays)
     return packed.getvalue()
 
 
-def sample(clips: int, size: str) -> dict[str, Any]:
+def measure_sample(clips: int, size: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        synth.write(place / "drawn", subjects=4, clips=max(1, clips // 4), seed=0, jobs=2, truth=False)
-        one, peaks, records = timed(place / "drawn", place / "one", 1)
-        two, _, _ = timed(place / "drawn", place / "two", 2)
-        seconds = by_stage(place / "one")
+        synth.write_dataset(place / "drawn", subjects=4, clips=max(1, clips // 4), seed=0, jobs=2, truth=False)
+        one, peaks, records = time_run(place / "drawn", place / "one", 1)
+        two, _, _ = time_run(place / "drawn", place / "two", 2)
+        seconds = seconds_by_stage(place / "one")
         steady = {name: statistics.median(each) for name, each in seconds.items()}
         whole = sum(steady.values())
         result: dict[str, Any] = {
@@ -143,28 +143,28 @@ def sample(clips: int, size: str) -> dict[str, Any]:
             "s per clip": {name: round(value, 3) for name, value in steady.items()},
             "share": {name: round(value / whole, 3) for name, value in steady.items()},
             "wall s": {"1 process": round(one, 1), "2 processes": round(two, 1), "ratio": round(one / two, 2)},
-            "peak MB per worker": {str(k): round(peaks.after(k)) for k in (len(records) // 4, len(records))},
-            "MB stored per clip": stored(records),
-            "deflate": compressed(records, place / "one"),
+            "peak MB per worker": {str(k): round(peaks.peak_after(k)) for k in (len(records) // 4, len(records))},
+            "MB stored per clip": stored_megabytes(records),
+            "deflate": measure_compression(records, place / "one"),
         }
     if size == "casme2":
         result["CASME II, reckoned from this sample"] = {
-            "clips": CASME2,
-            "core hours": round(whole * CASME2 / 3600, 2),
-            "GB stored, all": round(sum(result["MB stored per clip"].values()) * CASME2 / 1000, 1),
+            "clips": CASME2_CLIPS,
+            "core hours": round(whole * CASME2_CLIPS / 3600, 2),
+            "GB stored, all": round(sum(result["MB stored per clip"].values()) * CASME2_CLIPS / 1000, 1),
             "GB stored, features only": round(
-                sum(result["MB stored per clip"][name] for name in ("source", "roi-au")) * CASME2 / 1000, 1
+                sum(result["MB stored per clip"][name] for name in ("source", "roi-au")) * CASME2_CLIPS / 1000, 1
             ),
         }
     return result
 
 
-def long() -> dict[str, Any]:
+def measure_long_clip() -> dict[str, Any]:
     """One clip of 2,000 frames at 1280x720, as a video; its apex in the middle."""
-    frames, rows, columns = LONG
+    frames, rows, columns = LONG_CLIP
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        synth.write(place / "drawn", subjects=1, clips=1, seed=0, size=(rows, columns), truth=False)
+        synth.write_dataset(place / "drawn", subjects=1, clips=1, seed=0, size=(rows, columns), truth=False)
         pictures = sorted((place / "drawn").rglob("img*.jpg"))
         (place / "long").mkdir()
         video = cv2.VideoWriter(str(place / "long" / "long.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 200, (columns, rows))
@@ -177,13 +177,13 @@ def long() -> dict[str, Any]:
         (place / "long" / "clips.csv").write_text(
             f"dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus\n{row}\n"
         )
-        seconds, peaks, records = timed(place / "long", place / "out", 1)
+        seconds, peaks, records = time_run(place / "long", place / "out", 1)
         return {
             "frames": frames,
             "rows x columns": f"{rows} x {columns}",
             "wall s": round(seconds, 1),
-            "peak MB of the worker": round(peaks.after(1)),
-            "MB stored": stored(records),
+            "peak MB of the worker": round(peaks.peak_after(1)),
+            "MB stored": stored_megabytes(records),
         }
 
 
@@ -194,10 +194,12 @@ def main() -> None:
     asked.add_argument("--long", action="store_true")
     asked.add_argument("--out", type=Path)
     args = asked.parse_args()
-    result = long() if args.long else sample(args.clips, args.size)
+    result = measure_long_clip() if args.long else measure_sample(args.clips, args.size)
     print(json.dumps(result, indent=2))
     out = args.out or RESULTS / ("long-clip.json" if args.long else "end-to-end.json")
-    out.write_text(json.dumps(result | machine("numpy", "opencv-python-headless", "torch", "numba"), indent=2) + "\n")
+    out.write_text(
+        json.dumps(result | describe_machine("numpy", "opencv-python-headless", "torch", "numba"), indent=2) + "\n"
+    )
 
 
 if __name__ == "__main__":

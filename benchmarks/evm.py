@@ -24,17 +24,20 @@ from skimage.data import astronaut
 from services.magnifier import evm
 from services.magnifier.settings import FACTORS, PROFILES
 from services.magnifier.stage import compute
-from shared.device import device
+from shared.device import choose_device
 
 HEIGHT, WIDTH, FRAMES = 224, 280, 11
 FPS = np.float64(40)
-RESULT = Path(__file__).parent / "results" / f"evm-{device().partition(':')[0]}.json"
-TO_RGB = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.703]])
-TAPS = np.sqrt(2) * np.array([1, 4, 6, 4, 1]) / 16
-LOW, HIGH = (0.0255177, -0.9489646), (0.3660254, -0.2679492)  # Butterworth num and den[1] at 0.5/30 and 10/30
+RESULT = Path(__file__).parent / "results" / f"evm-{choose_device().partition(':')[0]}.json"
+YIQ_TO_RGB = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.703]])
+BLUR_TAPS = np.sqrt(2) * np.array([1, 4, 6, 4, 1]) / 16
+LOW_BUTTERWORTH, HIGH_BUTTERWORTH = (
+    (0.0255177, -0.9489646),
+    (0.3660254, -0.2679492),
+)  # Butterworth num and den[1] at 0.5/30 and 10/30
 
 
-def clip() -> np.ndarray:
+def zooming_clip() -> np.ndarray:
     """A face that grows by up to 3 % from frame to frame: every edge moves, no frame is like another."""
     face = astronaut()[40:208, 130:340]
     frames = []
@@ -44,22 +47,22 @@ def clip() -> np.ndarray:
     return np.stack(frames)
 
 
-def up(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def upsample_image(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     stuffed = np.zeros(shape, image.dtype)
     stuffed[::2, ::2] = image
-    return correlate1d(correlate1d(stuffed, TAPS, 0, mode="mirror"), TAPS, 1, mode="mirror")
+    return correlate1d(correlate1d(stuffed, BLUR_TAPS, 0, mode="mirror"), BLUR_TAPS, 1, mode="mirror")
 
 
-def pyramid(image: np.ndarray, levels: int) -> list[np.ndarray]:
+def laplacian_pyramid(image: np.ndarray, levels: int) -> list[np.ndarray]:
     bands = []
     for _ in range(levels - 1):
-        coarse = correlate1d(correlate1d(image, TAPS, 1, mode="mirror")[:, ::2], TAPS, 0, mode="mirror")[::2]
-        bands.append(image - up(coarse, image.shape))
+        coarse = correlate1d(correlate1d(image, BLUR_TAPS, 1, mode="mirror")[:, ::2], BLUR_TAPS, 0, mode="mirror")[::2]
+        bands.append(image - upsample_image(coarse, image.shape))
         image = coarse
     return [*bands, image]
 
 
-def gains(alpha: float, levels: int) -> list[float]:
+def band_gains(alpha: float, levels: int) -> list[float]:
     wavelength = np.hypot(HEIGHT, WIDTH) / 3 / 2.0 ** np.arange(levels - 1, -1, -1)
     inner = np.minimum(2 * (wavelength * (1 + alpha) / 48 - 1), alpha)
     return [0, *inner[1:-1], 0]
@@ -70,33 +73,36 @@ def low_pass(state: list, now: list, before: list, num: float, den: float) -> li
 
 
 def to_rgb(yiq: np.ndarray) -> np.ndarray:
-    rgb = np.maximum(yiq @ TO_RGB.T.astype(yiq.dtype), 0)
+    rgb = np.maximum(yiq @ YIQ_TO_RGB.T.astype(yiq.dtype), 0)
     return rgb / np.maximum(rgb.max(axis=2, keepdims=True), 1)
 
 
-def plain(frames: np.ndarray, alpha: float, levels: int, dtype: type) -> np.ndarray:
+def magnify_plainly(frames: np.ndarray, alpha: float, levels: int, dtype: type) -> np.ndarray:
     """One factor: TxHxWx3 uint8 -> (T-1)xHxWx3 in 0..1."""
-    to_yiq, out, state = np.linalg.inv(TO_RGB).T.astype(dtype), [], None
+    to_yiq, out, state = np.linalg.inv(YIQ_TO_RGB).T.astype(dtype), [], None
     for frame in frames:
         yiq = frame.astype(dtype) / 255 @ to_yiq
-        now = [band for channel in range(3) for band in pyramid(yiq[..., channel], levels)]
+        now = [band for channel in range(3) for band in laplacian_pyramid(yiq[..., channel], levels)]
         if state is None:
             state = (now, now, now)
             continue
-        low, high = low_pass(state[0], now, state[2], *LOW), low_pass(state[1], now, state[2], *HIGH)
+        low, high = (
+            low_pass(state[0], now, state[2], *LOW_BUTTERWORTH),
+            low_pass(state[1], now, state[2], *HIGH_BUTTERWORTH),
+        )
         state = (low, high, now)
-        bands = [g * (h - s) for g, h, s in zip(gains(alpha, levels) * 3, high, low, strict=True)]
+        bands = [g * (h - s) for g, h, s in zip(band_gains(alpha, levels) * 3, high, low, strict=True)]
         for channel, share in enumerate((1, 0, 0)):
             part = bands[channel * levels : (channel + 1) * levels]
             change = part[-1]
             for band in part[-2::-1]:
-                change = band + up(change, band.shape)
+                change = band + upsample_image(change, band.shape)
             yiq[..., channel] += share * change
         out.append(to_rgb(yiq))
     return np.stack(out)
 
 
-def seconds(work: Callable[[], np.ndarray], runs: int) -> tuple[float, np.ndarray]:
+def least_cpu_seconds(work: Callable[[], np.ndarray], runs: int) -> tuple[float, np.ndarray]:
     times = []
     for _ in range(runs):
         start = time.process_time()
@@ -105,11 +111,13 @@ def seconds(work: Callable[[], np.ndarray], runs: int) -> tuple[float, np.ndarra
     return min(times), result
 
 
-def compare(frames: np.ndarray, dtype: type) -> dict[str, float]:
+def compare_implementations(frames: np.ndarray, dtype: type) -> dict[str, float]:
     levels = evm.pyramid.band_count(HEIGHT, WIDTH)
-    slow, expected = seconds(lambda: np.stack([plain(frames, alpha, levels, dtype) for alpha in FACTORS]), 4)
-    fast, got = seconds(lambda: evm.magnify(frames, FACTORS, "paper", dtype=dtype), 20)
-    corrected, _ = seconds(lambda: evm.magnify(frames, FACTORS, "corrected", 40.0, dtype), 20)
+    slow, expected = least_cpu_seconds(
+        lambda: np.stack([magnify_plainly(frames, alpha, levels, dtype) for alpha in FACTORS]), 4
+    )
+    fast, got = least_cpu_seconds(lambda: evm.magnify(frames, FACTORS, "paper", dtype=dtype), 20)
+    corrected, _ = least_cpu_seconds(lambda: evm.magnify(frames, FACTORS, "corrected", 40.0, dtype), 20)
     return {
         "plain_cpu_s": round(slow, 3),
         "magnify_paper_cpu_s": round(fast, 4),
@@ -119,7 +127,7 @@ def compare(frames: np.ndarray, dtype: type) -> dict[str, float]:
     }
 
 
-def stage(frames: np.ndarray, library: str) -> tuple[float, np.ndarray]:
+def time_stage(frames: np.ndarray, library: str) -> tuple[float, np.ndarray]:
     """Wall seconds and bytes of the whole stage, profile `corrected`; the least of several runs, the first left out."""
     settings, inputs = PROFILES["corrected"].model_copy(update={"library": library}), {"frames": frames, "fps": FPS}
     times, made = [], compute({"interpolator": inputs}, settings)["frames"]
@@ -130,12 +138,12 @@ def stage(frames: np.ndarray, library: str) -> tuple[float, np.ndarray]:
     return min(times), made
 
 
-def on_tensors(frames: np.ndarray) -> dict[str, float | str]:
-    arrays_s, arrays = stage(frames, "opencv")
-    tensors_s, tensors = stage(frames, "torch")
+def compare_on_tensors(frames: np.ndarray) -> dict[str, float | str]:
+    arrays_s, arrays = time_stage(frames, "opencv")
+    tensors_s, tensors = time_stage(frames, "torch")
     off = np.abs(arrays.astype(int) - tensors)
     return {
-        "device": torch.cuda.get_device_name() if device().startswith("cuda") else device(),
+        "device": torch.cuda.get_device_name() if choose_device().startswith("cuda") else choose_device(),
         "opencv_wall_s": round(arrays_s, 4),
         "torch_wall_s": round(tensors_s, 4),
         "max_difference_grey_levels": int(off.max()),
@@ -145,7 +153,7 @@ def on_tensors(frames: np.ndarray) -> dict[str, float | str]:
 
 def main() -> None:
     cv2.setNumThreads(1)
-    frames = clip()
+    frames = zooming_clip()
     result = {
         "clip": [FRAMES, HEIGHT, WIDTH, 3],
         "factors": len(FACTORS),
@@ -154,9 +162,9 @@ def main() -> None:
         | {"scipy": scipy.__version__, "opencv": cv2.__version__, "torch": torch.__version__},
     }
     for dtype in (np.float32, np.float64):
-        result[dtype.__name__] = compare(frames, dtype)
+        result[dtype.__name__] = compare_implementations(frames, dtype)
         print(dtype.__name__, result[dtype.__name__])
-    result["tensors"] = on_tensors(frames)
+    result["tensors"] = compare_on_tensors(frames)
     print("tensors", result["tensors"])
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")

@@ -19,18 +19,18 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import truth
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from merstream.synth.difficulty import DIFFICULTIES, Difficulty
 from services.flow import stage as flow
 from services.interpolator import stage as interpolator
-from services.interpolator.timeline import chosen, rate
+from services.interpolator.timeline import frame_positions, shown_frame_rate
 from services.magnifier import stage as magnifier
-from services.trainer.models.head_motion import similarity
+from services.trainer.models.head_motion import similarity_basis
 
-RESULT = Path(__file__).parent / "results" / "head-cpu.json"
-FACTORS = (0.0, 1.2, 2.0, 3.0)
-HEADS = ("as-recorded", "steadied")
-ADDED = {
+HEAD_MOTION_RESULT = Path(__file__).parent / "results" / "head-cpu.json"
+HEAD_MOTION_FACTORS = (0.0, 1.2, 2.0, 3.0)
+HEAD_TREATMENTS = ("as-recorded", "steadied")
+HARDEST_ADDITIONS = {
     "turn and nod": ("head_turn",),
     "uneven light": ("side_light",),
     "lids, more action units": ("lids", "optional", "stray"),
@@ -38,73 +38,77 @@ ADDED = {
 Floats = NDArray[Any]
 
 
-def variants() -> dict[str, Difficulty]:
+def difficulty_variants() -> dict[str, Difficulty]:
     """All difficulties, and hard with each of what hardest adds to it."""
     hard, hardest = DIFFICULTIES["hard"], DIFFICULTIES["hardest"]
     added = {
         f"hard, {name}": hard.model_copy(update={field: getattr(hardest, field) for field in fields})
-        for name, fields in ADDED.items()
+        for name, fields in HARDEST_ADDITIONS.items()
     }
     return {**DIFFICULTIES, **added}
 
 
-def scored(clips: list[truth.Clip]) -> dict[str, Any]:
-    sums = np.zeros((len(HEADS), len(FACTORS), 3, 3))
+def score_head_motion(clips: list[truth.TrueClip]) -> dict[str, Any]:
+    sums = np.zeros((len(HEAD_TREATMENTS), len(HEAD_MOTION_FACTORS), 3, 3))
     for clip in clips:
-        positions, frames = shown(clip)
+        positions, frames = interpolated_frames(clip)
         last = max(1, int(np.argmin(np.abs(np.array(positions) - clip.apex))))
-        true = regions(clip, clip.expression().flows([(positions[0], positions[last])])[0])
-        for by_factor, head in zip(sums, HEADS, strict=True):
-            for by_region, flows in zip(by_factor, flowing(clip, positions, frames, head), strict=True):
-                for cell, found, known in zip(by_region, regions(clip, flows[:last].sum(0)), true, strict=True):
+        true = expression_by_region(clip, clip.with_still_head().true_flows([(positions[0], positions[last])])[0])
+        for by_factor, head in zip(sums, HEAD_TREATMENTS, strict=True):
+            for by_region, flows in zip(by_factor, magnified_flows(clip, positions, frames, head), strict=True):
+                for cell, found, known in zip(
+                    by_region, expression_by_region(clip, flows[:last].sum(0)), true, strict=True
+                ):
                     cell += (found * found).sum(), (found * known).sum(), (known * known).sum()
     return {
         f"head {head}, factor {factor:g}": {
-            name: dict(zip(("gain", "correlation"), np.round(truth.gain(cell), 3).tolist(), strict=True))
+            name: dict(
+                zip(("gain", "correlation"), np.round(truth.gain_and_correlation(cell), 3).tolist(), strict=True)
+            )
             for name, cell in zip(("face", "brows", "mouth"), cells, strict=True)
         }
-        for head, by_factor in zip(HEADS, sums, strict=True)
-        for factor, cells in zip(FACTORS, by_factor, strict=True)
+        for head, by_factor in zip(HEAD_TREATMENTS, sums, strict=True)
+        for factor, cells in zip(HEAD_MOTION_FACTORS, by_factor, strict=True)
     }
 
 
-def shown(clip: truth.Clip) -> tuple[list[float], NDArray[np.uint8]]:
+def interpolated_frames(clip: truth.TrueClip) -> tuple[list[float], NDArray[np.uint8]]:
     """The interpolated frames but the first, which is not magnified: positions (frames after onset), and all frames."""
-    settings: Any = truth.profile("corrected")["interpolator"]
-    positions = chosen(settings.timeline, 0, clip.apex, clip.offset, settings.flow_frames)
+    settings: Any = truth.profile_settings("corrected")["interpolator"]
+    positions = frame_positions(settings.timeline, 0, clip.apex, clip.offset, settings.flow_frames)
     frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, settings.flow_frames, settings)
     return positions[1:], frames
 
 
-def flowing(clip: truth.Clip, positions: list[float], frames: NDArray[np.uint8], head: str) -> Floats:
+def magnified_flows(clip: truth.TrueClip, positions: list[float], frames: NDArray[np.uint8], head: str) -> Floats:
     """FACTORS x pairs x 2xHxW px."""
-    settings: Any = truth.profile("corrected")
-    given = {"frames": frames, "fps": np.array(rate(positions, clip.fps))}
-    asked = settings["magnifier"].model_copy(update={"factors": FACTORS, "head": head})
+    settings: Any = truth.profile_settings("corrected")
+    given = {"frames": frames, "fps": np.array(shown_frame_rate(positions, clip.fps))}
+    asked = settings["magnifier"].model_copy(update={"factors": HEAD_MOTION_FACTORS, "head": head})
     magnified = magnifier.compute({"interpolator": given}, asked)
     return flow.compute({"magnifier": magnified}, settings["flow"])["flows"].astype(np.float64)
 
 
-def regions(clip: truth.Clip, motion: Floats) -> list[Floats]:
+def expression_by_region(clip: truth.TrueClip, motion: Floats) -> list[Floats]:
     """Of a motion 2xHxW what is not a head's: over the face, around the brows' ROIs, around the mouth's."""
-    mask = clip.regions()["face"]
-    basis = similarity(torch.tensor(np.argwhere(mask)[:, ::-1].copy())).double().numpy()
+    mask = clip.region_masks()["face"]
+    basis = similarity_basis(torch.tensor(np.argwhere(mask)[:, ::-1].copy())).double().numpy()
     inside = motion[:, mask].ravel()
     left = np.zeros_like(motion)
     left[:, mask] = (inside - basis @ (basis.T @ inside)).reshape(2, -1)
-    around = clip.around_rois(left)
+    around = clip.mean_around_rois(left)
     return [left[:, mask], around[:, truth.BROWS], around[:, truth.MOUTH]]
 
 
 def main() -> None:
-    options = truth.arguments(__doc__, RESULT).parse_args()
+    options = truth.clip_argument_parser(__doc__, HEAD_MOTION_RESULT).parse_args()
     torch.set_num_threads(1)
-    asked, results = truth.which(options), {}
-    for hardness, difficulty in variants().items():
+    asked, results = truth.clip_options(options), {}
+    for hardness, difficulty in difficulty_variants().items():
         with tempfile.TemporaryDirectory() as folder:
-            results[hardness] = scored(truth.drawn(Path(folder), **asked, difficulty=difficulty))
+            results[hardness] = score_head_motion(truth.draw_clips(Path(folder), **asked, difficulty=difficulty))
         print(hardness, json.dumps(results[hardness], indent=1), flush=True)
-    used = machine("numpy", "opencv-python-headless", "numba", "torch")
+    used = describe_machine("numpy", "opencv-python-headless", "numba", "torch")
     report = {"benchmark": "head_motion", "machine": used, **asked, "results": results}
     options.out.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -17,28 +17,28 @@ from typing import Any
 
 import torch
 
-from benchmarks.machine import machine
-from merstream.embedded.features import extracted
-from services.trainer.evaluation.plan import Evaluation
+from benchmarks.machine import describe_machine
+from merstream.embedded.features import load_extracted_features
+from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds import cross_validation
-from services.trainer.options import chosen
-from services.trainer.report.summary import figures_of
+from services.trainer.options import resolve_options
+from services.trainer.report.summary import pooled_figures
 from services.trainer.settings import TrainSettings
-from services.trainer.sources.artifacts import gather
-from shared.device import device
+from services.trainer.sources.artifacts import load_plan_from_artifacts
+from shared.device import choose_device
 from shared.store import LocalStore
 
 RESULTS = Path(__file__).parent / "results"
-PLAIN = {"class_weights": "none"}
-OPTIONS: dict[str, dict[str, Any]] = {
+NO_CLASS_WEIGHTS = {"class_weights": "none"}
+TRAINING_OPTIONS: dict[str, dict[str, Any]] = {
     "as it is": {},
-    "no weights": PLAIN,
+    "no weights": NO_CLASS_WEIGHTS,
     "inverse": {"class_weights": "inverse"},
     "effective number": {"class_weights": "effective-number"},
     "focal": {"loss": "focal"},
-    "focal, no weights": {"loss": "focal", **PLAIN},
-    "logit adjustment": {"logit_adjustment": 1.0, **PLAIN},
-    "balanced draws": {"sampling": "balanced", **PLAIN},
+    "focal, no weights": {"loss": "focal", **NO_CLASS_WEIGHTS},
+    "logit adjustment": {"logit_adjustment": 1.0, **NO_CLASS_WEIGHTS},
+    "balanced draws": {"sampling": "balanced", **NO_CLASS_WEIGHTS},
     "AU positives plain": {"au_positives": "plain"},
     "not mirrored": {"mirror": False},
     "jitter": {"jitter": 0.5},
@@ -48,24 +48,28 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "80 epochs": {"epochs": 80},
     "80 epochs, affine": {"epochs": 80, "rotate": 5.0, "scale": 0.05, "shift": 1.0},
 }
-FIGURES = ("uf1", "uar", "au_f1")
+COMPARED_FIGURES = ("uf1", "uar", "au_f1")
 
 
-def measured(
-    evaluation: Evaluation, settings: TrainSettings, seeds: int, folder: Path, jobs: int
+def measure_figures(
+    evaluation: EvaluationPlan, settings: TrainSettings, seeds: int, folder: Path, jobs: int
 ) -> dict[str, list[float | None]]:
     """UF1, UAR and AU macro F1 by seed."""
-    found: dict[str, list[float | None]] = {name: [] for name in FIGURES}
+    found: dict[str, list[float | None]] = {name: [] for name in COMPARED_FIGURES}
     for seed in range(seeds):
         each = settings.model_copy(update={"seed": seed})
-        outcomes = cross_validation.run(evaluation.features, each, evaluation.folds, folder, jobs, device())
-        figures = figures_of(evaluation.features, outcomes, seed)
-        for name, value in zip(FIGURES, (figures["uf1"], figures["uar"], figures["aus"]["macro"]), strict=True):
+        outcomes = cross_validation.run_folds(
+            evaluation.features, each, evaluation.folds, folder, jobs, choose_device()
+        )
+        figures = pooled_figures(evaluation.features, outcomes, seed)
+        for name, value in zip(
+            COMPARED_FIGURES, (figures["uf1"], figures["uar"], figures["aus"]["macro"]), strict=True
+        ):
             found[name].append(value)
     return found
 
 
-def told(values: list[float | None]) -> str:
+def format_mean_deviation(values: list[float | None]) -> str:
     """Mean and standard deviation, `0.905 ± 0.009`."""
     known = [value for value in values if value is not None]
     if not known:
@@ -74,7 +78,7 @@ def told(values: list[float | None]) -> str:
     return f"{statistics.mean(known):.3f}{spread}"
 
 
-def arguments(words: list[str] | None = None) -> argparse.Namespace:
+def parse_imbalance_arguments(command_line: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--dataset", default="", help="what the clips are, for the result, e.g. the `mer synth` words")
@@ -84,18 +88,20 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="NAME=JSON", help="changes under every option: epochs=9"
     )
-    parser.add_argument("--only", nargs="*", choices=list(OPTIONS), default=list(OPTIONS))
+    parser.add_argument("--only", nargs="*", choices=list(TRAINING_OPTIONS), default=list(TRAINING_OPTIONS))
     parser.add_argument("--folder", type=Path, help="where folds are kept; default: a temporary folder")
     parser.add_argument("--result", type=Path, help="default: benchmarks/results/imbalance-MODEL.json")
-    return parser.parse_args(words)
+    return parser.parse_args(command_line)
 
 
-def main(words: list[str] | None = None) -> None:
-    asked = arguments(words)
+def main(command_line: list[str] | None = None) -> None:
+    asked = parse_imbalance_arguments(command_line)
     torch.set_num_threads(1)
     changes = {name: json.loads(value) for name, value in (each.split("=", 1) for each in asked.set)}
-    choice = chosen("corrected", {**changes, "model": asked.model, "oracle": False}, device())
-    evaluation = gather(extracted([asked.run]).features, LocalStore(asked.run / "store"), choice)
+    choice = resolve_options("corrected", {**changes, "model": asked.model, "oracle": False}, choose_device())
+    evaluation = load_plan_from_artifacts(
+        load_extracted_features([asked.run]).features, LocalStore(asked.run / "store"), choice
+    )
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="imbalance-"))
     place = asked.result or RESULTS / f"imbalance-{asked.model}.json"
     result: dict[str, Any] = {
@@ -105,16 +111,20 @@ def main(words: list[str] | None = None) -> None:
         "folds": len(evaluation.folds),
         "seeds": asked.seeds,
         "settings": choice.settings.model_dump(mode="json"),
-        "device": device(),
-        "machine": machine("torch", "numpy"),
+        "device": choose_device(),
+        "machine": describe_machine("torch", "numpy"),
         "options": {},
     }
     print(f"{'option':20} {'UF1':16} {'UAR':16} AU F1")
     for name in asked.only:
-        settings = choice.settings.model_copy(update=OPTIONS[name])
-        found = measured(evaluation, settings, asked.seeds, folder, asked.jobs)
-        result["options"][name] = {"changes": OPTIONS[name], **found}
-        print(f"{name:20} {told(found['uf1']):16} {told(found['uar']):16} {told(found['au_f1'])}", flush=True)
+        settings = choice.settings.model_copy(update=TRAINING_OPTIONS[name])
+        found = measure_figures(evaluation, settings, asked.seeds, folder, asked.jobs)
+        result["options"][name] = {"changes": TRAINING_OPTIONS[name], **found}
+        print(
+            f"{name:20} {format_mean_deviation(found['uf1']):16} {format_mean_deviation(found['uar']):16} "
+            f"{format_mean_deviation(found['au_f1'])}",
+            flush=True,
+        )
         place.write_text(json.dumps(result, indent=2) + "\n")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-def machine(*packages: str) -> dict[str, Any]:
+def describe_machine(*packages: str) -> dict[str, Any]:
     """Processor, cores, load at this moment, Python, and the versions of installed packages."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

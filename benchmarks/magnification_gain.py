@@ -26,64 +26,70 @@ SPOTS = {"brow": (0.42, 0.30, 0.0, -1.0), "mouth": (0.58, 0.72, 0.8, -0.6)}  # x
 AMPLITUDES = (0.3, 1.0, 2.0, 3.0)  # px at the apex
 RATES = (20.0, 40.0, 60.0)  # Hz; onset to apex 0.4, 0.2, 0.13 s
 APEX, FRAMES = 8, 11
-LUMA = np.array([0.299, 0.587, 0.114])
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])
 
 
-def face(height: int, width: int) -> np.ndarray:
+def resized_face(height: int, width: int) -> np.ndarray:
     crop = astronaut()[CROPS[height, width]]
     return cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float64)
 
 
-def bump(height: int, width: int, x: float, y: float, dx: float, dy: float) -> np.ndarray:
+def gaussian_bump(height: int, width: int, x: float, y: float, dx: float, dy: float) -> np.ndarray:
     """Displacement per pixel of amplitude, HxWx2; its spread is a tenth of the height."""
     rows, columns = np.mgrid[:height, :width]
     distance = (columns - x * width) ** 2 + (rows - y * height) ** 2
     return np.exp(-distance / (2 * (height / 10) ** 2))[..., None] * (dx, dy)
 
 
-def moved(image: np.ndarray, field: np.ndarray, amplitude: float) -> np.ndarray:
+def move_face(image: np.ndarray, field: np.ndarray, amplitude: float) -> np.ndarray:
     height, width = image.shape[:2]
     rows, columns = np.mgrid[:height, :width]
     x, y = (columns - amplitude * field[..., 0]), (rows - amplitude * field[..., 1])
     return cv2.remap(image, np.float32(x), np.float32(y), cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
 
 
-def clip(still: np.ndarray, field: np.ndarray, amplitude: float) -> np.ndarray:
+def moving_clip(still: np.ndarray, field: np.ndarray, amplitude: float) -> np.ndarray:
     course = 0.5 * (1 - np.cos(np.pi * np.arange(FRAMES) / APEX))
-    frames = [moved(still, field, amplitude * share) for share in course]
+    frames = [move_face(still, field, amplitude * share) for share in course]
     return np.clip(np.rint(frames), 0, 255).astype(np.uint8)
 
 
-def seen(image: np.ndarray) -> np.ndarray:
+def blur_like_flow(image: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(image, (5, 5), 5, borderType=cv2.BORDER_REPLICATE)
 
 
-def amplitude_in(frame: np.ndarray, still: np.ndarray, field: np.ndarray, largest: float) -> tuple[float, float]:
+def fit_amplitude(frame: np.ndarray, still: np.ndarray, field: np.ndarray, largest: float) -> tuple[float, float]:
     """Amplitude (px) that explains the frame best, and the RMS grey levels that it leaves."""
-    target, mask = seen(frame), np.hypot(field[..., 0], field[..., 1]) > 0.25
+    target, mask = blur_like_flow(frame), np.hypot(field[..., 0], field[..., 1]) > 0.25
 
-    def error(amplitude: float) -> float:
-        return float(np.sqrt(np.mean((seen(moved(still, field, amplitude)) - target)[mask] ** 2)))
+    def residual_error(amplitude: float) -> float:
+        return float(np.sqrt(np.mean((blur_like_flow(move_face(still, field, amplitude)) - target)[mask] ** 2)))
 
     grid = np.linspace(-0.2 * largest, largest, 25)
-    best, step = grid[np.argmin([error(amplitude) for amplitude in grid])], grid[1] - grid[0]
-    found = minimize_scalar(error, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-3})
+    best, step = grid[np.argmin([residual_error(amplitude) for amplitude in grid])], grid[1] - grid[0]
+    found = minimize_scalar(
+        residual_error, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-3}
+    )
     return float(found.x), float(found.fun)
 
 
-def measure(size: tuple[int, int], amplitude: float, settings: MagnifierSettings, fps: float = 40.0) -> np.ndarray:
+def measure_gains(
+    size: tuple[int, int], amplitude: float, settings: MagnifierSettings, fps: float = 40.0
+) -> np.ndarray:
     """Fx2: gain and error per factor, mean of the spots."""
     settings = settings.model_copy(update={"head": "as-recorded"})  # it rests, and all that moves is to be seen
-    still, rows = face(*size), []
+    still, rows = resized_face(*size), []
     for spot in SPOTS.values():
-        field = bump(*size, *spot)
-        apexes = evm.magnify(clip(still, field, amplitude), FACTORS, settings, fps)[:, APEX - 1]
+        field = gaussian_bump(*size, *spot)
+        apexes = evm.magnify(moving_clip(still, field, amplitude), FACTORS, settings, fps)[:, APEX - 1]
         largest = 4.5 * amplitude + 0.5
-        rows.append([amplitude_in(frame * 255 @ LUMA, still @ LUMA, field, largest) for frame in apexes])
+        rows.append(
+            [fit_amplitude(frame * 255 @ LUMA_WEIGHTS, still @ LUMA_WEIGHTS, field, largest) for frame in apexes]
+        )
     return np.mean(rows, axis=0) / (amplitude, 1)
 
 
-def line(name: str, gains: np.ndarray) -> str:
+def table_line(name: str, gains: np.ndarray) -> str:
     picked = [FACTORS.index(factor) for factor in (1.2, 1.6, 2.0, 2.4, 3.0)]
     return f"| {name} | " + " | ".join(f"{gains[i, 0]:.2f} ({gains[i, 1]:.1f})" for i in picked) + " |"
 
@@ -96,12 +102,12 @@ def main() -> None:
         for amplitude in AMPLITUDES:
             for profile, settings in PROFILES.items():
                 name = f"{size[0]}x{size[1]}, {amplitude} px, {profile}"
-                results[name] = measure(size, amplitude, settings)
-                print(line(name, results[name]), flush=True)
+                results[name] = measure_gains(size, amplitude, settings)
+                print(table_line(name, results[name]), flush=True)
     for fps in RATES:
         name = f"224x280, 1.0 px, corrected, {fps:.0f} frames/s"
-        results[name] = measure((224, 280), 1.0, PROFILES["corrected"], fps)
-        print(line(name, results[name]), flush=True)
+        results[name] = measure_gains((224, 280), 1.0, PROFILES["corrected"], fps)
+        print(table_line(name, results[name]), flush=True)
     RESULT.parent.mkdir(exist_ok=True)
     rounded = {
         name: {"gain": gains[:, 0].round(3).tolist(), "error": gains[:, 1].round(2).tolist()}

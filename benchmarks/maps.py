@@ -17,56 +17,62 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import truth
-from benchmarks.machine import machine
+from benchmarks.machine import describe_machine
 from merstream.synth import Difficulty
 from services.flow.black_anandan import flow
-from services.flow.stage import grey
+from services.flow.stage import rgb_to_luma
 from services.interpolator import stage as interpolator
-from services.interpolator.timeline import chosen, rate
+from services.interpolator.timeline import frame_positions, shown_frame_rate
 from services.magnifier import stage as magnifier
 from services.roi_au import maps
 from shared.stage import StageSettings
 
-RESULT = Path(__file__).parent / "results" / "maps-cpu.json"
+MAPS_RESULT = Path(__file__).parent / "results" / "maps-cpu.json"
 FACTOR = 2.0
 Floats = NDArray[np.float64]
-Settings = Mapping[str, StageSettings]
+SettingsByStage = Mapping[str, StageSettings]
 
 
-def shown(clip: truth.Clip, settings: Settings) -> tuple[dict[str, NDArray[np.uint8]], list[float]]:
+def map_frames(clip: truth.TrueClip, settings: SettingsByStage) -> tuple[dict[str, NDArray[np.uint8]], list[float]]:
     """Grey frames of a map's way, not magnified and at FACTOR; positions of its first and last, frames after onset."""
     chain: Any = dict(settings)
     count = chain["interpolator"].flow_frames
-    positions = chosen(chain["interpolator"].timeline, 0, clip.apex, clip.offset, count)
+    positions = frame_positions(chain["interpolator"].timeline, 0, clip.apex, clip.offset, count)
     frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, count, chain["interpolator"])
-    given = {"frames": frames, "fps": np.array(rate(positions, clip.fps))}
+    given = {"frames": frames, "fps": np.array(shown_frame_rate(positions, clip.fps))}
     one = chain["magnifier"].model_copy(update={"factors": (FACTOR,), "head": "as-recorded"})
     magnified = magnifier.compute({"interpolator": given}, one)["frames"][0]
-    last = maps.pairs_to_apex(positions, clip.apex, len(magnified) - 1)
+    last = maps.count_pairs_to_apex(positions, clip.apex, len(magnified) - 1)
     kinds = {"not magnified": frames[1 : last + 2], f"factor {FACTOR:g}": magnified[: last + 1]}
-    return {name: np.stack([grey(each) for each in kind]) for name, kind in kinds.items()}, positions[1 : last + 2]
+    return {name: np.stack([rgb_to_luma(each) for each in kind]) for name, kind in kinds.items()}, positions[
+        1 : last + 2
+    ]
 
 
-def ways(frames: NDArray[np.uint8], settings: Any) -> dict[str, Floats]:
+def motion_by_method(frames: NDArray[np.uint8], settings: Any) -> dict[str, Floats]:
     """The motion from the first to the last frame, 2xHxW, three times."""
     steps = flow(frames[:-1], frames[1:], settings).astype(np.float16)
     direct = flow(frames[:1], frames[-1:], settings)[0]
-    found = {"one after the other": maps.concatenated(steps), "summed": steps.astype(np.float32).sum(0), "one": direct}
+    found = {
+        "one after the other": maps.concatenate_flows(steps),
+        "summed": steps.astype(np.float32).sum(0),
+        "one": direct,
+    }
     return {name: motion.astype(np.float64) for name, motion in found.items()}
 
 
-def seen(motion: Floats, landmarks: Floats) -> dict[str, Floats]:
+def map_cell_values(motion: Floats, landmarks: Floats) -> dict[str, Floats]:
     """A motion of the frame in the map's cells, and its strain from cells, and from px averaged over cells."""
-    columns, rows, cells_per_px = maps.cells(landmarks)
-    down, across = maps.shares(rows, motion.shape[-2]), maps.shares(columns, motion.shape[-1])
+    columns, rows, cells_per_px = maps.map_cell_edges(landmarks)
+    down, across = maps.pixel_shares(rows, motion.shape[-2]), maps.pixel_shares(columns, motion.shape[-1])
     (uy, ux), (vy, vx) = (np.gradient(part) for part in motion)
     exx, eyy, exy = (down @ part @ across.T for part in (ux, vy, (uy + vx) / 2))
     mean = down @ motion @ across.T
     return {
         "motion": mean,
-        "strain, cells": maps.strain(mean * cells_per_px),
+        "strain, cells": maps.strain_magnitude(mean * cells_per_px),
         "strain, px, mean tensor": np.sqrt(exx**2 + eyy**2 + 2 * exy**2),
-        "strain, px, mean magnitude": down @ maps.strain(motion) @ across.T,
+        "strain, px, mean magnitude": down @ maps.strain_magnitude(motion) @ across.T,
     }
 
 
@@ -76,21 +82,23 @@ def relative_error(pairs: list[tuple[Floats, Floats]]) -> float:
     return float(np.linalg.norm(found * (found @ true) / (found @ found) - true) / np.linalg.norm(true))
 
 
-def scored(clips: list[truth.Clip], settings: Settings) -> dict[str, Any]:
+def score_maps(clips: list[truth.TrueClip], settings: SettingsByStage) -> dict[str, Any]:
     pairs: dict[tuple[str, str], list[tuple[dict[str, Floats], dict[str, Floats]]]] = {}
     whole = []
     for clip in clips:
-        kinds, way = shown(clip, settings)
-        true, onset_to_apex = clip.flows([(way[0], way[-1]), (0.0, float(clip.apex))]).astype(np.float64)
-        whole.append(np.hypot(*seen(onset_to_apex, clip.landmarks)["motion"]).mean())
+        kinds, way = map_frames(clip, settings)
+        true, onset_to_apex = clip.true_flows([(way[0], way[-1]), (0.0, float(clip.apex))]).astype(np.float64)
+        whole.append(np.hypot(*map_cell_values(onset_to_apex, clip.landmarks)["motion"]).mean())
         for kind, frames in kinds.items():
-            for name, motion in ways(frames, settings["flow"]).items():
-                pairs.setdefault((kind, name), []).append((seen(motion, clip.landmarks), seen(true, clip.landmarks)))
-    table = {f"{kind}, {name}": _row(found) for (kind, name), found in pairs.items()}
+            for name, motion in motion_by_method(frames, settings["flow"]).items():
+                pairs.setdefault((kind, name), []).append(
+                    (map_cell_values(motion, clip.landmarks), map_cell_values(true, clip.landmarks))
+                )
+    table = {f"{kind}, {name}": _error_row(found) for (kind, name), found in pairs.items()}
     return {"true motion from onset to apex, px": round(float(np.mean(whole)), 4), **table}
 
 
-def _row(found: list[tuple[dict[str, Floats], dict[str, Floats]]]) -> dict[str, float]:
+def _error_row(found: list[tuple[dict[str, Floats], dict[str, Floats]]]) -> dict[str, float]:
     row = {
         "end-point error, px": np.mean([np.hypot(*(one["motion"] - true["motion"])).mean() for one, true in found]),
         "true motion, px": np.mean([np.hypot(*true["motion"]).mean() for _, true in found]),
@@ -101,15 +109,15 @@ def _row(found: list[tuple[dict[str, Floats], dict[str, Floats]]]) -> dict[str, 
 
 
 def main() -> None:
-    options = truth.arguments(__doc__, RESULT).parse_args()
+    options = truth.clip_argument_parser(__doc__, MAPS_RESULT).parse_args()
     torch.set_num_threads(1)
-    asked = truth.which(options)
+    asked = truth.clip_options(options)
     with tempfile.TemporaryDirectory() as folder:
-        clips = truth.drawn(Path(folder), **asked, difficulty=Difficulty())
-        results = {name: scored(clips, truth.profile(name)) for name in ("corrected", "paper")}
+        clips = truth.draw_clips(Path(folder), **asked, difficulty=Difficulty())
+        results = {name: score_maps(clips, truth.profile_settings(name)) for name in ("corrected", "paper")}
     report = {
         "benchmark": "maps",
-        "machine": machine("numpy", "opencv-python-headless", "numba"),
+        "machine": describe_machine("numpy", "opencv-python-headless", "numba"),
         **asked,
         "results": results,
     }

@@ -24,9 +24,9 @@ from scipy.ndimage import map_coordinates
 from skimage.data import astronaut
 
 from services.interpolator.bisection import frames_at
-from services.interpolator.rife import Rife, unpack
+from services.interpolator.rife import Rife, unpack_frames
 from services.interpolator.settings import PROFILES, InterpolatorSettings
-from services.interpolator.timeline import chosen
+from services.interpolator.timeline import frame_positions
 from shared import weights
 
 RESULT = Path(__file__).parent / "results" / "rife-cpu.json"
@@ -41,14 +41,14 @@ CLIPS = {  # name: (frames, apex, px at the apex)
     "two recorded frames": (2, 1, 3.0),
 }
 MOTIONS = (0.1, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-WAYS = {
+INTERPOLATION_WAYS = {
     "blend": InterpolatorSettings(blend_below=1e9),
     "rife": InterpolatorSettings(blend_below=0),
     "adaptive": InterpolatorSettings(),
 }
 
 
-def field() -> NDArray[np.float64]:
+def displacement_field() -> NDArray[np.float64]:
     """Displacement (x, y) [2,H,W] per px of amplitude."""
     total = np.zeros((2, *ROWS.shape))
     for x, y, dx, dy, sx, sy in BUMPS:
@@ -57,56 +57,62 @@ def field() -> NDArray[np.float64]:
     return total
 
 
-FIELD = field()
-MOVING = np.hypot(*FIELD) > 0.3
+FACE_FIELD = displacement_field()
+MOVING_MASK = np.hypot(*FACE_FIELD) > 0.3
 
 
-def face(amplitude: float) -> NDArray[np.float64]:
-    at = (ROWS - amplitude * FIELD[1], COLUMNS - amplitude * FIELD[0])
+def moved_face(amplitude: float) -> NDArray[np.float64]:
+    at = (ROWS - amplitude * FACE_FIELD[1], COLUMNS - amplitude * FACE_FIELD[0])
     return np.stack([map_coordinates(FACE[..., c], at, order=3, mode="nearest") for c in range(3)], -1)
 
 
-def recorded(amplitude: float, noise: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    shown = face(amplitude)
+def noisy_face(amplitude: float, noise: float, rng: np.random.Generator) -> NDArray[np.uint8]:
+    shown = moved_face(amplitude)
     return np.clip(np.rint(shown + rng.normal(0, noise, shown.shape)), 0, 255).astype(np.uint8)
 
 
-def bisected(frames: NDArray[np.uint8], position: float, net: Rife) -> NDArray[np.uint8]:
+def bisect_position(frames: NDArray[np.uint8], position: float, net: Rife) -> NDArray[np.uint8]:
     """One position by itself, as the original does it: halve, at most 8 times, until within 0.005 of it."""
     low = min(int(position), len(frames) - 2)
-    ratio, bounds, ends = position - low, [0.0, 1.0], [net.pack(frames[low : low + 1]), net.pack(frames[low + 1 :][:1])]
+    ratio, bounds, ends = (
+        position - low,
+        [0.0, 1.0],
+        [net.pack_frames(frames[low : low + 1]), net.pack_frames(frames[low + 1 :][:1])],
+    )
     if ratio <= 0.005 or ratio >= 0.995:
         return frames[low + int(ratio >= 0.995)]
     for _ in range(8):
-        middle, at = net.between([ends[0][0]], [ends[1][0]]), sum(bounds) / 2
+        middle, at = net.packed_midpoints([ends[0][0]], [ends[1][0]]), sum(bounds) / 2
         if abs(at - ratio) <= 0.005:
             break
         side = int(ratio < at)  # the end that the midpoint replaces
         ends[side], bounds[side] = middle, at
-    return (unpack(middle, *frames.shape[1:3])[0] * np.float32(255)).astype(np.uint8)
+    return (unpack_frames(middle, *frames.shape[1:3])[0] * np.float32(255)).astype(np.uint8)
 
 
-def positions(settings: InterpolatorSettings, apex: int, offset: int) -> list[float]:
+def shown_positions(settings: InterpolatorSettings, apex: int, offset: int) -> list[float]:
     """Of all frames that the stage shows of a clip: those for the flow, then those for the action units."""
     counts = (settings.flow_frames, settings.au_frames)
-    return [position for count in counts for position in chosen(settings.timeline, 0, apex, offset, count)]
+    return [position for count in counts for position in frame_positions(settings.timeline, 0, apex, offset, count)]
 
 
-def measured(work, net: Rife) -> tuple[NDArray[np.uint8], int, float]:
+def measure_call(interpolate, net: Rife) -> tuple[NDArray[np.uint8], int, float]:
     """What it returns, the forwards and the CPU seconds that it took."""
     before, start = net.forwards, time.process_time()
-    shown = work()
+    shown = interpolate()
     return shown, net.forwards - before, time.process_time() - start
 
 
-def forwards(net: Rife, count: int, apex: int, px: float) -> dict[str, float | int | bool]:
+def compare_forwards(net: Rife, count: int, apex: int, px: float) -> dict[str, float | int | bool]:
     rng, last = np.random.default_rng(1), count - 1
     amplitudes = np.interp(np.arange(count), [0, apex, last], [0, px, 0]) if apex < last else np.array([0, px])
-    frames = np.stack([recorded(amplitude, 1, rng) for amplitude in amplitudes])
-    at = {profile: positions(settings, apex, last) for profile, settings in PROFILES.items()}
-    plain, calls, seconds = measured(lambda: np.stack([bisected(frames, p, net) for p in at["paper"]]), net)
-    ours, our_calls, our_seconds = measured(lambda: frames_at(frames, at["paper"], net, PROFILES["paper"]), net)
-    _, new_calls, new_seconds = measured(lambda: frames_at(frames, at["corrected"], net, PROFILES["corrected"]), net)
+    frames = np.stack([noisy_face(amplitude, 1, rng) for amplitude in amplitudes])
+    at = {profile: shown_positions(settings, apex, last) for profile, settings in PROFILES.items()}
+    plain, calls, seconds = measure_call(lambda: np.stack([bisect_position(frames, p, net) for p in at["paper"]]), net)
+    ours, our_calls, our_seconds = measure_call(lambda: frames_at(frames, at["paper"], net, PROFILES["paper"]), net)
+    _, new_calls, new_seconds = measure_call(
+        lambda: frames_at(frames, at["corrected"], net, PROFILES["corrected"]), net
+    )
     return {
         "identical": bool(np.array_equal(plain, ours)),
         "original_forwards": calls,
@@ -120,16 +126,16 @@ def forwards(net: Rife, count: int, apex: int, px: float) -> dict[str, float | i
     }
 
 
-def quality(net: Rife, px: float, noise: float) -> dict[str, dict[str, float]]:
+def measure_quality(net: Rife, px: float, noise: float) -> dict[str, dict[str, float]]:
     """Each way's mean over three positions between two frames: PSNR (dB), position error (%), forwards."""
-    rng, rows = np.random.default_rng(2), {way: [] for way in WAYS}
-    pair = np.stack([recorded(0.4, noise, rng), recorded(0.4 + px, noise, rng)])
+    rng, rows = np.random.default_rng(2), {way: [] for way in INTERPOLATION_WAYS}
+    pair = np.stack([noisy_face(0.4, noise, rng), noisy_face(0.4 + px, noise, rng)])
     for position in (0.25, 0.4, 0.7):
-        truth = face(0.4 + px * position)
-        slope = (face(0.4 + px * (position + 0.05)) - face(0.4 + px * (position - 0.05)))[MOVING] / 0.1
-        for way, settings in WAYS.items():
-            shown, calls, _ = measured(lambda s=settings, p=position: frames_at(pair, [p], net, s)[0], net)
-            wrong = (shown - truth)[MOVING]
+        truth = moved_face(0.4 + px * position)
+        slope = (moved_face(0.4 + px * (position + 0.05)) - moved_face(0.4 + px * (position - 0.05)))[MOVING_MASK] / 0.1
+        for way, settings in INTERPOLATION_WAYS.items():
+            shown, calls, _ = measure_call(lambda s=settings, p=position: frames_at(pair, [p], net, s)[0], net)
+            wrong = (shown - truth)[MOVING_MASK]
             shifted = np.sum(wrong * slope) / np.sum(slope**2)
             rows[way].append((10 * np.log10(255**2 / np.mean(wrong**2)), 100 * abs(shifted), calls))
     return {
@@ -140,14 +146,14 @@ def quality(net: Rife, px: float, noise: float) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    net = Rife(weights.path(weights.RIFE))
-    net.midpoint(*np.stack([recorded(0, 0, np.random.default_rng(0))] * 2))
+    net = Rife(weights.weights_path(weights.RIFE))
+    net.midpoint(*np.stack([noisy_face(0, 0, np.random.default_rng(0))] * 2))
     clips, table = {}, {}
     for name, clip in CLIPS.items():
-        clips[name] = forwards(net, *clip)
+        clips[name] = compare_forwards(net, *clip)
         print(name, clips[name], sep=": ")
     for noise, px in itertools.product((0.0, 1.5), MOTIONS):
-        table[f"{px} px, noise {noise}"] = ways = quality(net, px, noise)
+        table[f"{px} px, noise {noise}"] = ways = measure_quality(net, px, noise)
         print(
             px,
             "px, noise",

@@ -21,36 +21,36 @@ import torch
 
 from merstream import synth
 from merstream.stages import STAGES
-from services.ingest.catalogue.entry import Found
-from services.ingest.discover import discover
-from services.ingest.source_packing import pack as packed_files
+from services.ingest.catalogue.entry import FoundClip
+from services.ingest.discover import discover_clips
+from services.ingest.source_packing import pack_source as packed_files
 from services.trainer.data import features as dataset
-from services.trainer.folds.fold import learner
-from services.trainer.learners.base import Watch
-from services.trainer.settings import LITE
+from services.trainer.folds.fold import create_learner
+from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.settings import LITE_SETTINGS
 from shared.records import Sample
 from shared.stage import Arrays
-from shared.store.npz import pack
+from shared.store.npz import pack_arrays
 
 RESULT = Path(__file__).parent / "results" / "scale-costs.json"
-TRAINED_ON, EPOCHS = 32, 4
+TRAINING_CLIPS, EPOCHS = 32, 4
 
 
-def clips() -> list[Found]:
+def draw_two_clips() -> list[FoundClip]:
     folder = Path(tempfile.mkdtemp())
-    synth.write(folder / "drawn", subjects=1, clips=2, seed=4)
-    return [clip for clip in discover(folder / "drawn") if isinstance(clip, Found)]
+    synth.write_dataset(folder / "drawn", subjects=1, clips=2, seed=4)
+    return [clip for clip in discover_clips(folder / "drawn") if isinstance(clip, FoundClip)]
 
 
-def through(clip: Found) -> tuple[list[dict[str, Any]], Arrays]:
+def measure_stage_costs(clip: FoundClip) -> tuple[list[dict[str, Any]], Arrays]:
     """The costs of each stage, and the clip's features."""
     made: dict[str, Arrays] = {"source": packed_files(clip)}
-    sizes, rows = {"source": len(pack(made["source"]))}, []
+    sizes, rows = {"source": len(pack_arrays(made["source"]))}, []
     for stage in STAGES:
         start = time.process_time()
         made[stage.name] = stage.compute({name: made[name] for name in stage.reads}, stage.profiles["corrected"])
         seconds = time.process_time() - start
-        sizes[stage.name] = len(pack(made[stage.name]))
+        sizes[stage.name] = len(pack_arrays(made[stage.name]))
         read = sum(sizes[name] for name in stage.reads)
         rows.append(
             {"stage": stage.name, "cpu s": seconds, "read MB": read / 1e6, "written MB": sizes[stage.name] / 1e6}
@@ -63,25 +63,25 @@ def through(clip: Found) -> tuple[list[dict[str, Any]], Arrays]:
 def training_seconds(features: Arrays) -> float:
     """CPU seconds that fmer-lite takes per clip and epoch."""
     pairs = []
-    for number in range(TRAINED_ON):
+    for number in range(TRAINING_CLIPS):
         emotion = ("happiness", "others")[number % 2]
         sample = Sample(
             dataset="d", subject=str(number % 4), clip=str(number), emotion=emotion, onset=0, offset=1, fps=200
         )
         pairs.append((sample, features))
-    built = dataset.build(iter(pairs))
-    settings = LITE.model_copy(update={"epochs": EPOCHS, "oracle": False})
-    fitted = learner(len(built.classes), settings)
+    built = dataset.features_from_pairs(iter(pairs))
+    settings = LITE_SETTINGS.model_copy(update={"epochs": EPOCHS, "oracle": False})
+    fitted = create_learner(len(built.classes), settings)
     start = time.process_time()
-    fitted.fit(dataset.Part(built, np.arange(TRAINED_ON)), Watch())
-    return (time.process_time() - start) / (TRAINED_ON * EPOCHS)
+    fitted.fit(dataset.FeatureSubset(built, np.arange(TRAINING_CLIPS)), TrainingCallbacks())
+    return (time.process_time() - start) / (TRAINING_CLIPS * EPOCHS)
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    first, second = clips()
-    through(first)
-    rows, features = through(second)
+    first, second = draw_two_clips()
+    measure_stage_costs(first)
+    rows, features = measure_stage_costs(second)
     result = {
         "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "frames of the clip": len(second.files),

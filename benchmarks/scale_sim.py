@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from k8s.generate import scaled_object
-from k8s.keda import Place, replicas
-from k8s.scaling import SCALED, Scaled
-from shared.bus.topics import GROUPS
+from k8s.keda import PartitionState, replica_count
+from k8s.scaling import SCALED_SERVICES, ScaledService
+from shared.bus.topics import TOPIC_BY_GROUP
 
 RESULTS = Path(__file__).parent / "results"
 CLIPS, SUBJECTS, EPOCHS = 7526, 671, 40  # DFME; epochs of fmer-lite
@@ -31,7 +31,7 @@ START_SECONDS = 30.0  # a pod, its image on the node
 
 
 @dataclass(frozen=True)
-class World:
+class ClusterScenario:
     datasets: int
     partitions: int = 24
     store_mb_per_second: float = 1000.0
@@ -39,10 +39,10 @@ class World:
 
 
 @dataclass
-class Stage:
+class SimulatedStage:
     """One stage on its way through time; arrays are by partition."""
 
-    scaled: Scaled
+    scaled: ScaledService
     cpu_seconds: float
     megabytes: float  # read and written per record
     partitions: int
@@ -56,15 +56,15 @@ class Stage:
     ended: float = 0.0
 
     def __post_init__(self) -> None:
-        self.waiting, self.pods, self.asked = np.zeros(self.partitions), self.scaled.least, deque()
+        self.waiting, self.pods, self.asked = np.zeros(self.partitions), self.scaled.min_pods, deque()
 
     @property
     def record_seconds(self) -> float:
         return self.cpu_seconds + BUS_SECONDS + self.megabytes / POD_MB_PER_SECOND
 
-    def scale(self, now: float, step: float) -> None:
+    def scale_pods(self, now: float, step: float) -> None:
         """Up by what the autoscaler may add at once; down one pod a minute, after the stage's patience."""
-        wanted = self._wanted()
+        wanted = self._wanted_pods()
         self.asked.append(wanted)
         while len(self.asked) > self.scaled.patience_seconds / step:
             self.asked.popleft()
@@ -78,14 +78,14 @@ class Stage:
         self.starting = [ready for ready in self.starting if ready > now]
         self.pod_seconds += (self.pods + len(self.starting)) * step
 
-    def _wanted(self) -> int:
-        places = {p: Place(int(np.ceil(count)), 0) for p, count in enumerate(self.waiting)}
+    def _wanted_pods(self) -> int:
+        places = {p: PartitionState(int(np.ceil(count)), 0) for p, count in enumerate(self.waiting)}
         (group,) = self.scaled.groups
         asked = scaled_object(self.scaled)
         asked["spec"]["maxReplicaCount"] = self.partitions
-        return replicas(asked, {(GROUPS[group], group): places})
+        return replica_count(asked, {(TOPIC_BY_GROUP[group], group): places})
 
-    def could(self, step: float) -> NDArray[Any]:
+    def finishable_records(self, step: float) -> NDArray[Any]:
         """Records that the pods could finish in a step: each works off the partitions it holds, one at a time."""
         if not self.pods:
             return np.zeros(self.partitions)
@@ -94,7 +94,7 @@ class Stage:
         share = np.minimum(1.0, step / self.record_seconds / np.maximum(load, 1e-9))
         return self.waiting * share[holder]
 
-    def finish(self, finished: NDArray[Any], now: float) -> None:
+    def finish_records(self, finished: NDArray[Any], now: float) -> None:
         self.waiting -= finished
         self.waiting[self.waiting < 1e-6] = 0
         self.done += float(finished.sum())
@@ -103,69 +103,71 @@ class Stage:
             self.ended = now
 
 
-def stages(world: World) -> list[Stage]:
+def measured_stages(scenario: ClusterScenario) -> list[SimulatedStage]:
     """The image stages and the trainer, as measured."""
     costs = json.loads((RESULTS / "scale-costs.json").read_text())
     by_name = {row["stage"]: (row["cpu s"], row["read MB"] + row["written MB"]) for row in costs["stages"]}
     by_name["trainer"] = (CLIPS * EPOCHS * costs["fmer-lite CPU s per clip and epoch"], 0.0)
-    return [Stage(scaled, *by_name[scaled.service], world.partitions) for scaled in SCALED]
+    return [SimulatedStage(scaled, *by_name[scaled.service], scenario.partitions) for scaled in SCALED_SERVICES]
 
 
-def simulate(world: World) -> dict[str, Any]:
+def simulate_cluster(scenario: ClusterScenario) -> dict[str, Any]:
     """Until the last fold is trained."""
-    rng, line, now, peak = np.random.default_rng(0), stages(world), 0.0, 0.0
+    rng, line, now, peak = np.random.default_rng(0), measured_stages(scenario), 0.0, 0.0
     *image, trainer = line
-    chance = np.full(world.partitions, 1 / world.partitions)
-    image[0].waiting += rng.multinomial(world.datasets * CLIPS, chance)
+    chance = np.full(scenario.partitions, 1 / scenario.partitions)
+    image[0].waiting += rng.multinomial(scenario.datasets * CLIPS, chance)
     released = 0
-    while trainer.done < world.datasets * SUBJECTS - 0.5:
-        now += world.step_seconds
+    while trainer.done < scenario.datasets * SUBJECTS - 0.5:
+        now += scenario.step_seconds
         for stage in line:
-            stage.scale(now, world.step_seconds)
-        could = [stage.could(world.step_seconds) for stage in line]
+            stage.scale_pods(now, scenario.step_seconds)
+        could = [stage.finishable_records(scenario.step_seconds) for stage in line]
         traffic = sum(float(c.sum()) * s.megabytes for c, s in zip(could, line, strict=True))
-        allowed = min(1.0, world.store_mb_per_second * world.step_seconds / max(traffic, 1e-9))
-        peak = max(peak, traffic * allowed / world.step_seconds)
+        allowed = min(1.0, scenario.store_mb_per_second * scenario.step_seconds / max(traffic, 1e-9))
+        peak = max(peak, traffic * allowed / scenario.step_seconds)
         for stage, following, c in zip(line, [*line[1:], None], could, strict=True):
-            stage.finish(c * allowed, now)
+            stage.finish_records(c * allowed, now)
             if following not in (trainer, None):
                 following.waiting += c * allowed
         whole = int((image[-1].done + 0.5) // CLIPS)  # datasets come through one after another
         trainer.waiting += rng.multinomial((whole - released) * SUBJECTS, chance)
         released = whole
-    return _told(world, line, now, peak)
+    return _summarise_simulation(scenario, line, now, peak)
 
 
-def _told(world: World, line: list[Stage], now: float, peak: float) -> dict[str, Any]:
+def _summarise_simulation(
+    scenario: ClusterScenario, stages: list[SimulatedStage], now: float, peak: float
+) -> dict[str, Any]:
     costs = json.loads((RESULTS / "scale-costs.json").read_text())["stages"]
-    terabytes = world.datasets * CLIPS * sum(row["written MB"] for row in costs) / 1e6
+    terabytes = scenario.datasets * CLIPS * sum(row["written MB"] for row in costs) / 1e6
     return {
-        "datasets": world.datasets,
-        "partitions": world.partitions,
-        "store MB/s": world.store_mb_per_second,
-        "features after h": round(line[-2].ended / 3600, 2),
+        "datasets": scenario.datasets,
+        "partitions": scenario.partitions,
+        "store MB/s": scenario.store_mb_per_second,
+        "features after h": round(stages[-2].ended / 3600, 2),
         "reports after h": round(now / 3600, 1),
         "store TB": round(terabytes, 2),
         "store peak MB/s": round(peak),
-        "pod hours": {stage.scaled.service: round(stage.pod_seconds / 3600, 1) for stage in line},
-        "busy": {stage.scaled.service: round(stage.busy_seconds / stage.pod_seconds, 2) for stage in line},
-        "slowest image stage": max(line[:-1], key=lambda stage: stage.record_seconds).scaled.service,
+        "pod hours": {stage.scaled.service: round(stage.pod_seconds / 3600, 1) for stage in stages},
+        "busy": {stage.scaled.service: round(stage.busy_seconds / stage.pod_seconds, 2) for stage in stages},
+        "slowest image stage": max(stages[:-1], key=lambda stage: stage.record_seconds).scaled.service,
     }
 
 
-WORLDS = [
-    *(World(datasets) for datasets in (1, 10)),
-    World(1, store_mb_per_second=100),
-    World(1, partitions=240),
-    World(10, partitions=240, step_seconds=30),
-    World(100, step_seconds=300),
-    World(100, partitions=240, step_seconds=60),
-    World(100, partitions=240, store_mb_per_second=5000, step_seconds=60),
+SCENARIOS = [
+    *(ClusterScenario(datasets) for datasets in (1, 10)),
+    ClusterScenario(1, store_mb_per_second=100),
+    ClusterScenario(1, partitions=240),
+    ClusterScenario(10, partitions=240, step_seconds=30),
+    ClusterScenario(100, step_seconds=300),
+    ClusterScenario(100, partitions=240, step_seconds=60),
+    ClusterScenario(100, partitions=240, store_mb_per_second=5000, step_seconds=60),
 ]
 
 
 def main() -> None:
-    results = [simulate(world) for world in WORLDS]
+    results = [simulate_cluster(world) for world in SCENARIOS]
     (RESULTS / "scale-sim.json").write_text(json.dumps(results, indent=1) + "\n")
     for result in results:
         print(json.dumps(result))

@@ -10,7 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-HEAD = """# Benchmarks
+PAGE_HEAD = """# Benchmarks
 
 Written by `benchmarks/table.py` from `benchmarks/results/`; `make bench` measures. Both sides in one run, on the same
 data, in CPU seconds where the machine was shared. No GPU has been measured.
@@ -20,13 +20,13 @@ data, in CPU seconds where the machine was shared. No GPU has been measured.
 """
 
 
-def read(name: str) -> dict[str, Any] | None:
+def read_result(name: str) -> dict[str, Any] | None:
     file = RESULTS / f"{name}.json"
     return json.loads(file.read_text()) if file.exists() else None
 
 
-def flow() -> Iterator[tuple[str, ...]]:
-    for row in (read("flow-cpu") or {}).get("results", []):
+def flow_rows() -> Iterator[tuple[str, ...]]:
+    for row in (read_result("flow-cpu") or {}).get("results", []):
         if "fast s CPU per pair" not in row:
             continue
         yield (
@@ -39,8 +39,8 @@ def flow() -> Iterator[tuple[str, ...]]:
         )
 
 
-def evm() -> Iterator[tuple[str, ...]]:
-    if found := read("evm-cpu"):
+def evm_rows() -> Iterator[tuple[str, ...]]:
+    if found := read_result("evm-cpu"):
         row = found["float32"]
         yield (
             "ten magnification factors of a clip, 11 frames 224x280",
@@ -52,8 +52,8 @@ def evm() -> Iterator[tuple[str, ...]]:
         )
 
 
-def rife() -> Iterator[tuple[str, ...]]:
-    for name, row in (read("rife-cpu") or {}).get("clips", {}).items():
+def rife_rows() -> Iterator[tuple[str, ...]]:
+    for name, row in (read_result("rife-cpu") or {}).get("clips", {}).items():
         yield (
             f"interpolated frames, {name}",
             f"{row['original_forwards']} forwards of RIFE",
@@ -64,8 +64,8 @@ def rife() -> Iterator[tuple[str, ...]]:
         )
 
 
-def training() -> Iterator[tuple[str, ...]]:
-    found = read("training-cpu") or {}
+def training_rows() -> Iterator[tuple[str, ...]]:
+    found = read_result("training-cpu") or {}
     for model in ("fmer-lite", "fmer"):
         if row := found.get(model):
             same, size = f"logits within {row['largest_difference_of_logits']:.0e}", row["size"]
@@ -89,8 +89,8 @@ def training() -> Iterator[tuple[str, ...]]:
         yield "training step per clip, `fmer` and `fmer-lite`", *each, ratio, "another network", "training.py"
 
 
-def end_to_end() -> Iterator[tuple[str, ...]]:
-    if found := read("end-to-end"):
+def end_to_end_rows() -> Iterator[tuple[str, ...]]:
+    if found := read_result("end-to-end"):
         wall, peaks = found["wall s"], found["peak MB per worker"]
         yield (
             f"`mer run` without training, {found['clips']} clips 640x480",
@@ -103,9 +103,9 @@ def end_to_end() -> Iterator[tuple[str, ...]]:
 
 
 def main() -> None:
-    rows = [row for claim in (flow, evm, rife, training, end_to_end) for row in claim()]
+    rows = [row for claim in (flow_rows, evm_rows, rife_rows, training_rows, end_to_end_rows) for row in claim()]
     lines = [f"| {' | '.join((*row[:-1], f'`{row[-1]}`'))} |" for row in rows]
-    (ROOT / "docs" / "benchmarks.md").write_text(HEAD + "\n".join(lines) + "\n")
+    (ROOT / "docs" / "benchmarks.md").write_text(PAGE_HEAD + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -26,36 +26,36 @@ from torch import Tensor, nn
 from torch._inductor import config as inductor
 from torch.nn import functional
 
-from benchmarks.machine import machine
-from services.trainer.data.features import Features, Part
-from services.trainer.evaluation.protocol import loso
+from benchmarks.machine import describe_machine
+from services.trainer.data.features import Features, FeatureSubset
+from services.trainer.evaluation.protocol import loso_folds
 from services.trainer.folds import cross_validation
-from services.trainer.learners.base import Watch
-from services.trainer.learners.batch_source import Gathered
-from services.trainer.learners.network import Network, reproducible
-from services.trainer.learners.training_loop import Training
-from services.trainer.models import NEEDS
-from services.trainer.models.au_graph import AUS, AuGraph
+from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.learners.batch_source import HostBatchSource
+from services.trainer.learners.network import NetworkLearner, deterministic_torch
+from services.trainer.learners.training_loop import TrainingLoop
+from services.trainer.models import ARRAYS_BY_MODEL
+from services.trainer.models.au_graph import AU_COUNT, AuGraph
 from services.trainer.models.fmer import Fmer
-from services.trainer.models.fusion import BROW_AUS, Fusion
+from services.trainer.models.fusion import BROW_AU_COUNT, Fusion
 from services.trainer.models.p3d import P3D
-from services.trainer.models.roi_graph import BROWS, PAIRS, Graph
-from services.trainer.settings import TrainSettings, configured
+from services.trainer.models.roi_graph import BROW_ROI_COUNT, PAIR_COUNT, RoiGraph
+from services.trainer.settings import TrainSettings, settings_from_profile
 
 RESULT = Path(__file__).parent / "results" / "training-cpu.json"
 CLASSES, FACTORS = 4, 2
 
 
-def drawn(subjects: int, clips: int) -> Features:
+def random_features(subjects: int, clips: int) -> Features:
     """Random clips, all classes with every subject."""
     rng, total = np.random.default_rng(0), subjects * clips
     return Features(
-        patches=rng.normal(0, 0.2, (total, FACTORS, PAIRS, 2, 30, 7, 7)).astype(np.float32),
+        patches=rng.normal(0, 0.2, (total, FACTORS, PAIR_COUNT, 2, 30, 7, 7)).astype(np.float32),
         clips=rng.integers(0, 256, (total, 16, 144, 144, 3), dtype=np.uint8),
         maps=rng.normal(0, 0.2, (total, FACTORS, 3, 28, 28)).astype(np.float32),
         factors=np.array([1.2, 2.0]),
         emotions=np.arange(total) % CLASSES,
-        aus=rng.integers(0, 2, (total, AUS)).astype(np.uint8),
+        aus=rng.integers(0, 2, (total, AU_COUNT)).astype(np.uint8),
         subjects=np.array([f"drawn/s{row // clips:02}" for row in range(total)]),
         names=np.array([f"drawn/s{row // clips:02}/c{row:03}" for row in range(total)]),
         classes=tuple("abcd"),
@@ -69,35 +69,40 @@ class PlainFiles:
     def __init__(self, features: Features, folder: Path, more: str) -> None:
         self.features, self.folder, self.more = features, folder, more
         for clip in range(len(features)):
-            np.save(folder / f"clip-{clip}.npy", features.held("clip")[clip].transpose(3, 0, 1, 2).astype(np.float32))
+            np.save(
+                folder / f"clip-{clip}.npy",
+                features.array_by_name("clip")[clip].transpose(3, 0, 1, 2).astype(np.float32),
+            )
             for factor in range(FACTORS):
-                np.save(folder / f"map-{clip}-{factor}.npy", features.held("maps")[clip, factor])
-                self._keep_patches(clip, factor)
+                np.save(folder / f"map-{clip}-{factor}.npy", features.array_by_name("maps")[clip, factor])
+                self._save_patches(clip, factor)
 
-    def _keep_patches(self, clip: int, factor: int) -> None:
-        for field in range(PAIRS):
-            patches = self.features.held("patches")[clip, factor, field]
-            for name, part in (("brow", patches[:, :BROWS]), ("mouth", patches[:, BROWS:])):
+    def _save_patches(self, clip: int, factor: int) -> None:
+        for field in range(PAIR_COUNT):
+            patches = self.features.array_by_name("patches")[clip, factor, field]
+            for name, part in (("brow", patches[:, :BROW_ROI_COUNT]), ("mouth", patches[:, BROW_ROI_COUNT:])):
                 np.save(self.folder / f"{name}-{clip}-{factor}-{field}.npy", part)
 
-    def clip(self, clip: int, factor: int) -> tuple[Tensor, Tensor]:
+    def load_clip(self, clip: int, factor: int) -> tuple[Tensor, Tensor]:
         fields = []
-        for field in range(PAIRS):
+        for field in range(PAIR_COUNT):
             halves = [np.load(self.folder / f"{part}-{clip}-{factor}-{field}.npy") for part in ("brow", "mouth")]
             fields.append(torch.from_numpy(np.concatenate(halves, axis=1)))
         more = f"clip-{clip}.npy" if self.more == "clip" else f"map-{clip}-{factor}.npy"
         return torch.stack(fields), torch.from_numpy(np.load(self.folder / more))
 
-    def batches(self, rows: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def load_batches(
+        self, rows: np.ndarray, size: int, rng: np.random.Generator
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         order = rng.permutation(rows)
         for start in range(0, len(order), size):
             which = order[start : start + size]
-            clips = [self.clip(int(clip), int(rng.integers(FACTORS))) for clip in which]
+            clips = [self.load_clip(int(clip), int(rng.integers(FACTORS))) for clip in which]
             patches, more = (torch.stack(column) for column in zip(*clips, strict=True))
             yield patches, more, torch.from_numpy(which)
 
 
-class Plain(nn.Module):
+class PlainModule(nn.Module):
     """The layers of `fmer` or `fmer-lite`, called in loops over fields and clips."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -109,29 +114,33 @@ class Plain(nn.Module):
 
     def forward(self, patches: Tensor, more: Tensor) -> tuple[Tensor, Tensor]:
         net = self.network
-        eyebrow, mouth = regions(net, net.patch_scale(patches))
+        eyebrow, mouth = region_features(net, net.patch_scale(patches))
         seen = None if isinstance(net, Fmer) else net.whole_face(more)
-        au_logits = from_frames(net.p3d, net.clip_scale(more)) if seen is None else au_scores(net, eyebrow, mouth, seen)
+        au_logits = (
+            au_logits_from_frames(net.p3d, net.clip_scale(more))
+            if seen is None
+            else au_scores(net, eyebrow, mouth, seen)
+        )
         aus = au_vectors(net.au_graph, au_logits.detach() if net.detached else au_logits)
-        logits = fused(net.fusion, eyebrow, mouth, aus)
+        logits = fuse_regions(net.fusion, eyebrow, mouth, aus)
         return logits if seen is None else logits + torch.stack([net.direct(face) for face in seen]), au_logits
 
 
-def regions(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
+def region_features(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(net, Fmer):
-        return fields_one_by_one(net.graph, patches)
+        return region_features_by_field(net.graph, patches)
     each = patches.flatten(-2).unbind(1)
     own = [field - net.tokens.head_motion(field.mean(-1)).unsqueeze(-1) for field in each]
     moments = [field @ net.tokens.shapes.T for field in own]
     centred = torch.stack([moment - moment.mean(2, keepdim=True) for moment in moments], 1)
     tokens = torch.einsum("btcrs,kt->brkcs", centred, net.tokens.courses).flatten(2)
-    return net.brow_head(tokens[:, :BROWS]), net.mouth_head(tokens[:, BROWS:])
+    return net.brow_head(tokens[:, :BROW_ROI_COUNT]), net.mouth_head(tokens[:, BROW_ROI_COUNT:])
 
 
-def fields_one_by_one(graph: Graph, patches: Tensor) -> tuple[Tensor, Tensor]:
-    seen = [graph.pair_conv.conv(patches[:, field].transpose(1, 2)) for field in range(PAIRS)]
+def region_features_by_field(graph: RoiGraph, patches: Tensor) -> tuple[Tensor, Tensor]:
+    seen = [graph.pair_conv.conv(patches[:, field].transpose(1, 2)) for field in range(PAIR_COUNT)]
     tokens = graph.time_conv(graph.pair_conv.norm(torch.cat(seen, 2)).relu())
-    eyebrow, mouth = graph.brow_encoder(tokens[:, :BROWS]), graph.mouth_encoder(tokens[:, BROWS:])
+    eyebrow, mouth = graph.brow_encoder(tokens[:, :BROW_ROI_COUNT]), graph.mouth_encoder(tokens[:, BROW_ROI_COUNT:])
     return graph.brow_head(eyebrow), graph.mouth_head(mouth)
 
 
@@ -140,7 +149,7 @@ def au_scores(net: nn.Module, eyebrow: Tensor, mouth: Tensor, seen: Tensor) -> T
     return torch.cat([head(torch.cat([region, seen], 1)) for head, region in heads], 1)
 
 
-def from_frames(p3d: P3D, clips: Tensor) -> Tensor:
+def au_logits_from_frames(p3d: P3D, clips: Tensor) -> Tensor:
     x = p3d.layers(p3d.stem(clips))
     return p3d.classify(p3d.flat(x.transpose(1, 2).flatten(0, 1)))
 
@@ -149,17 +158,17 @@ def au_vectors(graph: AuGraph, logits: Tensor) -> Tensor:
     scores = logits.sigmoid() if graph.probability else logits
     adjacency = graph.encoder(torch.stack([torch.diag(row) for row in scores]))
     if graph.normalised:
-        adjacency = (torch.eye(AUS) + adjacency.softmax(-1)) / 2
+        adjacency = (torch.eye(AU_COUNT) + adjacency.softmax(-1)) / 2
     nodes = scores.unsqueeze(-1)
     for conv in graph.convs:
         nodes = conv(adjacency, nodes)
     return nodes
 
 
-def fused(fusion: Fusion, eyebrow: Tensor, mouth: Tensor, aus: Tensor) -> Tensor:
+def fuse_regions(fusion: Fusion, eyebrow: Tensor, mouth: Tensor, aus: Tensor) -> Tensor:
     rows = []
     for brow, lips, units in zip(eyebrow, mouth, aus, strict=True):
-        matches = [torch.dot(brow if unit < BROW_AUS else lips, units[unit]) for unit in range(AUS)]
+        matches = [torch.dot(brow if unit < BROW_AU_COUNT else lips, units[unit]) for unit in range(AU_COUNT)]
         logits = fusion.classify(fusion.norm(torch.stack(matches)))
         rows.append(logits if fusion.direct is None else logits + fusion.direct(torch.cat([brow, lips])))
     return torch.stack(rows)
@@ -170,15 +179,15 @@ class PlainTraining:
 
     def __init__(self, features: Features, files: PlainFiles, settings: TrainSettings) -> None:
         self.features, self.files, self.settings = features, files, settings
-        self.module = Plain(Network(CLASSES, settings).module)
+        self.module = PlainModule(NetworkLearner(CLASSES, settings).module)
         self.optimiser = torch.optim.Adam(self.module.parameters(), settings.learning_rate)
         self.emotions = torch.from_numpy(features.emotions)
         self.aus = torch.from_numpy(features.aus.astype(np.float32))
         self.rng = np.random.default_rng(0)
 
-    def epoch(self, rows: np.ndarray) -> None:
+    def train_epoch(self, rows: np.ndarray) -> None:
         self.module.train()
-        for patches, more, which in self.files.batches(rows, self.settings.batch, self.rng):
+        for patches, more, which in self.files.load_batches(rows, self.settings.batch, self.rng):
             logits, au_logits = self.module(patches, more)
             emotion = functional.cross_entropy(logits, self.emotions[which])
             au = functional.binary_cross_entropy_with_logits(au_logits, self.aus[which])
@@ -189,21 +198,23 @@ class PlainTraining:
             _ = loss.item(), au.item(), (logits.argmax(1) == self.emotions[which]).float().mean().item()
 
     @torch.no_grad()
-    def test(self, rows: np.ndarray) -> None:
+    def predict_rows(self, rows: np.ndarray) -> None:
         self.module.eval()
-        for patches, more, _ in self.files.batches(rows, self.settings.batch, self.rng):
+        for patches, more, _ in self.files.load_batches(rows, self.settings.batch, self.rng):
             self.module(patches, more)[0].argmax(1)
 
 
-def difference(features: Features, files: PlainFiles, settings: TrainSettings) -> float:
+def logit_difference(features: Features, files: PlainFiles, settings: TrainSettings) -> float:
     """Of the plain module's logits on what its files hold from ours on the features, both without dropout, largest
     relative to the largest logit."""
     everything, factor = np.arange(min(4, len(features))), FACTORS - 1
-    source = Gathered(Part(features, everything), NEEDS[settings.model], "cpu")
+    source = HostBatchSource(FeatureSubset(features, everything), ARRAYS_BY_MODEL[settings.model], "cpu")
     inputs = source(everything, np.full(len(everything), factor))
-    read = [torch.stack(column) for column in zip(*(files.clip(int(clip), factor) for clip in everything), strict=True)]
-    network = Network(CLASSES, settings)
-    plain = Plain(Network(CLASSES, settings).module)
+    read = [
+        torch.stack(column) for column in zip(*(files.load_clip(int(clip), factor) for clip in everything), strict=True)
+    ]
+    network = NetworkLearner(CLASSES, settings)
+    plain = PlainModule(NetworkLearner(CLASSES, settings).module)
     with torch.no_grad():
         ours, theirs = network.module.eval()(*inputs.values()), plain.eval()(*read)
     return max(float((a - b).abs().max() / a.abs().max()) for a, b in zip(ours, theirs, strict=True))
@@ -222,51 +233,53 @@ def step_seconds(features: Features, files: PlainFiles, settings: TrainSettings,
     """CPU seconds of a training step, plain, ours and ours in bf16: of an epoch, by its steps."""
     rows = np.arange(len(features))
     plain, halved = PlainTraining(features, files, settings), settings.model_copy(update={"precision": "bf16"})
-    with reproducible(0):
-        ours = [training(features, each) for each in (settings, halved)]
-        works = [lambda: plain.epoch(rows), *(lambda each=each: each._epoch(0) for each in ours)]
+    with deterministic_torch(0):
+        ours = [create_training_loop(features, each) for each in (settings, halved)]
+        works = [lambda: plain.train_epoch(rows), *(lambda each=each: each._run_epoch(0) for each in ours)]
         return tuple(cpu_seconds(work, runs) / ours[0].steps_per_epoch for work in works)
 
 
-def training(features: Features, settings: TrainSettings) -> Training:
-    network, part = Network(CLASSES, settings), Part(features, np.arange(len(features)))
-    return Training(network.module, settings, 0, "cpu", part, Watch(), network.predict)
+def create_training_loop(features: Features, settings: TrainSettings) -> TrainingLoop:
+    network, part = NetworkLearner(CLASSES, settings), FeatureSubset(features, np.arange(len(features)))
+    return TrainingLoop(network.module, settings, 0, "cpu", part, TrainingCallbacks(), network.predict)
 
 
-def compiled(runs: int = 5) -> dict[str, float]:
+def measure_compiled(runs: int = 5) -> dict[str, float]:
     """`fmer-lite` under torch.compile with nothing cached: CPU seconds of compiling, of a step without and with it."""
-    features, settings = drawn(8, 16), configured(model="fmer-lite", batch=16, oracle=False)
-    plain, ours = training(features, settings), training(features, settings)
+    features, settings = random_features(8, 16), settings_from_profile(model="fmer-lite", batch=16, oracle=False)
+    plain, ours = create_training_loop(features, settings), create_training_loop(features, settings)
     ours.module = torch.compile(ours.module)
     inductor.compile_threads, inductor.force_disable_caches = 1, True  # compilers are then this process's children
     start = sum(os.times()[:4])
-    ours._epoch(0)
+    ours._run_epoch(0)
     spent = sum(os.times()[:4]) - start
-    each = [cpu_seconds(lambda one=one: one._epoch(0), runs) / one.steps_per_epoch for one in (plain, ours)]
+    each = [cpu_seconds(lambda one=one: one._run_epoch(0), runs) / one.steps_per_epoch for one in (plain, ours)]
     return {"compile_cpu_s": round(spent, 1), "step_cpu_s": round(each[0], 4), "step_compiled_cpu_s": round(each[1], 4)}
 
 
 def run_seconds(features: Features, files: PlainFiles, settings: TrainSettings, jobs: int) -> tuple[float, float]:
     """Wall seconds of a leave-one-subject-out run: plain, fold by fold, and ours with `jobs` processes."""
-    everything = loso(features.subjects)
+    everything = loso_folds(features.subjects)
     start = time.perf_counter()
     for fold in everything:
         plain = PlainTraining(features, files, settings)
         for _ in range(settings.epochs):
-            plain.epoch(fold.train)
-        plain.test(fold.test)
+            plain.train_epoch(fold.train)
+        plain.predict_rows(fold.test)
     slow, start = time.perf_counter() - start, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        cross_validation.run(features, settings, everything, Path(folder), jobs)
+        cross_validation.run_folds(features, settings, everything, Path(folder), jobs)
     return slow, time.perf_counter() - start
 
 
-def compare(model: str, subjects: int, clips: int, epochs: int, batch: int, runs: int, jobs: int) -> dict[str, Any]:
-    features = drawn(subjects, clips)
-    settings = configured(model=model, epochs=epochs, batch=batch, oracle=False)
+def compare_model(
+    model: str, subjects: int, clips: int, epochs: int, batch: int, runs: int, jobs: int
+) -> dict[str, Any]:
+    features = random_features(subjects, clips)
+    settings = settings_from_profile(model=model, epochs=epochs, batch=batch, oracle=False)
     with tempfile.TemporaryDirectory() as folder:
-        files = PlainFiles(features, Path(folder), NEEDS[model][1])
-        apart = difference(features, files, settings)
+        files = PlainFiles(features, Path(folder), ARRAYS_BY_MODEL[model][1])
+        apart = logit_difference(features, files, settings)
         if apart > 1e-4:
             raise SystemExit(f"{model}: the plain loop computes something else: logits differ by {apart:.1g}.")
         slow_step, fast_step, half_step = step_seconds(features, files, settings, runs)
@@ -293,24 +306,24 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     if asked.compile:
-        add_compiled()
+        add_compiled_figures()
     else:
-        measure(asked.jobs, asked.quick)
+        measure_models(asked.jobs, asked.quick)
 
 
-def add_compiled() -> None:
-    found = compiled()
+def add_compiled_figures() -> None:
+    found = measure_compiled()
     print("fmer-lite, torch.compile:", found)
     RESULT.write_text(json.dumps(json.loads(RESULT.read_text()) | {"torch.compile": found}, indent=2) + "\n")
 
 
-def measure(jobs: int, quick: bool) -> None:
+def measure_models(jobs: int, quick: bool) -> None:
     sizes = {"fmer-lite": (8, 16, 40, 16, 5), "fmer": (4, 8, 1, 8, 2)}
     if quick:
         sizes = {"fmer-lite": (2, 4, 1, 4, 1), "fmer": (2, 2, 1, 2, 1)}
-    result: dict[str, Any] = {"machine": machine("torch", "numpy")}
+    result: dict[str, Any] = {"machine": describe_machine("torch", "numpy")}
     for model, size in sizes.items():
-        result[model] = compare(model, *size, jobs)
+        result[model] = compare_model(model, *size, jobs)
         print(model, json.dumps(result[model], indent=2), flush=True)
     per_clip = {model: result[model]["step_cpu_s"] / result[model]["size"]["batch"] for model in sizes}
     result["fmer_over_fmer_lite_per_clip"] = round(per_clip["fmer"] / per_clip["fmer-lite"], 1)

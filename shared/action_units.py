@@ -4,25 +4,25 @@ import re
 
 from shared.records import ActionUnit
 
-_UNIT = re.compile(r"(?:AU)?(?P<side>[LR]|L/R|B)?(?P<number>[1-9]\d?)(?P<intensity>[A-E])?", re.IGNORECASE)
-_DOUBTED = re.compile(r"[^\s+,;，、]+\s*\(k\)", re.IGNORECASE)
-_BETWEEN = re.compile(r"[\s+,;，、&()?]+|\bor\b|/(?!R)", re.IGNORECASE)
-_SIDES = {"L": "left", "R": "right"}
+_UNIT_PATTERN = re.compile(r"(?:AU)?(?P<side>[LR]|L/R|B)?(?P<number>[1-9]\d?)(?P<intensity>[A-E])?", re.IGNORECASE)
+_DOUBTED_PATTERN = re.compile(r"[^\s+,;，、]+\s*\(k\)", re.IGNORECASE)
+_SEPARATOR_PATTERN = re.compile(r"[\s+,;，、&()?]+|\bor\b|/(?!R)", re.IGNORECASE)
+_SIDE_BY_LETTER = {"L": "left", "R": "right"}
 
 
-def parse(text: str) -> tuple[tuple[ActionUnit, ...], str]:
+def parse_action_units(text: str) -> tuple[tuple[ActionUnit, ...], str]:
     """The units in a cell, in order and once each, and a remark ('' if nothing was doubtful).
 
     Units joined by "or" are all kept: both were seen as possible, and other loaders join them too. Those that a
     coder marked (k), as 4DME's do, are in doubt and left out, as its loader does.
     """
-    doubted = _DOUBTED.findall(text)
+    doubted = _DOUBTED_PATTERN.findall(text)
     if doubted:
-        units, remark = parse(_DOUBTED.sub("", text))
+        units, remark = parse_action_units(_DOUBTED_PATTERN.sub("", text))
         return units, remark or f"action units {text!r}: {', '.join(doubted)} in doubt and left out"
-    words = [word for word in _BETWEEN.split(text) if word]
-    matches = [(word, _UNIT.fullmatch(word)) for word in words]
-    units = tuple(dict.fromkeys(_unit(match) for _, match in matches if match))
+    words = [word for word in _SEPARATOR_PATTERN.split(text) if word]
+    matches = [(word, _UNIT_PATTERN.fullmatch(word)) for word in words]
+    units = tuple(dict.fromkeys(_action_unit_from(match) for _, match in matches if match))
     strange = [word for word, match in matches if not match]
     if strange:
         return units, f"action units {text!r}: {', '.join(map(repr, strange))} was not understood and left out"
@@ -31,12 +31,12 @@ def parse(text: str) -> tuple[tuple[ActionUnit, ...], str]:
     return units, ""
 
 
-def _unit(match: re.Match[str]) -> ActionUnit:
+def _action_unit_from(match: re.Match[str]) -> ActionUnit:
     side, intensity = match["side"], match["intensity"]
     return ActionUnit.model_validate(
         {
             "number": int(match["number"]),
-            "side": _SIDES.get(side.upper()) if side else None,
+            "side": _SIDE_BY_LETTER.get(side.upper()) if side else None,
             "intensity": intensity.upper() if intensity else None,
         }
     )

@@ -37,15 +37,15 @@ def open_bus(settings: Settings) -> Bus:
 
 def open_store(settings: Settings) -> Store:
     """The store of all artifacts."""
-    return _store(settings, settings.s3_bucket, "store")
+    return _open_bucket(settings, settings.s3_bucket, "store")
 
 
 def open_inbox(settings: Settings) -> Store:
     """Where datasets are dropped, each below its name."""
-    return _store(settings, settings.inbox_bucket, "inbox")
+    return _open_bucket(settings, settings.inbox_bucket, "inbox")
 
 
-def _store(settings: Settings, bucket: str, folder: str) -> Store:
+def _open_bucket(settings: Settings, bucket: str, folder: str) -> Store:
     if not settings.s3_endpoint:
         return LocalStore(settings.home / folder)
     from shared.store.s3 import S3Store

@@ -5,7 +5,7 @@ import os
 from shared.errors import Misconfigured
 
 
-def device(default: str = "auto") -> str:
+def choose_device(default: str = "auto") -> str:
     """`MER_DEVICE`, else `default`; `auto` is a GPU where torch sees one. Raises Misconfigured without torch."""
     try:
         import torch  # a service may be installed without it

@@ -12,21 +12,23 @@ from numpy.typing import NDArray
 
 from shared.errors import BadData
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom; px, both ends inside; may reach beyond the frame
+FaceBox = tuple[int, int, int, int]  # left, top, right, bottom; px, both ends inside; may reach beyond the frame
 
-BORDER = 0.25  # replicated border of a second try, share of the frame's longer side
-CONFIDENT = 0.25  # share of the best score below which a detection is clutter (astronaut's badge: 0.10)
-LARGEST_SEARCH = 8_000_000  # px of the enlarged image that is still searched; beyond it memory, not faces, is found
+BORDER_SHARE = 0.25  # replicated border of a second try, share of the frame's longer side
+CONFIDENT_SHARE = 0.25  # share of the best score below which a detection is clutter (astronaut's badge: 0.10)
+LARGEST_SEARCH_PIXELS = (
+    8_000_000  # px of the enlarged image that is still searched; beyond it memory, not faces, is found
+)
 
 
-class Detection(NamedTuple):
+class FaceDetection(NamedTuple):
     """One detection: its box and the detector's confidence (0 = just accepted, sharp frontal faces 1 to 3)."""
 
-    box: Box
+    box: FaceBox
     score: float
 
 
-def largest_face(frame: NDArray[np.uint8], upsample: int = 1) -> Box:
+def largest_face(frame: NDArray[np.uint8], upsample: int = 1) -> FaceBox:
     """Box (left, top, right, bottom) in px of the largest face in an RGB frame, uint8 HxWx3.
 
     Both ends lie inside the box, and a box may reach beyond the frame (cut it with `inside` before slicing).
@@ -34,11 +36,11 @@ def largest_face(frame: NDArray[np.uint8], upsample: int = 1) -> Box:
     Raises BadData when the frame is no uint8 RGB image or shows no face.
     """
     check_frame(frame)
-    for border, enlarged in ((0.0, upsample), (BORDER, upsample), (BORDER, upsample + 1)):
-        if enlarged > upsample and frame.shape[0] * frame.shape[1] * 4**enlarged > LARGEST_SEARCH:
+    for border, enlarged in ((0.0, upsample), (BORDER_SHARE, upsample), (BORDER_SHARE, upsample + 1)):
+        if enlarged > upsample and frame.shape[0] * frame.shape[1] * 4**enlarged > LARGEST_SEARCH_PIXELS:
             break
-        if found := _bordered(frame, border, enlarged):
-            return max(confident(found), key=_size).box
+        if found := _detect_with_border(frame, border, enlarged):
+            return max(drop_weak_detections(found), key=_size_and_score).box
     height, width = frame.shape[:2]
     raise BadData(
         f"expected one face looking at the camera, got none in a {height}x{width} frame; check that the frame shows an "
@@ -46,22 +48,22 @@ def largest_face(frame: NDArray[np.uint8], upsample: int = 1) -> Box:
     )
 
 
-def detections(pixels: NDArray[np.uint8], upsample: int = 1) -> list[Detection]:
+def detect_faces(pixels: NDArray[np.uint8], upsample: int = 1) -> list[FaceDetection]:
     """All detections in uint8 HxWx3 RGB or HxW grey pixels, in the detector's own order (best score first)."""
-    boxes, scores, _ = _detector().run(np.ascontiguousarray(pixels), upsample)
+    boxes, scores, _ = _load_detector().run(np.ascontiguousarray(pixels), upsample)
     return [
-        Detection((box.left(), box.top(), box.right(), box.bottom()), float(score))
+        FaceDetection((box.left(), box.top(), box.right(), box.bottom()), float(score))
         for box, score in zip(boxes, scores, strict=True)
     ]
 
 
-def confident(found: list[Detection]) -> list[Detection]:
+def drop_weak_detections(detections: list[FaceDetection]) -> list[FaceDetection]:
     """Drops detections that score far below the best one: patterns on clothes, not second faces."""
-    best = max(detection.score for detection in found)
-    return [detection for detection in found if detection.score >= CONFIDENT * best]
+    best = max(detection.score for detection in detections)
+    return [detection for detection in detections if detection.score >= CONFIDENT_SHARE * best]
 
 
-def inside(box: Box, height: int, width: int) -> Box:
+def clip_box(box: FaceBox, height: int, width: int) -> FaceBox:
     """The part of a box that lies inside a frame of that many px."""
     left, top, right, bottom = box
     return max(left, 0), max(top, 0), min(right, width - 1), min(bottom, height - 1)
@@ -78,24 +80,24 @@ def check_frame(frame: NDArray[np.uint8]) -> None:
         raise BadData(f"expected an RGB frame of uint8 0..255, got {frame.dtype}; scale the values to 0..255 first")
 
 
-def _bordered(frame: NDArray[np.uint8], border: float, upsample: int) -> list[Detection]:
+def _detect_with_border(frame: NDArray[np.uint8], border: float, upsample: int) -> list[FaceDetection]:
     pad = round(border * max(frame.shape[:2]))
-    found = detections(np.pad(frame, ((pad, pad), (pad, pad), (0, 0)), mode="edge"), upsample)
-    return [Detection(_shifted(box, -pad), score) for box, score in found]
+    found = detect_faces(np.pad(frame, ((pad, pad), (pad, pad), (0, 0)), mode="edge"), upsample)
+    return [FaceDetection(_shift_box(box, -pad), score) for box, score in found]
 
 
-def _shifted(box: Box, by: int) -> Box:
+def _shift_box(box: FaceBox, by: int) -> FaceBox:
     left, top, right, bottom = box
     return left + by, top + by, right + by, bottom + by
 
 
-def _size(detection: Detection) -> tuple[int, float]:
+def _size_and_score(detection: FaceDetection) -> tuple[int, float]:
     left, top, right, bottom = detection.box
     return (right - left) * (bottom - top), detection.score
 
 
 @cache
-def _detector() -> Any:
+def _load_detector() -> Any:
     import dlib  # type: ignore[import-untyped]  # here, because not every container that reads this module carries it
 
     return dlib.get_frontal_face_detector()

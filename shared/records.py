@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from shared.errors import BadData
 
 
-class Model(BaseModel):
+class FrozenModel(BaseModel):
     """Immutable, and a field that nobody declared is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class ActionUnit(Model):
+class ActionUnit(FrozenModel):
     """One facial action unit as coded (FACS): number, side if one-sided, intensity A..E if coded."""
 
     number: int = Field(ge=1, le=99)
@@ -28,7 +28,7 @@ class ActionUnit(Model):
         return f"{ {'left': 'L', 'right': 'R', None: ''}[self.side] }{self.number}{self.intensity or ''}"
 
 
-class Sample(Model):
+class Sample(FrozenModel):
     """One clip as annotated. Frame numbers are those of the dataset's own files; `apex` is None where none is coded."""
 
     dataset: str = Field(min_length=1)
@@ -44,10 +44,10 @@ class Sample(Model):
     @property
     def identity(self) -> str:
         """`dataset/subject/clip`, each part percent-encoded so that it is one path segment in any store."""
-        return "/".join(_segment(part) for part in (self.dataset, self.subject, self.clip))
+        return "/".join(_quote_segment(part) for part in (self.dataset, self.subject, self.clip))
 
 
-class Artifact(Model):
+class Artifact(FrozenModel):
     """Named arrays in the store."""
 
     key: str
@@ -55,7 +55,7 @@ class Artifact(Model):
     size: int = Field(ge=0, description="bytes")
 
 
-class Pipeline(Model):
+class Pipeline(FrozenModel):
     """The science settings of every stage: a profile's name and what differs from it, by stage and field."""
 
     profile: str = "corrected"
@@ -63,10 +63,10 @@ class Pipeline(Model):
 
     @property
     def digest(self) -> str:
-        return digest(self.model_dump(mode="json"))[:12]
+        return json_digest(self.model_dump(mode="json"))[:12]
 
 
-class Envelope(Model):
+class Envelope(FrozenModel):
     """What travels on a topic: `schema` says which model, and its version."""
 
     def encode(self) -> bytes:
@@ -81,7 +81,8 @@ class Envelope(Model):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the message"
             raise BadData(
-                f"Not a {cls.model_fields['schema_name'].default}: {where}: {first['msg']}; got {_excerpt(data)}. "
+                f"Not a {cls.model_fields['schema_name'].default}: {where}: {first['msg']}; got "
+                f"{_quote_excerpt(data)}. "
                 "Publish the record again with a producer of this version."
             ) from None
 
@@ -121,7 +122,7 @@ class Dataset(Envelope):
 
     @property
     def key(self) -> str:
-        return f"{_segment(self.name)}@{self.pipeline.digest}"
+        return f"{_quote_segment(self.name)}@{self.pipeline.digest}"
 
 
 class Run(Envelope):
@@ -142,16 +143,16 @@ class Run(Envelope):
         return self.id
 
     @property
-    def contents(self) -> str:
+    def contents_key(self) -> str:
         return f"runs/{self.id}/run.json"
 
     @property
-    def report(self) -> str:
+    def report_prefix(self) -> str:
         """Prefix of the report's files; what has no `report.json` there does not exist."""
-        return f"reports/{_segment(self.dataset)}/{self.id}/"
+        return f"reports/{_quote_segment(self.dataset)}/{self.id}/"
 
 
-class Environment(Model):
+class Environment(FrozenModel):
     """Where a run was started: what may change its figures though nothing of the run does."""
 
     code: str = Field(description="version of merstream")
@@ -161,7 +162,7 @@ class Environment(Model):
     libraries: dict[str, str] = Field(description="versions by package")
 
 
-class TableClip(Model):
+class TableClip(FrozenModel):
     """A clip of somebody's own table of features, by what its file holds."""
 
     dataset: str
@@ -195,7 +196,7 @@ class RunContents(Envelope):
     environment: Environment | None = None
 
 
-class Fold(Envelope):
+class FoldRequest(Envelope):
     """One fold of a run as a task: train this learner with this seed on what is not held out. Its key spreads a run's
     folds over the workers; it says nothing."""
 
@@ -224,10 +225,10 @@ class FoldResult(Envelope):
 
     @property
     def key(self) -> str:
-        return f"{self.run}/{self.learner}/{self.seed}/{_segment(self.held_out)}"
+        return f"{self.run}/{self.learner}/{self.seed}/{_quote_segment(self.held_out)}"
 
 
-class Figures(Model):
+class Figures(FrozenModel):
     """Of the pooled predictions of all folds, mean over seeds; `au_f1` is None where no action unit occurs."""
 
     uf1: float
@@ -268,15 +269,15 @@ def manifest_key(artifact: str) -> str:
     return artifact.removesuffix(".npz") + ".json"
 
 
-def digest(value: Any) -> str:
+def json_digest(value: Any) -> str:
     """sha256 of the canonical JSON of `value`."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _segment(part: str) -> str:
+def _quote_segment(part: str) -> str:
     # "." and ".." survive quote() and would climb in a store that is a folder.
     return quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")
 
 
-def _excerpt(data: bytes) -> str:
+def _quote_excerpt(data: bytes) -> str:
     return repr(data[:60]) + ("..." if len(data) > 60 else "")

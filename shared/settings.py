@@ -13,10 +13,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.errors import Misconfigured
 
 # Read where no Settings can be at hand: the cache of weights, the compute device.
-ALSO_KNOWN = frozenset({"MER_WEIGHTS_DIR", "MER_DEVICE"})
+OTHER_VARIABLES = frozenset({"MER_WEIGHTS_DIR", "MER_DEVICE"})
 
 
-Keep = Literal["all", "features"]
+KeepPolicy = Literal["all", "features"]
 
 
 class Settings(BaseSettings):
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     dead_letters_ratio: float = Field(
         0.5, ge=0, le=1, description="part of its last 100 messages that a worker may bury before it halts; 0: no limit"
     )
-    keep: Keep = Field(
+    keep: KeepPolicy = Field(
         "all",
         description="arrays that stay in the store: all, or the features and the sources that the others can be "
         "computed from again",
@@ -90,15 +90,15 @@ class Settings(BaseSettings):
     s3_ca_bundle: Path | None = Field(None, description="PEM file of trusted authorities; default the system's")
 
     @model_validator(mode="after")
-    def _no_store_without_credentials(self) -> "Settings":
+    def _require_store_credentials(self) -> "Settings":
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key.get_secret_value()):
             raise ValueError("MER_S3_ENDPOINT needs MER_S3_ACCESS_KEY and MER_S3_SECRET_KEY; they have no default")
         return self
 
 
-def load(**overrides: Any) -> Settings:
+def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment. Raises Misconfigured for a wrong value and for an unknown MER_ variable."""
-    known = {f"MER_{name.upper()}" for name in Settings.model_fields} | ALSO_KNOWN
+    known = {f"MER_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
     unknown = sorted(name for name in os.environ if name.startswith("MER_") and name not in known)
     if unknown:
         raise Misconfigured(f"Unknown settings {', '.join(unknown)}; known are {', '.join(sorted(known))}.")

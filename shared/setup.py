@@ -18,27 +18,27 @@ from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
 from shared.connect import open_bus, open_inbox, open_store
 from shared.errors import MerError, Misconfigured, Unavailable
-from shared.settings import Settings, load
+from shared.settings import Settings, load_settings
 from shared.store.s3 import S3Store
 from shared.telemetry import log_to_stderr
 
 log = logging.getLogger("shared.setup")
 
-TARGET = "arn:minio:sqs::MER:kafka"  # what MinIO calls the target that its MINIO_NOTIFY_KAFKA_*_MER describe
-EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+KAFKA_TARGET = "arn:minio:sqs::MER:kafka"  # what MinIO calls the target that its MINIO_NOTIFY_KAFKA_*_MER describe
+DROP_EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 # What servers answer that have no such target, or no notifications; SeaweedFS takes the request for a new bucket.
-CANNOT_TELL = {
+NO_NOTIFICATION_CODES = {
     "InvalidArgument",
     "MethodNotAllowed",
     "NotImplemented",
     "BucketAlreadyExists",
     "BucketAlreadyOwnedByYou",
 }
-DEMO = "demo-only"  # how the secrets begin that are published with the source
-LONGEST_WAIT = 10.0  # seconds between two attempts
+DEMO_SECRET_PREFIX = "demo-only"  # how the secrets begin that are published with the source
+LONGEST_WAIT_SECONDS = 10.0  # seconds between two attempts
 
 
-def set_up(settings: Settings, *, replication: int, min_insync: int, retention_days: float | None) -> None:
+def set_up_servers(settings: Settings, *, replication: int, min_insync: int, retention_days: float | None) -> None:
     """One attempt. Raises Unavailable while a server is not there, Misconfigured where none is named."""
     if not (settings.kafka_servers and settings.s3_endpoint):
         raise Misconfigured("Set-up needs MER_KAFKA_SERVERS and MER_S3_ENDPOINT; a run in a folder needs no set-up.")
@@ -54,14 +54,14 @@ def set_up(settings: Settings, *, replication: int, min_insync: int, retention_d
 
 def announce_drops(inbox: S3Store) -> bool:
     """Have the store tell Kafka of every object put into or taken from `inbox`; False if this server can't."""
-    with inbox._sentences():
+    with inbox._translate_errors():
         try:
             config = inbox._client.get_bucket_notification(inbox.bucket)
-            if TARGET not in [queue.queue for queue in config.queue_config_list]:
-                queues = [*config.queue_config_list, QueueConfig(EVENTS, queue=TARGET)]
+            if KAFKA_TARGET not in [queue.queue for queue in config.queue_config_list]:
+                queues = [*config.queue_config_list, QueueConfig(DROP_EVENTS, queue=KAFKA_TARGET)]
                 inbox._client.set_bucket_notification(inbox.bucket, _with_queues(config, queues))
         except S3Error as refusal:
-            if refusal.code not in CANNOT_TELL:
+            if refusal.code not in NO_NOTIFICATION_CODES:
                 raise
             log.warning("the store can't tell Kafka of drops (%s): only the scan of the inbox finds them", refusal.code)
             return False
@@ -74,9 +74,9 @@ def _with_queues(config: NotificationConfig, queues: list[QueueConfig]) -> Notif
     return NotificationConfig(config.cloud_func_config_list, queues, config.topic_config_list)
 
 
-def patiently(attempt: Callable[[], None], patience: float) -> None:
+def retry_until_available(attempt: Callable[[], None], patience_seconds: float) -> None:
     """Again and again while a server is not there, for `patience` seconds; then what was last said is raised."""
-    end, wait = time.monotonic() + patience, 0.5
+    end, wait = time.monotonic() + patience_seconds, 0.5
     while True:
         try:
             return attempt()
@@ -85,12 +85,12 @@ def patiently(attempt: Callable[[], None], patience: float) -> None:
                 raise
             log.info("waiting: %s", trouble)
         time.sleep(wait)
-        wait = min(2 * wait, LONGEST_WAIT)
+        wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
 
 def warn_of_demo_secrets(settings: Settings) -> bool:
     """Whether the secrets are the published ones."""
-    demo = settings.s3_secret_key.get_secret_value().startswith(DEMO)
+    demo = settings.s3_secret_key.get_secret_value().startswith(DEMO_SECRET_PREFIX)
     if demo:
         log.warning("%s", "=" * 80)
         log.warning("THE S3 SECRET IS THE DEMO'S, WHICH EVERYBODY KNOWS. Before data go in, set your own:")
@@ -109,10 +109,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as a container's first process it would be deaf to it
     patience = given.pop("patience")
     try:
-        settings = load()
+        settings = load_settings()
         log_to_stderr(settings.log_level)
         warn_of_demo_secrets(settings)
-        patiently(lambda: set_up(settings, **given), patience)
+        retry_until_available(lambda: set_up_servers(settings, **given), patience)
     except MerError as error:
         sys.exit(str(error))
 

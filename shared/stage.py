@@ -36,7 +36,7 @@ class Stage(Generic[S]):
     compute: Callable[[Mapping[str, Arrays], S], Arrays]
 
 
-def resolve(profile: str | S, profiles: Mapping[str, S]) -> S:
+def settings_for_profile(profile: str | S, profiles: Mapping[str, S]) -> S:
     """The settings that a profile's name stands for; settings pass through. Raises ValueError for an unknown name."""
     if not isinstance(profile, str):
         return profile

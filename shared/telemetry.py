@@ -10,7 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
-_WORK_BUCKETS = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
+_COMPUTE_BUCKETS = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 
 
 class Metrics:
@@ -24,7 +24,7 @@ class Metrics:
         )
         self.retries = Counter("mer_retries", "Attempts repeated after trouble", labels, registry=self.registry)
         self.compute = Histogram(
-            "mer_compute_seconds", "Time in a stage's compute", labels, registry=self.registry, buckets=_WORK_BUCKETS
+            "mer_compute_seconds", "Time in a stage's compute", labels, registry=self.registry, buckets=_COMPUTE_BUCKETS
         )
         self.artifact = Counter("mer_artifact_bytes", "Bytes of artifacts written", labels, registry=self.registry)
         self.halted = Gauge("mer_halted", "1 while a worker takes nothing more", labels, registry=self.registry)
@@ -39,7 +39,7 @@ class Metrics:
         )
 
 
-class JsonLines(logging.Formatter):
+class JsonLineFormatter(logging.Formatter):
     """One JSON object a line; what `extra={"mer": {...}}` gives becomes fields."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -57,18 +57,20 @@ class JsonLines(logging.Formatter):
 def log_to_stderr(level: str) -> None:
     """Structured logs for a process of its own; a library caller keeps its own logging."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kafka").setLevel("ERROR")  # it warns of every reconnection; what lasts, our own lines tell
 
 
-class Health:
+class HealthServer:
     """`/livez`: no loop stands still; `/readyz`: the process takes work; `/metrics`: Prometheus."""
 
     def __init__(self, metrics: Metrics, port: int, *, ready: Callable[[], bool], stalled: Callable[[], bool]) -> None:
         self.ready, self.stalled = ready, stalled
         self._metrics = make_wsgi_app(metrics.registry)
-        self._server = make_server("", port, self._answer, server_class=_Server, handler_class=_Quiet)
+        self._server = make_server(
+            "", port, self._answer_request, server_class=_ReusableServer, handler_class=_QuietRequestHandler
+        )
         self.port = self._server.server_port
 
     def start(self) -> None:
@@ -78,7 +80,7 @@ class Health:
         self._server.shutdown()
         self._server.server_close()
 
-    def _answer(self, environ: dict[str, Any], respond: Callable[..., Any]) -> Iterable[bytes]:
+    def _answer_request(self, environ: dict[str, Any], respond: Callable[..., Any]) -> Iterable[bytes]:
         states = {"/livez": not self.stalled(), "/readyz": self.ready() and not self.stalled()}
         where = environ["PATH_INFO"]
         if where not in states:
@@ -87,10 +89,10 @@ class Health:
         return [b"ok\n" if states[where] else b"not ok\n"]
 
 
-class _Server(WSGIServer):
+class _ReusableServer(WSGIServer):
     allow_reuse_address = True
 
 
-class _Quiet(WSGIRequestHandler):
+class _QuietRequestHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Probes every few seconds are no news."""

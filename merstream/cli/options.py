@@ -6,64 +6,65 @@ from typing import Annotated
 
 import typer
 
-from services.ingest.catalogue.entry import Labels, Switch
+from services.ingest.catalogue.entry import CorrectionSwitch, LabelKind
 
-Out = Annotated[
+OutFolder = Annotated[
     Path, typer.Option("--out", "-o", help="Folder of the run: artifacts, logs, report. Kept between starts.")
 ]
-Outs = Annotated[
+OutFolders = Annotated[
     list[Path] | None,
     typer.Option(
         "--out", "-o", help="Folder of a run, default out/run. Several are pooled; the first gets the report."
     ),
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the default is one per core.")]
+WorkerCount = Annotated[int, typer.Option(min=1, help="Worker processes; the default is one per core.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shuffling, bootstrap.")]
-Model = Annotated[
+ModelName = Annotated[
     str | None,
     typer.Option(
         help="`fmer-lite`, `fmer` (the paper's), `ststnet`, `off-apexnet`, `sssnet`, `rcn-a`, `htnet` (on maps), "
         "`linear`, `majority`. Default: fmer with a GPU, else fmer-lite."
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs per fold; the default is the model's.")]
-Profile = Annotated[
+EpochCount = Annotated[int | None, typer.Option(min=1, help="Epochs per fold; the default is the model's.")]
+ProfileName = Annotated[
     str, typer.Option(help="`corrected` repairs the published method's defects, `paper` reproduces them.")
 ]
-Set = Annotated[
+StageOverrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="One science setting of a stage, e.g. `--set flow.solver=exact`. Repeatable."),
 ]
-Corrections = Annotated[
-    Switch, typer.Option(help="Known errors of sheets to correct: `all` takes inferred and estimated ones too.")
+SheetCorrections = Annotated[
+    CorrectionSwitch,
+    typer.Option(help="Known errors of sheets to correct: `all` takes inferred and estimated ones too."),
 ]
-LabelSet = Annotated[Labels, typer.Option(help="The sheet's emotions, or its objective classes.")]
-Rate = Annotated[float | None, typer.Option(min=0.001, help="Frames per second, where the catalogue's are wrong.")]
-Protocol = Annotated[
+LabelChoice = Annotated[LabelKind, typer.Option(help="The sheet's emotions, or its objective classes.")]
+FrameRate = Annotated[float | None, typer.Option(min=0.001, help="Frames per second, where the catalogue's are wrong.")]
+ProtocolName = Annotated[
     str | None,
     typer.Option(
         help="Who is tested apart from whom: `loso` (default), `k-fold`, `split`, or a published protocol by name: "
         "`megc2019`, `casme2-5`, ... (docs/method.md)."
     ),
 ]
-Seeds = Annotated[
+SeedCount = Annotated[
     int | None, typer.Option(min=1, help="Train each fold so often, with seeds from --seed on; mean and deviation.")
 ]
-Folds = Annotated[int | None, typer.Option(min=2, help="Of `k-fold`; default 5.")]
+FoldCount = Annotated[int | None, typer.Option(min=2, help="Of `k-fold`; default 5.")]
 TestSubjects = Annotated[
     str | None, typer.Option(help="Of `split`: `s1,s2`, also `dataset/s1`, or a file with a name on each line.")
 ]
-KnownAs = Annotated[
+KnownDatasets = Annotated[
     list[str] | None, typer.Option(help="Which known dataset a name means, e.g. `lab-copy=casme2`. Repeatable.")
 ]
-OtherCounts = Annotated[
+AllowOtherCounts = Annotated[
     bool | None,
     typer.Option(
         "--allow-other-counts", help="Go on where a published protocol's counts are not met; the report tells."
     ),
 ]
-Faces = Annotated[
+ShowFaces = Annotated[
     bool,
     typer.Option("--faces", help="Show frames of misclassified clips in the report: personal data. Off by default."),
 ]
-CORES = os.cpu_count() or 1
+CORE_COUNT = os.cpu_count() or 1

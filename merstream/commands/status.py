@@ -14,18 +14,18 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from merstream.cli.console import results
-from merstream.commands.report import newest
-from merstream.decoded import decoded
-from merstream.stack.connection import bus_of
+from merstream.cli.console import stdout_console
+from merstream.commands.report import newest_results
+from merstream.decoded import decode_messages
+from merstream.stack.connection import connect_bus
 from shared.bus import Bus, Follower, Message
-from shared.bus.topics import GROUPS, dead_letters
+from shared.bus.topics import TOPIC_BY_GROUP, dead_letter_topic
 from shared.errors import Unavailable
 from shared.records import Dataset, Record, RunResult
 
 REFRESH_SECONDS = 2.0
 MOST_FAULTS = 3  # sentences per dataset; --json has all
-NOT_TOLD = {"schema_name", "dataset", "pipeline", "files"}  # of a result
+UNREPORTED_RESULT_FIELDS = {"schema_name", "dataset", "pipeline", "files"}  # of a result
 
 
 @dataclass(frozen=True)
@@ -61,54 +61,54 @@ class Status:
 
 def show_status(out: Path | None, *, as_json: bool, watching: bool) -> None:
     """Of the run in `out`, or of the stack: once as tables or JSON, or refreshed until Ctrl-C."""
-    with bus_of(out) as bus, closing(Observer(bus)) as observer:
+    with connect_bus(out) as bus, closing(StatusObserver(bus)) as observer:
         if watching:
-            watch(observer, threading.Event())
+            watch_status(observer, threading.Event())
         elif as_json:
-            print(json.dumps(asdict(observer.read()), ensure_ascii=False, indent=2))
+            print(json.dumps(asdict(observer.read_status()), ensure_ascii=False, indent=2))
         else:
-            results.print(rendered(observer.read()))
+            stdout_console.print(render_status(observer.read_status()))
 
 
-class Observer:
+class StatusObserver:
     """Reads the status again and again; what the topics hold is read once and then followed."""
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self._followers: dict[str, Follower] = {}
 
-    def read(self) -> Status:
+    def read_status(self) -> Status:
         """Raises Unavailable while the broker is away."""
-        letters = {group: self._state(dead_letters(group).name) for group in GROUPS}
-        groups = [self._group(group, len(letters[group])) for group in GROUPS]
-        features = _origins(self._state("mer.features"))
-        buried = {origin for state in letters.values() for origin in _origins(state)}
-        datasets = decoded(Dataset, self._state("mer.datasets"))
-        trained = newest(decoded(RunResult, self._state("mer.results")))
-        return Status(groups, [_dataset(each, features, buried, trained) for each in datasets])
+        letters = {group: self._topic_state(dead_letter_topic(group).name) for group in TOPIC_BY_GROUP}
+        groups = [self._group_state(group, len(letters[group])) for group in TOPIC_BY_GROUP]
+        features = _record_origins(self._topic_state("mer.features"))
+        buried = {origin for state in letters.values() for origin in _record_origins(state)}
+        datasets = decode_messages(Dataset, self._topic_state("mer.datasets"))
+        trained = newest_results(decode_messages(RunResult, self._topic_state("mer.results")))
+        return Status(groups, [_dataset_state(each, features, buried, trained) for each in datasets])
 
     def close(self) -> None:
         for follower in self._followers.values():
             follower.close()
 
-    def _group(self, group: str, failed: int) -> GroupState:
-        depth = self.bus.depth(GROUPS[group], group)
+    def _group_state(self, group: str, failed: int) -> GroupState:
+        depth = self.bus.group_progress(TOPIC_BY_GROUP[group], group)
         return GroupState(group, depth.committed, depth.lag, failed)
 
-    def _state(self, topic: str) -> Mapping[str, Message]:
+    def _topic_state(self, topic: str) -> Mapping[str, Message]:
         if topic not in self._followers:
             self._followers[topic] = self.bus.follow(topic)
-        return self._followers[topic].read()
+        return self._followers[topic].read_newest()
 
 
-def _origins(state: Mapping[str, Message]) -> set[tuple[str, str]]:
+def _record_origins(state: Mapping[str, Message]) -> set[tuple[str, str]]:
     """Of each record its key, and where the source artifact lies that it goes back to."""
-    records = decoded(Record, state)
+    records = decode_messages(Record, state)
     chains = ((record.key, {**record.inputs, record.stage: record.artifact}) for record in records)
     return {(key, chain["source"].key) for key, chain in chains if "source" in chain}
 
 
-def _dataset(
+def _dataset_state(
     dataset: Dataset,
     features: set[tuple[str, str]],
     buried: set[tuple[str, str]],
@@ -129,26 +129,26 @@ def _dataset(
         faults=dataset.faults,
         complete=dataset.complete,
         created=dataset.created.isoformat(timespec="seconds"),
-        result=result.model_dump(mode="json", exclude=NOT_TOLD) if result else None,
+        result=result.model_dump(mode="json", exclude=UNREPORTED_RESULT_FIELDS) if result else None,
     )
 
 
-def watch(observer: Observer, stopping: threading.Event) -> None:
+def watch_status(observer: StatusObserver, stopping: threading.Event) -> None:
     """The status in place, refreshed until `stopping`; trouble is shown and waited out."""
-    with Live(console=results, auto_refresh=False) as live:
+    with Live(console=stdout_console, auto_refresh=False) as live:
         while not stopping.is_set():
             try:
-                live.update(rendered(observer.read()), refresh=True)
+                live.update(render_status(observer.read_status()), refresh=True)
             except Unavailable as trouble:
                 live.update(Text(str(trouble), style="yellow"), refresh=True)
             stopping.wait(REFRESH_SECONDS)
 
 
-def rendered(status: Status) -> RenderableType:
+def render_status(status: Status) -> RenderableType:
     """Tables of groups and datasets, then the first faults of each dataset."""
-    parts: list[RenderableType] = [_groups(status.groups)]
+    parts: list[RenderableType] = [_groups_table(status.groups)]
     if status.datasets:
-        parts.append(_datasets(status.datasets))
+        parts.append(_datasets_table(status.datasets))
     for dataset in status.datasets:
         parts += [Text(f"{dataset.dataset}: {fault}") for fault in dataset.faults[:MOST_FAULTS]]
         if (more := len(dataset.faults) - MOST_FAULTS) > 0:
@@ -156,7 +156,7 @@ def rendered(status: Status) -> RenderableType:
     return Group(*parts)
 
 
-def _groups(groups: Iterable[GroupState]) -> Table:
+def _groups_table(groups: Iterable[GroupState]) -> Table:
     table = Table("group", *(Column(name, justify="right") for name in ("done", "waiting", "failed")))
     for each in groups:
         failed = f"[red]{each.failed}[/]" if each.failed else "0"
@@ -164,7 +164,7 @@ def _groups(groups: Iterable[GroupState]) -> Table:
     return table
 
 
-def _datasets(datasets: Iterable[DatasetState]) -> Table:
+def _datasets_table(datasets: Iterable[DatasetState]) -> Table:
     numbers = ("clips", "features", "left out")
     table = Table(
         "dataset", "pipeline", *(Column(name, justify="right") for name in numbers), "complete", "newest result"
@@ -172,12 +172,16 @@ def _datasets(datasets: Iterable[DatasetState]) -> Table:
     for each in datasets:
         counts = map(str, (each.found, each.features, each.left_out))
         table.add_row(
-            escape(each.dataset), each.pipeline, *counts, "yes" if each.complete else "not yet", _told(each.result)
+            escape(each.dataset),
+            each.pipeline,
+            *counts,
+            "yes" if each.complete else "not yet",
+            _describe_result(each.result),
         )
     return table
 
 
-def _told(result: dict[str, Any] | None) -> str:
+def _describe_result(result: dict[str, Any] | None) -> str:
     if result is None:
         return ""
     if result["status"] == "failed":

@@ -8,18 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from merstream.doctor.image_headers import Header, look
+from merstream.doctor.image_headers import ImageHeader, read_header
 from services.ingest import image
 from services.ingest.catalogue import numbered
-from services.ingest.catalogue.cells import text
-from services.ingest.catalogue.entry import Found, Problem, Reading
-from services.ingest.catalogue.registry import recognised
-from services.ingest.catalogue.tree import Tree
-from services.ingest.discover import read
+from services.ingest.catalogue.cells import cell_text
+from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
+from services.ingest.catalogue.registry import recognise_layout
+from services.ingest.catalogue.tree import DatasetTree
+from services.ingest.discover import discover_tree
 from shared.errors import BadData
-from shared.names import loose
+from shared.names import spelling_key
 
-NO_MATTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+IGNORED_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 RATE_TOLERANCE = 0.02  # a video's own rate may differ from the sheet's by so much: 29.97 is 30
 
 
@@ -32,7 +32,7 @@ class Diagnosis:
     key: str = ""
     name: str = ""
     fault: str = ""
-    clips: list[Found] = field(default_factory=list)
+    clips: list[FoundClip] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -48,18 +48,18 @@ class Diagnosis:
     @property
     def usable(self) -> bool:
         """At least one clip can be taken as it lies."""
-        return not self.fault and bool(self.sound)
+        return not self.fault and bool(self.readable_clips)
 
     @property
-    def sound(self) -> list[Found]:
+    def readable_clips(self) -> list[FoundClip]:
         """The clips whose files can all be read."""
         return [clip for clip in self.clips if clip.sample.identity not in self.broken]
 
-    def counted(self) -> dict[str, object]:
+    def summary_figures(self) -> dict[str, object]:
         """The figures, as plain values."""
         return {
             "clips": len(self.clips),
-            "sound": len(self.sound),
+            "sound": len(self.readable_clips),
             "subjects": len({clip.sample.subject for clip in self.clips}),
             "emotions": dict(Counter(clip.sample.emotion or "none" for clip in self.clips)),
             "fps": dict(Counter(f"{clip.fps:g}" for clip in self.clips)),
@@ -69,31 +69,33 @@ class Diagnosis:
         }
 
 
-def examine(folder: Path, how: Reading, deep: bool = False) -> Diagnosis:
+def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False) -> Diagnosis:
     """Look at a dataset's folder. Frames are opened for their headers, with `deep` decoded. Raises nothing for what
     lies there."""
-    diagnosis = Diagnosis(str(folder), dataset=text(folder.resolve().name))
-    tree = Tree(folder)
+    diagnosis = Diagnosis(str(folder), dataset=cell_text(folder.resolve().name))
+    tree = DatasetTree(folder)
     try:
-        layout = recognised(tree)
+        layout = recognise_layout(tree)
         diagnosis.key, diagnosis.name = layout.key, layout.name
-        results = list(read(tree, "", how))
+        results = list(discover_tree(tree, "", reading))
     except BadData as fault:
         diagnosis.fault = str(fault)
         return diagnosis
     for result in results:
-        _note(diagnosis, result)
+        _record_result(diagnosis, result)
     if not diagnosis.clips:
         diagnosis.fault = f"{folder}: no clip can be used; the first reason: {(diagnosis.problems or ['no rows'])[0]}"
-    known = {(loose(each.sample.subject), loose(each.filename)) for each in diagnosis.clips}
-    known |= {(loose(each.subject), loose(each.filename)) for each in results if isinstance(each, Problem)}
-    diagnosis.extra += _unannotated(layout.clips(tree), known)
+    known = {(spelling_key(each.sample.subject), spelling_key(each.filename)) for each in diagnosis.clips}
+    known |= {
+        (spelling_key(each.subject), spelling_key(each.filename)) for each in results if isinstance(each, ClipProblem)
+    }
+    diagnosis.extra += _unannotated_folders(layout.list_clip_folders(tree), known)
     _check_files(diagnosis, folder, deep)
     return diagnosis
 
 
-def _note(diagnosis: Diagnosis, result: Found | Problem) -> None:
-    if isinstance(result, Problem):
+def _record_result(diagnosis: Diagnosis, result: FoundClip | ClipProblem) -> None:
+    if isinstance(result, ClipProblem):
         diagnosis.problems.append(result.sentence)
         return
     who = f"{result.sample.subject}/{result.sample.clip}"
@@ -105,7 +107,7 @@ def _note(diagnosis: Diagnosis, result: Found | Problem) -> None:
     diagnosis.corrections += map(str, result.changes)
 
 
-def _unannotated(folders: Iterable[tuple[str, tuple[str, str]]], known: set[tuple[str, str]]) -> Iterator[str]:
+def _unannotated_folders(folders: Iterable[tuple[str, tuple[str, str]]], known: set[tuple[str, str]]) -> Iterator[str]:
     for folder, key in folders:
         if key not in known:
             yield f"{folder}: the sheet does not mention this clip; nothing is done with it"
@@ -114,8 +116,8 @@ def _unannotated(folders: Iterable[tuple[str, tuple[str, str]]], known: set[tupl
 def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
     listed: set[Path] = set()
     for clip in diagnosis.clips:
-        faults, sizes = _video(clip) if clip.kind == "video" else _frames(clip, deep)
-        diagnosis.unreadable += [f"{_shown(file, folder)} {fault}" for file, fault in faults]
+        faults, sizes = _check_video(clip) if clip.kind == "video" else _check_frames(clip, deep)
+        diagnosis.unreadable += [f"{_relative_path(file, folder)} {fault}" for file, fault in faults]
         if faults:
             diagnosis.broken.add(clip.sample.identity)
         diagnosis.frames += len(set(clip.files)) if clip.kind == "frames" else clip.offset - clip.onset + 1
@@ -125,16 +127,16 @@ def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
             diagnosis.contradictions.append(
                 f"{clip.sample.subject}/{clip.sample.clip}: frames of several sizes: {names}"
             )
-        if clip.kind == "frames" and clip.place not in listed:
-            listed.add(clip.place)
-            diagnosis.extra += _strangers(clip.place, folder)
+        if clip.kind == "frames" and clip.source_path not in listed:
+            listed.add(clip.source_path)
+            diagnosis.extra += _stray_files(clip.source_path, folder)
 
 
-def _frames(clip: Found, deep: bool) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
+def _check_frames(clip: FoundClip, deep: bool) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
     """Faults by file, and the sizes in the order of the frames."""
     faults, sizes = [], []
     for file in dict.fromkeys(clip.files):
-        header = _decoded(file) if deep else look(file)
+        header = _decode_header(file) if deep else read_header(file)
         if header.fault:
             faults.append((file, f"{header.fault}; copy it again from the original"))
         if header.size:
@@ -142,18 +144,18 @@ def _frames(clip: Found, deep: bool) -> tuple[list[tuple[Path, str]], list[tuple
     return faults, sizes
 
 
-def _decoded(file: Path) -> Header:
-    header = look(file)
+def _decode_header(file: Path) -> ImageHeader:
+    header = read_header(file)
     if header.fault:
         return header
     try:
-        pixels = image.decode(np.frombuffer(file.read_bytes(), np.uint8), file.name)
+        pixels = image.decode_image(np.frombuffer(file.read_bytes(), np.uint8), file.name)
     except (BadData, OSError) as fault:
-        return Header(header.kind, fault=f"cannot be decoded ({fault})")
-    return Header(header.kind, (pixels.shape[1], pixels.shape[0]))
+        return ImageHeader(header.kind, fault=f"cannot be decoded ({fault})")
+    return ImageHeader(header.kind, (pixels.shape[1], pixels.shape[0]))
 
 
-def _video(clip: Found) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
+def _check_video(clip: FoundClip) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
     file = clip.files[0]
     opened = cv2.VideoCapture(str(file))
     frames, rate = int(opened.get(cv2.CAP_PROP_FRAME_COUNT)), opened.get(cv2.CAP_PROP_FPS)
@@ -169,31 +171,31 @@ def _video(clip: Found) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
     return faults, [size]
 
 
-def _strangers(place: Path, folder: Path) -> Iterator[str]:
+def _stray_files(clip_folder: Path, folder: Path) -> Iterator[str]:
     """Files in a clip's folder that are no frames."""
-    frames = {file for files in numbered.images(place).values() for file in files}
-    for file in sorted(place.iterdir()):
-        if file not in frames and file.name.casefold() not in NO_MATTER and not file.name.startswith("."):
-            yield f"{_shown(file, folder)}: no numbered image; nothing is done with it"
+    frames = {file for files in numbered.numbered_images(clip_folder).values() for file in files}
+    for file in sorted(clip_folder.iterdir()):
+        if file not in frames and file.name.casefold() not in IGNORED_FILES and not file.name.startswith("."):
+            yield f"{_relative_path(file, folder)}: no numbered image; nothing is done with it"
 
 
-def _shown(file: Path, folder: Path) -> str:
+def _relative_path(file: Path, folder: Path) -> str:
     return str(file.relative_to(folder))
 
 
-def folders_of(given: Sequence[Path]) -> list[Path]:
+def dataset_folders(folders: Sequence[Path]) -> list[Path]:
     """The dataset folders that are meant: each one given, or its children where they are datasets of several kinds."""
-    return [each for folder in given for each in _collected(folder) or [folder]]
+    return [each for folder in folders for each in _child_datasets(folder) or [folder]]
 
 
-def _collected(folder: Path) -> list[Path]:
+def _child_datasets(folder: Path) -> list[Path]:
     children = [child for child in sorted(folder.iterdir()) if child.is_dir()] if folder.is_dir() else []
-    kinds = {child: _kind(child) for child in children}
+    kinds = {child: _dataset_kind(child) for child in children}
     return [child for child, kind in kinds.items() if kind] if len({*kinds.values()} - {""}) > 1 else []
 
 
-def _kind(folder: Path) -> str:
+def _dataset_kind(folder: Path) -> str:
     try:
-        return recognised(Tree(folder)).key
+        return recognise_layout(DatasetTree(folder)).key
     except BadData:
         return ""

@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-HEAD, MORE, TAIL = 1024, 1 << 16, 64  # bytes
-MAGIC: dict[bytes, str] = {
+HEAD_BYTES, JPEG_SEARCH_BYTES, TAIL_BYTES = 1024, 1 << 16, 64  # bytes
+MAGIC_NUMBERS: dict[bytes, str] = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"BM": "BMP",
@@ -26,7 +26,7 @@ FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15
 
 
 @dataclass(frozen=True)
-class Header:
+class ImageHeader:
     """`fault` is '' for a whole image; `size` is (columns, rows) where the format says it early."""
 
     kind: str = ""
@@ -34,44 +34,44 @@ class Header:
     fault: str = ""
 
 
-def look(file: Path) -> Header:
+def read_header(file: Path) -> ImageHeader:
     """What the file's bytes say; never raises for what lies in it."""
     try:
         handle = os.open(file, os.O_RDONLY)
     except OSError as error:
-        return Header(fault=f"cannot be opened ({error.strerror})")
+        return ImageHeader(fault=f"cannot be opened ({error.strerror})")
     try:
-        return _told(handle)
+        return _parse_header(handle)
     except OSError as error:
-        return Header(fault=f"cannot be read ({error.strerror})")
+        return ImageHeader(fault=f"cannot be read ({error.strerror})")
     finally:
         os.close(handle)
 
 
-def _told(handle: int) -> Header:
+def _parse_header(handle: int) -> ImageHeader:
     length = os.fstat(handle).st_size
-    head = os.pread(handle, HEAD, 0)
-    kind = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
+    head = os.pread(handle, HEAD_BYTES, 0)
+    kind = next((name for magic, name in MAGIC_NUMBERS.items() if head.startswith(magic)), "")
     if not head:
-        return Header(fault="is empty")
+        return ImageHeader(fault="is empty")
     if not kind:
-        return Header(fault=f"is no image (it begins with {head[:8]!r})")
-    tail = os.pread(handle, TAIL, max(0, length - TAIL))
+        return ImageHeader(fault=f"is no image (it begins with {head[:8]!r})")
+    tail = os.pread(handle, TAIL_BYTES, max(0, length - TAIL_BYTES))
     if (kind == "JPEG" and b"\xff\xd9" not in tail) or (kind == "PNG" and b"IEND" not in tail):
-        return Header(kind, fault=f"is a {kind} cut short")
+        return ImageHeader(kind, fault=f"is a {kind} cut short")
     if kind == "BMP" and length < _bmp_length(head):
-        return Header(kind, fault="is a BMP cut short")
-    return Header(kind, _size(handle, kind, head))
+        return ImageHeader(kind, fault="is a BMP cut short")
+    return ImageHeader(kind, _image_size(handle, kind, head))
 
 
-def _size(handle: int, kind: str, head: bytes) -> tuple[int, int] | None:
+def _image_size(handle: int, kind: str, head: bytes) -> tuple[int, int] | None:
     if kind == "PNG" and len(head) >= 24:
         return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
     if kind == "BMP" and len(head) >= 26:
         width, height = (int.from_bytes(head[at : at + 4], "little", signed=True) for at in (18, 22))
         return width, abs(height)
     if kind == "JPEG":
-        return _jpeg_size(head) or _jpeg_size(os.pread(handle, MORE, 0))
+        return _jpeg_size(head) or _jpeg_size(os.pread(handle, JPEG_SEARCH_BYTES, 0))
     return None
 
 

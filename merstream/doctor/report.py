@@ -11,16 +11,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Console
 from rich.markup import escape
 
-from merstream.cli.console import results
-from merstream.doctor.diagnosis import Diagnosis, examine, folders_of
-from services.ingest.catalogue.entry import Found, Reading
-from shared.protocols import select
-from shared.protocols.catalogue import TASKS
+from merstream.cli.console import stdout_console
+from merstream.doctor.diagnosis import Diagnosis, dataset_folders, examine_folder
+from services.ingest.catalogue.entry import FoundClip, ReadingOptions
+from shared.protocols import apply_evaluation_protocol
+from shared.protocols.catalogue import PROTOCOL_BY_NAME
 from shared.records import Sample
 
 SCHEMA = "mer.doctor/1"
-SHOWN = 10  # findings of one kind in the terminal; JSON and HTML hold all
-FINDINGS = {
+MAX_PRINTED_FINDINGS = 10  # findings of one kind in the terminal; JSON and HTML hold all
+FINDING_HEADINGS = {
     "problems": "clips that cannot be used",
     "unreadable": "files that cannot be read",
     "missing": "frames that are missing",
@@ -33,7 +33,7 @@ FINDINGS = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProtocolVerdict:
     """What a protocol would hold of the datasets at hand."""
 
     name: str
@@ -47,28 +47,28 @@ class Verdict:
     remark: str
 
 
-def diagnose(folders: Sequence[Path], how: Reading, deep: bool = False) -> dict[str, Any]:
+def diagnose_folders(folders: Sequence[Path], reading: ReadingOptions, deep: bool = False) -> dict[str, Any]:
     """Everything that is said, as plain values."""
-    found = [examine(folder, how, deep) for folder in folders_of(folders)]
+    found = [examine_folder(folder, reading, deep) for folder in dataset_folders(folders)]
     return {
         "schema": SCHEMA,
         "usable": bool(found) and all(diagnosis.usable for diagnosis in found),
-        "datasets": [_plain(diagnosis) for diagnosis in found],
-        "protocols": [vars(verdict) for verdict in verdicts(found)],
+        "datasets": [_plain_diagnosis(diagnosis) for diagnosis in found],
+        "protocols": [vars(verdict) for verdict in protocol_verdicts(found)],
     }
 
 
-def verdicts(found: Sequence[Diagnosis]) -> Iterator[Verdict]:
+def protocol_verdicts(found: Sequence[Diagnosis]) -> Iterator[ProtocolVerdict]:
     """One for each protocol to which a dataset at hand contributes."""
-    clips = [(diagnosis, clip) for diagnosis in found for clip in diagnosis.sound]
+    clips = [(diagnosis, clip) for diagnosis in found for clip in diagnosis.readable_clips]
     keys = {clip.sample.dataset: diagnosis.key for diagnosis, clip in clips}
-    for task in TASKS.values():
-        mine = [_labelled(clip, task.labels) for diagnosis, clip in clips if _takes_part(task.name, diagnosis)]
+    for task in PROTOCOL_BY_NAME.values():
+        mine = [_protocol_sample(clip, task.labels) for diagnosis, clip in clips if _takes_part(task.name, diagnosis)]
         if not mine or not any(sample.emotion for sample in mine):
             continue
-        told = select(task, mine, keys)
+        told = apply_evaluation_protocol(task, mine, keys)
         counts = dict(told.counts) if task.classes else {}
-        yield Verdict(
+        yield ProtocolVerdict(
             name=task.name,
             title=task.title,
             clips=len(told.kept),
@@ -76,62 +76,64 @@ def verdicts(found: Sequence[Diagnosis]) -> Iterator[Verdict]:
             counts=counts,
             left_out=told.left_out,
             faults=told.faults,
-            asserted=task.clips is not None,
+            asserted=task.total_clips is not None,
             remark=task.remark,
         )
 
 
 def _takes_part(name: str, diagnosis: Diagnosis) -> bool:
-    return diagnosis.key in {share.dataset for share in TASKS[name].shares}
+    return diagnosis.key in {share.dataset for share in PROTOCOL_BY_NAME[name].shares}
 
 
-def _labelled(clip: Found, labels: str) -> Sample:
+def _protocol_sample(clip: FoundClip, labels: str) -> Sample:
     """The sample under the protocol's label set, by the name that protocols know it by."""
     return clip.sample.model_copy(update={"emotion": clip.labels.get(labels), "clip": clip.filename})
 
 
-def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
+def _plain_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         **{name: getattr(diagnosis, name) for name in ("folder", "dataset", "key", "name", "fault", "usable")},
-        **diagnosis.counted(),
-        **{name: getattr(diagnosis, name) for name in FINDINGS},
+        **diagnosis.summary_figures(),
+        **{name: getattr(diagnosis, name) for name in FINDING_HEADINGS},
     }
 
 
-def show_diagnosis(folders: Sequence[Path], how: Reading, *, deep: bool, as_json: bool, html: Path | None) -> bool:
+def show_diagnosis(
+    folders: Sequence[Path], reading: ReadingOptions, *, deep: bool, as_json: bool, html: Path | None
+) -> bool:
     """Tell what is found on stdout, and as a page where asked; True if all of it is usable."""
-    told = diagnose(folders, how, deep)
+    told = diagnose_folders(folders, reading, deep)
     if html:
-        write_html(told, html)
+        write_html_page(told, html)
     if as_json:
-        results.file.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        stdout_console.file.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     else:
-        print_out(told, results)
+        print_diagnosis(told, stdout_console)
     return bool(told["usable"])
 
 
-def write_html(told: Mapping[str, Any], file: Path) -> None:
+def write_html_page(diagnosis: Mapping[str, Any], file: Path) -> None:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
     )
-    page = environment.get_template("doctor.html.j2").render(told=told, findings=FINDINGS)
+    page = environment.get_template("doctor.html.j2").render(told=diagnosis, findings=FINDING_HEADINGS)
     file.write_text(page, encoding="utf-8")
 
 
-def print_out(told: Mapping[str, Any], console: Console) -> None:
+def print_diagnosis(diagnosis: Mapping[str, Any], console: Console) -> None:
     """The terminal's version: figures, findings (the first of each kind), protocols, verdict."""
-    for dataset in told["datasets"]:
+    for dataset in diagnosis["datasets"]:
         _print_dataset(dataset, console)
-    if told["protocols"]:
+    if diagnosis["protocols"]:
         console.print("\n[bold]protocols[/]")
-    for verdict in told["protocols"]:
+    for verdict in diagnosis["protocols"]:
         mark = "[yellow]differs[/]" if verdict["faults"] else "[green]holds[/]" if verdict["asserted"] else "gives"
-        classes = f": {_counts(verdict['counts'])}" if verdict["counts"] else ""
+        classes = f": {_format_counts(verdict['counts'])}" if verdict["counts"] else ""
         line = f"{verdict['name']}: {verdict['clips']} clips, {verdict['groups']} groups{classes}"
         console.print(f"  {mark} {escape(line)}", soft_wrap=True, highlight=False)
         for fault in verdict["faults"]:
             console.print(f"    {escape(fault)}", soft_wrap=True, highlight=False, style="dim")
-    console.print("\n[green]usable[/]" if told["usable"] else "\n[red]not usable[/] as it lies")
+    console.print("\n[green]usable[/]" if diagnosis["usable"] else "\n[red]not usable[/] as it lies")
 
 
 def _print_dataset(dataset: Mapping[str, Any], console: Console) -> None:
@@ -142,13 +144,13 @@ def _print_dataset(dataset: Mapping[str, Any], console: Console) -> None:
     if dataset["clips"]:
         console.print(
             f"  {dataset['clips']} clips of {dataset['subjects']} subjects, {dataset['frames']} frames "
-            f"({_counts(dataset['sizes'])}), {', '.join(dataset['fps'])} frames per second, "
+            f"({_format_counts(dataset['sizes'])}), {', '.join(dataset['fps'])} frames per second, "
             f"{dataset['without_apex']} without an apex (spotted later)",
             soft_wrap=True,
             highlight=False,
         )
-        console.print(f"  labels: {escape(_counts(dataset['emotions']))}", soft_wrap=True, highlight=False)
-    for name, heading in FINDINGS.items():
+        console.print(f"  labels: {escape(_format_counts(dataset['emotions']))}", soft_wrap=True, highlight=False)
+    for name, heading in FINDING_HEADINGS.items():
         _print_findings(heading, dataset[name], console)
 
 
@@ -156,11 +158,13 @@ def _print_findings(heading: str, sentences: Sequence[str], console: Console) ->
     if not sentences:
         return
     console.print(f"  [yellow]{len(sentences)}[/] {heading}", highlight=False)
-    for sentence in sentences[:SHOWN]:
+    for sentence in sentences[:MAX_PRINTED_FINDINGS]:
         console.print(f"    {escape(sentence)}", soft_wrap=True, highlight=False)
-    if len(sentences) > SHOWN:
-        console.print(f"    and {len(sentences) - SHOWN} more: --json or --html has them all", style="dim")
+    if len(sentences) > MAX_PRINTED_FINDINGS:
+        console.print(
+            f"    and {len(sentences) - MAX_PRINTED_FINDINGS} more: --json or --html has them all", style="dim"
+        )
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in Counter(counts).most_common())

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from merstream.embedded.run_folder import Workspace
-from merstream.embedded.worker_processes import Crew
+from merstream.embedded.worker_processes import WorkerCrew
 from merstream.stages import STAGES
-from services.ingest.catalogue.entry import Found, Problem, Reading
-from services.ingest.discover import DEFAULT, discover
-from services.ingest.source_records import emit
-from services.trainer.runs.state import State
+from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
+from services.ingest.discover import DEFAULT_READING, discover_clips
+from services.ingest.source_records import emit_record
+from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
-from shared.bus.topics import topic
-from shared.dataset_progress import standing
+from shared.bus.topics import topic_by_short_name
+from shared.dataset_progress import measure_progress
 from shared.errors import BadData
 from shared.records import Dataset, Pipeline, Record
-from shared.settings import Keep
+from shared.settings import KeepPolicy
 from shared.store import Store
 
-WATCH_SECONDS = 0.25
+TALLY_INTERVAL_SECONDS = 0.25
 
 
 @dataclass
@@ -35,15 +35,15 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def found(self) -> int:
+    def clip_count(self) -> int:
         return len(self.clips)
 
 
-Watch = Callable[[Tally], None]
+TallyCallback = Callable[[Tally], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What a run made: one features record per clip that came through, one sentence per clip that did not; and what
     was repaired or doubtful in the annotation."""
 
@@ -52,35 +52,35 @@ class Outcome:
     notes: list[str]
 
 
-def run(
+def run_stages(
     dataset: Path,
-    place: Workspace,
+    workspace: Workspace,
     pipeline: Pipeline,
     *,
     jobs: int,
-    how: Reading = DEFAULT,
-    keep: Keep = "all",
-    watch: Watch = lambda tally: None,
-) -> Outcome:
+    reading: ReadingOptions = DEFAULT_READING,
+    keep: KeepPolicy = "all",
+    on_tally: TallyCallback = lambda tally: None,
+) -> RunOutcome:
     """Take every clip of the dataset folder to features. What an earlier run did under `place` is reused.
 
     Raises BadData if the folder is no dataset or nothing in it can be used, Misconfigured or MissingWeights if the
     workers can't work.
     """
     trace = uuid.uuid4().hex
-    bus, tally = place.bus(), Tally()
-    before = {stage.name: _committed(bus, stage.name) for stage in STAGES}
-    clips = discover(dataset, how=how)
-    crew = Crew(place.folder, jobs, keep)
+    bus, tally = workspace.open_bus(), Tally()
+    before = {stage.name: _committed_count(bus, stage.name) for stage in STAGES}
+    clips = discover_clips(dataset, reading=reading)
+    crew = WorkerCrew(workspace.folder, jobs, keep)
     try:
-        for _ in _emitted(clips, pipeline, trace, place, bus, tally):
-            crew.check()
-            _count(bus, before, tally, watch)
-        consists_of = _told(dataset, pipeline, tally, bus)
-        while _count(bus, before, tally, watch):
-            crew.check()
-            time.sleep(WATCH_SECONDS)
-        outcome = _outcome(bus, place.store(), trace, consists_of, tally.notes)
+        for _ in _emit_clips(clips, pipeline, trace, workspace, bus, tally):
+            crew.replace_dead_workers()
+            _update_tally(bus, before, tally, on_tally)
+        consists_of = _publish_dataset(dataset, pipeline, tally, bus)
+        while _update_tally(bus, before, tally, on_tally):
+            crew.replace_dead_workers()
+            time.sleep(TALLY_INTERVAL_SECONDS)
+        outcome = _read_outcome(bus, workspace.open_store(), trace, consists_of, tally.notes)
     finally:
         crew.close()
         bus.close()
@@ -89,22 +89,27 @@ def run(
     return outcome
 
 
-def _emitted(
-    clips: Iterator[Found | Problem], pipeline: Pipeline, trace: str, place: Workspace, bus: LocalBus, tally: Tally
+def _emit_clips(
+    clips: Iterator[FoundClip | ClipProblem],
+    pipeline: Pipeline,
+    trace: str,
+    workspace: Workspace,
+    bus: LocalBus,
+    tally: Tally,
 ) -> Iterator[None]:
-    store = place.store()
+    store = workspace.open_store()
     for clip in clips:
-        if isinstance(clip, Problem):
+        if isinstance(clip, ClipProblem):
             tally.failures.append(clip.sentence)
         else:
-            _emit(clip, pipeline, trace, store, bus, tally)
+            _emit_clip(clip, pipeline, trace, store, bus, tally)
         yield
 
 
-def _emit(clip: Found, pipeline: Pipeline, trace: str, store: Store, bus: LocalBus, tally: Tally) -> None:
+def _emit_clip(clip: FoundClip, pipeline: Pipeline, trace: str, store: Store, bus: LocalBus, tally: Tally) -> None:
     """A clip that can't be read is left out and stops no other."""
     try:
-        record = emit(clip, pipeline, trace, store, bus)
+        record = emit_record(clip, pipeline, trace, store, bus)
     except BadData as fault:
         tally.failures.append(str(fault))
         return
@@ -112,34 +117,34 @@ def _emit(clip: Found, pipeline: Pipeline, trace: str, store: Store, bus: LocalB
     tally.notes += [*clip.notes, *clip.label_notes, *(str(change) for change in clip.changes if change.applied)]
 
 
-def _count(bus: LocalBus, before: dict[str, int], tally: Tally, watch: Watch) -> bool:
+def _update_tally(bus: LocalBus, before: dict[str, int], tally: Tally, on_tally: TallyCallback) -> bool:
     """Bring the tally up to date; True while anything waits.
 
     Upstream first: a stage publishes before it commits, so what has left one stage is seen waiting at the next.
     """
-    depths = {stage.name: bus.depth(topic(stage.consumes).name, stage.name) for stage in STAGES}
+    depths = {stage.name: bus.group_progress(topic_by_short_name(stage.consumes).name, stage.name) for stage in STAGES}
     tally.done = {name: depth.committed - before[name] for name, depth in depths.items()}
-    watch(tally)
+    on_tally(tally)
     return any(depth.lag for depth in depths.values())
 
 
-def _committed(bus: LocalBus, stage: str) -> int:
+def _committed_count(bus: LocalBus, stage: str) -> int:
     consumes = next(each.consumes for each in STAGES if each.name == stage)
-    return bus.depth(topic(consumes).name, stage).committed
+    return bus.group_progress(topic_by_short_name(consumes).name, stage).committed
 
 
-def _told(folder: Path, pipeline: Pipeline, tally: Tally, bus: LocalBus) -> Dataset:
+def _publish_dataset(folder: Path, pipeline: Pipeline, tally: Tally, bus: LocalBus) -> Dataset:
     """What the dataset consists of now, on the bus: so `mer train` knows which clips are no more part of it."""
     dataset = Dataset(
         name=folder.resolve().name, pipeline=pipeline, clips=tally.clips, faults=tally.failures, complete=True
     )
-    bus.publish(topic("datasets").name, dataset.key, dataset.encode())
+    bus.publish(topic_by_short_name("datasets").name, dataset.key, dataset.encode())
     return dataset
 
 
-def _outcome(bus: LocalBus, store: Store, trace: str, dataset: Dataset, notes: list[str]) -> Outcome:
+def _read_outcome(bus: LocalBus, store: Store, trace: str, dataset: Dataset, notes: list[str]) -> RunOutcome:
     """By the rule that a stack goes by; features are those that this run made or found."""
-    known = State(bus, store).read()
+    known = PipelineState(bus, store).read_snapshot()
     features = {key: record for key, record in known.features.items() if record.trace == trace}
-    now = standing(dataset, features, known.letters)
-    return Outcome(list(now.features), list(now.left_out), notes)
+    now = measure_progress(dataset, features, known.failure_sentences)
+    return RunOutcome(list(now.features), list(now.left_out), notes)

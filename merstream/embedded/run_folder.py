@@ -15,22 +15,22 @@ class Workspace:
 
     folder: Path
 
-    def bus(self) -> LocalBus:
+    def open_bus(self) -> LocalBus:
         return LocalBus(self.folder / "bus.sqlite")
 
-    def store(self) -> LocalStore:
+    def open_store(self) -> LocalStore:
         return LocalStore(self.folder / "store")
 
     @property
-    def logs(self) -> Path:
+    def logs_folder(self) -> Path:
         return self.folder / "logs"
 
     @property
-    def report(self) -> Path:
+    def report_folder(self) -> Path:
         return self.folder / "report"
 
 
-class Pooled(LocalStore):
+class PooledStores(LocalStore):
     """For reading: a key is looked for in each folder. Equal keys are equal content, whichever run made it."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -42,6 +42,6 @@ class Pooled(LocalStore):
         return holder.get(key)
 
 
-def newest(bus: LocalBus, topic: str) -> list[Record]:
+def newest_records(bus: LocalBus, topic: str) -> list[Record]:
     """The newest record of every key on a topic, oldest first."""
-    return [Record.decode(message.value) for message in bus.latest(topic).values()]
+    return [Record.decode(message.value) for message in bus.read_newest(topic).values()]

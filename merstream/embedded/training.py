@@ -5,32 +5,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from merstream.cli.progress import bars
+from merstream.cli.progress import progress_bars
 from merstream.commands.report import print_report
-from merstream.embedded.features import Extracted, interruptible
-from merstream.embedded.run_folder import Pooled, Workspace
+from merstream.embedded.features import ExtractedFeatures, exit_on_interrupt
+from merstream.embedded.run_folder import PooledStores, Workspace
 from services.trainer import experiment
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.folds.cross_validation import Progress, Tell
-from services.trainer.folds.fold import BASELINES
-from services.trainer.learners.batch_source import side_by_side
-from services.trainer.options import Choice, chosen
-from services.trainer.runs.definition import choice_of
-from services.trainer.runs.manifest import stated
-from services.trainer.sources.artifacts import gather
-from services.trainer.sources.samples_csv import clips, read
-from services.trainer.sources.samples_csv import gather as gather_table
-from shared.action_units import parse
-from shared.device import device
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.folds.cross_validation import FoldProgress, ProgressCallback
+from services.trainer.folds.fold import BASELINE_LEARNERS
+from services.trainer.learners.batch_source import max_parallel_folds
+from services.trainer.options import TrainingOptions, resolve_options
+from services.trainer.runs.definition import options_of_run
+from services.trainer.runs.manifest import describe_run
+from services.trainer.sources.artifacts import load_plan_from_artifacts
+from services.trainer.sources.samples_csv import load_plan_from_table, read_samples_csv, table_clips
+from shared.action_units import parse_action_units
+from shared.device import choose_device
 from shared.records import RunContents
 from shared.store import LocalStore
 
-RUN = "run.json"  # what a run consists of, beside its report
+RUN_FILE = "run.json"  # what a run consists of, beside its report
 
 
 def train_and_report(
-    found: Extracted,
-    outs: Sequence[Path],
+    extracted: ExtractedFeatures,
+    run_folders: Sequence[Path],
     *,
     profile: str = "corrected",
     jobs: int = 1,
@@ -41,68 +40,85 @@ def train_and_report(
 
     `asked`: what `services.trainer.options.chosen` reads. `faces`: with frames of the misclassified clips.
     """
-    run = of_features(found, chosen(profile, asked, device()))
-    report_on(run, Workspace(outs[0]).report, lambda: gathered(run, outs), jobs=jobs, faces=faces)
+    run = run_from_features(extracted, resolve_options(profile, asked, choose_device()))
+    train_and_write_report(
+        run,
+        Workspace(run_folders[0]).report_folder,
+        lambda: load_evaluation_plan(run, run_folders),
+        jobs=jobs,
+        faces=faces,
+    )
 
 
 def train_on_table(
     table: Path, out: Path, *, profile: str = "corrected", jobs: int = 1, faces: bool = False, **asked: Any
 ) -> None:
     """The same on the features that somebody's `samples.csv` names."""
-    run = of_table(table, chosen(profile, asked, device()))
-    report_on(
-        run, Workspace(out).report, lambda: gather_table(table, choice_of(run, RUN), parse), jobs=jobs, faces=faces
+    run = run_from_table(table, resolve_options(profile, asked, choose_device()))
+    train_and_write_report(
+        run,
+        Workspace(out).report_folder,
+        lambda: load_plan_from_table(table, options_of_run(run, RUN_FILE), parse_action_units),
+        jobs=jobs,
+        faces=faces,
     )
 
 
-def of_features(found: Extracted, choice: Choice) -> RunContents:
+def run_from_features(extracted: ExtractedFeatures, choice: TrainingOptions) -> RunContents:
     """The run that these features and this choice make."""
-    names = dict.fromkeys(record.sample.dataset for record in found.features)
-    pipelines = dict.fromkeys(record.pipeline.digest for record in found.features)
+    names = dict.fromkeys(record.sample.dataset for record in extracted.features)
+    pipelines = dict.fromkeys(record.pipeline.digest for record in extracted.features)
     about = "+".join(sorted(names)), "+".join(sorted(pipelines))
-    return stated(*about, choice, found.features, faults=found.faults, device=device())
+    return describe_run(*about, choice, extracted.features, faults=extracted.faults, device=choose_device())
 
 
-def of_table(table: Path, choice: Choice) -> RunContents:
+def run_from_table(table: Path, choice: TrainingOptions) -> RunContents:
     """The run that somebody's table and this choice make. Raises BadData."""
-    rows = clips(read(table, parse))
-    return stated("+".join(sorted({row.dataset for row in rows})), "", choice, table=rows, device=device())
+    rows = table_clips(read_samples_csv(table, parse_action_units))
+    return describe_run("+".join(sorted({row.dataset for row in rows})), "", choice, table=rows, device=choose_device())
 
 
-def gathered(run: RunContents, outs: Sequence[Path]) -> Evaluation:
+def load_evaluation_plan(run: RunContents, run_folders: Sequence[Path]) -> EvaluationPlan:
     """What it is trained and tested on, from the stores of run folders."""
-    store = Pooled([Workspace(out).folder / "store" for out in outs])
-    return gather(run.features, store, choice_of(run, RUN))
+    store = PooledStores([Workspace(out).folder / "store" for out in run_folders])
+    return load_plan_from_artifacts(run.features, store, options_of_run(run, RUN_FILE))
 
 
-def report_on(
-    run: RunContents, folder: Path, gather: Callable[[], Evaluation], *, jobs: int = 1, faces: bool = False
+def train_and_write_report(
+    run: RunContents, folder: Path, load_plan: Callable[[], EvaluationPlan], *, jobs: int = 1, faces: bool = False
 ) -> None:
     """Write run.json, train, write the report, all into `folder`; print it."""
-    where, settings = device(), choice_of(run, RUN).settings
-    with interruptible():
-        evaluation = gather()
-    LocalStore(folder).put(RUN, (run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
-    processes = side_by_side(evaluation.features, settings.model, jobs, where)
-    with interruptible(), fold_bar(evaluation.seeds * len(evaluation.folds)) as tell:
-        experiment.run(evaluation, settings, folder, processes, where, tell=tell, faults=run.faults, faces=faces)
+    where, settings = choose_device(), options_of_run(run, RUN_FILE).settings
+    with exit_on_interrupt():
+        evaluation = load_plan()
+    LocalStore(folder).put(RUN_FILE, (run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
+    processes = max_parallel_folds(evaluation.features, settings.model, jobs, where)
+    with exit_on_interrupt(), learner_bars(evaluation.seeds * len(evaluation.folds)) as tell:
+        experiment.run_experiment(
+            evaluation, settings, folder, processes, where, on_progress=tell, faults=run.faults, faces=faces
+        )
     print_report(folder)
 
 
 @contextmanager
-def fold_bar(folds: int) -> Iterator[Tell]:
+def learner_bars(folds: int) -> Iterator[ProgressCallback]:
     """One bar per learner; its remark is the newest epoch."""
-    with bars() as progress:
+    with progress_bars() as progress:
         tasks: dict[str, Any] = {}
 
-        def tell(news: Progress) -> None:
-            if news.model not in tasks:
-                tasks[news.model] = progress.add_task(news.model, total=folds * news.epochs, remark="")
-            task = tasks[news.model]
-            if news.epoch:
-                remark = f"{news.held_out} seed {news.seed} epoch {news.epoch.number + 1} loss {news.epoch.loss:.3f}"
+        def update_bar(fold_progress: FoldProgress) -> None:
+            if fold_progress.model not in tasks:
+                tasks[fold_progress.model] = progress.add_task(
+                    fold_progress.model, total=folds * fold_progress.epochs, remark=""
+                )
+            task = tasks[fold_progress.model]
+            if fold_progress.epoch:
+                epoch = fold_progress.epoch
+                remark = (
+                    f"{fold_progress.held_out} seed {fold_progress.seed} epoch {epoch.number + 1} loss {epoch.loss:.3f}"
+                )
                 progress.update(task, advance=1, remark=remark)
-            elif news.reused or news.model in BASELINES:
-                progress.update(task, advance=news.epochs, remark="reused" if news.reused else "")
+            elif fold_progress.reused or fold_progress.model in BASELINE_LEARNERS:
+                progress.update(task, advance=fold_progress.epochs, remark="reused" if fold_progress.reused else "")
 
-        yield tell
+        yield update_bar

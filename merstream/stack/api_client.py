@@ -12,11 +12,11 @@ from urllib3.util import parse_url
 from shared.errors import MerError, Misconfigured, Unavailable
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-COME_AGAIN = {409, 503}  # clips are under way; broker or store are away
-TO_BE_CHANGED = {401, 404, 422}
+RETRYABLE_STATUSES = {409, 503}  # clips are under way; broker or store are away
+INVALID_REQUEST_STATUSES = {401, 404, 422}
 
 
-class Api:
+class TrainerApi:
     """The API at `url`, e.g. http://127.0.0.1:8080; `token` where it asks for one. Raises Misconfigured for no URL.
 
     Each call raises Unavailable while nobody answers or the answer is to come again, and Misconfigured for a request
@@ -24,58 +24,58 @@ class Api:
     """
 
     def __init__(self, url: str, token: str = "") -> None:
-        self.url = _checked(url)
+        self.url = _check_url(url)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         self._pool = urllib3.PoolManager(headers=headers, timeout=timeout, retries=False)
 
     def get(self, path: str) -> Any:
-        return self._json("GET", path)
+        return self._request_json("GET", path)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        return self._json("POST", path, json=body)
+        return self._request_json("POST", path, json=body)
 
-    def fetch(self, path: str, file: Path) -> None:
+    def download_file(self, path: str, file: Path) -> None:
         """Into a file, never whole in memory."""
         try:
             answer = self._pool.request("GET", self.url + path, preload_content=False)
             if answer.status != 200:
-                raise self._refusal(path, answer.status, answer.read())
+                raise self._refusal_error(path, answer.status, answer.read())
             with file.open("wb") as stream:
                 shutil.copyfileobj(answer, stream)
             answer.release_conn()
         except HTTPError as error:
-            raise self._silence(error) from None
+            raise self._no_answer_error(error) from None
 
-    def _json(self, method: str, path: str, **body: Any) -> Any:
+    def _request_json(self, method: str, path: str, **body: Any) -> Any:
         try:
             answer = self._pool.request(method, self.url + path, **body)
         except HTTPError as error:
-            raise self._silence(error) from None
+            raise self._no_answer_error(error) from None
         if answer.status >= 400:
-            raise self._refusal(path, answer.status, answer.data)
+            raise self._refusal_error(path, answer.status, answer.data)
         try:
             return json.loads(answer.data)
         except ValueError:
-            raise self._stranger(path, answer.status) from None
+            raise self._foreign_answer_error(path, answer.status) from None
 
-    def _refusal(self, path: str, status: int, body: bytes) -> MerError:
+    def _refusal_error(self, path: str, status: int, body: bytes) -> MerError:
         try:
             said = str(json.loads(body)["detail"])
         except (ValueError, KeyError, TypeError):
-            return self._stranger(path, status)
-        if status in TO_BE_CHANGED:
+            return self._foreign_answer_error(path, status)
+        if status in INVALID_REQUEST_STATUSES:
             return Misconfigured(said)
-        return Unavailable(said) if status in COME_AGAIN else MerError(f"{self.url}: {said}")
+        return Unavailable(said) if status in RETRYABLE_STATUSES else MerError(f"{self.url}: {said}")
 
-    def _silence(self, error: HTTPError) -> Unavailable:
+    def _no_answer_error(self, error: HTTPError) -> Unavailable:
         return Unavailable(f"{self.url}: no answer ({error}). Is the stack up, and is this the address of its API?")
 
-    def _stranger(self, path: str, status: int) -> Misconfigured:
+    def _foreign_answer_error(self, path: str, status: int) -> Misconfigured:
         return Misconfigured(f"{self.url}{path} answers {status} and not as merstream's API does. Is this its address?")
 
 
-def _checked(url: str) -> str:
+def _check_url(url: str) -> str:
     """Without a slash at its end."""
     try:
         place = parse_url(url)

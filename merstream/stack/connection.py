@@ -8,27 +8,27 @@ from pathlib import Path
 from shared.bus import Bus
 from shared.connect import open_bus, open_store
 from shared.errors import Misconfigured
-from shared.settings import Settings, load
+from shared.settings import Settings, load_settings
 from shared.store import Store
 
 
 @contextmanager
-def opened(out: Path | None) -> Iterator[tuple[Bus, Store]]:
+def connect_bus_and_store(out: Path | None) -> Iterator[tuple[Bus, Store]]:
     """Bus and store of the embedded run in `out`; without it, of the stack. Raises Misconfigured if there is none."""
-    with bus_of(out) as bus:
-        yield bus, open_store(named(out))
+    with connect_bus(out) as bus:
+        yield bus, open_store(connection_settings(out))
 
 
 @contextmanager
-def bus_of(out: Path | None) -> Iterator[Bus]:
+def connect_bus(out: Path | None) -> Iterator[Bus]:
     """For those who need no store."""
-    with closing(open_bus(named(out))) as bus:
+    with closing(open_bus(connection_settings(out))) as bus:
         yield bus
 
 
-def named(out: Path | None) -> Settings:
+def connection_settings(out: Path | None) -> Settings:
     """The settings of what `opened` opens."""
-    settings = load() if out is None else load(home=out, kafka_servers="", s3_endpoint="")
+    settings = load_settings() if out is None else load_settings(home=out, kafka_servers="", s3_endpoint="")
     if not settings.kafka_servers and not (settings.home / "bus.sqlite").exists():
         raise Misconfigured(
             f"Expected a running stack or the folder of a run, got neither: {settings.home} has no bus.sqlite. "
@@ -38,7 +38,7 @@ def named(out: Path | None) -> Settings:
     return settings
 
 
-def read_environment(file: Path) -> None:
+def load_environment_file(file: Path) -> None:
     """Take MER_* settings from lines NAME=VALUE; what the environment has already wins. Raises Misconfigured."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -52,9 +52,9 @@ def read_environment(file: Path) -> None:
         if not equals:
             raise Misconfigured(f"--env {file}, line {number}: expected NAME=VALUE, got no '='.")
         if name.startswith("MER_"):
-            os.environ.setdefault(name, _unquoted(value))
+            os.environ.setdefault(name, _strip_quotes(value))
 
 
-def _unquoted(value: str) -> str:
+def _strip_quotes(value: str) -> str:
     value = value.strip()
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value

@@ -5,7 +5,7 @@ move as the Facial Action Coding System says, filmed at 200 fps, in CASME II's l
     write("data", subjects=8, clips=10, seed=0)
 """
 
-from merstream.synth.dataset import write
-from merstream.synth.difficulty import DIFFICULTIES, Difficulty, Hardness
+from merstream.synth.dataset import write_dataset
+from merstream.synth.difficulty import DIFFICULTIES, Difficulty, DifficultyName
 
-__all__ = ["DIFFICULTIES", "Difficulty", "Hardness", "write"]
+__all__ = ["DIFFICULTIES", "Difficulty", "DifficultyName", "write_dataset"]

@@ -9,71 +9,71 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merstream.synth.warping import Floats, grid, steep
+from merstream.synth.warping import Floats, pixel_grid, smooth_step
 
 
 @dataclass(frozen=True)
-class Pull:
+class SkinPull:
     """A Gaussian patch of skin that moves one way. All is given for the person's right side (the picture's left)."""
 
-    at: tuple[int, ...]  # landmarks whose mean is the patch's centre
+    anchor_landmarks: tuple[int, ...]  # landmarks whose mean is the patch's centre
     shift: tuple[float, float]  # from there to the centre: (outwards, down)
     spread: tuple[float, float]  # standard deviation: (across, down)
-    way: tuple[float, float]  # displacement: (outwards, down)
+    displacement: tuple[float, float]  # displacement: (outwards, down)
 
 
 LIP_STRIP = 0.03  # half the height over which the upper lip's motion gives way to the lower lip's
-PULLS: dict[int, tuple[Pull, ...]] = {
-    1: (Pull((20, 21), (-0.02, -0.06), (0.17, 0.17), (0.0, -1.0)),),
-    2: (Pull((17, 18), (0.02, -0.06), (0.17, 0.17), (0.08, -1.0)),),
+PULLS_BY_AU: dict[int, tuple[SkinPull, ...]] = {
+    1: (SkinPull((20, 21), (-0.02, -0.06), (0.17, 0.17), (0.0, -1.0)),),
+    2: (SkinPull((17, 18), (0.02, -0.06), (0.17, 0.17), (0.08, -1.0)),),
     4: (
-        Pull((20, 21), (-0.03, 0.0), (0.17, 0.16), (-0.62, 0.78)),
-        Pull((18, 19), (0.0, 0.0), (0.2, 0.15), (-0.2, 0.4)),
+        SkinPull((20, 21), (-0.03, 0.0), (0.17, 0.16), (-0.62, 0.78)),
+        SkinPull((18, 19), (0.0, 0.0), (0.2, 0.15), (-0.2, 0.4)),
     ),
-    5: (Pull((37, 38), (0.0, -0.015), (0.15, 0.06), (0.0, -1.0)),),
+    5: (SkinPull((37, 38), (0.0, -0.015), (0.15, 0.06), (0.0, -1.0)),),
     6: (
-        Pull((40, 41), (0.05, 0.27), (0.22, 0.16), (0.1, -1.0)),
-        Pull((40, 41), (0.02, 0.03), (0.17, 0.06), (0.0, -0.5)),
-        Pull((36,), (0.1, 0.03), (0.1, 0.12), (-0.5, -0.1)),
+        SkinPull((40, 41), (0.05, 0.27), (0.22, 0.16), (0.1, -1.0)),
+        SkinPull((40, 41), (0.02, 0.03), (0.17, 0.06), (0.0, -0.5)),
+        SkinPull((36,), (0.1, 0.03), (0.1, 0.12), (-0.5, -0.1)),
     ),
     7: (
-        Pull((40, 41), (0.0, 0.02), (0.17, 0.06), (0.0, -1.0)),
-        Pull((37, 38), (0.0, -0.03), (0.15, 0.05), (0.0, 0.35)),
+        SkinPull((40, 41), (0.0, 0.02), (0.17, 0.06), (0.0, -1.0)),
+        SkinPull((37, 38), (0.0, -0.03), (0.15, 0.05), (0.0, 0.35)),
     ),
     9: (
-        Pull((31,), (0.02, -0.06), (0.13, 0.14), (-0.1, -1.0)),
-        Pull((50,), (0.08, -0.08), (0.15, 0.1), (0.0, -0.6)),
-        Pull((21, 39), (-0.08, 0.0), (0.13, 0.15), (-0.25, 0.6)),
+        SkinPull((31,), (0.02, -0.06), (0.13, 0.14), (-0.1, -1.0)),
+        SkinPull((50,), (0.08, -0.08), (0.15, 0.1), (0.0, -0.6)),
+        SkinPull((21, 39), (-0.08, 0.0), (0.13, 0.15), (-0.25, 0.6)),
     ),
     10: (
-        Pull((49, 50), (0.03, 0.0), (0.13, 0.1), (0.0, -1.0)),
-        Pull((31, 49), (0.1, 0.0), (0.13, 0.14), (0.1, -0.6)),
+        SkinPull((49, 50), (0.03, 0.0), (0.13, 0.1), (0.0, -1.0)),
+        SkinPull((31, 49), (0.1, 0.0), (0.13, 0.14), (0.1, -0.6)),
     ),
     12: (
-        Pull((48,), (0.03, 0.0), (0.17, 0.15), (0.72, -0.7)),
-        Pull((48,), (0.22, -0.2), (0.18, 0.18), (0.2, -0.45)),
+        SkinPull((48,), (0.03, 0.0), (0.17, 0.15), (0.72, -0.7)),
+        SkinPull((48,), (0.22, -0.2), (0.18, 0.18), (0.2, -0.45)),
     ),
     14: (
-        Pull((48,), (0.05, 0.0), (0.11, 0.11), (-1.0, -0.1)),
-        Pull((48,), (-0.16, 0.0), (0.08, 0.07), (0.3, 0.0)),
+        SkinPull((48,), (0.05, 0.0), (0.11, 0.11), (-1.0, -0.1)),
+        SkinPull((48,), (-0.16, 0.0), (0.08, 0.07), (0.3, 0.0)),
     ),
     15: (
-        Pull((48,), (0.02, 0.02), (0.13, 0.14), (0.12, 1.0)),
-        Pull((48, 6), (0.0, 0.0), (0.16, 0.16), (0.05, 0.45)),
+        SkinPull((48,), (0.02, 0.02), (0.13, 0.14), (0.12, 1.0)),
+        SkinPull((48, 6), (0.0, 0.0), (0.16, 0.16), (0.05, 0.45)),
     ),
     17: (
-        Pull((7, 8, 9), (0.0, -0.14), (0.24, 0.15), (0.0, -1.0)),
-        Pull((57,), (0.0, 0.0), (0.2, 0.08), (0.0, -0.75)),
+        SkinPull((7, 8, 9), (0.0, -0.14), (0.24, 0.15), (0.0, -1.0)),
+        SkinPull((57,), (0.0, 0.0), (0.2, 0.08), (0.0, -0.75)),
     ),
     20: (
-        Pull((48,), (0.02, 0.01), (0.17, 0.13), (1.0, 0.18)),
-        Pull((48,), (0.25, 0.06), (0.16, 0.18), (0.5, 0.05)),
+        SkinPull((48,), (0.02, 0.01), (0.17, 0.13), (1.0, 0.18)),
+        SkinPull((48,), (0.25, 0.06), (0.16, 0.18), (0.5, 0.05)),
     ),
-    45: (Pull((37, 38), (0.0, -0.015), (0.16, 0.055), (0.0, 1.0)),),
+    45: (SkinPull((37, 38), (0.0, -0.015), (0.16, 0.055), (0.0, 1.0)),),
 }
-MIDLINE = frozenset({17, 25})  # these have no sides
-NUMBERS = (*sorted(PULLS), 25)
-_OTHER_SIDE = {
+MIDLINE_AUS = frozenset({17, 25})  # these have no sides
+AU_NUMBERS = (*sorted(PULLS_BY_AU), 25)
+_OPPOSITE_LANDMARKS = {
     **dict(zip(range(17, 27), range(26, 16, -1), strict=True)),
     36: 45,
     37: 44,
@@ -89,63 +89,65 @@ _OTHER_SIDE = {
 }
 
 
-def field(landmarks: Floats, number: int, side: str, shape: tuple[int, int]) -> Floats:
+def displacement_field(landmarks: Floats, au_number: int, side: str, shape: tuple[int, int]) -> Floats:
     """The displacement field of AU `number`, [H, W, 2] float32 (x, y), longest vector 1.
 
     landmarks: [68, 2] frame px. side: "L" or "R" (the person's own), "" for AUs on the midline. Raises KeyError for an
     AU that isn't modelled.
     """
-    face = Frame.of(landmarks)
-    total = _parting(landmarks, face, shape) if number == 25 else np.zeros((*shape, 2), np.float32)
-    for pull in PULLS[number] if number != 25 else _JAW:
-        total += _patch(pull, landmarks, face, side, shape)
+    face = FaceAxes.from_landmarks(landmarks)
+    total = _parting_lips_field(landmarks, face, shape) if au_number == 25 else np.zeros((*shape, 2), np.float32)
+    for pull in PULLS_BY_AU[au_number] if au_number != 25 else _JAW_PULLS:
+        total += _pull_field(pull, landmarks, face, side, shape)
     return np.asarray(total / np.linalg.norm(total, axis=-1).max(), np.float32)
 
 
 @dataclass(frozen=True)
-class Frame:
+class FaceAxes:
     """The face's own axes: unit vectors to the picture's right and down, and the distance between the eyes, px."""
 
     right: Floats
     down: Floats
-    eye: float
+    eye_distance: float
 
     @classmethod
-    def of(cls, landmarks: Floats) -> "Frame":
+    def from_landmarks(cls, landmarks: Floats) -> "FaceAxes":
         across = landmarks[42:48].mean(0) - landmarks[36:42].mean(0)
         eye = float(np.linalg.norm(across))
         right = across / eye
         return cls(right, np.array([-right[1], right[0]]), eye)
 
-    def local(self, centre: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    def local_coordinates(self, centre: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
         """Each pixel's coordinates (to the right, down) from `centre`, in distances between the eyes."""
-        x, y = grid(*shape)
-        dx, dy = ((v - c).astype(np.float32) / self.eye for v, c in ((x, centre[0]), (y, centre[1])))
+        x, y = pixel_grid(*shape)
+        dx, dy = ((v - c).astype(np.float32) / self.eye_distance for v, c in ((x, centre[0]), (y, centre[1])))
         return dx * self.right[0] + dy * self.right[1], dx * self.down[0] + dy * self.down[1]
 
 
-def _patch(pull: Pull, landmarks: Floats, face: Frame, side: str, shape: tuple[int, int]) -> Floats:
+def _pull_field(pull: SkinPull, landmarks: Floats, face: FaceAxes, side: str, shape: tuple[int, int]) -> Floats:
     left = side == "L"
     outward = face.right if left else -face.right
-    at = [_OTHER_SIDE.get(i, i) for i in pull.at] if left else list(pull.at)
-    centre = landmarks[at].mean(0) + face.eye * (pull.shift[0] * outward + pull.shift[1] * face.down)
-    across, down = face.local(centre, shape)
+    at = [_OPPOSITE_LANDMARKS.get(i, i) for i in pull.anchor_landmarks] if left else list(pull.anchor_landmarks)
+    centre = landmarks[at].mean(0) + face.eye_distance * (pull.shift[0] * outward + pull.shift[1] * face.down)
+    across, down = face.local_coordinates(centre, shape)
     weight = np.exp(-0.5 * ((across / pull.spread[0]) ** 2 + (down / pull.spread[1]) ** 2))
-    return np.asarray(weight[..., None] * (pull.way[0] * outward + pull.way[1] * face.down), np.float32)
+    return np.asarray(
+        weight[..., None] * (pull.displacement[0] * outward + pull.displacement[1] * face.down), np.float32
+    )
 
 
-_JAW = (Pull((7, 8, 9), (0.0, -0.1), (0.3, 0.2), (0.0, 0.35)),)
+_JAW_PULLS = (SkinPull((7, 8, 9), (0.0, -0.1), (0.3, 0.2), (0.0, 0.35)),)
 
 
-def _parting(landmarks: Floats, face: Frame, shape: tuple[int, int]) -> Floats:
+def _parting_lips_field(landmarks: Floats, face: FaceAxes, shape: tuple[int, int]) -> Floats:
     """AU 25: upper lip up, lower lip down, on either side of the line where they meet; nothing at the corners."""
     line = (landmarks[60:65] + landmarks[[60, 67, 66, 65, 64]]) / 2
-    along, below = face.local(line[2], shape)
-    places = (line - line[2]) / face.eye
+    along, below = face.local_coordinates(line[2], shape)
+    places = (line - line[2]) / face.eye_distance
     knots, heights = places @ face.right, places @ face.down
     below = below - np.interp(along, knots, heights).astype(np.float32)
     width = (knots[-1] - knots[0]) / 2
-    open_ = steep(1.15 - np.abs((along - knots.mean()) / width)) ** 0.7
+    open_ = smooth_step(1.15 - np.abs((along - knots.mean()) / width)) ** 0.7
     fade = np.exp(-0.5 * (below / np.where(below < 0, 0.09, 0.16)) ** 2)
-    lower = steep(0.5 + below / (2 * LIP_STRIP))
+    lower = smooth_step(0.5 + below / (2 * LIP_STRIP))
     return np.asarray((open_ * fade * (lower - 0.35))[..., None] * face.down, np.float32)

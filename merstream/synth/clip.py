@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.synth.action_units import Frame
+from merstream.synth.action_units import FaceAxes
 from merstream.synth.difficulty import Difficulty
-from merstream.synth.emotions import Movement
+from merstream.synth.emotions import AuMovement
 from merstream.synth.identity import OVERSAMPLING, Identity
-from merstream.synth.true_motion import Motion, Mover
+from merstream.synth.true_motion import ClipMotion, SourceMapper
 from merstream.synth.warping import Floats
 
 FPS = 200
@@ -19,7 +19,7 @@ NOISE_MARGIN = 64  # px by which each frame's noise may be shifted in a clip's n
 
 
 @dataclass(frozen=True)
-class Timing:
+class ClipTiming:
     """Frame numbers as in the sheet, and those of the first and last frame on disk."""
 
     first: int
@@ -29,21 +29,21 @@ class Timing:
     last: int
 
 
-def draw_timing(rng: np.random.Generator, difficulty: Difficulty) -> Timing:
+def draw_timing(rng: np.random.Generator, difficulty: Difficulty) -> ClipTiming:
     """Random absolute numbers; the apex at 30..60 % of the clip; a few frames before onset and after offset."""
     length = max(4, round(FPS * rng.uniform(*difficulty.duration)))
     before, after = rng.integers(3, 9, 2)
     onset = int(rng.integers(20, 300))
     apex = onset + int(np.clip(round(length * rng.uniform(0.3, 0.6)), 2, length - 2))
-    return Timing(onset - int(before), onset, apex, onset + length, onset + length + int(after))
+    return ClipTiming(onset - int(before), onset, apex, onset + length, onset + length + int(after))
 
 
-def envelope(numbers: Floats, timing: Timing, residual: float, rise: float = 1.0) -> Floats:
+def amplitude_envelope(frame_numbers: Floats, timing: ClipTiming, residual: float, rise: float = 1.0) -> Floats:
     """Amplitude 0..1 at frame `numbers`: 0 up to the onset, 1 at the apex, `residual` from the offset on; by raised
     cosines. `rise` bends the way up: above 1 it starts late, below 1 early.
     """
-    up = np.clip((numbers - timing.onset) / (timing.apex - timing.onset), 0, 1)
-    down = np.clip((numbers - timing.apex) / (timing.offset - timing.apex), 0, 1)
+    up = np.clip((frame_numbers - timing.onset) / (timing.apex - timing.onset), 0, 1)
+    down = np.clip((frame_numbers - timing.apex) / (timing.offset - timing.apex), 0, 1)
     rising = ((1 - np.cos(np.pi * up)) / 2) ** rise
     return np.asarray(rising * (1 - (1 - residual) * (1 - np.cos(np.pi * down)) / 2))
 
@@ -51,41 +51,43 @@ def envelope(numbers: Floats, timing: Timing, residual: float, rise: float = 1.0
 def draw_motion(
     rng: np.random.Generator,
     identity: Identity,
-    movements: list[Movement],
-    timing: Timing,
+    movements: list[AuMovement],
+    timing: ClipTiming,
     size: tuple[int, int],
     difficulty: Difficulty,
-) -> Motion:
+) -> ClipMotion:
     """The clip's motion; amplitudes and head motion scale with the frame's height."""
     scale = size[0] / 480
     numbers = np.arange(timing.first, timing.last + 1)
     residual = float(rng.uniform(0, difficulty.residual))
     columns, units = [], []
     for movement in movements:
-        course = envelope(numbers.astype(float), timing, residual, float(rng.uniform(0.75, 1.4)))
+        course = amplitude_envelope(numbers.astype(float), timing, residual, float(rng.uniform(0.75, 1.4)))
         for side, peak in movement.peaks:
-            units.append(f"{movement.number}{side}")
+            units.append(f"{movement.au_number}{side}")
             columns.append(scale * peak * course)
-    head = _drift(rng, len(numbers), np.array([1, 1, 0]) * scale * difficulty.head_motion) + _drift(
+    head = _slow_drift(rng, len(numbers), np.array([1, 1, 0]) * scale * difficulty.head_motion) + _slow_drift(
         rng, len(numbers), np.array([0, 0, 1]) * np.deg2rad(difficulty.head_rotation)
     )
     (aside,) = rng.spawn(1)  # so that what may be added changes nothing of a clip without it
-    turns = _drift(aside, len(numbers), np.array([1, 1, 0]) * np.deg2rad(difficulty.head_turn))[:, :2]
+    turns = _slow_drift(aside, len(numbers), np.array([1, 1, 0]) * np.deg2rad(difficulty.head_turn))[:, :2]
     if aside.random() < difficulty.lids:
         units += ["45L", "45R"]
-        columns += [scale * _flutter(aside, numbers)] * 2
+        columns += [scale * _lid_flutter(aside, numbers)] * 2
     crop = crop_box(identity.landmarks, size)
-    return Motion(numbers, tuple(units), np.stack(columns, 1), np.hstack([head, turns]), identity.landmarks, size, crop)
+    return ClipMotion(
+        numbers, tuple(units), np.stack(columns, 1), np.hstack([head, turns]), identity.landmarks, size, crop
+    )
 
 
-def _flutter(rng: np.random.Generator, numbers: NDArray[np.int64]) -> Floats:
+def _lid_flutter(rng: np.random.Generator, numbers: NDArray[np.int64]) -> Floats:
     """[frames] px: how far the upper lids come down in a blink that stays incomplete, and when."""
     length, peak = FPS * rng.uniform(0.1, 0.3), rng.uniform(1.0, 3.0)
     middle = rng.uniform(numbers[0], numbers[-1])
     return np.asarray(peak * np.cos(np.pi * np.clip((numbers - middle) / length, -0.5, 0.5)) ** 2)
 
 
-def _drift(rng: np.random.Generator, frames: int, rms: Floats) -> Floats:
+def _slow_drift(rng: np.random.Generator, frames: int, rms: Floats) -> Floats:
     """[frames, 3] slow wandering: three sinusoids of 0.4..2 Hz per component, `rms` each in all."""
     seconds = np.arange(frames)[:, None, None] / FPS
     rates, phases = rng.uniform(0.4, 2.0, (1, 3, 3)), rng.uniform(0, 2 * np.pi, (1, 3, 3))
@@ -102,18 +104,20 @@ def crop_box(landmarks: Floats, size: tuple[int, int]) -> tuple[int, int, int, i
     return x0, y0, x1, y1
 
 
-def frames(
-    rng: np.random.Generator, identity: Identity, motion: Motion, difficulty: Difficulty
+def render_frames(
+    rng: np.random.Generator, identity: Identity, motion: ClipMotion, difficulty: Difficulty
 ) -> Iterator[NDArray[np.uint8]]:
     """Each frame of the clip in turn, uint8 [H, W, 3] RGB, with the light's flicker and the sensor's noise."""
-    mover = Mover(motion)
+    mover = SourceMapper(motion)
     rows, columns = motion.size
-    grain = _grain(rng, rows + NOISE_MARGIN, columns + NOISE_MARGIN) * np.float32(difficulty.noise)
+    grain = _sensor_grain(rng, rows + NOISE_MARGIN, columns + NOISE_MARGIN) * np.float32(difficulty.noise)
     (aside,) = rng.spawn(1)
-    sides = _drift(aside, len(motion.numbers), np.array([1, 0, 0]) * difficulty.side_light)[:, 0]
-    across, _ = Frame.of(motion.landmarks).local(motion.landmarks[27], motion.size)
+    sides = _slow_drift(aside, len(motion.numbers), np.array([1, 0, 0]) * difficulty.side_light)[:, 0]
+    across, _ = FaceAxes.from_landmarks(motion.landmarks).local_coordinates(motion.landmarks[27], motion.size)
     for index in range(len(motion.numbers)):
-        x, y = (v * np.float32(OVERSAMPLING) + np.float32((OVERSAMPLING - 1) / 2) for v in mover.sources(index))
+        x, y = (
+            v * np.float32(OVERSAMPLING) + np.float32((OVERSAMPLING - 1) / 2) for v in mover.source_coordinates(index)
+        )
         clean = cv2.remap(identity.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         if difficulty.side_light:
             clean = clean * (1 + np.float32(sides[index]) * across)[..., None]
@@ -124,7 +128,7 @@ def frames(
         yield np.asarray(seen, np.uint8)
 
 
-def _grain(rng: np.random.Generator, rows: int, columns: int) -> Floats:
+def _sensor_grain(rng: np.random.Generator, rows: int, columns: int) -> Floats:
     """Unit noise [rows, columns, 3], mostly shared by the colours, which come from the same few sensels."""
     normal = rng.standard_normal((rows, columns, 4), np.float32)
     return np.asarray(np.float32(0.8) * normal[..., 3:] + np.float32(0.6) * normal[..., :3])

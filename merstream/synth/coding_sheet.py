@@ -8,7 +8,7 @@ from pathlib import Path
 
 from openpyxl import Workbook  # type: ignore[import-untyped]
 
-COLUMNS = (
+SHEET_COLUMNS = (
     "Subject",
     "Filename",
     None,
@@ -19,29 +19,29 @@ COLUMNS = (
     "Action Units",
     "Estimated Emotion",
 )
-NAME = "CASME2-coding-synthetic.xlsx"
-EPOCH = datetime.datetime(2020, 1, 1)
+SHEET_NAME = "CASME2-coding-synthetic.xlsx"
+FIXED_DATE = datetime.datetime(2020, 1, 1)
 
 
-def write(file: Path, rows: list[tuple[object, ...]]) -> None:
+def write_sheet(file: Path, rows: list[tuple[object, ...]]) -> None:
     """Header first, then `rows` in the order of COLUMNS."""
     book = Workbook()
     page = book.active
     assert page is not None
-    for row in (COLUMNS, *rows):
+    for row in (SHEET_COLUMNS, *rows):
         page.append(row)
-    save(book, file)
+    save_workbook(book, file)
 
 
-def save(book: Workbook, file: Path) -> None:
+def save_workbook(book: Workbook, file: Path) -> None:
     """The workbook without the moment of its making."""
-    book.properties.creator, book.properties.created = "merstream", EPOCH
+    book.properties.creator, book.properties.created = "merstream", FIXED_DATE
     held = io.BytesIO()
     book.save(held)
-    file.write_bytes(_undated(held.getvalue()))
+    file.write_bytes(_remove_dates(held.getvalue()))
 
 
-def _undated(workbook: bytes) -> bytes:
+def _remove_dates(workbook: bytes) -> bytes:
     """The same workbook without the moment of its making, in the archive and in its properties."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(workbook)) as dated, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as plain:

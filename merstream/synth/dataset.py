@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.single_thread import single_threaded
+from merstream.single_thread import single_thread_environment
 from merstream.synth import clip, coding_sheet, emotions, identity, true_motion
-from merstream.synth.difficulty import DEFAULT, Difficulty
+from merstream.synth.difficulty import DEFAULT_DIFFICULTY, Difficulty
 
-Row = tuple[object, ...]
-Frame = NDArray[np.uint8]
+SheetRow = tuple[object, ...]
+FrameImage = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Order:
+class DrawingOrder:
     """What to draw; a worker process needs no more than this and a subject's number."""
 
     folder: Path
@@ -32,7 +32,7 @@ class Order:
     difficulty: Difficulty
 
 
-def write(
+def write_dataset(
     folder: Path | str,
     subjects: int = 8,
     clips: int = 10,
@@ -42,7 +42,7 @@ def write(
     raw: bool = True,
     cropped: bool = False,
     truth: bool = True,
-    difficulty: Difficulty = DEFAULT,
+    difficulty: Difficulty = DEFAULT_DIFFICULTY,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -54,63 +54,72 @@ def write(
     (seed, subject) alone and the files on nothing but the arguments, whatever the number of `jobs` (processes).
     `progress(done, all)` counts subjects.
     """
-    order = Order(Path(folder), clips, seed, size, raw, cropped, truth, difficulty)
+    order = DrawingOrder(Path(folder), clips, seed, size, raw, cropped, truth, difficulty)
     order.folder.mkdir(parents=True, exist_ok=True)
-    rows: list[Row] = []
-    for done, found in enumerate(_in_turn(order, subjects, jobs), 1):
+    rows: list[SheetRow] = []
+    for done, found in enumerate(_write_subjects(order, subjects, jobs), 1):
         rows += found
         if progress:
             progress(done, subjects)
-    file = order.folder / coding_sheet.NAME
-    coding_sheet.write(file, rows)
+    file = order.folder / coding_sheet.SHEET_NAME
+    coding_sheet.write_sheet(file, rows)
     return file
 
 
-def _in_turn(order: Order, subjects: int, jobs: int) -> Iterator[list[Row]]:
+def _write_subjects(order: DrawingOrder, subjects: int, jobs: int) -> Iterator[list[SheetRow]]:
     numbers = range(1, subjects + 1)
     if jobs == 1:
         yield from (write_subject(order, number) for number in numbers)
         return
-    with single_threaded(), ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+    with single_thread_environment(), ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
         yield from pool.map(write_subject, [order] * subjects, numbers)
 
 
-def write_subject(order: Order, subject: int) -> list[Row]:
+def write_subject(order: DrawingOrder, subject: int) -> list[SheetRow]:
     """All clips of one person; returns their rows of the sheet."""
-    person = identity.draw(order.seed, subject, order.size)
-    rng = identity.generator(order.seed, subject, 1)
+    person = identity.draw_identity(order.seed, subject, order.size)
+    rng = identity.random_generator(order.seed, subject, 1)
     habits = emotions.draw_habits(rng, order.difficulty)
     felt = emotions.draw_emotions(rng, order.clips)
     return [_write_clip(order, subject, number, person, emotion, habits) for number, emotion in enumerate(felt, 1)]
 
 
 def _write_clip(
-    order: Order, subject: int, number: int, person: identity.Identity, emotion: str, habits: emotions.Habits
-) -> Row:
-    rng = identity.generator(order.seed, subject, 2, number)
+    order: DrawingOrder,
+    subject: int,
+    number: int,
+    person: identity.Identity,
+    emotion: str,
+    habits: emotions.PersonHabits,
+) -> SheetRow:
+    rng = identity.random_generator(order.seed, subject, 2, number)
     movements = emotions.draw_movements(rng, emotion, habits, order.difficulty)
     timing = clip.draw_timing(rng, order.difficulty)
     motion = clip.draw_motion(rng, person, movements, timing, order.size, order.difficulty)
     name, owner = f"EP{(number + 1) // 2:02}_{2 - number % 2:02}", f"sub{subject:02}"
     if order.truth:
         (order.folder / "truth" / owner).mkdir(parents=True, exist_ok=True)
-        true_motion.save(order.folder / "truth" / owner / f"{name}.npz", motion)
-    for frame, index in zip(clip.frames(rng, person, motion, order.difficulty), motion.numbers, strict=True):
+        true_motion.save_motion(order.folder / "truth" / owner / f"{name}.npz", motion)
+    for frame, index in zip(clip.render_frames(rng, person, motion, order.difficulty), motion.numbers, strict=True):
         _write_frame(order, Path(owner) / name, int(index), frame, motion.crop)
-    coded = emotions.coded(movements)
+    coded = emotions.coded_action_units(movements)
     return (f"{subject:02}", name, None, timing.onset, timing.apex, timing.offset, None, coded, emotion)
 
 
-def _write_frame(order: Order, place: Path, number: int, frame: Frame, crop: tuple[int, int, int, int]) -> None:
+def _write_frame(
+    order: DrawingOrder, clip_path: Path, number: int, frame: FrameImage, crop: tuple[int, int, int, int]
+) -> None:
     left, top, right, bottom = crop
     if order.raw:
-        _jpeg(order.folder / "CASME2_RAW_selected" / place / f"img{number}.jpg", frame, order.difficulty.quality)
+        _write_jpeg(
+            order.folder / "CASME2_RAW_selected" / clip_path / f"img{number}.jpg", frame, order.difficulty.quality
+        )
     if order.cropped:
         face = frame[top:bottom, left:right]
-        _jpeg(order.folder / "Cropped" / place / f"reg_img{number}.jpg", face, order.difficulty.quality)
+        _write_jpeg(order.folder / "Cropped" / clip_path / f"reg_img{number}.jpg", face, order.difficulty.quality)
 
 
-def _jpeg(file: Path, frame: Frame, quality: int) -> None:
+def _write_jpeg(file: Path, frame: FrameImage, quality: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     _, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     file.write_bytes(data.tobytes())

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Range = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
-FOLD = 3.0  # px; beyond it the parting lips' field is no longer one to one
+PositiveRange = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+MAX_AMPLITUDE_PX = 3.0  # px; beyond it the parting lips' field is no longer one to one
 
 
 class Difficulty(BaseModel):
@@ -13,10 +13,12 @@ class Difficulty(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    amplitude: Range = Field((0.5, 2.5), description="Peak displacement of an action unit at the apex, px; at most 3.")
-    expressivity: Range = Field((0.75, 1.2), description="Factor on all amplitudes of one subject.")
+    amplitude: PositiveRange = Field(
+        (0.5, 2.5), description="Peak displacement of an action unit at the apex, px; at most 3."
+    )
+    expressivity: PositiveRange = Field((0.75, 1.2), description="Factor on all amplitudes of one subject.")
     asymmetry: float = Field(0.35, ge=0, le=1, description="Most by which the weaker side of a face lags, fraction.")
-    duration: Range = Field((0.2, 0.5), description="Onset to offset, s (a micro-expression is < 0.5 s).")
+    duration: PositiveRange = Field((0.2, 0.5), description="Onset to offset, s (a micro-expression is < 0.5 s).")
     residual: float = Field(0.15, ge=0, le=1, description="Most of the amplitude that is left at the offset, fraction.")
     head_motion: float = Field(0.25, ge=0, description="Slow drift of the head, px rms per axis.")
     head_rotation: float = Field(0.06, ge=0, description="Slow in-plane rotation of the head, degrees rms.")
@@ -38,25 +40,27 @@ class Difficulty(BaseModel):
     quality: int = Field(90, ge=1, le=100, description="JPEG quality of the frames.")
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_ranges(self) -> Self:
         for name in ("amplitude", "expressivity", "duration"):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} is {low}..{high}: expected the smaller number first")
-        if self.amplitude[1] > FOLD:
-            raise ValueError(f"amplitude goes up to {self.amplitude[1]} px: expected at most {FOLD}, or lips fold over")
+        if self.amplitude[1] > MAX_AMPLITUDE_PX:
+            raise ValueError(
+                f"amplitude goes up to {self.amplitude[1]} px: expected at most {MAX_AMPLITUDE_PX}, or lips fold over"
+            )
         return self
 
 
-DEFAULT = Difficulty()
+DEFAULT_DIFFICULTY = Difficulty()
 # More to see through, and fewer labels that nothing can tell: so networks are compared by what they see.
-HARD = Difficulty(head_motion=0.8, head_rotation=0.2, noise=1.8, flicker=0.004, overlap=0.03)
-Hardness = Literal["plain", "hard", "hardest"]
-DIFFICULTIES: dict[Hardness, Difficulty] = {
-    "plain": DEFAULT,
-    "hard": HARD,
+HARD_DIFFICULTY = Difficulty(head_motion=0.8, head_rotation=0.2, noise=1.8, flicker=0.004, overlap=0.03)
+DifficultyName = Literal["plain", "hard", "hardest"]
+DIFFICULTIES: dict[DifficultyName, Difficulty] = {
+    "plain": DEFAULT_DIFFICULTY,
+    "hard": HARD_DIFFICULTY,
     # Besides, what no shift or roll undoes: heads that turn and nod, lids, uneven light, AUs that have nothing to say.
-    "hardest": HARD.model_copy(
+    "hardest": HARD_DIFFICULTY.model_copy(
         update={"head_turn": 0.5, "lids": 0.4, "side_light": 0.01, "optional": 1.6, "stray": 0.25}
     ),
 }

@@ -5,16 +5,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from merstream.synth import appearance, portrait
-from merstream.synth.warping import Floats, blur, located, sample, spline
+from merstream.synth.warping import Floats, gaussian_blur, invert_backward_map, sample_image, thin_plate_spline
 
 OVERSAMPLING = 2  # source px per frame px, so that bilinear sampling of the source costs no detail in a frame
 # Landmark i of a mirrored face is landmark MIRROR[i] of the face.
-MIRROR = np.r_[16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 41, 40, 54:47:-1, 59:54:-1]
-MIRROR = np.r_[MIRROR, 64:59:-1, 67:64:-1]
+MIRRORED_LANDMARKS = np.r_[16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 41, 40, 54:47:-1, 59:54:-1]
+MIRRORED_LANDMARKS = np.r_[MIRRORED_LANDMARKS, 64:59:-1, 67:64:-1]
 # Blur of lens and pixel, standard deviation in frame px. Without it bilinear sampling would blur each frame by how its
 # pixels happen to fall between those of the source, and motion would shimmer.
-LENS = 0.5
-SMOOTHING = 30.0  # of the shape spline: keeps neighbouring landmarks from folding the face
+LENS_BLUR_PX = 0.5
+SHAPE_SMOOTHING = 30.0  # of the shape spline: keeps neighbouring landmarks from folding the face
 
 
 @dataclass(frozen=True)
@@ -29,33 +29,36 @@ class Identity:
     landmarks: Floats
 
 
-def generator(seed: int, *path: int) -> np.random.Generator:
+def random_generator(seed: int, *path: int) -> np.random.Generator:
     """The random generator of one subject or clip: independent of all others and of how many there are."""
     return np.random.default_rng(np.random.SeedSequence([seed, *path]))
 
 
-def draw(seed: int, subject: int, size: tuple[int, int] = (480, 640)) -> Identity:
+def draw_identity(seed: int, subject: int, size: tuple[int, int] = (480, 640)) -> Identity:
     """Person number `subject` (from 1) of the dataset `seed`, in frames of `size` (rows, columns)."""
-    shape, look, details = (generator(seed, subject, 0, part) for part in range(3))
-    face = portrait.neutral()
+    shape, look, details = (random_generator(seed, subject, 0, part) for part in range(3))
+    face = portrait.neutral_portrait()
     mirrored = bool(shape.integers(2))
     canvas = (size[0] * OVERSAMPLING, size[1] * OVERSAMPLING)
-    points, outline = _reshaped(face, shape)
-    pose = _pose(points, canvas, shape)
-    sources = np.vstack([face.landmarks, face.outline, _frame(face)])
-    targets = np.vstack([pose(points), pose(outline), pose(_frame(face))])
-    back = spline(targets, sources, *canvas, smoothing=SMOOTHING)
-    layers = {field.name: sample(getattr(face, field.name), back) for field in fields(appearance.Masks)}
-    image, points = np.clip(sample(face.image, back), 0, 255), located(back, face.landmarks, targets[:68])
+    points, outline = _reshape_face(face, shape)
+    pose = _PortraitPose(points, canvas, shape)
+    sources = np.vstack([face.landmarks, face.outline, _background_anchors(face)])
+    targets = np.vstack([pose(points), pose(outline), pose(_background_anchors(face))])
+    back = thin_plate_spline(targets, sources, *canvas, smoothing=SHAPE_SMOOTHING)
+    layers = {field.name: sample_image(getattr(face, field.name), back) for field in fields(appearance.FaceMasks)}
+    image, points = (
+        np.clip(sample_image(face.image, back), 0, 255),
+        invert_backward_map(back, face.landmarks, targets[:68]),
+    )
     if mirrored:
         image, layers = image[:, ::-1], {name: layer[:, ::-1] for name, layer in layers.items()}
-        points = (np.array([canvas[1] - 1, 0]) + points * [-1, 1])[MIRROR]
-    masks = appearance.Masks(**{name: np.ascontiguousarray(np.clip(layer, 0, 1)) for name, layer in layers.items()})
-    picture = appearance.dress(np.ascontiguousarray(image), masks, points, appearance.draw_look(look), details)
-    return Identity(blur(picture, LENS * OVERSAMPLING), (points + 0.5) / OVERSAMPLING - 0.5)
+        points = (np.array([canvas[1] - 1, 0]) + points * [-1, 1])[MIRRORED_LANDMARKS]
+    masks = appearance.FaceMasks(**{name: np.ascontiguousarray(np.clip(layer, 0, 1)) for name, layer in layers.items()})
+    picture = appearance.apply_look(np.ascontiguousarray(image), masks, points, appearance.draw_look(look), details)
+    return Identity(gaussian_blur(picture, LENS_BLUR_PX * OVERSAMPLING), (points + 0.5) / OVERSAMPLING - 0.5)
 
 
-def _frame(face: portrait.Portrait) -> Floats:
+def _background_anchors(face: portrait.Portrait) -> Floats:
     """Places around the head that keep the background from following the face's shape."""
     height, width = face.image.shape[:2]
     return np.array(
@@ -63,7 +66,7 @@ def _frame(face: portrait.Portrait) -> Floats:
     )
 
 
-def _reshaped(face: portrait.Portrait, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _reshape_face(face: portrait.Portrait, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Landmarks and hair outline of another person, still in portrait px. Fractions are of the distance of the eyes."""
     points, outline = face.landmarks.copy(), face.outline.copy()
     eye = float(np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0)))
@@ -72,14 +75,14 @@ def _reshaped(face: portrait.Portrait, rng: np.random.Generator) -> tuple[Floats
     _shape_eyes(points, middle, eye, rng)
     _shape_nose(points, middle, eye, rng)
     _shape_mouth(points, eye, rng)
-    outline += _nearby(outline, face.landmarks, points - face.landmarks, eye)
+    outline += _nearby_shift(outline, face.landmarks, points - face.landmarks, eye)
     centre = np.array([middle, points[:, 1].mean() - eye])
     outline[:17] = centre + (outline[:17] - centre) * rng.uniform([0.86, 0.84], [1.03, 1.03])
     outline[19:24, 1] += rng.uniform(-0.22, 0.05) * eye
     return points, outline
 
 
-def _nearby(places: Floats, points: Floats, moved: Floats, eye: float) -> Floats:
+def _nearby_shift(places: Floats, points: Floats, moved: Floats, eye: float) -> Floats:
     """How the hair's outline follows the landmarks beside it: their mean shift, weighted down with distance."""
     far = np.linalg.norm(places[:, None] - points[None], axis=-1) / (0.15 * eye)
     weights = 1 / (0.1 + far**3)
@@ -126,7 +129,7 @@ def _shape_mouth(points: Floats, eye: float, rng: np.random.Generator) -> None:
     points[48:68] = mouth
 
 
-class _pose:  # noqa: N801
+class _PortraitPose:
     """Portrait px to frame px: size in the frame, a little roll, and where the person sits."""
 
     def __init__(self, points: Floats, canvas: tuple[int, int], rng: np.random.Generator) -> None:

@@ -12,14 +12,22 @@ import numpy as np
 import skimage.data
 
 from merstream.synth import portrait_outlines
-from merstream.synth.warping import Floats, blur, grid, polygon, sample, spline, steep
+from merstream.synth.warping import (
+    Floats,
+    fill_polygon,
+    gaussian_blur,
+    pixel_grid,
+    sample_image,
+    smooth_step,
+    thin_plate_spline,
+)
 
-SCALE = 4  # portrait px per photograph px
-BOX = (95, 0, 355, 210)  # left, top, right, bottom of what is used of the photograph
+PORTRAIT_SCALE = 4  # portrait px per photograph px
+PHOTOGRAPH_BOX = (95, 0, 355, 210)  # left, top, right, bottom of what is used of the photograph
 
-EYES = ((36, 42), (42, 48))
-JAW = slice(5, 12)
-JAW_DROP = 2.2  # px that a smile with parted teeth lowers the chin by; closing lifts it back
+EYE_LANDMARKS = ((36, 42), (42, 48))
+JAW_LANDMARKS = slice(5, 12)
+JAW_DROP_PX = 2.2  # px that a smile with parted teeth lowers the chin by; closing lifts it back
 
 
 @dataclass(frozen=True)
@@ -39,29 +47,33 @@ class Portrait:
     lips: Floats
 
 
-def place(points: Floats) -> Floats:
+def portrait_points(points: Floats) -> Floats:
     """Photograph px to portrait px (pixel centres at whole numbers in both)."""
-    return np.asarray((points - np.array(BOX[:2]) + 0.5) * SCALE - 0.5)
+    return np.asarray((points - np.array(PHOTOGRAPH_BOX[:2]) + 0.5) * PORTRAIT_SCALE - 0.5)
 
 
 @cache
-def neutral() -> Portrait:
+def neutral_portrait() -> Portrait:
     """The portrait with its mouth closed; made once per process, the same for every seed."""
-    smiling = _enlarged()
+    smiling = _enlarge_photograph()
     height, width = smiling.shape[:2]
-    image = _closed(_relaxed(smiling))
-    points = place(_closed_landmarks())
+    image = _close_mouth(_soften_smile_folds(smiling))
+    points = portrait_points(_closed_landmarks())
     shapes = {
-        name: polygon(place(shape), height, width, 5.0)
-        for name, shape in (("hair", portrait_outlines.HAIR), ("suit", portrait_outlines.SUIT))
+        name: fill_polygon(portrait_points(shape), height, width, 5.0)
+        for name, shape in (("hair", portrait_outlines.HAIR_OUTLINE), ("suit", portrait_outlines.SUIT_OUTLINE))
     }
-    eyes = np.sum([polygon(points[a:b], height, width, 2.0) for a, b in EYES], axis=0)
-    lips = polygon(points[48:60], height, width, 3.0)
-    skin = polygon(place(portrait_outlines.FACE), height, width, 4.0) * (1 - shapes["hair"]) * _skinlike(image)
+    eyes = np.sum([fill_polygon(points[a:b], height, width, 2.0) for a, b in EYE_LANDMARKS], axis=0)
+    lips = fill_polygon(points[48:60], height, width, 3.0)
+    skin = (
+        fill_polygon(portrait_points(portrait_outlines.FACE_OUTLINE), height, width, 4.0)
+        * (1 - shapes["hair"])
+        * _skin_likelihood(image)
+    )
     return Portrait(
         image,
         points,
-        place(portrait_outlines.HAIR),
+        portrait_points(portrait_outlines.HAIR_OUTLINE),
         shapes["hair"],
         skin,
         shapes["suit"],
@@ -70,83 +82,87 @@ def neutral() -> Portrait:
     )
 
 
-def _enlarged() -> Floats:
-    left, top, right, bottom = BOX
+def _enlarge_photograph() -> Floats:
+    left, top, right, bottom = PHOTOGRAPH_BOX
     photograph = np.asarray(skimage.data.astronaut(), np.float32)[top:bottom, left:right]  # type: ignore[no-untyped-call]
-    large: Floats = np.asarray(cv2.resize(photograph, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC), float)
-    return np.clip(large + 0.45 * (large - blur(large, 3.0)), 0, 255).astype(np.float32)
+    large: Floats = np.asarray(
+        cv2.resize(photograph, None, fx=PORTRAIT_SCALE, fy=PORTRAIT_SCALE, interpolation=cv2.INTER_CUBIC), float
+    )
+    return np.clip(large + 0.45 * (large - gaussian_blur(large, 3.0)), 0, 255).astype(np.float32)
 
 
-def _skinlike(image: Floats) -> Floats:
+def _skin_likelihood(image: Floats) -> Floats:
     """1 where red clearly exceeds blue, as in skin; 0 on the black collar and the grey background."""
-    soft = blur(image, 4.0)
-    reddish = steep((soft[..., 0] - soft[..., 2] - 8) / 24)
-    return np.asarray(reddish * steep((soft[..., 0] - 40) / 40))
+    soft = gaussian_blur(image, 4.0)
+    reddish = smooth_step((soft[..., 0] - soft[..., 2] - 8) / 24)
+    return np.asarray(reddish * smooth_step((soft[..., 0] - 40) / 40))
 
 
-def _relaxed(image: Floats) -> Floats:
+def _soften_smile_folds(image: Floats) -> Floats:
     """The folds that the smile draws from the nose to the mouth's corners, softened to a resting face."""
     height, width = image.shape[:2]
-    for fold in portrait_outlines.FOLDS:
-        mask = 0.75 * polygon(place(fold), height, width, 8.0)[..., None]
-        image = image * (1 - mask) + blur(image, 22.0) * mask
+    for fold in portrait_outlines.SMILE_FOLDS:
+        mask = 0.75 * fill_polygon(portrait_points(fold), height, width, 8.0)[..., None]
+        image = image * (1 - mask) + gaussian_blur(image, 22.0) * mask
     return image
 
 
-def _closed(image: Floats) -> Floats:
+def _close_mouth(image: Floats) -> Floats:
     """Upper and lower lip, each pulled by its own spline to the common line where closed lips meet."""
     height, width = image.shape[:2]
-    upper = _pulled(
+    upper = _pull_lip(
         image,
         np.vstack([portrait_outlines.CLOSED_OUTER_UPPER, portrait_outlines.CLOSED_LINE]),
         np.vstack([portrait_outlines.SMILE_OUTER_UPPER, portrait_outlines.SMILE_INNER_UPPER]),
     )
-    lower = _pulled(
+    lower = _pull_lip(
         image,
         np.vstack([portrait_outlines.CLOSED_OUTER_LOWER, portrait_outlines.CLOSED_LINE]),
         np.vstack([portrait_outlines.SMILE_OUTER_LOWER, portrait_outlines.SMILE_INNER_LOWER]),
     )
-    line = place(portrait_outlines.CLOSED_LINE)
-    x, y = grid(height, width)
-    below = steep((y - _curve(line, x[0])) / 2.4 + 0.5)[..., None]
-    return _line_drawn(upper * (1 - below) + lower * below, line)
+    line = portrait_points(portrait_outlines.CLOSED_LINE)
+    x, y = pixel_grid(height, width)
+    below = smooth_step((y - _smooth_curve(line, x[0])) / 2.4 + 0.5)[..., None]
+    return _draw_lip_line(upper * (1 - below) + lower * below, line)
 
 
-def _pulled(image: Floats, closed: Floats, smile: Floats) -> Floats:
+def _pull_lip(image: Floats, closed: Floats, smile: Floats) -> Floats:
     """The image with the contour `smile` at `closed`, the chin lifted, and the rest of the face where it was."""
     height, width = image.shape[:2]
-    jaw = portrait_outlines.LANDMARKS[JAW]
-    still = np.vstack([np.delete(portrait_outlines.LANDMARKS, JAW, axis=0), portrait_outlines.HAIR])
-    targets = place(np.vstack([closed, still, _lifted(jaw)]))
-    sources = place(np.vstack([smile, still, jaw]))
-    shift = spline(targets, sources - targets, height, width)
-    return sample(image, np.stack(grid(height, width), -1) + shift)
+    jaw = portrait_outlines.PHOTOGRAPH_LANDMARKS[JAW_LANDMARKS]
+    still = np.vstack(
+        [np.delete(portrait_outlines.PHOTOGRAPH_LANDMARKS, JAW_LANDMARKS, axis=0), portrait_outlines.HAIR_OUTLINE]
+    )
+    targets = portrait_points(np.vstack([closed, still, _lift_chin(jaw)]))
+    sources = portrait_points(np.vstack([smile, still, jaw]))
+    shift = thin_plate_spline(targets, sources - targets, height, width)
+    return sample_image(image, np.stack(pixel_grid(height, width), -1) + shift)
 
 
-def _line_drawn(image: Floats, line: Floats) -> Floats:
+def _draw_lip_line(image: Floats, line: Floats) -> Floats:
     """The shadow between closed lips: a thin dark line, thinner and fainter towards the corners."""
-    x, y = grid(*image.shape[:2])
+    x, y = pixel_grid(*image.shape[:2])
     along = np.clip((x[0] - line[0, 0]) / (line[-1, 0] - line[0, 0]), 0, 1)
-    taper = steep(along * 6) * steep((1 - along) * 6)
-    away = (y - _curve(line, x[0])) / (1.2 + 0.9 * taper)
+    taper = smooth_step(along * 6) * smooth_step((1 - along) * 6)
+    away = (y - _smooth_curve(line, x[0])) / (1.2 + 0.9 * taper)
     shadow = (0.9 * np.exp(-(away**2)) * (0.25 + 0.75 * taper) * (taper > 0)).astype(np.float32)[..., None]
     return np.asarray(np.clip(image * (1 - shadow) + np.array([52, 22, 20], np.float32) * shadow, 0, 255))
 
 
-def _curve(line: Floats, x: Floats) -> Floats:
+def _smooth_curve(line: Floats, x: Floats) -> Floats:
     """A smooth curve near the points `line` [N, 2], at `x`; level beyond its ends."""
     fitted = np.polynomial.Polynomial.fit(line[:, 0], line[:, 1], 5)
     return np.asarray(fitted(np.clip(x, line[0, 0], line[-1, 0])), np.float32)
 
 
-def _lifted(points: Floats) -> Floats:
-    return np.asarray(points - np.array([0, JAW_DROP]))
+def _lift_chin(points: Floats) -> Floats:
+    return np.asarray(points - np.array([0, JAW_DROP_PX]))
 
 
 def _closed_landmarks() -> Floats:
     """The photograph's 48 points above the mouth, the chin lifted, and the 20 points of the closed mouth."""
-    face = portrait_outlines.LANDMARKS.copy()
-    face[JAW] = _lifted(face[JAW])
+    face = portrait_outlines.PHOTOGRAPH_LANDMARKS.copy()
+    face[JAW_LANDMARKS] = _lift_chin(face[JAW_LANDMARKS])
     upper, line, lower = (
         portrait_outlines.CLOSED_OUTER_UPPER,
         portrait_outlines.CLOSED_LINE,

@@ -13,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merstream.synth import action_units
-from merstream.synth.warping import Floats, grid, steep
+from merstream.synth.warping import Floats, pixel_grid, smooth_step
 from shared.errors import BadData
 
-FORMAT = 2
-HEAD, FADE = 1.9, 0.9  # the head's motion is whole up to HEAD distances of the eyes from its centre, gone FADE further
+TRUTH_FORMAT = 2
+HEAD_RADIUS, HEAD_FADE = (
+    1.9,
+    0.9,
+)  # the head's motion is whole up to HEAD distances of the eyes from its centre, gone FADE further
 
 
 @dataclass(frozen=True)
-class Motion:
+class ClipMotion:
     """How one clip moves, T frames. Px are those of the frame as rendered.
 
     numbers: int64 [T] frame numbers as in the file names.  units: K strings like "12L" (AU, then side "L", "R" or "").
@@ -39,7 +42,7 @@ class Motion:
     size: tuple[int, int]
     crop: tuple[int, int, int, int]
 
-    def index(self, number: int) -> int:
+    def frame_index(self, number: int) -> int:
         """The position of frame `number`; raises BadData if the clip has no such frame."""
         found = np.flatnonzero(self.numbers == number)
         if not len(found):
@@ -50,50 +53,50 @@ class Motion:
         return int(found[0])
 
 
-def _reach(motion: Motion) -> tuple[int, int, int, int]:
+def _moving_box(motion: ClipMotion) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the part of the frame that any action unit moves: four standard deviations around."""
-    margin = action_units.Frame.of(motion.landmarks).eye * np.array([0.3, 0.75])
+    margin = action_units.FaceAxes.from_landmarks(motion.landmarks).eye_distance * np.array([0.3, 0.75])
     low = np.maximum(np.floor(motion.landmarks.min(0) - margin), 0).astype(int)
     high = np.minimum(np.ceil(motion.landmarks.max(0) + margin), motion.size[::-1]).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
-def depth(landmarks: Floats, shape: tuple[int, int]) -> Floats:
+def face_depth(landmarks: Floats, shape: tuple[int, int]) -> Floats:
     """How far each pixel's skin stands out towards the camera, px, [H, W] float32; 0 between the eyes.
 
     A head that turns by a small angle moves what it shows by angle times depth. A round head, its ears 0.8 distances of
     the eyes behind, forehead and chin 0.2, and a nose that rises along its ridge to 0.35 at the tip.
     """
-    face = action_units.Frame.of(landmarks)
-    across, down = face.local(landmarks[27], shape)
+    face = action_units.FaceAxes.from_landmarks(landmarks)
+    across, down = face.local_coordinates(landmarks[27], shape)
     head = np.maximum(-0.6 * across**2 - 0.08 * (down - 0.2) ** 2, -1.2)
-    tip, base = ((landmarks[i] - landmarks[27]) @ face.down / face.eye for i in (30, 33))
-    ridge = 0.35 * np.clip(down / tip, 0, 1) * steep((base + 0.15 - down) / (base + 0.15 - tip))
-    return np.asarray(face.eye * (head + ridge * np.exp(-0.5 * (across / 0.13) ** 2)), np.float32)
+    tip, base = ((landmarks[i] - landmarks[27]) @ face.down / face.eye_distance for i in (30, 33))
+    ridge = 0.35 * np.clip(down / tip, 0, 1) * smooth_step((base + 0.15 - down) / (base + 0.15 - tip))
+    return np.asarray(face.eye_distance * (head + ridge * np.exp(-0.5 * (across / 0.13) ** 2)), np.float32)
 
 
-class Mover:
+class SourceMapper:
     """The source coordinates of every frame of one clip."""
 
-    def __init__(self, motion: Motion) -> None:
+    def __init__(self, motion: ClipMotion) -> None:
         self.motion = motion
-        self.x, self.y = grid(*motion.size)
+        self.x, self.y = pixel_grid(*motion.size)
         self.centre = motion.landmarks.mean(0)
         across, down = self.x - np.float32(self.centre[0]), self.y - np.float32(self.centre[1])
-        far = np.hypot(across, down) / action_units.Frame.of(motion.landmarks).eye
-        still = 1 - steep((far - HEAD) / FADE)
+        far = np.hypot(across, down) / action_units.FaceAxes.from_landmarks(motion.landmarks).eye_distance
+        still = 1 - smooth_step((far - HEAD_RADIUS) / HEAD_FADE)
         self.head = np.stack(
-            [still * across, still * down, still, still * depth(motion.landmarks, motion.size)]
+            [still * across, still * down, still, still * face_depth(motion.landmarks, motion.size)]
         ).astype(np.float32)
-        self.left, self.top, right, bottom = _reach(motion)
+        self.left, self.top, right, bottom = _moving_box(motion)
         self.box = np.s_[self.top : bottom, self.left : right]
         shape = (bottom - self.top, right - self.left)
         landmarks = motion.landmarks - [self.left, self.top]
         units = [(int(unit.rstrip("LR")), unit.lstrip("0123456789")) for unit in motion.units]
-        fields = [action_units.field(landmarks, number, side, shape) for number, side in units]
+        fields = [action_units.displacement_field(landmarks, number, side, shape) for number, side in units]
         self.fields = np.stack(fields) if fields else np.zeros((0, *shape, 2), np.float32)  # [K, h, w, 2]
 
-    def sources(self, index: int) -> tuple[Floats, Floats]:
+    def source_coordinates(self, index: int) -> tuple[Floats, Floats]:
         """x and y, [H, W] float32: where in the clip's source picture (frame px) each pixel of frame `index` lies."""
         shift_x, shift_y, roll, turn, nod = self.motion.head[index]
         cos, sin = np.cos(roll), np.sin(roll)
@@ -107,39 +110,39 @@ class Mover:
         y[self.box] -= moved[..., 1]
         return x, y
 
-    def displacement(self, first: int, second: int, rounds: int = 25) -> Floats:
+    def flow_between(self, first: int, second: int, rounds: int = 25) -> Floats:
         """[2, H, W] float32 (u, v): what shows at p in frame `first` (index) shows at p + (u, v) in frame `second`.
 
         The implicit S_second(q) = S_first(p) is solved for q by fixed-point iteration; S is near the identity.
         """
-        source = np.stack(self.sources(first), -1)
+        source = np.stack(self.source_coordinates(first), -1)
         pixels = np.stack((self.x, self.y), -1)
-        backward = np.stack(self.sources(second), -1) - pixels
+        backward = np.stack(self.source_coordinates(second), -1) - pixels
         q = pixels
         for _ in range(rounds):
             q = source - cv2.remap(backward, q[..., 0], q[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.ascontiguousarray((q - pixels).transpose(2, 0, 1))
 
 
-def displacement(file: Path, first: int, second: int, cropped: bool = False) -> Floats:
+def read_true_flow(file: Path, first: int, second: int, cropped: bool = False) -> Floats:
     """The true flow between two frames of the clip whose truth lies in `file`: [2, H, W] float32 (u, v), px.
 
     first, second: frame numbers as in the file names. Convention of flow(first, second): what frame `first` shows at
     (x, y), frame `second` shows at (x + u, y + v); head motion included. `cropped`: in the frame of the cropped clip.
     Raises BadData for an unknown frame number.
     """
-    motion = load(file)
-    mover = Mover(motion)
-    flow = mover.displacement(motion.index(first), motion.index(second))
+    motion = load_motion(file)
+    mover = SourceMapper(motion)
+    flow = mover.flow_between(motion.frame_index(first), motion.frame_index(second))
     left, top, right, bottom = motion.crop
     return flow[:, top:bottom, left:right] if cropped else flow
 
 
-def save(file: Path, motion: Motion) -> None:
+def save_motion(file: Path, motion: ClipMotion) -> None:
     """Write `motion`; equal motions give equal bytes."""
     np.savez(
         file,
-        format=np.int64(FORMAT),
+        format=np.int64(TRUTH_FORMAT),
         numbers=motion.numbers,
         units=np.array(motion.units, dtype="U4"),
         weights=motion.weights,
@@ -150,13 +153,15 @@ def save(file: Path, motion: Motion) -> None:
     )
 
 
-def load(file: Path) -> Motion:
+def load_motion(file: Path) -> ClipMotion:
     """Read what `save` wrote. Raises BadData for another format."""
     with np.load(file, allow_pickle=False) as held:
-        if int(held["format"]) != FORMAT:
-            raise BadData(f"{file} has truth format {held['format']}, expected {FORMAT}: write the dataset again.")
+        if int(held["format"]) != TRUTH_FORMAT:
+            raise BadData(
+                f"{file} has truth format {held['format']}, expected {TRUTH_FORMAT}: write the dataset again."
+            )
         rows, columns = (int(v) for v in held["size"])
         left, top, right, bottom = (int(v) for v in held["crop"])
         units = tuple(str(unit) for unit in held["units"])
         arrays = {name: held[name] for name in ("numbers", "weights", "head", "landmarks")}
-    return Motion(**arrays, units=units, size=(rows, columns), crop=(left, top, right, bottom))
+    return ClipMotion(**arrays, units=units, size=(rows, columns), crop=(left, top, right, bottom))

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from services.flow import exact, fast
 from services.flow.settings import PROFILES, FlowSettings, Solver
-from shared.device import device
-from shared.stage import resolve
+from shared.device import choose_device
+from shared.stage import settings_for_profile
 
 
 def flow(
@@ -22,24 +22,24 @@ def flow(
     Raises ValueError for other shapes or values that are not finite; `exact` raises BadData for flat images under a
     profile without ridge, `torch` Misconfigured where torch is not installed.
     """
-    settings = resolve(profile, PROFILES)
-    first, second = _images(first, "first"), _images(second, "second")
+    settings = settings_for_profile(profile, PROFILES)
+    first, second = _require_grey_images(first, "first"), _require_grey_images(second, "second")
     if first.shape != second.shape:
         raise ValueError(f"Expected two stacks of one shape, got {first.shape} and {second.shape}.")
     return SOLVERS[solver or settings.solver](first, second, settings)
 
 
-def _on_tensors(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
-    where = device()
+def _solve_on_tensors(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
+    where = choose_device()
     from services.flow import torch_flow  # the plain image has no torch
 
-    return torch_flow.flow(first, second, settings, where)
+    return torch_flow.estimate_flow_torch(first, second, settings, where)
 
 
-SOLVERS = {"fast": fast.flow, "exact": exact.flow, "torch": _on_tensors}
+SOLVERS = {"fast": fast.estimate_flow_fast, "exact": exact.estimate_flow_exact, "torch": _solve_on_tensors}
 
 
-def _images(stack: ArrayLike, name: str) -> NDArray[Any]:
+def _require_grey_images(stack: ArrayLike, name: str) -> NDArray[Any]:
     images = np.asarray(stack)
     if images.ndim != 3 or 0 in images.shape[1:]:
         raise ValueError(

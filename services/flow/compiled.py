@@ -32,11 +32,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 CONFIG: Any = numba.config  # its attributes are made at run time
 
 
-def kernel(function: F) -> F:
+def compiled_kernel(function: F) -> F:
     """Compiled on the first call; runs without the interpreter's lock, checks no division by zero."""
     options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
     before = CONFIG.CACHE_DIR
-    CONFIG.CACHE_DIR = str(folder(Path(function.__code__.co_filename)))  # read while the cache is attached, not later
+    CONFIG.CACHE_DIR = str(
+        kernel_cache_folder(Path(function.__code__.co_filename))
+    )  # read while the cache is attached, not later
     try:
         compiled: F = numba.njit(**options)(function)
     finally:
@@ -45,19 +47,19 @@ def kernel(function: F) -> F:
 
 
 @cache
-def folder(source: Path) -> Path:
+def kernel_cache_folder(source_file: Path) -> Path:
     """Where the kernels of one file are kept: in NUMBA_CACHE_DIR or beside it; in a temporary copy if read-only."""
-    base = Path(CONFIG.CACHE_DIR or source.parent / "__pycache__")
-    digest = hashlib.sha256(Path(__file__).read_bytes() + source.read_bytes()).hexdigest()[:16]
-    kept = base / f"{source.stem}-{digest}"
-    return kept if writable(kept) else copied(kept)
+    base = Path(CONFIG.CACHE_DIR or source_file.parent / "__pycache__")
+    digest = hashlib.sha256(Path(__file__).read_bytes() + source_file.read_bytes()).hexdigest()[:16]
+    kept = base / f"{source_file.stem}-{digest}"
+    return kept if is_writable_folder(kept) else copy_cache_folder(kept)
 
 
-def writable(place: Path) -> bool:
+def is_writable_folder(folder: Path) -> bool:
     """Whether files can be made in it and in all its folders; makes it where it is not there."""
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        for inner in (place, *(path for path in place.iterdir() if path.is_dir())):
+        folder.mkdir(parents=True, exist_ok=True)
+        for inner in (folder, *(path for path in folder.iterdir() if path.is_dir())):
             with tempfile.TemporaryFile(dir=inner):
                 pass
     except OSError:
@@ -65,11 +67,11 @@ def writable(place: Path) -> bool:
     return True
 
 
-def copied(kept: Path) -> Path:
+def copy_cache_folder(original: Path) -> Path:
     """A copy of this process' own, gone when it ends. What is loaded from it is code: nobody else may write there."""
     own = Path(tempfile.mkdtemp(prefix="kernels-"))
     owner = os.getpid()
     atexit.register(lambda: shutil.rmtree(own, ignore_errors=True) if os.getpid() == owner else None)
-    if kept.is_dir():
-        shutil.copytree(kept, own, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    if original.is_dir():
+        shutil.copytree(original, own, dirs_exist_ok=True, copy_function=shutil.copyfile)
     return own

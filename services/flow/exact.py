@@ -13,68 +13,68 @@ from services.flow.settings import FlowSettings
 from shared.errors import BadData
 
 Floats = NDArray[np.float64]
-GRADIENT = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
+GRADIENT_TAPS = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
 
 
-def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
+def estimate_flow_exact(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
     """N x H x W pairs -> float32 N x 2 x H x W; peak memory: some 3 kB per pixel of one pair, for the factors."""
     flows = np.empty((len(first), 2, *first.shape[1:]), np.float32)
     for i in range(len(first)):
-        flows[i] = pair_flow(first[i], second[i], settings)
+        flows[i] = estimate_pair_flow(first[i], second[i], settings)
     return flows
 
 
-def preblur(image: Floats, settings: FlowSettings) -> Floats:
+def blur_image(image: Floats, settings: FlowSettings) -> Floats:
     """The image that the flow sees: H x W grey through the 5x5 Gaussian."""
     blur = settings.blur_size, settings.blur_sigma, settings.border
     height, width = image.shape
-    return pyramid.apply(image, (pyramid.blur_taps(height, *blur), pyramid.blur_taps(width, *blur)))
+    return pyramid.apply_taps(image, (pyramid.blur_taps(height, *blur), pyramid.blur_taps(width, *blur)))
 
 
-def coarser(image: Floats, spacing: float) -> Floats:
+def shrink_image(image: Floats, spacing: float) -> Floats:
     """One pyramid level up."""
     height, width = image.shape
-    return pyramid.apply(image, (pyramid.shrink_taps(height, spacing), pyramid.shrink_taps(width, spacing)))
+    return pyramid.apply_taps(image, (pyramid.shrink_taps(height, spacing), pyramid.shrink_taps(width, spacing)))
 
 
-def resize(uv: Floats, shape: tuple[int, int], rescale: str) -> Floats:
+def resize_flow(uv: Floats, shape: tuple[int, int], rescale: str) -> Floats:
     """2 x H x W flow to another size; displacements grow with the image."""
     height, width = uv.shape[1:]
     axes = pyramid.resize_taps(height, shape[0]), pyramid.resize_taps(width, shape[1])
     ratio_v = shape[0] / height
     ratio_u = ratio_v if rescale == "height" else shape[1] / width
-    return np.stack([pyramid.apply(uv[0], axes) * ratio_u, pyramid.apply(uv[1], axes) * ratio_v])
+    return np.stack([pyramid.apply_taps(uv[0], axes) * ratio_u, pyramid.apply_taps(uv[1], axes) * ratio_v])
 
 
-def warp(first: Floats, second: Floats, uv: Floats, settings: FlowSettings) -> tuple[Floats, Floats]:
+def warp_image(first: Floats, second: Floats, uv: Floats, settings: FlowSettings) -> tuple[Floats, Floats]:
     """`second` pulled back along the flow, and 1 where the flow stays inside the image (0 elsewhere)."""
     height, width = first.shape
     y, x = np.mgrid[:height, :width] + uv[::-1]
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     y, x = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
-    sample = _cubic if settings.interpolation == "cubic" else _linear
+    sample = _sample_cubic if settings.interpolation == "cubic" else _sample_linear
     pulled = sample(second, y, x)
     return np.where(inside, pulled, first) if settings.outside == "first" else pulled, inside.astype(np.float64)
 
 
-def _linear(image: Floats, y: Floats, x: Floats) -> Floats:
+def _sample_linear(image: Floats, y: Floats, x: Floats) -> Floats:
     sampled: Floats = ndimage.map_coordinates(image, [y, x], order=1, mode="nearest")
     return sampled
 
 
-def _cubic(image: Floats, y: Floats, x: Floats) -> Floats:
+def _sample_cubic(image: Floats, y: Floats, x: Floats) -> Floats:
     """Cubic convolution with a = -1/2 (Keys 1981), the edge replicated."""
     top, left = np.floor(y).astype(int), np.floor(x).astype(int)
     rows, columns = (
         [np.clip(at + k, 0, n - 1) for k in range(-1, 3)] for at, n in zip((top, left), image.shape, strict=True)
     )
-    across = _keys(x - left)
+    across = _cubic_weights(x - left)
     lines = [np.sum([w * image[row, c] for w, c in zip(across, columns, strict=True)], axis=0) for row in rows]
-    sampled: Floats = np.sum([w * line for w, line in zip(_keys(y - top), lines, strict=True)], axis=0)
+    sampled: Floats = np.sum([w * line for w, line in zip(_cubic_weights(y - top), lines, strict=True)], axis=0)
     return sampled
 
 
-def _keys(t: Floats) -> tuple[Floats, ...]:
+def _cubic_weights(t: Floats) -> tuple[Floats, ...]:
     """Weights of the four samples around a position, t past the second."""
     return (
         t * (t * (2.0 - t) - 1.0) / 2.0,
@@ -84,43 +84,43 @@ def _keys(t: Floats) -> tuple[Floats, ...]:
     )
 
 
-def derivatives(
+def image_derivatives(
     first: Floats, second: Floats, uv: Floats, settings: FlowSettings
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """(It, Ix, Iy) at the flow, and the share of the data term that counts: 0 for what left the image, if ignored."""
-    pulled, inside = warp(first, second, uv, settings)
-    ix, iy = (ndimage.correlate1d(pulled, GRADIENT, axis=axis, mode="reflect") for axis in (1, 0))
+    pulled, inside = warp_image(first, second, uv, settings)
+    ix, iy = (ndimage.correlate1d(pulled, GRADIENT_TAPS, axis=axis, mode="reflect") for axis in (1, 0))
     return pulled - first, ix, iy, inside if settings.outside == "ignored" else np.ones_like(inside)
 
 
-def smoothness(component: Floats, alpha: float, settings: FlowSettings) -> sparse.csr_array:
+def smoothness_operator(component: Floats, alpha: float, settings: FlowSettings) -> sparse.csr_array:
     """F = sum over x and y of D' diag(w) D for one flow component, lambda included."""
     height, width = component.shape
-    across = sparse.kron(sparse.eye_array(height), _forward(width))
-    down = sparse.kron(_forward(height), sparse.eye_array(width))
+    across = sparse.kron(sparse.eye_array(height), _forward_differences(width))
+    down = sparse.kron(_forward_differences(height), sparse.eye_array(width))
     total = sparse.csr_array((component.size, component.size))
     for difference in (across, down):
         weight = spatial_weight(difference @ component.ravel(), alpha, settings)
-        total = total + difference.T @ _diagonal(weight) @ difference
+        total = total + difference.T @ _diagonal_matrix(weight) @ difference
     return total
 
 
-def system(
+def build_system(
     first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings
 ) -> tuple[sparse.csc_array, Floats]:
     """(A, b) of the increment at the flow: A 2HW x 2HW symmetric, u before v."""
-    it, ix, iy, counts = (plane.ravel() for plane in derivatives(first, second, uv, settings))
+    it, ix, iy, counts = (plane.ravel() for plane in image_derivatives(first, second, uv, settings))
     weight = counts * data_weight(it, alpha, settings)
-    smooth = sparse.block_diag([smoothness(component, alpha, settings) for component in uv])
-    cross = _diagonal(weight * ix * iy)
-    data = sparse.block_array([[_diagonal(weight * ix**2), cross], [cross, _diagonal(weight * iy**2)]])
+    smooth = sparse.block_diag([smoothness_operator(component, alpha, settings) for component in uv])
+    cross = _diagonal_matrix(weight * ix * iy)
+    data = sparse.block_array([[_diagonal_matrix(weight * ix**2), cross], [cross, _diagonal_matrix(weight * iy**2)]])
     ridge = settings.ridge * sparse.eye_array(2 * it.size)
     return sparse.csc_array(data + smooth + ridge), -(smooth @ uv.ravel()) - np.tile(weight * it, 2) * np.r_[ix, iy]
 
 
-def increment(first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings) -> Floats:
+def solve_increment(first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings) -> Floats:
     """2 x H x W increment of one warp, clamped. Raises BadData when the system is singular."""
-    matrix, right = system(first, second, uv, alpha, settings)
+    matrix, right = build_system(first, second, uv, alpha, settings)
     if not right.any():
         return np.zeros_like(uv)
     try:
@@ -134,36 +134,36 @@ def increment(first: Floats, second: Floats, uv: Floats, alpha: float, settings:
     return clamped
 
 
-def pair_flow(first: Floats, second: Floats, settings: FlowSettings) -> Floats:
+def estimate_pair_flow(first: Floats, second: Floats, settings: FlowSettings) -> Floats:
     """2 x H x W flow of one pair of H x W images on 0..255."""
-    images = [preblur(image.astype(np.float64), settings) for image in (first, second)]
+    images = [blur_image(image.astype(np.float64), settings) for image in (first, second)]
     uv: Floats = np.zeros((2, *first.shape))
-    for step in pyramid.schedule(first.shape, settings):
-        uv = resize(uv, step.shape, settings.rescale) if uv.shape[1:] != step.shape else uv
-        near, far = (level_image(image, step) for image in images)
-        uv = refine(near, far, uv, step.alpha, settings)
+    for step in pyramid.level_schedule(first.shape, settings):
+        uv = resize_flow(uv, step.shape, settings.rescale) if uv.shape[1:] != step.shape else uv
+        near, far = (reduce_to_level(image, step) for image in images)
+        uv = refine_flow(near, far, uv, step.alpha, settings)
     return uv
 
 
-def level_image(image: Floats, step: pyramid.Step) -> Floats:
+def reduce_to_level(image: Floats, step: pyramid.PyramidStep) -> Floats:
     """A blurred image at a step's level of its stage's pyramid."""
     for _ in range(step.level):
-        image = coarser(image, step.spacing)
+        image = shrink_image(image, step.spacing)
     return image
 
 
-def refine(first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings) -> Floats:
+def refine_flow(first: Floats, second: Floats, uv: Floats, alpha: float, settings: FlowSettings) -> Floats:
     """The flow after all warps of one level."""
     for _ in range(settings.warps):
-        uv = uv + increment(first, second, uv, alpha, settings)
+        uv = uv + solve_increment(first, second, uv, alpha, settings)
     return uv
 
 
-def _diagonal(values: Floats) -> sparse.dia_array:
+def _diagonal_matrix(values: Floats) -> sparse.dia_array:
     return sparse.diags_array([values], offsets=[0])
 
 
-def _forward(n: int) -> sparse.csr_array:
+def _forward_differences(n: int) -> sparse.csr_array:
     """Forward differences of n samples; the last row is empty."""
     ones = np.ones(n)
     ones[-1] = 0.0

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from services.flow import linearise, multigrid, pyramid
 from services.flow.pyramid import Axes, Taps
-from services.flow.resample import resample
-from services.flow.robust import quadratic
+from services.flow.resample import resample_image
+from services.flow.robust import quadratic_weight
 from services.flow.settings import FlowSettings
 
 Image = NDArray[np.float32]
@@ -19,7 +19,7 @@ Image = NDArray[np.float32]
 SWEEPS, ITERATIONS, TOLERANCE = 2, 12, 0.02  # half sweeps of either colour; per system, at most; px
 
 
-def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> Image:
+def estimate_flow_fast(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> Image:
     """N x H x W pairs -> float32 N x 2 x H x W.
 
     Pairs are shared out over `numba.get_num_threads()` threads (NUMBA_NUM_THREADS, numba.set_num_threads), the
@@ -30,46 +30,46 @@ def flow(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> I
     threads = max(1, min(numba.get_num_threads(), len(first)))
     chunks = [range(thread, len(first), threads) for thread in range(threads)]
 
-    def work(chunk: range) -> None:
+    def solve_chunk(chunk: range) -> None:
         solver = PairSolver(first.shape[1:], settings)
         for i in chunk:
-            solver.run(first[i].astype(np.float32, "C"), second[i].astype(np.float32, "C"), flows[i])
+            solver.solve_pair(first[i].astype(np.float32, "C"), second[i].astype(np.float32, "C"), flows[i])
 
     if threads == 1:
-        work(chunks[0])
+        solve_chunk(chunks[0])
     else:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, chunks))
+            list(pool.map(solve_chunk, chunks))
     return flows
 
 
 @lru_cache(maxsize=256)
-def _single(make: Any, *args: Any) -> Taps:
+def _float32_taps(make_taps: Any, *args: Any) -> Taps:
     """Taps in the kernels' precision."""
-    taps = make(*args)
+    taps = make_taps(*args)
     return Taps(taps.index, taps.weights.astype(np.float32))
 
 
-def _axes(shape: tuple[int, int], make: Any, *args: Any) -> Axes:
-    return _single(make, shape[0], *args), _single(make, shape[1], *args)
+def _taps_of_axes(shape: tuple[int, int], make_taps: Any, *args: Any) -> Axes:
+    return _float32_taps(make_taps, shape[0], *args), _float32_taps(make_taps, shape[1], *args)
 
 
-def _resample(image: Image, axes: Axes, factor: float, out: Image) -> None:
+def _resample_axes(image: Image, axes: Axes, factor: float, out: Image) -> None:
     rows, columns = axes
-    resample(image, rows.index, rows.weights, columns.index, columns.weights, factor, out)
+    resample_image(image, rows.index, rows.weights, columns.index, columns.weights, factor, out)
 
 
 @lru_cache(maxsize=64)
-def _energy(alpha: float, settings: FlowSettings) -> Image:
+def _energy_constants(alpha: float, settings: FlowSettings) -> Image:
     """Constants of a GNC stage's weights: quadratic share, Lorentzian numerator and 2 sigma^2: data, ridge, spatial."""
     data, spatial = settings.sigma_data, settings.sigma_spatial
     robust = 1.0 - alpha
     constants = (
-        alpha * quadratic(data),
+        alpha * quadratic_weight(data),
         robust * 2.0,
         2.0 * data**2,
         settings.ridge,
-        alpha * settings.lambda_quadratic * quadratic(spatial),
+        alpha * settings.lambda_quadratic * quadratic_weight(spatial),
         robust * settings.lambda_robust * 2.0,
         2.0 * spatial**2,
     )
@@ -81,36 +81,36 @@ class PairSolver:
 
     def __init__(self, shape: tuple[int, int], settings: FlowSettings) -> None:
         self.settings = settings
-        self.steps = pyramid.schedule(shape, settings)
+        self.steps = pyramid.level_schedule(shape, settings)
         blur = settings.blur_size, settings.blur_sigma, settings.border
-        self.blur = _axes(shape, pyramid.blur_taps, *blur)
+        self.blur = _taps_of_axes(shape, pyramid.blur_taps, *blur)
         self.sharp = (np.empty(shape, np.float32), np.empty(shape, np.float32))
         self.coarse = {
             (step.spacing, level): (np.empty(size, np.float32), np.empty(size, np.float32))
             for step in self.steps
-            for level, size in enumerate(pyramid.sizes(shape, step.spacing, settings.levels))
+            for level, size in enumerate(pyramid.level_sizes(shape, step.spacing, settings.levels))
             if level
         }
         self.grids = {size: LevelSolver(size, settings) for size in {step.shape for step in self.steps}}
 
-    def run(self, first: Image, second: Image, out: Image) -> None:
+    def solve_pair(self, first: Image, second: Image, out: Image) -> None:
         """Flow of one pair, written to `out` (2 x H x W)."""
-        self.blur_both(first, second)
+        self.build_pyramids(first, second)
         uv = None
         for step in self.steps:
             images = self.coarse.get((step.spacing, step.level), self.sharp)
-            uv = self.grids[step.shape].refine(images, uv, step.alpha)
+            uv = self.grids[step.shape].refine_flow(images, uv, step.alpha)
         out[:] = uv
 
-    def blur_both(self, first: Image, second: Image) -> None:
+    def build_pyramids(self, first: Image, second: Image) -> None:
         """Blurred images and every pyramid's coarse levels, into `sharp` and `coarse`."""
         for image, sharp in zip((first, second), self.sharp, strict=True):
-            _resample(image, self.blur, 1.0, sharp)
+            _resample_axes(image, self.blur, 1.0, sharp)
         for (spacing, level), images in self.coarse.items():
             finer = self.coarse.get((spacing, level - 1), self.sharp)
-            taps = _axes(finer[0].shape, pyramid.shrink_taps, spacing)
+            taps = _taps_of_axes(finer[0].shape, pyramid.shrink_taps, spacing)
             for image, coarser in zip(finer, images, strict=True):
-                _resample(image, taps, 1.0, coarser)
+                _resample_axes(image, taps, 1.0, coarser)
 
 
 class LevelSolver:
@@ -126,36 +126,39 @@ class LevelSolver:
         cells = (height + 3) * self.stride
         self.planes = self.grid.buffer[: multigrid.PLANES * cells].reshape(multigrid.PLANES, cells)
 
-    def refine(self, images: tuple[Image, Image], uv: Image | None, alpha: float) -> Image:
+    def refine_flow(self, images: tuple[Image, Image], uv: Image | None, alpha: float) -> Image:
         """The flow after this level's warps, starting from `uv` of any size (None: zero)."""
-        self._start(uv)
-        energy = _energy(alpha, self.settings)
+        self._set_initial_flow(uv)
+        energy = _energy_constants(alpha, self.settings)
         for _ in range(self.settings.warps):
-            self._system(*images, energy)
-            multigrid.solve(self.grid.buffer, self.grid.levels, SWEEPS, ITERATIONS, TOLERANCE)
-            linearise.advance(
+            self._build_system(*images, energy)
+            multigrid.solve_system(self.grid.buffer, self.grid.levels, SWEEPS, ITERATIONS, TOLERANCE)
+            linearise.apply_increment(
                 self.uv, self.planes, self.stride, self.settings.limit, multigrid.SOLUTION, multigrid.X_BLACK
             )
         return self.uv
 
-    def _system(self, first: Image, second: Image, energy: Image) -> None:
+    def _build_system(self, first: Image, second: Image, energy: Image) -> None:
         """The linear system of the increment at the present flow, into the grid."""
         still = self.settings.outside == "first"
         warp = linearise.warp_cubic if self.settings.interpolation == "cubic" else linearise.warp_linear
         warp(first, second, self.uv, still, self.pulled)
         outside = 1.0 if still else 0.0
-        linearise.linearise(first, self.pulled, self.uv, self.planes, self.stride, energy, outside)
+        linearise.linearise_at_flow(first, self.pulled, self.uv, self.planes, self.stride, energy, outside)
 
-    def _start(self, uv: Image | None) -> None:
+    def _set_initial_flow(self, uv: Image | None) -> None:
         if uv is None:
             self.uv[:] = 0.0
         elif uv is not self.uv:
             (height, width), shape = uv.shape[1:], self.uv.shape[1:]
-            axes = _single(pyramid.resize_taps, height, shape[0]), _single(pyramid.resize_taps, width, shape[1])
-            for own, component, ratio in zip(self.uv, uv, self._ratios(uv), strict=True):
-                _resample(component, axes, ratio, own)
+            axes = (
+                _float32_taps(pyramid.resize_taps, height, shape[0]),
+                _float32_taps(pyramid.resize_taps, width, shape[1]),
+            )
+            for own, component, ratio in zip(self.uv, uv, self._flow_ratios(uv), strict=True):
+                _resample_axes(component, axes, ratio, own)
 
-    def _ratios(self, uv: Image) -> tuple[float, float]:
+    def _flow_ratios(self, uv: Image) -> tuple[float, float]:
         """What u and v are multiplied by on their way here."""
         height, width = (own / other for own, other in zip(self.uv.shape[1:], uv.shape[1:], strict=True))
         return (height if self.settings.rescale == "height" else width), height

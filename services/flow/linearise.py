@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import uintp
 
-from services.flow.compiled import kernel
+from services.flow.compiled import compiled_kernel
 
 MARGIN = 3  # px that the derivative filter reaches beyond the image
 # Natural-order buffers of one row, the first pixel at index 1. RIGHT, DOWN (edge weights), FLOW_EVEN and FLOW_ODD
@@ -19,7 +19,7 @@ FLOW_RIGHT, FLOW_EVEN, FLOW_ODD, IT, IX, IY, WEIGHT, COLUMN = 9, 10, 12, 14, 15,
 ROWS = 19
 
 
-@kernel
+@compiled_kernel
 def warp_linear(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) -> None:
     """`second` pulled back along uv, bilinearly, into `pulled`; outside the image the edge's value, or `first`'s."""
     height, width = first.shape
@@ -38,7 +38,7 @@ def warp_linear(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any)
             pulled[y + MARGIN, x + MARGIN] = first[y, x] if outside and keep_first else upper + dy * (lower - upper)
 
 
-@kernel
+@compiled_kernel
 def warp_cubic(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) -> None:
     """The same by cubic convolution with a = -1/2 (Keys 1981), the edge replicated."""
     height, width = first.shape
@@ -52,8 +52,8 @@ def warp_cubic(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) 
                 continue
             column, row = min(max(column, np.float32(0)), right), min(max(row, np.float32(0)), bottom)
             left, top = int(column), int(row)
-            a, b, c, d = _keys(column - np.float32(left))
-            e, f, g, h = _keys(row - np.float32(top))
+            a, b, c, d = _cubic_weights_compiled(column - np.float32(left))
+            e, f, g, h = _cubic_weights_compiled(row - np.float32(top))
             i, j = uintp(max(left - 1, 0)), uintp(left)
             k, m = uintp(min(left + 1, width - 1)), uintp(min(left + 2, width - 1))
             p, q = uintp(max(top - 1, 0)), uintp(top)
@@ -65,8 +65,8 @@ def warp_cubic(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) 
             pulled[y + MARGIN, x + MARGIN] = value
 
 
-@kernel
-def _keys(t: Any) -> Any:
+@compiled_kernel
+def _cubic_weights_compiled(t: Any) -> Any:
     """Weights of the four samples around a position, t past the second."""
     half, two, three = np.float32(0.5), np.float32(2), np.float32(3)
     one, four, five = np.float32(1), np.float32(4), np.float32(5)
@@ -78,28 +78,28 @@ def _keys(t: Any) -> Any:
     )
 
 
-@kernel
+@compiled_kernel
 def _mirror_margin(image: Any) -> None:
     """Fills the margin with the image mirrored about its edge, the edge sample repeated, however small it is."""
     height, width = image.shape[0] - 2 * MARGIN, image.shape[1] - 2 * MARGIN
     for i in range(MARGIN):
-        before, after = _mirror(-1 - i, width) + MARGIN, _mirror(width + i, width) + MARGIN
+        before, after = _mirror_index(-1 - i, width) + MARGIN, _mirror_index(width + i, width) + MARGIN
         for y in range(MARGIN, height + MARGIN):
             image[y, MARGIN - 1 - i] = image[y, before]
             image[y, width + MARGIN + i] = image[y, after]
     for i in range(MARGIN):
-        image[MARGIN - 1 - i] = image[_mirror(-1 - i, height) + MARGIN]
-        image[height + MARGIN + i] = image[_mirror(height + i, height) + MARGIN]
+        image[MARGIN - 1 - i] = image[_mirror_index(-1 - i, height) + MARGIN]
+        image[height + MARGIN + i] = image[_mirror_index(height + i, height) + MARGIN]
 
 
-@kernel
-def _mirror(i: int, n: int) -> int:
+@compiled_kernel
+def _mirror_index(i: int, n: int) -> int:
     folded = i % (2 * n)
     return min(folded, 2 * n - 1 - folded)
 
 
-@kernel
-def _derivative_row(first: Any, pulled: Any, y: int, rows: Any) -> None:
+@compiled_kernel
+def _write_derivative_row(first: Any, pulled: Any, y: int, rows: Any) -> None:
     """It, Ix, Iy of one row; the gradient is the warped image's alone."""
     a, b, c = np.float32(45 / 60), np.float32(-9 / 60), np.float32(1 / 60)
     one, two, three, four, five, six = uintp(1), uintp(2), uintp(3), uintp(4), uintp(5), uintp(6)
@@ -116,8 +116,8 @@ def _derivative_row(first: Any, pulled: Any, y: int, rows: Any) -> None:
         rows[IT, x + one] = pulled[t + three, m] - first[t, x]
 
 
-@kernel
-def _data_row(uv: Any, y: int, rows: Any, energy: Any, outside: float) -> None:
+@compiled_kernel
+def _write_data_row(uv: Any, y: int, rows: Any, energy: Any, outside: float) -> None:
     """Data terms of one row: w times the products of (Ix, Iy), and -w It (Ix, Iy); w is `outside` * wd out there."""
     quadratic, robust, scale, ridge = energy[0], energy[1], energy[2], energy[3]
     height, width = uv.shape[1:]
@@ -138,8 +138,8 @@ def _data_row(uv: Any, y: int, rows: Any, energy: Any, outside: float) -> None:
         rows[BV, x] = -weight * it * iy
 
 
-@kernel
-def _spatial_row(component: Any, y: int, c: int, rows: Any, energy: Any) -> None:
+@compiled_kernel
+def _write_spatial_row(component: Any, y: int, c: int, rows: Any, energy: Any) -> None:
     """Edge weights of one row of one component, and its smoothness on the right-hand side."""
     quadratic, robust, scale = energy[4], energy[5], energy[6]
     height, width = component.shape
@@ -162,8 +162,10 @@ def _spatial_row(component: Any, y: int, c: int, rows: Any, energy: Any) -> None
         rows[b, x] += rows[FLOW_RIGHT, x] - rows[FLOW_RIGHT, x - one] + rows[now, x] - rows[above, x]
 
 
-@kernel
-def _deal(rows: Any, source: int, p: Any, plane: int, start: int, plane_odd: int, start_odd: int, count: int) -> None:
+@compiled_kernel
+def _deal_buffer_row(
+    rows: Any, source: int, p: Any, plane: int, start: int, plane_odd: int, start_odd: int, count: int
+) -> None:
     """A row's even columns into one plane, its odd ones into another."""
     r, a, b, oa, ob = uintp(source), uintp(plane), uintp(plane_odd), uintp(start), uintp(start_odd)
     one, two = uintp(1), uintp(2)
@@ -172,7 +174,7 @@ def _deal(rows: Any, source: int, p: Any, plane: int, start: int, plane_odd: int
         p[b, ob + k] = rows[r, two * k + two]
 
 
-@kernel
+@compiled_kernel
 def _deal_row(rows: Any, p: Any, y: int, stride: int) -> None:
     """One row from natural order to its red and black planes (named in `services.flow.multigrid`).
 
@@ -183,18 +185,18 @@ def _deal_row(rows: Any, p: Any, y: int, stride: int) -> None:
     for c in range(2):
         left, right, up, down = 4 * c, 4 * c + 1, 4 * c + 2, 4 * c + 3
         if odd:
-            _deal(rows, RIGHT + c, p, left, here, right, here, count)
-            _deal(rows, DOWN + c, p, up, here + stride, down, here, count)
+            _deal_buffer_row(rows, RIGHT + c, p, left, here, right, here, count)
+            _deal_buffer_row(rows, DOWN + c, p, up, here + stride, down, here, count)
         else:
-            _deal(rows, RIGHT + c, p, right, here, left, here + 1, count)
-            _deal(rows, DOWN + c, p, down, here, up, here + stride, count)
-        _deal(rows, BU + c, p, 24 + 2 * odd + c, here, 26 - 2 * odd + c, here, count)
+            _deal_buffer_row(rows, RIGHT + c, p, right, here, left, here + 1, count)
+            _deal_buffer_row(rows, DOWN + c, p, down, here, up, here + stride, count)
+        _deal_buffer_row(rows, BU + c, p, 24 + 2 * odd + c, here, 26 - 2 * odd + c, here, count)
     for d in range(3):
-        _deal(rows, D11 + d, p, 8 + 3 * odd + d, here, 11 - 3 * odd + d, here, count)
+        _deal_buffer_row(rows, D11 + d, p, 8 + 3 * odd + d, here, 11 - 3 * odd + d, here, count)
 
 
-@kernel
-def linearise(first: Any, pulled: Any, uv: Any, planes: Any, stride: int, energy: Any, outside: float) -> None:
+@compiled_kernel
+def linearise_at_flow(first: Any, pulled: Any, uv: Any, planes: Any, stride: int, energy: Any, outside: float) -> None:
     """Edges, data terms and right-hand side of the increment at uv, into a finest level's planes.
 
     first: H x W; pulled: the warped second image within a margin; uv: 2 x H x W; energy: see `services.flow.fast`;
@@ -204,15 +206,15 @@ def linearise(first: Any, pulled: Any, uv: Any, planes: Any, stride: int, energy
     rows = np.zeros((ROWS, 2 * stride + 2), np.float32)
     rows[COLUMN] = np.arange(-1, 2 * stride + 1)
     for y in range(first.shape[0]):
-        _derivative_row(first, pulled, y, rows)
-        _data_row(uv, y, rows, energy, outside)
-        _spatial_row(uv[0], y, 0, rows, energy)
-        _spatial_row(uv[1], y, 1, rows, energy)
+        _write_derivative_row(first, pulled, y, rows)
+        _write_data_row(uv, y, rows, energy, outside)
+        _write_spatial_row(uv[0], y, 0, rows, energy)
+        _write_spatial_row(uv[1], y, 1, rows, energy)
         _deal_row(rows, planes, y, stride)
 
 
-@kernel
-def advance(uv: Any, planes: Any, stride: int, limit: float, red: int, black: int) -> None:
+@compiled_kernel
+def apply_increment(uv: Any, planes: Any, stride: int, limit: float, red: int, black: int) -> None:
     """uv += the solved increment, clamped to +-limit; `red` and `black` name its planes."""
     height, width = uv.shape[1:]
     bound = np.float32(limit)

@@ -19,7 +19,7 @@ import numpy as np
 from numba import uintp
 from numpy.typing import NDArray
 
-from services.flow.compiled import kernel
+from services.flow.compiled import compiled_kernel
 
 EDGE = 0  # + 0..3 for u, 4..7 for v: weight to the left, right, upper, lower neighbour, kept at the red end
 DATA_RED, DATA_BLACK = 8, 11  # + 0..2: wd Ix^2, wd Ix Iy, wd Iy^2 (ridge included)
@@ -38,7 +38,7 @@ class Grid(NamedTuple):
     levels: NDArray[np.int64]
 
 
-def stride_of(width: int) -> int:
+def plane_stride(width: int) -> int:
     """Columns of a colour's plane: half the pixels, a frame of one each side, up to a whole vector of 16."""
     return -(-((width + 1) // 2 + 2) // 16) * 16
 
@@ -48,14 +48,14 @@ def make_grid(shape: tuple[int, int]) -> Grid:
     height, width = shape
     levels, start = [], 0
     while True:
-        levels.append((height, width, stride_of(width), start))
-        start += PLANES * (height + 3) * stride_of(width)
+        levels.append((height, width, plane_stride(width), start))
+        start += PLANES * (height + 3) * plane_stride(width)
         if max(height, width) <= COARSEST:
             return Grid(np.zeros(start, np.float32), np.array(levels, np.int64))
         height, width = (height + 1) // 2, (width + 1) // 2
 
 
-@kernel
+@compiled_kernel
 def level_planes(buffer: Any, levels: Any, level: int) -> Any:
     """One level as PLANES x cells."""
     height, _, stride, start = levels[level]
@@ -63,7 +63,7 @@ def level_planes(buffer: Any, levels: Any, level: int) -> Any:
     return buffer[start : start + PLANES * cells].reshape(PLANES, cells)
 
 
-@kernel
+@compiled_kernel
 def relax_red(p: Any, height: int, stride: int) -> None:
     """Gauss-Seidel on the red pixels."""
     for y in range(height):
@@ -79,7 +79,7 @@ def relax_red(p: Any, height: int, stride: int) -> None:
             p[21, o + k] = p[15, o + k] * u + p[16, o + k] * v
 
 
-@kernel
+@compiled_kernel
 def relax_black(p: Any, height: int, stride: int, source: int, right_side: int) -> None:
     """Gauss-Seidel on the black pixels, from the red planes `source` and the right-hand side `right_side`."""
     su, sv, bu, bv = uintp(source), uintp(source + 1), uintp(right_side), uintp(right_side + 1)
@@ -96,7 +96,7 @@ def relax_black(p: Any, height: int, stride: int, source: int, right_side: int) 
             p[23, o + k] = p[18, o + k] * u + p[19, o + k] * v
 
 
-@kernel
+@compiled_kernel
 def scale_red(p: Any, height: int, stride: int) -> None:
     """The first red half sweep from zero: x = inverse block * b."""
     for i in range(uintp(stride), uintp((height + 1) * stride)):
@@ -104,7 +104,7 @@ def scale_red(p: Any, height: int, stride: int) -> None:
         p[21, i] = p[15, i] * p[24, i] + p[16, i] * p[25, i]
 
 
-@kernel
+@compiled_kernel
 def apply_red(p: Any, height: int, stride: int, x: int) -> Any:
     """IMAGE = (diagonal block) x - coupling to X_BLACK, on red; returns the dot product of x and IMAGE."""
     xu, xv = uintp(x), uintp(x + 1)
@@ -124,11 +124,11 @@ def apply_red(p: Any, height: int, stride: int, x: int) -> Any:
             p[32, o + k] = u
             p[33, o + k] = v
             sums[k] += a * u + b * v
-    return total(sums)
+    return sum_in_order(sums)
 
 
-@kernel
-def total(sums: Any) -> Any:
+@compiled_kernel
+def sum_in_order(sums: Any) -> Any:
     """The sum of a row of sums, from left to right in double precision."""
     found = np.float64(0.0)
     for k in range(uintp(sums.size)):
@@ -136,7 +136,7 @@ def total(sums: Any) -> Any:
     return found
 
 
-@kernel
+@compiled_kernel
 def couple_red(p: Any, height: int, stride: int) -> None:
     """B_RED += coupling to X_BLACK: what eliminating black leaves on the right-hand side."""
     for y in range(height):
@@ -150,8 +150,8 @@ def couple_red(p: Any, height: int, stride: int) -> None:
             p[25, o + k] += v + p[6, o + k] * p[23, up + k] + p[7, o + k] * p[23, down + k]
 
 
-@kernel
-def invert(p: Any, height: int, stride: int) -> None:
+@compiled_kernel
+def invert_blocks(p: Any, height: int, stride: int) -> None:
     """Inverse diagonal blocks of both colours."""
     for y in range(height):
         here = (y + 1) * stride + 1
@@ -160,15 +160,15 @@ def invert(p: Any, height: int, stride: int) -> None:
         for k in range(uintp(stride - 2)):
             u = p[0, o + k] + p[1, o + k] + p[2, o + k] + p[3, o + k]
             v = p[4, o + k] + p[5, o + k] + p[6, o + k] + p[7, o + k]
-            p[14, o + k], p[15, o + k], p[16, o + k] = block(p[8, o + k], p[9, o + k], p[10, o + k], u, v)
+            p[14, o + k], p[15, o + k], p[16, o + k] = invert_block(p[8, o + k], p[9, o + k], p[10, o + k], u, v)
         for k in range(uintp(stride - 2)):
             u = p[1, left + k] + p[0, right + k] + p[3, up + k] + p[2, down + k]
             v = p[5, left + k] + p[4, right + k] + p[7, up + k] + p[6, down + k]
-            p[17, o + k], p[18, o + k], p[19, o + k] = block(p[11, o + k], p[12, o + k], p[13, o + k], u, v)
+            p[17, o + k], p[18, o + k], p[19, o + k] = invert_block(p[11, o + k], p[12, o + k], p[13, o + k], u, v)
 
 
-@kernel
-def block(a: Any, b: Any, c: Any, u: Any, v: Any) -> Any:
+@compiled_kernel
+def invert_block(a: Any, b: Any, c: Any, u: Any, v: Any) -> Any:
     """Inverse of [[a + u, b], [b, c + v]] for a c >= b^2, its determinant a sum that can't cancel; 0 for nothing."""
     data, tiny = a * c - b * b, np.float32(1e-30)
     determinant = (data if data > 0 else np.float32(0.0)) + a * v + c * u + u * v
@@ -176,8 +176,8 @@ def block(a: Any, b: Any, c: Any, u: Any, v: Any) -> Any:
     return (c + v) * scale, -b * scale, (a + u) * scale
 
 
-@kernel
-def coarsen(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
+@compiled_kernel
+def coarsen_operator(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
     """Operator of the next level (q: height x width, stride `coarse`) from the finer one's (p, `stride`)."""
     row = np.zeros(2 * coarse + 2, np.float32)
     half, one = np.float32(0.5), uintp(1)
@@ -189,24 +189,24 @@ def coarsen(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -
             for k in range(one, uintp(width + 1)):
                 row[k] = half * (p[left, even + k + one] + p[right, odd + k])
             if shift:
-                deal(row, q, e, here, e + 1, here, coarse)
+                deal_coarse_row(row, q, e, here, e + 1, here, coarse)
             else:
-                deal(row, q, e + 1, here, e, here + 1, coarse)
+                deal_coarse_row(row, q, e + 1, here, e, here + 1, coarse)
             for k in range(one, uintp(width + 1)):
                 row[k] = half * (p[up, below + k] + p[down, odd + k])
             if shift:
-                deal(row, q, e + 2, here + coarse, e + 3, here, coarse)
+                deal_coarse_row(row, q, e + 2, here + coarse, e + 3, here, coarse)
             else:
-                deal(row, q, e + 3, here, e + 2, here + coarse, coarse)
+                deal_coarse_row(row, q, e + 3, here, e + 2, here + coarse, coarse)
         for d in range(3):
             red, black = uintp(DATA_RED + d), uintp(DATA_BLACK + d)
             for k in range(one, uintp(width + 1)):
                 row[k] = p[red, even + k] + p[red, odd + k] + p[black, even + k] + p[black, odd + k]
-            deal(row, q, DATA_RED + 3 * shift + d, here, DATA_BLACK - 3 * shift + d, here, coarse)
+            deal_coarse_row(row, q, DATA_RED + 3 * shift + d, here, DATA_BLACK - 3 * shift + d, here, coarse)
 
 
-@kernel
-def deal(row: Any, q: Any, plane: int, start: int, plane_odd: int, start_odd: int, stride: int) -> None:
+@compiled_kernel
+def deal_coarse_row(row: Any, q: Any, plane: int, start: int, plane_odd: int, start_odd: int, stride: int) -> None:
     """A natural row's even columns (the first at index 1) into one plane, its odd ones into another."""
     a, b, oa, ob = uintp(plane), uintp(plane_odd), uintp(start), uintp(start_odd)
     one, two = uintp(1), uintp(2)
@@ -215,8 +215,8 @@ def deal(row: Any, q: Any, plane: int, start: int, plane_odd: int, start_odd: in
         q[b, ob + k] = row[two * k + two]
 
 
-@kernel
-def restrict(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
+@compiled_kernel
+def restrict_residual(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
     """Right-hand side of the next level: the residual's sums; black residuals are zero after a black half sweep."""
     row = np.zeros((2, 2 * coarse + 2), np.float32)
     for y in range(height):
@@ -233,8 +233,8 @@ def restrict(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) 
             q[27, o + k] = row[1, black]
 
 
-@kernel
-def prolong(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
+@compiled_kernel
+def prolong_solution(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
     """Adds the next level's solution; to red only, for black is relaxed next and forgets what it was."""
     row = np.zeros((2, 2 * coarse + 2), np.float32)
     for y in range(height):
@@ -253,23 +253,23 @@ def prolong(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -
             p[21, odd + k] += row[1, k]
 
 
-@kernel
-def prepare(buffer: Any, levels: Any) -> None:
+@compiled_kernel
+def prepare_levels(buffer: Any, levels: Any) -> None:
     """Everything that depends on the operator alone, after the finest level's edges and data are in place."""
     for level in range(len(levels)):
         height, width, stride, _ = levels[level]
         p = level_planes(buffer, levels, level)
         if level:
-            coarsen(level_planes(buffer, levels, level - 1), levels[level - 1, 2], p, height, width, stride)
-        invert(p, height, stride)
+            coarsen_operator(level_planes(buffer, levels, level - 1), levels[level - 1, 2], p, height, width, stride)
+        invert_blocks(p, height, stride)
 
 
-@kernel
-def cycle(buffer: Any, levels: Any, sweeps: int) -> None:
+@compiled_kernel
+def apply_v_cycle(buffer: Any, levels: Any, sweeps: int) -> None:
     """One symmetric V-cycle for the finest B into the finest X, from zero."""
     last = len(levels) - 1
     for level in range(last):
-        descend(buffer, levels, level, sweeps)
+        descend_level(buffer, levels, level, sweeps)
     height, _, stride, _ = levels[last]
     p = level_planes(buffer, levels, last)
     scale_red(p, height, stride)
@@ -277,11 +277,11 @@ def cycle(buffer: Any, levels: Any, sweeps: int) -> None:
         relax_black(p, height, stride, X_RED, B_BLACK)
         relax_red(p, height, stride)
     for level in range(last - 1, -1, -1):
-        ascend(buffer, levels, level, sweeps)
+        ascend_level(buffer, levels, level, sweeps)
 
 
-@kernel
-def descend(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
+@compiled_kernel
+def descend_level(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
     """Relax from zero, red before black, and hand the residual down."""
     height, _, stride, _ = levels[level]
     p = level_planes(buffer, levels, level)
@@ -292,23 +292,23 @@ def descend(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
         relax_black(p, height, stride, X_RED, B_BLACK)
     apply_red(p, height, stride, X_RED)
     below, width, coarse, _ = levels[level + 1]
-    restrict(p, stride, level_planes(buffer, levels, level + 1), below, width, coarse)
+    restrict_residual(p, stride, level_planes(buffer, levels, level + 1), below, width, coarse)
 
 
-@kernel
-def ascend(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
+@compiled_kernel
+def ascend_level(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
     """Add the coarse correction and relax, black before red: the transpose of going down."""
     height, _, stride, _ = levels[level]
     p = level_planes(buffer, levels, level)
     below, width, coarse, _ = levels[level + 1]
-    prolong(p, stride, level_planes(buffer, levels, level + 1), below, width, coarse)
+    prolong_solution(p, stride, level_planes(buffer, levels, level + 1), below, width, coarse)
     for _ in range(sweeps):
         relax_black(p, height, stride, X_RED, B_BLACK)
         relax_red(p, height, stride)
 
 
-@kernel
-def dot(p: Any, stride: int, height: int, a: int, b: int) -> Any:
+@compiled_kernel
+def plane_dot_product(p: Any, stride: int, height: int, a: int, b: int) -> Any:
     """Dot product of two pairs of planes."""
     au, av, bu, bv = uintp(a), uintp(a + 1), uintp(b), uintp(b + 1)
     sums = np.zeros(stride, np.float32)
@@ -316,11 +316,11 @@ def dot(p: Any, stride: int, height: int, a: int, b: int) -> Any:
         o = uintp(y * stride)
         for k in range(uintp(stride)):
             sums[k] += p[au, o + k] * p[bu, o + k] + p[av, o + k] * p[bv, o + k]
-    return total(sums)
+    return sum_in_order(sums)
 
 
-@kernel
-def eliminate(p: Any, height: int, stride: int) -> None:
+@compiled_kernel
+def eliminate_black(p: Any, height: int, stride: int) -> None:
     """Right-hand side on red alone: black is solved for and put away for the end."""
     for i in range(uintp(stride), uintp((height + 1) * stride)):
         p[34, i], p[35, i] = p[26, i], p[27, i]
@@ -330,8 +330,8 @@ def eliminate(p: Any, height: int, stride: int) -> None:
     couple_red(p, height, stride)
 
 
-@kernel
-def turn(p: Any, height: int, stride: int, share: float) -> None:
+@compiled_kernel
+def update_direction(p: Any, height: int, stride: int, share: float) -> None:
     """DIRECTION = X_RED + share * DIRECTION."""
     keep = np.float32(share)
     for i in range(uintp(stride), uintp((height + 1) * stride)):
@@ -339,8 +339,8 @@ def turn(p: Any, height: int, stride: int, share: float) -> None:
         p[31, i] = p[21, i] + keep * p[31, i]
 
 
-@kernel
-def advance(p: Any, height: int, stride: int, step: float) -> Any:
+@compiled_kernel
+def step_along_direction(p: Any, height: int, stride: int, step: float) -> Any:
     """SOLUTION and B_RED one step along DIRECTION; returns the largest change of the solution, px."""
     length, largest = np.float32(step), np.zeros(stride, np.float32)
     for i in range(uintp(stride), uintp((height + 1) * stride)):
@@ -357,27 +357,27 @@ def advance(p: Any, height: int, stride: int, step: float) -> Any:
     return abs(length) * largest.max()
 
 
-@kernel
-def solve(buffer: Any, levels: Any, sweeps: int, most: int, tolerance: float) -> int:
+@compiled_kernel
+def solve_system(buffer: Any, levels: Any, sweeps: int, max_iterations: int, tolerance: float) -> int:
     """Solve for the finest B; du, dv go to SOLUTION (red) and X_BLACK. Returns the iterations taken.
 
     Stops when an iteration changes no unknown by more than `tolerance` px, or after `most`.
     """
     height, _, stride, _ = levels[0]
     p = level_planes(buffer, levels, 0)
-    prepare(buffer, levels)
-    eliminate(p, height, stride)
+    prepare_levels(buffer, levels)
+    eliminate_black(p, height, stride)
     before, taken = 1.0, 0
-    while taken < most:
-        cycle(buffer, levels, sweeps)
-        energy = dot(p, stride, height, X_RED, B_RED)
+    while taken < max_iterations:
+        apply_v_cycle(buffer, levels, sweeps)
+        energy = plane_dot_product(p, stride, height, X_RED, B_RED)
         if energy <= 0.0:
             break
-        turn(p, height, stride, energy / before if taken else 0.0)
+        update_direction(p, height, stride, energy / before if taken else 0.0)
         relax_black(p, height, stride, DIRECTION, B_BLACK)
         curvature = apply_red(p, height, stride, DIRECTION)
         taken += 1
-        if curvature <= 0.0 or advance(p, height, stride, energy / curvature) < tolerance:
+        if curvature <= 0.0 or step_along_direction(p, height, stride, energy / curvature) < tolerance:
             break
         before = energy
     relax_black(p, height, stride, SOLUTION, RIGHT_BLACK)

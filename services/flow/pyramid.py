@@ -29,7 +29,7 @@ class Taps:
 Axes = tuple[Taps, Taps]  # of rows, of columns
 
 
-def gaussian(size: int, sigma: float) -> Floats:
+def gaussian_taps(size: int, sigma: float) -> Floats:
     """Normalised samples of a Gaussian, `size` (odd) taps."""
     x = np.arange(size) - size // 2
     kernel = np.exp(-(x**2) / (2.0 * sigma**2))
@@ -37,7 +37,7 @@ def gaussian(size: int, sigma: float) -> Floats:
     return normalised
 
 
-def mirror(index: Indices, n: int) -> Indices:
+def mirror_indices(index: Indices, n: int) -> Indices:
     """Indices beyond 0..n-1 folded back, the edge sample repeated, however far they lie outside."""
     folded = np.mod(index, 2 * n)
     inside: Indices = np.minimum(folded, 2 * n - 1 - folded)
@@ -52,10 +52,10 @@ def coarse_size(n: int, spacing: float) -> int:
 def blur_taps(n: int, size: int, sigma: float, border: str) -> Taps:
     """Gaussian blur along an axis of n samples; border 'zero', 'replicate' or 'mirror'."""
     index = np.arange(n)[:, None] + np.arange(size) - size // 2
-    weights = np.broadcast_to(gaussian(size, sigma), index.shape)
+    weights = np.broadcast_to(gaussian_taps(size, sigma), index.shape)
     if border == "zero":
         weights = np.where((index >= 0) & (index < n), weights, 0.0)
-    folded = mirror(index, n) if border == "mirror" else np.clip(index, 0, n - 1)
+    folded = mirror_indices(index, n) if border == "mirror" else np.clip(index, 0, n - 1)
     return Taps(folded, np.ascontiguousarray(weights))
 
 
@@ -63,7 +63,9 @@ def shrink_taps(n: int, spacing: float) -> Taps:
     """One pyramid step along an axis: blur with sigma = spacing / 2, then the nearest sample (no further antialias)."""
     sigma = spacing / 2.0
     blur = blur_taps(n, 2 * math.floor(1.5 * sigma + 0.5) + 1, sigma, "mirror")
-    kept = mirror(np.floor(_positions(n, coarse_size(n, spacing), 1.0 / spacing) + 0.5).astype(np.int64), n)
+    kept = mirror_indices(
+        np.floor(_sample_centres(n, coarse_size(n, spacing), 1.0 / spacing) + 0.5).astype(np.int64), n
+    )
     return Taps(blur.index[kept], blur.weights[kept])
 
 
@@ -71,18 +73,18 @@ def resize_taps(n: int, out: int) -> Taps:
     """Linear resampling of n to `out` samples, with antialias when shrinking (MATLAB's imresize, 'bilinear')."""
     scale = out / n
     shrink = min(scale, 1.0)
-    centre = _positions(n, out, scale)[:, None]
+    centre = _sample_centres(n, out, scale)[:, None]
     index = np.floor(centre - 1.0 / shrink).astype(np.int64) + np.arange(math.ceil(2.0 / shrink) + 2)
     weights = np.maximum(0.0, 1.0 - np.abs(shrink * (centre - index)))
-    return Taps(mirror(index, n), weights / weights.sum(axis=1, keepdims=True))
+    return Taps(mirror_indices(index, n), weights / weights.sum(axis=1, keepdims=True))
 
 
-def _positions(n: int, out: int, scale: float) -> Floats:
+def _sample_centres(n: int, out: int, scale: float) -> Floats:
     """Where the centres of `out` samples lie on an axis of n samples, counted from 0."""
     return (np.arange(out, dtype=np.float64) + 0.5) / scale - 0.5
 
 
-def apply(image: Floats, axes: Axes) -> Floats:
+def apply_taps(image: Floats, axes: Axes) -> Floats:
     """H x W through both axes' taps."""
     rows, columns = axes
     tall = np.einsum("ik,ikx->ix", rows.weights, image[rows.index])
@@ -91,7 +93,7 @@ def apply(image: Floats, axes: Axes) -> Floats:
 
 
 @dataclass(frozen=True)
-class Step:
+class PyramidStep:
     """One level of one GNC stage: its size, its images and what becomes of the flow on the way to it."""
 
     stage: int
@@ -102,17 +104,17 @@ class Step:
 
 
 @lru_cache(maxsize=64)
-def schedule(shape: tuple[int, int], settings: FlowSettings) -> tuple[Step, ...]:
+def level_schedule(shape: tuple[int, int], settings: FlowSettings) -> tuple[PyramidStep, ...]:
     """Every level that is visited for images of `shape`, in order: stage by stage, coarse to fine."""
     stages = zip(settings.gnc_alphas, settings.gnc_spacings, strict=True)
     return tuple(
-        Step(stage, level, size, alpha, spacing)
+        PyramidStep(stage, level, size, alpha, spacing)
         for stage, (alpha, spacing) in enumerate(stages, start=1)
-        for level, size in reversed(list(enumerate(sizes(shape, spacing, settings.levels))))
+        for level, size in reversed(list(enumerate(level_sizes(shape, spacing, settings.levels))))
     )
 
 
-def sizes(shape: tuple[int, int], spacing: float, levels: int) -> list[tuple[int, int]]:
+def level_sizes(shape: tuple[int, int], spacing: float, levels: int) -> list[tuple[int, int]]:
     """Sizes of a pyramid's levels, finest first."""
     found = [shape]
     for _ in range(levels - 1):

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numba import uintp
 
-from services.flow.compiled import kernel
+from services.flow.compiled import compiled_kernel
 
 
-@kernel
-def resample(
+@compiled_kernel
+def resample_image(
     image: Any, row_index: Any, row_weights: Any, column_index: Any, column_weights: Any, factor: float, out: Any
 ) -> None:
     """out = factor * (rows' taps) image (columns' taps)'; a row at a time, so nothing but one row is kept between."""

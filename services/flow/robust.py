@@ -11,12 +11,12 @@ from services.flow.settings import FlowSettings
 Floats = NDArray[np.float64]
 
 
-def lorentzian(x: Floats, sigma: float) -> Floats:
+def lorentzian_weight(x: Floats, sigma: float) -> Floats:
     """Weight of log(1 + x^2 / (2 sigma^2))."""
     return 2.0 / (2.0 * sigma**2 + x**2)
 
 
-def quadratic(sigma: float) -> float:
+def quadratic_weight(sigma: float) -> float:
     """Weight of x^2 / sigma^2."""
     return 2.0 / sigma**2
 
@@ -24,11 +24,11 @@ def quadratic(sigma: float) -> float:
 def data_weight(residual: Floats, alpha: float, settings: FlowSettings) -> Floats:
     """Weight of the brightness residual (grey levels), `alpha` of it quadratic."""
     sigma = settings.sigma_data
-    return alpha * quadratic(sigma) + (1.0 - alpha) * lorentzian(residual, sigma)
+    return alpha * quadratic_weight(sigma) + (1.0 - alpha) * lorentzian_weight(residual, sigma)
 
 
 def spatial_weight(difference: Floats, alpha: float, settings: FlowSettings) -> Floats:
     """Weight of a flow difference between neighbours (px), the smoothness' lambda included."""
     sigma = settings.sigma_spatial
-    smooth = alpha * settings.lambda_quadratic * quadratic(sigma)
-    return smooth + (1.0 - alpha) * settings.lambda_robust * lorentzian(difference, sigma)
+    smooth = alpha * settings.lambda_quadratic * quadratic_weight(sigma)
+    return smooth + (1.0 - alpha) * settings.lambda_robust * lorentzian_weight(difference, sigma)

@@ -14,7 +14,7 @@ from shared.stage import Arrays, Stage
 LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.float32)  # MATLAB's rgb2gray
 
 
-def grey(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def rgb_to_luma(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """uint8 RGB [..., 3] to uint8 luma, rounded."""
     luma: NDArray[np.uint8] = np.floor(frames @ LUMA + np.float32(0.5)).astype(np.uint8)
     return luma
@@ -27,8 +27,8 @@ def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     motion, 0.001 px up to 2 px. Beside the input some 10 bytes per pixel and frame are held.
     """
     frames, factors = inputs["magnifier"]["frames"], inputs["magnifier"]["factors"]
-    _check(frames, factors)
-    greys = np.stack([grey(clip) for clip in frames])
+    _check_inputs(frames, factors)
+    greys = np.stack([rgb_to_luma(clip) for clip in frames])
     shape = (-1, *greys.shape[2:])
     uv = flow(greys[:, :-1].reshape(shape), greys[:, 1:].reshape(shape), settings)
     if not np.isfinite(uv).all():
@@ -37,7 +37,7 @@ def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     return {"flows": flows, "factors": factors}
 
 
-def _check(frames: NDArray[Any], factors: NDArray[Any]) -> None:
+def _check_inputs(frames: NDArray[Any], factors: NDArray[Any]) -> None:
     colour = frames.ndim == 5 and frames.shape[-1] == 3 and frames.dtype == np.uint8
     if not colour or frames.shape[1] < 2 or 0 in frames.shape:
         raise BadData(

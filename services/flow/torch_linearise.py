@@ -8,24 +8,24 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.flow.linearise import MARGIN
-from services.flow.pyramid import mirror
-from services.flow.robust import quadratic
+from services.flow.pyramid import mirror_indices
+from services.flow.robust import quadratic_weight
 from services.flow.settings import FlowSettings
 
-GRADIENT = (45 / 60, -9 / 60, 1 / 60)  # of samples 1, 2 and 3 px to either side
+GRADIENT_WEIGHTS = (45 / 60, -9 / 60, 1 / 60)  # of samples 1, 2 and 3 px to either side
 
 
-def system(
+def build_system_batch(
     first: Tensor, second: Tensor, uv: Tensor, alpha: float, settings: FlowSettings
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of the increment at uv: edge weights to the right and down (B x 2 x H x W), data terms (B x 3 x H x W), b.
 
     first, second: B x H x W blurred images of this level; uv: B x 2 x H x W.
     """
-    pulled, inside = warped(first, second, uv, settings)
+    pulled, inside = warp_image_batch(first, second, uv, settings)
     data, right_side = data_terms(first, pulled, inside, alpha, settings)
-    right, across = spatial(uv, 3, alpha, settings)
-    down, along = spatial(uv, 2, alpha, settings)
+    right, across = spatial_terms(uv, 3, alpha, settings)
+    down, along = spatial_terms(uv, 2, alpha, settings)
     right_side += across
     right_side[..., 1:].sub_(across[..., :-1])
     right_side += along
@@ -33,24 +33,26 @@ def system(
     return right, down, data, right_side
 
 
-def warped(first: Tensor, second: Tensor, uv: Tensor, settings: FlowSettings) -> tuple[Tensor, Tensor]:
+def warp_image_batch(first: Tensor, second: Tensor, uv: Tensor, settings: FlowSettings) -> tuple[Tensor, Tensor]:
     """`second` pulled back along uv, and where uv stays inside the image."""
     height, width = first.shape[1:]
-    column, row = (at + part for at, part in zip(grid(first), uv.unbind(1), strict=True))
+    column, row = (at + part for at, part in zip(pixel_coordinates(first), uv.unbind(1), strict=True))
     inside = (column >= 0) & (column <= width - 1) & (row >= 0) & (row <= height - 1)
-    sample = cubic if settings.interpolation == "cubic" else linear
+    sample = sample_cubic_batch if settings.interpolation == "cubic" else sample_linear_batch
     pulled = sample(second, row.clamp(0, height - 1), column.clamp(0, width - 1))
     return torch.where(inside, pulled, first) if settings.outside == "first" else pulled, inside
 
 
-def grid(images: Tensor) -> tuple[Tensor, Tensor]:
+def pixel_coordinates(images: Tensor) -> tuple[Tensor, Tensor]:
     """Columns and rows of the pixels of B x H x W images."""
     height, width = images.shape[1:]
     rows = torch.arange(height, device=images.device, dtype=images.dtype)[:, None]
     return torch.arange(width, device=images.device, dtype=images.dtype), rows
 
 
-def read(images: Tensor, row: Tensor, column: Tensor, weights: tuple[tuple[Tensor, ...], tuple[Tensor, ...]]) -> Tensor:
+def gather_weighted_samples(
+    images: Tensor, row: Tensor, column: Tensor, weights: tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+) -> Tensor:
     """Weighted samples around each position, the first of them at (row, column) of images that have a margin."""
     flat, (down, across) = images.flatten(1), weights
     last = (images.shape[1] - len(down)) * images.shape[2] + images.shape[2] - len(across)
@@ -64,24 +66,26 @@ def read(images: Tensor, row: Tensor, column: Tensor, weights: tuple[tuple[Tenso
     return total
 
 
-def linear(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
+def sample_linear_batch(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
     top, left = row.floor(), column.floor()
     dy, dx = row - top, column - left
-    return read(bordered(images, 0, 1), top, left, ((1 - dy, dy), (1 - dx, dx)))
+    return gather_weighted_samples(replicate_border(images, 0, 1), top, left, ((1 - dy, dy), (1 - dx, dx)))
 
 
-def cubic(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
+def sample_cubic_batch(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
     """Cubic convolution with a = -1/2 (Keys 1981), the edge replicated."""
     top, left = row.floor(), column.floor()
-    return read(bordered(images, 1, 2), top, left, (keys(row - top), keys(column - left)))
+    return gather_weighted_samples(
+        replicate_border(images, 1, 2), top, left, (cubic_weights_batch(row - top), cubic_weights_batch(column - left))
+    )
 
 
-def bordered(images: Tensor, before: int, after: int) -> Tensor:
+def replicate_border(images: Tensor, before: int, after: int) -> Tensor:
     """B x H x W with the edge replicated around it."""
     return functional.pad(images[:, None], (before, after, before, after), mode="replicate")[:, 0]
 
 
-def keys(t: Tensor) -> tuple[Tensor, ...]:
+def cubic_weights_batch(t: Tensor) -> tuple[Tensor, ...]:
     """Weights of the four samples around a position, t past the second."""
     half = t * 0.5
     return (
@@ -92,33 +96,35 @@ def keys(t: Tensor) -> tuple[Tensor, ...]:
     )
 
 
-def gradients(pulled: Tensor) -> tuple[Tensor, Tensor]:
+def image_gradients(pulled: Tensor) -> tuple[Tensor, Tensor]:
     """Ix, Iy of B x H x W images, mirrored about their edges."""
-    return gradient(pulled, 2), gradient(pulled, 1)
+    return axis_gradient(pulled, 2), axis_gradient(pulled, 1)
 
 
-def gradient(images: Tensor, axis: int) -> Tensor:
+def axis_gradient(images: Tensor, axis: int) -> Tensor:
     count = images.shape[axis]
-    wide = images.index_select(axis, mirrored(count, images.device))
+    wide = images.index_select(axis, mirrored_axis_indices(count, images.device))
     near, middle, far = (
         (wide.narrow(axis, MARGIN + k, count) - wide.narrow(axis, MARGIN - k, count)) * weight
-        for k, weight in enumerate(GRADIENT, start=1)
+        for k, weight in enumerate(GRADIENT_WEIGHTS, start=1)
     )
     return near.add_(middle).add_(far)
 
 
 @lru_cache(maxsize=256)
-def mirrored(count: int, device: torch.device) -> Tensor:
+def mirrored_axis_indices(count: int, device: torch.device) -> Tensor:
     """Indices of an axis with a margin, the edge sample repeated; kept, as a copy would wait for the device."""
-    return torch.from_numpy(mirror(np.arange(-MARGIN, count + MARGIN), count)).to(device)
+    return torch.from_numpy(mirror_indices(np.arange(-MARGIN, count + MARGIN), count)).to(device)
 
 
 def data_terms(
     first: Tensor, pulled: Tensor, inside: Tensor, alpha: float, settings: FlowSettings
 ) -> tuple[Tensor, Tensor]:
     """wd times the products of (Ix, Iy), ridge included, and -wd It (Ix, Iy)."""
-    it, (ix, iy) = pulled - first, gradients(pulled)
-    weight = lorentzian(it, settings.sigma_data, alpha * quadratic(settings.sigma_data), 2 * (1 - alpha))
+    it, (ix, iy) = pulled - first, image_gradients(pulled)
+    weight = lorentzian_weight_batch(
+        it, settings.sigma_data, alpha * quadratic_weight(settings.sigma_data), 2 * (1 - alpha)
+    )
     if settings.outside == "ignored":
         weight = weight * inside
     wx, wy = weight * ix, weight * iy
@@ -126,18 +132,18 @@ def data_terms(
     return data, -torch.stack([wx * it, wy * it], 1)
 
 
-def lorentzian(x: Tensor, sigma: float, constant: float, top: float) -> Tensor:
+def lorentzian_weight_batch(x: Tensor, sigma: float, constant: float, top: float) -> Tensor:
     """constant + top / (2 sigma^2 + x^2): a robust weight and its quadratic companion's share."""
     bottom = x * x + 2 * sigma**2
     return torch.full_like(bottom, top) / bottom + constant
 
 
-def spatial(uv: Tensor, axis: int, alpha: float, settings: FlowSettings) -> tuple[Tensor, Tensor]:
+def spatial_terms(uv: Tensor, axis: int, alpha: float, settings: FlowSettings) -> tuple[Tensor, Tensor]:
     """Edge weights to the next pixel along an axis, zero at its end, and weight times difference."""
     count = uv.shape[axis]
     step = uv.narrow(axis, 1, count - 1) - uv.narrow(axis, 0, count - 1)
-    constant = alpha * settings.lambda_quadratic * quadratic(settings.sigma_spatial)
+    constant = alpha * settings.lambda_quadratic * quadratic_weight(settings.sigma_spatial)
     top = 2 * (1 - alpha) * settings.lambda_robust
-    weight = lorentzian(step, settings.sigma_spatial, constant, top)
+    weight = lorentzian_weight_batch(step, settings.sigma_spatial, constant, top)
     end = (0, 1) if axis == 3 else (0, 0, 0, 1)
     return functional.pad(weight, end), functional.pad(weight * step, end)

@@ -20,12 +20,12 @@ from torch import Tensor
 from torch.nn import functional
 
 COARSEST = 4  # px: no further level below this size
-SWEEPS = 6  # on the coarsest level
+COARSEST_SWEEPS = 6  # on the coarsest level
 # Chebyshev's steps for what a coarser grid can't see: eigenvalues 0.5 to 2 of the Jacobi-scaled stencil.
-STEPS = tuple(1 / (1.25 + 0.75 * math.cos(math.pi * (2 * k + 1) / 4)) for k in range(2))
+CHEBYSHEV_STEPS = tuple(1 / (1.25 + 0.75 * math.cos(math.pi * (2 * k + 1) / 4)) for k in range(2))
 
 
-class Field:
+class FlowField:
     """(du, dv) on a grid: `values` B x 2 x H x W, zero at first, with a row of zeros above and below.
 
     `around` is B x 2 x 2 x 2 x H x W, without a copy: the neighbours of every pixel, [[up, right], [left, down]]. Left
@@ -42,28 +42,30 @@ class Field:
 
 
 @dataclass
-class Level:
+class GridLevel:
     """One grid's operator: edge weights as in `Field.around`, data terms, for each of `STEPS` the inverse diagonal
     blocks times the step; and its unknowns."""
 
     edges: Tensor  # B x 2 x 2 x 2 x H x W
     data: Tensor  # B x 3 x H x W: wd Ix^2, wd Ix Iy, wd Iy^2, ridge included
     inverses: tuple[Tensor, ...]  # B x 3 x H x W
-    x: Field
+    x: FlowField
 
 
-def level(right: Tensor, down: Tensor, data: Tensor) -> Level:
+def build_level(right: Tensor, down: Tensor, data: Tensor) -> GridLevel:
     """A grid from its edge weights to the right and downwards, B x 2 x H x W, and its data terms."""
     batch, _, height, width = right.shape
     edges = right.new_zeros(batch, 2, 2, 2, height, width)
     edges[:, 0, 1], edges[:, 1, 1] = right, down
     edges[:, 0, 0, :, 1:] = down[..., :-1, :]
     edges[:, 1, 0, :, :, 1:] = right[..., :-1]
-    blocks = inverse(data, gathered(edges))
-    return Level(edges, data, tuple(blocks * step for step in STEPS), Field(batch, height, width, right))
+    blocks = inverse_blocks(data, sum_over_neighbours(edges))
+    return GridLevel(
+        edges, data, tuple(blocks * step for step in CHEBYSHEV_STEPS), FlowField(batch, height, width, right)
+    )
 
 
-def inverse(data: Tensor, edges: Tensor) -> Tensor:
+def inverse_blocks(data: Tensor, edges: Tensor) -> Tensor:
     """Of the blocks [[a + u, b], [b, c + v]] for a c >= b^2; the determinant is a sum that can't cancel."""
     a, b, c = data.unbind(1)
     u, v = edges.unbind(1)
@@ -71,21 +73,21 @@ def inverse(data: Tensor, edges: Tensor) -> Tensor:
     return torch.stack([c + v, -b, a + u], 1) / determinant.clamp_min(1e-30)[:, None]
 
 
-def grids(right: Tensor, down: Tensor, data: Tensor) -> list[Level]:
+def build_levels(right: Tensor, down: Tensor, data: Tensor) -> list[GridLevel]:
     """The finest level and all coarser ones."""
-    levels = [level(right, down, data)]
+    levels = [build_level(right, down, data)]
     while max(data.shape[2:]) > COARSEST:
         height, width = data.shape[2:]
         right, down = (functional.pad(plane, (0, width % 2, 0, height % 2)) for plane in (right, down))
         across, along = right[..., 1::2], down[..., 1::2, :]
         right = (across[..., ::2, :] + across[..., 1::2, :]) * 0.5
         down = (along[..., ::2] + along[..., 1::2]) * 0.5
-        data = restricted(data)
-        levels.append(level(right, down, data))
+        data = restrict_batch(data)
+        levels.append(build_level(right, down, data))
     return levels
 
 
-def restricted(fine: Tensor) -> Tensor:
+def restrict_batch(fine: Tensor) -> Tensor:
     """Sums over 2 x 2 pixels, B x C x H x W -> half of it, rounded up."""
     height, width = fine.shape[2:]
     coarse = fine[..., ::2, ::2].clone()
@@ -95,7 +97,7 @@ def restricted(fine: Tensor) -> Tensor:
     return coarse
 
 
-def prolong(coarse: Tensor, fine: Tensor) -> None:
+def prolong_batch(coarse: Tensor, fine: Tensor) -> None:
     """Adds to each of 2 x 2 pixels what the coarse one holds."""
     height, width = fine.shape[2:]
     for y in range(2):
@@ -103,13 +105,13 @@ def prolong(coarse: Tensor, fine: Tensor) -> None:
             fine[..., y::2, x::2].add_(coarse[..., : (height + 1 - y) // 2, : (width + 1 - x) // 2])
 
 
-def gathered(edges: Tensor) -> Tensor:
+def sum_over_neighbours(edges: Tensor) -> Tensor:
     """Sum over the four neighbours."""
     pairs = edges[:, 0] + edges[:, 1]
     return pairs[:, 0] + pairs[:, 1]
 
 
-def times(block: Tensor, x: Tensor) -> Tensor:
+def multiply_blocks(block: Tensor, x: Tensor) -> Tensor:
     """Symmetric 2 x 2 blocks (B x 3 x H x W) times (du, dv)."""
     product, cross = block[:, ::2] * x, block[:, 1:2] * x
     product[:, 0].add_(cross[:, 1])
@@ -117,41 +119,41 @@ def times(block: Tensor, x: Tensor) -> Tensor:
     return product
 
 
-def applied(grid: Level, x: Field) -> Tensor:
+def apply_operator(grid: GridLevel, x: FlowField) -> Tensor:
     """The operator on x; neighbours enter as differences, which keeps smooth fields exact."""
     fluxes = (x.around - x.values[:, None, None]).mul_(grid.edges)
-    return times(grid.data, x.values).sub_(gathered(fluxes))
+    return multiply_blocks(grid.data, x.values).sub_(sum_over_neighbours(fluxes))
 
 
-def relax(grid: Level, right: Tensor, step: int) -> None:
+def relax_jacobi(grid: GridLevel, right: Tensor, step: int) -> None:
     """One damped Jacobi sweep, by the step of this number."""
-    wanted = times(grid.inverses[step], gathered(grid.x.around * grid.edges).add_(right))
-    grid.x.values.mul_(1 - STEPS[step]).add_(wanted)
+    wanted = multiply_blocks(grid.inverses[step], sum_over_neighbours(grid.x.around * grid.edges).add_(right))
+    grid.x.values.mul_(1 - CHEBYSHEV_STEPS[step]).add_(wanted)
 
 
-def begin(grid: Level, right: Tensor) -> None:
+def relax_from_zero(grid: GridLevel, right: Tensor) -> None:
     """The two sweeps from zero."""
-    grid.x.values.copy_(times(grid.inverses[0], right))
-    relax(grid, right, 1)
+    grid.x.values.copy_(multiply_blocks(grid.inverses[0], right))
+    relax_jacobi(grid, right, 1)
 
 
-def cycle(levels: list[Level], right: Tensor) -> Tensor:
+def apply_v_cycle_batch(levels: list[GridLevel], right: Tensor) -> Tensor:
     """One symmetric V-cycle from zero; the result lies in the finest level's unknowns until the next."""
     rights = [right]
     for grid in levels[:-1]:
-        begin(grid, rights[-1])
-        rights.append(restricted(rights[-1] - applied(grid, grid.x)))
-    begin(levels[-1], rights[-1])
-    for sweep in range(SWEEPS):
-        relax(levels[-1], rights[-1], sweep % 2)
+        relax_from_zero(grid, rights[-1])
+        rights.append(restrict_batch(rights[-1] - apply_operator(grid, grid.x)))
+    relax_from_zero(levels[-1], rights[-1])
+    for sweep in range(COARSEST_SWEEPS):
+        relax_jacobi(levels[-1], rights[-1], sweep % 2)
     for k in range(len(levels) - 2, -1, -1):
-        prolong(levels[k + 1].x.values, levels[k].x.values)
+        prolong_batch(levels[k + 1].x.values, levels[k].x.values)
         for step in range(2):
-            relax(levels[k], rights[k], step)
+            relax_jacobi(levels[k], rights[k], step)
     return levels[0].x.values
 
 
-def dot(a: Tensor, b: Tensor) -> Tensor:
+def dot_product_batch(a: Tensor, b: Tensor) -> Tensor:
     """Of each pair, B x 1 x 1 x 1; halves are added to each other until one number is left."""
     sums = (a * b).flatten(1)
     while (count := sums.shape[1]) > 1:
@@ -163,23 +165,23 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
     return sums[:, :, None, None]
 
 
-def share(part: Tensor, whole: Tensor) -> Tensor:
+def safe_ratio(part: Tensor, whole: Tensor) -> Tensor:
     """Their ratio; nothing where there is nothing left to solve."""
     return torch.where(whole > 0, part / whole, 0.0)
 
 
-def solve(levels: list[Level], right: Tensor, iterations: int) -> Tensor:
+def solve_system_batch(levels: list[GridLevel], right: Tensor, iterations: int) -> Tensor:
     """(du, dv) B x 2 x H x W with operator (du, dv) = right, after so many conjugate gradients."""
     finest = levels[0]
     solution, residual = torch.zeros_like(right), right.clone()
-    direction = Field(len(right), *right.shape[2:], right)
+    direction = FlowField(len(right), *right.shape[2:], right)
     energy = torch.zeros_like(right[:, :1, :1, :1])
     for _ in range(iterations):
-        preconditioned = cycle(levels, residual)
-        before, energy = energy, dot(residual, preconditioned)
-        direction.values.mul_(share(energy, before)).add_(preconditioned)
-        image = applied(finest, direction)
-        length = share(energy, dot(direction.values, image))
+        preconditioned = apply_v_cycle_batch(levels, residual)
+        before, energy = energy, dot_product_batch(residual, preconditioned)
+        direction.values.mul_(safe_ratio(energy, before)).add_(preconditioned)
+        image = apply_operator(finest, direction)
+        length = safe_ratio(energy, dot_product_batch(direction.values, image))
         solution.add_(direction.values * length)
         residual.sub_(image.mul_(length))
     return solution

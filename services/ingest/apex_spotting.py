@@ -11,17 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingest.facial_motion import motion
+from services.ingest.facial_motion import measure_skin_motion
 from services.ingest.image import Frame
 from shared.errors import BadData
-from shared.faces import Box, largest_face
+from shared.faces import FaceBox, largest_face
 
 # Measured with dlib's 68 landmarks on frontal faces: eyes at 0.21..0.35 of the face box's height.
 EYES = (0.20, 0.38)
 CENTRE = 0.8  # share of a frame that counts as the face where no face is found
 
 
-def apex(frames: NDArray[np.uint8], fps: float, blur: float, window: float) -> int:
+def spot_apex(frames: NDArray[np.uint8], fps: float, blur: float, window: float) -> int:
     """Index of the spotted apex in TxHxWx3 RGB frames, T >= 2; neither end unless the clip has only those (then 1).
 
     `blur` is a Gaussian sigma in px, `window` one in seconds.
@@ -29,11 +29,13 @@ def apex(frames: NDArray[np.uint8], fps: float, blur: float, window: float) -> i
     if len(frames) <= 3:
         return 1
     mask = face_mask(frames[0])
-    curve = smoothed(motion(frames, 0, mask, blur) + motion(frames, -1, mask, blur), window * fps)
+    curve = smooth_curve(
+        measure_skin_motion(frames, 0, mask, blur) + measure_skin_motion(frames, -1, mask, blur), window * fps
+    )
     return 1 + int(np.argmax(curve[1:-1]))
 
 
-def smoothed(curve: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+def smooth_curve(curve: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """Gaussian of `sigma` samples; the curve's ends are held beyond it."""
     reach = int(np.ceil(3 * sigma))
     if reach == 0:
@@ -45,12 +47,12 @@ def smoothed(curve: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
 def face_mask(frame: Frame) -> NDArray[np.bool_]:
     """HxW: the face without the band of the eyes; the middle of a frame in which no face is found (tight crops)."""
     try:
-        return _without_eyes(largest_face(frame), frame.shape)
+        return _mask_without_eyes(largest_face(frame), frame.shape)
     except BadData:
-        return _centre(frame.shape)
+        return _centre_mask(frame.shape)
 
 
-def _without_eyes(box: Box, shape: Sequence[int]) -> NDArray[np.bool_]:
+def _mask_without_eyes(box: FaceBox, shape: Sequence[int]) -> NDArray[np.bool_]:
     left, top, right, bottom = box
     rows = (np.arange(shape[0]) - top) / (bottom - top)
     columns = np.arange(shape[1])
@@ -58,6 +60,6 @@ def _without_eyes(box: Box, shape: Sequence[int]) -> NDArray[np.bool_]:
     return np.asarray(face[:, None] & ((columns >= left) & (columns <= right))[None, :])
 
 
-def _centre(shape: Sequence[int]) -> NDArray[np.bool_]:
+def _centre_mask(shape: Sequence[int]) -> NDArray[np.bool_]:
     rows, columns = (np.abs(np.linspace(-1, 1, size)) <= CENTRE for size in shape[:2])
     return np.asarray(rows[:, None] & columns[None, :])

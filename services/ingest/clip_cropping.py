@@ -12,21 +12,21 @@ from services.ingest.settings import IngestSettings
 from services.ingest.source_reading import Source
 from services.ingest.steady_face_box import steady_box
 from shared.errors import BadData
-from shared.faces import Box
+from shared.faces import FaceBox
 from shared.stage import Arrays
 
-Named = tuple[str, Frame]
+NamedFrame = tuple[str, Frame]
 
 
-def cut(source: Source, settings: IngestSettings) -> Arrays:
+def crop_clip(source: Source, settings: IngestSettings) -> Arrays:
     """`frames` uint8 [T,H,W,3] RGB, `onset` = 0, `apex`, `offset` = T-1, `fps`, `notes` str [n].
 
     Frames are decoded, cut and dropped one by one: beside the result at most `face_search` + 1 full frames are held.
     Raises BadData for undecodable files, mixed sizes, no face, and an absent apex where the settings refuse it.
     """
     _check_apex(source, settings)
-    frames = _cropped(source, settings)
-    apex = _apex(source, frames, settings)
+    frames = _crop_frames(source, settings)
+    apex = _apex_index(source, frames, settings)
     return {
         "frames": frames,
         "onset": np.array(0, np.int64),
@@ -46,29 +46,31 @@ def _check_apex(source: Source, settings: IngestSettings) -> None:
         )
 
 
-def _cropped(source: Source, settings: IngestSettings) -> NDArray[np.uint8]:
+def _crop_frames(source: Source, settings: IngestSettings) -> NDArray[np.uint8]:
     out = np.empty((source.length, settings.height, settings.width, 3), np.uint8)
     size = settings.height, settings.width
-    frames = source.frames()
+    frames = source.read_frames()
     if source.cropped:
         for index, (_, frame) in enumerate(frames):
-            out[index] = crop.fit(frame, *size)
+            out[index] = crop.fit_frame(frame, *size)
         return out
-    box, frames = _face(frames, source, settings)
-    rectangle = crop.around(box, *size, settings.margin)
+    box, frames = _find_face(frames, source, settings)
+    rectangle = crop.crop_around_face(box, *size, settings.margin)
     for index, (_, frame) in enumerate(frames):
-        out[index] = crop.cut(frame, rectangle, *size)
+        out[index] = crop.cut_crop(frame, rectangle, *size)
     return out
 
 
-def _face(frames: Iterator[Named], source: Source, settings: IngestSettings) -> tuple[Box, Iterator[Named]]:
+def _find_face(
+    frames: Iterator[NamedFrame], source: Source, settings: IngestSettings
+) -> tuple[FaceBox, Iterator[NamedFrame]]:
     """The face in the onset frame, or in the first frame after it that shows one, not beyond the apex.
 
     Returns its box and all frames, those that were looked at included.
     """
     last = source.offset if source.apex is None else source.apex
     tries = 1 + min(settings.face_search, last - source.onset)
-    seen: list[Named] = []
+    seen: list[NamedFrame] = []
     for name, frame in itertools.islice(frames, tries):
         seen.append((name, frame))
         try:
@@ -82,11 +84,11 @@ def _face(frames: Iterator[Named], source: Source, settings: IngestSettings) -> 
     raise BadData(f"{seen[0][0]} (and {tries - 1} frames after it): {fault}.")
 
 
-def _apex(source: Source, frames: NDArray[np.uint8], settings: IngestSettings) -> int:
+def _apex_index(source: Source, frames: NDArray[np.uint8], settings: IngestSettings) -> int:
     """Index of the apex: as coded, or spotted and noted."""
     if source.apex is not None and not (source.apex == source.onset and settings.apex_at_onset == "spot"):
         return source.apex - source.onset
-    index = apex_spotting.apex(frames, source.fps, settings.spot_blur, settings.spot_window)
+    index = apex_spotting.spot_apex(frames, source.fps, settings.spot_blur, settings.spot_window)
     reason = "no apex is coded" if source.apex is None else "the coded apex is the onset frame"
     source.notes.append(f"{reason}: spotted at frame {source.onset + index}")
     return index

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from services.ingest.image import Frame
-from shared.faces import Box
+from shared.faces import FaceBox
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Crop:
     height: int
 
 
-def around(box: Box, height: int, width: int, margin: float) -> Crop:
+def crop_around_face(box: FaceBox, height: int, width: int, margin: float) -> Crop:
     """The rectangle centred on a face box (both ends inside) and wider than it by `margin` on either side.
 
     Its aspect is height : width to the nearest px, so that pixels stay square.
@@ -33,26 +33,26 @@ def around(box: Box, height: int, width: int, margin: float) -> Crop:
     return Crop((left + right + 1 - columns) // 2, (top + bottom + 1 - rows) // 2, columns, rows)
 
 
-def cut(frame: Frame, crop: Crop, height: int, width: int) -> Frame:
+def cut_crop(frame: Frame, crop: Crop, height: int, width: int) -> Frame:
     """The crop of an HxWx3 frame at height x width px; beyond the frame its border is replicated."""
     rows = np.clip(np.arange(crop.top, crop.top + crop.height), 0, frame.shape[0] - 1)
     columns = np.clip(np.arange(crop.left, crop.left + crop.width), 0, frame.shape[1] - 1)
-    return _scaled(frame[rows[:, None], columns], height, width)
+    return _scale_frame(frame[rows[:, None], columns], height, width)
 
 
-def fit(frame: Frame, height: int, width: int) -> Frame:
+def fit_frame(frame: Frame, height: int, width: int) -> Frame:
     """A whole HxWx3 frame at height x width px: scaled by one factor (pixels stay square, nothing is cut off) and
     centred, its border replicated into the two strips that are left."""
     scale = min(height / frame.shape[0], width / frame.shape[1])
     rows = min(max(round(frame.shape[0] * scale), 1), height)
     columns = min(max(round(frame.shape[1] * scale), 1), width)
     top, left = (height - rows) // 2, (width - columns) // 2
-    scaled = _scaled(frame, rows, columns)
+    scaled = _scale_frame(frame, rows, columns)
     strips = (top, height - rows - top, left, width - columns - left)
     return np.asarray(cv2.copyMakeBorder(scaled, *strips, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _scaled(frame: Frame, height: int, width: int) -> Frame:
+def _scale_frame(frame: Frame, height: int, width: int) -> Frame:
     shrinks = height < frame.shape[0] or width < frame.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(frame, (width, height), interpolation=method), np.uint8)

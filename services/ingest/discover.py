@@ -5,18 +5,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.ingest.catalogue import corrections
-from services.ingest.catalogue.cells import text
-from services.ingest.catalogue.entry import Change, Entry, Found, Prefer, Problem, Reading
-from services.ingest.catalogue.registry import recognised
-from services.ingest.catalogue.resolve import problem, resolve
-from services.ingest.catalogue.tree import Tree
+from services.ingest.catalogue.cells import cell_text
+from services.ingest.catalogue.entry import (
+    AnnotationChange,
+    AnnotationEntry,
+    ClipProblem,
+    FoundClip,
+    PreferredFrames,
+    ReadingOptions,
+)
+from services.ingest.catalogue.registry import recognise_layout
+from services.ingest.catalogue.resolve import problem_of_entry, resolve_entry
+from services.ingest.catalogue.tree import DatasetTree
 
-DEFAULT = Reading()
+DEFAULT_READING = ReadingOptions()
 
 
-def discover(
-    folder: Path, dataset: str = "", prefer: Prefer = "cropped", how: Reading | None = None
-) -> Iterator[Found | Problem]:
+def discover_clips(
+    folder: Path, dataset: str = "", prefer: PreferredFrames = "cropped", reading: ReadingOptions | None = None
+) -> Iterator[FoundClip | ClipProblem]:
     """Every annotated clip of the dataset in `folder`, in the order of its sheet. Frames are never opened.
 
     `dataset` names the dataset (default: the folder's name; a `clips.csv` names its own). `prefer` chooses where a
@@ -24,34 +31,38 @@ def discover(
     `Problem` and stops no other; a fault of the dataset (no sheet, two sheets, a missing column, ...) raises BadData
     before the first clip.
     """
-    return read(Tree(folder), dataset, how or Reading(prefer=prefer))
+    return discover_tree(DatasetTree(folder), dataset, reading or ReadingOptions(prefer=prefer))
 
 
-def read(tree: Tree, dataset: str = "", how: Reading = DEFAULT) -> Iterator[Found | Problem]:
+def discover_tree(
+    tree: DatasetTree, dataset: str = "", reading: ReadingOptions = DEFAULT_READING
+) -> Iterator[FoundClip | ClipProblem]:
     """The same for a folder that was looked at already."""
-    layout = recognised(tree)
-    found = layout.entries(tree, dataset or text(tree.folder.resolve().name), how)
-    entries = [corrections.apply(entry, layout.key, how.corrections) for entry in found]
+    layout = recognise_layout(tree)
+    found = layout.read_entries(tree, dataset or cell_text(tree.folder.resolve().name), reading)
+    entries = [corrections.apply_corrections(entry, layout.key, reading.corrections) for entry in found]
     rows = _rows_by_identity([entry for entry, _ in entries])
-    return (_checked(entry, tree.folder, rows[_identity(entry)], changes) for entry, changes in entries)
+    return (_resolve_unique(entry, tree.folder, rows[_entry_identity(entry)], changes) for entry, changes in entries)
 
 
-def _checked(entry: Entry, folder: Path, rows: list[str], changes: tuple[Change, ...]) -> Found | Problem:
+def _resolve_unique(
+    entry: AnnotationEntry, folder: Path, rows: list[str], changes: tuple[AnnotationChange, ...]
+) -> FoundClip | ClipProblem:
     """A name given twice means that one of the rows is wrong, and nobody but the lab can tell which."""
     if len(rows) == 1 or not entry.clip:
-        return resolve(entry, folder, changes)
-    others = ", ".join(row for row in rows if row != entry.where)
+        return resolve_entry(entry, folder, changes)
+    others = ", ".join(row for row in rows if row != entry.location)
     name = f"{entry.subject}/{entry.clip}"
-    sentence = f"{entry.where}: expected one row for {name}, got another at {others}; rename or delete one of them."
-    return problem(entry, sentence)
+    sentence = f"{entry.location}: expected one row for {name}, got another at {others}; rename or delete one of them."
+    return problem_of_entry(entry, sentence)
 
 
-def _rows_by_identity(entries: list[Entry]) -> dict[tuple[str, str, str], list[str]]:
+def _rows_by_identity(entries: list[AnnotationEntry]) -> dict[tuple[str, str, str], list[str]]:
     rows: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for entry in entries:
-        rows[_identity(entry)].append(entry.where)
+        rows[_entry_identity(entry)].append(entry.location)
     return rows
 
 
-def _identity(entry: Entry) -> tuple[str, str, str]:
+def _entry_identity(entry: AnnotationEntry) -> tuple[str, str, str]:
     return entry.dataset, entry.subject, entry.clip

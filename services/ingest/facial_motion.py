@@ -23,19 +23,21 @@ Floats = NDArray[np.float64]
 Grey = NDArray[np.uint8]
 
 
-def motion(frames: Sequence[Frame] | NDArray[np.uint8], reference: int, mask: NDArray[np.bool_], blur: float) -> Floats:
+def measure_skin_motion(
+    frames: Sequence[Frame] | NDArray[np.uint8], reference: int, mask: NDArray[np.bool_], blur: float
+) -> Floats:
     """[T] px: displacement of the tenth of the face in `mask` (HxW) that moved most between frame `reference` and each
     of the TxHxWx3 RGB frames. `blur` is a Gaussian sigma in px of the frames."""
     scale = min(1.0, max(LONGEST / max(mask.shape), SHORTEST / min(mask.shape)))
-    small = _shrunk(mask.astype(np.uint8), scale, cv2.INTER_NEAREST).astype(bool)
-    greys = (_shrunk(_blurred(frame, blur), scale, cv2.INTER_AREA) for frame in frames)
-    still = _shrunk(_blurred(frames[reference], blur), scale, cv2.INTER_AREA)
+    small = _shrink_image(mask.astype(np.uint8), scale, cv2.INTER_NEAREST).astype(bool)
+    greys = (_shrink_image(_blur_to_grey(frame, blur), scale, cv2.INTER_AREA) for frame in frames)
+    still = _shrink_image(_blur_to_grey(frames[reference], blur), scale, cv2.INTER_AREA)
     count = max(1, round(MOVING * int(small.sum())))
-    left = [float(np.partition(lengths, -count)[-count:].mean()) for lengths in _residuals(still, greys, small)]
+    left = [float(np.partition(lengths, -count)[-count:].mean()) for lengths in _residual_lengths(still, greys, small)]
     return np.array([length / scale for length in left])
 
 
-def _residuals(still: Grey, greys: Iterator[Grey], mask: NDArray[np.bool_]) -> Iterator[Floats]:
+def _residual_lengths(still: Grey, greys: Iterator[Grey], mask: NDArray[np.bool_]) -> Iterator[Floats]:
     """Per frame the length of what is left of the flow in `mask`, px. A head moves little from frame to frame, so each
     search for its motion starts at that of the frame before."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -47,12 +49,12 @@ def _residuals(still: Grey, greys: Iterator[Grey], mask: NDArray[np.bool_]) -> I
             u, v = np.moveaxis(places @ head, -1, 0).astype(np.float32)
             steady = cv2.remap(grey, x + u, y + v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
             flow = search.calc(still, steady, None)[mask].astype(np.float64)  # type: ignore[call-overload]
-            step, residual = _affine(flow, places[mask])
+            step, residual = _fit_affine(flow, places[mask])
             head = head + step
         yield residual
 
 
-def _affine(flow: Floats, places: Floats) -> tuple[Floats, Floats]:
+def _fit_affine(flow: Floats, places: Floats) -> tuple[Floats, Floats]:
     """Coefficients [3,2] of the affine motion of most of the points and the distances [n] from it, by least squares
     reweighted as Cauchy's estimator does."""
     weights = np.ones(len(flow))
@@ -64,12 +66,12 @@ def _affine(flow: Floats, places: Floats) -> tuple[Floats, Floats]:
     return fitted, lengths
 
 
-def _blurred(frame: Frame, sigma: float) -> Grey:
+def _blur_to_grey(frame: Frame, sigma: float) -> Grey:
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     if sigma > 0:
         grey = cv2.GaussianBlur(grey, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(grey, np.uint8)
 
 
-def _shrunk(image: Grey, scale: float, interpolation: int) -> Grey:
+def _shrink_image(image: Grey, scale: float, interpolation: int) -> Grey:
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation), np.uint8)

@@ -13,7 +13,7 @@ Frame = NDArray[np.uint8]
 JPEG, SCAN, END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"  # ITU-T T.81 table B.1: SOI, SOS, EOI
 
 
-def decode(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
+def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
     """Pixels of an image file: HxW or HxWx3 (blue, green, red), uint8 or uint16; alpha is dropped.
 
     Raises BadData, naming the file, for what is no image, a truncated one, and other depths.
@@ -21,13 +21,15 @@ def decode(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
     pixels = cv2.imdecode(data, flags) if data.size else None
     if pixels is None or _is_cut(data):
-        raise BadData(f"{name}: expected a whole image, got {_described(data)}; copy the file from the dataset again.")
+        raise BadData(
+            f"{name}: expected a whole image, got {_describe_data(data)}; copy the file from the dataset again."
+        )
     if pixels.dtype not in (np.uint8, np.uint16):
         raise BadData(f"{name}: expected 8 or 16 bits per channel, got {pixels.dtype}; save the frames as 8-bit PNG.")
     return pixels
 
 
-def rgb(pixels: NDArray[Any], name: str) -> Frame:
+def to_rgb(pixels: NDArray[Any], name: str) -> Frame:
     """HxWx3 uint8 RGB. Grey becomes three equal channels; of 16 bits the upper 8 stay.
 
     Raises BadData for 16-bit files that hold 12 bits or less (they would turn black).
@@ -53,7 +55,7 @@ def _is_cut(data: NDArray[np.uint8]) -> bool:
     return content.startswith(JPEG) and content.rfind(END) < content.rfind(SCAN)
 
 
-def _described(data: NDArray[np.uint8]) -> str:
+def _describe_data(data: NDArray[np.uint8]) -> str:
     start = data[:16].tobytes()
     if not start:
         return "an empty file"

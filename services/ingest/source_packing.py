@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from services.ingest.catalogue.entry import Found
+from services.ingest.catalogue.entry import FoundClip
 from shared.errors import BadData
 from shared.stage import Arrays
 
 
-def pack(found: Found) -> Arrays:
+def pack_source(found: FoundClip) -> Arrays:
     """The clip's files onset..offset (a video: the whole file) with what later stages must know about them.
 
     `data` uint8 [bytes], `ends` int64 [files], `names` str [files], `numbers` int64 [files], `onset`, `apex` (-1 =

@@ -29,26 +29,27 @@ class Source:
     def length(self) -> int:
         return self.offset - self.onset + 1
 
-    def frames(self) -> Iterator[tuple[str, Frame]]:
+    def read_frames(self) -> Iterator[tuple[str, Frame]]:
         """(file name, HxWx3 uint8 RGB) for onset..offset; all of one size, or BadData names the file that is not."""
         size: tuple[int, ...] | None = None
-        for name, pixels in self._pixels():
+        for name, pixels in self._decode_pixels():
             size = size or pixels.shape[:2]
             if pixels.shape[:2] != size:
                 raise BadData(
-                    f"{name}: expected {_size(size)} like the clip's first frame, got {_size(pixels.shape)}; "
+                    f"{name}: expected {_format_size(size)} like the clip's first frame, got "
+                    f"{_format_size(pixels.shape)}; "
                     "export all frames of the clip at one size."
                 )
             self._note_depth(pixels)
-            yield name, image.rgb(pixels, name)
+            yield name, image.to_rgb(pixels, name)
 
-    def _pixels(self) -> Iterator[tuple[str, NDArray[Any]]]:
+    def _decode_pixels(self) -> Iterator[tuple[str, NDArray[Any]]]:
         data, names = self.arrays["data"], self.arrays["names"].tolist()
         if self.arrays["kind"].item() == "video":
-            yield from video.frames(data, names[0], self.onset, self.offset)
+            yield from video.read_video_frames(data, names[0], self.onset, self.offset)
             return
         for name, part in zip(names, np.split(data, self.arrays["ends"][:-1]), strict=True):
-            yield name, image.decode(part, name)
+            yield name, image.decode_image(part, name)
 
     def _note_depth(self, pixels: NDArray[Any]) -> None:
         note = "16-bit frames: the upper 8 bits of each value were kept"
@@ -56,7 +57,7 @@ class Source:
             self.notes.append(note)
 
 
-def read(arrays: Arrays) -> Source:
+def read_source(arrays: Arrays) -> Source:
     """Checks what `pack` promises; raises BadData for anything else."""
     onset, apex, offset = (int(arrays[name].item()) for name in ("onset", "apex", "offset"))
     if offset <= onset:
@@ -80,5 +81,5 @@ def read(arrays: Arrays) -> Source:
     )
 
 
-def _size(shape: tuple[int, ...]) -> str:
+def _format_size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]} px"

@@ -3,49 +3,51 @@
 import hashlib
 from datetime import UTC, datetime
 
-from services.ingest.catalogue.entry import Found
-from services.ingest.source_packing import pack
+from services.ingest.catalogue.entry import FoundClip
+from services.ingest.source_packing import pack_source
 from shared.bus import Bus
-from shared.bus.topics import topic
-from shared.records import Artifact, Pipeline, Record, Sample, artifact_key, digest, manifest_key
+from shared.bus.topics import topic_by_short_name
+from shared.records import Artifact, Pipeline, Record, Sample, artifact_key, json_digest, manifest_key
 from shared.store import Store, npz
 
-STAGE = "source"
-VERSION = 1
+SOURCE_STAGE = "source"
+SOURCE_VERSION = 1
 
 
-def emit(found: Found, pipeline: Pipeline, trace: str, store: Store, bus: Bus) -> Record:
+def emit_record(found: FoundClip, pipeline: Pipeline, trace: str, store: Store, bus: Bus) -> Record:
     """Store the clip's packed files, unless they are there already, and publish their record under `pipeline`.
 
     Raises BadData if a file can't be read.
     """
-    record = stored(found, pipeline, trace, store)
-    publish(record, bus)
+    record = store_record(found, pipeline, trace, store)
+    publish_record(record, bus)
     return record
 
 
-def stored(found: Found, pipeline: Pipeline, trace: str, store: Store) -> Record:
+def store_record(found: FoundClip, pipeline: Pipeline, trace: str, store: Store) -> Record:
     """The first half: artifact and manifest."""
-    data = npz.pack(pack(found))
+    data = npz.pack_arrays(pack_source(found))
     sha256 = hashlib.sha256(data).hexdigest()
-    recipe = digest([STAGE, VERSION, sha256])[:32]
-    artifact = Artifact(key=artifact_key(STAGE, found.sample, recipe), sha256=sha256, size=len(data))
-    record = Record(sample=found.sample, stage=STAGE, artifact=artifact, recipe=recipe, pipeline=pipeline, trace=trace)
+    recipe = json_digest([SOURCE_STAGE, SOURCE_VERSION, sha256])[:32]
+    artifact = Artifact(key=artifact_key(SOURCE_STAGE, found.sample, recipe), sha256=sha256, size=len(data))
+    record = Record(
+        sample=found.sample, stage=SOURCE_STAGE, artifact=artifact, recipe=recipe, pipeline=pipeline, trace=trace
+    )
     if not store.exists(manifest_key(artifact.key)):
         store.put(artifact.key, data)
         store.put(manifest_key(artifact.key), record.encode())
     return record
 
 
-def again(sample: Sample, recipe: str, pipeline: Pipeline, trace: str, store: Store) -> Record | None:
+def reuse_record(sample: Sample, recipe: str, pipeline: Pipeline, trace: str, store: Store) -> Record | None:
     """The record of what was stored before, with what is said of the clip now; None if it is stored no more."""
-    manifest = manifest_key(artifact_key(STAGE, sample, recipe))
+    manifest = manifest_key(artifact_key(SOURCE_STAGE, sample, recipe))
     if not store.exists(manifest):
         return None
     about = {"sample": sample, "pipeline": pipeline, "trace": trace, "created": datetime.now(UTC)}
     return Record.decode(store.get(manifest)).model_copy(update=about)
 
 
-def publish(record: Record, bus: Bus) -> None:
+def publish_record(record: Record, bus: Bus) -> None:
     """The second half: the record on `mer.sources`."""
-    bus.publish(topic("sources").name, record.key, record.encode())
+    bus.publish(topic_by_short_name("sources").name, record.key, record.encode())

@@ -9,7 +9,7 @@ from shared.stage import Arrays, Stage
 
 def compute(inputs: Mapping[str, Arrays], settings: IngestSettings) -> Arrays:
     """See `clip.cut` for the arrays and the errors; the input is what `pack.pack` wrote."""
-    return clip_cropping.cut(source_reading.read(inputs["source"]), settings)
+    return clip_cropping.crop_clip(source_reading.read_source(inputs["source"]), settings)
 
 
 STAGE = Stage(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared.errors import BadData
 
 
-def frames(data: NDArray[Any], name: str, onset: int, offset: int) -> Iterator[tuple[str, NDArray[Any]]]:
+def read_video_frames(data: NDArray[Any], name: str, onset: int, offset: int) -> Iterator[tuple[str, NDArray[Any]]]:
     """("name frame n", HxWx3 uint8 blue-green-red) for n = onset..offset (both inside).
 
     Decoders open files only, so the bytes lie in a temporary file meanwhile. Raises BadData for what is no video and
@@ -22,12 +22,12 @@ def frames(data: NDArray[Any], name: str, onset: int, offset: int) -> Iterator[t
         file.flush()
         capture = cv2.VideoCapture(file.name, cv2.CAP_FFMPEG)
         try:
-            yield from _read(capture, name, onset, offset)
+            yield from _decode_frames(capture, name, onset, offset)
         finally:
             capture.release()
 
 
-def _read(capture: cv2.VideoCapture, name: str, onset: int, offset: int) -> Iterator[tuple[str, NDArray[Any]]]:
+def _decode_frames(capture: cv2.VideoCapture, name: str, onset: int, offset: int) -> Iterator[tuple[str, NDArray[Any]]]:
     if not capture.isOpened():
         raise BadData(f"{name}: expected a video, got a file that cannot be opened as one; convert it to .mp4 again.")
     for number in range(offset + 1):
@@ -37,10 +37,10 @@ def _read(capture: cv2.VideoCapture, name: str, onset: int, offset: int) -> Iter
                 "correct the row (frames of a video count from 0) or copy the file again."
             )
         if number >= onset:
-            yield f"{name} frame {number}", _retrieved(capture, name, number)
+            yield f"{name} frame {number}", _retrieve_frame(capture, name, number)
 
 
-def _retrieved(capture: cv2.VideoCapture, name: str, number: int) -> NDArray[Any]:
+def _retrieve_frame(capture: cv2.VideoCapture, name: str, number: int) -> NDArray[Any]:
     good, pixels = capture.retrieve()
     if not good:
         raise BadData(f"{name}: expected frame {number} to decode, got a damaged one; copy the video again.")

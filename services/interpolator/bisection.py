@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from services.interpolator.motion import peak_motion
-from services.interpolator.rife import Rife, unpack
+from services.interpolator.rife import Rife, unpack_frames
 from services.interpolator.settings import InterpolatorSettings
 
 Key: TypeAlias = "int | Pair"  # a recorded frame, or the midpoint of two
@@ -35,7 +35,7 @@ class Bracket:
     high: float
     pair: Pair
 
-    def half(self, position: float) -> Bracket:
+    def half_containing(self, position: float) -> Bracket:
         """The half in which the position lies, bounded by the midpoint."""
         middle, (first, second) = (self.low + self.high) / 2, self.pair
         if position < middle:
@@ -48,11 +48,11 @@ def frames_at(frames: Image, positions: Sequence[float], net: Rife, settings: In
 
     Memory: at most four packed float32 frames (12 bytes per pixel) per distinct position, beside one forward pass.
     """
-    found = Search(frames, net, settings).run(sorted(set(positions)))
+    found = FrameSearch(frames, net, settings).find_frames(sorted(set(positions)))
     return np.stack([found[position] for position in positions])
 
 
-class Search:
+class FrameSearch:
     """One clip's positions, narrowed together."""
 
     def __init__(self, frames: Image, net: Rife, settings: InterpolatorSettings) -> None:
@@ -60,87 +60,93 @@ class Search:
         self.known: dict[Key, Tensor] = {}  # packed [3,H',W']
         self.found: dict[float, Image] = {}
 
-    def run(self, positions: Sequence[float]) -> dict[float, Image]:
-        brackets = self.start(positions)
+    def find_frames(self, positions: Sequence[float]) -> dict[float, Image]:
+        brackets = self.initial_brackets(positions)
         for _ in range(self.settings.cycles):
-            brackets = self.settle(brackets)
-            self.split(bracket.pair for bracket in brackets.values())
-            brackets = {position: bracket.half(position) for position, bracket in brackets.items()}
-            self.forget(brackets.values())
+            brackets = self.settle_brackets(brackets)
+            self.compute_midpoints(bracket.pair for bracket in brackets.values())
+            brackets = {position: bracket.half_containing(position) for position, bracket in brackets.items()}
+            self.drop_unneeded_frames(brackets.values())
         for position, bracket in brackets.items():
-            self.found[position] = self.show(position, bracket)
+            self.found[position] = self.render_frame(position, bracket)
         return self.found
 
-    def start(self, positions: Iterable[float]) -> dict[float, Bracket]:
+    def initial_brackets(self, positions: Iterable[float]) -> dict[float, Bracket]:
         """Between which recorded frames each position lies; a frame that repeats an earlier one goes by its number."""
         brackets: dict[float, Bracket] = {}
         originals: dict[bytes, int] = {}
         for position in positions:
             low = min(math.floor(position), len(self.frames) - 2)
-            pair = [originals.setdefault(self.digest(number), number) for number in (low, low + 1)]
+            pair = [originals.setdefault(self.frame_digest(number), number) for number in (low, low + 1)]
             brackets[position] = Bracket(low, low + 1, (pair[0], pair[1]))
         return brackets
 
-    def digest(self, number: int) -> bytes:
+    def frame_digest(self, number: int) -> bytes:
         return hashlib.blake2b(self.frames[number].tobytes()).digest()
 
-    def settle(self, brackets: dict[float, Bracket]) -> dict[float, Bracket]:
+    def settle_brackets(self, brackets: dict[float, Bracket]) -> dict[float, Bracket]:
         """Show what is near enough to a known frame, or still enough to be blended; return the rest."""
-        near = {position for position, bracket in brackets.items() if self.nearest(position, bracket) is not None}
-        still = self.still(bracket.pair for position, bracket in brackets.items() if position not in near)
+        near = {
+            position
+            for position, bracket in brackets.items()
+            if self.nearest_known_frame(position, bracket) is not None
+        }
+        still = self.still_pairs(bracket.pair for position, bracket in brackets.items() if position not in near)
         left = {}
         for position, bracket in brackets.items():
             if position in near or bracket.pair in still:
-                self.found[position] = self.show(position, bracket)
+                self.found[position] = self.render_frame(position, bracket)
             else:
                 left[position] = bracket
         return left
 
-    def nearest(self, position: float, bracket: Bracket) -> Key | None:
+    def nearest_known_frame(self, position: float, bracket: Bracket) -> Key | None:
         if position - bracket.low <= self.settings.tolerance:
             return bracket.pair[0]
         return bracket.pair[1] if bracket.high - position <= self.settings.tolerance else None
 
-    def still(self, pairs: Iterable[Pair]) -> set[Pair]:
+    def still_pairs(self, pairs: Iterable[Pair]) -> set[Pair]:
         """The pairs whose content moves so little that a blend shows what lies between them."""
         limit = self.settings.blend_below
-        return {pair for pair in set(pairs) if limit and self.motion(pair) <= limit}
+        return {pair for pair in set(pairs) if limit and self.pair_motion(pair) <= limit}
 
-    def motion(self, pair: Pair) -> float:
+    def pair_motion(self, pair: Pair) -> float:
         """The strongest between two known frames, px."""
         height, width = self.frames.shape[1:3]
-        first, second = (self.packed(key)[:, :height, :width] for key in pair)
+        first, second = (self.packed_frame(key)[:, :height, :width] for key in pair)
         return peak_motion(first, second)
 
-    def split(self, pairs: Iterable[Pair]) -> None:
+    def compute_midpoints(self, pairs: Iterable[Pair]) -> None:
         """Compute the midpoints that are not known yet, in one batch."""
         missing = [pair for pair in dict.fromkeys(pairs) if pair not in self.known]
         if missing:
-            first, second = ([self.packed(pair[end]) for pair in missing] for end in (0, 1))
-            self.known.update(zip(missing, self.net.between(first, second), strict=True))
+            first, second = ([self.packed_frame(pair[end]) for pair in missing] for end in (0, 1))
+            self.known.update(zip(missing, self.net.packed_midpoints(first, second), strict=True))
 
-    def packed(self, key: Key) -> Tensor:
+    def packed_frame(self, key: Key) -> Tensor:
         if isinstance(key, int) and key not in self.known:
-            self.known[key] = self.net.pack(self.frames[key : key + 1])[0]
+            self.known[key] = self.net.pack_frames(self.frames[key : key + 1])[0]
         return self.known[key]
 
-    def forget(self, brackets: Iterable[Bracket]) -> None:
+    def drop_unneeded_frames(self, brackets: Iterable[Bracket]) -> None:
         """Let go of the frames that bound no position any more."""
         needed = {key for bracket in brackets for key in bracket.pair}
         self.known = {key: frame for key, frame in self.known.items() if key in needed}
 
-    def show(self, position: float, bracket: Bracket) -> Image:
+    def render_frame(self, position: float, bracket: Bracket) -> Image:
         """The bytes at a position: a recorded frame as it is, a computed one, or the blend of its two neighbours."""
-        key = self.nearest(position, bracket)
+        key = self.nearest_known_frame(position, bracket)
         if isinstance(key, int):
             recorded: Image = self.frames[key]
             return recorded
         if key is not None:
-            return self.quantised(self.packed(key))
+            return self.quantise_frame(self.packed_frame(key))
         weight = (position - bracket.low) / (bracket.high - bracket.low)
-        return self.quantised(torch.lerp(self.packed(bracket.pair[0]), self.packed(bracket.pair[1]), weight))
+        return self.quantise_frame(
+            torch.lerp(self.packed_frame(bracket.pair[0]), self.packed_frame(bracket.pair[1]), weight)
+        )
 
-    def quantised(self, packed: Tensor) -> Image:
-        levels = unpack(packed[None], *self.frames.shape[1:3])[0] * np.float32(255)
+    def quantise_frame(self, packed: Tensor) -> Image:
+        levels = unpack_frames(packed[None], *self.frames.shape[1:3])[0] * np.float32(255)
         whole = np.rint(levels) if self.settings.quantise == "round" else np.trunc(levels)
         return np.asarray(whole.clip(0, 255), dtype=np.uint8)

@@ -9,7 +9,7 @@ from services.interpolator.motion import SMALLEST
 from shared.errors import BadData
 
 
-def check(frames: NDArray[Any], onset: int, apex: int, offset: int) -> None:
+def check_clip(frames: NDArray[Any], onset: int, apex: int, offset: int) -> None:
     """Raises BadData unless frames are uint8 [T,H,W,3] and 0 <= onset <= apex <= offset < T, with onset < offset."""
     check_frames(frames)
     if not 0 <= onset <= apex <= offset < len(frames):

@@ -12,11 +12,11 @@ WIDTH = 90
 SCALES = (4, 2, 1)  # coarse to fine, one block each
 
 
-def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def conv_prelu(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.PReLU(outputs))
 
 
-def head(outputs: int) -> nn.Sequential:
+def upsampling_head(outputs: int) -> nn.Sequential:
     """From the block's features back to the resolution of its input (two transposed convolutions)."""
     middle = WIDTH // 2
     return nn.Sequential(
@@ -24,28 +24,28 @@ def head(outputs: int) -> nn.Sequential:
     )
 
 
-class Block(nn.Module):
+class FlowBlock(nn.Module):
     """One scale: images, mask and flow so far -> what to add to flow (4 channels, px) and mask (1 channel)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv0 = nn.Sequential(conv(11, WIDTH // 2, 2), conv(WIDTH // 2, WIDTH, 2))
+        self.conv0 = nn.Sequential(conv_prelu(11, WIDTH // 2, 2), conv_prelu(WIDTH // 2, WIDTH, 2))
         for unit in range(4):
-            setattr(self, f"convblock{unit}", nn.Sequential(conv(WIDTH, WIDTH), conv(WIDTH, WIDTH)))
-        self.conv1 = head(4)
-        self.conv2 = head(1)
+            setattr(self, f"convblock{unit}", nn.Sequential(conv_prelu(WIDTH, WIDTH), conv_prelu(WIDTH, WIDTH)))
+        self.conv1 = upsampling_head(4)
+        self.conv2 = upsampling_head(1)
 
     def forward(self, x: Tensor, flow: Tensor, scale: int) -> tuple[Tensor, Tensor]:
         """x [N,7,H,W] (image 0, image 1, mask), flow [N,4,H,W] -> flow [N,4,H,W], mask [N,1,H,W].
 
         Convolutions take their weights' type; what they are given and give, and all resizing, is x's.
         """
-        given = torch.cat((resize(x, 1 / scale), resize(flow, 1 / scale) / scale), 1)
+        given = torch.cat((resize_bilinear(x, 1 / scale), resize_bilinear(flow, 1 / scale) / scale), 1)
         features = self.conv0(given.to(self.conv0[0][0].weight.dtype))
         for unit in range(4):
             features = getattr(self, f"convblock{unit}")(features) + features
         change, mask = self.conv1(features).to(x.dtype), self.conv2(features).to(x.dtype)
-        return resize(change, scale) * scale, resize(mask, scale)
+        return resize_bilinear(change, scale) * scale, resize_bilinear(mask, scale)
 
 
 class IFNet(nn.Module):
@@ -57,41 +57,41 @@ class IFNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.block0, self.block1, self.block2 = Block(), Block(), Block()
+        self.block0, self.block1, self.block2 = FlowBlock(), FlowBlock(), FlowBlock()
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         flow = first.new_zeros(len(first), 4, *first.shape[2:])
         mask, warped = flow[:, :1], (first, second)
         for block, scale in zip((self.block0, self.block1, self.block2), SCALES, strict=True):
-            flow, mask = refine(block, warped, flow, mask, scale)
-            warped = warp(first, flow[:, :2]), warp(second, flow[:, 2:])
+            flow, mask = refine_flow(block, warped, flow, mask, scale)
+            warped = warp_backward(first, flow[:, :2]), warp_backward(second, flow[:, 2:])
         weight = torch.sigmoid(mask)
         return warped[0] * weight + warped[1] * (1 - weight), flow, mask
 
 
-def refine(
+def refine_flow(
     block: nn.Module, warped: tuple[Tensor, Tensor], flow: Tensor, mask: Tensor, scale: int
 ) -> tuple[Tensor, Tensor]:
     """Flow and mask after one block, which sees the pair both ways round so that time has no preferred direction."""
     forth = torch.cat((*warped, mask), 1)
     back = torch.cat((*reversed(warped), -mask), 1)
-    flows, masks = block(torch.cat((forth, back)), torch.cat((flow, swap(flow))), scale)
+    flows, masks = block(torch.cat((forth, back)), torch.cat((flow, swap_flow_directions(flow))), scale)
     (flow_forth, flow_back), (mask_forth, mask_back) = flows.chunk(2), masks.chunk(2)
-    return flow + (flow_forth + swap(flow_back)) / 2, mask + (mask_forth - mask_back) / 2
+    return flow + (flow_forth + swap_flow_directions(flow_back)) / 2, mask + (mask_forth - mask_back) / 2
 
 
-def swap(flow: Tensor) -> Tensor:
+def swap_flow_directions(flow: Tensor) -> Tensor:
     """The same flow with the roles of first and second frame exchanged."""
     return torch.cat((flow[:, 2:], flow[:, :2]), 1)
 
 
-def resize(x: Tensor, scale: float) -> Tensor:
+def resize_bilinear(x: Tensor, scale: float) -> Tensor:
     if scale == 1:
         return x
     return functional.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
-def warp(image: Tensor, flow: Tensor) -> Tensor:
+def warp_backward(image: Tensor, flow: Tensor) -> Tensor:
     """The image [N,C,H,W] read at (x + u, y + v), bilinear; what lies outside takes the border's value."""
     height, width = image.shape[2:]
     x = torch.linspace(-1, 1, width, device=image.device, dtype=image.dtype) + flow[:, 0] / ((width - 1) / 2)

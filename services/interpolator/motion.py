@@ -19,28 +19,28 @@ SMALLEST = REDUCE * (WINDOW + 2) + 6  # rows or columns that one window, its gra
 
 def peak_motion(first: Tensor, second: Tensor) -> float:
     """Two frames [3,H,W] in 0..1, H and W >= `SMALLEST` -> the strongest motion between them, px."""
-    a, b = reduced(first), reduced(second)
+    a, b = reduce_frame(first), reduce_frame(second)
     middle = (a + b) / 2
     gx = (middle[:, 1:-1, 2:] - middle[:, 1:-1, :-2]) / 2
     gy = (middle[:, 2:, 1:-1] - middle[:, :-2, 1:-1]) / 2
     gt = (b - a)[:, 1:-1, 1:-1]
-    xx, xy, yy = covariance(gx, gx) + RIDGE, covariance(gx, gy), covariance(gy, gy) + RIDGE
-    xt, yt = covariance(gx, gt), covariance(gy, gt)
+    xx, xy, yy = window_covariance(gx, gx) + RIDGE, window_covariance(gx, gy), window_covariance(gy, gy) + RIDGE
+    xt, yt = window_covariance(gx, gt), window_covariance(gy, gt)
     determinant = xx * yy - xy * xy
     speed = torch.hypot(xy * yt - yy * xt, xy * xt - xx * yt) / determinant
     return float(torch.quantile(speed, QUANTILE)) * REDUCE
 
 
-def reduced(frame: Tensor) -> Tensor:
+def reduce_frame(frame: Tensor) -> Tensor:
     """Grey levels 0..255 [1,about H/4,about W/4]; two means over 4, so that fine texture does not alias into motion."""
     half = functional.avg_pool2d(frame.mean(0, keepdim=True) * 255, REDUCE, stride=2)
     return functional.avg_pool2d(half, REDUCE, stride=2)
 
 
-def covariance(p: Tensor, q: Tensor) -> Tensor:
+def window_covariance(p: Tensor, q: Tensor) -> Tensor:
     """Of two images over each window: least squares with a free constant."""
-    return window(p * q) - window(p) * window(q)
+    return window_mean(p * q) - window_mean(p) * window_mean(q)
 
 
-def window(x: Tensor) -> Tensor:
+def window_mean(x: Tensor) -> Tensor:
     return functional.avg_pool2d(x, WINDOW, stride=1)

@@ -42,9 +42,9 @@ class Rife:
     def midpoints(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Pairs of RGB frames [N,H,W,3], 0..255 -> the frames half-way, float32 RGB [N,H,W,3] in 0..1."""
         height, width = a.shape[1:3]
-        return unpack(self.between(list(self.pack(a)), list(self.pack(b))), height, width)
+        return unpack_frames(self.packed_midpoints(list(self.pack_frames(a)), list(self.pack_frames(b))), height, width)
 
-    def pack(self, frames: NDArray[np.uint8]) -> Tensor:
+    def pack_frames(self, frames: NDArray[np.uint8]) -> Tensor:
         """RGB frames [N,H,W,3] -> the network's input [N,3,H',W']: BGR in 0..1, zeros right and below."""
         bgr = np.ascontiguousarray(frames[..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32)
         height, width = bgr.shape[2:]
@@ -52,7 +52,7 @@ class Rife:
         return functional.pad(tensor, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
 
     @torch.inference_mode()
-    def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    def packed_midpoints(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
         """N packed frames [3,H',W'] and N more -> the N frames half-way, packed [N,3,H',W']."""
         size = 1 if self.device.type == "cpu" else max(1, PIXELS // first[0][0].numel())
         starts = range(0, len(first), size)
@@ -64,7 +64,7 @@ class Rife:
         return torch.cat([frames for frames, _, _ in middles])
 
 
-def unpack(packed: Tensor, height: int, width: int) -> NDArray[np.float32]:
+def unpack_frames(packed: Tensor, height: int, width: int) -> NDArray[np.float32]:
     """Packed frames [N,3,H',W'] -> float32 RGB [N,H,W,3] in 0..1, without the padding."""
     cropped: NDArray[np.float32] = packed[:, :, :height, :width].cpu().numpy()
     return np.ascontiguousarray(cropped.transpose(0, 2, 3, 1)[..., ::-1])

@@ -10,31 +10,31 @@ def positions(onset: int, apex: int, offset: int, frames: int) -> list[float]:
     Returns `frames` positions, the first at the onset, the last at the offset. Raises ValueError below two frames.
     """
     if apex == offset or frames < 3:
-        return uniform(onset, offset, frames)
+        return uniform_positions(onset, offset, frames)
     if frames <= 5:
-        return [*_steps(onset, apex, frames - 1), float(offset)]
-    return [*_steps(onset, apex, frames - 2), apex + (offset - apex) / 2, float(offset)]
+        return [*_even_steps(onset, apex, frames - 1), float(offset)]
+    return [*_even_steps(onset, apex, frames - 2), apex + (offset - apex) / 2, float(offset)]
 
 
-def chosen(rule: str, onset: int, apex: int, offset: int, frames: int) -> list[float]:
+def frame_positions(rule: str, onset: int, apex: int, offset: int, frames: int) -> list[float]:
     """The positions by rule: `uniform`, or `apex` for the paper's."""
     if rule == "uniform":
-        return uniform(onset, offset, frames)
+        return uniform_positions(onset, offset, frames)
     return positions(onset, apex, offset, frames)
 
 
-def uniform(onset: int, offset: int, frames: int) -> list[float]:
+def uniform_positions(onset: int, offset: int, frames: int) -> list[float]:
     """Evenly from onset to offset, both included. Raises ValueError below two frames."""
     if frames < 2:
         raise ValueError(f"A timeline runs from onset to offset: expected at least 2 frames, got {frames}.")
-    return _steps(onset, offset, frames)
+    return _even_steps(onset, offset, frames)
 
 
-def rate(at: Sequence[float], fps: float) -> float:
+def shown_frame_rate(shown_positions: Sequence[float], fps: float) -> float:
     """Frames per second of what is shown at these positions of a clip recorded with `fps`; its mean if uneven."""
-    return fps * (len(at) - 1) / (at[-1] - at[0])
+    return fps * (len(shown_positions) - 1) / (shown_positions[-1] - shown_positions[0])
 
 
-def _steps(first: int, last: int, frames: int) -> list[float]:
+def _even_steps(first: int, last: int, frames: int) -> list[float]:
     """Evenly, both ends exact; one frame alone is the first."""
     return [first + step * (last - first) / max(frames - 1, 1) for step in range(frames)]

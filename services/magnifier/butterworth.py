@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]
 
 
-def low_pass(cutoff: float) -> tuple[float, float]:
+def low_pass_coefficients(cutoff: float) -> tuple[float, float]:
     """First-order Butterworth low-pass with its cut-off at a share 0..1 of Nyquist: num (twice the same) and den[1].
 
     Bilinear transform, cut-off prewarped. Towards Nyquist pole and zero meet at -1: the filter becomes the identity.
@@ -17,14 +17,14 @@ def low_pass(cutoff: float) -> tuple[float, float]:
     return float(warped / (warped + 1)), float((warped - 1) / (warped + 1))
 
 
-def low_passed(change: Floats, cutoff: float) -> Floats:
+def apply_low_pass(change: Floats, cutoff: float) -> Floats:
     """Filtered along axis 0, starting from rest: zeros come before the first row.
 
     From Nyquist on (a clip slower than 2 * fh frames/s) all that the frames can show passes, the limit of the formula.
     """
     if cutoff >= 1:
         return change
-    num, den = low_pass(cutoff)
+    num, den = low_pass_coefficients(cutoff)
     out: Floats = num * change
     out[1:] += num * change[:-1]
     for t in range(1, len(out)):
@@ -38,5 +38,5 @@ def band_pass(frames: Floats, low: float, high: float) -> Floats:
     It is the change against frame 0 that is filtered: equal in exact arithmetic, and where nothing changes exactly 0.
     """
     change: Floats = frames[1:] - frames[0]
-    passed: Floats = low_passed(change, high) - low_passed(change, low)
+    passed: Floats = apply_low_pass(change, high) - apply_low_pass(change, low)
     return passed

@@ -13,18 +13,18 @@ RGB_FROM_YIQ = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.7
 YIQ_FROM_RGB = np.linalg.inv(RGB_FROM_YIQ)
 
 
-def signal(rgb: Floats, chrom_attenuation: float) -> Floats:
+def signal_to_magnify(rgb: Floats, chrom_attenuation: float) -> Floats:
     """TxHxWx3 RGB -> the part of it that is magnified, TxCxHxW: C = 1 (for R, G and B alike) or 3 (RGB).
 
     Without chroma only Y changes, and Y's column in RGB_FROM_YIQ is ones: one plane serves all three channels.
     """
     if chrom_attenuation == 0:
-        return planes(rgb, YIQ_FROM_RGB[:1])
-    return planes(rgb, RGB_FROM_YIQ @ np.diag([1, chrom_attenuation, chrom_attenuation]) @ YIQ_FROM_RGB)
+        return weighted_channel_sums(rgb, YIQ_FROM_RGB[:1])
+    return weighted_channel_sums(rgb, RGB_FROM_YIQ @ np.diag([1, chrom_attenuation, chrom_attenuation]) @ YIQ_FROM_RGB)
 
 
 @singledispatch
-def planes(rgb: Floats, weights: NDArray[np.float64]) -> Floats:
+def weighted_channel_sums(rgb: Floats, weights: NDArray[np.float64]) -> Floats:
     """TxHxWx3 -> TxCxHxW: one weighted sum of the channels for each of the C rows of weights."""
     rows = weights.astype(rgb.dtype)
     if len(rows) == 1:
@@ -34,14 +34,14 @@ def planes(rgb: Floats, weights: NDArray[np.float64]) -> Floats:
 
 
 @singledispatch
-def brightest(rgb: Floats) -> Floats:
+def brightest_channel(rgb: Floats) -> Floats:
     """Largest of the three channels, ...x3 -> ... (numpy's max along so short an axis is thirty times slower)."""
     largest: Floats = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
     return largest
 
 
 @singledispatch
-def add(frame: Floats, top: Floats, change: Floats, out: Floats) -> None:
+def add_in_gamut(frame: Floats, top: Floats, change: Floats, out: Floats) -> None:
     """HxWx3 frame plus change (C x HW) into `out`, kept in gamut as MATLAB's ntsc2rgb does, hue before brightness.
 
     Negatives become 0; a pixel with a channel above 1 is divided by its largest channel. `top` (HW) is the frame's
@@ -52,4 +52,4 @@ def add(frame: Floats, top: Floats, change: Floats, out: Floats) -> None:
     cv2.threshold(out, 0, 0, cv2.THRESH_TOZERO, dst=out)
     pixels = out.reshape(-1, 3)
     bright = np.flatnonzero(top + (change[0] if len(change) == 1 else change.max(axis=0)) > 1)
-    pixels[bright] /= np.maximum(brightest(pixels[bright]), 1)[:, None]
+    pixels[bright] /= np.maximum(brightest_channel(pixels[bright]), 1)[:, None]

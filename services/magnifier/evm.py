@@ -29,7 +29,7 @@ from numpy.typing import DTypeLike, NDArray
 from services.magnifier import butterworth, colour, gains, head, light, pyramid
 from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData
-from shared.stage import resolve
+from shared.stage import settings_for_profile
 
 Floats = NDArray[Any]
 Bytes = NDArray[np.uint8]
@@ -49,13 +49,13 @@ def magnify(
     `device`: None computes with numpy and OpenCV and returns an array; a name computes and returns tensors there.
     Raises BadData for frames that are no such clip or a frame rate that is none.
     """
-    settings = resolve(profile, PROFILES)
-    rgb = _rgb(frames, dtype, settings, device)
-    mixtures, moments = _prepared(rgb, factors, settings, fps)
-    out = empty(rgb, len(mixtures), len(moments), *rgb.shape[1:])
+    settings = settings_for_profile(profile, PROFILES)
+    rgb = _prepare_rgb(frames, dtype, settings, device)
+    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps)
+    out = allocate_like(rgb, len(mixtures), len(moments), *rgb.shape[1:])
     for index, (frame, top, part) in enumerate(moments):  # all factors while this moment is in the cache
         for mixture, clip in zip(mixtures, out, strict=True):
-            colour.add(frame, top, mixed(part, mixture), clip[index])
+            colour.add_in_gamut(frame, top, mix_bands(part, mixture), clip[index])
     return out
 
 
@@ -68,18 +68,18 @@ def magnify_each(
     device: str | None = None,
 ) -> Iterator[Floats]:
     """`magnify`, one factor at a time: yields (T-1)xHxWx3, valid until the next is asked for (one buffer for all)."""
-    settings = resolve(profile, PROFILES)
-    rgb = _rgb(frames, dtype, settings, device)
-    mixtures, moments = _prepared(rgb, factors, settings, fps)
-    out = empty(rgb, len(moments), *rgb.shape[1:])
+    settings = settings_for_profile(profile, PROFILES)
+    rgb = _prepare_rgb(frames, dtype, settings, device)
+    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps)
+    out = allocate_like(rgb, len(moments), *rgb.shape[1:])
     for mixture in mixtures:
         for (frame, top, part), target in zip(moments, out, strict=True):
-            colour.add(frame, top, mixed(part, mixture), target)
+            colour.add_in_gamut(frame, top, mix_bands(part, mixture), target)
         yield out
 
 
 @singledispatch
-def quantised(frames: Floats) -> Bytes:
+def quantise_frames(frames: Floats) -> Bytes:
     """Float 0..1 -> uint8, halves upwards as MATLAB's im2uint8 rounds them."""
     scaled: Floats = frames * frames.dtype.type(255)
     scaled += frames.dtype.type(0.5)
@@ -87,40 +87,40 @@ def quantised(frames: Floats) -> Bytes:
 
 
 @singledispatch
-def empty(like: Floats, *shape: int) -> Floats:
+def allocate_like(like: Floats, *shape: int) -> Floats:
     """Room for numbers of the same kind."""
     return np.empty(shape, like.dtype)
 
 
 @singledispatch
-def mixed(part: Floats, mixture: NDArray[np.float64]) -> Floats:
+def mix_bands(part: Floats, mixture: NDArray[np.float64]) -> Floats:
     """Sum of a part's R rows times the mixture's weights: CxRxHW -> CxHW."""
     change: Floats = mixture.astype(part.dtype) @ part
     return change
 
 
 @singledispatch
-def pieces(moving: Floats) -> Iterator[tuple[int, ...]]:
+def pyramid_chunks(moving: Floats) -> Iterator[tuple[int, ...]]:
     """Which planes of TxCxHxW go through the pyramid together: each by itself."""
     return np.ndindex(*moving.shape[:2])
 
 
-def _rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings, device: str | None) -> Floats:
+def _prepare_rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings, device: str | None) -> Floats:
     """The clip as floats 0..1, if it is one, in the light and with the head that the settings ask for; where it is to
     be computed."""
-    rgb = _floats(frames, dtype)
+    rgb = _to_float_rgb(frames, dtype)
     if settings.light == "equalised":
-        rgb = light.equalised(rgb)
+        rgb = light.equalise_light(rgb)
     if settings.head == "steadied":
-        rgb = head.steadied(rgb)
+        rgb = head.steady_frames(rgb)
     if device is None:
         return rgb
     from services.magnifier import torch_steps  # registers every step on tensors; the plain image has no torch
 
-    return torch_steps.placed(rgb, device)
+    return torch_steps.place_on_device(rgb, device)
 
 
-def _floats(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
+def _to_float_rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
     if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or len(frames) < 2:
         raise BadData(f"Magnification needs RGB frames of shape (2 or more, height, width, 3), got {frames.shape}.")
     if np.dtype(dtype) not in (np.float32, np.float64):
@@ -135,20 +135,20 @@ def _floats(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
     return rgb
 
 
-def _prepared(
+def _prepare_mixtures(
     rgb: Floats, factors: Sequence[float], settings: MagnifierSettings, fps: float
 ) -> tuple[Floats, list[tuple[Floats, Floats, Floats]]]:
     """What the factors share: FxR mixtures, and per output frame its RGB, its brightest channel and CxRxHW parts."""
     alphas = np.asarray(factors, np.float64)
     if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
         raise BadData(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
-    mixtures, weights = _spanning(gains.applied(rgb.shape[1], rgb.shape[2], alphas, settings))
-    parts = _parts(_moving(rgb, settings, fps), weights)
-    tops = colour.brightest(rgb[1:]).reshape(len(parts), -1)
+    mixtures, weights = _factorise_gains(gains.band_gains(rgb.shape[1], rgb.shape[2], alphas, settings))
+    parts = _sum_bands(_band_passed_signal(rgb, settings, fps), weights)
+    tops = colour.brightest_channel(rgb[1:]).reshape(len(parts), -1)
     return mixtures, list(zip(rgb[1:], tops, parts, strict=True))
 
 
-def _spanning(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _factorise_gains(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """FxB -> FxR, RxB with that product and the smallest R: few rows of weights that all gains are mixtures of."""
     used = rows.any(axis=0)
     left, sizes, right = np.linalg.svd(rows[:, used], full_matrices=False)
@@ -158,23 +158,23 @@ def _spanning(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return left[:, :rank] * sizes[:rank], weights
 
 
-def _moving(rgb: Floats, settings: MagnifierSettings, fps: float) -> Floats:
+def _band_passed_signal(rgb: Floats, settings: MagnifierSettings, fps: float) -> Floats:
     """The band-passed signal that is magnified, (T-1)xCxHxW."""
     rate = settings.nominal_fps or fps
     if not (np.isfinite(rate) and rate > 0):
         raise BadData(f"Magnification needs the clip's frame rate in Hz, more than 0, got {fps}.")
     nyquist = rate if settings.halved_cutoffs else rate / 2
     return butterworth.band_pass(
-        colour.signal(rgb, settings.chrom_attenuation), settings.fl / nyquist, settings.fh / nyquist
+        colour.signal_to_magnify(rgb, settings.chrom_attenuation), settings.fl / nyquist, settings.fh / nyquist
     )
 
 
-def _parts(moving: Floats, weights: NDArray[np.float64]) -> Floats:
+def _sum_bands(moving: Floats, weights: NDArray[np.float64]) -> Floats:
     """Sums of the bands of every plane, one per row of weights: (T-1)xCxHxW -> (T-1)xCxRxHxW."""
     times, planes, height, width = moving.shape
-    parts = empty(moving, times, planes, len(weights), height, width)
-    for index in pieces(moving):
-        images = pyramid.gaussian(moving[index], weights.shape[1])
+    parts = allocate_like(moving, times, planes, len(weights), height, width)
+    for index in pyramid_chunks(moving):
+        images = pyramid.gaussian_levels(moving[index], weights.shape[1])
         for number, row in enumerate(weights):
-            parts[index][..., number, :, :] = pyramid.weighted(images, row)
+            parts[index][..., number, :, :] = pyramid.sum_weighted_bands(images, row)
     return parts.reshape(times, planes, len(weights), height * width)

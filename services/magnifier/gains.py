@@ -14,7 +14,7 @@ Doubles = NDArray[np.float64]
 PEAK = 16 / 3  # px: band n >= 1 of the pyramid passes most at 16/3 * 2**n px (measured; half of it from 2.6 to 10.7)
 
 
-def wavelengths(height: int, width: int, rule: str) -> Doubles:
+def band_wavelengths(height: int, width: int, rule: str) -> Doubles:
     """Representative wavelength of each band in pixels, fine to coarse, doubling.
 
     "diagonal" is EVM's: a third of the diagonal for the coarsest. As the number of bands steps with the size, the same
@@ -26,19 +26,21 @@ def wavelengths(height: int, width: int, rule: str) -> Doubles:
     return doubling
 
 
-def raw(wavelength: Doubles, factors: Sequence[float] | Doubles, settings: MagnifierSettings) -> Doubles:
+def uncapped_gains(wavelength: Doubles, factors: Sequence[float] | Doubles, settings: MagnifierSettings) -> Doubles:
     """FxB gains that the bound delta < lambda / (8 (1 + alpha)) allows, with delta = lambda_c / (8 (1 + alpha))."""
     relative: Doubles = np.outer(1 + np.asarray(factors, np.float64), wavelength) / settings.lambda_c
     return settings.exaggeration * (relative - 1)
 
 
-def applied(height: int, width: int, factors: Sequence[float] | Doubles, settings: MagnifierSettings) -> Doubles:
+def band_gains(height: int, width: int, factors: Sequence[float] | Doubles, settings: MagnifierSettings) -> Doubles:
     """FxB gains in use: `raw` capped at alpha, bounded from below by `gain_floor`.
 
     The coarsest band, a few pixels of overall light, is never magnified; so a frame under 5 px stays as it is.
     """
     alphas = np.asarray(factors, np.float64)
-    gains = np.minimum(raw(wavelengths(height, width, settings.wavelengths), alphas, settings), alphas[:, None])
+    gains = np.minimum(
+        uncapped_gains(band_wavelengths(height, width, settings.wavelengths), alphas, settings), alphas[:, None]
+    )
     if settings.gain_floor is not None:
         gains = np.maximum(gains, settings.gain_floor)
     gains[:, -1] = 0

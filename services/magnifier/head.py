@@ -30,19 +30,19 @@ STEPS = 32  # OpenCV's per px
 BORDER = 0.05  # share of each side that is not looked at: the motion brings in what frame 0 does not show
 
 
-def steadied(rgb: Floats) -> Floats:
+def steady_frames(rgb: Floats) -> Floats:
     """TxHxWx3 RGB -> the same clip, in place, each frame moved back onto frame 0 (Lanczos; the border is repeated)."""
-    greys = [_levels(frame) for frame in rgb]
-    references = [Reference(grey) for grey in greys[0]]
+    greys = [_luma_levels(frame) for frame in rgb]
+    references = [ReferencePicture(grey) for grey in greys[0]]
     motion = np.zeros(4)  # each search begins where the last frame's ended: a head moves little from frame to frame
     for frame, levels in zip(rgb[1:], greys[1:], strict=True):
         for reference, grey in zip(references, levels, strict=True):
-            motion = reference.motion_of(grey, motion)
-        frame[:] = moved(frame, motion)
+            motion = reference.estimate_motion(grey, motion)
+        frame[:] = warp_by_motion(frame, motion)
     return rgb
 
 
-class Reference:
+class ReferencePicture:
     """A grey picture HxW, and how its brightness changes per unit of motion [4], as `moved` has it."""
 
     def __init__(self, grey: Floats) -> None:
@@ -56,11 +56,11 @@ class Reference:
         y, x = y[self.inner[0], None], x[None, self.inner[1]]
         self.slopes = np.stack([across, down, down * x - across * y, across * x + down * y])
 
-    def motion_of(self, grey: Floats, start: Floats) -> Floats:
+    def estimate_motion(self, grey: Floats, start: Floats) -> Floats:
         """The motion [4] to a later picture HxW, from that of an earlier one; `start` where nothing comes nearer."""
         motion, nearest = start, (np.inf, start)
         for _ in range(ROUNDS):
-            left = moved(grey, motion)[self.inner] - self.values
+            left = warp_by_motion(grey, motion)[self.inner] - self.values
             spread = 1.4826 * float(np.median(np.abs(left)))
             if spread >= nearest[0]:
                 break
@@ -76,7 +76,7 @@ class Reference:
         return nearest[1]
 
 
-def moved(image: Floats, motion: Floats) -> Floats:
+def warp_by_motion(image: Floats, motion: Floats) -> Floats:
     """HxW or HxWx3 -> what it shows at every place of the reference after `motion` = (x, y, turn, scale), in shares of
     the longer side and about the centre.
 
@@ -96,7 +96,7 @@ def moved(image: Floats, motion: Floats) -> Floats:
     return np.asarray(read + rest_x * across + rest_y * down)
 
 
-def _levels(frame: Floats) -> list[Floats]:
+def _luma_levels(frame: Floats) -> list[Floats]:
     """HxWx3 -> its brightness at each level, float32."""
     luma = (frame @ YIQ_FROM_RGB[0].astype(frame.dtype)).astype(np.float32)
     sizes = [(round(luma.shape[1] / by), round(luma.shape[0] / by)) for by in LEVELS]

@@ -25,22 +25,22 @@ FEWEST = 30  # cells; the median of fewer follows what moves
 DARK, BRIGHT = 0.04, 0.98  # of full scale: cells outside tell nothing of the light (black level, clipping)
 
 
-def equalised(rgb: Floats) -> Floats:
+def equalise_light(rgb: Floats) -> Floats:
     """TxHxWx3 RGB 0..1 -> the same clip, each frame divided by its `change` from frame 0 (values may exceed 1)."""
-    luma = [cells(frame @ YIQ_FROM_RGB[0].astype(rgb.dtype)) for frame in rgb]
-    factors = np.array([1 / change(luma[0], later) for later in luma], rgb.dtype)
+    luma = [cell_means(frame @ YIQ_FROM_RGB[0].astype(rgb.dtype)) for frame in rgb]
+    factors = np.array([1 / light_change(luma[0], later) for later in luma], rgb.dtype)
     evened: Floats = rgb * factors[:, None, None, None]
     return evened
 
 
-def cells(luma: Floats) -> Floats:
+def cell_means(luma: Floats) -> Floats:
     """HxW -> means over cells of about 8 x 8 px."""
     height, width = luma.shape
     size = max(1, round(width / CELL)), max(1, round(height / CELL))
     return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
 
 
-def change(first: Floats, later: Floats) -> float:
+def light_change(first: Floats, later: Floats) -> float:
     """By what factor the light grew: the median over cells, so that what moves does not count; 1 if they are few."""
     both = np.stack([first, later])
     useful = ((both > DARK) & (both < BRIGHT)).all(axis=0)

@@ -26,13 +26,13 @@ def band_count(height: int, width: int) -> int:
 
 
 @singledispatch
-def down(image: Floats) -> Floats:
+def reduce_image(image: Floats) -> Floats:
     """HxW -> ceil(H/2) x ceil(W/2): smooth with [1 4 6 4 1]/16, keep even rows and columns."""
     return cv2.pyrDown(image, borderType=cv2.BORDER_REFLECT_101)
 
 
 @singledispatch
-def up(image: Floats, height: int, width: int) -> Floats:
+def expand_image(image: Floats, height: int, width: int) -> Floats:
     """The inverse of `down` in size, to height x width: zeros between, then [1 4 6 4 1]/8.
 
     Mirroring on an odd grid means one mirrored sample more; OpenCV's own odd sizes have another border.
@@ -41,21 +41,21 @@ def up(image: Floats, height: int, width: int) -> Floats:
     return cv2.pyrUp(padded)[:height, :width]
 
 
-def gaussian(image: Floats, levels: int) -> list[Floats]:
+def gaussian_levels(image: Floats, levels: int) -> list[Floats]:
     """The image and levels - 1 reductions of it, fine to coarse."""
     images = [image]
     for _ in range(levels - 1):
-        images.append(down(images[-1]))
+        images.append(reduce_image(images[-1]))
     return images
 
 
-def laplacian(image: Floats, levels: int) -> list[Floats]:
+def laplacian_bands(image: Floats, levels: int) -> list[Floats]:
     """What each reduction loses, fine to coarse, and the coarse residual last; brought up they add up to the image."""
-    images = gaussian(image, levels)
-    return [fine - up(coarse, *fine.shape[-2:]) for fine, coarse in pairwise(images)] + images[-1:]
+    images = gaussian_levels(image, levels)
+    return [fine - expand_image(coarse, *fine.shape[-2:]) for fine, coarse in pairwise(images)] + images[-1:]
 
 
-def weighted(images: Sequence[Floats], weights: Sequence[float] | Floats) -> Floats:
+def sum_weighted_bands(images: Sequence[Floats], weights: Sequence[float] | Floats) -> Floats:
     """Sum of the Laplacian bands times their weights, ...xHxW, from Gaussian images and without forming the bands.
 
     With images c and U for `up`, band n is c[n] - U c[n+1]; collecting what goes through the same U leaves one filter
@@ -63,7 +63,7 @@ def weighted(images: Sequence[Floats], weights: Sequence[float] | Floats) -> Flo
     """
     total: Floats = weights[-1] * images[-1]
     for weight, (fine, coarse) in reversed(list(zip(weights, pairwise(images), strict=False))):
-        total = up(total - weight * coarse, *fine.shape[-2:])
+        total = expand_image(total - weight * coarse, *fine.shape[-2:])
         if weight:
             total = total + weight * fine
     return total

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from services.magnifier import evm
 from services.magnifier.settings import PROFILES, MagnifierSettings
-from shared.device import device
+from shared.device import choose_device
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 
@@ -22,24 +22,24 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
         raise BadData(
             f"The magnifier needs uint8 frames of the interpolator, got {frames.dtype}: run that stage again."
         )
-    where = device() if settings.library == "torch" else None
+    where = choose_device() if settings.library == "torch" else None
     clips = evm.magnify_each(frames, settings.factors, settings, fps, settings.precision, where)
     return {
-        "frames": np.stack([_finished(evm.quantised(clip), frames[-1:], settings) for clip in clips]),
+        "frames": np.stack([_finish_clip(evm.quantise_frames(clip), frames[-1:], settings) for clip in clips]),
         "factors": np.array(settings.factors, np.float64),
     }
 
 
-def _finished(clip: Bytes, last: Bytes, settings: MagnifierSettings) -> Bytes:
+def _finish_clip(clip: Bytes, last: Bytes, settings: MagnifierSettings) -> Bytes:
     """The clip as the flow sees it: with the raw last frame and the loss of JPEG where the settings ask for them."""
     if settings.append_raw_last:
         clip = np.concatenate([clip, last])
     if settings.jpeg_quality is not None:
-        clip = np.stack([_through_jpeg(frame, settings.jpeg_quality) for frame in clip])
+        clip = np.stack([_recompress_jpeg(frame, settings.jpeg_quality) for frame in clip])
     return clip
 
 
-def _through_jpeg(frame: Bytes, quality: int) -> Bytes:
+def _recompress_jpeg(frame: Bytes, quality: int) -> Bytes:
     _, encoded = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
 

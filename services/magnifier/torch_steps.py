@@ -18,16 +18,16 @@ from services.magnifier import colour, evm, pyramid
 Doubles = NDArray[np.float64]
 
 
-def placed(rgb: NDArray[Any], device: str) -> Tensor:
+def place_on_device(rgb: NDArray[Any], device: str) -> Tensor:
     return torch.from_numpy(rgb).to(device)
 
 
-@pyramid.down.register
+@pyramid.reduce_image.register
 def _(image: Tensor) -> Tensor:
-    return _halved(_halved(image).mT).mT
+    return _halve_last_axis(_halve_last_axis(image).mT).mT
 
 
-def _halved(lines: Tensor) -> Tensor:
+def _halve_last_axis(lines: Tensor) -> Tensor:
     """Every second sample of [1 4 6 4 1]/16 along the last axis, mirrored about both ends."""
     wide = torch.cat([lines[..., 2:3], lines[..., 1:2], lines, lines[..., -2:-1], lines[..., -3:-2]], -1)
     ends = wide[..., :-4:2] + wide[..., 4::2]
@@ -35,12 +35,12 @@ def _halved(lines: Tensor) -> Tensor:
     return ends.mul_(1 / 16).add_(sides.mul_(4 / 16)).add_(wide[..., 2:-2:2] * (6 / 16))
 
 
-@pyramid.up.register
+@pyramid.expand_image.register
 def _(image: Tensor, height: int, width: int) -> Tensor:
-    return _doubled(_doubled(image, width).mT, height).mT
+    return _double_last_axis(_double_last_axis(image, width).mT, height).mT
 
 
-def _doubled(lines: Tensor, size: int) -> Tensor:
+def _double_last_axis(lines: Tensor, size: int) -> Tensor:
     """[1 4 6 4 1]/8 over the samples with zeros between, along the last axis, to `size`; mirrored on that fine grid."""
     last = lines[..., -2:-1] if size % 2 else lines[..., -1:]
     wide = torch.cat([lines[..., 1:2], lines, last], -1)
@@ -50,18 +50,18 @@ def _doubled(lines: Tensor, size: int) -> Tensor:
     return out
 
 
-@colour.planes.register
+@colour.weighted_channel_sums.register
 def _(rgb: Tensor, weights: Doubles) -> Tensor:
     red, green, blue = rgb.unbind(-1)
     return torch.stack([red * r + green * g + blue * b for r, g, b in weights.tolist()], 1)
 
 
-@colour.brightest.register
+@colour.brightest_channel.register
 def _(rgb: Tensor) -> Tensor:
     return rgb.amax(-1)
 
 
-@colour.add.register
+@colour.add_in_gamut.register
 def _(frame: Tensor, top: Tensor, change: Tensor, out: Tensor) -> None:
     """One pass over all pixels, whether too bright or not: `top` is not looked at."""
     planes = change.view(len(change), *frame.shape[:2]).movedim(0, -1)
@@ -69,12 +69,12 @@ def _(frame: Tensor, top: Tensor, change: Tensor, out: Tensor) -> None:
     out /= out.amax(-1, keepdim=True).clamp(min=1)
 
 
-@evm.empty.register
+@evm.allocate_like.register
 def _(like: Tensor, *shape: int) -> Tensor:
     return like.new_empty(shape)
 
 
-@evm.mixed.register
+@evm.mix_bands.register
 def _(part: Tensor, mixture: Doubles) -> Tensor:
     change = part.new_zeros(len(part), part.shape[2])
     for row, weight in zip(part.unbind(1), mixture.tolist(), strict=True):
@@ -82,13 +82,13 @@ def _(part: Tensor, mixture: Doubles) -> Tensor:
     return change
 
 
-@evm.pieces.register
+@evm.pyramid_chunks.register
 def _(moving: Tensor) -> Iterator[tuple[int, ...]]:
     """All at once."""
     return iter([()])
 
 
-@evm.quantised.register
+@evm.quantise_frames.register
 def _(frames: Tensor) -> NDArray[np.uint8]:
     """Rounded on the device; bytes travel."""
     levels: NDArray[np.uint8] = (frames * 255 + 0.5).to(torch.uint8).cpu().numpy()

@@ -6,22 +6,23 @@ from numpy.typing import NDArray
 
 from shared.errors import BadData
 
-COUNT = 16  # frames
-SIDE = 144  # px
+FRAME_COUNT = 16  # frames
+CLIP_SIDE = 144  # px
 
 
-def clip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def resize_au_clip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """16xHxWx3 uint8 RGB -> 16x144x144x3 uint8 RGB, bilinear, the aspect not kept, as in the paper's code.
 
     The paper's float tensor (BGR, 0..255) and any scaling of values are made where the network is trained.
     Raises BadData for another count, shape or type.
     """
-    if frames.ndim != 4 or frames.shape[0] != COUNT or frames.shape[3] != 3 or 0 in frames.shape:
+    if frames.ndim != 4 or frames.shape[0] != FRAME_COUNT or frames.shape[3] != 3 or 0 in frames.shape:
         shape = "x".join(map(str, frames.shape))
         raise BadData(
-            f"expected {COUNT} RGB frames of shape {COUNT}xHxWx3, got {shape}; interpolate the clip to {COUNT}"
+            f"expected {FRAME_COUNT} RGB frames of shape {FRAME_COUNT}xHxWx3, got {shape}; interpolate the clip "
+            f"to {FRAME_COUNT}"
         )
     if frames.dtype != np.uint8:
         raise BadData(f"expected frames of uint8 0..255, got {frames.dtype}; scale the values to 0..255 first")
-    resized = [cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) for frame in frames]
+    resized = [cv2.resize(frame, (CLIP_SIDE, CLIP_SIDE), interpolation=cv2.INTER_LINEAR) for frame in frames]
     return np.array(resized, dtype=np.uint8)

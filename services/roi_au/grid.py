@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.roi_au.landmarks import rescaled
-from services.roi_au.roi import RADIUS, ROI, check
+from services.roi_au.landmarks import rescale_points
+from services.roi_au.roi import RADIUS, ROI, check_flows_and_landmarks
 from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.errors import BadData
-from shared.stage import resolve
+from shared.stage import settings_for_profile
 
 IMAGE = (128, 128)  # rows, columns of the paper's face image
 MARGIN = RADIUS + 2  # grid px kept around the outermost landmark: its patch, rounding, one more to interpolate
@@ -30,22 +30,22 @@ def to_grid(flows: NDArray[Any], landmarks: Points, profile: str | RoiAuSettings
     The grid `face` holds only the part of the frame around brows and mouth. u and v come in px of the grid or of the
     frame (setting `flow_units`). Raises BadData for wrong shapes, values that are not finite, and eyes that coincide.
     """
-    settings = resolve(profile, PROFILES)
-    check(flows, landmarks)
+    settings = settings_for_profile(profile, PROFILES)
+    check_flows_and_landmarks(flows, landmarks)
     if settings.grid == "face":
-        scale = settings.eye_distance / eyes_apart(landmarks)
-        flows, landmarks = _around_rois(flows, landmarks, scale)
+        scale = settings.eye_distance / measured_eye_distance(landmarks)
+        flows, landmarks = _crop_around_rois(flows, landmarks, scale)
         rows, columns = (max(1, round(size * scale)) for size in flows.shape[-2:])
     else:
         rows, columns = IMAGE
     size = flows.shape[-2:]
-    resampled = _resampled(flows, rows, columns)
+    resampled = _resample_flows(flows, rows, columns)
     if settings.flow_units == "grid":
         resampled *= np.array([columns / size[1], rows / size[0]], dtype=np.float32)[:, None, None]
-    return resampled, rescaled(landmarks, size, (rows, columns))
+    return resampled, rescale_points(landmarks, size, (rows, columns))
 
 
-def eyes_apart(landmarks: Points) -> float:
+def measured_eye_distance(landmarks: Points) -> float:
     """Distance between the eyes' centres, px. Raises BadData below `SMALLEST_EYES`."""
     distance = float(np.linalg.norm(landmarks[36:42].mean(axis=0) - landmarks[42:48].mean(axis=0)))
     if distance < SMALLEST_EYES:
@@ -55,7 +55,7 @@ def eyes_apart(landmarks: Points) -> float:
     return distance
 
 
-def _around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> tuple[NDArray[Any], Points]:
+def _crop_around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> tuple[NDArray[Any], Points]:
     """The part of the flow that patches can reach, and the landmarks in it."""
     height, width = flows.shape[-2:]
     margin = MARGIN / scale
@@ -65,7 +65,7 @@ def _around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> tuple[
     return flows[..., first_y : last_y + 1, first_x : last_x + 1], landmarks - (first_x, first_y)
 
 
-def _resampled(flows: NDArray[Any], rows: int, columns: int) -> Flows:
+def _resample_flows(flows: NDArray[Any], rows: int, columns: int) -> Flows:
     """Along each axis the mean where the grid is coarser (no aliasing), linear interpolation where it is finer."""
     height, width = flows.shape[-2:]
     down = cv2.INTER_LINEAR if rows >= height else cv2.INTER_AREA

@@ -14,38 +14,44 @@ from numpy.typing import NDArray
 from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared import faces, weights
 from shared.errors import BadData
-from shared.stage import resolve
+from shared.stage import settings_for_profile
 
 
 def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected") -> NDArray[np.float64]:
     """68x2 float64 (x, y), px, of the face in a uint8 RGB frame HxWx3. Raises BadData, MissingWeights."""
-    settings = resolve(profile, PROFILES)
+    settings = settings_for_profile(profile, PROFILES)
     faces.check_frame(frame)
-    pixels = frame if settings.landmark_image == "frame" else grey128(frame)
-    box = faces.largest_face(pixels, settings.upsample) if settings.face == "largest" else _last(pixels, settings)
-    return rescaled(fit(pixels, box), pixels.shape[:2], frame.shape[:2])
+    pixels = frame if settings.landmark_image == "frame" else paper_face_image(frame)
+    box = (
+        faces.largest_face(pixels, settings.upsample)
+        if settings.face == "largest"
+        else _last_detection_box(pixels, settings)
+    )
+    return rescale_points(fit_landmarks(pixels, box), pixels.shape[:2], frame.shape[:2])
 
 
-def fit(pixels: NDArray[np.uint8], box: faces.Box) -> NDArray[np.float64]:
+def fit_landmarks(pixels: NDArray[np.uint8], box: faces.FaceBox) -> NDArray[np.float64]:
     """68x2 (x, y) of the face in a given box, in uint8 HxWx3 RGB pixels."""
-    shape = _predictor()(np.ascontiguousarray(pixels), _dlib().rectangle(*box))
+    shape = _landmark_predictor()(np.ascontiguousarray(pixels), _import_dlib().rectangle(*box))
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
 
 
-def rescaled(points: NDArray[np.float64], size: tuple[int, ...], new_size: tuple[int, ...]) -> NDArray[np.float64]:
+def rescale_points(
+    points: NDArray[np.float64], size: tuple[int, ...], new_size: tuple[int, ...]
+) -> NDArray[np.float64]:
     """Points (x, y) of an image of `size` (rows, columns) where they lie once it is resized; px centres are whole."""
     ratio = np.array([new_size[1] / size[1], new_size[0] / size[0]])
     return np.asarray((points + 0.5) * ratio - 0.5, dtype=np.float64)
 
 
-def grey128(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def paper_face_image(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The paper's face image: 256x256, grey, 128x128, bilinear, as three equal planes 128x128x3."""
     grey = cv2.cvtColor(cv2.resize(frame, (256, 256)), cv2.COLOR_RGB2GRAY)
     return np.repeat(np.asarray(cv2.resize(grey, (128, 128)), dtype=np.uint8)[:, :, None], 3, axis=2)
 
 
-def _last(pixels: NDArray[np.uint8], settings: RoiAuSettings) -> faces.Box:
-    found = faces.detections(pixels, settings.upsample)
+def _last_detection_box(pixels: NDArray[np.uint8], settings: RoiAuSettings) -> faces.FaceBox:
+    found = faces.detect_faces(pixels, settings.upsample)
     if not found:
         height, width = pixels.shape[:2]
         raise BadData(
@@ -56,11 +62,11 @@ def _last(pixels: NDArray[np.uint8], settings: RoiAuSettings) -> faces.Box:
 
 
 @cache
-def _predictor() -> Any:
-    return _dlib().shape_predictor(str(weights.path(weights.LANDMARKS)))
+def _landmark_predictor() -> Any:
+    return _import_dlib().shape_predictor(str(weights.weights_path(weights.LANDMARKS)))
 
 
-def _dlib() -> Any:
+def _import_dlib() -> Any:
     import dlib  # type: ignore[import-untyped]  # here, so that this module can be read where dlib is not installed
 
     return dlib

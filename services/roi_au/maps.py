@@ -23,20 +23,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.roi_au.grid import eyes_apart
-from services.roi_au.roi import check
+from services.roi_au.grid import measured_eye_distance
+from services.roi_au.roi import check_flows_and_landmarks
 from services.roi_au.settings import PROFILES, RoiAuSettings
-from shared.stage import resolve
+from shared.stage import settings_for_profile
 
-SIDE = 28  # rows and columns of a map
+MAP_SIDE = 28  # rows and columns of a map
 # Where eyes (centres) and mouth (middle of its corners) lie, (x, y) in cells from the map's upper left corner: the box
 # reaches 0.8 eye distances above the eyes, 1.7 below them, and 1.3 to either side of the nose.
-PLACES = np.array([(8.5, 9.0), (19.5, 9.0), (14.0, 20.5)])
+MAP_LANDMARKS = np.array([(8.5, 9.0), (19.5, 9.0), (14.0, 20.5)])
 
 Floats = NDArray[np.float64]
 
 
-def maps(
+def motion_maps(
     flows: NDArray[Any], landmarks: Floats, pairs: int, profile: str | RoiAuSettings = "corrected"
 ) -> NDArray[np.float32]:
     """Flows FxTx2xHxW in px of the frame, landmarks 68x2 (x, y), how many of the T flows lead to the apex -> Fx3x28x28.
@@ -44,20 +44,20 @@ def maps(
     u and v are in px of the frame, or of a frame with the eyes `eye_distance` px apart (setting `flow_units`), as in
     the patches; strain has no unit. Raises BadData for wrong shapes, values that are not finite, eyes that coincide.
     """
-    settings = resolve(profile, PROFILES)
-    check(flows, landmarks)
-    unit = settings.eye_distance / eyes_apart(landmarks) if settings.flow_units == "grid" else 1.0
-    columns, rows, cells_per_px = cells(landmarks)
-    across, down = shares(columns, flows.shape[-1]), shares(rows, flows.shape[-2])
+    settings = settings_for_profile(profile, PROFILES)
+    check_flows_and_landmarks(flows, landmarks)
+    unit = settings.eye_distance / measured_eye_distance(landmarks) if settings.flow_units == "grid" else 1.0
+    columns, rows, cells_per_px = map_cell_edges(landmarks)
+    across, down = pixel_shares(columns, flows.shape[-1]), pixel_shares(rows, flows.shape[-2])
     made = []
     for clip in flows:
-        motion = concatenated(clip[:pairs])
+        motion = concatenate_flows(clip[:pairs])
         mean = np.einsum("ry,cyk->crk", down, np.einsum("cyx,kx->cyk", motion, across))  # 2x28x28; BLAS sums by machine
-        made.append([*mean * unit, strain(mean * cells_per_px)])
+        made.append([*mean * unit, strain_magnitude(mean * cells_per_px)])
     return np.array(made, dtype=np.float32)
 
 
-def pairs_to_apex(positions: Sequence[float] | Floats, apex: float, flows: int) -> int:
+def count_pairs_to_apex(positions: Sequence[float] | Floats, apex: float, flows: int) -> int:
     """How many of the flows lead from the first frame that has one to the frame nearest the apex; at least one.
 
     The flows belong to the shown `positions` without the first, the onset, of which the magnifier makes no frame; a
@@ -67,7 +67,7 @@ def pairs_to_apex(positions: Sequence[float] | Floats, apex: float, flows: int) 
     return max(1, int(np.abs(shown - apex).argmin()))
 
 
-def concatenated(flows: NDArray[Any]) -> NDArray[np.float32]:
+def concatenate_flows(flows: NDArray[Any]) -> NDArray[np.float32]:
     """Consecutive flows Tx2xHxW -> the motion from the first to the last frame, 2xHxW, at each px of the first. What
     leaves the frame goes on as its border does."""
     y, x = np.indices(flows.shape[-2:], dtype=np.float32)
@@ -81,25 +81,25 @@ def concatenated(flows: NDArray[Any]) -> NDArray[np.float32]:
     return motion
 
 
-def strain(motion: Floats) -> Floats:
+def strain_magnitude(motion: Floats) -> Floats:
     """(u, v) 2xNxM in units of the spacing -> strain NxM."""
     (uy, ux), (vy, vx) = (np.gradient(part) for part in motion)
     return np.sqrt(ux**2 + vy**2 + (uy + vx) ** 2 / 2)
 
 
-def cells(landmarks: Floats) -> tuple[Floats, Floats, float]:
+def map_cell_edges(landmarks: Floats) -> tuple[Floats, Floats, float]:
     """Edges of the map's columns and rows in the frame, 29 each, px from its upper left corner; and cells per px.
 
     Moved and scaled, not turned, so that eyes and mouth come nearest to PLACES (least squares).
     """
     face = np.array([landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[[48, 54]].mean(0)]) + 0.5
-    around, wanted = face - face.mean(0), PLACES - PLACES.mean(0)
+    around, wanted = face - face.mean(0), MAP_LANDMARKS - MAP_LANDMARKS.mean(0)
     scale = float((around * wanted).sum() / (around**2).sum())
-    edges = (np.arange(SIDE + 1)[:, None] - PLACES.mean(0)) / scale + face.mean(0)
+    edges = (np.arange(MAP_SIDE + 1)[:, None] - MAP_LANDMARKS.mean(0)) / scale + face.mean(0)
     return edges[:, 0], edges[:, 1], scale
 
 
-def shares(edges: Floats, pixels: int) -> Floats:
+def pixel_shares(edges: Floats, pixels: int) -> Floats:
     """[cells, pixels]: the share of each px in the mean over each cell along one axis. Beyond the frame its outermost
     px go on for ever."""
     start = np.arange(pixels, dtype=np.float64)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.errors import BadData
-from shared.stage import resolve
+from shared.stage import settings_for_profile
 
 ROI = np.r_[17:27, 48:68]  # iBUG numbers: brows from the image's left to right, outer lip, inner lip
 RADIUS = 3  # px from a patch's centre to its edge: 7x7
@@ -24,22 +24,26 @@ def patches(
     Values keep their unit. Raises BadData for wrong shapes, values that are not finite and, in the profile `paper`, for
     a patch that would reach over the border (the original code stops there).
     """
-    settings = resolve(profile, PROFILES)
-    check(flows, landmarks)
+    settings = settings_for_profile(profile, PROFILES)
+    check_flows_and_landmarks(flows, landmarks)
     height, width = flows.shape[-2:]
     x, y = np.floor(landmarks[ROI].T + 0.5).astype(np.int64)
     along_rows, along_columns = (y, x) if settings.patch_axes == "row-is-y" else (x, y)
-    reach = _replicated if settings.border == "replicate" else _refused
+    reach = _clamp_patch_indices if settings.border == "replicate" else _refuse_outside_indices
     rows, columns = reach(along_rows, height, "row"), reach(along_columns, width, "column")
     return np.ascontiguousarray(flows[..., rows[:, :, None], columns[:, None, :]], dtype=np.float32)
 
 
-def check(flows: NDArray[Any], landmarks: NDArray[np.float64]) -> None:
+def check_flows_and_landmarks(flows: NDArray[Any], landmarks: NDArray[np.float64]) -> None:
     """Raises BadData unless flows are finite ...x2xHxW and landmarks finite 68x2."""
     if flows.ndim < 3 or flows.shape[-3] != 2 or 0 in flows.shape:
-        raise BadData(f"expected flows of shape ...x2xHxW with (u, v), got {_shape(flows)}; move u and v to axis -3")
+        raise BadData(
+            f"expected flows of shape ...x2xHxW with (u, v), got {_format_shape(flows)}; move u and v to axis -3"
+        )
     if landmarks.shape != (68, 2):
-        raise BadData(f"expected landmarks of shape 68x2 (x, y), got {_shape(landmarks)}; give all 68 iBUG points")
+        raise BadData(
+            f"expected landmarks of shape 68x2 (x, y), got {_format_shape(landmarks)}; give all 68 iBUG points"
+        )
     if not np.isfinite(landmarks).all():
         raise BadData("expected finite landmarks, got NaN or infinity; detect them again on a frame with a face")
     if not np.isfinite(flows).all():
@@ -47,13 +51,13 @@ def check(flows: NDArray[Any], landmarks: NDArray[np.float64]) -> None:
         raise BadData(f"expected finite flows, got NaN or infinity in flow {pair.tolist()}; compute that flow again")
 
 
-def _replicated(centres: Indices, size: int, axis: str) -> Indices:
+def _clamp_patch_indices(centres: Indices, size: int, axis: str) -> Indices:
     """30x7 indices along one axis; those outside stay at the border."""
     reach = centres[:, None] + np.arange(-RADIUS, RADIUS + 1)
     return np.asarray(np.clip(reach, 0, size - 1), dtype=np.int64)
 
 
-def _refused(centres: Indices, size: int, axis: str) -> Indices:
+def _refuse_outside_indices(centres: Indices, size: int, axis: str) -> Indices:
     """30x7 indices as a slice gives them, so that a start below zero counts from the end, as in the original."""
     cut = [np.arange(size)[centre - RADIUS : centre + RADIUS + 1] for centre in centres]
     for landmark, centre, indices in zip(ROI, centres, cut, strict=True):
@@ -65,5 +69,5 @@ def _refused(centres: Indices, size: int, axis: str) -> Indices:
     return np.array(cut)
 
 
-def _shape(array: NDArray[Any]) -> str:
+def _format_shape(array: NDArray[Any]) -> str:
     return "x".join(map(str, array.shape)) or "a single number"

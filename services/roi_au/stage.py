@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.roi_au.clip import clip
+from services.roi_au.clip import resize_au_clip
 from services.roi_au.grid import to_grid
 from services.roi_au.landmarks import detect
-from services.roi_au.maps import maps, pairs_to_apex
+from services.roi_au.maps import count_pairs_to_apex, motion_maps
 from services.roi_au.roi import patches
 from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.errors import BadData
@@ -22,20 +22,20 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     shown = inputs["interpolator"]
     onset = shown["frames"][0]  # unmagnified: magnified frames would move the landmarks
     flows, factors = inputs["flow"]["flows"], inputs["flow"]["factors"]
-    _check(flows, factors, onset)
+    _check_flows(flows, factors, onset)
     _check_apex(shown)
     points = detect(onset, settings)
-    pairs = pairs_to_apex(shown["positions"], float(shown["apex"]), flows.shape[1])
+    pairs = count_pairs_to_apex(shown["positions"], float(shown["apex"]), flows.shape[1])
     return {
         "patches": patches(*to_grid(flows, points, settings), settings),
-        "maps": maps(flows, points, pairs, settings),
-        "clip": clip(shown["au_frames"]),
+        "maps": motion_maps(flows, points, pairs, settings),
+        "clip": resize_au_clip(shown["au_frames"]),
         "landmarks": points,
         "factors": factors,
     }
 
 
-def _check(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]) -> None:
+def _check_flows(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]) -> None:
     expected = (len(factors), flows.shape[1] if flows.ndim > 1 else 0, 2, *onset.shape[:2])
     if flows.shape != expected:
         raise BadData(

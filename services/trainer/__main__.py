@@ -3,13 +3,13 @@
 import sys
 
 from services.trainer.service import processes
-from shared.worker.process import REFUSED, serve
+from shared.worker.process import REFUSED_EXIT_CODE, serve_loops
 
-PARTS = {"": processes.loops, "plan": processes.plan, "train": processes.train}
+LOOPS_BY_PART = {"": processes.all_loops, "plan": processes.planning_loops, "train": processes.training_loops}
 
 if __name__ == "__main__":
     asked = " ".join(sys.argv[1:])
-    if asked not in PARTS:
+    if asked not in LOOPS_BY_PART:
         print(f"{asked}: expected plan, train or nothing for both.", file=sys.stderr)
-        sys.exit(REFUSED)
-    serve(PARTS[asked])
+        sys.exit(REFUSED_EXIT_CODE)
+    serve_loops(LOOPS_BY_PART[asked])

@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.trainer.models.settings import PROFILES as MODEL_PROFILES
-from services.trainer.models.settings import ModelSettings
+from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
 from shared.stage import StageSettings
 
 
@@ -116,9 +115,9 @@ class TrainSettings(StageSettings):
     )
 
 
-LITE = TrainSettings()
-FMER = TrainSettings(model="fmer", epochs=60, learning_rate=3e-4, weight_decay=0.01)
-PAPER = TrainSettings(
+LITE_SETTINGS = TrainSettings()
+FMER_SETTINGS = TrainSettings(model="fmer", epochs=60, learning_rate=3e-4, weight_decay=0.01)
+PAPER_SETTINGS = TrainSettings(
     model="fmer",
     network=MODEL_PROFILES["paper"],
     epochs=100,
@@ -135,21 +134,21 @@ PAPER = TrainSettings(
 )
 # The field's baselines on maps. `corrected`: rate and epochs tried out on drawn clips, the rest as above. `paper`: as
 # their authors' code trains them, without momentum where it has SGD; that of OFF-ApexNet and SSSNet was not at hand.
-ON_MAPS = {
+MAP_BASELINE_CHANGES = {
     "ststnet": {"epochs": 60, "learning_rate": 3e-3},
     "off-apexnet": {"epochs": 30, "learning_rate": 5e-4},
     "sssnet": {"epochs": 30, "learning_rate": 1e-3},
     "rcn-a": {"epochs": 40, "learning_rate": 3e-3},
     "htnet": {"epochs": 30, "learning_rate": 1e-4},
 }
-AS_PUBLISHED = {
+PUBLISHED_BASELINE_CHANGES = {
     "ststnet": {"epochs": 800, "batch": 256, "learning_rate": 5e-5},
     "off-apexnet": {},
     "sssnet": {},
     "rcn-a": {"epochs": 100, "batch": 64, "learning_rate": 5e-4},
     "htnet": {"epochs": 800, "batch": 256, "learning_rate": 5e-5},
 }
-PLAIN = {
+PUBLISHED_COMMON_CHANGES = {
     "epochs": 100,
     "batch": 32,
     "learning_rate": 1e-4,
@@ -161,15 +160,21 @@ PLAIN = {
     "class_weights": "none",
 }
 PROFILES = {
-    "corrected": LITE,
-    "corrected-fmer": FMER,
-    "paper": PAPER,
-    **{f"corrected-{name}": LITE.model_copy(update={"model": name, **own}) for name, own in ON_MAPS.items()},
-    **{f"paper-{name}": LITE.model_copy(update={"model": name, **PLAIN, **own}) for name, own in AS_PUBLISHED.items()},
+    "corrected": LITE_SETTINGS,
+    "corrected-fmer": FMER_SETTINGS,
+    "paper": PAPER_SETTINGS,
+    **{
+        f"corrected-{name}": LITE_SETTINGS.model_copy(update={"model": name, **own})
+        for name, own in MAP_BASELINE_CHANGES.items()
+    },
+    **{
+        f"paper-{name}": LITE_SETTINGS.model_copy(update={"model": name, **PUBLISHED_COMMON_CHANGES, **own})
+        for name, own in PUBLISHED_BASELINE_CHANGES.items()
+    },
 }
 
 
-def configured(profile: str = "corrected", model: str | None = None, **changes: Any) -> TrainSettings:
+def settings_from_profile(profile: str = "corrected", model: str | None = None, **changes: Any) -> TrainSettings:
     """The settings of a profile for a model (default: the profile's own), with single fields changed; None changes
     nothing. Raises ValueError for an unknown profile, model or field, or a value out of range."""
     if profile not in PROFILES:

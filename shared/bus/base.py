@@ -7,7 +7,7 @@ from typing import Protocol
 from shared.errors import MerError
 
 
-class Revoked(MerError):
+class PartitionRevoked(MerError):
     """The message's partition is no longer this member's: its work is dropped, another member does it again."""
 
 
@@ -24,7 +24,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Depth:
+class GroupProgress:
     """How far a group is on a topic, in messages."""
 
     published: int
@@ -38,19 +38,19 @@ class Depth:
 class Subscription(Protocol):
     """One member of a group on one topic. It has one message at a time: take, work for as long as it takes, commit."""
 
-    def take(self, timeout: float) -> Message | None:
+    def take_message(self, timeout: float) -> Message | None:
         """The next message that no member of the group has, or None after `timeout` seconds.
 
         A message that was taken and not committed is taken again, by this or another member, after `close`.
         """
 
-    def joined(self) -> bool:
+    def is_member(self) -> bool:
         """Whether it is a member of its group by now, hence able to get messages."""
 
-    def stalled(self) -> bool:
+    def is_stalled(self) -> bool:
         """Whether what keeps it a member stands still; only a restart of the process mends that."""
 
-    def owned(self, message: Message) -> bool:
+    def owns_message(self, message: Message) -> bool:
         """Whether a commit of `message` would still count."""
 
     def commit(self, message: Message) -> None:
@@ -63,7 +63,7 @@ class Subscription(Protocol):
 class Follower(Protocol):
     """The state that a topic holds, kept up to date."""
 
-    def read(self) -> Mapping[str, Message]:
+    def read_newest(self) -> Mapping[str, Message]:
         """The newest message of every key as of now; costs what has come since the last read."""
 
     def close(self) -> None: ...
@@ -78,13 +78,13 @@ class Bus(Protocol):
     def subscribe(self, topic: str, group: str) -> Subscription:
         """A new member of `group`; a group without commits starts at the earliest message."""
 
-    def latest(self, topic: str) -> dict[str, Message]:
+    def read_newest(self, topic: str) -> dict[str, Message]:
         """The newest message of every key, as of now: how state is rebuilt from a compacted topic."""
 
     def follow(self, topic: str) -> Follower:
         """`latest`, again and again."""
 
-    def depth(self, topic: str, group: str) -> Depth:
+    def group_progress(self, topic: str, group: str) -> GroupProgress:
         """Messages published on the topic and committed by the group."""
 
     def close(self) -> None:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.bus import Bus, Message
-from shared.bus.topics import dead_letters
+from shared.bus.topics import dead_letter_topic
 from shared.errors import BadData, MerError
 from shared.store import Store
 
 log = logging.getLogger(__name__)
 
-LONGEST_REASON = 2000  # characters; a traceback's worth, far below what a broker takes as header
+LONGEST_REASON_CHARACTERS = 2000  # characters; a traceback's worth, far below what a broker takes as header
 
 
-class Halted(MerError):
+class WorkerHalted(MerError):
     """A worker takes nothing more: it buries so much that the fault is likely its own, not the data's."""
 
 
@@ -34,7 +34,9 @@ class DeadLetter:
     headers: Mapping[str, str]
 
 
-def bury(bus: Bus, store: Store, group: str, message: Message, reason: str, about: Mapping[str, str]) -> None:
+def bury_message(
+    bus: Bus, store: Store, group: str, message: Message, reason: str, extra_headers: Mapping[str, str]
+) -> None:
     """Publish the message's own bytes with the reason and `about`; returns when that is durable.
 
     What the broker finds too large goes to the store, and the letter says where.
@@ -42,14 +44,14 @@ def bury(bus: Bus, store: Store, group: str, message: Message, reason: str, abou
     origin = f"{message.topic}/{message.partition}@{message.offset}"
     headers = {
         **message.headers,
-        **about,
-        "reason": reason[:LONGEST_REASON],
+        **extra_headers,
+        "reason": reason[:LONGEST_REASON_CHARACTERS],
         "origin": origin,
         "key": message.key,
         "host": socket.gethostname(),
         "buried": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    topic = dead_letters(group).name
+    topic = dead_letter_topic(group).name
     try:
         bus.publish(topic, origin, message.value, headers)
     except BadData:
@@ -58,27 +60,29 @@ def bury(bus: Bus, store: Store, group: str, message: Message, reason: str, abou
         bus.publish(topic, origin, b"", {**headers, "stored": place})
 
 
-def outstanding(bus: Bus, store: Store, group: str) -> list[DeadLetter]:
+def read_outstanding_letters(bus: Bus, store: Store, group: str) -> list[DeadLetter]:
     """Every letter of a group that was not replayed, oldest first."""
-    return [letter(store, group, message) for message in bus.latest(dead_letters(group).name).values()]
+    return [
+        read_dead_letter(store, group, message) for message in bus.read_newest(dead_letter_topic(group).name).values()
+    ]
 
 
-def replay(bus: Bus, letter: DeadLetter) -> None:
+def replay_letter(bus: Bus, letter: DeadLetter) -> None:
     """Put the message back on its topic, then take the letter away; killed in between, it comes twice: no harm."""
-    headers = {name: text for name, text in letter.headers.items() if name not in _OURS}
+    headers = {name: text for name, text in letter.headers.items() if name not in _LETTER_HEADERS}
     bus.publish(letter.origin.rpartition("/")[0], letter.key, letter.value, headers)
-    discard(bus, letter)
+    discard_letter(bus, letter)
 
 
-def discard(bus: Bus, letter: DeadLetter) -> None:
+def discard_letter(bus: Bus, letter: DeadLetter) -> None:
     """Take the letter away; its message is done with."""
-    bus.publish(dead_letters(letter.group).name, letter.origin, None)
+    bus.publish(dead_letter_topic(letter.group).name, letter.origin, None)
 
 
-_OURS = {"reason", "origin", "key", "host", "buried", "stored", "stage", "version", "attempts"}
+_LETTER_HEADERS = {"reason", "origin", "key", "host", "buried", "stored", "stage", "version", "attempts"}
 
 
-def letter(store: Store, group: str, message: Message) -> DeadLetter:
+def read_dead_letter(store: Store, group: str, message: Message) -> DeadLetter:
     """A message of a group's dead letters, read. Raises NotStored if its value was put aside and is gone."""
     headers = message.headers
     value = store.get(headers["stored"]) if "stored" in headers else message.value
@@ -87,7 +91,7 @@ def letter(store: Store, group: str, message: Message) -> DeadLetter:
     )
 
 
-class Limit:
+class DeadLetterLimit:
     """How much a worker may bury before it halts: so many in a row, or such a part of its last `window` messages."""
 
     def __init__(self, consecutive: int, ratio: float, window: int = 100) -> None:
@@ -96,11 +100,11 @@ class Limit:
         self._buried: deque[bool] = deque(maxlen=window)
         self._in_a_row = 0
 
-    def count(self, buried: bool) -> None:
+    def count_message(self, buried: bool) -> None:
         self._buried.append(buried)
         self._in_a_row = self._in_a_row + 1 if buried else 0
 
-    def check(self, reason: str) -> None:
+    def check_limit(self, reason: str) -> None:
         """Called before one more is buried. Raises Halted."""
         full = len(self._buried) == self._buried.maxlen
         if self.consecutive and self._in_a_row >= self.consecutive:
@@ -109,7 +113,7 @@ class Limit:
             what = f"{sum(self._buried)} of the last {len(self._buried)} messages"
         else:
             return
-        raise Halted(
+        raise WorkerHalted(
             f"This worker buried {what} and takes no more; the next would go for: {reason} If the data are to blame, "
             "start it again; if the deployment is, mend it first, then `mer dead-letters replay`."
         )

@@ -17,10 +17,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.bus import Depth, Message, Revoked
+from shared.bus import GroupProgress, Message, PartitionRevoked
 from shared.bus.topics import TOPICS, Topic
 
-_SCHEMA = """
+_CREATE_TABLES = """
 CREATE TABLE IF NOT EXISTS messages (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, partition INTEGER NOT NULL,
     "offset" INTEGER NOT NULL, key TEXT NOT NULL, value BLOB, headers TEXT NOT NULL,
@@ -31,13 +31,13 @@ CREATE TABLE IF NOT EXISTS leases (
     "group" TEXT, topic TEXT, partition INTEGER, member TEXT NOT NULL, PRIMARY KEY ("group", topic, partition));
 """
 # The next message of every partition that no member has, in the order of publication.
-_WAITING = """
+_SELECT_WAITING = """
 SELECT m.partition, m."offset", m.key, m.value, m.headers, l.member FROM messages m
 LEFT JOIN offsets o ON o."group" = :group AND o.topic = m.topic AND o.partition = m.partition
 LEFT JOIN leases l ON l."group" = :group AND l.topic = m.topic AND l.partition = m.partition
 WHERE m.topic = :topic AND m."offset" = coalesce(o.next, 0) ORDER BY m.sequence
 """
-_POLL_SECONDS = 0.05
+_LOCAL_POLL_SECONDS = 0.05
 
 
 class LocalBus:
@@ -46,19 +46,19 @@ class LocalBus:
     def __init__(self, file: Path, topics: Mapping[str, Topic] = TOPICS) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.topics = topics
-        self.members = file.with_suffix(".members")
-        self.members.mkdir(exist_ok=True)
+        self.members_folder = file.with_suffix(".members")
+        self.members_folder.mkdir(exist_ok=True)
         self._lock = threading.Lock()
         self._subscriptions: list[LocalSubscription] = []
         self._database = sqlite3.connect(file, timeout=60, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
-        with self.transaction() as database:
-            for statement in filter(str.strip, _SCHEMA.split(";")):
+        with self.exclusive_transaction() as database:
+            for statement in filter(str.strip, _CREATE_TABLES.split(";")):
                 database.execute(statement)
 
     def publish(self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str] | None = None) -> None:
         partition = zlib.crc32(key.encode()) % self.topics[topic].partitions
-        with self.transaction() as database:
+        with self.exclusive_transaction() as database:
             database.execute(
                 'INSERT INTO messages (topic, partition, "offset", key, value, headers) SELECT ?1, ?2,'
                 ' (SELECT coalesce(max("offset") + 1, 0) FROM messages WHERE topic = ?1 AND partition = ?2),'
@@ -71,8 +71,8 @@ class LocalBus:
         self._subscriptions.append(member)
         return member
 
-    def latest(self, topic: str) -> dict[str, Message]:
-        with self.transaction() as database:
+    def read_newest(self, topic: str) -> dict[str, Message]:
+        with self.exclusive_transaction() as database:
             rows = database.execute(
                 'SELECT topic, partition, "offset", key, value, headers, max(sequence) FROM messages WHERE topic = ?'
                 " GROUP BY key ORDER BY max(sequence)",
@@ -84,13 +84,13 @@ class LocalBus:
     def follow(self, topic: str) -> "LocalFollower":
         return LocalFollower(self, topic)
 
-    def depth(self, topic: str, group: str) -> Depth:
-        with self.transaction() as database:
+    def group_progress(self, topic: str, group: str) -> GroupProgress:
+        with self.exclusive_transaction() as database:
             published = database.execute("SELECT count(*) FROM messages WHERE topic = ?", (topic,)).fetchone()[0]
             committed = database.execute(
                 'SELECT coalesce(sum(next), 0) FROM offsets WHERE topic = ? AND "group" = ?', (topic, group)
             ).fetchone()[0]
-        return Depth(published, committed)
+        return GroupProgress(published, committed)
 
     def close(self) -> None:
         for member in self._subscriptions:
@@ -98,7 +98,7 @@ class LocalBus:
         self._database.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def exclusive_transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing, one at a time over all processes."""
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
@@ -117,8 +117,8 @@ class LocalFollower:
     bus: LocalBus
     topic: str
 
-    def read(self) -> dict[str, Message]:
-        return self.bus.latest(self.topic)
+    def read_newest(self) -> dict[str, Message]:
+        return self.bus.read_newest(self.topic)
 
     def close(self) -> None: ...
 
@@ -128,58 +128,60 @@ class LocalSubscription:
 
     def __init__(self, bus: LocalBus, topic: str, group: str) -> None:
         self.bus, self.topic, self.group = bus, topic, group
-        self.member = uuid.uuid4().hex
-        self._alive = (bus.members / self.member).open("w")
-        fcntl.flock(self._alive, fcntl.LOCK_EX)
+        self.member_id = uuid.uuid4().hex
+        self._lock_file = (bus.members_folder / self.member_id).open("w")
+        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
 
-    def take(self, timeout: float) -> Message | None:
+    def take_message(self, timeout: float) -> Message | None:
         deadline = time.monotonic() + timeout
-        while (message := self._take()) is None and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+        while (message := self._lease_next_message()) is None and time.monotonic() < deadline:
+            time.sleep(_LOCAL_POLL_SECONDS)
         return message
 
-    def joined(self) -> bool:
+    def is_member(self) -> bool:
         return True
 
-    def stalled(self) -> bool:
+    def is_stalled(self) -> bool:
         return False
 
-    def owned(self, message: Message) -> bool:
-        with self.bus.transaction() as database:
-            return self._owned(database, message)
+    def owns_message(self, message: Message) -> bool:
+        with self.bus.exclusive_transaction() as database:
+            return self._holds_lease(database, message)
 
     def commit(self, message: Message) -> None:
-        with self.bus.transaction() as database:
-            if not self._owned(database, message):
-                raise Revoked(f"{self.topic}/{message.partition}@{message.offset} was given to another member.")
+        with self.bus.exclusive_transaction() as database:
+            if not self._holds_lease(database, message):
+                raise PartitionRevoked(
+                    f"{self.topic}/{message.partition}@{message.offset} was given to another member."
+                )
             database.execute(
                 "INSERT OR REPLACE INTO offsets VALUES (?, ?, ?, ?)",
                 (self.group, self.topic, message.partition, message.offset + 1),
             )
-            self._release(database)
+            self._release_lease(database)
 
     def close(self) -> None:
-        if self._alive.closed:
+        if self._lock_file.closed:
             return
-        with self.bus.transaction() as database:
-            self._release(database)
-        (self.bus.members / self.member).unlink(missing_ok=True)
-        self._alive.close()
+        with self.bus.exclusive_transaction() as database:
+            self._release_lease(database)
+        (self.bus.members_folder / self.member_id).unlink(missing_ok=True)
+        self._lock_file.close()
 
-    def _take(self) -> Message | None:
+    def _lease_next_message(self) -> Message | None:
         place = {"group": self.group, "topic": self.topic}
-        with self.bus.transaction() as database:
-            for partition, offset, key, value, headers, holder in database.execute(_WAITING, place).fetchall():
-                if holder is None or not self._lives(holder):
+        with self.bus.exclusive_transaction() as database:
+            for partition, offset, key, value, headers, holder in database.execute(_SELECT_WAITING, place).fetchall():
+                if holder is None or not self._is_member_alive(holder):
                     database.execute(
                         "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)",
-                        (self.group, self.topic, partition, self.member),
+                        (self.group, self.topic, partition, self.member_id),
                     )
                     return Message(self.topic, partition, offset, key, value or b"", json.loads(headers))
         return None
 
-    def _lives(self, member: str) -> bool:
-        file = self.bus.members / member
+    def _is_member_alive(self, member: str) -> bool:
+        file = self.bus.members_folder / member
         try:
             with closing(os.fdopen(os.open(file, os.O_RDWR), "w")) as theirs:
                 fcntl.flock(theirs, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -190,12 +192,12 @@ class LocalSubscription:
         file.unlink(missing_ok=True)
         return False
 
-    def _owned(self, database: sqlite3.Connection, message: Message) -> bool:
+    def _holds_lease(self, database: sqlite3.Connection, message: Message) -> bool:
         held = database.execute(
             'SELECT 1 FROM leases WHERE "group" = ? AND topic = ? AND partition = ? AND member = ?',
-            (self.group, self.topic, message.partition, self.member),
+            (self.group, self.topic, message.partition, self.member_id),
         )
         return held.fetchone() is not None
 
-    def _release(self, database: sqlite3.Connection) -> None:
-        database.execute("DELETE FROM leases WHERE member = ?", (self.member,))
+    def _release_lease(self, database: sqlite3.Connection) -> None:
+        database.execute("DELETE FROM leases WHERE member = ?", (self.member_id,))

@@ -15,7 +15,7 @@ class Topic:
 
 
 # Every consumer group and the topic it works off. Each has dead letters: what it could not process.
-GROUPS = {
+TOPIC_BY_GROUP = {
     "ingest": "mer.sources",
     "interpolator": "mer.clips",
     "magnifier": "mer.interpolated",
@@ -39,19 +39,19 @@ TOPICS = {
         Topic("mer.runs", "training runs: trainer -> planner"),
         Topic("mer.folds", "one fold of a run as a task: planner -> trainer"),
         Topic("mer.results", "outcomes of folds and reports: trainer -> everybody", partitions=1, cleanup="compact"),
-        *(Topic(f"mer.{group}.dlq", f"messages {group} could not process", partitions=1) for group in GROUPS),
+        *(Topic(f"mer.{group}.dlq", f"messages {group} could not process", partitions=1) for group in TOPIC_BY_GROUP),
     )
 }
 
 
-def topic(short: str) -> Topic:
+def topic_by_short_name(short_name: str) -> Topic:
     """The topic that a stage calls `short`. Raises KeyError naming the known ones."""
-    name = f"mer.{short}"
+    name = f"mer.{short_name}"
     if name not in TOPICS:
         raise KeyError(f"Unknown topic {name!r}: shared/bus/topics.py has {', '.join(TOPICS)}.")
     return TOPICS[name]
 
 
-def dead_letters(group: str) -> Topic:
+def dead_letter_topic(group: str) -> Topic:
     """Where a group puts what it can't process."""
-    return topic(f"{group}.dlq")
+    return topic_by_short_name(f"{group}.dlq")

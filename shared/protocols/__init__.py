@@ -1,5 +1,23 @@
 """Label sets and published evaluation protocols, with their counts."""
 
-from shared.protocols.base import HoldOut, Labelled, Selection, Task, dataset_key, people, select, sheet_version
+from shared.protocols.base import (
+    EvaluationProtocol,
+    HoldOut,
+    LabelledClip,
+    ProtocolSelection,
+    apply_evaluation_protocol,
+    dataset_key,
+    person_pool,
+    sheet_version,
+)
 
-__all__ = ["HoldOut", "Labelled", "Selection", "Task", "dataset_key", "people", "select", "sheet_version"]
+__all__ = [
+    "EvaluationProtocol",
+    "HoldOut",
+    "LabelledClip",
+    "ProtocolSelection",
+    "apply_evaluation_protocol",
+    "dataset_key",
+    "person_pool",
+    "sheet_version",
+]

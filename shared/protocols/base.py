@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
-from shared.names import folded, loose
-from shared.protocols.label_sets import DATASETS, SAME_PEOPLE, SHEETS, Share, canonical
+from shared.names import alphanumeric_key, spelling_key
+from shared.protocols.label_sets import DATASET_NAMES, SAME_PEOPLE, SHEET_COUNTS, DatasetShare, canonical_label
 
 HoldOut = Literal["subject", "dataset"]
 
 
-class Labelled(Protocol):
+class LabelledClip(Protocol):
     """What a protocol reads of a clip, e.g. of a `shared.records.Sample`."""
 
     @property
@@ -29,16 +29,16 @@ class Labelled(Protocol):
     def emotion(self) -> str | None: ...
 
 
-Clip = TypeVar("Clip", bound=Labelled)
+Clip = TypeVar("Clip", bound=LabelledClip)
 
 
 @dataclass(frozen=True)
-class Task:
+class EvaluationProtocol:
     """A named protocol. `labels`: which label set the clips' emotions must be ("emotion" or "objective")."""
 
     name: str
     title: str
-    shares: tuple[Share, ...]
+    shares: tuple[DatasetShare, ...]
     hold_out: HoldOut = "subject"
     labels: str = "emotion"
     remark: str = ""
@@ -49,23 +49,23 @@ class Task:
         return tuple(self.shares[0].classes)
 
     @property
-    def clips(self) -> int | None:
+    def total_clips(self) -> int | None:
         """How many clips it holds in all; None where no source says."""
-        totals = [share.total for share in self.shares]
+        totals = [share.total_clips for share in self.shares]
         return None if None in totals else sum(total or 0 for total in totals)
 
-    def group(self, clip: Labelled, datasets: Mapping[str, str] | None = None) -> str:
+    def group_of_clip(self, clip: LabelledClip, datasets: Mapping[str, str] | None = None) -> str:
         """Clips of one group are tested together: `dataset/subject`, or the dataset."""
         key = dataset_key(clip.dataset, datasets) or clip.dataset
         return key if self.hold_out == "dataset" else f"{key}/{clip.subject}"
 
 
 @dataclass(frozen=True)
-class Selection(Generic[Clip]):
+class ProtocolSelection(Generic[Clip]):
     """What a protocol makes of the clips found. `left_out` counts them by reason; `faults` are sentences, none if the
     data are what the protocol was defined on."""
 
-    task: Task
+    protocol: EvaluationProtocol
     kept: tuple[tuple[Clip, str], ...]  # with their class
     left_out: Mapping[str, int]
     faults: tuple[str, ...]
@@ -80,19 +80,28 @@ def dataset_key(name: str, datasets: Mapping[str, str] | None = None) -> str | N
     """
     if datasets and name in datasets:
         return datasets[name]
-    return next((key for key, names in DATASETS.items() if folded(name) in {folded(key), *map(folded, names)}), None)
+    return next(
+        (
+            key
+            for key, names in DATASET_NAMES.items()
+            if alphanumeric_key(name) in {alphanumeric_key(key), *map(alphanumeric_key, names)}
+        ),
+        None,
+    )
 
 
-def people(name: str, datasets: Mapping[str, str] | None = None) -> str:
+def person_pool(name: str, datasets: Mapping[str, str] | None = None) -> str:
     """Datasets of which this says the same have the same people in them; compared without case and signs."""
-    key = dataset_key(name, datasets) or folded(name) or name
+    key = dataset_key(name, datasets) or alphanumeric_key(name) or name
     return SAME_PEOPLE.get(key, key)
 
 
-def select(task: Task, clips: Iterable[Clip], datasets: Mapping[str, str] | None = None) -> Selection[Clip]:
+def apply_evaluation_protocol(
+    protocol: EvaluationProtocol, clips: Iterable[Clip], datasets: Mapping[str, str] | None = None
+) -> ProtocolSelection[Clip]:
     """Apply a protocol: keep, name the class of, or leave out each clip, and compare the counts with the published."""
-    shares = {share.dataset: share for share in task.shares}
-    found: dict[str, list[Clip]] = {share.dataset: [] for share in task.shares}
+    shares = {share.dataset: share for share in protocol.shares}
+    found: dict[str, list[Clip]] = {share.dataset: [] for share in protocol.shares}
     left_out: Counter[str] = Counter()
     kept: list[tuple[Clip, str]] = []
     for clip in clips:
@@ -101,48 +110,60 @@ def select(task: Task, clips: Iterable[Clip], datasets: Mapping[str, str] | None
             left_out[f"{clip.dataset}: not in this protocol"] += 1
             continue
         found[key].append(clip)
-        told = shares[key].reason(clip.subject, clip.clip, clip.emotion)
+        told = shares[key].exclusion_reason(clip.subject, clip.clip, clip.emotion)
         if told:
             left_out[f"{key}: {told}"] += 1
         else:
-            kept.append((clip, shares[key].class_of(clip.emotion)))
-    faults = [fault for share in task.shares for fault in _faults(task, share, found[share.dataset], kept, datasets)]
-    groups = len({task.group(clip, datasets) for clip, _ in kept})
-    return Selection(task, tuple(kept), dict(left_out), tuple(faults), groups, Counter(name for _, name in kept))
+            kept.append((clip, shares[key].class_of_label(clip.emotion)))
+    faults = [
+        fault
+        for share in protocol.shares
+        for fault in _describe_count_faults(protocol, share, found[share.dataset], kept, datasets)
+    ]
+    groups = len({protocol.group_of_clip(clip, datasets) for clip, _ in kept})
+    return ProtocolSelection(
+        protocol, tuple(kept), dict(left_out), tuple(faults), groups, Counter(name for _, name in kept)
+    )
 
 
 def sheet_version(dataset: str, labels: Iterable[str | None]) -> str:
     """Which known version of a dataset's sheet has just these labels; '' for none."""
-    counts = Counter(canonical(label) for label in labels)
-    return next((name for name, known in SHEETS.get(dataset, {}).items() if counts == Counter(known)), "")
+    counts = Counter(canonical_label(label) for label in labels)
+    return next((name for name, known in SHEET_COUNTS.get(dataset, {}).items() if counts == Counter(known)), "")
 
 
-def _faults(
-    task: Task,
-    share: Share,
-    found: Sequence[Labelled],
-    kept: Sequence[tuple[Labelled, str]],
+def _describe_count_faults(
+    protocol: EvaluationProtocol,
+    share: DatasetShare,
+    found: Sequence[LabelledClip],
+    kept: Sequence[tuple[LabelledClip, str]],
     datasets: Mapping[str, str] | None,
 ) -> list[str]:
     if not found:
-        return [f"{task.name}: needs {share.dataset}, none of its clips are here."]
+        return [f"{protocol.name}: needs {share.dataset}, none of its clips are here."]
     mine = [(clip, name) for clip, name in kept if dataset_key(clip.dataset, datasets) == share.dataset]
     counts = Counter(name for _, name in mine)
-    people = len({loose(clip.subject) for clip, _ in mine})
+    people = len({spelling_key(clip.subject) for clip, _ in mine})
     if share.counts and counts != Counter(share.counts):
-        got = f"{len(mine)} ({_listed(counts)})"
+        got = f"{len(mine)} ({_format_counts(counts)})"
         return [
-            f"{task.name}: {share.dataset} must give {share.total} clips ({_listed(share.counts)}), got {got}; "
-            f"{_why(share, found)}"
+            f"{protocol.name}: {share.dataset} must give {share.total_clips} clips "
+            f"({_format_counts(share.counts)}), got {got}; "
+            f"{_describe_sheet_remedy(share, found)}"
         ]
-    if share.total is not None and len(mine) != share.total:
-        return [f"{task.name}: {share.dataset} must give {share.total} clips, got {len(mine)}; {_why(share, found)}"]
+    if share.total_clips is not None and len(mine) != share.total_clips:
+        return [
+            f"{protocol.name}: {share.dataset} must give {share.total_clips} clips, got {len(mine)}; "
+            f"{_describe_sheet_remedy(share, found)}"
+        ]
     if share.subjects and people != share.subjects:
-        return [f"{task.name}: {share.dataset} must give {share.subjects} subjects, got {people}; check the subjects."]
+        return [
+            f"{protocol.name}: {share.dataset} must give {share.subjects} subjects, got {people}; check the subjects."
+        ]
     return []
 
 
-def _why(share: Share, found: Sequence[Labelled]) -> str:
+def _describe_sheet_remedy(share: DatasetShare, found: Sequence[LabelledClip]) -> str:
     version = sheet_version(share.dataset, [clip.emotion for clip in found])
     wanted = f"take {share.sheet}" if share.sheet else "complete the dataset"
     if version and version != share.sheet:
@@ -150,5 +171,5 @@ def _why(share: Share, found: Sequence[Labelled]) -> str:
     return f"clips are missing or another version of the sheet was read: {wanted}, or report under another name."
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def _format_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"

@@ -6,10 +6,10 @@ Counts were gathered from sheets and loaders that others published; none could b
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.names import loose
+from shared.names import spelling_key
 
 # Short names in records, corrections and protocols, and what folders of that dataset are called too.
-DATASETS: dict[str, tuple[str, ...]] = {
+DATASET_NAMES: dict[str, tuple[str, ...]] = {
     "casme2": ("CASME II", "CASME2 RAW selected", "CASMEII"),
     "samm": ("SAMM micro", "SAMM dataset"),
     "smic-hs": ("SMIC", "SMIC all cropped", "SMIC all raw", "SMIC HS cropped"),
@@ -23,14 +23,20 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "dfme": ("DFME train",),
 }
 SAME_PEOPLE = {"smic-e": "smic-hs"}  # two recordings' cuts of one study: subject 1 of both is one person
-SYNONYMS = {"other": "others", "happy": "happiness", "sad": "sadness", "angry": "anger", "surprised": "surprise"}
-ROMAN = {str(number): roman for number, roman in enumerate(("i", "ii", "iii", "iv", "v", "vi", "vii"), 1)}
+EMOTION_SYNONYMS = {
+    "other": "others",
+    "happy": "happiness",
+    "sad": "sadness",
+    "angry": "anger",
+    "surprised": "surprise",
+}
+ROMAN_NUMERALS = {str(number): roman for number, roman in enumerate(("i", "ii", "iii", "iv", "v", "vi", "vii"), 1)}
 
-CASME2_2014 = "the sheet of 2014-05-08 (246 rows)"
-CASME2_FULL = "the full sheet (255 rows)"
-SHEETS: dict[str, dict[str, Mapping[str, int]]] = {
+CASME2_SHEET_2014 = "the sheet of 2014-05-08 (246 rows)"
+CASME2_FULL_SHEET = "the full sheet (255 rows)"
+SHEET_COUNTS: dict[str, dict[str, Mapping[str, int]]] = {
     "casme2": {
-        CASME2_2014: {"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25},
+        CASME2_SHEET_2014: {"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25},
         "the modified sheet of 2019-07-01 (254 rows)": {
             "others": 99,
             "disgust": 62,
@@ -40,7 +46,7 @@ SHEETS: dict[str, dict[str, Mapping[str, int]]] = {
             "sadness": 4,
             "fear": 2,
         },
-        CASME2_FULL: {
+        CASME2_FULL_SHEET: {
             "others": 99,
             "disgust": 63,
             "happiness": 32,
@@ -53,14 +59,14 @@ SHEETS: dict[str, dict[str, Mapping[str, int]]] = {
 }
 
 
-def canonical(label: str | None) -> str:
+def canonical_label(label: str | None) -> str:
     """A label as protocols write it: lower case, one word for each emotion, objective classes in Roman numbers."""
     text = (label or "").strip().casefold()
-    return SYNONYMS.get(text) or ROMAN.get(text) or text
+    return EMOTION_SYNONYMS.get(text) or ROMAN_NUMERALS.get(text) or text
 
 
 @dataclass(frozen=True)
-class Share:
+class DatasetShare:
     """One dataset's part in a protocol: labels by class, clips left out by (subject, file name), published counts.
 
     No `classes`: every clip belongs, whatever its label. No `counts`: no source says them.
@@ -69,30 +75,30 @@ class Share:
     dataset: str
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
-    clips: int | None = None
+    clip_count: int | None = None
     subjects: int | None = None
-    without: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    excluded_clips: Mapping[tuple[str, str], str] = field(default_factory=dict)
     sheet: str = ""
 
     @property
-    def total(self) -> int | None:
-        return sum(self.counts.values()) if self.counts else self.clips
+    def total_clips(self) -> int | None:
+        return sum(self.counts.values()) if self.counts else self.clip_count
 
-    def class_of(self, label: str | None) -> str:
+    def class_of_label(self, label: str | None) -> str:
         """The class of a label; '' for one that belongs to none."""
-        told = canonical(label)
+        told = canonical_label(label)
         return next((name for name, labels in self.classes.items() if told in labels), "" if self.classes else told)
 
-    def reason(self, subject: str, clip: str, label: str | None) -> str:
+    def exclusion_reason(self, subject: str, clip: str, label: str | None) -> str:
         """Why a clip is left out; '' if it is not."""
-        for (person, name), why in self.without.items():
-            if (loose(person), loose(name)) == (loose(subject), loose(clip)):
+        for (person, name), why in self.excluded_clips.items():
+            if (spelling_key(person), spelling_key(name)) == (spelling_key(subject), spelling_key(clip)):
                 return f"{person}/{name}: {why}"
-        if self.classes and not self.class_of(label):
-            return f"label {canonical(label) or 'absent'}"
+        if self.classes and not self.class_of_label(label):
+            return f"label {canonical_label(label) or 'absent'}"
         return ""
 
 
-def same(*labels: str) -> dict[str, tuple[str, ...]]:
+def classes_as_labelled(*labels: str) -> dict[str, tuple[str, ...]]:
     """Classes named as the labels are."""
     return {label: (label,) for label in labels}

@@ -13,7 +13,7 @@ from typing import IO, Protocol
 from shared.errors import BadData, Misconfigured
 
 PIECE = 1 << 20  # bytes of a file in memory at a time
-LONGEST_NAME = 245  # bytes of one name; 255 on common file systems, less what a put in progress adds
+LONGEST_NAME_BYTES = 245  # bytes of one name; 255 on common file systems, less what a put in progress adds
 
 
 class NotStored(BadData):
@@ -27,7 +27,7 @@ class NotStored(BadData):
 
 
 @dataclass(frozen=True)
-class Entry:
+class ObjectInfo:
     """What lies under a key."""
 
     key: str
@@ -48,15 +48,15 @@ class Store(Protocol):
     def put_file(self, key: str, file: Path) -> None:
         """`put` of a file of any size, never whole in memory."""
 
-    def fetch(self, key: str, file: Path) -> None:
+    def fetch_file(self, key: str, file: Path) -> None:
         """`get` into a file, never whole in memory."""
 
     def exists(self, key: str) -> bool: ...
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that starts with `prefix`, sorted."""
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """The same with what a scan of a place that people write to needs to know."""
 
     def delete(self, key: str) -> None:
@@ -77,16 +77,16 @@ class LocalStore:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, key: str, data: bytes) -> None:
-        with self._replacing(key) as stream:
+        with self._open_replacement(key) as stream:
             stream.write(data)
 
     def put_file(self, key: str, file: Path) -> None:
-        with file.open("rb") as source, self._replacing(key) as stream:
+        with file.open("rb") as source, self._open_replacement(key) as stream:
             shutil.copyfileobj(source, stream, PIECE)
 
-    def fetch(self, key: str, file: Path) -> None:
+    def fetch_file(self, key: str, file: Path) -> None:
         try:
-            source = self._file(key).open("rb")
+            source = self._path_of(key).open("rb")
         except FileNotFoundError:
             raise NotStored(key) from None
         with source, file.open("wb") as stream:
@@ -94,34 +94,34 @@ class LocalStore:
 
     def get(self, key: str) -> bytes:
         try:
-            return self._file(key).read_bytes()
+            return self._path_of(key).read_bytes()
         except FileNotFoundError:
             raise NotStored(key) from None
 
     def exists(self, key: str) -> bool:
-        return self._file(key).is_file()
+        return self._path_of(key).is_file()
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        return (entry.key for entry in self.entries(prefix))
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
+        return (entry.key for entry in self.list_objects(prefix))
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
         found = (file for file in self.folder.rglob("*") if file.is_file() and not file.name.startswith(".put-"))
-        listed = (self._entry(file) for file in found)
+        listed = (self._object_info(file) for file in found)
         return iter(sorted((entry for entry in listed if entry.key.startswith(prefix)), key=lambda entry: entry.key))
 
-    def _entry(self, file: Path) -> Entry:
+    def _object_info(self, file: Path) -> ObjectInfo:
         about = file.stat()
         modified = datetime.fromtimestamp(about.st_mtime, UTC)
         key = file.relative_to(self.folder).as_posix()
-        return Entry(key, about.st_size, f"{about.st_mtime_ns:x}-{about.st_ino:x}", modified)
+        return ObjectInfo(key, about.st_size, f"{about.st_mtime_ns:x}-{about.st_ino:x}", modified)
 
     def delete(self, key: str) -> None:
-        self._file(key).unlink(missing_ok=True)
+        self._path_of(key).unlink(missing_ok=True)
 
     @contextmanager
-    def _replacing(self, key: str) -> Iterator[IO[bytes]]:
+    def _open_replacement(self, key: str) -> Iterator[IO[bytes]]:
         """Written aside and renamed: killed at any instant, the key has the old bytes, the new ones or none."""
-        file = self._file(key)
+        file = self._path_of(key)
         file.parent.mkdir(parents=True, exist_ok=True)
         aside = file.with_name(f".put-{uuid.uuid4().hex}")
         try:
@@ -134,8 +134,8 @@ class LocalStore:
             aside.unlink(missing_ok=True)
             raise
 
-    def _file(self, key: str) -> Path:
+    def _path_of(self, key: str) -> Path:
         check_key(key)
-        if long := next((name for name in key.split("/") if len(name.encode()) > LONGEST_NAME), None):
-            raise BadData(f"{long!r} has over {LONGEST_NAME} bytes, too many for a file; shorten the names.")
+        if long := next((name for name in key.split("/") if len(name.encode()) > LONGEST_NAME_BYTES), None):
+            raise BadData(f"{long!r} has over {LONGEST_NAME_BYTES} bytes, too many for a file; shorten the names.")
         return self.folder.joinpath(*key.split("/"))

@@ -14,14 +14,14 @@ from shared.store import Store
 SOURCE = "source"
 
 
-def drop(store: Store, record: Record) -> None:
+def delete_intermediates(store: Store, record: Record) -> None:
     """Delete the arrays that a record's artifact was made from, but not its source. Their manifests stay."""
     for name, artifact in record.inputs.items():
         if name != SOURCE:
             store.delete(artifact.key)
 
 
-def rewind(store: Store, record: Record) -> Record | None:
+def rewind_to_source(store: Store, record: Record) -> Record | None:
     """The record of the clip's source, to be published again under this record's pipeline, once the manifests of all
     that is gone are deleted; None where the source is gone too, or was never kept."""
     made_from = {**record.inputs, record.stage: record.artifact}

@@ -18,17 +18,26 @@ from minio import Minio
 from minio.error import InvalidResponseError, S3Error, ServerError
 
 from shared.errors import BadData, MerError, Misconfigured, Unavailable
-from shared.store import Entry, NotStored, check_key
+from shared.store import NotStored, ObjectInfo, check_key
 
-ONE_PUT = 5 * 1024**3  # bytes; S3's own limit of a single PUT. Above it the client sends parts, visible at the last
-PART = 64 << 20  # bytes; larger files go up in parts of this size
+LARGEST_PUT_BYTES = (
+    5 * 1024**3
+)  # bytes; S3's own limit of a single PUT. Above it the client sends parts, visible at the last
+PART_BYTES = 64 << 20  # bytes; larger files go up in parts of this size
 PIECE = 1 << 20  # bytes handed to the socket, or taken from it, at once
 
-TEMPORARY = {408, 425, 429}  # HTTP statuses below 500 that ask to come again
+TEMPORARY_STATUSES = {408, 425, 429}  # HTTP statuses below 500 that ask to come again
 # What went wrong under way or under load, though some servers give it a status that says otherwise.
-PASSING = {"BadDigest", "IncompleteBody", "OperationAborted", "RequestTimeout", "SlowDown", "XAmzContentSHA256Mismatch"}
-UNFIT = {"InvalidObjectName", "InvalidURI", "KeyTooLongError", "XMinioInvalidObjectName"}
-OURS_ALREADY = {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}
+PASSING_CODES = {
+    "BadDigest",
+    "IncompleteBody",
+    "OperationAborted",
+    "RequestTimeout",
+    "SlowDown",
+    "XAmzContentSHA256Mismatch",
+}
+UNFIT_KEY_CODES = {"InvalidObjectName", "InvalidURI", "KeyTooLongError", "XMinioInvalidObjectName"}
+BUCKET_EXISTS_CODES = {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}
 
 
 class S3Store:
@@ -49,11 +58,11 @@ class S3Store:
     ) -> None:
         """`endpoint` is host:port; `ca_bundle` a PEM file, by default what the system trusts. Asks nothing yet."""
         self.endpoint, self.bucket, self.region = endpoint, bucket, region
-        self._http = _Http(
+        self._http = _ChunkedPoolManager(
             timeout=urllib3.Timeout(connect=connect_seconds, read=read_seconds),
             retries=False,  # the worker's own patience is the only one
             maxsize=16,
-            **(_trust(ca_bundle) if secure else {}),
+            **(_tls_options(ca_bundle) if secure else {}),
         )
         try:
             if not endpoint:
@@ -65,17 +74,17 @@ class S3Store:
             self._client.disable_virtual_style_endpoint if path_style else self._client.enable_virtual_style_endpoint
         )
         cast(Callable[[], None], style)()
-        self._found = False
+        self._bucket_found = False
 
     def put(self, key: str, data: bytes) -> None:
         check_key(key)
         self._require_bucket()
-        with self._sentences(key):
-            self._client.put_object(self.bucket, key, io.BytesIO(data), len(data), part_size=ONE_PUT)
+        with self._translate_errors(key):
+            self._client.put_object(self.bucket, key, io.BytesIO(data), len(data), part_size=LARGEST_PUT_BYTES)
 
     def get(self, key: str) -> bytes:
         self._require_bucket()
-        with self._sentences(key):
+        with self._translate_errors(key):
             response = self._client.get_object(self.bucket, key)
             try:
                 return response.read()
@@ -87,12 +96,12 @@ class S3Store:
     def put_file(self, key: str, file: Path) -> None:
         check_key(key)
         self._require_bucket()
-        with file.open("rb") as source, self._sentences(key):
-            self._client.put_object(self.bucket, key, source, file.stat().st_size, part_size=PART)
+        with file.open("rb") as source, self._translate_errors(key):
+            self._client.put_object(self.bucket, key, source, file.stat().st_size, part_size=PART_BYTES)
 
-    def fetch(self, key: str, file: Path) -> None:
+    def fetch_file(self, key: str, file: Path) -> None:
         self._require_bucket()
-        with file.open("wb") as stream, self._sentences(key):
+        with file.open("wb") as stream, self._translate_errors(key):
             response = self._client.get_object(self.bucket, key)
             try:
                 shutil.copyfileobj(response, stream, PIECE)
@@ -103,37 +112,39 @@ class S3Store:
     def exists(self, key: str) -> bool:
         self._require_bucket()
         try:
-            with self._sentences(key):
+            with self._translate_errors(key):
                 self._client.stat_object(self.bucket, key)
         except NotStored:
             return False
         return True
 
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        return (entry.key for entry in self.entries(prefix))
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
+        return (entry.key for entry in self.list_objects(prefix))
 
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
         self._require_bucket()
-        with self._sentences():
-            listed = [_entry(found) for found in self._client.list_objects(self.bucket, prefix, recursive=True)]
+        with self._translate_errors():
+            listed = [
+                _object_info_from(found) for found in self._client.list_objects(self.bucket, prefix, recursive=True)
+            ]
         # SeaweedFS lists by folder: `a/b` before `a-b`.
         return iter(sorted(listed, key=lambda entry: entry.key))
 
     def delete(self, key: str) -> None:
         self._require_bucket()
-        with self._sentences(key):
+        with self._translate_errors(key):
             self._client.remove_object(self.bucket, key)
 
     def ensure_bucket(self) -> None:
         """Make the bucket unless it is there."""
-        with self._sentences():
+        with self._translate_errors():
             if not self._client.bucket_exists(self.bucket):
                 try:
                     self._client.make_bucket(self.bucket, self.region)
                 except S3Error as error:
-                    if error.code not in OURS_ALREADY:  # another process was quicker
+                    if error.code not in BUCKET_EXISTS_CODES:  # another process was quicker
                         raise
-            self._found = True
+            self._bucket_found = True
 
     def close(self) -> None:
         """Give idle connections back."""
@@ -141,32 +152,32 @@ class S3Store:
 
     def _require_bucket(self) -> None:
         """Once: a HEAD can't tell a bucket from a key that is not there, and some servers make buckets unasked."""
-        if not self._found:
-            with self._sentences():
+        if not self._bucket_found:
+            with self._translate_errors():
                 next(iter(self._client.list_objects(self.bucket)), None)
-            self._found = True
+            self._bucket_found = True
 
     @contextmanager
-    def _sentences(self, key: str | None = None) -> Iterator[None]:
+    def _translate_errors(self, key: str | None = None) -> Iterator[None]:
         """Whatever client and server raise becomes an error of ours, with a sentence."""
         where = f"S3 store {self.endpoint}, bucket {self.bucket!r}"
         try:
             yield
         except S3Error as error:
-            raise _refusal(error, where, key) from None
+            raise _refusal_error(error, where, key) from None
         except InvalidResponseError as error:
-            raise _stranger(error, where) from None
+            raise _invalid_response_error(error, where) from None
         except (ServerError, ParseError) as error:
             raise Unavailable(f"{where}: {error}.") from None
         except urllib3.exceptions.SSLError as error:
-            raise _distrust(error, where) from None
+            raise _tls_error(error, where) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"{where} does not answer: {error}.") from None
         except ValueError as error:
             raise Misconfigured(f"{where}: {error}. Check endpoint, bucket and key.") from None
 
 
-class _Http(urllib3.PoolManager):
+class _ChunkedPoolManager(urllib3.PoolManager):
     """Sends a body in pieces: a socket's time limit is that of one send, and a whole artifact may rightly take long."""
 
     def urlopen(self, *args: Any, **kw: Any) -> Any:
@@ -176,7 +187,7 @@ class _Http(urllib3.PoolManager):
         return super().urlopen(*args, **kw)
 
 
-def _trust(ca_bundle: Path | None) -> dict[str, Any]:
+def _tls_options(ca_bundle: Path | None) -> dict[str, Any]:
     try:
         ssl.create_default_context(cafile=ca_bundle)
     except OSError as error:  # ssl.SSLError is one
@@ -186,37 +197,39 @@ def _trust(ca_bundle: Path | None) -> dict[str, Any]:
     return {"cert_reqs": "CERT_REQUIRED", "ca_certs": str(ca_bundle) if ca_bundle else None}
 
 
-def _entry(found: Any) -> Entry:
-    return Entry(found.object_name, found.size or 0, (found.etag or "").strip('"'), found.last_modified)
+def _object_info_from(found: Any) -> ObjectInfo:
+    return ObjectInfo(found.object_name, found.size or 0, (found.etag or "").strip('"'), found.last_modified)
 
 
-def _refusal(error: S3Error, where: str, key: str | None) -> MerError:
+def _refusal_error(error: S3Error, location: str, key: str | None) -> MerError:
     """An S3 error has a code of its own beside the HTTP status."""
     status, said = error.response.status, f"{error.code}: {error.message}"
     if error.code == "NoSuchBucket":
-        return Misconfigured(f"{where}: there is no such bucket. Create it, or correct the bucket's name.")
-    if status >= 500 or status in TEMPORARY or error.code in PASSING:
-        return Unavailable(f"{where}: {said}.")
+        return Misconfigured(f"{location}: there is no such bucket. Create it, or correct the bucket's name.")
+    if status >= 500 or status in TEMPORARY_STATUSES or error.code in PASSING_CODES:
+        return Unavailable(f"{location}: {said}.")
     if key is not None and status == 404:
         return NotStored(key)
-    if key is not None and error.code in UNFIT:
-        return BadData(f"{where} refuses the key {key!r} ({said}). Shorten the names of dataset, subject or clip.")
+    if key is not None and error.code in UNFIT_KEY_CODES:
+        return BadData(f"{location} refuses the key {key!r} ({said}). Shorten the names of dataset, subject or clip.")
     if status in (401, 403):
-        return Misconfigured(f"{where} refuses these credentials ({said}). Check access key, secret key and policy.")
-    return Misconfigured(f"{where}: {said}. Check endpoint, region and path style.")
+        return Misconfigured(f"{location} refuses these credentials ({said}). Check access key, secret key and policy.")
+    return Misconfigured(f"{location}: {said}. Check endpoint, region and path style.")
 
 
-def _stranger(error: InvalidResponseError, where: str) -> MerError:
+def _invalid_response_error(error: InvalidResponseError, location: str) -> MerError:
     status = error._code  # the client keeps it to itself
-    if status >= 500 or status in TEMPORARY:  # a proxy's page while the server behind it is away
-        return Unavailable(f"{where}: HTTP status {status}.")
-    return Misconfigured(f"{where} answers as no S3 server does (HTTP status {status}). Check endpoint, port and TLS.")
+    if status >= 500 or status in TEMPORARY_STATUSES:  # a proxy's page while the server behind it is away
+        return Unavailable(f"{location}: HTTP status {status}.")
+    return Misconfigured(
+        f"{location} answers as no S3 server does (HTTP status {status}). Check endpoint, port and TLS."
+    )
 
 
-def _distrust(error: urllib3.exceptions.SSLError, where: str) -> MerError:
+def _tls_error(error: urllib3.exceptions.SSLError, location: str) -> MerError:
     cause = error.args[0] if error.args else error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return Misconfigured(f"{where}: its certificate is not trusted: {cause}. Give the CA bundle that signed it.")
+        return Misconfigured(f"{location}: its certificate is not trusted: {cause}. Give the CA bundle that signed it.")
     if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
-        return Misconfigured(f"{where} does not speak TLS. Turn TLS off for it, or correct the port.")
-    return Unavailable(f"{where}: TLS failed: {error}.")
+        return Misconfigured(f"{location} does not speak TLS. Turn TLS off for it, or correct the port.")
+    return Unavailable(f"{location}: TLS failed: {error}.")

@@ -5,14 +5,14 @@ import threading
 from contextlib import suppress
 
 from shared.bus import Bus, Follower
-from shared.bus.topics import GROUPS, dead_letters
+from shared.bus.topics import TOPIC_BY_GROUP, dead_letter_topic
 from shared.errors import Unavailable
 from shared.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 
 
-class Backlog:
+class BacklogMonitor:
     """A loop that asks the bus for every group. One process of a deployment runs it, also while stages have no worker.
 
     While the bus is away the figures are taken down: an old one would be read as today's.
@@ -21,30 +21,30 @@ class Backlog:
     def __init__(self, bus: Bus, metrics: Metrics, seconds: float = 15) -> None:
         self.bus, self.metrics, self.seconds = bus, metrics, seconds
         self.stopping = threading.Event()
-        self._letters: dict[str, Follower] = {}
+        self._letter_followers: dict[str, Follower] = {}
 
     def run(self) -> None:
         while not self.stopping.is_set():
-            self.look()
+            self.measure_groups()
             self.stopping.wait(self.seconds)
-        for follower in self._letters.values():
+        for follower in self._letter_followers.values():
             follower.close()
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         return True
 
-    def stalled(self) -> bool:
+    def is_stalled(self) -> bool:
         return False
 
-    def look(self) -> None:
+    def measure_groups(self) -> None:
         """One round over all groups."""
-        for group in GROUPS:
-            self._look(group)
+        for group in TOPIC_BY_GROUP:
+            self._measure_group(group)
 
-    def _look(self, group: str) -> None:
+    def _measure_group(self, group: str) -> None:
         try:
-            waiting = self.bus.depth(GROUPS[group], group).lag
-            letters = self._read(group)
+            waiting = self.bus.group_progress(TOPIC_BY_GROUP[group], group).lag
+            letters = self._count_dead_letters(group)
         except Unavailable as trouble:
             log.info("no backlog of %s: %s", group, trouble)
             for gauge in (self.metrics.waiting, self.metrics.dead_letters):
@@ -54,7 +54,7 @@ class Backlog:
         self.metrics.waiting.labels(group).set(waiting)
         self.metrics.dead_letters.labels(group).set(letters)
 
-    def _read(self, group: str) -> int:
-        if group not in self._letters:
-            self._letters[group] = self.bus.follow(dead_letters(group).name)
-        return len(self._letters[group].read())
+    def _count_dead_letters(self, group: str) -> int:
+        if group not in self._letter_followers:
+            self._letter_followers[group] = self.bus.follow(dead_letter_topic(group).name)
+        return len(self._letter_followers[group].read_newest())

@@ -10,24 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.bus import Bus, Message, Revoked
-from shared.bus.dead_letters import Halted, Limit, bury
-from shared.bus.topics import GROUPS
+from shared.bus import Bus, Message, PartitionRevoked
+from shared.bus.dead_letters import DeadLetterLimit, WorkerHalted, bury_message
+from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData, MerError, Misconfigured, MissingWeights
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
-from shared.worker.retry import is_trouble, wait_seconds
+from shared.worker.retry import backoff_seconds, is_transient
 
 log = logging.getLogger(__name__)
 
 
-class Abandoned(MerError):
+class WorkAbandoned(MerError):
     """The process is to stop while a record waits for its next attempt; nothing of it is committed."""
 
 
 @dataclass(frozen=True)
-class Output:
+class OutgoingMessage:
     """One message that follows from another."""
 
     topic: str
@@ -36,7 +36,7 @@ class Output:
     artifact: str = ""  # key of what it is about, for the log
 
 
-class Task(Protocol):
+class MessageHandler(Protocol):
     """What a group does with a message. `name` is the group's, a key of `shared.bus.topics.GROUPS`."""
 
     @property
@@ -45,7 +45,7 @@ class Task(Protocol):
     @property
     def version(self) -> int: ...
 
-    def work(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[Output]]:
+    def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
         """The outcome in one word (`computed`, `reused`, ...) and what to publish; its effects in the store are there.
 
         Raises BadData for what will never work, anything else is tried again.
@@ -57,111 +57,113 @@ class Worker:
 
     def __init__(
         self,
-        task: Task,
+        handler: MessageHandler,
         bus: Bus,
         store: Store,
         settings: Settings | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        self.task, self.bus, self.store = task, bus, store
+        self.handler, self.bus, self.store = handler, bus, store
         self.settings = settings or Settings()
         self.metrics = metrics or Metrics()
         self.stopping = threading.Event()
         self.halted = ""  # why it takes nothing more
-        self._limit = Limit(self.settings.dead_letters_consecutive, self.settings.dead_letters_ratio)
-        self.subscription = bus.subscribe(GROUPS[task.name], task.name)
+        self._dead_letter_limit = DeadLetterLimit(
+            self.settings.dead_letters_consecutive, self.settings.dead_letters_ratio
+        )
+        self.subscription = bus.subscribe(TOPIC_BY_GROUP[handler.name], handler.name)
 
     def run(self) -> None:
         """Until `stopping` is set. Halted, it leaves the group and waits: a restart by itself would bury on."""
         try:
             while not self.stopping.is_set():
-                self.metrics.heartbeat.labels(self.task.name).set_to_current_time()
+                self.metrics.heartbeat.labels(self.handler.name).set_to_current_time()
                 self.step(timeout=1.0)
-        except Halted as reason:
+        except WorkerHalted as reason:
             self.halted = str(reason)
-            self.metrics.halted.labels(self.task.name).set(1)
-            log.error("%s", reason, extra={"mer": {"stage": self.task.name}})
+            self.metrics.halted.labels(self.handler.name).set(1)
+            log.error("%s", reason, extra={"mer": {"stage": self.handler.name}})
             self.close()
             self.stopping.wait()
         self.close()
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether it is a member of its group and takes messages."""
-        return not self.halted and self.subscription.joined()
+        return not self.halted and self.subscription.is_member()
 
-    def stalled(self) -> bool:
-        return not self.halted and self.subscription.stalled()
+    def is_stalled(self) -> bool:
+        return not self.halted and self.subscription.is_stalled()
 
     def close(self) -> None:
         self.subscription.close()
 
     def step(self, timeout: float = 0.0) -> bool:
         """Take one message and finish it. False if there was none within `timeout` seconds."""
-        message = self.subscription.take(timeout)
+        message = self.subscription.take_message(timeout)
         if message is None:
             return False
         try:
-            outcome = self._persist(message)
+            outcome = self._handle_until_decided(message)
             self.subscription.commit(message)
-        except Abandoned:
+        except WorkAbandoned:
             return True
-        except Revoked as revoked:
-            log.warning("%s", revoked, extra=self._fields(message))
+        except PartitionRevoked as revoked:
+            log.warning("%s", revoked, extra=self._log_fields(message))
             outcome = "revoked"
-        self._limit.count(outcome == "dead-letter")
-        self.metrics.records.labels(self.task.name, outcome).inc()
+        self._dead_letter_limit.count_message(outcome == "dead-letter")
+        self.metrics.records.labels(self.handler.name, outcome).inc()
         return True
 
-    def _persist(self, message: Message) -> str:
+    def _handle_until_decided(self, message: Message) -> str:
         """Try until there is an outcome: trouble around the record is waited out, surprises are tried a few times."""
         attempt = 0
         while True:
             attempt += 1
             try:
-                return self._handle(message, attempt)
-            except (Misconfigured, MissingWeights, Revoked, Halted):
+                return self._handle_once(message, attempt)
+            except (Misconfigured, MissingWeights, PartitionRevoked, WorkerHalted):
                 raise
             except Exception as error:
-                if not is_trouble(error) and attempt >= self.settings.surprise_attempts:
+                if not is_transient(error) and attempt >= self.settings.surprise_attempts:
                     reason = f"Unexpected {type(error).__name__}: {error}. Replay the record after a fix of the stage."
-                    log.exception("%s", reason, extra=self._fields(message))
-                    return self._bury(message, reason, attempt)
+                    log.exception("%s", reason, extra=self._log_fields(message))
+                    return self._bury_until_durable(message, reason, attempt)
                 self._back_off(message, attempt, error)
 
-    def _handle(self, message: Message, attempt: int) -> str:
+    def _handle_once(self, message: Message, attempt: int) -> str:
         try:
-            outcome, outputs = self.task.work(message.value, self.metrics)
+            outcome, outputs = self.handler.handle(message.value, self.metrics)
         except BadData as reason:
-            log.warning("%s", reason, extra=self._fields(message))
-            return self._bury(message, str(reason), attempt)
-        if not self.subscription.owned(message):
-            raise Revoked(f"{message.topic}/{message.partition}@{message.offset} was given to another member.")
+            log.warning("%s", reason, extra=self._log_fields(message))
+            return self._bury_until_durable(message, str(reason), attempt)
+        if not self.subscription.owns_message(message):
+            raise PartitionRevoked(f"{message.topic}/{message.partition}@{message.offset} was given to another member.")
         for output in outputs:
             self.bus.publish(output.topic, output.key, output.value)
         made = ", ".join(output.artifact for output in outputs if output.artifact)
-        log.info("%s", outcome, extra=self._fields(message, **({"artifact": made} if made else {})))
+        log.info("%s", outcome, extra=self._log_fields(message, **({"artifact": made} if made else {})))
         return outcome
 
-    def _bury(self, message: Message, reason: str, attempts: int) -> str:
+    def _bury_until_durable(self, message: Message, reason: str, attempts: int) -> str:
         """To the dead letters: the original bytes, and why. Returns when that is durable."""
-        self._limit.check(reason)
-        about = {"stage": self.task.name, "version": str(self.task.version), "attempts": str(attempts)}
+        self._dead_letter_limit.check_limit(reason)
+        about = {"stage": self.handler.name, "version": str(self.handler.version), "attempts": str(attempts)}
         while True:
             try:
-                bury(self.bus, self.store, self.task.name, message, reason, about)
+                bury_message(self.bus, self.store, self.handler.name, message, reason, about)
                 return "dead-letter"
             except Exception as error:
-                if not is_trouble(error):
+                if not is_transient(error):
                     raise
                 attempts += 1
                 self._back_off(message, attempts, error)
 
     def _back_off(self, message: Message, attempt: int, error: Exception) -> None:
-        self.metrics.retries.labels(self.task.name).inc()
-        wait = wait_seconds(self.settings, attempt)
-        log.warning("attempt %d failed, next in %.1f s: %r", attempt, wait, error, extra=self._fields(message))
+        self.metrics.retries.labels(self.handler.name).inc()
+        wait = backoff_seconds(self.settings, attempt)
+        log.warning("attempt %d failed, next in %.1f s: %r", attempt, wait, error, extra=self._log_fields(message))
         if self.stopping.wait(wait):
-            raise Abandoned(f"stopped while {message.key} waited for attempt {attempt + 1}")
+            raise WorkAbandoned(f"stopped while {message.key} waited for attempt {attempt + 1}")
 
-    def _fields(self, message: Message, **more: str) -> dict[str, Any]:
-        return {"mer": {"stage": self.task.name, "key": message.key, "offset": message.offset, **more}}
+    def _log_fields(self, message: Message, **more: str) -> dict[str, Any]:
+        return {"mer": {"stage": self.handler.name, "key": message.key, "offset": message.offset, **more}}

@@ -11,16 +11,16 @@ from typing import Any, Protocol
 from shared.bus import Bus
 from shared.connect import open_bus, open_store
 from shared.errors import MerError
-from shared.settings import Settings, load
+from shared.settings import Settings, load_settings
 from shared.stage import Stage
 from shared.store import Store
-from shared.telemetry import Health, Metrics, log_to_stderr
+from shared.telemetry import HealthServer, Metrics, log_to_stderr
 from shared.worker import Worker
-from shared.worker.stage_handler import StageTask
+from shared.worker.stage_handler import StageHandler
 
 log = logging.getLogger(__name__)
 
-REFUSED = 2  # exit code of a process that can't go on and has said why
+REFUSED_EXIT_CODE = 2  # exit code of a process that can't go on and has said why
 
 
 class Loop(Protocol):
@@ -30,56 +30,56 @@ class Loop(Protocol):
 
     def run(self) -> None: ...
 
-    def ready(self) -> bool: ...
+    def is_ready(self) -> bool: ...
 
-    def stalled(self) -> bool:
+    def is_stalled(self) -> bool:
         """Whether only a restart of the process helps."""
 
 
-Build = Callable[[Settings, Bus, Store, Metrics], Sequence[Loop]]
+LoopFactory = Callable[[Settings, Bus, Store, Metrics], Sequence[Loop]]
 
 
 def main(stage: Stage[Any]) -> None:
     """The process of an image stage: one worker."""
 
-    def worker(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
-        return [Worker(StageTask(stage, store, settings.keep), bus, store, settings, metrics)]
+    def build_worker(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
+        return [Worker(StageHandler(stage, store, settings.keep), bus, store, settings, metrics)]
 
-    serve(worker)
+    serve_loops(build_worker)
 
 
-def serve(build: Build) -> None:
+def serve_loops(build_loops: LoopFactory) -> None:
     """Run the loops that `build` gives, each in a thread; the first that fails ends the process with code 2."""
     log_to_stderr("INFO")  # until the settings say otherwise
     try:
-        settings = load()
+        settings = load_settings()
         log_to_stderr(settings.log_level)
         bus, metrics, stopping = open_bus(settings), Metrics(), threading.Event()
-        loops = build(settings, bus, open_store(settings), metrics)
+        loops = build_loops(settings, bus, open_store(settings), metrics)
     except MerError as error:
         log.error("%s", error)
-        sys.exit(REFUSED)
+        sys.exit(REFUSED_EXIT_CODE)
     for loop in loops:
         loop.stopping = stopping
-    health = Health(
+    health = HealthServer(
         metrics,
         settings.port,
-        ready=lambda: all(loop.ready() for loop in loops),
-        stalled=lambda: any(loop.stalled() for loop in loops),
+        ready=lambda: all(loop.is_ready() for loop in loops),
+        stalled=lambda: any(loop.is_stalled() for loop in loops),
     )
     stop_on_signals(stopping, settings.grace_seconds)
     health.start()
-    failed = _run(loops, stopping)
+    failed = _run_loops(loops, stopping)
     bus.close()
     health.stop()
-    sys.exit(REFUSED if failed else 0)
+    sys.exit(REFUSED_EXIT_CODE if failed else 0)
 
 
-def _run(loops: Sequence[Loop], stopping: threading.Event) -> bool:
+def _run_loops(loops: Sequence[Loop], stopping: threading.Event) -> bool:
     """Whether a loop failed."""
     failures: list[BaseException] = []
 
-    def run(loop: Loop) -> None:
+    def run_loop(loop: Loop) -> None:
         try:
             loop.run()
         except BaseException as error:
@@ -87,7 +87,7 @@ def _run(loops: Sequence[Loop], stopping: threading.Event) -> bool:
             log.error("%s", error, exc_info=None if isinstance(error, MerError) else error)
             stopping.set()
 
-    threads = [threading.Thread(target=run, args=(loop,), name=type(loop).__name__) for loop in loops]
+    threads = [threading.Thread(target=run_loop, args=(loop,), name=type(loop).__name__) for loop in loops]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -99,11 +99,11 @@ def _run(loops: Sequence[Loop], stopping: threading.Event) -> bool:
 def stop_on_signals(stopping: threading.Event, grace_seconds: float) -> None:
     """SIGTERM and SIGINT: stop taking; after the grace period the process ends, its work uncommitted, with code 0."""
 
-    def stop(_signal: int, _frame: object) -> None:
+    def stop_process(_signal: int, _frame: object) -> None:
         stopping.set()
         timer = threading.Timer(grace_seconds, os._exit, [0])
         timer.daemon = True
         timer.start()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop_process)
+    signal.signal(signal.SIGINT, stop_process)

@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.bus.topics import topic
+from shared.bus.topics import topic_by_short_name
 from shared.errors import BadData
-from shared.records import Artifact, Pipeline, Record, artifact_key, digest, manifest_key
-from shared.settings import Keep
-from shared.stage import Arrays, Stage, StageSettings, resolve
+from shared.records import Artifact, Pipeline, Record, artifact_key, json_digest, manifest_key
+from shared.settings import KeepPolicy
+from shared.stage import Arrays, Stage, StageSettings, settings_for_profile
 from shared.store import NotStored, Store, npz
-from shared.store.retention import drop, rewind
+from shared.store.retention import delete_intermediates, rewind_to_source
 from shared.telemetry import Metrics
-from shared.worker import Output
+from shared.worker import OutgoingMessage
 
 
 @dataclass(frozen=True)
-class StageTask:
+class StageHandler:
     """A stage as work for a `shared.worker.Worker`. With `keep` "features" the last one deletes the arrays that the
     features were made from, as soon as the features and their manifest are stored."""
 
     stage: Stage[Any]
     store: Store
-    keep: Keep = "all"
+    keep: KeepPolicy = "all"
 
     @property
     def name(self) -> str:
@@ -34,37 +34,41 @@ class StageTask:
     def version(self) -> int:
         return self.stage.version
 
-    def work(self, value: bytes, metrics: Metrics) -> tuple[str, list[Output]]:
+    def handle(self, value: bytes, metrics: Metrics) -> tuple[str, list[OutgoingMessage]]:
         taken = Record.decode(value)
         try:
-            record, outcome = process(self.stage, self.store, taken, metrics)
+            record, outcome = process_record(self.stage, self.store, taken, metrics)
         except NotStored:
-            source = rewind(self.store, taken)
+            source = rewind_to_source(self.store, taken)
             if source is None:
                 raise
-            return "rewound", [Output(topic("sources").name, source.key, source.encode())]
+            return "rewound", [OutgoingMessage(topic_by_short_name("sources").name, source.key, source.encode())]
         if self.keep == "features" and self.stage.produces == "features":
-            drop(self.store, record)
-        return outcome, [Output(topic(self.stage.produces).name, record.key, record.encode(), record.artifact.key)]
+            delete_intermediates(self.store, record)
+        return outcome, [
+            OutgoingMessage(
+                topic_by_short_name(self.stage.produces).name, record.key, record.encode(), record.artifact.key
+            )
+        ]
 
 
-def settings_of(stage: Stage[Any], pipeline: Pipeline) -> StageSettings:
+def pipeline_settings(stage: Stage[Any], pipeline: Pipeline) -> StageSettings:
     """The settings that a record's pipeline gives a stage. Raises BadData for an unknown profile or field."""
     changes = pipeline.overrides.get(stage.name, {})
     try:
-        chosen: StageSettings = resolve(pipeline.profile, stage.profiles)
+        chosen: StageSettings = settings_for_profile(pipeline.profile, stage.profiles)
         return type(chosen).model_validate({**chosen.model_dump(), **changes})
     except ValueError as error:
         raise BadData(f"Pipeline settings do not fit stage {stage.name!r}: {error}") from None
 
 
-def recipe_of(stage: Stage[Any], settings: StageSettings, inputs: dict[str, Artifact]) -> str:
+def recipe_digest(stage: Stage[Any], settings: StageSettings, inputs: dict[str, Artifact]) -> str:
     """Digest of everything that shapes the result: the inputs' content, the settings, the stage's version."""
     shaped_by = {name: inputs[name].sha256 for name in stage.reads}
-    return digest([stage.name, stage.version, settings.model_dump(mode="json"), shaped_by])[:32]
+    return json_digest([stage.name, stage.version, settings.model_dump(mode="json"), shaped_by])[:32]
 
 
-def process(stage: Stage[Any], store: Store, record: Record, metrics: Metrics) -> tuple[Record, str]:
+def process_record(stage: Stage[Any], store: Store, record: Record, metrics: Metrics) -> tuple[Record, str]:
     """The stage's output record for an input record, and whether it was `computed` or `reused`."""
     inputs = {**record.inputs, record.stage: record.artifact}
     if absent := [name for name in stage.reads if name not in inputs]:
@@ -72,14 +76,14 @@ def process(stage: Stage[Any], store: Store, record: Record, metrics: Metrics) -
             f"{record.key}: stage {stage.name!r} needs the artifact of {', '.join(absent)}; "
             f"the record has those of {', '.join(inputs)}. Ingest the clip again."
         )
-    settings = settings_of(stage, record.pipeline)
-    recipe = recipe_of(stage, settings, inputs)
+    settings = pipeline_settings(stage, record.pipeline)
+    recipe = recipe_digest(stage, settings, inputs)
     key = artifact_key(stage.name, record.sample, recipe)
     # Labels may have changed since an artifact was made: the annotation is always the incoming record's.
     about = {"sample": record.sample, "inputs": inputs, "pipeline": record.pipeline, "trace": record.trace}
-    if earlier := _manifest(store, key):
+    if earlier := _read_manifest(store, key):
         return earlier.model_copy(update=about), "reused"
-    result = _compute(stage, store, record.key, inputs, settings, metrics)
+    result = _compute_result(stage, store, record.key, inputs, settings, metrics)
     artifact = write_artifact(store, key, result)
     metrics.artifact.labels(stage.name).inc(artifact.size)
     made = {"stage": stage.name, "artifact": artifact, "recipe": recipe, "created": datetime.now(UTC)}
@@ -88,7 +92,7 @@ def process(stage: Stage[Any], store: Store, record: Record, metrics: Metrics) -
     return output, "computed"
 
 
-def _manifest(store: Store, key: str) -> Record | None:
+def _read_manifest(store: Store, key: str) -> Record | None:
     """Asked for and read in one request: all that a redelivered record costs the store."""
     try:
         return Record.decode(store.get(manifest_key(key)))
@@ -96,35 +100,35 @@ def _manifest(store: Store, key: str) -> Record | None:
         return None
 
 
-def _compute(
-    stage: Stage[Any], store: Store, what: str, inputs: dict[str, Artifact], settings: StageSettings, metrics: Metrics
+def _compute_result(
+    stage: Stage[Any], store: Store, label: str, inputs: dict[str, Artifact], settings: StageSettings, metrics: Metrics
 ) -> Arrays:
-    opened = {name: read_artifact(store, inputs[name], f"{what}: {name}") for name in stage.reads}
+    opened = {name: read_artifact(store, inputs[name], f"{label}: {name}") for name in stage.reads}
     started = time.monotonic()
     try:
         result = stage.compute(opened, settings)
     except BadData as error:
-        raise BadData(f"{what}: {error}") from None
+        raise BadData(f"{label}: {error}") from None
     metrics.compute.labels(stage.name).observe(time.monotonic() - started)
-    npz.require_finite(result, f"{what}: result of {stage.name}")
+    npz.require_finite(result, f"{label}: result of {stage.name}")
     return result
 
 
-def read_artifact(store: Store, artifact: Artifact, what: str) -> Arrays:
+def read_artifact(store: Store, artifact: Artifact, label: str) -> Arrays:
     """The arrays of an artifact, its bytes compared with the digest in the record. Raises BadData."""
     data = store.get(artifact.key)
     if (got := hashlib.sha256(data).hexdigest()) != artifact.sha256:
         raise BadData(
-            f"{what}: {artifact.key} has sha256 {got[:12]}..., the record says {artifact.sha256[:12]}...: "
+            f"{label}: {artifact.key} has sha256 {got[:12]}..., the record says {artifact.sha256[:12]}...: "
             "it was changed after it was written. Delete it with its .json and ingest the clip again."
         )
-    found = npz.unpack(data, f"{what}: {artifact.key}")
-    npz.require_finite(found, f"{what}: {artifact.key}")
+    found = npz.unpack_arrays(data, f"{label}: {artifact.key}")
+    npz.require_finite(found, f"{label}: {artifact.key}")
     return found
 
 
 def write_artifact(store: Store, key: str, result: Arrays) -> Artifact:
     """Pack and put; what has no manifest yet is simply written again."""
-    data = npz.pack(result)
+    data = npz.pack_arrays(result)
     store.put(key, data)
     return Artifact(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))

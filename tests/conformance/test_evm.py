@@ -57,7 +57,7 @@ def test_bytes_are_equal(
     recorded: Recorded, magnified: Mapping[str, np.ndarray], array: str, kept: list[int] | slice
 ) -> None:
     clip, _, alpha = array.split("_")
-    got = evm.quantised(magnified[clip][[*ALPHAS].index(alpha)][kept])
+    got = evm.quantise_frames(magnified[clip][[*ALPHAS].index(alpha)][kept])
     expected = recorded[array] if clip != "tex" else np.repeat(recorded[array][..., None], 3, axis=-1)
     np.testing.assert_array_equal(got, expected)
 
@@ -77,7 +77,7 @@ def test_float32_is_within_a_millionth(recorded: Recorded, magnified: Mapping[st
 
 def test_butterworth_coefficients(recorded: Recorded) -> None:
     for name, cutoff in (("low", 0.5 / 30), ("high", 10 / 30)):
-        num, den = butterworth.low_pass(cutoff)
+        num, den = butterworth.low_pass_coefficients(cutoff)
         np.testing.assert_allclose(recorded[f"butter_{name}_num"], num, rtol=1e-12)
         np.testing.assert_allclose(recorded[f"butter_{name}_den"], [1, den], rtol=1e-12)
 
@@ -85,21 +85,21 @@ def test_butterworth_coefficients(recorded: Recorded) -> None:
 @pytest.mark.parametrize(("clip", "alphas"), [("face", [1.2, 2, 3]), ("tex", [1.2, 2, 3]), ("odd", [2])])
 def test_gains(recorded: Recorded, clip: str, alphas: list[float]) -> None:
     _, height, width, _ = recorded[f"{clip}_in"].shape
-    raw = gains.raw(gains.wavelengths(height, width, "diagonal"), alphas, PAPER)
+    raw = gains.uncapped_gains(gains.band_wavelengths(height, width, "diagonal"), alphas, PAPER)
     np.testing.assert_allclose(raw, recorded[f"{clip}_level_gain_raw"], atol=1e-12)
-    applied = gains.applied(height, width, alphas, PAPER)
+    applied = gains.band_gains(height, width, alphas, PAPER)
     np.testing.assert_allclose(applied, recorded[f"{clip}_level_gain_applied"], atol=1e-12)
 
 
 @pytest.mark.parametrize("clip", ["face", "tex", "odd"])
 def test_band_sizes(recorded: Recorded, clip: str) -> None:
     image = np.zeros(recorded[f"{clip}_in"].shape[1:3])
-    bands = pyramid.laplacian(image, pyramid.band_count(*image.shape))
+    bands = pyramid.laplacian_bands(image, pyramid.band_count(*image.shape))
     assert [band.shape for band in bands] == [tuple(size) for size in recorded[f"{clip}_pind"]]
 
 
 def luma(recorded: Recorded) -> np.ndarray:
-    return colour.signal(recorded["face_in"][:2] / 255, 0)[:, 0]
+    return colour.signal_to_magnify(recorded["face_in"][:2] / 255, 0)[:, 0]
 
 
 def flat(bands: list[np.ndarray]) -> np.ndarray:
@@ -110,11 +110,11 @@ def flat(bands: list[np.ndarray]) -> np.ndarray:
 def test_luma_and_its_pyramid(recorded: Recorded) -> None:
     frame = luma(recorded)[1]
     np.testing.assert_allclose(frame, recorded["face_y_frame1"], atol=FLOAT32)
-    np.testing.assert_allclose(flat(pyramid.laplacian(frame, 6)), recorded["face_lpyr_y_frame1"], atol=1e-6)
+    np.testing.assert_allclose(flat(pyramid.laplacian_bands(frame, 6)), recorded["face_lpyr_y_frame1"], atol=1e-6)
 
 
 def test_filtered_and_gained_bands(recorded: Recorded) -> None:
     moving = butterworth.band_pass(luma(recorded), 0.5 / 30, 10 / 30)[0]
-    applied = gains.applied(112, 96, [2.0], PAPER)[0]
-    bands = [gain * band for gain, band in zip(applied, pyramid.laplacian(moving, 6), strict=True)]
+    applied = gains.band_gains(112, 96, [2.0], PAPER)[0]
+    bands = [gain * band for gain, band in zip(applied, pyramid.laplacian_bands(moving, 6), strict=True)]
     np.testing.assert_allclose(flat(bands), recorded["face_filtered_y_frame1_a20"], atol=FLOAT32)

@@ -35,7 +35,7 @@ def test_exact_solver_gives_the_recorded_flow(recorded, name, i):
 
 def test_exact_solver_in_double_precision(recorded):
     first, second = (image[0] for image in pair(recorded, "odd", 0))
-    uv = exact.pair_flow(first, second, PAPER)
+    uv = exact.estimate_pair_flow(first, second, PAPER)
     assert np.abs(uv.transpose(1, 2, 0) - recorded["odd_uv"][0]).max() < 1e-10
 
 
@@ -53,28 +53,30 @@ def test_identical_images_do_not_move(recorded, solver):
 
 def test_blurred_inputs(recorded):
     for image, expected in zip(pair(recorded, "face", 0), np.moveaxis(recorded["face_pre_pair0"], -1, 0), strict=True):
-        assert np.abs(exact.preblur(image[0].astype(float), PAPER) - expected).max() < FLOAT32_GREY
+        assert np.abs(exact.blur_image(image[0].astype(float), PAPER) - expected).max() < FLOAT32_GREY
 
 
 @pytest.mark.parametrize(("name", "spacing"), [("tex_p0_pyr_s1_l2", 2.0), ("tex_p0_pyr_s2_l2", 1.25)])
 def test_pyramids(recorded, name, spacing):
     for image, expected in zip(pair(recorded, "tex", 0), np.moveaxis(recorded[name], -1, 0), strict=True):
-        coarse = exact.coarser(exact.preblur(image[0].astype(float), PAPER), spacing)
+        coarse = exact.shrink_image(exact.blur_image(image[0].astype(float), PAPER), spacing)
         assert np.abs(coarse - expected).max() < FLOAT32_GREY
 
 
 def test_derivatives_at_the_final_flow(recorded):
-    first, second = (exact.preblur(image[0].astype(float), PAPER) for image in pair(recorded, "tex", 0))
-    found = exact.derivatives(first, second, recorded["tex_uv"][0].transpose(2, 0, 1), PAPER)[:3]
+    first, second = (exact.blur_image(image[0].astype(float), PAPER) for image in pair(recorded, "tex", 0))
+    found = exact.image_derivatives(first, second, recorded["tex_uv"][0].transpose(2, 0, 1), PAPER)[:3]
     assert np.abs(np.stack(found, axis=-1) - recorded["tex_p0_deriv"]).max() < FLOAT32_GREY
 
 
 def test_flow_after_every_stage_and_level(recorded):
-    first, second = (exact.preblur(image[0].astype(float), PAPER) for image in pair(recorded, "tex", 0))
+    first, second = (exact.blur_image(image[0].astype(float), PAPER) for image in pair(recorded, "tex", 0))
     uv = np.zeros((2, *first.shape))
-    for step in pyramid.schedule(first.shape, PAPER):
-        uv = exact.resize(uv, step.shape, PAPER.rescale) if uv.shape[1:] != step.shape else uv
-        uv = exact.refine(exact.level_image(first, step), exact.level_image(second, step), uv, step.alpha, PAPER)
+    for step in pyramid.level_schedule(first.shape, PAPER):
+        uv = exact.resize_flow(uv, step.shape, PAPER.rescale) if uv.shape[1:] != step.shape else uv
+        uv = exact.refine_flow(
+            exact.reduce_to_level(first, step), exact.reduce_to_level(second, step), uv, step.alpha, PAPER
+        )
         expected = recorded.get(f"tex_p0_s{step.stage}_l{step.level + 1}", recorded["tex_uv"][0])
         assert np.abs(uv.transpose(1, 2, 0) - expected).max() < 2e-7, step
 
@@ -95,6 +97,6 @@ def test_corrected_profile_is_nearer_to_the_truth(recorded):
 def test_fast_pieces_agree_with_exact_ones(recorded):
     first, second = pair(recorded, "face", 0)
     solver = fast.PairSolver(first.shape[1:], PAPER)
-    solver.blur_both(first[0].astype(np.float32), second[0].astype(np.float32))
+    solver.build_pyramids(first[0].astype(np.float32), second[0].astype(np.float32))
     for image, sharp in zip((first, second), solver.sharp, strict=True):
-        assert np.abs(sharp - exact.preblur(image[0].astype(float), PAPER)).max() < 1e-4
+        assert np.abs(sharp - exact.blur_image(image[0].astype(float), PAPER)).max() < 1e-4

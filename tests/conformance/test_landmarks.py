@@ -37,10 +37,10 @@ def pixels(recorded: Mapping[str, np.ndarray], entry: int) -> np.ndarray:
 @pytest.mark.parametrize("entry", range(ENTRIES))
 def test_boxes_scores_and_landmarks(recorded: Mapping[str, np.ndarray], entry: int) -> None:
     image = pixels(recorded, entry)
-    found = faces.detections(image, int(recorded["upsample"][entry]))[recorded["detection"][entry]]
+    found = faces.detect_faces(image, int(recorded["upsample"][entry]))[recorded["detection"][entry]]
     assert found.box == tuple(recorded["rects"][entry])
     assert found.score == pytest.approx(recorded["scores"][entry], rel=1e-6)
-    assert (landmarks.fit(image, found.box) == recorded["landmarks"][entry]).all()
+    assert (landmarks.fit_landmarks(image, found.box) == recorded["landmarks"][entry]).all()
 
 
 def test_detect_gives_the_recorded_landmarks(recorded: Mapping[str, np.ndarray]) -> None:
@@ -61,8 +61,8 @@ def test_paper_takes_the_badge_for_the_face(recorded: Mapping[str, np.ndarray]) 
 
 def test_paper_makes_its_grey_image_of_128_px(recorded: Mapping[str, np.ndarray]) -> None:
     head = np.ascontiguousarray(skimage.data.astronaut()[30:220, 130:320])
-    assert (landmarks.grey128(head) == recorded["grey128"][:, :, None]).all()
-    points = landmarks.rescaled(landmarks.detect(head, "paper"), head.shape[:2], (128, 128))
+    assert (landmarks.paper_face_image(head) == recorded["grey128"][:, :, None]).all()
+    points = landmarks.rescale_points(landmarks.detect(head, "paper"), head.shape[:2], (128, 128))
     assert np.abs(points - recorded["landmarks"][14]).max() < 1e-9
 
 

@@ -18,23 +18,23 @@ import torch
 
 from merstream import synth
 from merstream.stages import STAGES
-from services.ingest.catalogue.entry import Found
-from services.ingest.discover import discover
-from services.ingest.source_records import stored
+from services.ingest.catalogue.entry import FoundClip
+from services.ingest.discover import discover_clips
+from services.ingest.source_records import store_record
 from services.trainer.data.features import Features
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.evaluation.protocol import LOSO, Protocol, folds
-from services.trainer.experiment import run as run_experiment
-from services.trainer.folds.fold import key as fold_key
-from services.trainer.options import chosen
-from services.trainer.runs.definition import compose
-from services.trainer.settings import TrainSettings, configured
-from shared.dataset_progress import standing
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings, protocol_folds
+from services.trainer.experiment import run_experiment
+from services.trainer.folds.fold import fold_key
+from services.trainer.options import resolve_options
+from services.trainer.runs.definition import compose_run
+from services.trainer.settings import TrainSettings, settings_from_profile
+from shared.dataset_progress import measure_progress
 from shared.records import ActionUnit, Artifact, Dataset, Pipeline, Record, Sample, artifact_key
 from shared.store import LocalStore
-from shared.store.npz import unpack
+from shared.store.npz import unpack_arrays
 from shared.telemetry import Metrics
-from shared.worker.stage_handler import process, recipe_of, settings_of
+from shared.worker.stage_handler import pipeline_settings, process_record, recipe_digest
 
 FILE = Path(__file__).parents[1] / "data" / "digests.json"
 PIPELINES = {
@@ -55,7 +55,7 @@ def stage_recipes() -> dict[str, dict[str, str]]:
         for name in ("source", *stage.reads, stage.name)
     }
     return {
-        name: {stage.name: recipe_of(stage, settings_of(stage, pipeline), inputs) for stage in STAGES}
+        name: {stage.name: recipe_digest(stage, pipeline_settings(stage, pipeline), inputs) for stage in STAGES}
         for name, pipeline in PIPELINES.items()
     }
 
@@ -102,8 +102,11 @@ def run_ids() -> dict[str, str]:
         records = toy_records(name)
         clips = {each.sample.identity: each.recipe for each in records}
         dataset = Dataset(name=name, clips=clips, faults=(f"{name}/s9/c: no face.",), complete=True)
-        dropped.append((dataset, standing(dataset, {each.key: each for each in records}, {})))
-    return {title: compose(dropped, chosen("corrected", options, "cpu"))[0].id for title, options in asked.items()}
+        dropped.append((dataset, measure_progress(dataset, {each.key: each for each in records}, {})))
+    return {
+        title: compose_run(dropped, resolve_options("corrected", options, "cpu"))[0].id
+        for title, options in asked.items()
+    }
 
 
 def toy_features() -> Features:
@@ -126,18 +129,18 @@ def fold_keys() -> dict[str, str]:
     """Key of the first fold by profile, model and protocol."""
     features = toy_features()
     found = {}
-    for protocol in (LOSO, Protocol(name="k-fold", folds=2)):
-        (fold, *_) = folds(protocol, features.subjects, features.emotions)
+    for protocol in (LOSO_PROTOCOL, ProtocolSettings(name="k-fold", folds=2)):
+        (fold, *_) = protocol_folds(protocol, features.subjects, features.emotions)
         for profile in ("corrected", "paper"):
             for model in MODELS:
-                settings = configured(profile, model)
+                settings = settings_from_profile(profile, model)
                 found[f"{profile} {model} {protocol.name}"] = fold_key(features.digest, settings, fold)
     return found
 
 
 def report_files(folder: Path) -> dict[str, str]:
     """sha256 of each file of a report; of a learner that only counts, so they depend on no processor."""
-    run_experiment(Evaluation(toy_features(), seeds=2), TrainSettings(model="majority"), folder, baselines=())
+    run_experiment(EvaluationPlan(toy_features(), seeds=2), TrainSettings(model="majority"), folder, baselines=())
     files = [file for file in folder.iterdir() if file.is_file()]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
 
@@ -145,18 +148,18 @@ def report_files(folder: Path) -> dict[str, str]:
 def stage_artifacts(folder: Path) -> dict[str, dict[str, Any]]:
     """Of two drawn clips, by identity and stage: sha256 of what is stored, and what `described` says of its arrays."""
     dataset, store = folder / "drawn", LocalStore(folder / "store")
-    synth.write(dataset, subjects=1, clips=2, seed=3)
+    synth.write_dataset(dataset, subjects=1, clips=2, seed=3)
     threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     found: dict[str, dict[str, Any]] = {}
-    for clip in discover(dataset):
-        assert isinstance(clip, Found)
-        record = stored(clip, PIPELINES["small"], "t", store)
+    for clip in discover_clips(dataset):
+        assert isinstance(clip, FoundClip)
+        record = store_record(clip, PIPELINES["small"], "t", store)
         found[record.sample.identity] = {"source": {"sha256": record.artifact.sha256}}
         for stage in STAGES:
-            record, _ = process(stage, store, record, Metrics())
-            arrays = unpack(store.get(record.artifact.key), stage.name)
+            record, _ = process_record(stage, store, record, Metrics())
+            arrays = unpack_arrays(store.get(record.artifact.key), stage.name)
             found[record.sample.identity][stage.name] = {
                 "sha256": record.artifact.sha256,
                 "arrays": {name: described(array) for name, array in sorted(arrays.items())},

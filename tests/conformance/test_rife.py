@@ -10,7 +10,7 @@ import torch
 from services.interpolator.bisection import frames_at
 from services.interpolator.rife import Rife
 from services.interpolator.settings import PROFILES
-from services.interpolator.stage import interpolate, network
+from services.interpolator.stage import interpolate, load_network
 from services.interpolator.timeline import positions
 
 DATA = Path(__file__).parents[1] / "data" / "rife.npz"
@@ -25,7 +25,7 @@ def recorded() -> Mapping[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def net() -> Rife:
-    return network("cpu")
+    return load_network("cpu")
 
 
 def bgr(frames: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def test_midpoint(recorded: Mapping[str, np.ndarray], net: Rife, pair: int) -> N
 def test_flow_and_mask(recorded: Mapping[str, np.ndarray], net: Rife) -> None:
     clip = recorded["clip_rgb_u8"]
     with torch.inference_mode():
-        _, flow, mask = net.net(net.pack(clip[:1]), net.pack(clip[8:]))
+        _, flow, mask = net.net(net.pack_frames(clip[:1]), net.pack_frames(clip[8:]))
     np.testing.assert_allclose(flow[0, :, THIRD, THIRD], recorded["pair0_flow"], rtol=0, atol=1e-4)
     np.testing.assert_allclose(mask.sigmoid()[0, :, THIRD, THIRD], recorded["pair0_mask"], rtol=0, atol=1e-4)
 

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from shared.bus import Bus, Message, Revoked, Subscription
+from shared.bus import Bus, Message, PartitionRevoked, Subscription
 
 WAIT = 30.0  # a real broker may take seconds to hand out partitions
 
@@ -42,7 +42,7 @@ class BusContract:
         assert message.headers["reason"] == "größer"
 
     def test_nothing_waits_on_an_empty_topic(self, bus: Bus) -> None:
-        assert bus.subscribe(self.topic, "g").take(0.2) is None
+        assert bus.subscribe(self.topic, "g").take_message(0.2) is None
 
     def test_order_holds_within_a_key(self, bus: Bus) -> None:
         for number in range(10):
@@ -87,7 +87,7 @@ class BusContract:
         bus.publish(self.topic, "k", b"v")
         holder = bus.subscribe(self.topic, "g")
         taken = _take(holder)
-        assert connect().subscribe(self.topic, "g").take(1.0) is None or not holder.owned(taken)
+        assert connect().subscribe(self.topic, "g").take(1.0) is None or not holder.owns_message(taken)
 
     def test_a_commit_after_the_partition_went_is_refused(self, bus: Bus, connect) -> None:
         bus.publish(self.topic, "k", b"v")
@@ -96,19 +96,19 @@ class BusContract:
         late.close()
         heir = connect().subscribe(self.topic, "g")
         assert _take(heir).value == b"v"
-        assert not late.owned(taken)
-        with pytest.raises(Revoked):
+        assert not late.owns_message(taken)
+        with pytest.raises(PartitionRevoked):
             late.commit(taken)
 
     def test_latest_is_the_newest_of_every_key(self, bus: Bus) -> None:
         for key, value in (("a", b"1"), ("b", b"2"), ("a", b"3")):
             bus.publish(self.topic, key, value)
-        assert {key: m.value for key, m in bus.latest(self.topic).items()} == {"a": b"3", "b": b"2"}
+        assert {key: m.value for key, m in bus.read_newest(self.topic).items()} == {"a": b"3", "b": b"2"}
 
     def test_a_message_without_value_takes_its_key_away(self, bus: Bus) -> None:
         for key, value in (("a", b"1"), ("b", b"2"), ("a", None)):
             bus.publish(self.topic, key, value)
-        assert set(bus.latest(self.topic)) == {"b"}
+        assert set(bus.read_newest(self.topic)) == {"b"}
 
     def test_a_follower_sees_what_has_come_since(self, bus: Bus, connect) -> None:
         bus.publish(self.topic, "a", b"1")
@@ -124,20 +124,20 @@ class BusContract:
         bus.publish(self.topic, "k", b"v")
         member = bus.subscribe(self.topic, "g")
         _take(member)
-        assert member.joined()
-        assert not member.stalled()
+        assert member.is_member()
+        assert not member.is_stalled()
 
     def test_depth_counts_what_waits(self, bus: Bus) -> None:
         for number in range(3):
             bus.publish(self.topic, f"k{number}", b"v")
         member = bus.subscribe(self.topic, "g")
         member.commit(_take(member))
-        depth = bus.depth(self.topic, "g")
+        depth = bus.group_progress(self.topic, "g")
         assert (depth.published, depth.committed, depth.lag) == (3, 1, 2)
 
 
 def _take(member: Subscription) -> Message:
-    message = member.take(WAIT)
+    message = member.take_message(WAIT)
     assert message is not None
     return message
 

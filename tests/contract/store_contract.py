@@ -27,11 +27,11 @@ class StoreContract:
     def test_an_entry_says_size_and_that_the_content_changed(self, store: Store) -> None:
         store.put("a/1", b"four")
         store.put("b/2", b"other")
-        (before,) = store.entries("a/")
+        (before,) = store.list_objects("a/")
         assert (before.key, before.size) == ("a/1", 4)
-        assert [entry.etag for entry in store.entries("a/")] == [before.etag]
+        assert [entry.etag for entry in store.list_objects("a/")] == [before.etag]
         store.put("a/1", b"five!")
-        (after,) = store.entries("a/")
+        (after,) = store.list_objects("a/")
         assert after.etag != before.etag
         assert after.modified >= before.modified
 
@@ -39,11 +39,11 @@ class StoreContract:
         for size in (0, 5, (64 << 20) + 1):  # S3 takes the last in two parts
             (tmp_path / "there").write_bytes(bytes([size % 251]) * size)
             store.put_file("a/file", tmp_path / "there")
-            store.fetch("a/file", tmp_path / "back")
+            store.fetch_file("a/file", tmp_path / "back")
             assert filecmp.cmp(tmp_path / "there", tmp_path / "back", shallow=False)
-            assert [entry.size for entry in store.entries("a/")] == [size]
+            assert [entry.size for entry in store.list_objects("a/")] == [size]
         with pytest.raises(NotStored, match="a/none"):
-            store.fetch("a/none", tmp_path / "back")
+            store.fetch_file("a/none", tmp_path / "back")
 
     def test_put_replaces(self, store: Store) -> None:
         store.put("k", b"old and longer")
@@ -58,8 +58,8 @@ class StoreContract:
     def test_keys_are_sorted_and_filtered(self, store: Store) -> None:
         for key in ("b/2", "a/1", "b/1"):
             store.put(key, b"")
-        assert list(store.keys("b/")) == ["b/1", "b/2"]
-        assert list(store.keys()) == ["a/1", "b/1", "b/2"]
+        assert list(store.list_keys("b/")) == ["b/1", "b/2"]
+        assert list(store.list_keys()) == ["a/1", "b/1", "b/2"]
 
     def test_deleting_twice_is_no_error(self, store: Store) -> None:
         store.put("k", b"v")
@@ -92,4 +92,4 @@ class StoreContract:
         key = f"flow/{sample.identity}/r.npz"
         store.put(key, b"v")
         assert store.get(key) == b"v"
-        assert key in set(store.keys("flow/"))
+        assert key in set(store.list_keys("flow/"))

@@ -26,12 +26,12 @@ class TestLocalBus(BusContract):
 import os, pathlib, signal
 from shared.bus.local import LocalBus
 subscription = LocalBus(pathlib.Path({str(tmp_path / "bus.sqlite")!r})).subscribe({self.topic!r}, "g")
-assert subscription.take(10).value == b"v"
+assert subscription.take_message(10).value == b"v"
 os.kill(os.getpid(), signal.SIGKILL)
 """
         killed = subprocess.run([sys.executable, "-c", member], cwd=Path(__file__).parents[2])
         assert killed.returncode == -signal.SIGKILL
-        message = bus.subscribe(self.topic, "g").take(0)
+        message = bus.subscribe(self.topic, "g").take_message(0)
         assert message is not None
         assert message.value == b"v"
 
@@ -52,4 +52,4 @@ class TestLocalStore(StoreContract):
 
     def test_a_put_that_was_cut_off_is_no_key(self, store: LocalStore) -> None:
         (store.folder / ".put-xyz").write_bytes(b"half")
-        assert list(store.keys()) == []
+        assert list(store.list_keys()) == []

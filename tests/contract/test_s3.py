@@ -36,7 +36,7 @@ class TestS3Store(StoreContract):
         key = "/".join(["raw", *names, "end"])
         store.put(key, key.encode())
         assert store.get(key) == key.encode()
-        assert key in set(store.keys("raw/" + names[0]))
+        assert key in set(store.list_keys("raw/" + names[0]))
         store.delete(key)
         assert not store.exists(key)
 
@@ -44,21 +44,21 @@ class TestS3Store(StoreContract):
         names = ["a+b%2F c", "a-b", "a.b", "a/b", "a/b c", "ab", "ü/ö%25", "\uffee", "😀"]
         for name in reversed(names):
             store.put(name, b"v")
-        assert list(store.keys()) == names
-        assert list(store.keys("a/")) == ["a/b", "a/b c"]
-        assert list(store.keys("a/b")) == ["a/b", "a/b c"]
+        assert list(store.list_keys()) == names
+        assert list(store.list_keys("a/")) == ["a/b", "a/b c"]
+        assert list(store.list_keys("a/b")) == ["a/b", "a/b c"]
 
     def test_a_listing_goes_on_after_its_first_page(self, store: S3Store) -> None:
         names = [f"d/{number // 100}/{number:04d}" for number in range(1005)]
         for name in names:
             store.put(name, b"")
-        assert list(store.keys()) == sorted(names)
+        assert list(store.list_keys()) == sorted(names)
 
     def test_entries_say_size_and_change(self, store: S3Store) -> None:
         store.put("d/one", b"123")
-        (before,) = store.entries("d/")
+        (before,) = store.list_objects("d/")
         store.put("d/one", b"124")
-        (after,) = store.entries("d/")
+        (after,) = store.list_objects("d/")
         assert (before.key, before.size) == ("d/one", 3)
         assert before.etag != after.etag
         assert before.modified.tzinfo is not None
@@ -68,7 +68,7 @@ class TestS3Store(StoreContract):
         data = bytes(range(256)) * 80_000  # 20 MB, with a part of a piece at the end
         store.put("big", data)
         assert store.get("big") == data
-        (entry,) = store.entries()
+        (entry,) = store.list_objects()
         assert entry.size == len(data)
         assert "-" not in entry.etag  # the mark of an upload in parts
 

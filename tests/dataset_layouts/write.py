@@ -67,7 +67,7 @@ def write_book(file: Path, book: Book, clips: Sequence[Clip]) -> None:
         worksheet = workbook.create_sheet(title)
         for row in rows:
             worksheet.append(list(row))
-    coding_sheet.save(workbook, file)
+    coding_sheet.save_workbook(workbook, file)
 
 
 def _write_csv(file: Path, rows: list[Row]) -> None:

@@ -52,7 +52,7 @@ class Stack:
 
     def _keys(self, prefix: str) -> list[str]:
         try:
-            return list(self.store.keys(prefix))
+            return list(self.store.list_keys(prefix))
         except Exception:
             return []  # the forward is just being renewed
 
@@ -81,7 +81,7 @@ def stack(cluster: Cluster) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "drawn"
-    synth.write(folder, subjects=3, clips=4, seed=11)
+    synth.write_dataset(folder, subjects=3, clips=4, seed=11)
     return folder
 
 
@@ -100,7 +100,7 @@ def embedded(drawn: Path, name: str, place: Path, settings: list[str]) -> tuple[
 
 
 def digests(store: Store, dataset: str) -> dict[str, str]:
-    keys = [key for stage in ("source", *IMAGE_STAGES) for key in store.keys(f"{stage}/{dataset}/")]
+    keys = [key for stage in ("source", *IMAGE_STAGES) for key in store.list_keys(f"{stage}/{dataset}/")]
     return {key: hashlib.sha256(store.get(key)).hexdigest() for key in keys if key.endswith(".npz")}
 
 

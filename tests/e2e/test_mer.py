@@ -30,7 +30,7 @@ def mer(*arguments: object, **more: object) -> "subprocess.CompletedProcess[str]
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "Gesichter für β"
-    synth.write(folder, subjects=3, clips=2, seed=1)
+    synth.write_dataset(folder, subjects=3, clips=2, seed=1)
     return folder
 
 

@@ -22,7 +22,7 @@ from minio import Minio
 from merstream import synth
 from merstream.embedded.run_folder import Workspace
 from shared.bus import Message
-from shared.bus.topics import GROUPS, dead_letters, topic
+from shared.bus.topics import TOPIC_BY_GROUP, dead_letter_topic, topic_by_short_name
 from shared.connect import open_bus, open_store
 from shared.errors import Unavailable
 from shared.records import RunContents, RunResult
@@ -104,7 +104,7 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "drawn"
-    synth.write(folder, subjects=3, clips=2, seed=1)
+    synth.write_dataset(folder, subjects=3, clips=2, seed=1)
     return folder
 
 
@@ -139,20 +139,20 @@ def test_a_dropped_dataset_gives_the_embedded_report_whatever_is_killed_meanwhil
     stack: Stack, dataset: Path, embedded: Workspace
 ) -> None:
     drop(stack, dataset)
-    wait(lambda: bool(latest(stack, topic("interpolated").name)), "the interpolator's first record")
+    wait(lambda: bool(latest(stack, topic_by_short_name("interpolated").name)), "the interpolator's first record")
     kill(stack, "flow")
     stack.compose("restart", "kafka")
     wait(lambda: bool(results(stack)), "the report")
     (result,) = results(stack)
     store = open_store(stack.settings())
     assert (result.status, result.reason) == ("done", "")
-    assert [reason for group in GROUPS for reason in latest(stack, dead_letters(group).name)] == []
-    assert digests(store) == digests(embedded.store())
-    run, own = store.get(result.files["run.json"]), (embedded.report / "run.json").read_bytes()
+    assert [reason for group in TOPIC_BY_GROUP for reason in latest(stack, dead_letter_topic(group).name)] == []
+    assert digests(store) == digests(embedded.open_store())
+    run, own = store.get(result.files["run.json"]), (embedded.report_folder / "run.json").read_bytes()
     assert RunContents.decode(run).data == RunContents.decode(own).data, "both say that they are of the same clips"
     for name, key in result.files.items():
         if name != "run.json":  # when and by which process it was started is not the same
-            assert store.get(key) == (embedded.report / name).read_bytes(), name
+            assert store.get(key) == (embedded.report_folder / name).read_bytes(), name
 
 
 def test_the_api_has_the_report_too(stack: Stack) -> None:
@@ -210,7 +210,7 @@ def latest(stack: Stack, name: str) -> dict[str, Message]:
     """By key; nothing while the broker is away."""
     bus = open_bus(stack.settings())
     try:
-        return dict(bus.latest(name))
+        return dict(bus.read_newest(name))
     except Unavailable:
         return {}
     finally:
@@ -218,13 +218,13 @@ def latest(stack: Stack, name: str) -> dict[str, Message]:
 
 
 def results(stack: Stack) -> list[RunResult]:
-    told = latest(stack, topic("results").name)
+    told = latest(stack, topic_by_short_name("results").name)
     return [RunResult.decode(message.value) for key, message in told.items() if "/" not in key]
 
 
 def digests(store: Store) -> dict[str, str]:
     """Of every artifact, by its key."""
-    return {key: hashlib.sha256(store.get(key)).hexdigest() for key in store.keys("") if key.endswith(".npz")}
+    return {key: hashlib.sha256(store.get(key)).hexdigest() for key in store.list_keys("") if key.endswith(".npz")}
 
 
 def wait(until: Callable[[], bool], what: str) -> None:

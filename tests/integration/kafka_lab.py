@@ -28,8 +28,8 @@ from shared.records import Record, Sample
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store.s3 import S3Store
 from shared.worker import Worker
-from shared.worker.process import serve
-from shared.worker.stage_handler import StageTask, read_artifact, write_artifact
+from shared.worker.process import serve_loops
+from shared.worker.stage_handler import StageHandler, read_artifact, write_artifact
 from tests.servers.kafka import free_port
 from tests.servers.s3 import Endpoint
 
@@ -180,7 +180,7 @@ class Lab:
 
     def lag(self) -> int | None:
         try:
-            return self.bus.depth(CONSUMED, "flow").lag
+            return self.bus.group_progress(CONSUMED, "flow").lag
         except Unavailable:
             return None
 
@@ -197,12 +197,12 @@ class Lab:
         return {number for what, number in mine if what == "began" and ("ended", number) not in mine}
 
     def buried(self) -> list[Message]:
-        return list(self.bus.latest(BURIED).values())
+        return list(self.bus.read_newest(BURIED).values())
 
     def every_effect_is_there_once(self, count: int) -> None:
-        manifests = [key for key in self.store.keys("flow/") if key.endswith(".json")]
+        manifests = [key for key in self.store.list_keys("flow/") if key.endswith(".json")]
         assert len(manifests) == count
-        outputs = {key: Record.decode(message.value) for key, message in self.bus.latest(PRODUCED).items()}
+        outputs = {key: Record.decode(message.value) for key, message in self.bus.read_newest(PRODUCED).items()}
         assert set(outputs) == {self.record(number).key for number in range(count)}
         for number in range(count):
             output = outputs[self.record(number).key]
@@ -220,7 +220,9 @@ class Lab:
 
 def main() -> None:
     made = stage(Path(os.environ["LAB_FOLDER"]), float(os.environ["LAB_WORK_SECONDS"]))
-    serve(lambda settings, bus, store, metrics: [Worker(StageTask(made, store), bus, store, settings, metrics)])
+    serve_loops(
+        lambda settings, bus, store, metrics: [Worker(StageHandler(made, store), bus, store, settings, metrics)]
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from merstream.stack.api_client import Api
+from merstream.stack.api_client import TrainerApi
 from shared.connect import open_bus, open_store
 from shared.errors import Misconfigured, Unavailable
 from shared.records import Sample
@@ -25,7 +25,7 @@ RUN = {"datasets": ["toy"], "model": "fmer-lite", "settings": {"epochs": 2, "bat
 
 
 @pytest.fixture
-def replicas(environment: None, tmp_path: Path) -> Iterator[list[tuple[Trainer, Api]]]:
+def replicas(environment: None, tmp_path: Path) -> Iterator[list[tuple[Trainer, TrainerApi]]]:
     """One that does everything and one that only plans; both are served."""
     ports = [free_port(), free_port()]
     parts: list[tuple[str, ...]] = [(), ("plan",)]
@@ -33,7 +33,7 @@ def replicas(environment: None, tmp_path: Path) -> Iterator[list[tuple[Trainer, 
         Trainer(tmp_path / f"{port}.log", *part, MER_API_PORT=str(port))
         for port, part in zip(ports, parts, strict=True)
     ]
-    yield [(one, Api(f"http://127.0.0.1:{port}")) for one, port in zip(started, ports, strict=True)]
+    yield [(one, TrainerApi(f"http://127.0.0.1:{port}")) for one, port in zip(started, ports, strict=True)]
     for one in started:
         one.process.kill()
         one.process.wait()
@@ -41,7 +41,7 @@ def replicas(environment: None, tmp_path: Path) -> Iterator[list[tuple[Trainer, 
 
 def test_a_run_is_asked_for_trained_and_fetched_whatever_happens_to_the_broker(
     clips: list[tuple[Sample, Arrays]],
-    replicas: list[tuple[Trainer, Api]],
+    replicas: list[tuple[Trainer, TrainerApi]],
     kafka_broker: KafkaServer | None,
     tmp_path: Path,
 ) -> None:
@@ -59,8 +59,8 @@ def test_a_run_is_asked_for_trained_and_fetched_whatever_happens_to_the_broker(
     done = other.get(run["url"])
     assert done == one.get(run["url"])
     assert set(done["figures"]) == {"fmer-lite", "linear", "majority"}
-    (key,) = [key for key in store.keys("reports/") if key.endswith(f"{run['id']}/report.html")]
-    other.fetch(done["files"]["report.html"], tmp_path / "report.html")
+    (key,) = [key for key in store.list_keys("reports/") if key.endswith(f"{run['id']}/report.html")]
+    other.download_file(done["files"]["report.html"], tmp_path / "report.html")
     assert (tmp_path / "report.html").read_bytes() == store.get(key)
     assert sorted(each["model"] for each in one.get("/runs")) == ["fmer-lite", "majority"], "this, and the drop's own"
     if kafka_broker is not None:
@@ -74,7 +74,7 @@ def test_a_run_is_asked_for_trained_and_fetched_whatever_happens_to_the_broker(
     gc.collect()
 
 
-def answers(api: Api, url: str) -> bool:
+def answers(api: TrainerApi, url: str) -> bool:
     try:
         return bool(api.get(url)["state"] == "done")
     except Unavailable:

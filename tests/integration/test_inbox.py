@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from merstream.commands import drop
-from merstream.commands.s3_etag import etag
+from merstream.commands.s3_etag import content_etag
 from services.ingest.inbox.inbox import Inbox
 from shared.bus.kafka.bus import KafkaBus
 from shared.errors import Unavailable
 from shared.records import Dataset, Record
 from shared.settings import Settings
-from shared.setup import set_up
+from shared.setup import set_up_servers
 from tests.integration.test_setup import TellingMinio
 from tests.servers.kafka import KafkaServer, NoServer, external
 from tests.servers.minio import CannotBuild, binary
@@ -48,7 +48,7 @@ def settings(kafka: str, prefix: str, where: Endpoint, folder: Path, **more: flo
 
 
 def prepared(given: Settings) -> Settings:
-    set_up(given, replication=1, min_insync=1, retention_days=None)
+    set_up_servers(given, replication=1, min_insync=1, retention_days=None)
     return given
 
 
@@ -79,7 +79,7 @@ def until(done: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
 
 def announced(bus: KafkaBus) -> dict[str, Dataset]:
     try:
-        found = [Dataset.decode(message.value) for message in bus.latest("mer.datasets").values()]
+        found = [Dataset.decode(message.value) for message in bus.read_newest("mer.datasets").values()]
     except Unavailable:
         return {}
     return {each.name: each for each in found}
@@ -88,7 +88,7 @@ def announced(bus: KafkaBus) -> dict[str, Dataset]:
 def sources(bus: KafkaBus) -> list[Record]:
     """All that were ever published."""
     member, found = bus.subscribe("mer.sources", f"test-{uuid.uuid4().hex}"), []
-    while (message := member.take(timeout=10)) is not None:
+    while (message := member.take_message(timeout=10)) is not None:
         found.append(Record.decode(message.value))
         member.commit(message)
     member.close()
@@ -128,7 +128,9 @@ def test_a_drop_reaches_the_inbox_by_notification(kafka_bootstrap: str, prefix: 
         )
         with running(given) as process:
             until(lambda: ready(port), process)
-            drop.drop(given, drop.parcel(given_folder(tmp_path / "my lab's Übung", "a", "b c"), None, None))
+            drop.drop_dataset(
+                given, drop.prepare_upload(given_folder(tmp_path / "my lab's Übung", "a", "b c"), None, None)
+            )
             until(lambda: "my lab's Übung" in announced(bus) and announced(bus)["my lab's Übung"].complete, process)
         records = sources(bus)
         assert sorted(record.sample.clip for record in records) == ["a", "b c"], "each clip once"
@@ -152,10 +154,10 @@ def test_what_was_dropped_while_kafka_was_down_is_found(prefix: str, tmp_path: P
         bus = KafkaBus(kafka.bootstrap, prefix=prefix)
         try:
             with running(given) as process:
-                drop.drop(given, drop.parcel(given_folder(tmp_path / "first", "a"), None, None))
+                drop.drop_dataset(given, drop.prepare_upload(given_folder(tmp_path / "first", "a"), None, None))
                 until(lambda: "first" in announced(bus), process)
                 kafka.kill()
-                drop.drop(given, drop.parcel(given_folder(tmp_path / "second", "b"), None, None))
+                drop.drop_dataset(given, drop.prepare_upload(given_folder(tmp_path / "second", "b"), None, None))
                 time.sleep(3)  # a scan meets the broker that is away; without it the test holds less, not more
                 kafka.start()
                 until(lambda: "second" in announced(bus), process)
@@ -174,21 +176,23 @@ def test_a_store_that_tells_nobody_is_scanned(kafka_bootstrap: str, prefix: str,
         process = Inbox(inbox, store, bus, given)
         try:
             folder = given_folder(tmp_path / f"d {name}", "a", "b")
-            assert drop.drop(given, drop.parcel(folder, None, None)) == 7
-            process.scan()
+            assert drop.drop_dataset(given, drop.prepare_upload(folder, None, None)) == 7
+            process.scan_now()
             before = announced(bus)[f"d {name}"]
             assert before.complete
-            assert drop.drop(given, drop.parcel(folder, None, None)) == 0, "the server's etags tell that all is there"
-            process.scan()
+            assert drop.drop_dataset(given, drop.prepare_upload(folder, None, None)) == 0, (
+                "the server's etags tell that all is there"
+            )
+            process.scan_now()
             (folder / "frames/a/img1.jpg").write_bytes(b"better")
-            assert drop.drop(given, drop.parcel(folder, None, None)) == 1
-            process.scan()
+            assert drop.drop_dataset(given, drop.prepare_upload(folder, None, None)) == 1
+            process.scan_now()
             after = announced(bus)[f"d {name}"]
             changed = {identity for identity in after.clips if after.clips[identity] != before.clips[identity]}
             assert [identity.rpartition("/")[2] for identity in changed] == ["a"]
-            for key in list(inbox.keys()):
+            for key in list(inbox.list_keys()):
                 inbox.delete(key)
-            process.scan()
+            process.scan_now()
             assert f"d {name}" not in announced(bus)
         finally:
             process.close()
@@ -201,8 +205,8 @@ def test_etags_are_what_the_server_says(tmp_path: Path, name: str) -> None:
         for size in (0, 5, (64 << 20) + 1):
             (tmp_path / "f").write_bytes(bytes([size % 251]) * size)
             store.put_file("f", tmp_path / "f")
-            (entry,) = store.entries()
-            assert entry.etag == etag(tmp_path / "f"), size
+            (entry,) = store.list_objects()
+            assert entry.etag == content_etag(tmp_path / "f"), size
 
 
 def test_the_store_away_is_waited_out(kafka_bootstrap: str, prefix: str, tmp_path: Path) -> None:
@@ -213,11 +217,11 @@ def test_the_store_away_is_waited_out(kafka_bootstrap: str, prefix: str, tmp_pat
         given = prepared(settings(kafka_bootstrap, prefix, minio.endpoint, tmp_path, inbox_scan_seconds=1))
         try:
             with running(given) as process:
-                drop.drop(given, drop.parcel(given_folder(tmp_path / "first", "a"), None, None))
+                drop.drop_dataset(given, drop.prepare_upload(given_folder(tmp_path / "first", "a"), None, None))
                 until(lambda: "first" in announced(bus), process)
                 minio.kill()
                 minio.start()
-                drop.drop(given, drop.parcel(given_folder(tmp_path / "second", "b"), None, None))
+                drop.drop_dataset(given, drop.prepare_upload(given_folder(tmp_path / "second", "b"), None, None))
                 until(lambda: "second" in announced(bus), process)
         finally:
             bus.close()

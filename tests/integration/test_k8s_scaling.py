@@ -11,8 +11,8 @@ from kafka.admin import OffsetSpec
 from kafka.errors import RetriableError
 
 from k8s import generate
-from k8s.keda import Place, replicas
-from k8s.scaling import SCALED
+from k8s.keda import PartitionState, replica_count
+from k8s.scaling import SCALED_SERVICES
 from shared.bus import Message, Subscription
 from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
@@ -24,7 +24,9 @@ class Scaler:
 
     def __init__(self, bootstrap: str, prefix: str, service: str) -> None:
         self.bootstrap, self.prefix = bootstrap, prefix
-        (self.scaled_object,) = [generate.scaled_object(scaled) for scaled in SCALED if scaled.service == service]
+        (self.scaled_object,) = [
+            generate.scaled_object(scaled) for scaled in SCALED_SERVICES if scaled.service == service
+        ]
 
     def pods(self) -> int:
         triggers = [trigger["metadata"] for trigger in self.scaled_object["spec"]["triggers"]]
@@ -34,9 +36,9 @@ class Scaler:
             except RetriableError:  # the coordinator of a new group is just being chosen
                 continue
             names = [(trigger["topic"], trigger["consumerGroup"]) for trigger in triggers]
-            return replicas(self.scaled_object, dict(zip(names, places, strict=True)))
+            return replica_count(self.scaled_object, dict(zip(names, places, strict=True)))
 
-    def _places(self, topic: str, group: str) -> dict[int, Place]:
+    def _places(self, topic: str, group: str) -> dict[int, PartitionState]:
         name, group = self.prefix + topic, self.prefix + group
         with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
             (about,) = admin.describe_topics([name])
@@ -44,7 +46,9 @@ class Scaler:
             ends = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
             commits: dict[Any, Any] = admin.list_group_offsets({group: places})[group]
         committed = {place: commits[place].offset for place in places if place in commits}
-        return {p.partition: Place(ends[p].offset, c if (c := committed.get(p, -1)) >= 0 else None) for p in places}
+        return {
+            p.partition: PartitionState(ends[p].offset, c if (c := committed.get(p, -1)) >= 0 else None) for p in places
+        }
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ def bus(kafka_bootstrap: str) -> Iterator[KafkaBus]:
 
 
 def taken(member: Subscription) -> Message:
-    while (message := member.take(10)) is None:
+    while (message := member.take_message(10)) is None:
         pass
     return message
 

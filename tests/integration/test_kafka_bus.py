@@ -12,7 +12,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 
-from shared.bus import Message, Revoked, Subscription
+from shared.bus import Message, PartitionRevoked, Subscription
 from shared.bus.kafka.broker import Broker
 from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
@@ -74,8 +74,8 @@ def test_work_in_hand_survives_that_others_join(place: Place) -> None:
     taken = take(holder)
     joined = place.bus().subscribe(TOPIC, "g")
     until(lambda: place.settled_members() == 2)
-    assert joined.take(0.5) is None
-    assert holder.owned(taken)
+    assert joined.take_message(0.5) is None
+    assert holder.owns_message(taken)
     holder.commit(taken)
     assert place.commits() == {0: 1}
 
@@ -86,12 +86,12 @@ def test_a_partition_that_went_and_came_back_is_not_the_same(place: Place) -> No
     member = bus.subscribe(TOPIC, "g")
     stale = take(member)
     expel_everybody(place)
-    with pytest.raises(Revoked):
+    with pytest.raises(PartitionRevoked):
         member.commit(stale)
-    assert not member.owned(stale)
+    assert not member.owns_message(stale)
     again = take(member)
     assert again == stale
-    with pytest.raises(Revoked):
+    with pytest.raises(PartitionRevoked):
         member.commit(replace(stale, offset=7))
     member.commit(again)
     assert place.commits() == {0: 1}
@@ -103,7 +103,7 @@ def test_work_in_hand_is_dropped_as_soon_as_membership_is_lost(place: Place) -> 
     member = bus.subscribe(TOPIC, "g")
     stale = take(member)
     expel_everybody(place)
-    until(lambda: not member.owned(stale))
+    until(lambda: not member.owns_message(stale))
 
 
 def test_a_commit_is_of_one_message_of_one_partition(place: Place) -> None:
@@ -133,7 +133,7 @@ def test_the_start_is_committed_at_the_first_assignment(place: Place) -> None:
     bus.publish(TOPIC, "k", b"v")
     bus.subscribe(TOPIC, "g")
     until(lambda: place.commits() == {0: 0})
-    assert bus.depth(TOPIC, "g").lag == 1
+    assert bus.group_progress(TOPIC, "g").lag == 1
 
 
 def test_a_message_too_large_is_bad_data_and_the_next_goes_through(place: Place) -> None:
@@ -141,7 +141,7 @@ def test_a_message_too_large_is_bad_data_and_the_next_goes_through(place: Place)
     with pytest.raises(BadData, match="larger than"):
         bus.publish(TOPIC, "k", bytes(2_000_000))
     bus.publish(TOPIC, "k", b"v")
-    assert bus.latest(TOPIC)["k"].value == b"v"
+    assert bus.read_newest(TOPIC)["k"].value == b"v"
 
 
 def test_without_a_broker_everything_waits_or_says_so() -> None:
@@ -149,8 +149,8 @@ def test_without_a_broker_everything_waits_or_says_so() -> None:
     with pytest.raises(Unavailable, match="publishing to mer"):
         bus.publish(TOPIC, "k", b"v")
     with pytest.raises(Unavailable):
-        bus.latest(TOPIC)
-    assert bus.subscribe(TOPIC, "g").take(0.1) is None
+        bus.read_newest(TOPIC)
+    assert bus.subscribe(TOPIC, "g").take_message(0.1) is None
     bus.close()
     gc.collect()
 
@@ -160,13 +160,13 @@ def test_a_follower_does_not_wait_for_ever(place: Place, monkeypatch: pytest.Mon
     bus = KafkaBus(Broker(place.bootstrap, timeout_seconds=2), prefix=place.prefix)
     bus.publish(TOPIC, "k", b"v")
     with closing(bus.follow(TOPIC)) as follower:
-        assert follower.read()["k"].value == b"v"
+        assert follower.read_newest()["k"].value == b"v"
         ends = follower._consumer.end_offsets
         promised = lambda places: {each: end + 1 for each, end in ends(places).items()}  # noqa: E731
         monkeypatch.setattr(follower._consumer, "end_offsets", promised)
         with pytest.raises(Unavailable, match="nothing came for 2 s"):
-            follower.read()
-        assert follower.read()["k"].value == b"v"
+            follower.read_newest()
+        assert follower.read_newest()["k"].value == b"v"
     bus.close()
 
 
@@ -175,7 +175,7 @@ def test_a_topic_that_is_not_there_yet_is_unavailable(place: Place) -> None:
     with pytest.raises(Unavailable):
         bus.publish(TOPIC, "k", b"v")
     with pytest.raises(Unavailable, match="set-up"):
-        bus.depth(TOPIC, "g")
+        bus.group_progress(TOPIC, "g")
     bus.close()
 
 
@@ -207,7 +207,7 @@ def expel_everybody(place: Place) -> None:
 
 
 def take(member: Subscription) -> Message:
-    message = member.take(PATIENCE_SECONDS)
+    message = member.take_message(PATIENCE_SECONDS)
     assert message is not None
     return message
 

@@ -78,11 +78,11 @@ def test_with_certificate_and_password_all_is_as_ever(broker: Broker) -> None:
     bus = KafkaBus(broker)
     bus.publish(TOPIC, "k", b"v")
     member = bus.subscribe(TOPIC, "g")
-    message = member.take(60)
+    message = member.take_message(60)
     assert message is not None
     member.commit(message)
-    assert bus.latest(TOPIC)["k"].value == b"v"
-    assert bus.depth(TOPIC, "g").lag == 0
+    assert bus.read_newest(TOPIC)["k"].value == b"v"
+    assert bus.group_progress(TOPIC, "g").lag == 0
     bus.close()
 
 
@@ -91,6 +91,6 @@ def test_who_is_not_let_in_is_told_what_it_may_be(broker: Broker, wrong: dict[st
     bus = KafkaBus(replace(broker, **wrong, timeout_seconds=2))
     with pytest.raises(Unavailable, match="a wrong password, a certificate not trusted"):
         bus.publish(TOPIC, "k", b"v")
-    assert bus.subscribe(TOPIC, "g").take(0.1) is None
+    assert bus.subscribe(TOPIC, "g").take_message(0.1) is None
     bus.close()
     gc.collect()

@@ -20,7 +20,7 @@ SMALL = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "mag
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "synth"
-    synth.write(folder, subjects=2, clips=2, seed=3)
+    synth.write_dataset(folder, subjects=2, clips=2, seed=3)
     return folder
 
 

@@ -32,20 +32,20 @@ def recording(folder: Path) -> Path:
 
 def through(dataset: Path, out: Path, told: Any) -> None:
     """Both stages on one process's embedded bus; tells the shapes made and the most memory held, MB."""
-    from services.ingest.discover import discover
-    from services.ingest.source_records import stored
+    from services.ingest.discover import discover_clips
+    from services.ingest.source_records import store_record
     from services.ingest.stage import STAGE as INGEST
     from services.interpolator.stage import STAGE as INTERPOLATOR
     from shared.records import Pipeline
     from shared.store import LocalStore
     from shared.telemetry import Metrics
-    from shared.worker.stage_handler import process, read_artifact
+    from shared.worker.stage_handler import process_record, read_artifact
 
     store, metrics = LocalStore(out), Metrics()
-    (found,) = discover(dataset)
-    record = stored(found, Pipeline(), "t", store)  # type: ignore[arg-type]
+    (found,) = discover_clips(dataset)
+    record = store_record(found, Pipeline(), "t", store)  # type: ignore[arg-type]
     for stage in (INGEST, INTERPOLATOR):
-        record, _ = process(stage, store, record, metrics)
+        record, _ = process_record(stage, store, record, metrics)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     shapes = [read_artifact(store, each, "")["frames"].shape for each in (record.inputs["ingest"], record.artifact)]
     told.send((shapes, peak))

@@ -15,7 +15,7 @@ from shared.settings import Settings
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store.s3 import S3Store
 from shared.worker import Worker
-from shared.worker.stage_handler import StageTask, read_artifact, write_artifact
+from shared.worker.stage_handler import StageHandler, read_artifact, write_artifact
 from tests.servers.s3 import S3Server
 from tests.servers.s3_servers import OWN
 from tests.servers.s3_servers import server as own_server
@@ -70,7 +70,7 @@ class Lab:
 
     def worker(self, store: S3Store | None = None) -> Worker:
         self.workers.append(
-            Worker(StageTask(self.stage, store or self.store), LocalBus(self.file), store or self.store, QUICK)
+            Worker(StageHandler(self.stage, store or self.store), LocalBus(self.file), store or self.store, QUICK)
         )
         return self.workers[-1]
 
@@ -79,7 +79,7 @@ class Lab:
 
     def published(self, topic: str) -> list[bytes]:
         """Every message, repeated ones as well."""
-        with self.bus.transaction() as database:
+        with self.bus.exclusive_transaction() as database:
             return [value for (value,) in database.execute("SELECT value FROM messages WHERE topic = ?", (topic,))]
 
     def retries(self) -> float:
@@ -115,7 +115,7 @@ def test_a_store_killed_in_mid_work_loses_nothing_and_doubles_nothing(lab: Lab, 
     assert not {record.key for record in sent[EARLY:]} & {record.key for record in lab.outputs()}
     assert all(thread.is_alive() for thread in threads)
     server.start()
-    _wait(lambda: lab.bus.depth("mer.magnified", "flow").lag == 0)
+    _wait(lambda: lab.bus.group_progress("mer.magnified", "flow").lag == 0)
     for worker in lab.workers:
         worker.stopping.set()
     for thread in threads:
@@ -133,7 +133,7 @@ def test_what_was_put_is_never_taken_for_absent_while_the_server_comes_back(serv
             try:
                 assert store.exists(acknowledged[-1])
                 assert store.get(acknowledged[-1]) == b"v"
-                assert acknowledged[-1] in set(store.keys())
+                assert acknowledged[-1] in set(store.list_keys())
                 store.put(str(len(acknowledged)), b"v")
                 acknowledged.append(str(len(acknowledged)))
             except Unavailable:
@@ -152,7 +152,7 @@ def test_what_was_put_is_never_taken_for_absent_while_the_server_comes_back(serv
     user.join(20)
     assert not surprises
     assert troubles[0]
-    assert set(acknowledged) <= set(store.keys())
+    assert set(acknowledged) <= set(store.list_keys())
 
 
 def test_a_frozen_store_is_noticed_in_seconds_and_waited_for(lab: Lab, server: S3Server) -> None:
@@ -173,7 +173,7 @@ def test_an_absent_server_is_noticed_at_once(lab: Lab, server: S3Server) -> None
     server.kill()
     try:
         began = time.monotonic()
-        for ask in (lambda: lab.store.get("k"), lambda: lab.store.put("k", b"v"), lambda: list(lab.store.keys())):
+        for ask in (lambda: lab.store.get("k"), lambda: lab.store.put("k", b"v"), lambda: list(lab.store.list_keys())):
             with pytest.raises(Unavailable, match="does not answer"):
                 ask()
         assert time.monotonic() - began < 3
@@ -187,7 +187,7 @@ def test_wrong_credentials_stop_the_worker_and_commit_nothing(lab: Lab, server: 
     refused = server.endpoint.store(lab.store.bucket, **wrong)
     with pytest.raises(Misconfigured, match="refuses these credentials"):
         lab.worker(refused).step()
-    assert lab.bus.depth("mer.magnified", "flow").committed == 0
+    assert lab.bus.group_progress("mer.magnified", "flow").committed == 0
     assert not lab.published("mer.flow.dlq")
     refused.close()
 
@@ -198,7 +198,7 @@ def test_a_bucket_that_is_not_there_is_named_and_not_made(server: S3Server) -> N
         lambda: store.exists("k"),
         lambda: store.get("k"),
         lambda: store.put("k", b"v"),
-        lambda: list(store.keys()),
+        lambda: list(store.list_keys()),
     ]
     for ask in asked:
         with pytest.raises(Misconfigured, match="'mer-absent': there is no such bucket"):
@@ -213,7 +213,7 @@ def test_a_changed_object_is_refused_by_its_digest(lab: Lab, spoil) -> None:
     record = lab.send(0)
     lab.store.put(record.artifact.key, spoil(lab.store.get(record.artifact.key)))
     lab.worker().step()
-    with lab.bus.transaction() as database:
+    with lab.bus.exclusive_transaction() as database:
         rows = database.execute("SELECT value, headers FROM messages WHERE topic = 'mer.flow.dlq'").fetchall()
     ((value, headers),) = rows
     assert value == record.encode()
@@ -225,10 +225,10 @@ def test_a_second_delivery_costs_no_work(lab: Lab) -> None:
     record = lab.send(0)
     worker = lab.worker()
     worker.step()
-    written = {entry.key: entry.modified for entry in lab.store.entries("flow/")}
+    written = {entry.key: entry.modified for entry in lab.store.list_objects("flow/")}
     lab.bus.publish("mer.magnified", record.key, record.encode())
     worker.step()
-    assert {entry.key: entry.modified for entry in lab.store.entries("flow/")} == written
+    assert {entry.key: entry.modified for entry in lab.store.list_objects("flow/")} == written
     assert len(lab.outputs()) == 2
     assert lab.outputs()[0] == lab.outputs()[1]
 
@@ -242,7 +242,7 @@ def _each_once(lab: Lab, sent: list[Record]) -> None:
         value = read_artifact(lab.store, record.artifact, "input")["value"]
         assert np.array_equal(read_artifact(lab.store, output.artifact, "output")["product"], value * 2)
         assert Record.decode(lab.store.get(manifest_key(output.artifact.key))) == output
-    assert len(list(lab.store.keys("flow/"))) == 2 * len(sent)
+    assert len(list(lab.store.list_keys("flow/"))) == 2 * len(sent)
 
 
 def _wait(until, seconds: float = 60.0) -> None:

@@ -125,7 +125,7 @@ def test_trouble_in_mid_listing_gives_no_short_list(serve: Callable[..., S3Store
     for second in (error(503, "SlowDown"), replies(200, page[:-40]), replies(200, page, claimed=len(page) + 40)):
         store = serve(EMPTY, replies(200, page), second)
         with pytest.raises(Unavailable):
-            list(store.keys())
+            list(store.list_keys())
 
 
 def test_half_an_object_is_no_object(serve: Callable[..., S3Store]) -> None:

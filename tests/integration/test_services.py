@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 
 from merstream import synth
-from merstream.embedded.pipeline import run
+from merstream.embedded.pipeline import run_stages
 from merstream.embedded.run_folder import Workspace
-from merstream.single_thread import VARIABLES
+from merstream.single_thread import THREAD_COUNT_VARIABLES
 from merstream.stages import STAGES
-from services.ingest.catalogue.entry import Found
-from services.ingest.discover import discover
-from services.ingest.source_records import emit
+from services.ingest.catalogue.entry import FoundClip
+from services.ingest.discover import discover_clips
+from services.ingest.source_records import emit_record
 from shared.bus import Bus
 from shared.bus.kafka.create_topics import ensure_topics
-from shared.bus.topics import dead_letters, topic
+from shared.bus.topics import dead_letter_topic, topic_by_short_name
 from shared.connect import open_bus, open_store
 from shared.records import Pipeline, Record
 from shared.settings import Settings
@@ -39,7 +39,7 @@ PIPELINE = Pipeline(overrides={"ingest": {"height": 112, "width": 96}, "magnifie
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "synth"
-    synth.write(folder, subjects=1, clips=2, seed=5)
+    synth.write_dataset(folder, subjects=1, clips=2, seed=5)
     return folder
 
 
@@ -58,29 +58,29 @@ def environment(kafka_bootstrap: str) -> Iterator[dict[str, str]]:
             "MER_S3_ACCESS_KEY": server.access_key,
             "MER_S3_SECRET_KEY": server.secret_key,
             "MER_PORT": "0",
-            **dict.fromkeys(VARIABLES, "1"),
+            **dict.fromkeys(THREAD_COUNT_VARIABLES, "1"),
         }
 
 
 def test_five_services_make_what_one_process_tree_makes(
     dataset: Path, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedded = run(dataset, Workspace(tmp_path), PIPELINE, jobs=1)
+    embedded = run_stages(dataset, Workspace(tmp_path), PIPELINE, jobs=1)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     bus, store = open_bus(Settings()), open_store(Settings())
-    clips = [clip for clip in discover(dataset) if isinstance(clip, Found)]
+    clips = [clip for clip in discover_clips(dataset) if isinstance(clip, FoundClip)]
     services = [start(stage.name) for stage in STAGES]
     try:
         for clip in clips:
-            emit(clip, PIPELINE, "drop", store, bus)
+            emit_record(clip, PIPELINE, "drop", store, bus)
         features = wait_for_features(bus, len(clips), services)
     finally:
         codes = [end(service) for service in services]
         bus.close()
     assert codes == [0] * len(STAGES), "SIGTERM ends a service with code 0"
     assert sorted(r.artifact.sha256 for r in features) == sorted(r.artifact.sha256 for r in embedded.features)
-    assert digests(store) == digests(Workspace(tmp_path).store())
+    assert digests(store) == digests(Workspace(tmp_path).open_store())
     assert isinstance(store, S3Store)
     counts = {
         group["group"]: (group["done"], group["waiting"], group["failed"]) for group in status(tmp_path)["groups"]
@@ -110,9 +110,9 @@ def end(service: "subprocess.Popen[bytes]") -> int:
 
 def wait_for_features(bus: Bus, count: int, services: "list[subprocess.Popen[bytes]]") -> list[Record]:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while len(found := bus.latest(topic("features").name)) < count:
+    while len(found := bus.read_newest(topic_by_short_name("features").name)) < count:
         assert all(service.poll() is None for service in services), "a service has ended"
-        buried = [m.headers["reason"] for s in STAGES for m in bus.latest(dead_letters(s.name).name).values()]
+        buried = [m.headers["reason"] for s in STAGES for m in bus.read_newest(dead_letter_topic(s.name).name).values()]
         assert buried == []
         assert time.monotonic() < deadline
         time.sleep(1)
@@ -121,5 +121,5 @@ def wait_for_features(bus: Bus, count: int, services: "list[subprocess.Popen[byt
 
 def digests(store: Store) -> dict[str, str]:
     """Of every artifact, by its key."""
-    artifacts = [key for key in store.keys("") if key.endswith(".npz")]
+    artifacts = [key for key in store.list_keys("") if key.endswith(".npz")]
     return {key: hashlib.sha256(store.get(key)).hexdigest() for key in artifacts}

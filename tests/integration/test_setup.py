@@ -14,7 +14,7 @@ from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
 from shared.bus.topics import TOPICS
 from shared.settings import Settings
-from shared.setup import announce_drops, set_up
+from shared.setup import announce_drops, set_up_servers
 from shared.store.s3 import S3Store
 from tests.servers.minio import CannotBuild, MinioServer, binary
 from tests.servers.s3 import Endpoint
@@ -74,7 +74,7 @@ def settings(kafka: str, prefix: str, where: Endpoint) -> Settings:
 def test_what_is_dropped_is_told_to_kafka(kafka_bootstrap: str, prefix: str, minio: MinioServer) -> None:
     given = settings(kafka_bootstrap, prefix, minio.endpoint)
     for _ in range(2):
-        set_up(given, **PLAIN)
+        set_up_servers(given, **PLAIN)
     assert ensure_topics(kafka_bootstrap, TOPICS.values(), prefix=prefix) == [], "all topics are there"
     inbox = minio.endpoint.store(given.inbox_bucket)
     inbox.put("casme/clips.csv", b"subject,clip")
@@ -103,7 +103,7 @@ def test_what_others_asked_the_bucket_for_stays(kafka_bootstrap: str, prefix: st
 def test_a_store_that_tells_nobody_is_no_fault(kafka_bootstrap: str, caplog: pytest.LogCaptureFixture) -> None:
     with endpoint("seaweedfs") as where:
         given = settings(kafka_bootstrap, f"setup-{uuid.uuid4().hex[:8]}.", where)
-        set_up(given, **PLAIN)
+        set_up_servers(given, **PLAIN)
         assert "only the scan of the inbox finds them" in caplog.text
         store = where.store(given.inbox_bucket)
         store.put("it", b"takes objects")
@@ -118,7 +118,7 @@ def told(kafka: str, prefix: str, count: int) -> list[tuple[str, str]]:
     try:
         while len(seen) < count:
             assert time.monotonic() < deadline, f"{count} events were expected, got {seen}"
-            if (message := subscription.take(timeout=1.0)) is not None:
+            if (message := subscription.take_message(timeout=1.0)) is not None:
                 for record in json.loads(message.value)["Records"]:
                     seen.append((record["eventName"], record["s3"]["object"]["key"]))
                 subscription.commit(message)

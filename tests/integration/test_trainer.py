@@ -7,11 +7,11 @@ from pathlib import Path
 
 from services.trainer import experiment
 from services.trainer.data import features
-from services.trainer.evaluation.clip_selection import taken
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.options import chosen
-from services.trainer.report.writer import FILES
-from shared.bus.topics import dead_letters
+from services.trainer.evaluation.clip_selection import select_by_protocol
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.options import resolve_options
+from services.trainer.report.writer import REPORT_FILES
+from shared.bus.topics import dead_letter_topic
 from shared.connect import open_bus, open_store
 from shared.records import FoldResult, RunResult, Sample
 from shared.settings import Settings
@@ -24,10 +24,10 @@ __all__ = ["clips", "environment"]
 def test_two_trainers_share_a_run_and_one_that_is_killed_is_no_loss(
     clips: list[tuple[Sample, Arrays]], environment: None, tmp_path: Path
 ) -> None:
-    choice = chosen("corrected", TRAIN, "cpu")
-    found = taken([sample for sample, _ in clips], choice.protocol)
-    evaluation = Evaluation(features.build(clips), choice.protocol, choice.seeds, found)
-    experiment.run(evaluation, choice.settings, tmp_path / "embedded")
+    choice = resolve_options("corrected", TRAIN, "cpu")
+    found = select_by_protocol([sample for sample, _ in clips], choice.protocol)
+    evaluation = EvaluationPlan(features.features_from_pairs(clips), choice.protocol, choice.seeds, found)
+    experiment.run_experiment(evaluation, choice.settings, tmp_path / "embedded")
     bus, store = open_bus(Settings()), open_store(Settings())
     victim, heir = trainers = [Trainer(tmp_path / name) for name in ("victim.log", "heir.log")]
     try:
@@ -40,13 +40,13 @@ def test_two_trainers_share_a_run_and_one_that_is_killed_is_no_loss(
     finally:
         codes = [trainer.end() for trainer in trainers]
         done, folds = results(bus, RunResult), results(bus, FoldResult)
-        buried = {group: dict(bus.latest(dead_letters(group).name)) for group in ("planner", "trainer")}
+        buried = {group: dict(bus.read_newest(dead_letter_topic(group).name)) for group in ("planner", "trainer")}
         bus.close()
     assert codes == [-signal.SIGKILL, 0]
     assert buried == {"planner": {}, "trainer": {}}
     assert [result.status for result in done] == ["done"]
     assert Counter(fold.learner for fold in folds) == dict.fromkeys(("fmer-lite", "majority", "linear"), SUBJECTS)
-    assert set(done[0].files) == {*FILES, "run.json"}
-    for name in FILES:
+    assert set(done[0].files) == {*REPORT_FILES, "run.json"}
+    for name in REPORT_FILES:
         assert store.get(done[0].files[name]) == (tmp_path / "embedded" / name).read_bytes(), name
     assert 'mer_train_folds_total{model="fmer-lite",outcome="computed"}' in told

@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from merstream.single_thread import VARIABLES
+from merstream.single_thread import THREAD_COUNT_VARIABLES
 from shared.bus import Bus
 from shared.bus.kafka.create_topics import ensure_topics
-from shared.bus.topics import topic
-from shared.records import Artifact, Dataset, FoldResult, Record, RunResult, Sample, artifact_key, digest
+from shared.bus.topics import topic_by_short_name
+from shared.records import Artifact, Dataset, FoldResult, Record, RunResult, Sample, artifact_key, json_digest
 from shared.stage import Arrays
 from shared.store import Store
 from shared.worker.stage_handler import write_artifact
@@ -54,7 +54,7 @@ def environment(kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.Monkey
             "MER_SCRATCH": str(tmp_path),
             "MER_DEVICE": "cpu",
             "MER_PORT": "0",
-            **dict.fromkeys(VARIABLES, "1"),
+            **dict.fromkeys(THREAD_COUNT_VARIABLES, "1"),
         }
         for name, value in given.items():
             monkeypatch.setenv(name, value)
@@ -120,18 +120,18 @@ def drop(clips: Sequence[tuple[Sample, Arrays]], bus: Bus, store: Store, train: 
     """As if the image stages had made the features of a dropped dataset."""
     for sample, arrays in clips:
         artifact = write_artifact(store, artifact_key("roi-au", sample, RECIPE), arrays)
-        source = Artifact(key=artifact_key("source", sample, RECIPE), sha256=digest(sample.identity), size=1)
+        source = Artifact(key=artifact_key("source", sample, RECIPE), sha256=json_digest(sample.identity), size=1)
         record = Record(
             sample=sample, stage="roi-au", artifact=artifact, inputs={"source": source}, recipe=RECIPE, trace="drop"
         )
-        bus.publish(topic("features").name, record.key, record.encode())
+        bus.publish(topic_by_short_name("features").name, record.key, record.encode())
     told = Dataset(name="toy", train=dict(train), clips={sample.identity: RECIPE for sample, _ in clips}, complete=True)
-    bus.publish(topic("datasets").name, told.key, told.encode())
+    bus.publish(topic_by_short_name("datasets").name, told.key, told.encode())
 
 
 def results(bus: Bus, kind: type[Result]) -> list[Result]:
     """Of folds, or of runs."""
-    told = bus.latest(topic("results").name).values()
+    told = bus.read_newest(topic_by_short_name("results").name).values()
     return [kind.decode(each.value) for each in told if ("/" in each.key) == (kind is FoldResult)]
 
 

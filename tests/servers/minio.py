@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from shared.records import digest
+from shared.records import json_digest
 from tests.servers import docker
 from tests.servers.s3 import S3Server
 
@@ -59,7 +59,7 @@ def binary() -> Path:
     """The MinIO of this machine; made on first use (a build takes minutes), by one process at a time. Raises
     CannotBuild."""
     image = docker.usable("MINIO_IMAGE") if sys.platform == "linux" else None  # what is in it runs on Linux
-    folder = CACHE / (f"minio-{digest(image)[:16]}" if image else f"minio-{VERSION}")
+    folder = CACHE / (f"minio-{json_digest(image)[:16]}" if image else f"minio-{VERSION}")
     folder.mkdir(parents=True, exist_ok=True)
     with (CACHE / "minio.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from merstream.single_thread import VARIABLES
+from merstream.single_thread import THREAD_COUNT_VARIABLES
 from merstream.stages import STAGES
 from shared import setup, weights
 from shared.bus.topics import TOPICS
-from shared.settings import ALSO_KNOWN, Settings
+from shared.settings import OTHER_VARIABLES, Settings
 from tests.servers import minio
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def test_an_image_is_made_of_files_that_are_there(name: str) -> None:
     locked = (ROOT / "requirements" / f"{arguments['SERVICE']}.txt").read_text()
     assert (ROOT / "services" / arguments["SERVICE"] / "__main__.py").exists()
     assert (arguments.get("FOUNDATION", "plain") == "torch") is bool(re.search(r"^torch==", locked, re.MULTILINE))
-    assert set(arguments.get("WEIGHTS", "").split()) <= set(weights.ALL)
+    assert set(arguments.get("WEIGHTS", "").split()) <= set(weights.ALL_WEIGHTS)
 
 
 def test_every_weight_is_baked_where_it_is_read() -> None:
@@ -126,7 +126,7 @@ def test_secrets_come_from_the_environment_alone() -> None:
         for variable, value in service.get("environment", {}).items():
             if re.search("SECRET|PASSWORD|ACCESS_KEY|ROOT_USER", variable):
                 assert re.fullmatch(r"\$\{\w+:\?\}", value), (name, variable)
-    assert ENV["S3_SECRET_KEY"].startswith(setup.DEMO), "the set-up warns of it by how it begins"
+    assert ENV["S3_SECRET_KEY"].startswith(setup.DEMO_SECRET_PREFIX), "the set-up warns of it by how it begins"
     files = [*ROOT.glob("docker-compose*.yml"), *(file for file in (ROOT / "docker").rglob("*") if file.is_file())]
     assert [file.name for file in files if ENV["S3_SECRET_KEY"] in file.read_text()] == ["localhost.env"]
 
@@ -141,7 +141,7 @@ def test_mer_finds_the_demo_where_compose_puts_it() -> None:
 
 @pytest.mark.parametrize("given", [SERVICES, GPU["services"]], ids=["compose", "gpu"])
 def test_a_service_is_given_settings_that_it_knows(given: dict[str, Any]) -> None:
-    known = {f"MER_{name.upper()}" for name in Settings.model_fields} | ALSO_KNOWN
+    known = {f"MER_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
     for name, service in given.items():
         unknown = {v for v in service.get("environment", {}) if v.startswith("MER_")} - known
         assert not unknown, name
@@ -155,7 +155,7 @@ def test_only_this_machine_reaches_what_is_published() -> None:
 
 def test_drops_are_told_to_the_topic_that_the_inbox_reads() -> None:
     told = SERVICES["minio"]["environment"]
-    name = setup.TARGET.split(":")[4]
+    name = setup.KAFKA_TARGET.split(":")[4]
     assert told[f"MINIO_NOTIFY_KAFKA_ENABLE_{name}"] == "on"
     assert told[f"MINIO_NOTIFY_KAFKA_TOPIC_{name}"] in TOPICS
     assert told[f"MINIO_NOTIFY_KAFKA_QUEUE_DIR_{name}"] in [v.split(":")[1] for v in SERVICES["minio"]["volumes"]]
@@ -187,7 +187,7 @@ def test_the_image_runs_as_nobody_and_with_the_threads_of_the_embedded_run() -> 
     assert [line for line in lines if line.startswith("USER")] == ["USER 10001:10001"]
     assert "STOPSIGNAL SIGTERM" in lines
     variables = " ".join(line for line in lines if line.startswith("ENV"))
-    assert all(f"{name}=1" in variables for name in VARIABLES)
+    assert all(f"{name}=1" in variables for name in THREAD_COUNT_VARIABLES)
     assert "PIP_NO_INDEX=1" in variables
 
 

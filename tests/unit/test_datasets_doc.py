@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.ingest.catalogue.registry import LAYOUTS
-from shared.protocols.catalogue import TASKS
-from shared.protocols.label_sets import DATASETS
+from shared.protocols.catalogue import PROTOCOL_BY_NAME
+from shared.protocols.label_sets import DATASET_NAMES
 from tests.dataset_layouts import FORMS
 
 DOC = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ def test_every_dataset_is_in_the_table(layout: object) -> None:
     assert (f"| {name}, `{key}` |" in DOC) or key == "clips"
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("task", PROTOCOL_BY_NAME.values(), ids=PROTOCOL_BY_NAME)
 def test_every_protocol_is_in_the_table(task: object) -> None:
     (row,) = [line for line in DOC.splitlines() if line.startswith(f"| `{task.name}` |")]  # type: ignore[attr-defined]
     clips = task.clips or "not asserted"  # type: ignore[attr-defined]
@@ -32,5 +32,5 @@ def test_every_protocol_is_in_the_table(task: object) -> None:
 
 
 def test_datasets_have_one_name_everywhere() -> None:
-    assert set(KEYS) == set(FORMS) == set(DATASETS)
-    assert {share.dataset for task in TASKS.values() for share in task.shares} <= set(KEYS)
+    assert set(KEYS) == set(FORMS) == set(DATASET_NAMES)
+    assert {share.dataset for task in PROTOCOL_BY_NAME.values() for share in task.shares} <= set(KEYS)

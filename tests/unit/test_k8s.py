@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from k8s import generate
-from k8s.keda import Place, replicas
-from k8s.scaling import SCALED
+from k8s.keda import PartitionState, replica_count
+from k8s.scaling import SCALED_SERVICES
 from services.ingest.inbox.metrics import InboxMetrics
-from services.trainer.service.metrics import TrainMetrics
-from shared.bus.topics import GROUPS, TOPICS
-from shared.settings import ALSO_KNOWN, Settings
+from services.trainer.service.metrics import TrainingMetrics
+from shared.bus.topics import TOPIC_BY_GROUP, TOPICS
+from shared.settings import OTHER_VARIABLES, Settings
 from shared.telemetry import Metrics
 from tests.servers import kustomize
 from tests.servers.policies import Peer, allowed
@@ -57,7 +57,7 @@ def containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def test_generated_files_are_as_make_gen_writes_them() -> None:
-    assert generate.differences() == []
+    assert generate.differing_files() == []
 
 
 def test_each_manifest_exists_once() -> None:
@@ -172,15 +172,15 @@ def settings_of(manifests: list[Manifest]) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_every_setting_is_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shared.settings import load
+    from shared.settings import load_settings
 
     settings = settings_of(overlay(name))
     for variable, value in {**settings, "MER_S3_ACCESS_KEY": "a", "MER_S3_SECRET_KEY": "b"}.items():
         monkeypatch.setenv(variable, value)
-    loaded = load()
+    loaded = load_settings()
     assert loaded.kafka_servers
     assert loaded.s3_endpoint
-    known = {f"MER_{field.upper()}" for field in Settings.model_fields} | ALSO_KNOWN
+    known = {f"MER_{field.upper()}" for field in Settings.model_fields} | OTHER_VARIABLES
     for pod in pods(overlay(name)).values():
         given = [entry["name"] for c in pod["containers"] for entry in c.get("env", [])]
         assert {variable for variable in given if variable.startswith("MER_")} <= known
@@ -219,12 +219,12 @@ def test_nobody_says_how_many_but_who_scales() -> None:
 
 @pytest.mark.parametrize("kind", ["ScaledObject", "HorizontalPodAutoscaler"])
 def test_every_group_is_scaled_up_to_its_partitions(kind: str, mixer: kustomize.Mixer) -> None:
-    rendered = generate.scaled_object if kind == "ScaledObject" else generate.autoscaler
-    groups = {group: (rendered(scaled)["spec"], scaled) for scaled in SCALED for group in scaled.groups}
-    assert set(groups) == set(GROUPS) - {"planner"}, "the planner is one"
+    rendered = generate.scaled_object if kind == "ScaledObject" else generate.horizontal_autoscaler
+    groups = {group: (rendered(scaled)["spec"], scaled) for scaled in SCALED_SERVICES for group in scaled.groups}
+    assert set(groups) == set(TOPIC_BY_GROUP) - {"planner"}, "the planner is one"
     for group, (spec, scaled) in groups.items():
         assert spec["scaleTargetRef"]["name"] == group
-        assert spec.get("maxReplicaCount", spec.get("maxReplicas")) == TOPICS[GROUPS[group]].partitions
+        assert spec.get("maxReplicaCount", spec.get("maxReplicas")) == TOPICS[TOPIC_BY_GROUP[group]].partitions
         down = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", spec)["behavior"]["scaleDown"]
         assert down["stabilizationWindowSeconds"] == scaled.patience_seconds >= 300
 
@@ -234,22 +234,25 @@ def test_gpu_stages_go_to_zero_and_get_a_pod_for_each_record() -> None:
         scaled = of_kind(overlay("cluster"), "ScaledObject")[name]
         group = {("mer.clips", "interpolator"), ("mer.folds", "trainer")}
         place = next(each for each in group if each[1] == name)
-        asked = [replicas(scaled, {place: {p: Place(5 + (p < lag), 5) for p in range(24)}}) for lag in (0, 1, 2, 24)]
+        asked = [
+            replica_count(scaled, {place: {p: PartitionState(5 + (p < lag), 5) for p in range(24)}})
+            for lag in (0, 1, 2, 24)
+        ]
         assert asked == [0, 1, 2, 24]
 
 
 @pytest.mark.parametrize(
     ("places", "pods"),
     [
-        ([Place(0, None)] * 24, 0),
-        ([Place(3, None), *[Place(0, None)] * 23], 3),  # nothing was ever committed: all of it waits
-        ([Place(100, 60), *[Place(7, 7)] * 23], 24),  # more than partitions: one for each
-        ([Place(8, 7)] * 5 + [Place(7, 7)] * 19, 5),
+        ([PartitionState(0, None)] * 24, 0),
+        ([PartitionState(3, None), *[PartitionState(0, None)] * 23], 3),  # nothing was ever committed: all of it waits
+        ([PartitionState(100, 60), *[PartitionState(7, 7)] * 23], 24),  # more than partitions: one for each
+        ([PartitionState(8, 7)] * 5 + [PartitionState(7, 7)] * 19, 5),
     ],
 )
-def test_pods_that_a_backlog_asks_for(places: list[Place], pods: int) -> None:
-    (scaled,) = [generate.scaled_object(scaled) for scaled in SCALED if scaled.service == "interpolator"]
-    assert replicas(scaled, {("mer.clips", "interpolator"): dict(enumerate(places))}) == pods
+def test_pods_that_a_backlog_asks_for(places: list[PartitionState], pods: int) -> None:
+    (scaled,) = [generate.scaled_object(scaled) for scaled in SCALED_SERVICES if scaled.service == "interpolator"]
+    assert replica_count(scaled, {("mer.clips", "interpolator"): dict(enumerate(places))}) == pods
 
 
 def labelled(name: str) -> Peer:
@@ -299,7 +302,7 @@ def expressions() -> Iterator[str]:
 
 def test_alerts_and_dashboard_ask_for_figures_that_exist() -> None:
     registry = Metrics().registry
-    TrainMetrics(registry)
+    TrainingMetrics(registry)
     InboxMetrics(registry)
     families = list(registry._collector_to_names.values())
     names = {name for family in families for name in family} | {f"{n}_bucket" for family in families for n in family}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from merstream.stages import STAGES
-from services.trainer.models.settings import PROFILES as MODELS
+from services.trainer.models.settings import MODEL_PROFILES as MODELS
 from services.trainer.settings import PROFILES as TRAINING
 
 TABLE = [

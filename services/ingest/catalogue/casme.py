@@ -1,7 +1,7 @@
 """CASME (Yan et al. 2013): folders as CASME II's, `sub03/EP07_1/EP07_1-101.jpg`, crops `reg_EP07_1-101.jpg`, numbers
 padded in part; 60 frames per second; of two apex columns the first counts."""
 
-from services.ingest.catalogue.clip_folders import Pattern
+from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
 
 CASME = Distribution(
@@ -9,7 +9,7 @@ CASME = Distribution(
     name="CASME",
     example="Cropped/sub01/EP01_5/reg_EP01_5-001.jpg",
     fps=60.0,
-    patterns=(Pattern("sub{subject}/{clip}"),),
+    patterns=(FolderPattern("sub{subject}/{clip}"),),
     columns={
         "subject": ("Subject",),
         "clip": ("Filename",),
@@ -21,4 +21,4 @@ CASME = Distribution(
     },
     optional=frozenset({"aus", "emotion"}),
 )
-LAYOUT = CASME.layout
+CASME_LAYOUT = CASME.layout

@@ -2,7 +2,7 @@
 `CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`; numbers are absolute and unpadded. Objective classes come in a sheet
 of their own."""
 
-from services.ingest.catalogue.clip_folders import Pattern
+from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
 
 CASME2 = Distribution(
@@ -10,7 +10,7 @@ CASME2 = Distribution(
     name="CASME II",
     example="Cropped/sub01/... or CASME2_RAW_selected/sub01/...",
     fps=200.0,
-    patterns=(Pattern("sub{subject}/{clip}"),),
+    patterns=(FolderPattern("sub{subject}/{clip}"),),
     columns={
         "subject": ("Subject",),
         "clip": ("Filename",),
@@ -21,8 +21,8 @@ CASME2 = Distribution(
         "emotion": ("Estimated Emotion",),
     },
     optional=frozenset(),
-    extra={
+    extra_label_sheets={
         "objective": {"subject": ("Subject",), "clip": ("Filename",), "label": ("Objective Class", "Objective Classes")}
     },
 )
-LAYOUT = CASME2.layout
+CASME2_LAYOUT = CASME2.layout

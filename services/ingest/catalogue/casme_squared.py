@@ -4,42 +4,46 @@ sheet without a header, and two further pages that say which folder a subject's 
 import re
 from collections.abc import Iterator
 
-from services.ingest.catalogue.cells import text, whole
-from services.ingest.catalogue.clip_folders import Pattern
+from services.ingest.catalogue.cells import cell_text, whole_number
+from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.sheet import Row
-from services.ingest.catalogue.spreadsheet import Table, column_name
-from services.ingest.catalogue.tree import Tree
+from services.ingest.catalogue.sheet import SheetRow
+from services.ingest.catalogue.spreadsheet import Table, column_letters
+from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
 
 ROLES = ("subject", "clip", "onset", "apex", "offset", "aus", "emotion", "kind", "self")
 
 
-def rows(tree: Tree, spec: Distribution) -> Iterator[Row]:
+def read_micro_rows(tree: DatasetTree, spec: Distribution) -> Iterator[SheetRow]:
     """The micro-expressions, with subject and video as the folders are called; raises BadData without the pages."""
-    coding, subjects, videos = _pages(tree)
-    people, names = _subjects(subjects), _videos(videos)
-    heads = {role: f"column {column_name(column)}" for column, role in enumerate(ROLES, 1)}
+    coding, subjects, videos = _find_pages(tree)
+    people, names = _subject_folders(subjects), _video_codes(videos)
+    heads = {role: f"column {column_letters(column)}" for column, role in enumerate(ROLES, 1)}
     for number in range(1, len(coding.rows) + 1):
-        cells = {role: coding.cell(number, column) for column, role in enumerate(ROLES, 1)}
-        kind = text(cells["kind"]).casefold()
-        if not any(text(value) for value in cells.values()) or "macro" in kind:
+        cells = {role: coding.cell_at(number, column) for column, role in enumerate(ROLES, 1)}
+        kind = cell_text(cells["kind"]).casefold()
+        if not any(cell_text(value) for value in cells.values()) or "macro" in kind:
             continue
-        person = people.get(text(cells["subject"]), text(cells["subject"]))
-        video = text(cells["clip"])
+        person = people.get(cell_text(cells["subject"]), cell_text(cells["subject"]))
+        video = cell_text(cells["clip"])
         code = names.get(video.casefold()) or names.get(video.rpartition("_")[0].casefold()) or video
-        yield Row(f"{coding.name} row {number}", {**cells, "subject": person, "clip": f"{person}_{code}"}, heads)
+        yield SheetRow(f"{coding.name} row {number}", {**cells, "subject": person, "clip": f"{person}_{code}"}, heads)
 
 
-def is_coding(table: Table) -> bool:
+def is_coding_table(table: Table) -> bool:
     """No header: from the first row on a subject's number, a video's name and three frame numbers."""
-    first = [text(cell) for cell in (table.rows[0] if table.rows else ())]
-    return len(first) >= 8 and whole(first[1]) is None and all(whole(first[at]) is not None for at in (0, 2, 3, 4))
+    first = [cell_text(cell) for cell in (table.rows[0] if table.rows else ())]
+    return (
+        len(first) >= 8
+        and whole_number(first[1]) is None
+        and all(whole_number(first[at]) is not None for at in (0, 2, 3, 4))
+    )
 
 
-def _pages(tree: Tree) -> tuple[Table, Table, Table]:
+def _find_pages(tree: DatasetTree) -> tuple[Table, Table, Table]:
     rules = {table.title.casefold().replace(" ", ""): table for table in tree.tables}
-    coding = [table for table in tree.tables if is_coding(table)]
+    coding = [table for table in tree.tables if is_coding_table(table)]
     if len(coding) != 1 or not {"namingrule1", "namingrule2"} <= rules.keys():
         got = ", ".join(table.name for table in tree.tables) or "none"
         raise BadData(
@@ -49,21 +53,21 @@ def _pages(tree: Tree) -> tuple[Table, Table, Table]:
     return coding[0], rules["namingrule1"], rules["namingrule2"]
 
 
-def _subjects(table: Table) -> dict[str, str]:
+def _subject_folders(table: Table) -> dict[str, str]:
     """Subject's number in the codes -> number in the folder's name, which is the last of its row: 1 -> 15."""
     found = {}
     for cells in table.rows:
-        numbers = re.findall(r"\d{1,18}", " ".join(text(cell) for cell in cells))
+        numbers = re.findall(r"\d{1,18}", " ".join(cell_text(cell) for cell in cells))
         if len(numbers) >= 2:
             found[numbers[0]] = str(int(numbers[-1]))
     return found
 
 
-def _videos(table: Table) -> dict[str, str]:
+def _video_codes(table: Table) -> dict[str, str]:
     """Video's name -> code of four digits; a spreadsheet makes 101 of 0101."""
     found = {}
     for cells in table.rows:
-        words = [text(cell) for cell in cells if text(cell)]
+        words = [cell_text(cell) for cell in cells if cell_text(cell)]
         codes = [word for word in words if re.fullmatch(r"\d{3,4}", word)]
         names = [word for word in words if re.search(r"[a-z]", word, re.IGNORECASE)]
         if codes and names:
@@ -76,10 +80,10 @@ CASME_SQUARED = Distribution(
     name="CAS(ME)^2",
     example="rawpic/s15/15_0101disgustingteeth/img001.jpg",
     fps=30.0,
-    patterns=(Pattern("s{subject}/{clip}{rest}", {"subject": r"\d+", "clip": r"\d+_\d{4}", "rest": r"\D.*|"}),),
+    patterns=(FolderPattern("s{subject}/{clip}{rest}", {"subject": r"\d+", "clip": r"\d+_\d{4}", "rest": r"\D.*|"}),),
     columns={},
-    several=True,
+    shares_file_names=True,
     zero_offset="apex",
-    read=rows,
+    read_own_rows=read_micro_rows,
 )
-LAYOUT = CASME_SQUARED.layout
+CASME_SQUARED_LAYOUT = CASME_SQUARED.layout

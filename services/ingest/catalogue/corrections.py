@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from services.ingest.catalogue.cells import is_absent, text
-from services.ingest.catalogue.entry import Change, Entry, Switch
-from shared.names import loose
+from services.ingest.catalogue.cells import cell_text, is_absent
+from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, CorrectionSwitch
+from shared.names import spelling_key
 
-TABLE = Path(__file__).with_name("corrections.csv")
+CORRECTIONS_CSV = Path(__file__).with_name("corrections.csv")
 CONFIDENCE = ("documented", "estimated", "row order", "disputed")
 FIELDS = ("onset", "apex", "offset", "aus", "emotion")
-Key = tuple[str, str, str]
+CorrectionKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -40,66 +40,70 @@ class Correction:
     remark: str
 
     @property
-    def key(self) -> Key:
-        return self.dataset, loose(self.subject), loose(self.filename)
+    def key(self) -> CorrectionKey:
+        return self.dataset, spelling_key(self.subject), spelling_key(self.filename)
 
-    def matches(self, entry: Entry) -> bool:
+    def matches_entry(self, entry: AnnotationEntry) -> bool:
         """Does the sheet still hold what is wrong?"""
-        return any(_holds(entry, self.field, old) for old in self.old.split("|"))
+        return any(_cell_holds(entry, self.field, old) for old in self.old.split("|"))
 
 
-def apply(entry: Entry, dataset: str, switch: Switch) -> tuple[Entry, tuple[Change, ...]]:
+def apply_corrections(
+    entry: AnnotationEntry, dataset: str, switch: CorrectionSwitch
+) -> tuple[AnnotationEntry, tuple[AnnotationChange, ...]]:
     """The entry with its corrections, and what was or could be changed. All conditions are tried on the sheet's own
     cells, so that one correction does not hide another."""
-    known = _table().get((dataset, loose(entry.subject), loose(entry.filename or entry.clip)), [])
+    known = _load_corrections().get(
+        (dataset, spelling_key(entry.subject), spelling_key(entry.filename or entry.clip)), []
+    )
     changes, cells = [], {}
     for correction in known:
-        old = text(getattr(entry, correction.field))
-        if old == correction.new or (correction.old and not correction.matches(entry)):
+        old = cell_text(getattr(entry, correction.field))
+        if old == correction.new or (correction.old and not correction.matches_entry(entry)):
             continue  # right already, or a sheet of another version
-        applied = bool(correction.old) and wanted(correction, switch)
-        changes.append(_change(entry, correction, old, applied))
+        applied = bool(correction.old) and is_wanted(correction, switch)
+        changes.append(_describe_change(entry, correction, old, applied))
         if applied:
             cells[correction.field] = correction.new
-    return _corrected(entry, cells), tuple(changes)
+    return _replace_cells(entry, cells), tuple(changes)
 
 
-def wanted(correction: Correction, switch: Switch) -> bool:
+def is_wanted(correction: Correction, switch: CorrectionSwitch) -> bool:
     return switch == "all" or (switch == "documented" and correction.confidence == "documented")
 
 
 @cache
-def _table() -> Mapping[Key, list[Correction]]:
-    known: dict[Key, list[Correction]] = defaultdict(list)
-    with TABLE.open(newline="", encoding="utf-8") as file:
+def _load_corrections() -> Mapping[CorrectionKey, list[Correction]]:
+    known: dict[CorrectionKey, list[Correction]] = defaultdict(list)
+    with CORRECTIONS_CSV.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             correction = Correction(**row)
             known[correction.key].append(correction)
     return known
 
 
-def _corrected(entry: Entry, cells: Mapping[str, str]) -> Entry:
+def _replace_cells(entry: AnnotationEntry, cells: Mapping[str, str]) -> AnnotationEntry:
     if not cells:
         return entry
     labels = {**entry.labels, "emotion": cells["emotion"]} if "emotion" in cells else entry.labels
     return replace(entry, **{**cells, "labels": labels})
 
 
-def _change(entry: Entry, correction: Correction, old: str, applied: bool) -> Change:
+def _describe_change(entry: AnnotationEntry, correction: Correction, old: str, applied: bool) -> AnnotationChange:
     source = f"{correction.source}; {correction.remark}" if correction.remark else correction.source
     clip = f"{entry.subject}/{entry.clip}"
-    return Change(clip, correction.field, old, correction.new, correction.confidence, source, applied)
+    return AnnotationChange(clip, correction.field, old, correction.new, correction.confidence, source, applied)
 
 
-def _holds(entry: Entry, field: str, old: str) -> bool:
-    value = text(getattr(entry, field))
+def _cell_holds(entry: AnnotationEntry, field: str, old: str) -> bool:
+    value = cell_text(getattr(entry, field))
     if old == "absent":
         return is_absent(value)
     if old.startswith("="):
-        return not is_absent(value) and value == text(getattr(entry, old[1:]))
+        return not is_absent(value) and value == cell_text(getattr(entry, old[1:]))
     if old.startswith("contains "):
         return old.removeprefix("contains ") in value.casefold().split()
     if "=" in old:
         other, _, told = old.partition("=")
-        return text(getattr(entry, other)) == told
+        return cell_text(getattr(entry, other)) == told
     return value == old

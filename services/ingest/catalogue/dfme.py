@@ -1,15 +1,15 @@
 """DFME (Zhao et al. 2023), as its challenge hands it out, `DFME_train/sub0003_01/00001.png`, and as a whole,
 `USTC_MEv4_partA_sub0003/micro/disgust/<clip>/`. The sheet says the rate; without it the part does."""
 
-from services.ingest.catalogue.clip_folders import Pattern, Place
+from services.ingest.catalogue.clip_folders import ClipFolder, FolderPattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.sheet import Row
+from services.ingest.catalogue.sheet import SheetRow
 
 RATES = {"a": 500.0, "b": 300.0, "c": 200.0, "d": 200.0}
-EMOTIONS = "anger|contempt|disgust|fear|happiness|others?|sadness|surprise"
+DFME_EMOTIONS = "anger|contempt|disgust|fear|happiness|others?|sadness|surprise"
 
 
-def rate(row: Row, place: Place | None) -> object:
+def part_frame_rate(row: SheetRow, place: ClipFolder | None) -> object:
     return RATES.get(place.fields.get("part", "").casefold()) if place else None
 
 
@@ -19,11 +19,11 @@ DFME = Distribution(
     example="DFME_train/sub0003_01/00001.png",
     fps=200.0,
     patterns=(
-        Pattern(
+        FolderPattern(
             "USTC_MEv4_part{part}_sub{gap}{subject}/micro/{emotion}/{clip}",
-            {"part": "[A-D]", "gap": "_?", "subject": r"\d+", "emotion": EMOTIONS},
+            {"part": "[A-D]", "gap": "_?", "subject": r"\d+", "emotion": DFME_EMOTIONS},
         ),
-        Pattern("{clip}", {"clip": r"sub(?P<subject>\d{1,5})_\d+"}),
+        FolderPattern("{clip}", {"clip": r"sub(?P<subject>\d{1,5})_\d+"}),
     ),
     columns={
         "subject": ("Subject",),
@@ -36,10 +36,10 @@ DFME = Distribution(
         "aus": ("AU", "AUs"),
     },
     optional=frozenset({"fps", "aus"}),
-    digits=4,
+    subject_digits=4,
     clip=r"sub\d{1,5}_\d+",
     subject_in_clip=r"sub(\d{1,5})_",
     renumbered=True,
-    rates=rate,
+    row_frame_rate=part_frame_rate,
 )
-LAYOUT = DFME.layout
+DFME_LAYOUT = DFME.layout

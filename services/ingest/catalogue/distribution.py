@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Literal
 
 from services.ingest.catalogue import numbered
-from services.ingest.catalogue.cells import is_absent, text, whole
-from services.ingest.catalogue.clip_folders import Pattern, Place, Places, located
-from services.ingest.catalogue.entry import Entry, Layout, Reading
-from services.ingest.catalogue.sheet import Columns, Row, Sheet, coding_sheet
-from services.ingest.catalogue.sheet import located as header
+from services.ingest.catalogue.cells import cell_text, is_absent, whole_number
+from services.ingest.catalogue.clip_folders import ClipFolder, ClipFolders, FolderPattern, find_clip_folders
+from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
+from services.ingest.catalogue.sheet import CodingSheet, ColumnNames, SheetRow, find_coding_sheet
+from services.ingest.catalogue.sheet import locate_header as header
 from services.ingest.catalogue.spreadsheet import Table
-from services.ingest.catalogue.tree import Tree
+from services.ingest.catalogue.tree import DatasetTree
 
-NUMBERS = ("onset", "apex", "offset")
-Sheets = Literal["needed", "optional"]
+FRAME_ROLES = ("onset", "apex", "offset")
+SheetNeed = Literal["needed", "optional"]
 
 
 @dataclass(frozen=True)
@@ -32,179 +32,207 @@ class Distribution:
     name: str
     example: str  # where frames lie, for messages
     fps: float
-    patterns: tuple[Pattern, ...]
-    columns: Columns
+    patterns: tuple[FolderPattern, ...]
+    columns: ColumnNames
     optional: frozenset[str] = frozenset({"aus", "emotion", "objective", "duration", "first", "fps", "kind"})
-    sheet: Sheets = "needed"
-    digits: int = 2  # of a subject's number: 1, "01" and "sub01" are one person
+    sheet: SheetNeed = "needed"
+    subject_digits: int = 2  # of a subject's number: 1, "01" and "sub01" are one person
     subject: str = r"(?:sub|s)?[ _-]?0*(\d{1,18})"  # how sheets and folders write a subject; group 1 is the number
     clip: str = ".+"  # file names as its sheet writes them: tells datasets with equal columns apart
     subject_in_clip: str = ""  # where the file name holds the subject's number: group 1
-    several: bool = False  # several expressions may bear one file name: the onset joins the clip's name
+    shares_file_names: bool = False  # several expressions may bear one file name: the onset joins the clip's name
     zero_offset: Literal["refuse", "apex"] = "refuse"  # what an offset of 0 means
     folders: Mapping[str, str] = field(default_factory=dict)  # label by folder's name, where they differ
     footer: bool = False  # text follows the last clip's row
     renumbered: bool = False  # clips may be cut out of their recording and count from their own first frame
-    ignore: str = "$^"  # sheets of this name are others than the coding sheet, though their columns are the same
-    extra: Mapping[str, Columns] = field(default_factory=dict)  # label sets in a sheet of their own
-    read: Callable[[Tree, "Distribution"], Iterable[Row]] | None = None
-    rates: Callable[[Row, Place | None], object] | None = None
+    ignored_sheets: str = (
+        "$^"  # sheets of this name are others than the coding sheet, though their columns are the same
+    )
+    extra_label_sheets: Mapping[str, ColumnNames] = field(default_factory=dict)  # label sets in a sheet of their own
+    read_own_rows: Callable[[DatasetTree, "Distribution"], Iterable[SheetRow]] | None = None
+    row_frame_rate: Callable[[SheetRow, ClipFolder | None], object] | None = None
 
     @property
-    def needed(self) -> list[str]:
+    def needed_roles(self) -> list[str]:
         return [role for role in self.columns if role not in self.optional]
 
     @property
-    def layout(self) -> Layout:
-        return Layout(self.key, self.name, f"{self.name} ({self.example})", self.likeness, self.entries, self.clips)
+    def layout(self) -> DatasetLayout:
+        return DatasetLayout(
+            self.key,
+            self.name,
+            f"{self.name} ({self.example})",
+            self.likeness,
+            self.read_entries,
+            self.list_clip_folders,
+        )
 
-    def clips(self, tree: Tree) -> list[tuple[str, tuple[str, str]]]:
+    def list_clip_folders(self, tree: DatasetTree) -> list[tuple[str, tuple[str, str]]]:
         """Every folder that holds a clip, annotated or not: its path, subject and file name as `loose` writes them."""
-        return [(str(place.folder), place.key(self.number)) for place in located(tree, self.patterns)]
+        return [
+            (str(place.folder), place.clip_key(self.subject_key)) for place in find_clip_folders(tree, self.patterns)
+        ]
 
-    def likeness(self, tree: Tree) -> tuple[float, ...]:
+    def likeness(self, tree: DatasetTree) -> tuple[float, ...]:
         """(frames as here, a complete sheet, how particular the folders are, share of file names as here)."""
-        place = next(located(tree, self.patterns), None)
-        sheets = [header(table, self.columns) for table in self._tables(tree)]
-        complete = [sheet for sheet in sheets if set(self.needed) <= set(sheet.columns)] if self.needed else []
-        named = max((self._named(sheet) for sheet in complete), default=0.0)
+        place = next(find_clip_folders(tree, self.patterns), None)
+        sheets = [header(table, self.columns) for table in self._candidate_tables(tree)]
+        complete = (
+            [sheet for sheet in sheets if set(self.needed_roles) <= set(sheet.columns)] if self.needed_roles else []
+        )
+        named = max((self._matching_name_share(sheet) for sheet in complete), default=0.0)
         if place is None and not named:
             return ()
         return (place is not None, bool(complete), len(place.pattern.segments) if place else 0, named)
 
-    def entries(self, tree: Tree, dataset: str, how: Reading) -> Iterator[Entry]:
+    def read_entries(self, tree: DatasetTree, dataset: str, reading: ReadingOptions) -> Iterator[AnnotationEntry]:
         """One entry per row of the coding sheet; without a sheet, where it is optional, one per folder."""
-        places = Places(tree, self.patterns, how.prefer, self.example, self.number)
-        others = {name: self._labels(tree, columns) for name, columns in self.extra.items()}
-        for row in self._rows(tree, places):
-            entry = self._entry(row, tree, places, dataset, how)
+        places = ClipFolders(tree, self.patterns, reading.prefer, self.example, self.subject_key)
+        others = {name: self._read_labels(tree, columns) for name, columns in self.extra_label_sheets.items()}
+        for row in self._clip_rows(tree, places):
+            entry = self._build_entry(row, tree, places, dataset, reading)
             more = {name: labels.get((entry.subject, entry.filename)) for name, labels in others.items()}
-            yield with_label(replace(entry, labels={**entry.labels, **more}), how.labels)
+            yield select_label(replace(entry, labels={**entry.labels, **more}), reading.labels)
 
-    def number(self, name: str) -> str:
+    def subject_key(self, name: str) -> str:
         """A subject as this dataset's keys write it: "01"; a name that is no number stays, without its prefix."""
         match = re.fullmatch(self.subject, name, re.IGNORECASE)
-        return f"{int(match[1]):0{self.digits}d}" if match else re.sub("^(sub)(?=.)", "", name, flags=re.IGNORECASE)
+        return (
+            f"{int(match[1]):0{self.subject_digits}d}"
+            if match
+            else re.sub("^(sub)(?=.)", "", name, flags=re.IGNORECASE)
+        )
 
-    def _named(self, sheet: Sheet) -> float:
-        names = [text(row["clip"]) for row, _ in zip(sheet.rows(), range(20), strict=False)]
+    def _matching_name_share(self, sheet: CodingSheet) -> float:
+        names = [cell_text(row["clip"]) for row, _ in zip(sheet.read_rows(), range(20), strict=False)]
         return sum(bool(re.fullmatch(self.clip, name)) for name in names) / max(len(names), 1)
 
-    def _rows(self, tree: Tree, places: Places) -> Iterable[Row]:
-        if self.read:
-            return self.read(tree, self)
-        sheets = [header(table, self.columns) for table in self._tables(tree)]
-        if self.sheet == "optional" and not any(set(self.needed) <= set(sheet.columns) for sheet in sheets):
-            return [_from_folder(place, tree, self.folders) for place in places.all]
-        sheet = coding_sheet(self._tables(tree), self.columns, self.needed, tree.folder, tree.faults)
-        return self._above_footer(sheet.rows()) if self.footer else sheet.rows()
+    def _clip_rows(self, tree: DatasetTree, places: ClipFolders) -> Iterable[SheetRow]:
+        if self.read_own_rows:
+            return self.read_own_rows(tree, self)
+        sheets = [header(table, self.columns) for table in self._candidate_tables(tree)]
+        if self.sheet == "optional" and not any(set(self.needed_roles) <= set(sheet.columns) for sheet in sheets):
+            return [_row_from_folder(place, tree, self.folders) for place in places.all]
+        sheet = find_coding_sheet(
+            self._candidate_tables(tree), self.columns, self.needed_roles, tree.folder, tree.faults
+        )
+        return self._rows_above_footer(sheet.read_rows()) if self.footer else sheet.read_rows()
 
-    def _tables(self, tree: Tree) -> list[Table]:
-        return [table for table in tree.tables if not re.search(self.ignore, table.name)]
+    def _candidate_tables(self, tree: DatasetTree) -> list[Table]:
+        return [table for table in tree.tables if not re.search(self.ignored_sheets, table.name)]
 
-    def _above_footer(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def _rows_above_footer(self, rows: Iterable[SheetRow]) -> Iterator[SheetRow]:
         for row in rows:
-            if not re.fullmatch(self.clip, text(row["clip"]), re.IGNORECASE) and whole(row["offset"]) is None:
+            if (
+                not re.fullmatch(self.clip, cell_text(row["clip"]), re.IGNORECASE)
+                and whole_number(row["offset"]) is None
+            ):
                 return
             yield row
 
-    def _entry(self, row: Row, tree: Tree, places: Places, dataset: str, how: Reading) -> Entry:
-        clip = text(row["clip"])
-        subject = self.number(text(row["subject"]) or self._subject_of(clip))
-        place = places.find(subject, clip)
+    def _build_entry(
+        self, row: SheetRow, tree: DatasetTree, places: ClipFolders, dataset: str, reading: ReadingOptions
+    ) -> AnnotationEntry:
+        clip = cell_text(row["clip"])
+        subject = self.subject_key(cell_text(row["subject"]) or self._subject_of_clip(clip))
+        place = places.find_folder(subject, clip)
         name = place.clip if place else clip
-        row, notes = self._repaired(row, tree.folder / place.folder if place else None)
-        expected = places.expected({"subject": subject, "clip": clip, "emotion": text(row["emotion"])})
-        return Entry(
-            where=row.where,
+        row, notes = self._repair_row(row, tree.folder / place.folder if place else None)
+        expected = places.expected_folder({"subject": subject, "clip": clip, "emotion": cell_text(row["emotion"])})
+        return AnnotationEntry(
+            location=row.location,
             dataset=dataset,
             subject=subject,
-            clip=f"{name}_{text(row['onset'])}" if self.several and name else name,
-            place=tree.folder / (place.folder if place else expected),
+            clip=f"{name}_{cell_text(row['onset'])}" if self.shares_file_names and name else name,
+            source_path=tree.folder / (place.folder if place else expected),
             onset=row["onset"],
             apex=row["apex"],
             offset=row["offset"],
-            fps=how.fps or self._rate(row, place),
+            fps=reading.fps or self._frame_rate(row, place),
             emotion=row["emotion"],
             aus=row["aus"],
             cropped=places.cropped,
-            heads=row.heads,
+            column_labels=row.column_labels,
             labels={"emotion": row["emotion"], "objective": row["objective"]},
             filename=name,
             duration=row["duration"],
             notes=notes,
-            doubts=tuple(self._doubts(row, subject, clip, place)),
-            coded=bool(row.heads),
+            doubts=tuple(self._find_doubts(row, subject, clip, place)),
+            coded=bool(row.column_labels),
         )
 
-    def _rate(self, row: Row, place: Place | None) -> object:
+    def _frame_rate(self, row: SheetRow, place: ClipFolder | None) -> object:
         if not is_absent(row["fps"]):
             return row["fps"]
-        return self.rates(row, place) if self.rates else self.fps
+        return self.row_frame_rate(row, place) if self.row_frame_rate else self.fps
 
-    def _subject_of(self, clip: str) -> str:
+    def _subject_of_clip(self, clip: str) -> str:
         match = re.match(self.subject_in_clip, clip, re.IGNORECASE) if self.subject_in_clip else None
         return match[1] if match else ""
 
-    def _repaired(self, row: Row, folder: Path | None) -> tuple[Row, tuple[str, ...]]:
-        row = shifted(row, folder) if "first" in row.cells and folder else row
-        if self.renumbered and folder and (moved := from_its_first(row, folder)):
+    def _repair_row(self, row: SheetRow, folder: Path | None) -> tuple[SheetRow, tuple[str, ...]]:
+        row = shift_frame_numbers(row, folder) if "first" in row.cells and folder else row
+        if self.renumbered and folder and (moved := renumber_cut_clip(row, folder)):
             return moved, ("frames are counted from the clip's own first",)
-        if self.zero_offset == "apex" and text(row["offset"]) in ("", "0") and whole(row["apex"]) is not None:
-            note = f"the sheet has no offset: the apex {text(row['apex'])} was taken for it"
+        if (
+            self.zero_offset == "apex"
+            and cell_text(row["offset"]) in ("", "0")
+            and whole_number(row["apex"]) is not None
+        ):
+            note = f"the sheet has no offset: the apex {cell_text(row['apex'])} was taken for it"
             return replace(row, cells={**row.cells, "offset": row["apex"]}), (note,)
         return row, ()
 
-    def _doubts(self, row: Row, subject: str, clip: str, place: Place | None) -> Iterator[str]:
-        inside = self._subject_of(clip)
-        if inside and self.number(inside) != subject:
-            yield f"{row.where}: the subject is {subject}, the file name {clip} says {self.number(inside)}"
+    def _find_doubts(self, row: SheetRow, subject: str, clip: str, place: ClipFolder | None) -> Iterator[str]:
+        inside = self._subject_of_clip(clip)
+        if inside and self.subject_key(inside) != subject:
+            yield f"{row.location}: the subject is {subject}, the file name {clip} says {self.subject_key(inside)}"
         folder = place.fields.get("emotion", "").casefold() if place else ""
-        label, told = text(row["emotion"]).casefold(), self.folders.get(folder, folder)
+        label, told = cell_text(row["emotion"]).casefold(), self.folders.get(folder, folder)
         if folder and label and told != label and folder != label:
-            yield f"{row.where}: the label is {label}, the clip lies in the folder {folder}"
+            yield f"{row.location}: the label is {label}, the clip lies in the folder {folder}"
 
-    def _labels(self, tree: Tree, columns: Columns) -> dict[tuple[str, str], object]:
+    def _read_labels(self, tree: DatasetTree, columns: ColumnNames) -> dict[tuple[str, str], object]:
         """Labels of a sheet of their own, by subject and file name: never by row."""
         sheets = [header(table, columns) for table in tree.tables]
         found = [sheet for sheet in sheets if set(columns) <= set(sheet.columns)]
         return {
-            (self.number(text(row["subject"])), text(row["clip"])): row["label"]
+            (self.subject_key(cell_text(row["subject"])), cell_text(row["clip"])): row["label"]
             for sheet in found[:1]
-            for row in sheet.rows()
+            for row in sheet.read_rows()
         }
 
 
-def with_label(entry: Entry, labels: str) -> Entry:
+def select_label(entry: AnnotationEntry, labels: str) -> AnnotationEntry:
     """The entry with the label of the chosen set as its emotion."""
     return entry if labels == "emotion" else replace(entry, emotion=entry.labels.get(labels))
 
 
-def shifted(row: Row, folder: Path) -> Row:
+def shift_frame_numbers(row: SheetRow, folder: Path) -> SheetRow:
     """Frame numbers of a sheet that counts from its own first number, as those of the files."""
-    first = whole(row["first"])
-    files = numbered.images(folder)
+    first = whole_number(row["first"])
+    files = numbered.numbered_images(folder)
     if first is None or not files:
         return row
     by = min(files) - first
-    moved = {role: number + by for role in NUMBERS if (number := whole(row[role])) is not None}
+    moved = {role: number + by for role in FRAME_ROLES if (number := whole_number(row[role])) is not None}
     return replace(row, cells={**row.cells, **moved})
 
 
-def from_its_first(row: Row, folder: Path) -> Row | None:
+def renumber_cut_clip(row: SheetRow, folder: Path) -> SheetRow | None:
     """The row of a clip that was cut out: as many files as frames, none of them the onset's; None for any other."""
-    onset, offset = whole(row["onset"]), whole(row["offset"])
-    files = numbered.images(folder)
+    onset, offset = whole_number(row["onset"]), whole_number(row["offset"])
+    files = numbered.numbered_images(folder)
     if onset is None or offset is None or not files or onset in files:
         return None
     if max(files) - min(files) != offset - onset:
         return None
-    return shifted(replace(row, cells={**row.cells, "first": onset}), folder)
+    return shift_frame_numbers(replace(row, cells={**row.cells, "first": onset}), folder)
 
 
-def _from_folder(place: Place, tree: Tree, labels: Mapping[str, str]) -> Row:
+def _row_from_folder(place: ClipFolder, tree: DatasetTree, labels: Mapping[str, str]) -> SheetRow:
     """A clip that no sheet knows: all its frames, the label of its folder."""
-    numbers: Sequence[int] = sorted(numbered.images(tree.folder / place.folder)) or [0, 1]
+    numbers: Sequence[int] = sorted(numbered.numbered_images(tree.folder / place.folder)) or [0, 1]
     folder = place.fields.get("emotion", "").casefold()
     cells = {
         "subject": place.subject,
@@ -213,4 +241,4 @@ def _from_folder(place: Place, tree: Tree, labels: Mapping[str, str]) -> Row:
         "offset": numbers[-1],
         "emotion": labels.get(folder, folder),
     }
-    return Row(str(place.folder), cells, {})
+    return SheetRow(str(place.folder), cells, {})

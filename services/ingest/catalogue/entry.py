@@ -5,34 +5,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from services.ingest.catalogue.tree import Tree
+from services.ingest.catalogue.tree import DatasetTree
 from shared.records import Sample
 
-Kind = Literal["frames", "video"]
-Prefer = Literal["cropped", "raw"]
-Switch = Literal["documented", "all", "none"]
-Labels = Literal["emotion", "objective"]
+SourceKind = Literal["frames", "video"]
+PreferredFrames = Literal["cropped", "raw"]
+CorrectionSwitch = Literal["documented", "all", "none"]
+LabelKind = Literal["emotion", "objective"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingOptions:
     """How a dataset is read where it leaves a choice."""
 
-    prefer: Prefer = "cropped"  # where a dataset carries both face crops and raw frames
-    corrections: Switch = "documented"  # `all` takes those that are only inferred or estimated too
-    labels: Labels = "emotion"  # which of the dataset's label sets becomes the clip's emotion
+    prefer: PreferredFrames = "cropped"  # where a dataset carries both face crops and raw frames
+    corrections: CorrectionSwitch = "documented"  # `all` takes those that are only inferred or estimated too
+    labels: LabelKind = "emotion"  # which of the dataset's label sets becomes the clip's emotion
     fps: float | None = None  # the true rate, where the catalogue's is wrong
 
 
 @dataclass(frozen=True)
-class Entry:
+class AnnotationEntry:
     """One annotation row as its layout read it: cells are raw, nothing is checked yet."""
 
-    where: str  # file, sheet and row, for messages
+    location: str  # file, sheet and row, for messages
     dataset: str
     subject: str
     clip: str
-    place: Path  # folder of frames or video file; need not exist
+    source_path: Path  # folder of frames or video file; need not exist
     onset: object
     apex: object
     offset: object
@@ -40,7 +40,9 @@ class Entry:
     emotion: object
     aus: object
     cropped: bool  # frames are face crops already
-    heads: Mapping[str, str] = field(default_factory=dict)  # what the sheet calls onset, apex, ... and in which column
+    column_labels: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what the sheet calls onset, apex, ... and in which column
     labels: Mapping[str, object] = field(default_factory=dict)  # every label set, by name
     filename: str = ""  # as corrections and protocols know the clip; "" = its name
     duration: object = None  # frames onset..offset, where the sheet says so too
@@ -48,13 +50,13 @@ class Entry:
     doubts: tuple[str, ...] = ()  # contradictions that the layout saw
     coded: bool = True  # onset and offset are annotated; else they are the first and last frame that lie there
 
-    def head(self, role: str) -> str:
+    def column_label(self, role: str) -> str:
         """What a message calls a cell: "ApexFrame (column E)"."""
-        return self.heads.get(role, role if role == "fps" else f"the {role}")
+        return self.column_labels.get(role, role if role == "fps" else f"the {role}")
 
 
 @dataclass(frozen=True)
-class Change:
+class AnnotationChange:
     """A known error of the annotation and what was done about it."""
 
     clip: str  # subject/clip
@@ -71,7 +73,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundClip:
     """A clip whose annotation and files agree.
 
     `files` and `numbers` run in parallel, onset..offset; a missing frame has its neighbour's file and its own number.
@@ -81,16 +83,16 @@ class Found:
     sample: Sample
     files: tuple[Path, ...]
     numbers: tuple[int, ...]
-    kind: Kind
+    kind: SourceKind
     cropped: bool
     notes: tuple[str, ...] = ()  # repairs that shape the frames; they travel with the clip
     label_notes: tuple[str, ...] = ()  # how doubtful labels were read; labels never enter an artifact
     labels: Mapping[str, str] = field(default_factory=dict)  # every label set's label, lower case
     filename: str = ""  # as corrections and protocols know the clip
-    place: Path = Path()  # the folder or video
+    source_path: Path = Path()  # the folder or video
     doubts: tuple[str, ...] = ()  # contradictions within the annotation: nothing was changed for them
     coded: bool = True  # see Entry
-    changes: tuple[Change, ...] = ()
+    changes: tuple[AnnotationChange, ...] = ()
 
     @property
     def onset(self) -> int:
@@ -110,7 +112,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ClipProblem:
     """A clip that cannot be used, with its identity as far as known; the sentence says what to do."""
 
     dataset: str
@@ -121,7 +123,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Layout:
+class DatasetLayout:
     """How one kind of dataset folder is read: `entries(tree, dataset, how)` raises BadData for dataset faults.
 
     `likeness(tree)` is () for a folder that is none of this kind, else larger the surer it is one.
@@ -130,6 +132,8 @@ class Layout:
     key: str  # short name in corrections and protocols: "casme2"
     name: str
     expects: str  # completes "expected ..." in a message
-    likeness: Callable[[Tree], tuple[float, ...]]
-    entries: Callable[[Tree, str, Reading], Iterator[Entry]]
-    clips: Callable[[Tree], Iterable[tuple[str, tuple[str, str]]]] = lambda tree: ()  # every clip's folder: path, key
+    likeness: Callable[[DatasetTree], tuple[float, ...]]
+    read_entries: Callable[[DatasetTree, str, ReadingOptions], Iterator[AnnotationEntry]]
+    list_clip_folders: Callable[[DatasetTree], Iterable[tuple[str, tuple[str, str]]]] = (
+        lambda tree: ()
+    )  # every clip's folder: path, key

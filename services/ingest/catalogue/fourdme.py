@@ -1,7 +1,7 @@
 """4DME (Li et al. 2022), its grey videos: `gray_micro/<sub_ID>/<fold_name>/`, 60 frames per second. Units marked
 (k) are in doubt. A clip may bear several of the five labels; the column Emotion says them as one text."""
 
-from services.ingest.catalogue.clip_folders import Pattern
+from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
 
 FOURDME = Distribution(
@@ -9,7 +9,7 @@ FOURDME = Distribution(
     name="4DME",
     example="gray_micro/<sub_ID>/<fold_name>/",
     fps=60.0,
-    patterns=(Pattern("gray_micro/{subject}/{clip}"),),
+    patterns=(FolderPattern("gray_micro/{subject}/{clip}"),),
     columns={
         "subject": ("sub_ID",),
         "clip": ("fold_name",),
@@ -22,4 +22,4 @@ FOURDME = Distribution(
     optional=frozenset({"aus"}),
     renumbered=True,
 )
-LAYOUT = FOURDME.layout
+FOURDME_LAYOUT = FOURDME.layout

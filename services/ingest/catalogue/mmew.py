@@ -1,17 +1,21 @@
 """MMEW (Ben et al. 2021), its 300 micro-expressions: `Micro_Expression/disgust/S03-01-002/1.jpg`, faces cut out to
 231 x 231, every clip counted from 1. What the sheet calls others lies in the folder repression."""
 
-from services.ingest.catalogue.clip_folders import Pattern
+from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
 
-EMOTIONS = "anger|disgust|fear|happiness|others?|repression|sadness|surprise"
+MMEW_EMOTIONS = "anger|disgust|fear|happiness|others?|repression|sadness|surprise"
 
 MMEW = Distribution(
     key="mmew",
     name="MMEW",
     example="Micro_Expression/disgust/S03-01-002/1.jpg",
     fps=90.0,
-    patterns=(Pattern("{emotion}/{clip}", {"emotion": EMOTIONS, "clip": r"S(?P<subject>\d+)-\d+-\d+"}, cropped=True),),
+    patterns=(
+        FolderPattern(
+            "{emotion}/{clip}", {"emotion": MMEW_EMOTIONS, "clip": r"S(?P<subject>\d+)-\d+-\d+"}, cropped=True
+        ),
+    ),
     columns={
         "subject": ("Subject",),
         "clip": ("Filename",),
@@ -26,4 +30,4 @@ MMEW = Distribution(
     subject_in_clip=r"S(\d+)-",
     folders={"repression": "others", "other": "others"},
 )
-LAYOUT = MMEW.layout
+MMEW_LAYOUT = MMEW.layout

@@ -14,7 +14,7 @@ REACH = 3  # frames; a missing frame is filled from a neighbour at most so far a
 _LAST_NUMBER = re.compile(r"(\d{1,18})(?!.*\d)")
 
 
-def images(folder: Path, cropped: bool | None = None) -> dict[int, list[Path]]:
+def numbered_images(folder: Path, cropped: bool | None = None) -> dict[int, list[Path]]:
     """Image files of a folder by the last number in their names; hidden files and other suffixes are passed over.
 
     Where face crops (`reg_img1.jpg`) lie among raw frames (`img1.jpg`), `cropped` says which of them count.
@@ -35,52 +35,52 @@ def _is_image(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
 
 
-def between(
-    folder: Path, onset: int, offset: int, where: str, cropped: bool | None = None
+def frame_files_between(
+    folder: Path, onset: int, offset: int, location: str, cropped: bool | None = None
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """One file per frame onset..offset and notes on what was filled in.
 
     Raises BadData for no frames at all, a number that two files bear, a missing onset or offset frame, and a hole in
     which a frame is more than `REACH` frames from its nearest neighbour.
     """
-    found = images(folder, cropped)
+    found = numbered_images(folder, cropped)
     if not found:
-        raise BadData(f"{where}: expected numbered images in {folder.name}, got none; copy the frames there.")
-    _check_ends(found, onset, offset, folder, where)
+        raise BadData(f"{location}: expected numbered images in {folder.name}, got none; copy the frames there.")
+    _check_ends(found, onset, offset, folder, location)
     files = {number: found[number] for number in range(onset, offset + 1) if number in found}
-    _check_single(files, where)
-    taken = {number: _nearest(files, number, where) for number in range(onset, offset + 1)}
-    return tuple(files[source][0] for source in taken.values()), _notes(taken)
+    _check_single(files, location)
+    taken = {number: _nearest_frame(files, number, location) for number in range(onset, offset + 1)}
+    return tuple(files[source][0] for source in taken.values()), _note_filled_frames(taken)
 
 
-def _check_ends(found: Mapping[int, object], onset: int, offset: int, folder: Path, where: str) -> None:
+def _check_ends(found: Mapping[int, object], onset: int, offset: int, folder: Path, location: str) -> None:
     for name, number in (("onset", onset), ("offset", offset)):
         if number not in found:
             raise BadData(
-                f"{where}: expected the {name} frame {number} in {folder.name}, got {min(found)} to {max(found)} "
+                f"{location}: expected the {name} frame {number} in {folder.name}, got {min(found)} to {max(found)} "
                 f"without it; restore the file or correct the {name} in the sheet."
             )
 
 
-def _check_single(files: Mapping[int, Sequence[Path]], where: str) -> None:
+def _check_single(files: Mapping[int, Sequence[Path]], location: str) -> None:
     for number, same in files.items():
         if len(same) > 1:
             names = " and ".join(file.name for file in same)
-            raise BadData(f"{where}: expected one file for frame {number}, got {names}; keep one of them.")
+            raise BadData(f"{location}: expected one file for frame {number}, got {names}; keep one of them.")
 
 
-def _nearest(files: Mapping[int, object], number: int, where: str) -> int:
+def _nearest_frame(files: Mapping[int, object], number: int, location: str) -> int:
     for distance in range(REACH + 1):
         for neighbour in (number - distance, number + distance):
             if neighbour in files:
                 return neighbour
     raise BadData(
-        f"{where}: expected frames without large holes, got none within {REACH} frames of {number}; "
+        f"{location}: expected frames without large holes, got none within {REACH} frames of {number}; "
         "restore the missing files or take the clip out of the sheet."
     )
 
 
-def _notes(taken: Mapping[int, int]) -> tuple[str, ...]:
+def _note_filled_frames(taken: Mapping[int, int]) -> tuple[str, ...]:
     return tuple(
         f"frame {number} is missing: frame {file} is shown instead" for number, file in taken.items() if number != file
     )

@@ -3,47 +3,48 @@
 from pathlib import Path
 
 from services.ingest.catalogue import casme, casme2, casme3, casme_squared, clips_csv, dfme, fourdme, mmew, samm, smic
-from services.ingest.catalogue.entry import Layout
-from services.ingest.catalogue.tree import Tree
+from services.ingest.catalogue.entry import DatasetLayout
+from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
 
 # A clips.csv is written for merstream and so says what is meant, whatever else lies beside it.
 # Among equally likely ones the first counts: the more particular ones come before those that allow any name.
-LAYOUTS: tuple[Layout, ...] = (
-    clips_csv.LAYOUT,
-    samm.LAYOUT,
-    mmew.LAYOUT,
-    smic.LAYOUT,
-    smic.LAYOUT_E,
-    casme3.LAYOUT_A,
-    casme3.LAYOUT_C,
-    casme_squared.LAYOUT,
-    fourdme.LAYOUT,
-    dfme.LAYOUT,
-    casme2.LAYOUT,
-    casme.LAYOUT,
+LAYOUTS: tuple[DatasetLayout, ...] = (
+    clips_csv.CLIPS_CSV_LAYOUT,
+    samm.SAMM_LAYOUT,
+    mmew.MMEW_LAYOUT,
+    smic.SMIC_HS_LAYOUT,
+    smic.SMIC_E_LAYOUT,
+    casme3.CASME3A_LAYOUT,
+    casme3.CASME3C_LAYOUT,
+    casme_squared.CASME_SQUARED_LAYOUT,
+    fourdme.FOURDME_LAYOUT,
+    dfme.DFME_LAYOUT,
+    casme2.CASME2_LAYOUT,
+    casme.CASME_LAYOUT,
 )
 
 
-def recognised(tree: Tree) -> Layout:
+def recognise_layout(tree: DatasetTree) -> DatasetLayout:
     """The layout that a dataset folder is most like; raises BadData for none and for an empty folder."""
-    _check(tree.folder)
+    _check_dataset_folder(tree.folder)
     likeness = [(layout.likeness(tree), layout) for layout in LAYOUTS]
     best, layout = max(likeness, key=lambda each: each[0])
     if not best:
         faults = f" ({' '.join(tree.faults)})" if tree.faults else ""
         raise BadData(
-            f"{tree.folder}: expected {_expected()}, got none of them{faults}; see docs/datasets.md for the layouts."
+            f"{tree.folder}: expected {_expected_layouts()}, got none of them{faults}; see docs/datasets.md for "
+            "the layouts."
         )
     return layout
 
 
-def _check(folder: Path) -> None:
+def _check_dataset_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise BadData(f"{folder}: expected a dataset folder, got nothing there; check the path.")
     if not any(child for child in folder.iterdir() if not child.name.startswith(".")):
-        raise BadData(f"{folder}: expected {_expected()}, got an empty folder; copy the dataset into it.")
+        raise BadData(f"{folder}: expected {_expected_layouts()}, got an empty folder; copy the dataset into it.")
 
 
-def _expected() -> str:
+def _expected_layouts() -> str:
     return " or ".join(layout.expects for layout in LAYOUTS)

@@ -1,7 +1,7 @@
 """SAMM (Davison et al. 2016): `006/006_1_2/006_05562.jpg`, numbers absolute, mostly of five digits; a sheet with a
 preamble of 13 lines, estimated emotions and objective classes beside each other, units with sides and intensities."""
 
-from services.ingest.catalogue.clip_folders import Pattern
+from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
 
 SAMM = Distribution(
@@ -9,7 +9,7 @@ SAMM = Distribution(
     name="SAMM",
     example="006/006_1_2/006_05562.jpg",
     fps=200.0,
-    patterns=(Pattern("{subject}/{clip}", {"subject": r"\d{1,3}", "clip": r"\d{1,3}_\d+_\d+"}),),
+    patterns=(FolderPattern("{subject}/{clip}", {"subject": r"\d{1,3}", "clip": r"\d{1,3}_\d+_\d+"}),),
     columns={
         "subject": ("Subject",),
         "clip": ("Filename",),
@@ -22,8 +22,8 @@ SAMM = Distribution(
         "objective": ("Objective Classes", "Objective Class"),
     },
     optional=frozenset({"duration", "objective"}),
-    digits=3,
+    subject_digits=3,
     clip=r"\d{1,3}_\d+_\d+",
     subject_in_clip=r"(\d{1,3})_",
 )
-LAYOUT = SAMM.layout
+SAMM_LAYOUT = SAMM.layout

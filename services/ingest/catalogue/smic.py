@@ -2,11 +2,11 @@
 a clip is all its frames and its label that of its folder. SMIC-HS-E: longer cuts of the same clips, with a sheet whose
 numbers count from the column FirstF."""
 
-from services.ingest.catalogue.clip_folders import Pattern
+from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
 
-CLIP = r"s(?P<subject>\d+)_(?:ne|po|sur)_\d+"
-SHEET_CLIP = r"s?\d+_(?:ne|po|sur)_\d+"
+CLIP_EXPRESSION = r"s(?P<subject>\d+)_(?:ne|po|sur)_\d+"
+SHEET_CLIP_EXPRESSION = r"s?\d+_(?:ne|po|sur)_\d+"
 OTHER_CAMERAS = frozenset({"vis", "nir"})
 
 SMIC_HS = Distribution(
@@ -15,10 +15,10 @@ SMIC_HS = Distribution(
     example="SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/",
     fps=100.0,
     patterns=(
-        Pattern(
+        FolderPattern(
             "s{person}/micro/{emotion}/{clip}",
-            {"person": r"\d+", "emotion": "negative|positive|surprise", "clip": CLIP},
-            strangers=OTHER_CAMERAS,
+            {"person": r"\d+", "emotion": "negative|positive|surprise", "clip": CLIP_EXPRESSION},
+            excluded_parents=OTHER_CAMERAS,
         ),
     ),
     columns={
@@ -31,7 +31,7 @@ SMIC_HS = Distribution(
     },
     optional=frozenset({"apex", "emotion"}),
     sheet="optional",
-    clip=SHEET_CLIP,
+    clip=SHEET_CLIP_EXPRESSION,
     subject_in_clip=r"s?(\d+)_",
 )
 SMIC_E = Distribution(
@@ -40,7 +40,11 @@ SMIC_E = Distribution(
     example="HS_long/SMIC-HS-E/s1_ne_01/image000001.jpg",
     fps=100.0,
     patterns=(
-        Pattern("{clip}", {"clip": CLIP}, strangers=OTHER_CAMERAS | {"micro", "negative", "positive", "surprise"}),
+        FolderPattern(
+            "{clip}",
+            {"clip": CLIP_EXPRESSION},
+            excluded_parents=OTHER_CAMERAS | {"micro", "negative", "positive", "surprise"},
+        ),
     ),
     columns={
         "subject": ("Subject",),
@@ -52,9 +56,9 @@ SMIC_E = Distribution(
         "emotion": ("Emotion", "Estimated Emotion"),
     },
     optional=frozenset({"apex"}),
-    clip=SHEET_CLIP,
+    clip=SHEET_CLIP_EXPRESSION,
     subject_in_clip=r"s?(\d+)_",
     footer=True,
 )
-LAYOUT = SMIC_HS.layout
-LAYOUT_E = SMIC_E.layout
+SMIC_HS_LAYOUT = SMIC_HS.layout
+SMIC_E_LAYOUT = SMIC_E.layout

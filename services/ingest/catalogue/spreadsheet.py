@@ -12,7 +12,7 @@ from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
 
-from services.ingest.catalogue.cells import text
+from services.ingest.catalogue.cells import cell_text
 from shared.errors import BadData
 
 BLANK_ROWS = 500  # so many blank rows end a sheet that is formatted down to its last row
@@ -28,18 +28,18 @@ class Table:
     rows: tuple[Cells, ...]
     formulas: frozenset[tuple[int, int]] = frozenset()
 
-    def cell(self, row: int, column: int) -> object:
+    def cell_at(self, row: int, column: int) -> object:
         """The value at row and column from 1; None beyond the grid."""
         cells = self.rows[row - 1] if row <= len(self.rows) else ()
         return cells[column - 1] if column <= len(cells) else None
 
 
-def tables(file: Path) -> list[Table]:
+def read_tables(file: Path) -> list[Table]:
     """Every worksheet of a workbook, or the one table of a csv. Raises BadData for a file that is neither."""
-    return [_csv(file)] if file.suffix.lower() == ".csv" else list(_workbook(file))
+    return [_read_csv(file)] if file.suffix.lower() == ".csv" else list(_read_workbook(file))
 
 
-def column_name(number: int) -> str:
+def column_letters(number: int) -> str:
     """1 -> A, 27 -> AA."""
     letters = ""
     while number:
@@ -48,8 +48,8 @@ def column_name(number: int) -> str:
     return letters
 
 
-def _csv(file: Path) -> Table:
-    content = _decoded(file)
+def _read_csv(file: Path) -> Table:
+    content = _decode_csv(file)
     first = content.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -61,7 +61,7 @@ def _csv(file: Path) -> Table:
     return Table(file.name, file.stem, tuple(tuple(cell or None for cell in row) for row in rows))
 
 
-def _decoded(file: Path) -> str:
+def _decode_csv(file: Path) -> str:
     """UTF-8, else what spreadsheets in China write."""
     data = file.read_bytes()
     for encoding in ("utf-8-sig", "gb18030"):
@@ -72,17 +72,17 @@ def _decoded(file: Path) -> str:
     raise BadData(f"{file.name}: expected UTF-8 text, got other bytes; save it as UTF-8.")
 
 
-def _workbook(file: Path) -> Iterator[Table]:
+def _read_workbook(file: Path) -> Iterator[Table]:
     data = file.read_bytes()
-    values = _opened(file, data, True)
-    written = _opened(file, data, False) if _has_formulas(data) else None
+    values = _open_workbook(file, data, True)
+    written = _open_workbook(file, data, False) if _has_formulas(data) else None
     for worksheet in values.worksheets:
         name = f"{file.name} [{worksheet.title}]"
-        formulas = _formulas(worksheet, written[worksheet.title]) if written else frozenset()
-        yield Table(name, worksheet.title, _grid(worksheet), formulas)
+        formulas = _uncalculated_formulas(worksheet, written[worksheet.title]) if written else frozenset()
+        yield Table(name, worksheet.title, _cell_grid(worksheet), formulas)
 
 
-def _opened(file: Path, data: bytes, values: bool) -> Any:
+def _open_workbook(file: Path, data: bytes, values: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles and validations that openpyxl does not keep
@@ -100,7 +100,7 @@ def _has_formulas(data: bytes) -> bool:
         return any(re.search(rb"<f[ >/]", archive.read(name)) for name in sheets)
 
 
-def _formulas(values: Any, written: Any) -> frozenset[tuple[int, int]]:
+def _uncalculated_formulas(values: Any, written: Any) -> frozenset[tuple[int, int]]:
     return frozenset(
         (cell.row, cell.column)
         for row in written.iter_rows(max_row=min(written.max_row, 20_000))
@@ -109,19 +109,19 @@ def _formulas(values: Any, written: Any) -> frozenset[tuple[int, int]]:
     )
 
 
-def _grid(worksheet: Any) -> tuple[Cells, ...]:
+def _cell_grid(worksheet: Any) -> tuple[Cells, ...]:
     rows: list[list[object]] = []
     blank = 0
     for cells in worksheet.iter_rows(values_only=True):
         rows.append(list(cells))
-        blank = 0 if any(text(cell) for cell in cells) else blank + 1
+        blank = 0 if any(cell_text(cell) for cell in cells) else blank + 1
         if blank == BLANK_ROWS:
             break
-    _spread(worksheet, rows)
+    _spread_merged_cells(worksheet, rows)
     return tuple(map(tuple, rows))
 
 
-def _spread(worksheet: Any, rows: list[list[object]]) -> None:
+def _spread_merged_cells(worksheet: Any, rows: list[list[object]]) -> None:
     """A cell merged over several rows says its value once: it counts for each of them, in its first column."""
     for area in worksheet.merged_cells.ranges:
         for row in range(area.min_row, min(area.max_row, len(rows))):

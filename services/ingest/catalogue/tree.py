@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from services.ingest.catalogue.spreadsheet import Table, tables
+from services.ingest.catalogue.spreadsheet import Table, read_tables
 from shared.errors import BadData
 
-DEPTH = 8  # levels below the dataset's folder; what is unpacked deeper is not looked for
-LEAF = 2000  # so many files and no folder among them: frames; the rest of such a folder is not listed
+FOLDER_DEPTH = 8  # levels below the dataset's folder; what is unpacked deeper is not looked for
+LEAF_FILES = 2000  # so many files and no folder among them: frames; the rest of such a folder is not listed
 
 _NUMBERS = re.compile(r"([^0-9]*)([0-9]*)")
 
 
-class Tree:
+class DatasetTree:
     """`folders` relative to `folder`, in order, hidden ones left out; `tables` of its workbooks and csv files."""
 
     def __init__(self, folder: Path) -> None:
@@ -23,47 +23,47 @@ class Tree:
 
     @cached_property
     def folders(self) -> tuple[PurePosixPath, ...]:
-        return tuple(sorted(_below(self.folder, PurePosixPath(), DEPTH), key=_natural))
+        return tuple(sorted(_folders_below(self.folder, PurePosixPath(), FOLDER_DEPTH), key=_natural_order))
 
     @cached_property
-    def read(self) -> tuple[tuple[Table, ...], tuple[str, ...]]:
+    def tables_and_faults(self) -> tuple[tuple[Table, ...], tuple[str, ...]]:
         found, faults = [], []
-        for file in sheets(self.folder):
+        for file in find_sheets(self.folder):
             try:
-                found += tables(file)
+                found += read_tables(file)
             except BadData as fault:
                 faults.append(str(fault))
         return tuple(found), tuple(faults)
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return self.read[0]
+        return self.tables_and_faults[0]
 
     @property
     def faults(self) -> tuple[str, ...]:
         """One sentence per sheet file that can't be read."""
-        return self.read[1]
+        return self.tables_and_faults[1]
 
 
-def sheets(folder: Path) -> list[Path]:
+def find_sheets(folder: Path) -> list[Path]:
     """Workbooks and csv files in the folder and up to two levels below; hidden files and Office's lock files not."""
     levels = ("*", "*/*", "*/*/*")
     found = {file for level in levels for suffix in (".xlsx", ".csv") for file in folder.glob(level + suffix)}
     return sorted(file for file in found if not file.name.startswith(("~", ".")) and file.is_file())
 
 
-def _below(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[PurePosixPath]:
-    for name in _children(folder) if depth else ():
+def _folders_below(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[PurePosixPath]:
+    for name in _child_folders(folder) if depth else ():
         yield relative / name
-        yield from _below(folder / name, relative / name, depth - 1)
+        yield from _folders_below(folder / name, relative / name, depth - 1)
 
 
-def _natural(path: PurePosixPath) -> list[list[tuple[str, int]]]:
+def _natural_order(path: PurePosixPath) -> list[list[tuple[str, int]]]:
     """s2 before s11, part by part."""
     return [[(other, int(n or -1)) for other, n in _NUMBERS.findall(part)] for part in path.parts]
 
 
-def _children(folder: Path) -> list[str]:
+def _child_folders(folder: Path) -> list[str]:
     names: list[str] = []
     files = 0
     with os.scandir(folder) as listing:
@@ -72,6 +72,6 @@ def _children(folder: Path) -> list[str]:
                 files += 1
             elif not item.name.startswith((".", "__MACOSX")):
                 names.append(item.name)
-            if files >= LEAF and not names:
+            if files >= LEAF_FILES and not names:
                 break
     return names

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import IO
 
 from services.ingest.inbox import names
-from services.ingest.inbox.archive_members import Packed, members
+from services.ingest.inbox.archive_members import PackedMember, stream_members
 from shared.errors import BadData
 
-DEPTH = 3  # archives within archives
-PIECE = 1 << 20  # bytes in memory at a time
+ARCHIVE_DEPTH = 3  # archives within archives
+CHUNK_BYTES = 1 << 20  # bytes in memory at a time
 FILES_PER_FOLDER = 1000
 
-Beat = Callable[[], None]  # called again and again during long work; may raise to end it
+Heartbeat = Callable[[], None]  # called again and again during long work; may raise to end it
 
 
 @dataclass(frozen=True)
-class Member:
+class UnpackedMember:
     """A file of an archive: its path as if unpacked, and where its bytes lie below the target folder."""
 
     path: str
@@ -32,19 +32,19 @@ class Member:
 
 
 @dataclass
-class Budget:
+class UnpackingBudget:
     """How much may still be unpacked."""
 
     files: int
     size: int  # bytes
 
-    def take(self, name: str, size: int = 0, files: int = 0) -> None:
+    def spend(self, name: str, size: int = 0, files: int = 0) -> None:
         """Raises BadData if it is not left."""
         self.files -= files
         self.size -= size
-        self.require(name)
+        self.check_remaining(name)
 
-    def require(self, name: str, size: int = 0) -> None:
+    def check_remaining(self, name: str, size: int = 0) -> None:
         if self.files < 0 or size > self.size:
             what = "files" if self.files < 0 else "bytes"
             raise BadData(
@@ -53,56 +53,58 @@ class Budget:
             )
 
 
-class Unpacking:
+class ArchiveUnpacker:
     """One dropped archive, with the archives in it, into `folder`. `faults` are those of archives inside it."""
 
-    def __init__(self, folder: Path, budget: Budget, beat: Beat) -> None:
+    def __init__(self, folder: Path, budget: UnpackingBudget, beat: Heartbeat) -> None:
         self.folder, self.budget, self.beat = folder, budget, beat
         self.faults: list[str] = []
         self._written = 0
 
-    def unpack(self, archive: Path, name: str, depth: int = 0) -> list[Member]:
+    def unpack_archive(self, archive: Path, name: str, depth: int = 0) -> list[UnpackedMember]:
         """Its files, sorted by path; the last of several with one path. Raises BadData that calls it `name`."""
-        found: dict[str, Member] = {}
-        for packed in members(archive, name):
+        found: dict[str, UnpackedMember] = {}
+        for packed in stream_members(archive, name):
             self.beat()
-            self.budget.take(name, files=1)
+            self.budget.spend(name, files=1)
             if names.is_junk(packed.path):
-                self.budget.take(name, size=packed.size)  # passing it over takes the time to decompress it
+                self.budget.spend(name, size=packed.size)  # passing it over takes the time to decompress it
             else:
-                found[packed.path] = self._write(packed, name)
+                found[packed.path] = self._write_member(packed, name)
         inner = [member for member in found.values() if names.is_archive(member.path)]
         for member in inner:
             found |= {each.path: each for each in self._unpack_inner(member, f"{name}/{member.path}", depth)}
             found.pop(member.path)
         return sorted(found.values(), key=lambda member: member.path)
 
-    def _unpack_inner(self, member: Member, name: str, depth: int) -> list[Member]:
+    def _unpack_inner(self, member: UnpackedMember, name: str, depth: int) -> list[UnpackedMember]:
         file = self.folder / member.file
         try:
-            if depth + 1 == DEPTH:
-                raise BadData(f"{name}: expected at most {DEPTH} archives within one another; unpack the inner ones.")
-            return in_place(member.path, self.unpack(file, name, depth + 1))
+            if depth + 1 == ARCHIVE_DEPTH:
+                raise BadData(
+                    f"{name}: expected at most {ARCHIVE_DEPTH} archives within one another; unpack the inner ones."
+                )
+            return relocate_members(member.path, self.unpack_archive(file, name, depth + 1))
         except BadData as fault:
             self.faults.append(str(fault))
             return []
         finally:
             file.unlink()
 
-    def _write(self, packed: Packed, name: str) -> Member:
-        self.budget.require(name, packed.size)
+    def _write_member(self, packed: PackedMember, name: str) -> UnpackedMember:
+        self.budget.check_remaining(name, packed.size)
         place = f"{self._written // FILES_PER_FOLDER}/{self._written}"
         self._written += 1
         file = self.folder / place
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as target:
-            size, sha256 = self._copy(packed, target, name)
-        return Member(packed.path, place, size, sha256)
+            size, sha256 = self._copy_bytes(packed, target, name)
+        return UnpackedMember(packed.path, place, size, sha256)
 
-    def _copy(self, packed: Packed, target: IO[bytes], name: str) -> tuple[int, str]:
+    def _copy_bytes(self, packed: PackedMember, target: IO[bytes], name: str) -> tuple[int, str]:
         size, sha256 = 0, hashlib.sha256()
-        while piece := packed.read(PIECE):
-            self.budget.take(name, size=len(piece))
+        while piece := packed.read(CHUNK_BYTES):
+            self.budget.spend(name, size=len(piece))
             self.beat()
             target.write(piece)
             sha256.update(piece)
@@ -110,7 +112,7 @@ class Unpacking:
         return size, sha256.hexdigest()
 
 
-def in_place(archive: str, inside: list[Member], root: bool = False) -> list[Member]:
+def relocate_members(archive: str, inside: list[UnpackedMember], root: bool = False) -> list[UnpackedMember]:
     """Members with their paths as if the archive at `archive` were unpacked where it lies, the way desktops do it.
 
     One thing at the archive's top (a folder, a file) comes to lie beside the archive; several come into a folder of
@@ -118,13 +120,15 @@ def in_place(archive: str, inside: list[Member], root: bool = False) -> list[Mem
     """
     tops = {member.path.partition("/")[0] for member in inside}
     beside = archive[: archive.rfind("/") + 1]
-    before = beside if len(tops) == 1 else f"{beside}{names.stem(archive)}/"
+    before = beside if len(tops) == 1 else f"{beside}{names.archive_stem(archive)}/"
     if root:
-        own = f"{names.stem(archive)}/"
+        own = f"{names.archive_stem(archive)}/"
         before = ""
-        inside = [_moved(member, member.path.removeprefix(own) if len(tops) == 1 else member.path) for member in inside]
-    return [_moved(member, before + member.path) for member in inside]
+        inside = [
+            _with_path(member, member.path.removeprefix(own) if len(tops) == 1 else member.path) for member in inside
+        ]
+    return [_with_path(member, before + member.path) for member in inside]
 
 
-def _moved(member: Member, path: str) -> Member:
-    return Member(path, member.file, member.size, member.sha256)
+def _with_path(member: UnpackedMember, path: str) -> UnpackedMember:
+    return UnpackedMember(path, member.file, member.size, member.sha256)

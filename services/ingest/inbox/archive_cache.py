@@ -5,67 +5,67 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from services.ingest.inbox.archive import Beat, Budget, Member, Unpacking
+from services.ingest.inbox.archive import ArchiveUnpacker, Heartbeat, UnpackedMember, UnpackingBudget
 from shared.errors import BadData
-from shared.records import Model, digest
-from shared.store import Entry, Store
+from shared.records import FrozenModel, json_digest
+from shared.store import ObjectInfo, Store
 
-LISTING = "listing.json"
+LISTING_NAME = "listing.json"
 
 
-class Listing(Model):
+class ArchiveListing(FrozenModel):
     """What an archive holds, or why it holds nothing."""
 
-    members: tuple[Member, ...] = ()
+    members: tuple[UnpackedMember, ...] = ()
     faults: tuple[str, ...] = ()
 
 
-class Unpacked:
+class ArchiveCache:
     """Archives of `store`, each in a folder of its own below `folder`."""
 
-    def __init__(self, folder: Path, store: Store, files: int, size: int, beat: Beat) -> None:
+    def __init__(self, folder: Path, store: Store, files: int, size: int, beat: Heartbeat) -> None:
         self.folder, self.store, self.files, self.size, self.beat = folder, store, files, size, beat
         folder.mkdir(parents=True, exist_ok=True)
 
-    def of(self, entry: Entry) -> tuple[Path, Listing]:
+    def unpacked_contents(self, entry: ObjectInfo) -> tuple[Path, ArchiveListing]:
         """Where the archive's contents lie, and which."""
-        place = self._place(entry)
+        place = self._archive_folder(entry)
         try:
-            return place, Listing.model_validate_json((place / LISTING).read_bytes())
+            return place, ArchiveListing.model_validate_json((place / LISTING_NAME).read_bytes())
         except (FileNotFoundError, ValidationError):
-            self._unpack(entry, place)
-        return place, Listing.model_validate_json((place / LISTING).read_bytes())
+            self._unpack_archive(entry, place)
+        return place, ArchiveListing.model_validate_json((place / LISTING_NAME).read_bytes())
 
-    def keep(self, entries: list[Entry]) -> None:
+    def keep_only(self, entries: list[ObjectInfo]) -> None:
         """Drop what belongs to none of these."""
-        kept = {self._place(entry) for entry in entries}
+        kept = {self._archive_folder(entry) for entry in entries}
         for place in self.folder.iterdir():
             if place not in kept:
                 shutil.rmtree(place, ignore_errors=True)
 
-    def _place(self, entry: Entry) -> Path:
-        return self.folder / digest([entry.key, entry.etag, entry.size, self.files, self.size])[:32]
+    def _archive_folder(self, entry: ObjectInfo) -> Path:
+        return self.folder / json_digest([entry.key, entry.etag, entry.size, self.files, self.size])[:32]
 
-    def _unpack(self, entry: Entry, place: Path) -> None:
+    def _unpack_archive(self, entry: ObjectInfo, place: Path) -> None:
         """Under another name until it is whole."""
         part = place.with_suffix(".part")
         for leftover in (part, place):
             shutil.rmtree(leftover, ignore_errors=True)
         part.mkdir()
         try:
-            self.store.fetch(entry.key, part / "archive")
-            listing = self._listing(part, entry.key)
+            self.store.fetch_file(entry.key, part / "archive")
+            listing = self._list_archive(part, entry.key)
             (part / "archive").unlink()
-            (part / LISTING).write_text(listing.model_dump_json())
+            (part / LISTING_NAME).write_text(listing.model_dump_json())
             part.rename(place)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
-    def _listing(self, part: Path, name: str) -> Listing:
-        unpacking = Unpacking(part / "data", Budget(self.files, self.size), self.beat)
+    def _list_archive(self, part: Path, name: str) -> ArchiveListing:
+        unpacking = ArchiveUnpacker(part / "data", UnpackingBudget(self.files, self.size), self.beat)
         try:
-            members = unpacking.unpack(part / "archive", name)
+            members = unpacking.unpack_archive(part / "archive", name)
         except BadData as fault:
             shutil.rmtree(part / "data", ignore_errors=True)
-            return Listing(faults=(*unpacking.faults, str(fault)))
-        return Listing(members=tuple(members), faults=tuple(unpacking.faults))
+            return ArchiveListing(faults=(*unpacking.faults, str(fault)))
+        return ArchiveListing(members=tuple(members), faults=tuple(unpacking.faults))

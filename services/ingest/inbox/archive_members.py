@@ -17,9 +17,9 @@ from typing import IO, Any, cast
 from services.ingest.inbox import names
 from shared.errors import BadData
 
-HEADER = 1 << 20  # bytes; no honest header of a tar member is longer, and Python reads one whole into memory
+MAX_HEADER_BYTES = 1 << 20  # bytes; no honest header of a tar member is longer, and Python reads one whole into memory
 
-_DAMAGE = (
+_DAMAGE_ERRORS = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
     *(NotImplementedError, RuntimeError, ValueError, OverflowError),  # methods and passwords that zipfile doesn't know
 )
@@ -27,7 +27,7 @@ _OPENERS = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open, "tar": open}
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedMember:
     """A file in an archive: its path, the size that its header claims, and its bytes while it is the current one."""
 
     path: str
@@ -35,13 +35,13 @@ class Packed:
     read: Callable[[int], bytes]
 
 
-def members(archive: Path, name: str) -> Iterator[Packed]:
+def stream_members(archive: Path, name: str) -> Iterator[PackedMember]:
     """Raises BadData that calls the archive `name`."""
-    return _zip(archive, name) if name.lower().endswith(".zip") else _tar(archive, name)
+    return _zip_members(archive, name) if name.lower().endswith(".zip") else _tar_members(archive, name)
 
 
-def _zip(archive: Path, name: str) -> Iterator[Packed]:
-    with _damage(name):
+def _zip_members(archive: Path, name: str) -> Iterator[PackedMember]:
+    with _translate_damage(name):
         opened = zipfile.ZipFile(archive)
     with opened:
         for info in opened.infolist():
@@ -50,33 +50,35 @@ def _zip(archive: Path, name: str) -> Iterator[Packed]:
             if info.flag_bits & 1:
                 raise BadData(f"{name}: expected an archive without a password; pack it again without one.")
             kind = stat.S_IFMT(info.external_attr >> 16)
-            path = _checked(name, info.filename, kind in (0, stat.S_IFREG))
-            with _damage(name):
+            path = _safe_member_path(name, info.filename, kind in (0, stat.S_IFREG))
+            with _translate_damage(name):
                 stream = opened.open(info)
             with stream:
-                yield Packed(path, info.file_size, _reader(name, stream))
+                yield PackedMember(path, info.file_size, _guarded_reader(name, stream))
 
 
-def _tar(archive: Path, name: str) -> Iterator[Packed]:
+def _tar_members(archive: Path, name: str) -> Iterator[PackedMember]:
     kind = {"tgz": "gz", "txz": "xz", "tbz2": "bz2"}.get(suffix := name.lower().rpartition(".")[2], suffix)
     opener = cast(Callable[..., IO[bytes]], _OPENERS[kind])
     with opener(archive, "rb") as stream:
-        with _damage(name):
-            opened = tarfile.open(fileobj=_Headers(stream, name), mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
-        while (info := _next(opened, name)) is not None:
+        with _translate_damage(name):
+            opened = tarfile.open(fileobj=_BoundedHeaders(stream, name), mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
+        while (info := _next_member(opened, name)) is not None:
             if not info.isdir():
-                path = _checked(name, info.name, info.isreg() and not info.issparse())
-                yield Packed(path, info.size, _reader(name, opened.extractfile(info)))
+                path = _safe_member_path(name, info.name, info.isreg() and not info.issparse())
+                yield PackedMember(path, info.size, _guarded_reader(name, opened.extractfile(info)))
             opened.members = []  # tarfile remembers every member it has passed
-        _reader(name, stream)(HEADER)  # what pads a tar: at its end the checksum of a compressed one is compared
+        _guarded_reader(name, stream)(
+            MAX_HEADER_BYTES
+        )  # what pads a tar: at its end the checksum of a compressed one is compared
 
 
-def _next(opened: tarfile.TarFile, name: str) -> tarfile.TarInfo | None:
-    with _damage(name):
+def _next_member(opened: tarfile.TarFile, name: str) -> tarfile.TarInfo | None:
+    with _translate_damage(name):
         return opened.next()
 
 
-class _Headers:
+class _BoundedHeaders:
     """A tar as tarfile reads it, which takes headers whole: one that claims to be huge is refused, not read."""
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
@@ -84,26 +86,28 @@ class _Headers:
         self.tell, self.seek = stream.tell, stream.seek
 
     def read(self, size: int) -> bytes:
-        if size > HEADER + tarfile.BLOCKSIZE:
-            raise BadData(f"{self.name}: expected headers below {HEADER} bytes, got one of {size}; pack it again.")
+        if size > MAX_HEADER_BYTES + tarfile.BLOCKSIZE:
+            raise BadData(
+                f"{self.name}: expected headers below {MAX_HEADER_BYTES} bytes, got one of {size}; pack it again."
+            )
         return self.stream.read(size)
 
 
-def _reader(name: str, stream: Any) -> Callable[[int], bytes]:
-    def read(size: int) -> bytes:
-        with _damage(name):
+def _guarded_reader(name: str, stream: Any) -> Callable[[int], bytes]:
+    def read_guarded(size: int) -> bytes:
+        with _translate_damage(name):
             return cast(bytes, stream.read(size))
 
-    return read
+    return read_guarded
 
 
-def _checked(name: str, written: str, is_file: bool) -> str:
+def _safe_member_path(name: str, written: str, is_file: bool) -> str:
     """The member's path with single slashes. Raises BadData for what must not be unpacked."""
     path = written.replace("\\", "/")
     if path.startswith("/") or re.match("[A-Za-z]:", path):
         raise BadData(f"{name}: expected paths inside the archive, got {written!r}; pack it again with relative paths.")
     parts = [part for part in path.split("/") if part not in ("", ".")]
-    if fault := names.fault("/".join(parts)):
+    if fault := names.path_fault("/".join(parts)):
         raise BadData(f"{name}: expected plain paths, got {fault}: {written[:100]!r}; pack it again without it.")
     if not is_file:
         raise BadData(f"{name}: expected files and folders, got {written!r}, a link or device; pack it again without.")
@@ -111,18 +115,18 @@ def _checked(name: str, written: str, is_file: bool) -> str:
 
 
 @contextmanager
-def _damage(name: str) -> Iterator[None]:
+def _translate_damage(name: str) -> Iterator[None]:
     """What the readers raise for a broken archive becomes BadData; trouble with the disk stays trouble."""
     try:
         yield
-    except _DAMAGE as error:
-        raise _damaged(name, error) from None
+    except _DAMAGE_ERRORS as error:
+        raise _damaged_archive_error(name, error) from None
     except OSError as error:
         if error.errno is None:  # bz2 and gzip say so what zlib has an error of its own for
-            raise _damaged(name, error) from None
+            raise _damaged_archive_error(name, error) from None
         raise
 
 
-def _damaged(name: str, error: Exception) -> BadData:
+def _damaged_archive_error(name: str, error: Exception) -> BadData:
     reason = str(error) or type(error).__name__
     return BadData(f"{name}: expected a whole archive, got a damaged one ({reason}); pack or upload it again.")

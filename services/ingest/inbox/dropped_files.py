@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from services.ingest.inbox import names
-from services.ingest.inbox.archive import in_place
-from services.ingest.inbox.archive_cache import Unpacked
+from services.ingest.inbox.archive import relocate_members
+from services.ingest.inbox.archive_cache import ArchiveCache
 from shared.errors import Unavailable
-from shared.store import Entry, Store
+from shared.store import ObjectInfo, Store
 
 
 @dataclass(frozen=True)
-class Held:
+class DroppedFile:
     """A file of the dataset. `mark` changes when its content does; an object, or a file from an archive."""
 
     size: int
@@ -21,10 +21,10 @@ class Held:
     key: str
     file: Path | None = None
 
-    def bring(self, store: Store, target: Path) -> None:
+    def fetch_to(self, store: Store, target: Path) -> None:
         """Its bytes at `target`. Raises NotStored if the object has gone."""
         if self.file is None:
-            store.fetch(self.key, target)
+            store.fetch_file(self.key, target)
             return
         if not self.file.is_file():
             shutil.rmtree(self.file.parents[2], ignore_errors=True)  # the archive's folder: unpacked anew
@@ -33,37 +33,37 @@ class Held:
 
 
 @dataclass
-class Contents:
+class DatasetContents:
     """Files by path inside the dataset, and sentences on what is not among them."""
 
-    files: dict[str, Held]
+    files: dict[str, DroppedFile]
     faults: list[str]
 
 
-def contents(dropped: Iterable[tuple[str, Entry]], unpacked: Unpacked) -> Contents:
+def collect_contents(dropped: Iterable[tuple[str, ObjectInfo]], unpacked: ArchiveCache) -> DatasetContents:
     """From (path inside the dataset, object): a loose file counts where an archive holds the same path too."""
-    found = Contents({}, [])
+    found = DatasetContents({}, [])
     archives = []
     for path, entry in dropped:
         if names.is_unreadable(path):
             found.faults.append(f"{entry.key}: expected a .zip or .tar archive; unpack it and drop what is in it.")
-        elif fault := names.fault(path):
+        elif fault := names.path_fault(path):
             found.faults.append(f"{entry.key!r}: expected a name that a file can have, got {fault}; rename it.")
         elif names.is_archive(path):
             archives.append((path, entry))
         else:
-            found.files[path] = Held(entry.size, entry.etag, entry.key)
+            found.files[path] = DroppedFile(entry.size, entry.etag, entry.key)
     for path, entry in sorted(archives, key=lambda archive: archive[1].key):
         _add_archive(found, path, entry, unpacked)
     _leave_out_files_that_are_folders(found)
     return found
 
 
-def _add_archive(found: Contents, path: str, entry: Entry, unpacked: Unpacked) -> None:
-    place, listing = unpacked.of(entry)
+def _add_archive(found: DatasetContents, path: str, entry: ObjectInfo, unpacked: ArchiveCache) -> None:
+    place, listing = unpacked.unpacked_contents(entry)
     found.faults += listing.faults
-    for member in in_place(path, list(listing.members), root=path == entry.key):
-        held = Held(member.size, member.sha256, entry.key, place / "data" / member.file)
+    for member in relocate_members(path, list(listing.members), root=path == entry.key):
+        held = DroppedFile(member.size, member.sha256, entry.key, place / "data" / member.file)
         there = found.files.setdefault(member.path, held)
         if there.file is not None and there.mark != held.mark:
             found.faults.append(
@@ -71,7 +71,7 @@ def _add_archive(found: Contents, path: str, entry: Entry, unpacked: Unpacked) -
             )
 
 
-def _leave_out_files_that_are_folders(found: Contents) -> None:
+def _leave_out_files_that_are_folders(found: DatasetContents) -> None:
     """A bucket may hold both `a` and `a/b`, a folder can't."""
     folders = {str(folder) for path in found.files for folder in PurePosixPath(path).parents}
     for path in sorted(folders & found.files.keys()):

@@ -16,20 +16,20 @@ class _Object(BaseModel):
     key: str  # percent-encoded, blanks as +
 
 
-class _Place(BaseModel):
+class _S3Location(BaseModel):
     bucket: _Bucket
     object: _Object
 
 
 class _Event(BaseModel):
-    s3: _Place
+    s3: _S3Location
 
 
 class _Notification(BaseModel):
     Records: list[_Event]
 
 
-def datasets(message: bytes) -> set[str]:
+def notified_datasets(message: bytes) -> set[str]:
     """Raises BadData for what is no notification."""
     try:
         events = _Notification.model_validate_json(message).Records
@@ -37,5 +37,5 @@ def datasets(message: bytes) -> set[str]:
         raise BadData(
             f"No S3 notification ({error.errors()[0]['msg']}): {message[:100]!r}; it is passed over."
         ) from None
-    found = (names.placed(unquote_plus(event.s3.object.key)) for event in events)
+    found = (names.dataset_and_path(unquote_plus(event.s3.object.key)) for event in events)
     return {place[0] for place in found if place}

@@ -5,21 +5,21 @@ import threading
 import time
 
 from services.ingest.inbox import events
-from services.ingest.inbox.archive_cache import Unpacked
+from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.metrics import InboxMetrics
-from services.ingest.inbox.reconcile import TOPIC, Reconciler
-from services.ingest.inbox.scan import Clock, Scan, server_clock
-from services.ingest.inbox.scratch import Scratch
-from shared.bus import Bus, Revoked
+from services.ingest.inbox.reconcile import DATASETS_TOPIC, Reconciler
+from services.ingest.inbox.scan import Clock, InboxScan, server_clock
+from services.ingest.inbox.scratch import ScratchFolder
+from shared.bus import Bus, PartitionRevoked
 from shared.errors import BadData
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
-from shared.worker import Abandoned
-from shared.worker.retry import is_trouble, wait_seconds
+from shared.worker import WorkAbandoned
+from shared.worker.retry import backoff_seconds, is_transient
 
-NAME = "inbox"
-EVENTS = "mer.bucket-events"
+INBOX_NAME = "inbox"
+EVENTS_TOPIC = "mer.bucket-events"
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +38,22 @@ class Inbox:
     ) -> None:
         self.settings, self.metrics = settings or Settings(), metrics or Metrics()
         self.stopping = threading.Event()
-        self.told = InboxMetrics(self.metrics.registry)
-        self.scratch = Scratch(self.settings)
+        self.inbox_metrics = InboxMetrics(self.metrics.registry)
+        self.scratch = ScratchFolder(self.settings)
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
-        unpacked = Unpacked(self.scratch.archives, inbox, *limits, self._beat)
+        unpacked = ArchiveCache(self.scratch.archives, inbox, *limits, self._send_heartbeat)
         reconciler = Reconciler(
-            inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds, self._beat
+            inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds, self._send_heartbeat
         )
-        self._announced = bus.follow(TOPIC)
-        self.scanner = Scan(
-            reconciler, self._announced, self.told, clock or server_clock(store), self.settings.inbox_settle_seconds
+        self._announced = bus.follow(DATASETS_TOPIC)
+        self.scanner = InboxScan(
+            reconciler,
+            self._announced,
+            self.inbox_metrics,
+            clock or server_clock(store),
+            self.settings.inbox_settle_seconds,
         )
-        self.subscription = bus.subscribe(EVENTS, NAME)
+        self.subscription = bus.subscribe(EVENTS_TOPIC, INBOX_NAME)
         self._due, self._woken = 0.0, float("inf")  # monotonic seconds: the next scan by time, by notification
         self._attempt = 0  # scans in trouble, one after another
         self._scanned = False
@@ -59,17 +63,17 @@ class Inbox:
         try:
             while not self.stopping.is_set():
                 self.step(timeout=1.0)
-        except Abandoned:
+        except WorkAbandoned:
             log.info("stopped in the middle of a dataset; the next start goes on there")
         finally:
             self.close()
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """After the first scan."""
         return self._scanned
 
-    def stalled(self) -> bool:
-        return self.subscription.stalled()
+    def is_stalled(self) -> bool:
+        return self.subscription.is_stalled()
 
     def close(self) -> None:
         self.subscription.close()
@@ -78,51 +82,51 @@ class Inbox:
 
     def step(self, timeout: float = 0.0) -> None:
         """Scan if it is time, else listen for at most `timeout` seconds."""
-        self._beat()
+        self._send_heartbeat()
         wait = min(self._due, self._woken) - time.monotonic()
         if wait <= 0:
             self._scan_patiently()
         else:
-            self._listen(min(wait, timeout))
+            self._listen_for_events(min(wait, timeout))
 
-    def scan(self) -> float:
+    def scan_now(self) -> float:
         """Now, whatever is due. Seconds until something is due by time alone; raises what the stores and bus do."""
-        with self.told.scan.time():
-            due = self.scanner.scan()
+        with self.inbox_metrics.scan.time():
+            due = self.scanner.scan_datasets()
         self._scanned = True
         return due
 
     def _scan_patiently(self) -> None:
         self._woken = float("inf")
         try:
-            wait = min(self.scan(), self.settings.inbox_scan_seconds)
+            wait = min(self.scan_now(), self.settings.inbox_scan_seconds)
             self._attempt = 0
         except Exception as error:
-            if not is_trouble(error):
+            if not is_transient(error):
                 raise
             self._attempt += 1
-            self.metrics.retries.labels(NAME).inc()
-            wait = wait_seconds(self.settings, self._attempt)
+            self.metrics.retries.labels(INBOX_NAME).inc()
+            wait = backoff_seconds(self.settings, self._attempt)
             log.warning("scan %d failed, next in %.1f s: %r", self._attempt, wait, error)
         self._due = time.monotonic() + wait
 
-    def _listen(self, timeout: float) -> None:
+    def _listen_for_events(self, timeout: float) -> None:
         """A notification wakes the scan when its dataset has settled: the last of many does."""
-        message = self.subscription.take(timeout)
+        message = self.subscription.take_message(timeout)
         if message is None:
             return
         try:
-            if events.datasets(message.value):
+            if events.notified_datasets(message.value):
                 self._woken = time.monotonic() + self.settings.inbox_settle_seconds
         except BadData as fault:
             log.warning("%s", fault)
         try:
             self.subscription.commit(message)
-        except Revoked as revoked:
+        except PartitionRevoked as revoked:
             log.warning("%s", revoked)
 
-    def _beat(self) -> None:
+    def _send_heartbeat(self) -> None:
         """Raises Abandoned when the process is to stop."""
-        self.metrics.heartbeat.labels(NAME).set_to_current_time()
+        self.metrics.heartbeat.labels(INBOX_NAME).set_to_current_time()
         if self.stopping.is_set():
-            raise Abandoned("stopped in the middle of a dataset")
+            raise WorkAbandoned("stopped in the middle of a dataset")

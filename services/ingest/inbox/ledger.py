@@ -11,15 +11,15 @@ from urllib.parse import quote, unquote
 from pydantic import Field
 
 from shared.errors import BadData
-from shared.records import Envelope, Model
+from shared.records import Envelope, FrozenModel
 from shared.store import NotStored, Store
 
-PREFIX = "inbox/"
+LEDGER_PREFIX = "inbox/"
 
 log = logging.getLogger(__name__)
 
 
-class Emitted(Model):
+class EmittedClip(FrozenModel):
     """A clip's last record: `fingerprint` of the files it was packed from, digests of its sample and its pipeline."""
 
     fingerprint: str
@@ -32,14 +32,14 @@ class Ledger(Envelope):
     """By the sample's identity; `announced` is the key of the dataset's own record."""
 
     schema_name: Literal["mer.ledger/1"] = Field("mer.ledger/1", alias="schema")
-    clips: dict[str, Emitted] = Field(default_factory=dict)
+    clips: dict[str, EmittedClip] = Field(default_factory=dict)
     announced: str = ""
 
 
-def load(store: Store, dataset: str) -> Ledger:
+def load_ledger(store: Store, dataset: str) -> Ledger:
     """An empty one if there is none that can be read."""
     try:
-        return Ledger.decode(store.get(_key(dataset)))
+        return Ledger.decode(store.get(_ledger_key(dataset)))
     except NotStored:
         return Ledger()
     except BadData as fault:
@@ -47,18 +47,18 @@ def load(store: Store, dataset: str) -> Ledger:
         return Ledger()
 
 
-def save(store: Store, dataset: str, ledger: Ledger) -> None:
-    store.put(_key(dataset), ledger.encode())
+def save_ledger(store: Store, dataset: str, ledger: Ledger) -> None:
+    store.put(_ledger_key(dataset), ledger.encode())
 
 
-def datasets(store: Store) -> set[str]:
+def recorded_datasets(store: Store) -> set[str]:
     """Names that have a ledger."""
-    return {unquote(key.removeprefix(PREFIX).removesuffix(".json")) for key in store.keys(PREFIX)}
+    return {unquote(key.removeprefix(LEDGER_PREFIX).removesuffix(".json")) for key in store.list_keys(LEDGER_PREFIX)}
 
 
-def forget(store: Store, dataset: str) -> None:
-    store.delete(_key(dataset))
+def delete_ledger(store: Store, dataset: str) -> None:
+    store.delete(_ledger_key(dataset))
 
 
-def _key(dataset: str) -> str:
-    return f"{PREFIX}{quote(dataset, safe='')}.json"
+def _ledger_key(dataset: str) -> str:
+    return f"{LEDGER_PREFIX}{quote(dataset, safe='')}.json"

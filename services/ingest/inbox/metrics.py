@@ -17,11 +17,11 @@ class InboxMetrics:
             buckets=(0.01, 0.1, 1, 10, 60, 600, 3600),
         )
 
-    def tell(self, dataset: str, emitted: int, faulty: int) -> None:
+    def set_clip_counts(self, dataset: str, emitted: int, faulty: int) -> None:
         for state, count in zip(STATES, (emitted, faulty), strict=True):
             self.clips.labels(dataset, state).set(count)
 
-    def forget(self, dataset: str) -> None:
+    def forget_dataset(self, dataset: str) -> None:
         for state in STATES:
             with suppress(KeyError):  # never told
                 self.clips.remove(dataset, state)

@@ -10,7 +10,7 @@ LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes: of a name on common file system
 _JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
 
 
-def placed(key: str) -> tuple[str, str] | None:
+def dataset_and_path(key: str) -> tuple[str, str] | None:
     """(dataset, path inside it) of an object, or None for what belongs to no dataset.
 
     `CASME2/a/b.jpg` -> ("CASME2", "a/b.jpg"); an archive at the top is a dataset: `CASME2.zip` -> ("CASME2",
@@ -21,7 +21,7 @@ def placed(key: str) -> tuple[str, str] | None:
     dataset, slash, inside = key.partition("/")
     if slash:
         return dataset, inside
-    return (stem(key), key) if is_archive(key) or is_unreadable(key) else None
+    return (archive_stem(key), key) if is_archive(key) or is_unreadable(key) else None
 
 
 def is_junk(path: str) -> bool:
@@ -30,7 +30,7 @@ def is_junk(path: str) -> bool:
 
 
 def is_archive(path: str) -> bool:
-    return bool(stem(path)) and path.lower().endswith(ARCHIVES)
+    return bool(archive_stem(path)) and path.lower().endswith(ARCHIVES)
 
 
 def is_unreadable(path: str) -> bool:
@@ -38,14 +38,14 @@ def is_unreadable(path: str) -> bool:
     return path.lower().endswith(UNREADABLE)
 
 
-def stem(path: str) -> str:
+def archive_stem(path: str) -> str:
     """An archive's name without folders and suffix."""
     name = PurePosixPath(path).name
     suffixes = [suffix for suffix in (*ARCHIVES, *UNREADABLE) if name.lower().endswith(suffix)]
     return name[: -max(map(len, suffixes))] if suffixes else name
 
 
-def fault(path: str) -> str:
+def path_fault(path: str) -> str:
     """What keeps `path` from being a file below a folder, in words; empty if nothing does."""
     try:
         encoded = path.encode()

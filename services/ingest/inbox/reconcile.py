@@ -5,20 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.ingest.inbox import ledger as ledgers
-from services.ingest.inbox.archive_cache import Unpacked
-from services.ingest.inbox.dropped_files import Contents, contents
-from services.ingest.inbox.dry_discovery import View, view
+from services.ingest.inbox.archive_cache import ArchiveCache
+from services.ingest.inbox.dropped_files import DatasetContents, collect_contents
+from services.ingest.inbox.dry_discovery import DiscoveryView, discover_on_skeleton
 from services.ingest.inbox.ledger import Ledger
-from services.ingest.inbox.record_publisher import Emission
-from services.ingest.inbox.scratch import Scratch
+from services.ingest.inbox.record_publisher import RecordPublisher
+from services.ingest.inbox.scratch import ScratchFolder
 from shared.bus import Bus
 from shared.records import Dataset, Pipeline
-from shared.store import Entry, Store
+from shared.store import ObjectInfo, Store
 
-TOPIC = "mer.datasets"
+DATASETS_TOPIC = "mer.datasets"
 
-Dropped = Sequence[tuple[str, Entry]]  # path inside the dataset, object
-Announced = Mapping[str, Dataset]  # the dataset's own records as the bus has them, by message key
+DroppedObjects = Sequence[tuple[str, ObjectInfo]]  # path inside the dataset, object
+AnnouncedDatasets = Mapping[str, Dataset]  # the dataset's own records as the bus has them, by message key
 
 
 @dataclass(frozen=True)
@@ -28,32 +28,38 @@ class Reconciler:
     inbox: Store
     store: Store
     bus: Bus
-    scratch: Scratch
-    unpacked: Unpacked
+    scratch: ScratchFolder
+    unpacked: ArchiveCache
     patience: float  # seconds
     beat: Callable[[], None]
 
-    def reconcile(self, name: str, dropped: Dropped, quiet: bool, announced: Announced) -> Dataset:
+    def reconcile_dataset(
+        self, name: str, dropped: DroppedObjects, quiet: bool, announced: AnnouncedDatasets
+    ) -> Dataset:
         """What is announced now. `quiet`: nothing has come for so long that what is missing will not come."""
-        held = contents(dropped, self.unpacked)
-        seen = view(name, held, self.inbox, self.scratch.work)
-        emission = self._emission(name, _pipeline(seen, announced), held, self._ledger(name, announced))
-        emission.emit(seen.clips, self.patience, quiet)
-        dataset = _described(emission, seen, quiet)
-        self._announce(dataset, announced)
+        held = collect_contents(dropped, self.unpacked)
+        seen = discover_on_skeleton(name, held, self.inbox, self.scratch.work)
+        emission = self._create_publisher(
+            name, _planned_pipeline(seen, announced), held, self._load_ledger(name, announced)
+        )
+        emission.publish_clips(seen.clips, self.patience, quiet)
+        dataset = _describe_dataset(emission, seen, quiet)
+        self._announce_dataset(dataset, announced)
         if emission.ledger.announced != dataset.key:
             emission.ledger = emission.ledger.model_copy(update={"announced": dataset.key})
-            emission.save()
+            emission.save_progress()
         return dataset
 
-    def remove(self, name: str, announced: Announced) -> None:
+    def remove_dataset(self, name: str, announced: AnnouncedDatasets) -> None:
         """It lies there no more, so nobody is to wait for it."""
         for key in announced:
-            self.bus.publish(TOPIC, key, None)
-        ledgers.forget(self.store, name)
+            self.bus.publish(DATASETS_TOPIC, key, None)
+        ledgers.delete_ledger(self.store, name)
 
-    def _emission(self, name: str, pipeline: Pipeline, held: Contents, ledger: Ledger) -> Emission:
-        return Emission(
+    def _create_publisher(
+        self, name: str, pipeline: Pipeline, held: DatasetContents, ledger: Ledger
+    ) -> RecordPublisher:
+        return RecordPublisher(
             dataset=name,
             pipeline=pipeline,
             contents=held,
@@ -66,26 +72,26 @@ class Reconciler:
             beat=self.beat,
         )
 
-    def _announce(self, dataset: Dataset, announced: Announced) -> None:
+    def _announce_dataset(self, dataset: Dataset, announced: AnnouncedDatasets) -> None:
         """Unless just that is announced. Under another pipeline it is announced no more."""
-        if not same(dataset, announced.get(dataset.key)):
-            self.bus.publish(TOPIC, dataset.key, dataset.encode())
+        if not is_same_dataset(dataset, announced.get(dataset.key)):
+            self.bus.publish(DATASETS_TOPIC, dataset.key, dataset.encode())
         for key in announced:
             if key != dataset.key:
-                self.bus.publish(TOPIC, key, None)
+                self.bus.publish(DATASETS_TOPIC, key, None)
 
-    def _ledger(self, name: str, announced: Announced) -> Ledger:
+    def _load_ledger(self, name: str, announced: AnnouncedDatasets) -> Ledger:
         """An empty one where the bus has lost what it was told: then it is told again."""
-        ledger = ledgers.load(self.store, name)
+        ledger = ledgers.load_ledger(self.store, name)
         return Ledger() if ledger.announced and ledger.announced not in announced else ledger
 
 
-def same(dataset: Dataset, other: Dataset | None) -> bool:
+def is_same_dataset(dataset: Dataset, other: Dataset | None) -> bool:
     """Whether both say the same, whenever they were said."""
     return other is not None and dataset == other.model_copy(update={"created": dataset.created})
 
 
-def _described(emission: Emission, seen: View, quiet: bool) -> Dataset:
+def _describe_dataset(emission: RecordPublisher, seen: DiscoveryView, quiet: bool) -> Dataset:
     faults = (*seen.faults, *emission.faults)
     return Dataset(
         name=emission.dataset,
@@ -97,7 +103,7 @@ def _described(emission: Emission, seen: View, quiet: bool) -> Dataset:
     )
 
 
-def _pipeline(seen: View, announced: Announced) -> Pipeline:
+def _planned_pipeline(seen: DiscoveryView, announced: AnnouncedDatasets) -> Pipeline:
     """As its plan says. While that can't be read, the dataset stays under the pipeline that it was announced with."""
     if seen.plan is not None:
         return seen.plan.pipeline

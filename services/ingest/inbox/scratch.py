@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import IO
 
 from shared.errors import Misconfigured
-from shared.records import digest
+from shared.records import json_digest
 from shared.settings import Settings
 
 SLOTS = 1000
 
 
-class Scratch:
+class ScratchFolder:
     """`work` is empty at the start, `archives` is as an earlier process left it. The lock goes with the process."""
 
     def __init__(self, settings: Settings) -> None:
         inbox = [settings.s3_endpoint, settings.inbox_bucket, str(settings.home.resolve())]
-        self._lock, folder = _free_slot(_root(settings) / f"inbox-{digest(inbox)[:12]}")
+        self._lock, folder = _free_slot(_scratch_root(settings) / f"inbox-{json_digest(inbox)[:12]}")
         self.work, self.archives = folder / "work", folder / "archives"
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir()
@@ -29,7 +29,7 @@ class Scratch:
         self._lock.close()
 
 
-def _root(settings: Settings) -> Path:
+def _scratch_root(settings: Settings) -> Path:
     """Of a temporary folder that everybody may write to, a part that is ours alone."""
     if settings.scratch is not None:
         return settings.scratch.absolute()

@@ -6,29 +6,29 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from services.trainer.api.middleware import Guard
+from services.trainer.api.middleware import TokenAndSizeMiddleware
 from services.trainer.api.routes import Routes
 from services.trainer.api.run_request import RunRequest
 
 
-def application(routes: Routes, token: str = "") -> Guard:
+def create_application(routes: Routes, token: str = "") -> TokenAndSizeMiddleware:
     """ASGI. It has /openapi.json and no page of documentation: FastAPI's would fetch its scripts from the internet."""
-    handlers: dict[Any, Any] = {RequestValidationError: _invalid, Exception: _surprise}
+    handlers: dict[Any, Any] = {RequestValidationError: _answer_invalid_request, Exception: _answer_surprise}
     app = FastAPI(title="merstream", docs_url=None, redoc_url=None, exception_handlers=handlers)
-    app.include_router(routes.router())
-    return Guard(app, token)
+    app.include_router(routes.build_router())
+    return TokenAndSizeMiddleware(app, token)
 
 
-async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    return JSONResponse({"detail": _sentence(error.errors()[0])}, 422)
+async def _answer_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+    return JSONResponse({"detail": _describe_invalid_request(error.errors()[0])}, 422)
 
 
-async def _surprise(request: Request, error: Exception) -> JSONResponse:
+async def _answer_surprise(request: Request, error: Exception) -> JSONResponse:
     """The server logs it in full."""
     return JSONResponse({"detail": "Something went wrong that nobody foresaw; the trainer's log has it."}, 500)
 
 
-def _sentence(wrong: dict[str, Any]) -> str:
+def _describe_invalid_request(wrong: dict[str, Any]) -> str:
     """Of the first thing that is wrong, as `choice.chosen` words it."""
     field = ".".join(map(str, wrong["loc"][1:]))
     if wrong["type"] == "json_invalid":

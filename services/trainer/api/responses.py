@@ -7,18 +7,18 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.trainer.runs.state import Known
-from shared.records import Dataset, Figures, Model, Run, RunResult
+from services.trainer.runs.state import PipelineSnapshot
+from shared.records import Dataset, Figures, FrozenModel, Run, RunResult
 
 
-class Folds(Model):
+class FoldCounts(FrozenModel):
     """Of the model and its baselines together. `total` is None where the run's contents can't be read."""
 
     done: int
     total: int | None
 
 
-class RunAnswer(Model):
+class RunAnswer(FrozenModel):
     """One run. `figures` by learner and `files` (where to fetch them) once it is done; `reason` if it can't be."""
 
     id: str
@@ -30,14 +30,14 @@ class RunAnswer(Model):
     protocol: str
     seed: int | None
     seeds: int
-    folds: Folds | None = Field(description="None where the run is over.")
+    folds: FoldCounts | None = Field(description="None where the run is over.")
     reason: str = ""
     figures: dict[str, Figures] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     created: datetime
 
 
-class DatasetAnswer(Model):
+class DatasetAnswer(FrozenModel):
     """One dropped dataset, in clips: `clips` = with `features` + `buried` + `waiting`. `left_out` says why, clip by
     clip, also of what could not be used as it lies."""
 
@@ -53,55 +53,63 @@ class DatasetAnswer(Model):
     created: datetime
 
 
-def datasets(known: Known) -> Iterator[DatasetAnswer]:
+def list_dataset_answers(snapshot: PipelineSnapshot) -> Iterator[DatasetAnswer]:
     """The newest first."""
-    return (_dataset(known, each) for each in sorted(known.datasets.values(), key=_created, reverse=True))
+    return (
+        _dataset_answer(snapshot, each) for each in sorted(snapshot.datasets.values(), key=_creation_time, reverse=True)
+    )
 
 
-def _dataset(known: Known, dataset: Dataset) -> DatasetAnswer:
-    now = known.standing(dataset)
+def _dataset_answer(snapshot: PipelineSnapshot, dataset: Dataset) -> DatasetAnswer:
+    now = snapshot.progress_of(dataset)
     return DatasetAnswer(
         name=dataset.name,
         pipeline=dataset.pipeline.digest,
         profile=dataset.pipeline.profile,
         clips=len(dataset.clips),
         features=len(now.features),
-        waiting=now.waiting,
-        buried=now.buried,
+        waiting=now.pending_count,
+        buried=now.buried_count,
         left_out=now.left_out,
         complete=dataset.complete,
         created=dataset.created,
     )
 
 
-def run(known: Known, name: str, total: Callable[[Run], int | None]) -> RunAnswer | None:
+def find_run_answer(
+    snapshot: PipelineSnapshot, run_id: str, count_folds: Callable[[Run], int | None]
+) -> RunAnswer | None:
     """`total` tells how many folds a run has. None for a run that nobody started."""
-    if result := known.results.get(name):
-        return _over(result)
-    if started := known.runs.get(name):
-        done = sum(fold.run == name for fold in known.folds.values())
-        return _under_way(started, Folds(done=done, total=total(started)))
+    if result := snapshot.results.get(run_id):
+        return _finished_answer(result)
+    if started := snapshot.runs.get(run_id):
+        done = sum(fold.run == run_id for fold in snapshot.folds.values())
+        return _unfinished_answer(started, FoldCounts(done=done, total=count_folds(started)))
     return None
 
 
-def runs(known: Known, dataset: str | None, limit: int, total: Callable[[Run], int | None]) -> list[RunAnswer]:
+def list_run_answers(
+    snapshot: PipelineSnapshot, dataset: str | None, limit: int, count_folds: Callable[[Run], int | None]
+) -> list[RunAnswer]:
     """The newest first."""
-    done = Counter(fold.run for fold in known.folds.values())
-    every: dict[str, Run | RunResult] = {**known.runs, **known.results}
+    done = Counter(fold.run for fold in snapshot.folds.values())
+    every: dict[str, Run | RunResult] = {**snapshot.runs, **snapshot.results}
     wanted = [(name, each) for name, each in every.items() if dataset in (None, each.dataset)]
-    newest = sorted(wanted, key=lambda named: _created(named[1]), reverse=True)[:limit]
+    newest = sorted(wanted, key=lambda named: _creation_time(named[1]), reverse=True)[:limit]
     return [
-        _over(each) if isinstance(each, RunResult) else _under_way(each, Folds(done=done[name], total=total(each)))
+        _finished_answer(each)
+        if isinstance(each, RunResult)
+        else _unfinished_answer(each, FoldCounts(done=done[name], total=count_folds(each)))
         for name, each in newest
     ]
 
 
-def _under_way(run: Run, folds: Folds) -> RunAnswer:
+def _unfinished_answer(run: Run, folds: FoldCounts) -> RunAnswer:
     state: Literal["planned", "training"] = "training" if folds.done else "planned"
-    return RunAnswer(id=run.id, url=f"/runs/{run.id}", state=state, folds=folds, **_about(run))
+    return RunAnswer(id=run.id, url=f"/runs/{run.id}", state=state, folds=folds, **_common_fields(run))
 
 
-def _over(result: RunResult) -> RunAnswer:
+def _finished_answer(result: RunResult) -> RunAnswer:
     url = f"/runs/{result.run}"
     return RunAnswer(
         id=result.run,
@@ -111,13 +119,13 @@ def _over(result: RunResult) -> RunAnswer:
         reason=result.reason,
         figures=result.figures,
         files={name: f"{url}/{name}" for name in result.files},
-        **_about(result),
+        **_common_fields(result),
     )
 
 
-def _about(each: Run | RunResult) -> dict[str, Any]:
+def _common_fields(each: Run | RunResult) -> dict[str, Any]:
     return each.model_dump(include={"dataset", "pipeline", "model", "protocol", "seed", "seeds", "created"})
 
 
-def _created(each: Dataset | Run | RunResult) -> datetime:
+def _creation_time(each: Dataset | Run | RunResult) -> datetime:
     return each.created

@@ -7,29 +7,29 @@ import threading
 
 import uvicorn
 
-from services.trainer.api.app import application
+from services.trainer.api.app import create_application
 from services.trainer.api.routes import Routes
-from services.trainer.runs.state import State
-from shared.device import device
+from services.trainer.runs.state import PipelineState
+from shared.device import choose_device
 from shared.errors import Misconfigured
 from shared.settings import Settings
 
 PATIENCE_SECONDS = 15.0  # for broker and store; longer than the broker's client waits, whose words say more
 MOST_CONNECTIONS = 200
-_TURN_SECONDS = 0.1
+_STOP_CHECK_SECONDS = 0.1
 
 
-class Server:
+class ApiServer:
     """A `shared.worker.process.Loop`. The port is taken at once, so that one in use is told at the start."""
 
-    def __init__(self, state: State, settings: Settings) -> None:
+    def __init__(self, state: PipelineState, settings: Settings) -> None:
         self.state = state
         self.stopping = threading.Event()
-        self._socket = _listening(settings.api_host, settings.api_port)
+        self._socket = _open_listening_socket(settings.api_host, settings.api_port)
         self.port: int = self._socket.getsockname()[1]
-        routes = Routes(state, device(), settings.scratch, PATIENCE_SECONDS)
+        routes = Routes(state, choose_device(), settings.scratch, PATIENCE_SECONDS)
         config = uvicorn.Config(
-            application(routes, settings.api_token.get_secret_value()),
+            create_application(routes, settings.api_token.get_secret_value()),
             lifespan="off",
             log_config=None,  # ours: a JSON object a line
             access_log=False,
@@ -42,27 +42,27 @@ class Server:
 
     def run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            asyncio.run(self._serve_until_stopped())
         finally:
             self._socket.close()
             self.state.close()
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         return self._server.started
 
-    def stalled(self) -> bool:
+    def is_stalled(self) -> bool:
         return False
 
-    async def _serve(self) -> None:
+    async def _serve_until_stopped(self) -> None:
         """Requests in work are answered after `stopping`, new ones are not taken."""
         serving = asyncio.create_task(self._server.serve([self._socket]))
         while not (self.stopping.is_set() or serving.done()):
-            await asyncio.sleep(_TURN_SECONDS)
+            await asyncio.sleep(_STOP_CHECK_SECONDS)
         self._server.should_exit = True
         await serving
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _open_listening_socket(host: str, port: int) -> socket.socket:
     """Raises Misconfigured."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

@@ -8,27 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BadData
-from shared.protocols import Labelled
+from shared.protocols import LabelledClip
 from shared.records import ActionUnit
 
 AUS = (1, 2, 4, 10, 12, 14, 15, 17, 25)  # the paper's; the first three belong to the brows, the others to the mouth
 
 
-class Annotated(Labelled, Protocol):
+class AnnotatedClip(LabelledClip, Protocol):
     """What the trainer reads of a `shared.records.Sample`."""
 
     @property
     def aus(self) -> tuple[ActionUnit, ...]: ...
 
 
-def person(sample: Annotated) -> str:
+def subject_id(sample: AnnotatedClip) -> str:
     """`dataset/subject`: subject 1 of one dataset is not subject 1 of another."""
     return f"{sample.dataset}/{sample.subject}"
 
 
-def name(sample: Annotated) -> str:
+def clip_id(sample: AnnotatedClip) -> str:
     """`dataset/subject/clip`."""
-    return f"{person(sample)}/{sample.clip}"
+    return f"{subject_id(sample)}/{sample.clip}"
 
 
 def au_vector(aus: Iterable[ActionUnit], labels: Literal["coded", "zero"] = "coded") -> NDArray[np.uint8]:
@@ -38,11 +38,11 @@ def au_vector(aus: Iterable[ActionUnit], labels: Literal["coded", "zero"] = "cod
     return np.array([unit in coded for unit in AUS], np.uint8)
 
 
-def classes_of(samples: Sequence[Annotated], chosen: Sequence[str] | None) -> tuple[str, ...]:
+def emotion_classes(samples: Sequence[AnnotatedClip], requested: Sequence[str] | None) -> tuple[str, ...]:
     """The chosen classes in their order, or all that occur, sorted. Raises BadData for a clip without an emotion,
     a class chosen twice or without a clip, and fewer than two classes."""
-    found = Counter(_emotion(sample) for sample in samples)
-    classes = tuple(chosen) if chosen is not None else tuple(sorted(found))
+    found = Counter(_require_emotion(sample) for sample in samples)
+    classes = tuple(requested) if requested is not None else tuple(sorted(found))
     known = ", ".join(f"{emotion} ({count})" for emotion, count in sorted(found.items()))
     if len(set(classes)) != len(classes) or len(classes) < 2:
         raise BadData(f"Expected at least 2 different emotion classes, got {list(classes)}; the clips show: {known}.")
@@ -51,9 +51,9 @@ def classes_of(samples: Sequence[Annotated], chosen: Sequence[str] | None) -> tu
     return classes
 
 
-def _emotion(sample: Annotated) -> str:
+def _require_emotion(sample: AnnotatedClip) -> str:
     if not sample.emotion:
         raise BadData(
-            f"{name(sample)}: expected an emotion, got none; add it to the coding sheet or leave the clip out."
+            f"{clip_id(sample)}: expected an emotion, got none; add it to the coding sheet or leave the clip out."
         )
     return sample.emotion

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from services.trainer.data.annotations import Annotated, name, person
-from services.trainer.data.features import Others
-from services.trainer.evaluation.protocol import Protocol
+from services.trainer.data.annotations import AnnotatedClip, clip_id, subject_id
+from services.trainer.data.features import OtherEmotions
+from services.trainer.evaluation.protocol import ProtocolSettings
 from shared.errors import BadData
-from shared.protocols import select
+from shared.protocols import apply_evaluation_protocol
 from shared.records import ActionUnit, Record
 
-UNLABELLED = "unlabelled"  # the class of a clip without an emotion, in a task that is not one of classes
+UNLABELLED_CLASS = "unlabelled"  # the class of a clip without an emotion, in a task that is not one of classes
 
 
 @dataclass(frozen=True)
-class Clip:
+class ProtocolClip:
     """A clip as a protocol sees it: the class in the place of the emotion. `row`: where it stands among those given."""
 
     row: int
@@ -26,23 +26,23 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Taken:
+class ClipSelection:
     """`left_out` counts by reason what the protocol has no place for; `faults`: where the data differ from those that
     it was defined on."""
 
-    clips: tuple[Clip, ...]
+    clips: tuple[ProtocolClip, ...]
     classes: tuple[str, ...] | None = None
-    others: Others = "refuse"
+    other_emotions: OtherEmotions = "refuse"
     left_out: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
 
 
-def taken(
-    samples: Sequence[Annotated],
-    protocol: Protocol,
+def select_by_protocol(
+    samples: Sequence[AnnotatedClip],
+    protocol: ProtocolSettings,
     classes: tuple[str, ...] | None = None,
     contents: Sequence[Iterable[str]] = (),
-) -> Taken:
+) -> ClipSelection:
     """Apply the protocol. `classes`: of a protocol that has none of its own, clips of others are left out; `contents`:
     digests of what stands for each clip.
 
@@ -50,38 +50,48 @@ def taken(
     where two clips of one content would be tested apart.
     """
     clips = tuple(
-        Clip(row, each.dataset, each.subject, each.clip, each.emotion, each.aus) for row, each in enumerate(samples)
+        ProtocolClip(row, each.dataset, each.subject, each.clip, each.emotion, each.aus)
+        for row, each in enumerate(samples)
     )
-    found = _named(clips, protocol) if protocol.task else Taken(clips, classes, "leave out" if classes else "refuse")
-    refuse_twins([clip for clip in found.clips if not classes or clip.emotion in classes], contents, protocol)
+    found = (
+        _select_by_named_protocol(clips, protocol)
+        if protocol.named_protocol
+        else ClipSelection(clips, classes, "leave out" if classes else "refuse")
+    )
+    refuse_duplicate_content(
+        [clip for clip in found.clips if not classes or clip.emotion in classes], contents, protocol
+    )
     return found
 
 
-def contents_of(record: Record) -> tuple[str, ...]:
+def content_digests(record: Record) -> tuple[str, ...]:
     """Digests of a clip's features and of the files that they go back to."""
     return tuple(artifact.sha256 for artifact in (record.artifact, *record.inputs.values()))
 
 
-def refuse_twins(clips: Sequence[Clip], contents: Sequence[Iterable[str]], protocol: Protocol) -> None:
+def refuse_duplicate_content(
+    clips: Sequence[ProtocolClip], contents: Sequence[Iterable[str]], protocol: ProtocolSettings
+) -> None:
     """One content under two names is no harm within a group; across groups it would be trained on and tested."""
     if not contents:
         return
-    seen: dict[str, Clip] = {}
-    for clip in sorted(clips, key=name):
+    seen: dict[str, ProtocolClip] = {}
+    for clip in sorted(clips, key=clip_id):
         for content in contents[clip.row]:
             other = seen.setdefault(content, clip)
-            if protocol.group(person(other)) != protocol.group(person(clip)):
+            if protocol.group_key(subject_id(other)) != protocol.group_key(subject_id(clip)):
                 raise BadData(
-                    f"{name(other)} and {name(clip)} have the same content (sha256 {content[:12]}...), yet they would "
+                    f"{clip_id(other)} and {clip_id(clip)} have the same content (sha256 {content[:12]}...), yet "
+                    "they would "
                     "be tested apart: one is a copy of the other. Correct the sheet or delete one of them."
                 )
 
 
-def _named(clips: Sequence[Clip], protocol: Protocol) -> Taken:
+def _select_by_named_protocol(clips: Sequence[ProtocolClip], protocol: ProtocolSettings) -> ClipSelection:
     """Of a protocol of shared/protocols/catalogue.py."""
-    task = protocol.task
+    task = protocol.named_protocol
     assert task is not None
-    selection = select(task, clips, protocol.datasets)
+    selection = apply_evaluation_protocol(task, clips, protocol.datasets)
     told = " ".join(selection.faults)
     if selection.faults and not protocol.allow_other_counts:
         raise BadData(
@@ -90,7 +100,7 @@ def _named(clips: Sequence[Clip], protocol: Protocol) -> Taken:
         )
     if not selection.kept:
         raise BadData(f"Protocol {task.name} keeps none of the {len(clips)} clips. {told}".strip())
-    kept = tuple(replace(clip, emotion=label or UNLABELLED) for clip, label in selection.kept)
+    kept = tuple(replace(clip, emotion=label or UNLABELLED_CLASS) for clip, label in selection.kept)
     present = {clip.emotion for clip in kept}
     classes = tuple(label for label in task.classes if label in present) or None
-    return Taken(kept, classes, "leave out" if classes else "refuse", selection.left_out, selection.faults)
+    return ClipSelection(kept, classes, "leave out" if classes else "refuse", selection.left_out, selection.faults)

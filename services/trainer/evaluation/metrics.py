@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
-def score(
+def score_emotions(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     subjects: Sequence[Any] | NDArray[Any],
@@ -34,9 +34,9 @@ def score(
             f"Expected as many predictions and subjects as labels, got {len(pred)}, {len(who)}, {len(true)}."
         )
     classes = np.unique(np.concatenate([true, pred]))
-    names, tables = _tables(true, pred, who, classes)
+    names, tables = _subject_confusions(true, pred, who, classes)
     total = tables.sum(0)
-    f1, recall, precision = _f1(total), _recall(total), _recall(total.T)
+    f1, recall, precision = _class_f1_scores(total), _class_recalls(total), _class_recalls(total.T)
     return {
         "samples": len(true),
         "classes": classes.tolist(),
@@ -52,11 +52,11 @@ def score(
             {"subject": name, "samples": int(table.sum()), "accuracy": float(np.trace(table) / table.sum())}
             for name, table in zip(names, tables, strict=True)
         ],
-        "interval": _interval(tables, resamples, seed),
+        "interval": _bootstrap_intervals(tables, resamples, seed),
     }
 
 
-def score_aus(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -> dict[str, Any]:
+def score_action_units(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -> dict[str, Any]:
     """F1 per action unit and their mean. true, pred: [N, len(units)], non-zero = present."""
     t, p = np.asarray(true).astype(bool), np.asarray(pred).astype(bool)
     if t.shape != p.shape or t.ndim != 2 or t.shape[1] != len(units):
@@ -71,7 +71,7 @@ def score_aus(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -> dict[st
     }
 
 
-def unscored(positives: Sequence[int], units: Sequence[int]) -> dict[str, Any]:
+def empty_action_unit_scores(positives: Sequence[int], units: Sequence[int]) -> dict[str, Any]:
     """What stands in the place of `score_aus` where a learner says nothing of action units."""
     none = {"predicted": None, "f1": None}
     return {
@@ -80,39 +80,39 @@ def unscored(positives: Sequence[int], units: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _tables(
-    true: NDArray[Any], pred: NDArray[Any], who: NDArray[Any], classes: NDArray[Any]
-) -> tuple[list[Any], Floats]:
+def _subject_confusions(
+    true: NDArray[Any], pred: NDArray[Any], subject_ids: NDArray[Any], classes: NDArray[Any]
+) -> tuple[list[Any], FloatArray]:
     """One confusion matrix per subject: names [S], [S,C,C]."""
-    names, subject = np.unique(who, return_inverse=True)
+    names, subject = np.unique(subject_ids, return_inverse=True)
     tables = np.zeros((len(names), len(classes), len(classes)))
     np.add.at(tables, (subject, np.searchsorted(classes, true), np.searchsorted(classes, pred)), 1)
     return names.tolist(), tables
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
+def _safe_ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _recall(table: Floats) -> Floats:
+def _class_recalls(table: FloatArray) -> FloatArray:
     """[..., C, C] -> [..., C]: share of each row on the diagonal (precision: hand in the transpose)."""
-    return _ratio(np.diagonal(table, axis1=-2, axis2=-1).copy(), table.sum(-1))
+    return _safe_ratio(np.diagonal(table, axis1=-2, axis2=-1).copy(), table.sum(-1))
 
 
-def _f1(table: Floats) -> Floats:
+def _class_f1_scores(table: FloatArray) -> FloatArray:
     hits = np.diagonal(table, axis1=-2, axis2=-1)
-    return _ratio(2 * hits, table.sum(-1) + table.sum(-2))
+    return _safe_ratio(2 * hits, table.sum(-1) + table.sum(-2))
 
 
-def _interval(tables: Floats, resamples: int, seed: int) -> dict[str, list[float]]:
+def _bootstrap_intervals(tables: FloatArray, resamples: int, seed: int) -> dict[str, list[float]]:
     """Percentile bootstrap; a redraw is scored over the classes that occur in it, as `score` would do."""
     subjects = len(tables)
     draws = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
     drawn = np.einsum("rs,sij->rij", draws.astype(float), tables)
     occurs = (drawn.sum(1) + drawn.sum(2)) > 0  # [R,C]
     figures = {
-        "uf1": _f1(drawn).sum(1) / occurs.sum(1),
-        "uar": _recall(drawn).sum(1) / occurs.sum(1),
+        "uf1": _class_f1_scores(drawn).sum(1) / occurs.sum(1),
+        "uar": _class_recalls(drawn).sum(1) / occurs.sum(1),
         "accuracy": np.trace(drawn, axis1=1, axis2=2) / drawn.sum((1, 2)),
     }
     return {name: np.percentile(values, [2.5, 97.5]).tolist() for name, values in figures.items()}

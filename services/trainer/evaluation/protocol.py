@@ -9,20 +9,22 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from shared.errors import BadData, Misconfigured
-from shared.names import loose
-from shared.protocols import Task, catalogue, dataset_key, people
-from shared.records import Model
+from shared.names import spelling_key
+from shared.protocols import EvaluationProtocol, catalogue, dataset_key, person_pool
+from shared.records import FrozenModel
 
 Indices = NDArray[np.intp]
-OWN = ("loso", "k-fold", "split")  # of any data; all others are named in shared/protocols/catalogue.py
-OTHERS = {"subject": "people", "dataset": "datasets"}
-POOLED = "predictions pooled over all folds"
+GENERIC_PROTOCOLS = ("loso", "k-fold", "split")  # of any data; all others are named in shared/protocols/catalogue.py
+GROUP_PLURALS = {"subject": "people", "dataset": "datasets"}
+POOLED_PREDICTIONS = "predictions pooled over all folds"
 
 
-class Protocol(Model):
+class ProtocolSettings(FrozenModel):
     """How clips are divided into what is trained on and what is tested."""
 
-    name: str = Field("loso", description=f"{', '.join(OWN)}, or a named protocol of shared/protocols/catalogue.py.")
+    name: str = Field(
+        "loso", description=f"{', '.join(GENERIC_PROTOCOLS)}, or a named protocol of shared/protocols/catalogue.py."
+    )
     folds: int = Field(5, ge=2, description="k-fold: how many.")
     fold_seed: int = Field(0, ge=0, description="k-fold: which folds; the same for every seed of the training.")
     test_subjects: tuple[str, ...] = Field((), description="split: names, or dataset/subject.")
@@ -30,36 +32,36 @@ class Protocol(Model):
     allow_other_counts: bool = Field(False, description="Go on where a named protocol's counts are not met.")
 
     @property
-    def task(self) -> Task | None:
+    def named_protocol(self) -> EvaluationProtocol | None:
         """The named protocol; None for one of our own."""
-        return None if self.name in OWN else catalogue.named(self.name)
+        return None if self.name in GENERIC_PROTOCOLS else catalogue.protocol_by_name(self.name)
 
     @property
     def hold_out(self) -> str:
-        return self.task.hold_out if self.task else "subject"
+        return self.named_protocol.hold_out if self.named_protocol else "subject"
 
     @property
     def title(self) -> str:
         """As a report says it."""
         if self.name == "k-fold":
-            return f"{self.folds}-fold by subject, stratified by emotion, {POOLED}"
+            return f"{self.folds}-fold by subject, stratified by emotion, {POOLED_PREDICTIONS}"
         if self.name == "split":
             return f"fixed split, {len(self.test_subjects)} of the subjects tested, all others trained on"
-        out = f"leave-one-{self.hold_out}-out, {POOLED}"
-        return f"{self.task.title}; {out}" if self.task else out
+        out = f"leave-one-{self.hold_out}-out, {POOLED_PREDICTIONS}"
+        return f"{self.named_protocol.title}; {out}" if self.named_protocol else out
 
-    def group(self, subject: str) -> str:
+    def group_key(self, subject: str) -> str:
         """Of a `dataset/subject`: what is tested together."""
         dataset, _, person = subject.partition("/")
         key = dataset_key(dataset, self.datasets) or dataset
-        return key if self.hold_out == "dataset" else f"{key}/{person}" if self.task else subject
+        return key if self.hold_out == "dataset" else f"{key}/{person}" if self.named_protocol else subject
 
 
-LOSO = Protocol()
+LOSO_PROTOCOL = ProtocolSettings()
 
 
 @dataclass(frozen=True)
-class Fold:
+class FoldSplit:
     """What is held out, by name, and the samples to train on and to test, as indices."""
 
     held_out: str
@@ -67,13 +69,13 @@ class Fold:
     test: Indices
 
 
-def checked(protocol: Protocol) -> Protocol:
+def check_protocol(protocol: ProtocolSettings) -> ProtocolSettings:
     """Raises Misconfigured for an unknown name, and for what the named protocol does not read."""
-    if protocol.name not in OWN:
+    if protocol.name not in GENERIC_PROTOCOLS:
         try:
-            catalogue.named(protocol.name)
+            catalogue.protocol_by_name(protocol.name)
         except Misconfigured as error:
-            raise Misconfigured(f"{error} Any data: {', '.join(OWN)}.") from None
+            raise Misconfigured(f"{error} Any data: {', '.join(GENERIC_PROTOCOLS)}.") from None
     given = protocol.model_fields_set
     for names, owner in ((("folds", "fold_seed"), "k-fold"), (("test_subjects",), "split")):
         if foreign := [name for name in names if name in given and protocol.name != owner]:
@@ -83,39 +85,41 @@ def checked(protocol: Protocol) -> Protocol:
     return protocol
 
 
-def folds(
-    protocol: Protocol, subjects: Sequence[str] | NDArray[Any], classes: Sequence[int] | NDArray[Any]
-) -> list[Fold]:
+def protocol_folds(
+    protocol: ProtocolSettings, subjects: Sequence[str] | NDArray[Any], classes: Sequence[int] | NDArray[Any]
+) -> list[FoldSplit]:
     """The folds of clips given by `dataset/subject` and class index, in the order of what they hold out.
 
     Raises BadData for too few to divide, and for one person under two names.
     """
     who = np.asarray(subjects)
-    _refuse_two_names(protocol, who)
+    _refuse_person_aliases(protocol, who)
     if protocol.name == "k-fold":
-        return k_fold(who, classes, protocol.folds, protocol.fold_seed)
+        return stratified_k_folds(who, classes, protocol.folds, protocol.fold_seed)
     if protocol.name == "split":
-        return [split(who, protocol.test_subjects)]
-    if protocol.task is None:
-        return loso(who)
-    return _leave_out(np.array([protocol.group(subject) for subject in who.tolist()]), protocol.hold_out)
+        return [fixed_split(who, protocol.test_subjects)]
+    if protocol.named_protocol is None:
+        return loso_folds(who)
+    return _leave_one_group_out(np.array([protocol.group_key(subject) for subject in who.tolist()]), protocol.hold_out)
 
 
-def loso(subjects: Sequence[Any] | NDArray[Any]) -> list[Fold]:
+def loso_folds(subjects: Sequence[Any] | NDArray[Any]) -> list[FoldSplit]:
     """One fold per subject, in the order of their names. Raises BadData for fewer than two subjects."""
-    return _leave_out(np.asarray(subjects), "subject")
+    return _leave_one_group_out(np.asarray(subjects), "subject")
 
 
-def k_fold(subjects: NDArray[Any], classes: Sequence[int] | NDArray[Any], folds: int, seed: int) -> list[Fold]:
+def stratified_k_folds(
+    subjects: NDArray[Any], classes: Sequence[int] | NDArray[Any], fold_count: int, seed: int
+) -> list[FoldSplit]:
     """Whole subjects dealt out so that each fold has its share of every class, as far as that goes.
 
     Greedy: who holds most of a class goes first, each to the fold whose classes are least like theirs. Raises BadData
     for fewer subjects than folds.
     """
     names, who = np.unique(subjects, return_inverse=True)
-    if len(names) < folds:
+    if len(names) < fold_count:
         raise BadData(
-            f"Expected at least {folds} subjects for {folds} folds, got {len(names)}: "
+            f"Expected at least {fold_count} subjects for {fold_count} folds, got {len(names)}: "
             f"{', '.join(map(str, names)) or 'none'}; choose fewer folds, or loso."
         )
     table = np.zeros((len(names), int(np.max(classes)) + 1))
@@ -123,53 +127,56 @@ def k_fold(subjects: NDArray[Any], classes: Sequence[int] | NDArray[Any], folds:
     shares = table / np.maximum(table.sum(0), 1)  # [S,C] of each class
     drawn = np.random.default_rng(seed).permutation(len(names))
     fold = np.zeros(len(names), int)
-    load, sizes = np.zeros((folds, shares.shape[1])), np.zeros(folds, int)
+    load, sizes = np.zeros((fold_count, shares.shape[1])), np.zeros(fold_count, int)
     for subject in drawn[np.argsort(-shares[drawn].sum(1).round(9), kind="stable")]:
         alike = (load * shares[subject]).sum(1).round(9)
         chosen = np.lexsort((sizes, alike))[0]  # an empty fold is like nobody, so none stays empty
         fold[subject], load[chosen], sizes[chosen] = chosen, load[chosen] + shares[subject], sizes[chosen] + 1
-    return [Fold(f"fold-{k + 1}", np.flatnonzero(fold[who] != k), np.flatnonzero(fold[who] == k)) for k in range(folds)]
+    return [
+        FoldSplit(f"fold-{k + 1}", np.flatnonzero(fold[who] != k), np.flatnonzero(fold[who] == k))
+        for k in range(fold_count)
+    ]
 
 
-def split(subjects: NDArray[Any], tested: Sequence[str]) -> Fold:
+def fixed_split(subjects: NDArray[Any], test_subjects: Sequence[str]) -> FoldSplit:
     """One fold that tests the named subjects. Raises BadData for a name that fits none or several, or if all are."""
     known = np.unique(subjects).tolist()
-    chosen = {_only(name, known) for name in tested}
+    chosen = {_match_one_subject(name, known) for name in test_subjects}
     test = np.isin(subjects, sorted(chosen))
     if test.all():
         raise BadData(f"Expected subjects to train on, got a split that tests all {len(known)}; name fewer.")
-    return Fold("test", np.flatnonzero(~test), np.flatnonzero(test))
+    return FoldSplit("test", np.flatnonzero(~test), np.flatnonzero(test))
 
 
-def _only(name: str, known: Sequence[str]) -> str:
+def _match_one_subject(name: str, subjects: Sequence[str]) -> str:
     """The one `dataset/subject` that is meant."""
-    for spelling in (str, loose):
+    for spelling in (str, spelling_key):
         same: Callable[[str], str] = spelling
-        fits = [each for each in known if same(name) in (same(each), same(each.partition("/")[2]))]
+        fits = [each for each in subjects if same(name) in (same(each), same(each.partition("/")[2]))]
         if len(fits) == 1:
             return fits[0]
         if fits:
             raise BadData(f"Test subject {name!r} may be {' or '.join(fits)}; write dataset/subject.")
-    raise BadData(f"Expected test subjects among {', '.join(known)}; got {name!r}.")
+    raise BadData(f"Expected test subjects among {', '.join(subjects)}; got {name!r}.")
 
 
-def _leave_out(groups: NDArray[Any], what: str) -> list[Fold]:
+def _leave_one_group_out(groups: NDArray[Any], group_kind: str) -> list[FoldSplit]:
     names = np.unique(groups)
     if len(names) < 2:
         raise BadData(
-            f"Leave-one-{what}-out needs at least 2 {what}s, got {len(names)}: "
-            f"{', '.join(map(str, names)) or 'none'}; add clips of other {OTHERS[what]}."
+            f"Leave-one-{group_kind}-out needs at least 2 {group_kind}s, got {len(names)}: "
+            f"{', '.join(map(str, names)) or 'none'}; add clips of other {GROUP_PLURALS[group_kind]}."
         )
-    return [Fold(str(name), np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in names]
+    return [FoldSplit(str(name), np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in names]
 
 
-def _refuse_two_names(protocol: Protocol, subjects: NDArray[Any]) -> None:
+def _refuse_person_aliases(protocol: ProtocolSettings, subjects: NDArray[Any]) -> None:
     """`1` and `01`, or the same dataset in two folders: one person who would be trained on and tested."""
     seen: dict[tuple[str, str], str] = {}
     for subject in np.unique(subjects).tolist():
         dataset, _, person = subject.partition("/")
-        other = seen.setdefault((people(dataset, protocol.datasets), loose(person)), subject)
-        if other != subject and protocol.group(other) != protocol.group(subject):
+        other = seen.setdefault((person_pool(dataset, protocol.datasets), spelling_key(person)), subject)
+        if other != subject and protocol.group_key(other) != protocol.group_key(subject):
             raise BadData(
                 f"{other} and {subject}: one person under two names would be trained on and tested; write the name in "
                 "one way, or leave one of the two datasets out."

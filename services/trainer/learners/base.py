@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.features import Part
+from services.trainer.data.features import FeatureSubset
 
 Weights = Mapping[str, NDArray[Any]]
 
 
-class Stopped(Exception):
+class TrainingStopped(Exception):
     """Training was asked to stop before its end; nothing of it is kept."""
 
 
@@ -25,7 +25,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Epoch:
+class EpochSummary:
     """Figures of one epoch on the training part, in train mode, and what was predicted then for the watched part.
     `au_f1` is None without AU predictions, or where no unit occurs; `clips`: how many it drew."""
 
@@ -42,40 +42,40 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class State:
+class TrainingState:
     """A training after its newest epoch: all that the epochs to come depend on, as arrays and as what JSON holds."""
 
     arrays: Mapping[str, NDArray[Any]]
     numbers: Mapping[str, Any]
-    epochs: Sequence[Epoch]
+    epochs: Sequence[EpochSummary]
 
 
-class Keeper(Protocol):
+class TrainingCheckpoint(Protocol):
     """Where a training is kept while it runs."""
 
-    def load(self) -> State | None:
+    def load_state(self) -> TrainingState | None:
         """What was kept last of this training, if there is anything."""
 
-    def offer(self, state: Callable[[], State]) -> None:
+    def save_if_due(self, capture: Callable[[], TrainingState]) -> None:
         """After an epoch: keep the state if it is time to."""
 
 
 @dataclass
-class Watch:
+class TrainingCallbacks:
     """Hooks of a training: told of each epoch, asked before each step whether to stop, the part to be tested after
     each epoch for the oracle figure, a judge of the weights as they are after an epoch (the best are kept, of equals
     the first; `chosen` is then their epoch), and the keeper of what must survive a kill. The learner never lets the
     part shape its weights. Who goes on from a kept state is told of the epochs before it, too."""
 
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None
-    stop: Callable[[], bool] = lambda: False
-    part: Part | None = None
-    judge: Callable[[], float] | None = None
-    keeper: Keeper | None = None
-    chosen: int | None = None
-    epochs: list[Epoch] = field(default_factory=list)
+    on_epoch: Callable[[EpochSummary], None] = lambda epoch: None
+    should_stop: Callable[[], bool] = lambda: False
+    oracle_subset: FeatureSubset | None = None
+    score_validation: Callable[[], float] | None = None
+    checkpoint: TrainingCheckpoint | None = None
+    best_epoch: int | None = None
+    epochs: list[EpochSummary] = field(default_factory=list)
 
-    def note(self, epoch: Epoch) -> None:
+    def record_epoch(self, epoch: EpochSummary) -> None:
         self.epochs.append(epoch)
         self.on_epoch(epoch)
 
@@ -83,7 +83,7 @@ class Watch:
 class Learner(Protocol):
     """`fit` once, then `predict`; `weights` and `load` carry what was learned as named arrays."""
 
-    def fit(self, train: Part, watch: Watch) -> None: ...
-    def predict(self, part: Part) -> Predictions: ...
-    def weights(self) -> Weights: ...
-    def load(self, weights: Weights) -> None: ...
+    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> None: ...
+    def predict(self, subset: FeatureSubset) -> Predictions: ...
+    def export_weights(self) -> Weights: ...
+    def load_weights(self, weights: Weights) -> None: ...

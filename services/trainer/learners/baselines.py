@@ -3,34 +3,34 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.features import Part
-from services.trainer.learners.base import Predictions, Watch, Weights
+from services.trainer.data.features import FeatureSubset
+from services.trainer.learners.base import Predictions, TrainingCallbacks, Weights
 from services.trainer.settings import TrainSettings
 
-STRENGTH = 0.05  # inverse of the L2 penalty: 540 inputs face some hundred clips
+INVERSE_L2_PENALTY = 0.05  # inverse of the L2 penalty: 540 inputs face some hundred clips
 
 
-class Majority:
+class MajorityLearner:
     """Predicts the shares of the training part for every clip: its majority class, and the AUs present in over half."""
 
     def __init__(self, classes: int, settings: TrainSettings) -> None:
         self.classes = classes
 
-    def fit(self, train: Part, watch: Watch) -> None:
+    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> None:
         self.emotions = np.bincount(train.emotions, minlength=self.classes) / len(train)
         self.aus = train.aus.mean(0)
 
-    def predict(self, part: Part) -> Predictions:
-        return Predictions(np.tile(self.emotions, (len(part), 1)), np.tile(self.aus, (len(part), 1)))
+    def predict(self, subset: FeatureSubset) -> Predictions:
+        return Predictions(np.tile(self.emotions, (len(subset), 1)), np.tile(self.aus, (len(subset), 1)))
 
-    def weights(self) -> Weights:
+    def export_weights(self) -> Weights:
         return {"emotions": self.emotions, "aus": self.aus}
 
-    def load(self, weights: Weights) -> None:
+    def load_weights(self, weights: Weights) -> None:
         self.emotions, self.aus = weights["emotions"], weights["aus"]
 
 
-class Linear:
+class LinearLearner:
     """Logistic regression on the mean (u, v) of each ROI in each of the nine flow fields at the test factor,
     standardised by the training part; one for the emotion, one for each AU. Where features hold no patches, on the
     means of u, v and strain over 4x4 cells of the map."""
@@ -38,35 +38,37 @@ class Linear:
     def __init__(self, classes: int, settings: TrainSettings) -> None:
         self.classes, self.factor = classes, settings.test_factor
 
-    def fit(self, train: Part, watch: Watch) -> None:
-        inputs = self._inputs(train)
+    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> None:
+        inputs = self._mean_flow_inputs(train)
         spread = inputs.std(0)
         self.mean, self.scale = inputs.mean(0), np.where(spread > 0, spread, 1.0)
         inputs = (inputs - self.mean) / self.scale
-        self.emotion = _one_per_class(inputs, np.eye(self.classes, dtype=int)[train.emotions], balanced=True)
-        self.au = _one_per_class(inputs, train.aus, balanced=False)
+        self.emotion = _fit_logistic_per_column(inputs, np.eye(self.classes, dtype=int)[train.emotions], balanced=True)
+        self.au = _fit_logistic_per_column(inputs, train.aus, balanced=False)
 
-    def predict(self, part: Part) -> Predictions:
-        inputs = np.column_stack([(self._inputs(part) - self.mean) / self.scale, np.ones(len(part))])
+    def predict(self, subset: FeatureSubset) -> Predictions:
+        inputs = np.column_stack([(self._mean_flow_inputs(subset) - self.mean) / self.scale, np.ones(len(subset))])
         emotions, aus = (1 / (1 + np.exp(-inputs @ table.T)) for table in (self.emotion, self.au))
         return Predictions(emotions / emotions.sum(1, keepdims=True), aus)
 
-    def weights(self) -> Weights:
+    def export_weights(self) -> Weights:
         return {"mean": self.mean, "scale": self.scale, "emotion": self.emotion, "au": self.au}
 
-    def load(self, weights: Weights) -> None:
+    def load_weights(self, weights: Weights) -> None:
         self.mean, self.scale, self.emotion, self.au = (weights[k] for k in ("mean", "scale", "emotion", "au"))
 
-    def _inputs(self, part: Part) -> NDArray[np.float64]:
-        which, factor = np.arange(len(part)), np.full(len(part), part.features.factor_index(self.factor))
-        if "patches" not in part.features.holds:
-            cells = part.picked("maps", which, factor).reshape(len(part), 3, 7, 4, 7, 4)
-            return cells.mean((-1, -3), dtype=np.float64).reshape(len(part), -1)  # [n,147]
-        patches = part.picked("patches", which, factor)
-        return patches.mean((-1, -2), dtype=np.float64).reshape(len(part), -1)  # [n,540]
+    def _mean_flow_inputs(self, subset: FeatureSubset) -> NDArray[np.float64]:
+        which, factor = np.arange(len(subset)), np.full(len(subset), subset.features.factor_index(self.factor))
+        if "patches" not in subset.features.array_names:
+            cells = subset.batch_array("maps", which, factor).reshape(len(subset), 3, 7, 4, 7, 4)
+            return cells.mean((-1, -3), dtype=np.float64).reshape(len(subset), -1)  # [n,147]
+        patches = subset.batch_array("patches", which, factor)
+        return patches.mean((-1, -2), dtype=np.float64).reshape(len(subset), -1)  # [n,540]
 
 
-def _one_per_class(inputs: NDArray[np.float64], targets: NDArray[np.integer], balanced: bool) -> NDArray[np.float64]:
+def _fit_logistic_per_column(
+    inputs: NDArray[np.float64], targets: NDArray[np.integer], balanced: bool
+) -> NDArray[np.float64]:
     """Coefficients and intercept per column of targets [n,K]: [K, inputs + 1]; a column that never varies becomes a
     constant."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # slow; networks do without
@@ -76,7 +78,7 @@ def _one_per_class(inputs: NDArray[np.float64], targets: NDArray[np.integer], ba
         if column.min() == column.max():
             row[-1] = 10.0 if column[0] else -10.0
             continue
-        fitted = LogisticRegression(C=STRENGTH, max_iter=500, class_weight="balanced" if balanced else None)
+        fitted = LogisticRegression(C=INVERSE_L2_PENALTY, max_iter=500, class_weight="balanced" if balanced else None)
         fitted.fit(inputs, column)
         row[:-1], row[-1] = fitted.coef_[0], fitted.intercept_[0]
     return rows

@@ -16,23 +16,23 @@ from services.trainer.settings import TrainSettings
 
 
 @dataclass(frozen=True)
-class Losses:
+class TrainingLosses:
     """Of one training part: class weights [C], what is added to the logits [C], weights of AU positives [9]."""
 
     settings: TrainSettings
     class_weights: Tensor
-    adjustment: Tensor
+    logit_offsets: Tensor
     au_weights: Tensor
 
     @classmethod
-    def of(
+    def from_labels(
         cls, emotions: NDArray[np.int64], aus: Tensor, classes: int, settings: TrainSettings, device: str
-    ) -> "Losses":
+    ) -> "TrainingLosses":
         """emotions [n] index of the class, aus [n,9] float: the labels of the whole training part."""
         return cls(
             settings,
             class_weights(emotions, classes, settings).to(device),
-            adjustment(emotions, classes, settings).to(device),
+            class_logit_offsets(emotions, classes, settings).to(device),
             au_weights(aus, settings).to(device),
         )
 
@@ -41,21 +41,21 @@ class Losses:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """(emotion loss, AU loss, their weighted sum) of logits [b,C] and [b,9]; a network without AU logits has no AU
         loss."""
-        emotion = self._emotion(logits.float(), emotions)
+        emotion = self._emotion_loss(logits.float(), emotions)
         if au_logits is None:
             return emotion, torch.zeros_like(emotion), emotion
         au = functional.binary_cross_entropy_with_logits(au_logits.float(), aus, pos_weight=self.au_weights)
         return emotion, au, emotion + self.settings.au_weight * au
 
-    def _emotion(self, logits: Tensor, emotions: Tensor) -> Tensor:
+    def _emotion_loss(self, logits: Tensor, emotions: Tensor) -> Tensor:
         if self.settings.logit_adjustment:
-            logits = logits + self.adjustment
+            logits = logits + self.logit_offsets
         if self.settings.loss == "focal":
-            return focal(logits, emotions, self.class_weights, self.settings.focal_gamma)
+            return focal_loss(logits, emotions, self.class_weights, self.settings.focal_gamma)
         return functional.cross_entropy(logits, emotions, self.class_weights)
 
 
-def focal(logits: Tensor, emotions: Tensor, weights: Tensor, gamma: float) -> Tensor:
+def focal_loss(logits: Tensor, emotions: Tensor, weights: Tensor, gamma: float) -> Tensor:
     """Mean of -(1 - p)^gamma log p of the true class, weighted by class; gamma 0 is the weighted cross-entropy."""
     log_p = logits.log_softmax(1).gather(1, emotions[:, None]).squeeze(1)  # [b]
     weight = weights[emotions]
@@ -67,11 +67,11 @@ def class_weights(emotions: NDArray[np.int64], classes: int, settings: TrainSett
     counts = np.bincount(emotions, minlength=classes).astype(float)
     if settings.class_weights == "none":
         return torch.ones(classes)
-    weights = np.where(counts > 0, _rarity(np.maximum(counts, 1), settings), 0.0)
+    weights = np.where(counts > 0, _rarity_weights(np.maximum(counts, 1), settings), 0.0)
     return torch.tensor(weights * counts.sum() / (weights * counts).sum(), dtype=torch.float32)
 
 
-def _rarity(counts: NDArray[np.float64], settings: TrainSettings) -> NDArray[np.float64]:
+def _rarity_weights(counts: NDArray[np.float64], settings: TrainSettings) -> NDArray[np.float64]:
     if settings.class_weights == "inverse":
         return 1 / counts
     if settings.class_weights == "effective-number":
@@ -79,7 +79,7 @@ def _rarity(counts: NDArray[np.float64], settings: TrainSettings) -> NDArray[np.
     return counts**-0.5
 
 
-def adjustment(emotions: NDArray[np.int64], classes: int, settings: TrainSettings) -> Tensor:
+def class_logit_offsets(emotions: NDArray[np.int64], classes: int, settings: TrainSettings) -> Tensor:
     """[C] tau * log(share of the class), added to the logits in training only; a class without a clip counts as one
     with a single clip, since the logarithm of nothing is no number."""
     counts = np.maximum(np.bincount(emotions, minlength=classes), 1)

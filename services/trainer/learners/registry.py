@@ -6,23 +6,28 @@ from services.trainer import models
 from shared.errors import BadData
 
 # By learner what it can be trained on: any of these, all that stands in one.
-ARRAYS: dict[str, tuple[tuple[str, ...], ...]] = {
+ARRAYS_BY_LEARNER: dict[str, tuple[tuple[str, ...], ...]] = {
     "majority": ((),),
     "linear": (("patches",), ("maps",)),
-    **{name: (needs,) for name, needs in models.NEEDS.items()},
+    **{name: (needs,) for name, needs in models.ARRAYS_BY_MODEL.items()},
 }
 
 
-def trainable(holds: Collection[str]) -> list[str]:
+def trainable_learners(array_names: Collection[str]) -> list[str]:
     """The learners that need no other arrays than these."""
-    return [name for name, choices in ARRAYS.items() if any(set(arrays) <= set(holds) for arrays in choices)]
+    return [
+        name
+        for name, choices in ARRAYS_BY_LEARNER.items()
+        if any(set(arrays) <= set(array_names) for arrays in choices)
+    ]
 
 
-def require(holds: Collection[str], model: str, source: str) -> None:
+def require_arrays(array_names: Collection[str], learner_name: str, source: str) -> None:
     """Raises BadData unless the arrays that `source` holds suffice for the learner."""
-    if model not in (fitting := trainable(holds)):
-        wanted = " or ".join(" and ".join(arrays) for arrays in ARRAYS[model])
+    if learner_name not in (fitting := trainable_learners(array_names)):
+        wanted = " or ".join(" and ".join(arrays) for arrays in ARRAYS_BY_LEARNER[learner_name])
         raise BadData(
-            f"{source}: expected {wanted} for the model {model!r}, got {', '.join(holds)}; choose a model that can be "
+            f"{source}: expected {wanted} for the model {learner_name!r}, got {', '.join(array_names)}; choose a "
+            "model that can be "
             f"trained on these: {', '.join(fitting)}."
         )

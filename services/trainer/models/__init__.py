@@ -13,22 +13,22 @@ from services.trainer.models.fmer import Fmer
 from services.trainer.models.fmer_lite import FmerLite
 from services.trainer.models.htnet import Htnet
 from services.trainer.models.off_apexnet import OffApexnet
-from services.trainer.models.rcn_a import Rcn
-from services.trainer.models.settings import PROFILES, ModelSettings
+from services.trainer.models.rcn_a import RcnA
+from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
 from services.trainer.models.sssnet import Sssnet
 from services.trainer.models.ststnet import Ststnet
-from shared.stage import resolve
+from shared.stage import settings_for_profile
 
-MODELS: dict[str, Callable[[int, ModelSettings], nn.Module]] = {
+MODEL_CLASSES: dict[str, Callable[[int, ModelSettings], nn.Module]] = {
     "fmer": Fmer,
     "fmer-lite": FmerLite,
     "ststnet": Ststnet,
     "off-apexnet": OffApexnet,
     "sssnet": Sssnet,
-    "rcn-a": Rcn,
+    "rcn-a": RcnA,
     "htnet": Htnet,
 }
-NEEDS: dict[str, tuple[str, ...]] = {
+ARRAYS_BY_MODEL: dict[str, tuple[str, ...]] = {
     "fmer": ("patches", "clip"),
     "fmer-lite": ("patches", "maps"),
     "ststnet": ("maps",),
@@ -41,8 +41,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 
 def build(name: str, classes: int, profile: str | ModelSettings = "corrected") -> nn.Module:
     """A fresh network. Raises ValueError for an unknown name or profile, or fewer than two classes."""
-    if name not in MODELS:
-        raise ValueError(f"Unknown model {name!r}: expected one of {', '.join(sorted(MODELS))}.")
+    if name not in MODEL_CLASSES:
+        raise ValueError(f"Unknown model {name!r}: expected one of {', '.join(sorted(MODEL_CLASSES))}.")
     if classes < 2:
         raise ValueError(f"A model tells at least 2 classes apart, got classes={classes}.")
-    return MODELS[name](classes, resolve(profile, PROFILES))
+    return MODEL_CLASSES[name](classes, settings_for_profile(profile, MODEL_PROFILES))

@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.trainer.models.settings import ModelSettings
-from services.trainer.models.transformer import encoder
+from services.trainer.models.transformer import build_encoder
 
-AUS = 9
+AU_COUNT = 9
 
 
 class GraphConv(nn.Module):
@@ -29,23 +29,23 @@ class AuGraph(nn.Module):
         super().__init__()
         self.probability = settings.au_input == "probability"
         self.normalised = settings.adjacency == "normalised"
-        self.encoder = encoder(layers, AUS, 40) if settings.graph else None
+        self.encoder = build_encoder(layers, AU_COUNT, 40) if settings.graph else None
         self.convs = nn.ModuleList(map(GraphConv, (1, *widths[:-1]), widths))
         if settings.unused_embedding:
             self.embedding = nn.Embedding(15, 40)
 
     def forward(self, logits: Tensor) -> Tensor:
         scores = logits.sigmoid() if self.probability else logits
-        adjacency = self.adjacency(scores)
+        adjacency = self.adjacency_matrix(scores)
         nodes = scores.unsqueeze(-1)  # [B,9,1]
         for conv in self.convs:
             nodes = conv(adjacency, nodes)
         return nodes
 
-    def adjacency(self, scores: Tensor) -> Tensor:  # [B,9] -> [B,9,9], or [9,9] for all
+    def adjacency_matrix(self, scores: Tensor) -> Tensor:  # [B,9] -> [B,9,9], or [9,9] for all
         if self.encoder is None:
-            return torch.eye(AUS, device=scores.device)
+            return torch.eye(AU_COUNT, device=scores.device)
         raw: Tensor = self.encoder(scores.diag_embed())
         if not self.normalised:
             return raw
-        return (torch.eye(AUS, device=raw.device) + raw.softmax(-1)) / 2
+        return (torch.eye(AU_COUNT, device=raw.device) + raw.softmax(-1)) / 2

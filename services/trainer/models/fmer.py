@@ -6,7 +6,7 @@ from services.trainer.models.au_graph import AuGraph
 from services.trainer.models.fusion import Fusion
 from services.trainer.models.input_scaling import ClipScale, PatchScale
 from services.trainer.models.p3d import P3D
-from services.trainer.models.roi_graph import WIDTH, Graph
+from services.trainer.models.roi_graph import REGION_WIDTH, RoiGraph
 from services.trainer.models.settings import ModelSettings
 
 
@@ -16,12 +16,12 @@ class Fmer(nn.Module):
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
         self.patch_scale = PatchScale(settings)
-        self.graph = Graph(settings)
+        self.graph = RoiGraph(settings)
         if settings.au_branch:
             self.clip_scale = ClipScale(settings)
             self.p3d = P3D(settings)
             self.au_graph = AuGraph(settings)
-        self.fusion = Fusion(settings, classes, WIDTH)
+        self.fusion = Fusion(settings, classes, REGION_WIDTH)
         self.au_branch = settings.au_branch
         self.detached = settings.emotion_to_au == "detached"
 

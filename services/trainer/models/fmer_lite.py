@@ -11,18 +11,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AUS, AuGraph
-from services.trainer.models.fusion import BROW_AUS, Fusion
-from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, grid
+from services.trainer.models.au_graph import AU_COUNT, AuGraph
+from services.trainer.models.fusion import BROW_AU_COUNT, Fusion
+from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, map_cell_positions
 from services.trainer.models.input_scaling import MapScale, PatchScale
-from services.trainer.models.roi_graph import BROWS, PAIRS, ROIS, SIDE
+from services.trainer.models.roi_graph import BROW_ROI_COUNT, PAIR_COUNT, PATCH_SIDE, ROIS
 from services.trainer.models.settings import ModelSettings
 
-COURSES, SHAPES = 4, 3  # temporal and spatial patterns per ROI
-TOKEN = 2 * COURSES * SHAPES  # u and v
-WIDTH = 48  # of the vector per facial region
-SEEN = 32  # of the vector for the whole face
-MAP = 28  # rows and columns of a map
+TIME_PATTERNS, SPACE_PATTERNS = 4, 3  # temporal and spatial patterns per ROI
+TOKEN_WIDTH = 2 * TIME_PATTERNS * SPACE_PATTERNS  # u and v
+LITE_REGION_WIDTH = 48  # of the vector per facial region
+FACE_WIDTH = 32  # of the vector for the whole face
+FACE_MAP_SIDE = 28  # rows and columns of a map
 
 
 class RoiTokens(nn.Module):
@@ -31,8 +31,8 @@ class RoiTokens(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.head_motion = HeadMotion(ROI_PLACES)
-        self.courses = nn.Parameter(cosines(COURSES, PAIRS))  # [4,9]
-        self.shapes = nn.Parameter(affine(SIDE))  # [3,49]
+        self.courses = nn.Parameter(cosine_basis(TIME_PATTERNS, PAIR_COUNT))  # [4,9]
+        self.shapes = nn.Parameter(affine_basis(PATCH_SIDE))  # [3,49]
 
     def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,24]
         patches = patches.flatten(-2)  # [B,9,2,30,49]
@@ -49,12 +49,14 @@ class WholeFace(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.head_motion = HeadMotion(grid(MAP))
+        self.head_motion = HeadMotion(map_cell_positions(FACE_MAP_SIDE))
         self.convs = nn.Sequential(
             *(nn.Conv2d(3, 16, 5, 1, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2)),
             *(nn.Conv2d(16, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
         )
-        self.out = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(32 * 49, SEEN), nn.ReLU(), nn.Dropout(0.3))
+        self.out = nn.Sequential(
+            nn.Flatten(), nn.Dropout(0.5), nn.Linear(32 * 49, FACE_WIDTH), nn.ReLU(), nn.Dropout(0.3)
+        )
 
     def forward(self, maps: Tensor) -> Tensor:  # [B,3,28,28] -> [B,32]
         maps = self.map_scale(maps)
@@ -71,27 +73,32 @@ class FmerLite(nn.Module):
         super().__init__()
         self.patch_scale = PatchScale(settings)
         self.tokens = RoiTokens()
-        self.brow_head = head(BROWS)
-        self.mouth_head = head(ROIS - BROWS)
+        self.brow_head = build_lite_region_head(BROW_ROI_COUNT)
+        self.mouth_head = build_lite_region_head(ROIS - BROW_ROI_COUNT)
         self.whole_face = WholeFace(settings) if settings.whole_face else None
-        self.direct = nn.Linear(SEEN, classes, bias=False) if settings.whole_face and settings.direct_path else None
+        self.direct = (
+            nn.Linear(FACE_WIDTH, classes, bias=False) if settings.whole_face and settings.direct_path else None
+        )
         if settings.au_branch:
-            width = WIDTH + (SEEN if settings.whole_face else 0)
-            self.au_head = nn.ModuleList([nn.Linear(width, aus) for aus in (BROW_AUS, AUS - BROW_AUS)])
-            self.au_graph = AuGraph(settings, layers=1, widths=(16, WIDTH))
-        self.fusion = Fusion(settings, classes, WIDTH)
+            width = LITE_REGION_WIDTH + (FACE_WIDTH if settings.whole_face else 0)
+            self.au_head = nn.ModuleList([nn.Linear(width, aus) for aus in (BROW_AU_COUNT, AU_COUNT - BROW_AU_COUNT)])
+            self.au_graph = AuGraph(settings, layers=1, widths=(16, LITE_REGION_WIDTH))
+        self.fusion = Fusion(settings, classes, LITE_REGION_WIDTH)
         self.au_branch = settings.au_branch
         self.detached = settings.emotion_to_au == "detached"
 
     def forward(self, patches: Tensor, maps: Tensor) -> tuple[Tensor, Tensor | None]:
         tokens = self.tokens(self.patch_scale(patches))  # [B,30,24]
-        eyebrow, mouth = self.brow_head(tokens[:, :BROWS]), self.mouth_head(tokens[:, BROWS:])  # [B,48] each
+        eyebrow, mouth = (
+            self.brow_head(tokens[:, :BROW_ROI_COUNT]),
+            self.mouth_head(tokens[:, BROW_ROI_COUNT:]),
+        )  # [B,48] each
         seen = [] if self.whole_face is None else [self.whole_face(maps)]  # [B,32]
-        au_logits = self._aus(eyebrow, mouth, seen) if self.au_branch else None
+        au_logits = self._predict_aus(eyebrow, mouth, seen) if self.au_branch else None
         emotions = self.fusion(eyebrow, mouth, None if au_logits is None else self._au_vectors(au_logits))
         return emotions if self.direct is None else emotions + self.direct(seen[0]), au_logits
 
-    def _aus(self, eyebrow: Tensor, mouth: Tensor, seen: list[Tensor]) -> Tensor:  # -> [B,9]
+    def _predict_aus(self, eyebrow: Tensor, mouth: Tensor, seen: list[Tensor]) -> Tensor:  # -> [B,9]
         regions = zip(self.au_head, (eyebrow, mouth), strict=True)
         return torch.cat([score(torch.cat([region, *seen], 1)) for score, region in regions], 1)
 
@@ -100,19 +107,21 @@ class FmerLite(nn.Module):
         return vectors
 
 
-def head(tokens: int) -> nn.Sequential:
+def build_lite_region_head(tokens: int) -> nn.Sequential:
     """[B,tokens,24] -> [B,48]."""
-    return nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(tokens * TOKEN, WIDTH), nn.ReLU(), nn.Dropout(0.3))
+    return nn.Sequential(
+        nn.Flatten(), nn.Dropout(0.3), nn.Linear(tokens * TOKEN_WIDTH, LITE_REGION_WIDTH), nn.ReLU(), nn.Dropout(0.3)
+    )
 
 
-def cosines(count: int, length: int) -> Tensor:
+def cosine_basis(count: int, length: int) -> Tensor:
     """The first orthonormal DCT-II vectors [count, length]: where the temporal patterns start."""
     k, t = torch.arange(count)[:, None], torch.arange(length)
     basis = torch.cos(math.pi * k * (t + 0.5) / length)
     return basis / basis.norm(dim=1, keepdim=True)
 
 
-def affine(side: int) -> Tensor:
+def affine_basis(side: int) -> Tensor:
     """Mean, slope over columns, slope over rows of a patch [3, side*side]: where the spatial patterns start."""
     line = torch.linspace(-1, 1, side)
     ones = torch.ones(side, side)

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AUS
+from services.trainer.models.au_graph import AU_COUNT
 from services.trainer.models.settings import ModelSettings
 
-BROW_AUS = 3  # AU 1, 2, 4 belong to the brows; 10, 12, 14, 15, 17, 25 to the mouth
+BROW_AU_COUNT = 3  # AU 1, 2, 4 belong to the brows; 10, 12, 14, 15, 17, 25 to the mouth
 
 
 class Fusion(nn.Module):
@@ -15,17 +15,17 @@ class Fusion(nn.Module):
     def __init__(self, settings: ModelSettings, classes: int, width: int) -> None:
         super().__init__()
         if settings.au_branch:
-            self.norm = nn.LayerNorm(AUS, eps=1e-6)
-            self.classify = nn.Linear(AUS, classes)
+            self.norm = nn.LayerNorm(AU_COUNT, eps=1e-6)
+            self.classify = nn.Linear(AU_COUNT, classes)
         self.direct = nn.Linear(2 * width, classes, bias=False) if settings.direct_path else None
 
     def forward(self, eyebrow: Tensor, mouth: Tensor, aus: Tensor | None) -> Tensor:
         """[B,d], [B,d], [B,9,d] or, without an AU branch, None -> [B,C]."""
-        logits = torch.zeros((), device=mouth.device) if aus is None else self._matched(eyebrow, mouth, aus)
+        logits = torch.zeros((), device=mouth.device) if aus is None else self._match_regions(eyebrow, mouth, aus)
         return logits if self.direct is None else logits + self.direct(torch.cat([eyebrow, mouth], 1))
 
-    def _matched(self, eyebrow: Tensor, mouth: Tensor, aus: Tensor) -> Tensor:
-        brow_match = torch.einsum("bd,bad->ba", eyebrow, aus[:, :BROW_AUS])  # [B,3]
-        mouth_match = torch.einsum("bd,bad->ba", mouth, aus[:, BROW_AUS:])  # [B,6]
+    def _match_regions(self, eyebrow: Tensor, mouth: Tensor, aus: Tensor) -> Tensor:
+        brow_match = torch.einsum("bd,bad->ba", eyebrow, aus[:, :BROW_AU_COUNT])  # [B,3]
+        mouth_match = torch.einsum("bd,bad->ba", mouth, aus[:, BROW_AU_COUNT:])  # [B,6]
         logits: Tensor = self.classify(self.norm(torch.cat([brow_match, mouth_match], 1)))
         return logits

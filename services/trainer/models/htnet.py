@@ -18,10 +18,17 @@ from torch.nn import functional
 from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
-BLOCK = 14  # rows and columns
-PLACES = (((9, 8), (9, 20)), ((20, 9), (20, 19)))  # row and column of the blocks' centres: eyes, corners of the mouth
-TOKEN = 7  # rows and columns
-WIDTH, HEADS, DEPTHS = 256, 3, (2, 2, 8)  # of the first level; width and heads double from level to level
+BLOCK_SIDE = 14  # rows and columns
+BLOCK_CENTRES = (
+    ((9, 8), (9, 20)),
+    ((20, 9), (20, 19)),
+)  # row and column of the blocks' centres: eyes, corners of the mouth
+TOKEN_SIDE = 7  # rows and columns
+FIRST_LEVEL_WIDTH, FIRST_LEVEL_HEADS, LEVEL_DEPTHS = (
+    256,
+    3,
+    (2, 2, 8),
+)  # of the first level; width and heads double from level to level
 
 
 class Htnet(nn.Module):
@@ -30,37 +37,41 @@ class Htnet(nn.Module):
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.tokens = nn.Conv2d(3, WIDTH, TOKEN, TOKEN)  # 28 -> 4 rows and columns
-        self.levels = nn.ModuleList(level(number) for number in range(len(DEPTHS)))
-        last = WIDTH * 2 ** (len(DEPTHS) - 1)
+        self.tokens = nn.Conv2d(3, FIRST_LEVEL_WIDTH, TOKEN_SIDE, TOKEN_SIDE)  # 28 -> 4 rows and columns
+        self.levels = nn.ModuleList(build_htnet_level(number) for number in range(len(LEVEL_DEPTHS)))
+        last = FIRST_LEVEL_WIDTH * 2 ** (len(LEVEL_DEPTHS) - 1)
         self.norm, self.out = nn.LayerNorm(last), nn.Linear(last, classes)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
-        seen = self.tokens(blocks(self.map_scale(maps))).permute(0, 2, 3, 1)  # [B,4,4,256]
+        seen = self.tokens(gather_face_blocks(self.map_scale(maps))).permute(0, 2, 3, 1)  # [B,4,4,256]
         for each in self.levels:  # [B,2,2,512], [B,1,1,1024], [B,1,1,1024]
             seen = each(seen)
         return self.out(self.norm(seen).mean((1, 2))), None
 
 
-def blocks(maps: Tensor) -> Tensor:
+def gather_face_blocks(maps: Tensor) -> Tensor:
     """[B,3,28,28] -> [B,3,28,28]: the four blocks, as they lie in the face."""
-    half = BLOCK // 2
+    half = BLOCK_SIDE // 2
     rows = [
-        torch.cat([maps[:, :, y - half : y + half, x - half : x + half] for y, x in centres], 3) for centres in PLACES
+        torch.cat([maps[:, :, y - half : y + half, x - half : x + half] for y, x in centres], 3)
+        for centres in BLOCK_CENTRES
     ]
     return torch.cat(rows, 2)
 
 
-def level(number: int) -> nn.Sequential:
+def build_htnet_level(level_index: int) -> nn.Sequential:
     """Transformers, then an aggregation; the last level has none."""
-    width, heads = WIDTH * 2**number, HEADS * 2**number
-    layers: list[nn.Module] = [Position(), *(Transformer(width, heads) for _ in range(DEPTHS[number]))]
-    if number + 1 < len(DEPTHS):
-        layers += [Aggregation(width)]
+    width, heads = FIRST_LEVEL_WIDTH * 2**level_index, FIRST_LEVEL_HEADS * 2**level_index
+    layers: list[nn.Module] = [
+        BlockPosition(),
+        *(BlockTransformer(width, heads) for _ in range(LEVEL_DEPTHS[level_index])),
+    ]
+    if level_index + 1 < len(LEVEL_DEPTHS):
+        layers += [BlockAggregation(width)]
     return nn.Sequential(*layers)
 
 
-class Position(nn.Module):
+class BlockPosition(nn.Module):
     """One number per place in a block, added to all channels; a block is one token."""
 
     def __init__(self) -> None:
@@ -71,7 +82,7 @@ class Position(nn.Module):
         return seen + self.place
 
 
-class Transformer(nn.Module):
+class BlockTransformer(nn.Module):
     """Attention and two layers of four times the width, each with the norm before and the input added: [B,h,w,W]."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -102,7 +113,7 @@ class BlockAttention(nn.Module):
         return self.out(mixed.reshape(*seen.shape[:3], -1))
 
 
-class Aggregation(nn.Module):
+class BlockAggregation(nn.Module):
     """To half the rows and columns and twice the width: [B,h,w,W] -> [B,h/2,w/2,2W]."""
 
     def __init__(self, width: int) -> None:

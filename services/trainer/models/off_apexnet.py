@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
-WIDTH = 1024
+JOINED_WIDTH = 1024
 
 
 class OffApexnet(nn.Module):
@@ -22,18 +22,22 @@ class OffApexnet(nn.Module):
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.across, self.down = stream(), stream()
+        self.across, self.down = build_flow_stream(), build_flow_stream()
         self.joined = nn.Sequential(
-            nn.Dropout(0.5), nn.Linear(2 * 16 * 7 * 7, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU()
+            nn.Dropout(0.5),
+            nn.Linear(2 * 16 * 7 * 7, JOINED_WIDTH),
+            nn.ReLU(),
+            nn.Linear(JOINED_WIDTH, JOINED_WIDTH),
+            nn.ReLU(),
         )
-        self.out = nn.Sequential(nn.Dropout(0.5), nn.Linear(WIDTH, classes))
+        self.out = nn.Sequential(nn.Dropout(0.5), nn.Linear(JOINED_WIDTH, classes))
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
         u, v = self.map_scale(maps)[:, :2].split(1, 1)  # [B,1,28,28] each
         return self.out(self.joined(torch.cat([self.across(u), self.down(v)], 1))), None  # [B,1568] -> [B,C]
 
 
-def stream() -> nn.Sequential:
+def build_flow_stream() -> nn.Sequential:
     """[B,1,28,28] -> [B,784]."""
     layers: list[nn.Module] = []
     for width_in, width in ((1, 6), (6, 16)):  # 28 -> 14 -> 7 rows and columns

@@ -10,14 +10,14 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AUS
+from services.trainer.models.au_graph import AU_COUNT
 from services.trainer.models.settings import ModelSettings
 
-BLOCKS = (3, 4, 6, 3)
+BLOCKS_PER_LAYER = (3, 4, 6, 3)
 EXPANSION = 4
 
 
-def conv_norm(width_in: int, width_out: int, kernel: tuple[int, ...], stride: int = 1) -> nn.Sequential:
+def build_conv_norm(width_in: int, width_out: int, kernel: tuple[int, ...], stride: int = 1) -> nn.Sequential:
     """Convolution and BatchNorm, two- or three-dimensional by the kernel; the stride acts on rows and columns."""
     padding = tuple(size // 2 for size in kernel)
     if len(kernel) == 2:
@@ -27,35 +27,35 @@ def conv_norm(width_in: int, width_out: int, kernel: tuple[int, ...], stride: in
     return nn.Sequential(conv, nn.BatchNorm3d(width_out))
 
 
-class Block(nn.Module):
+class BottleneckBlock(nn.Module):
     """Bottleneck with shortcut; what stands between the two 1x1 convolutions differs by subclass."""
 
     ones: tuple[int, ...] = (1, 1, 1)
 
     def __init__(self, width_in: int, width: int, stride: int) -> None:
         super().__init__()
-        self.reduce = conv_norm(width_in, width, self.ones, stride)
-        self.expand = conv_norm(width, EXPANSION * width, self.ones)
+        self.reduce = build_conv_norm(width_in, width, self.ones, stride)
+        self.expand = build_conv_norm(width, EXPANSION * width, self.ones)
         same = width_in == EXPANSION * width and stride == 1
-        self.shortcut = nn.Identity() if same else conv_norm(width_in, EXPANSION * width, self.ones, stride)
+        self.shortcut = nn.Identity() if same else build_conv_norm(width_in, EXPANSION * width, self.ones, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.expand(self.middle(self.reduce(x).relu())) + self.shortcut(x)).relu()
+        return (self.expand(self.transform_middle(self.reduce(x).relu())) + self.shortcut(x)).relu()
 
-    def middle(self, x: Tensor) -> Tensor:
+    def transform_middle(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
 
-class SplitBlock(Block):
+class SplitBlock(BottleneckBlock):
     """Space S (1x3x3) and time T (3x1x1) in one of the paper's three arrangements."""
 
     def __init__(self, width_in: int, width: int, stride: int, arrangement: str) -> None:
         super().__init__(width_in, width, stride)
         self.arrangement = arrangement
-        self.space = conv_norm(width, width, (1, 3, 3))
-        self.time = conv_norm(width, width, (3, 1, 1))
+        self.space = build_conv_norm(width, width, (1, 3, 3))
+        self.time = build_conv_norm(width, width, (3, 1, 1))
 
-    def middle(self, x: Tensor) -> Tensor:
+    def transform_middle(self, x: Tensor) -> Tensor:
         space = self.space(x).relu()
         if self.arrangement == "A":  # serial
             return self.time(space).relu()
@@ -64,16 +64,16 @@ class SplitBlock(Block):
         return space + self.time(space).relu()  # C: serial with a shortcut around T
 
 
-class FlatBlock(Block):
+class FlatBlock(BottleneckBlock):
     """The two-dimensional bottleneck of the last layer."""
 
     ones = (1, 1)
 
     def __init__(self, width_in: int, width: int, stride: int) -> None:
         super().__init__(width_in, width, stride)
-        self.space = conv_norm(width, width, (3, 3))
+        self.space = build_conv_norm(width, width, (3, 3))
 
-    def middle(self, x: Tensor) -> Tensor:
+    def transform_middle(self, x: Tensor) -> Tensor:
         return self.space(x).relu()
 
 
@@ -82,19 +82,19 @@ class StemPool(nn.MaxPool3d):
     maximum is taken axis by axis instead, whose gradients come in one order."""
 
     def forward(self, x: Tensor) -> Tensor:  # [B,C,2t,h,w] -> [B,C,t,ceil(h/2),ceil(w/2)]
-        return axis_by_axis(x) if x.is_cuda else super().forward(x)
+        return max_pool_by_axis(x) if x.is_cuda else super().forward(x)
 
 
-def axis_by_axis(x: Tensor) -> Tensor:
+def max_pool_by_axis(x: Tensor) -> Tensor:
     """The largest of two frames, of three rows, of three columns, each at every second place."""
     frames = x.shape[2] // 2 * 2
     x = torch.maximum(x[:, :, 0:frames:2], x[:, :, 1:frames:2])
     for _ in range(2):
-        x = largest_of_three(x).transpose(3, 4)
+        x = max_of_three_rows(x).transpose(3, 4)
     return x
 
 
-def largest_of_three(x: Tensor) -> Tensor:
+def max_of_three_rows(x: Tensor) -> Tensor:
     """Of every second row and those beside it: [B,C,t,h,w] -> [B,C,t,ceil(h/2),w]."""
     here, beside = x[:, :, :, 0::2], x[:, :, :, 1::2]
     count = here.shape[3]
@@ -113,15 +113,17 @@ class P3D(nn.Module):
         arrangements = (("A", "B", "C")[n % 3] for n in count())
         self.layers = nn.Sequential()
         width_in = 64
-        for blocks, width, stride in zip(BLOCKS[:3], (64, 128, 256), (1, 2, 2), strict=True):
+        for blocks, width, stride in zip(BLOCKS_PER_LAYER[:3], (64, 128, 256), (1, 2, 2), strict=True):
             for index in range(blocks):
                 self.layers.append(SplitBlock(width_in, width, stride if index == 0 else 1, next(arrangements)))
                 width_in = EXPANSION * width
             self.layers.append(nn.MaxPool3d((2, 1, 1)))
-        self.flat = nn.Sequential(*(FlatBlock(2048 if i else 1024, 512, 1 if i else 2) for i in range(BLOCKS[3])))
-        self.classify = nn.Sequential(nn.AvgPool2d(5, 1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(2048, AUS))
+        self.flat = nn.Sequential(
+            *(FlatBlock(2048 if i else 1024, 512, 1 if i else 2) for i in range(BLOCKS_PER_LAYER[3]))
+        )
+        self.classify = nn.Sequential(nn.AvgPool2d(5, 1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(2048, AU_COUNT))
         self.apply(initialise_fan_out if settings.p3d_init == "fan-out" else initialise_two_sizes)
-        self.apply(channels_last)
+        self.apply(lay_out_channels_last)
 
     def forward(self, clip: Tensor) -> Tensor:  # [B,3,16,144,144] -> [B,9]
         x = self.stem(clip.contiguous(memory_format=torch.channels_last_3d))  # [B,64,8,36,36]
@@ -131,7 +133,7 @@ class P3D(nn.Module):
         return logits
 
 
-def channels_last(module: nn.Module) -> None:
+def lay_out_channels_last(module: nn.Module) -> None:
     """Lay out the weights of 3-D convolutions so that a step is a quarter faster on CPU; values are the same."""
     if isinstance(module, nn.Conv3d):
         module.to(memory_format=torch.channels_last_3d)

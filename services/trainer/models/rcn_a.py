@@ -13,42 +13,42 @@ from torch import Tensor, nn
 from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
-WIDTH, PLACES = 32, 5
-LEAST = 1e-6
+FEATURE_MAP_COUNT, POOLED_SIDE = 32, 5
+SMALLEST_RANGE = 1e-6
 
 
-class Rcn(nn.Module):
+class RcnA(nn.Module):
     """maps [B,3,28,28] -> (emotion logits [B,C], None)."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.first = nn.Sequential(*unit(3, 5, 0), nn.MaxPool2d(2), nn.Dropout(0.5))  # 28 -> 24 -> 12
-        self.recurrent = Recurrent()
-        self.places = nn.AdaptiveAvgPool2d(PLACES)
-        self.out = nn.Linear(WIDTH * PLACES**2, classes)
-        self.apply(_start)
+        self.first = nn.Sequential(*build_conv_unit(3, 5, 0), nn.MaxPool2d(2), nn.Dropout(0.5))  # 28 -> 24 -> 12
+        self.recurrent = RecurrentConv()
+        self.places = nn.AdaptiveAvgPool2d(POOLED_SIDE)
+        self.out = nn.Linear(FEATURE_MAP_COUNT * POOLED_SIDE**2, classes)
+        self.apply(_initialise_weights)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
         seen = self.first(self.map_scale(maps))  # [B,32,12,12]
-        attention = self._attention(self.places(seen))  # [B,1,5,5]
+        attention = self._attention_map(self.places(seen))  # [B,1,5,5]
         return self.out((self.places(self.recurrent(seen)) * attention).flatten(1)), None
 
-    def _attention(self, seen: Tensor) -> Tensor:
+    def _attention_map(self, seen: Tensor) -> Tensor:
         """Where the classifier's weights meet the early features, each class stretched to 0..1, mean of the classes."""
-        weights = self.out.weight.view(-1, WIDTH, PLACES, PLACES)  # [C,32,5,5]
+        weights = self.out.weight.view(-1, FEATURE_MAP_COUNT, POOLED_SIDE, POOLED_SIDE)  # [C,32,5,5]
         found = (weights * seen[:, None]).mean(2)  # [B,C,5,5]
         found = found - found.amin((2, 3), keepdim=True)
-        return (found / found.amax((2, 3), keepdim=True).clamp(min=LEAST)).mean(1, keepdim=True)
+        return (found / found.amax((2, 3), keepdim=True).clamp(min=SMALLEST_RANGE)).mean(1, keepdim=True)
 
 
-class Recurrent(nn.Module):
+class RecurrentConv(nn.Module):
     """[B,32,12,12] -> [B,32,6,6]: one 3x3 convolution, applied twice with the input added."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.forth = nn.Sequential(*unit(WIDTH, 1, 0))
-        self.again = nn.Sequential(*unit(WIDTH, 3, 1))
+        self.forth = nn.Sequential(*build_conv_unit(FEATURE_MAP_COUNT, 1, 0))
+        self.again = nn.Sequential(*build_conv_unit(FEATURE_MAP_COUNT, 3, 1))
         self.down = nn.Sequential(nn.MaxPool2d(2), nn.Dropout(0.5))
 
     def forward(self, seen: Tensor) -> Tensor:
@@ -56,11 +56,15 @@ class Recurrent(nn.Module):
         return self.down(self.again(seen + state))
 
 
-def unit(width_in: int, kernel: int, padding: int) -> list[nn.Module]:
-    return [nn.Conv2d(width_in, WIDTH, kernel, padding=padding), nn.BatchNorm2d(WIDTH), nn.ReLU()]
+def build_conv_unit(width_in: int, kernel: int, padding: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(width_in, FEATURE_MAP_COUNT, kernel, padding=padding),
+        nn.BatchNorm2d(FEATURE_MAP_COUNT),
+        nn.ReLU(),
+    ]
 
 
-def _start(module: nn.Module) -> None:
+def _initialise_weights(module: nn.Module) -> None:
     """Start weights of the authors' code."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -4,10 +4,15 @@ import torch
 from torch import Tensor, nn
 
 from services.trainer.models.settings import ModelSettings
-from services.trainer.models.transformer import encoder
+from services.trainer.models.transformer import build_encoder
 
-PAIRS, ROIS, BROWS, SIDE = 9, 30, 10, 7  # flow fields, points, the first ten of them on the brows, patch side in px
-WIDTH = 160  # of the vector per facial region
+PAIR_COUNT, ROIS, BROW_ROI_COUNT, PATCH_SIDE = (
+    9,
+    30,
+    10,
+    7,
+)  # flow fields, points, the first ten of them on the brows, patch side in px
+REGION_WIDTH = 160  # of the vector per facial region
 
 
 class PairConv(nn.Module):
@@ -22,12 +27,12 @@ class PairConv(nn.Module):
     def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,9,7,7]
         batch, pairs = patches.shape[:2]
         x = self.conv(patches.transpose(2, 3).flatten(0, 1))  # [B*9,30,1,7,7]
-        x = x.reshape(batch, pairs, ROIS, SIDE, SIDE).transpose(1, 2)  # [B,30,9,7,7]
-        return self._normalised(x).relu()
+        x = x.reshape(batch, pairs, ROIS, PATCH_SIDE, PATCH_SIDE).transpose(1, 2)  # [B,30,9,7,7]
+        return self._normalise_pairs(x).relu()
 
-    def _normalised(self, x: Tensor) -> Tensor:
+    def _normalise_pairs(self, x: Tensor) -> Tensor:
         if self.each and self.training:  # statistics of one pair at a time, nine updates per forward
-            return torch.cat([self.norm(x[:, :, [pair]]) for pair in range(PAIRS)], dim=2)
+            return torch.cat([self.norm(x[:, :, [pair]]) for pair in range(PAIR_COUNT)], dim=2)
         return self.norm(x)
 
 
@@ -36,26 +41,26 @@ class TimeConv(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(ROIS, ROIS, (PAIRS, 3, 3), padding=(0, 1, 1), groups=ROIS)
+        self.conv = nn.Conv3d(ROIS, ROIS, (PAIR_COUNT, 3, 3), padding=(0, 1, 1), groups=ROIS)
         self.norm = nn.BatchNorm3d(ROIS)
 
     def forward(self, x: Tensor) -> Tensor:  # [B,30,9,7,7] -> [B,30,49]
         return self.norm(self.conv(x)).relu().flatten(2)
 
 
-def head(tokens: int) -> nn.Sequential:
+def build_region_head(tokens: int) -> nn.Sequential:
     """[B,tokens,49] -> [B,160]."""
     return nn.Sequential(
         nn.Flatten(),
-        nn.Linear(tokens * SIDE**2, 2 * WIDTH),
+        nn.Linear(tokens * PATCH_SIDE**2, 2 * REGION_WIDTH),
         nn.ReLU(),
         nn.Dropout(0.5),
-        nn.Linear(2 * WIDTH, WIDTH),
+        nn.Linear(2 * REGION_WIDTH, REGION_WIDTH),
         nn.ReLU(),
     )
 
 
-class Graph(nn.Module):
+class RoiGraph(nn.Module):
     """Brows and mouth are two sets of tokens, each fully connected by its own six encoder layers."""
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -63,13 +68,13 @@ class Graph(nn.Module):
         self.pair_conv = PairConv(each=settings.step_norm == "each")
         self.time_conv = TimeConv()
         layers = 6 if settings.graph else 0
-        self.brow_encoder = encoder(layers, SIDE**2, 128)
-        self.mouth_encoder = encoder(layers, SIDE**2, 128)
-        self.brow_head = head(BROWS)
-        self.mouth_head = head(ROIS - BROWS)
+        self.brow_encoder = build_encoder(layers, PATCH_SIDE**2, 128)
+        self.mouth_encoder = build_encoder(layers, PATCH_SIDE**2, 128)
+        self.brow_head = build_region_head(BROW_ROI_COUNT)
+        self.mouth_head = build_region_head(ROIS - BROW_ROI_COUNT)
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:  # [B,9,2,30,7,7] -> [B,160], [B,160]
         tokens = self.time_conv(self.pair_conv(patches))  # [B,30,49]
-        eyebrow = self.brow_head(self.brow_encoder(tokens[:, :BROWS]))
-        mouth = self.mouth_head(self.mouth_encoder(tokens[:, BROWS:]))
+        eyebrow = self.brow_head(self.brow_encoder(tokens[:, :BROW_ROI_COUNT]))
+        mouth = self.mouth_head(self.mouth_encoder(tokens[:, BROW_ROI_COUNT:]))
         return eyebrow, mouth

@@ -8,7 +8,7 @@ from shared.stage import StageSettings
 
 
 class ModelSettings(StageSettings):
-    """Architecture switches. Defaults repair the paper's code; `PROFILES["paper"]` has it as it was published."""
+    """Architecture switches. Defaults repair the paper's code; `PROFILES["paper"]` has it was published."""
 
     clip_channels: Literal["rgb", "bgr"] = Field(
         default="rgb", description="Channel order that the AU branch sees; the clip itself always arrives as RGB."
@@ -65,13 +65,13 @@ class ModelSettings(StageSettings):
     )
 
     @model_validator(mode="after")
-    def _some_path(self) -> Self:
+    def _require_emotion_path(self) -> Self:
         if not (self.au_branch or self.direct_path):
             raise ValueError("neither au_branch nor direct_path: nothing would lead to the emotion; leave one on")
         return self
 
 
-PROFILES = {
+MODEL_PROFILES = {
     "corrected": ModelSettings(),
     "paper": ModelSettings(
         clip_channels="bgr",

@@ -11,7 +11,7 @@ from torch.nn import functional
 from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
-SIDE = 64  # rows and columns that the layers were made for
+SSSNET_SIDE = 64  # rows and columns that the layers were made for
 
 
 class Sssnet(nn.Module):
@@ -21,19 +21,21 @@ class Sssnet(nn.Module):
         super().__init__()
         self.map_scale = MapScale(settings)
         self.seen = nn.Sequential(
-            *layer(3, 32, 5, 3),  # 64 -> 60 -> 20
-            *layer(32, 64, 3, 2),  # 20 -> 18 -> 9
+            *build_conv_layer(3, 32, 5, 3),  # 64 -> 60 -> 20
+            *build_conv_layer(32, 64, 3, 2),  # 20 -> 18 -> 9
             nn.Flatten(),
         )
         self.joined = nn.Sequential(nn.Linear(64 * 9 * 9, 256), nn.ReLU(), nn.Dropout(0.5))
         self.out = nn.Linear(256, classes)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
-        large = functional.interpolate(self.map_scale(maps), size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+        large = functional.interpolate(
+            self.map_scale(maps), size=(SSSNET_SIDE, SSSNET_SIDE), mode="bilinear", align_corners=False
+        )
         return self.out(self.joined(self.seen(large))), None  # [B,3,64,64] -> [B,5184] -> [B,256] -> [B,C]
 
 
-def layer(width_in: int, width: int, kernel: int, pool: int) -> list[nn.Module]:
+def build_conv_layer(width_in: int, width: int, kernel: int, pool: int) -> list[nn.Module]:
     """Whole channels are dropped."""
     conv = nn.Conv2d(width_in, width, kernel)
     return [conv, nn.ReLU(), nn.MaxPool2d(pool), nn.BatchNorm2d(width), nn.Dropout2d(0.5)]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
-FILTERS = (3, 5, 8)
+STREAM_FILTERS = (3, 5, 8)
 
 
 class Ststnet(nn.Module):
@@ -21,9 +21,9 @@ class Ststnet(nn.Module):
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.streams = nn.ModuleList(stream(filters) for filters in FILTERS)
+        self.streams = nn.ModuleList(build_shallow_stream(filters) for filters in STREAM_FILTERS)
         self.pool = nn.AvgPool2d(2)
-        self.out = nn.Linear(5 * 5 * sum(FILTERS), classes)
+        self.out = nn.Linear(5 * 5 * sum(STREAM_FILTERS), classes)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
         maps = self.map_scale(maps)
@@ -31,7 +31,7 @@ class Ststnet(nn.Module):
         return self.out(self.pool(seen).flatten(1)), None  # [B,400] -> [B,C]
 
 
-def stream(filters: int) -> nn.Sequential:
+def build_shallow_stream(filters: int) -> nn.Sequential:
     """[B,3,28,28] -> [B,filters,10,10]; the border of two makes 30 of 28."""
     return nn.Sequential(
         nn.Conv2d(3, filters, 3, padding=2),

@@ -2,28 +2,28 @@
 
 from torch import Tensor, nn
 
-HEADS, HEAD_WIDTH = 8, 16
-INNER = HEADS * HEAD_WIDTH
+HEAD_COUNT, HEAD_WIDTH = 8, 16
+ATTENTION_WIDTH = HEAD_COUNT * HEAD_WIDTH
 
 
-class Attention(nn.Module):
+class SelfAttention(nn.Module):
     """Self-attention over n tokens of width d: no mask, no position, no dropout on the attention itself."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.query = nn.Linear(width, INNER, bias=False)
-        self.key = nn.Linear(width, INNER, bias=False)
-        self.value = nn.Linear(width, INNER, bias=False)
-        self.out = nn.Linear(INNER, width)
+        self.query = nn.Linear(width, ATTENTION_WIDTH, bias=False)
+        self.key = nn.Linear(width, ATTENTION_WIDTH, bias=False)
+        self.value = nn.Linear(width, ATTENTION_WIDTH, bias=False)
+        self.out = nn.Linear(ATTENTION_WIDTH, width)
 
     def forward(self, tokens: Tensor) -> Tensor:  # [B,n,d] -> [B,n,d]
-        q, k, v = (self._heads(project(tokens)) for project in (self.query, self.key, self.value))  # [B,8,n,16]
+        q, k, v = (self._split_heads(project(tokens)) for project in (self.query, self.key, self.value))  # [B,8,n,16]
         weights = (q @ k.transpose(-1, -2) * HEAD_WIDTH**-0.5).softmax(-1)  # [B,8,n,n], rows over keys
         return self.out((weights @ v).transpose(1, 2).flatten(2))
 
     @staticmethod
-    def _heads(x: Tensor) -> Tensor:
-        return x.view(*x.shape[:-1], HEADS, HEAD_WIDTH).transpose(1, 2)
+    def _split_heads(x: Tensor) -> Tensor:
+        return x.view(*x.shape[:-1], HEAD_COUNT, HEAD_WIDTH).transpose(1, 2)
 
 
 class EncoderLayer(nn.Module):
@@ -31,7 +31,7 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, width: int, hidden: int, dropout: float = 0.1) -> None:
         super().__init__()
-        self.attention = nn.Sequential(Attention(width), nn.Dropout(dropout))
+        self.attention = nn.Sequential(SelfAttention(width), nn.Dropout(dropout))
         self.norm_attention = nn.LayerNorm(width, eps=1e-6)
         self.perceptron = nn.Sequential(
             nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, width), nn.Dropout(dropout)
@@ -43,6 +43,6 @@ class EncoderLayer(nn.Module):
         return self.norm_perceptron(tokens + self.perceptron(tokens))
 
 
-def encoder(layers: int, width: int, hidden: int) -> nn.Sequential:
+def build_encoder(layers: int, width: int, hidden: int) -> nn.Sequential:
     """A stack of encoder layers."""
     return nn.Sequential(*(EncoderLayer(width, hidden) for _ in range(layers)))

@@ -6,18 +6,18 @@ from typing import Any
 Report = Mapping[str, Any]
 
 
-def compared(then: Report, now: Report) -> list[str]:
+def figure_differences(then: Report, now: Report) -> list[str]:
     """One sentence per figure of a learner, seed or oracle that is not the same to the last digit."""
-    before, after = dict(_figures(then)), dict(_figures(now))
+    before, after = dict(_list_figures(then)), dict(_list_figures(now))
     names = [*before, *(name for name in after if name not in before)]
     return [
-        f"{name}: {_said(before.get(name))} recorded, {_said(after.get(name))} now"
+        f"{name}: {_format_value(before.get(name))} recorded, {_format_value(after.get(name))} now"
         for name in names
         if name not in before or name not in after or before[name] != after[name]
     ]
 
 
-def _figures(report: Report) -> Iterator[tuple[str, Any]]:
+def _list_figures(report: Report) -> Iterator[tuple[str, Any]]:
     """By what they are of."""
     for learner, rows in report["seeds"].items():
         for row in rows:
@@ -30,5 +30,5 @@ def _figures(report: Report) -> Iterator[tuple[str, Any]]:
         yield f"{learner}, confusion", result["confusion"]
 
 
-def _said(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return f"{value:.6f}" if isinstance(value, float) else str(value)

@@ -7,14 +7,16 @@ from typing import Any
 
 from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
-from services.trainer.folds.fold import Outcome
-from services.trainer.report.clips import rows
+from services.trainer.folds.fold import FoldOutcome
+from services.trainer.report.clips import outcome_rows
 
-Runs = Mapping[str, Mapping[int, Sequence[Outcome]]]  # by learner, the model first, and by seed, the run's own first
-ABOUT = ("learner", "seed", "held_out", "clip", "subject", "dataset", "emotion", "predicted")
+Runs = Mapping[
+    str, Mapping[int, Sequence[FoldOutcome]]
+]  # by learner, the model first, and by seed, the run's own first
+CLIP_COLUMNS = ("learner", "seed", "held_out", "clip", "subject", "dataset", "emotion", "predicted")
 
 
-def predictions(features: Features, outcomes: Runs) -> str:
+def render_predictions_csv(features: Features, outcomes: Runs) -> str:
     """One row per learner, seed and clip: labels, prediction, probabilities; blank where a learner says nothing of
     action units. `clip` and `subject` begin with their dataset."""
     scores = [f"p_{name}" for name in features.classes]
@@ -24,12 +26,12 @@ def predictions(features: Features, outcomes: Runs) -> str:
         for learner, runs in outcomes.items()
         for seed, folds in runs.items()
         for each in folds
-        for line in _predicted(features, each)
+        for line in _prediction_rows(features, each)
     )
-    return _text([*ABOUT, *scores, *aus], lines)
+    return _csv_text([*CLIP_COLUMNS, *scores, *aus], lines)
 
 
-def per_subject(report: Mapping[str, Any]) -> str:
+def render_subjects_csv(report: Mapping[str, Any]) -> str:
     """One row per learner and subject, of the run's own seed."""
     learners = {report["model"]: report["result"], **report["baselines"]}
     lines = (
@@ -37,12 +39,12 @@ def per_subject(report: Mapping[str, Any]) -> str:
         for learner, result in learners.items()
         for row in result["per_subject"]
     )
-    return _text(["learner", "seed", "subject", "clips", "accuracy"], lines)
+    return _csv_text(["learner", "seed", "subject", "clips", "accuracy"], lines)
 
 
-def _predicted(features: Features, outcome: Outcome) -> Iterator[list[Any]]:
-    where, units = rows(features, [outcome]), outcome.aus or [[]] * len(outcome.names)
-    for row, pred, chances, found in zip(where, outcome.predicted, outcome.emotions, units, strict=True):
+def _prediction_rows(features: Features, outcome: FoldOutcome) -> Iterator[list[Any]]:
+    where, units = outcome_rows(features, [outcome]), outcome.aus or [[]] * len(outcome.names)
+    for row, pred, chances, found in zip(where, outcome.predicted_classes, outcome.emotions, units, strict=True):
         chances_of_units = [f"{chance:.4f}" for chance in found] if found else [""] * len(AUS)
         coded = [cell for pair in zip(features.aus[row], chances_of_units, strict=True) for cell in pair]
         labels = [features.classes[features.emotions[row]], features.classes[pred]]
@@ -51,7 +53,7 @@ def _predicted(features: Features, outcome: Outcome) -> Iterator[list[Any]]:
         yield [*about, *labels, *(f"{chance:.4f}" for chance in chances), *coded]
 
 
-def _text(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+def _csv_text(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(header)

@@ -6,39 +6,41 @@ from typing import Any
 import numpy as np
 
 from services.trainer.data.features import Features
-from services.trainer.folds.fold import Outcome
+from services.trainer.folds.fold import FoldOutcome
 from services.trainer.report import png_encoder
-from services.trainer.report.clips import rows
-from services.trainer.report.flow_colour import colours
+from services.trainer.report.clips import outcome_rows
+from services.trainer.report.flow_colour import colour_flow
 
-MOST = 12
+MOST_SHOWN_CLIPS = 12
 FULL_PERCENTILE = 98  # of a clip's lengths: what is longer has full colour, so that one wild pixel pales nothing
 
 
-def mistakes(features: Features, outcomes: Sequence[Outcome], most: int = MOST) -> dict[str, Any]:
+def misclassified_clips(
+    features: Features, outcomes: Sequence[FoldOutcome], most: int = MOST_SHOWN_CLIPS
+) -> dict[str, Any]:
     """How many clips were misclassified, and of those the ones with the highest probability of the wrong class."""
-    wrong = [each for outcome in outcomes for each in _wrong(features, outcome)]
+    wrong = [each for outcome in outcomes for each in _wrong_predictions(features, outcome)]
     wrong.sort(key=lambda each: (-each["probability"], each["clip"]))
     return {"total": len(wrong), "of": sum(len(outcome.names) for outcome in outcomes), "shown": wrong[:most]}
 
 
-def pictures(features: Features, clip: str, factor: float, faces: bool = False) -> dict[str, Any]:
+def clip_pictures(features: Features, clip: str, factor: float, faces: bool = False) -> dict[str, Any]:
     """`flow`: the map from onset to apex at the factor nearest to `factor`, `full`: the length that has full colour;
     `frame`: the middle frame of the AU clip. None where the features hold none, and for frames unless `faces`."""
     row = features.names.tolist().index(clip)
     frame = None
     if faces and features.clips is not None:
-        frame = png_encoder.uri(np.asarray(features.clips[row][len(features.clips[row]) // 2]))
+        frame = png_encoder.png_data_uri(np.asarray(features.clips[row][len(features.clips[row]) // 2]))
     if features.maps is None:
         return {"flow": None, "full": None, "frame": frame}
     flow = features.maps[row, features.factor_index(factor), :2]
     full = float(np.percentile(np.hypot(*flow.astype(np.float64)), FULL_PERCENTILE))
-    return {"flow": png_encoder.uri(colours(flow, full)), "full": full, "frame": frame}
+    return {"flow": png_encoder.png_data_uri(colour_flow(flow, full)), "full": full, "frame": frame}
 
 
-def _wrong(features: Features, outcome: Outcome) -> list[Mapping[str, Any]]:
-    where, classes = rows(features, [outcome]), features.classes
-    told = zip(where, outcome.predicted, outcome.emotions, strict=True)
+def _wrong_predictions(features: Features, outcome: FoldOutcome) -> list[Mapping[str, Any]]:
+    where, classes = outcome_rows(features, [outcome]), features.classes
+    told = zip(where, outcome.predicted_classes, outcome.emotions, strict=True)
     return [
         {
             "clip": str(features.names[row]),

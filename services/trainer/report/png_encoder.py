@@ -9,26 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def uri(picture: NDArray[np.uint8]) -> str:
+def png_data_uri(picture: NDArray[np.uint8]) -> str:
     """HxWx3 RGB -> data URI."""
-    return "data:image/png;base64," + base64.b64encode(encode(picture)).decode()
+    return "data:image/png;base64," + base64.b64encode(encode_png(picture)).decode()
 
 
-def encode(picture: NDArray[np.uint8]) -> bytes:
+def encode_png(picture: NDArray[np.uint8]) -> bytes:
     """HxWx3 RGB -> PNG, stored and not deflated: what deflate makes of equal pixels differs between builds of zlib, and
     equal outcomes must give equal bytes."""
     height, width, _ = picture.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), picture.reshape(height, -1)], 1)  # 0: no filter
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = _chunk(b"IHDR", head) + _chunk(b"IDAT", _stored(rows.tobytes())) + _chunk(b"IEND", b"")
+    parts = (
+        _png_chunk(b"IHDR", head) + _png_chunk(b"IDAT", _stored_zlib_stream(rows.tobytes())) + _png_chunk(b"IEND", b"")
+    )
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _stored(data: bytes) -> bytes:
+def _stored_zlib_stream(data: bytes) -> bytes:
     """A zlib stream of stored blocks (RFC 1950, RFC 1951 3.2.4)."""
     most = 0xFFFF
     blocks = [data[start : start + most] for start in range(0, len(data), most)]

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 INK, SOFT, GRID = "#1d2733", "#5c6875", "#e3e8ee"
 BLUE, ORANGE = "#2563a8", "#b9641a"
-STYLE: Any = {
+PLOT_STYLE: Any = {
     "svg.hashsalt": "merstream",
     "font.family": "sans-serif",
     "font.size": 9.5,
@@ -29,30 +29,30 @@ STYLE: Any = {
 }
 
 
-def curves(series: Mapping[str, Any]) -> str | None:
+def draw_training_curves(series: Mapping[str, Any]) -> str | None:
     """Median over folds and the band between the extremes: losses, UF1 on the training subjects, learning rate. None
     where nothing was trained by epochs."""
     if not any(series["loss"]):
         return None
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(9.4, 2.7), layout="constrained")
         losses, uf1, rate = figure.subplots(1, 3)
-        _band(losses, series["emotion_loss"], "emotion", BLUE)
+        _plot_band(losses, series["emotion_loss"], "emotion", BLUE)
         if any(any(fold) for fold in series["au_loss"]):
-            _band(losses, series["au_loss"], "AU", ORANGE)
+            _plot_band(losses, series["au_loss"], "AU", ORANGE)
         losses.legend(frameon=False, ncols=2, loc="upper right")
-        _band(uf1, series["uf1"], "", BLUE)
-        _band(rate, series["rate"], "", BLUE)
+        _plot_band(uf1, series["uf1"], "", BLUE)
+        _plot_band(rate, series["rate"], "", BLUE)
         losses.set(title="loss", ylim=(0, None))
         uf1.set(title="UF1, training subjects", ylim=(0, 1.02))
         rate.set(title="learning rate", ylim=(0, None))
         rate.yaxis.set_major_formatter("{x:g}")
         for axes in (losses, uf1, rate):
-            _finish(axes)
-        return _uri(figure)
+            _style_axes(axes)
+        return _svg_data_uri(figure)
 
 
-def _band(axes: Axes, folds: Any, label: str, colour: str) -> None:
+def _plot_band(axes: Axes, folds: Any, label: str, colour: str) -> None:
     """Folds x epochs. A fold with fewer epochs than others ends earlier."""
     rows = np.full((len(folds), max(map(len, folds))), np.nan)
     for row, fold in zip(rows, folds, strict=True):
@@ -62,7 +62,7 @@ def _band(axes: Axes, folds: Any, label: str, colour: str) -> None:
     axes.plot(epochs, np.nanmedian(rows, 0), color=colour, lw=1.6, label=label)
 
 
-def _finish(axes: Axes) -> None:
+def _style_axes(axes: Axes) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.grid(axis="y", color=GRID)
@@ -70,7 +70,7 @@ def _finish(axes: Axes) -> None:
     axes.tick_params(length=0)
 
 
-def _uri(figure: Figure) -> str:
+def _svg_data_uri(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

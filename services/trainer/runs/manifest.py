@@ -7,18 +7,18 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from services.trainer.options import Choice
-from shared.records import Environment, Record, RunContents, TableClip, digest
+from services.trainer.options import TrainingOptions
+from shared.records import Environment, Record, RunContents, TableClip, json_digest
 
-LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "safetensors", "threadpoolctl", "pydantic")
-NAMED = 5  # clips of a sentence; the others are counted
-Clip = Record | TableClip
+RECORDED_LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "safetensors", "threadpoolctl", "pydantic")
+MOST_NAMED_CLIPS = 5  # clips of a sentence; the others are counted
+RunClip = Record | TableClip
 
 
-def stated(
+def describe_run(
     dataset: str,
     pipeline: str,
-    choice: Choice,
+    options: TrainingOptions,
     features: Iterable[Record] = (),
     table: Iterable[TableClip] = (),
     faults: Sequence[str] = (),
@@ -27,38 +27,38 @@ def stated(
     """What a run consists of; `device` is that of this process, which starts it."""
     records = tuple(sorted(features, key=lambda clip: clip.key))
     rows = tuple(sorted(table, key=lambda clip: clip.key))
-    clips: tuple[Clip, ...] = (*records, *rows)
+    clips: tuple[RunClip, ...] = (*records, *rows)
     return RunContents(
         dataset=dataset,
         pipeline=pipeline,
-        settings=choice.settings.model_dump(mode="json"),
-        protocol=choice.protocol.model_dump(mode="json"),
-        seeds=choice.seeds,
-        classes=choice.classes,
+        settings=options.settings.model_dump(mode="json"),
+        protocol=options.protocol.model_dump(mode="json"),
+        seeds=options.seeds,
+        classes=options.classes,
         features=records,
         table=rows,
-        data=digest([[_name(clip), _content(clip), *_labels(clip)] for clip in clips]),
+        data=json_digest([[_run_clip_name(clip), _run_clip_digest(clip), *_run_clip_labels(clip)] for clip in clips]),
         faults=tuple(faults),
-        environment=environment(device),
+        environment=current_environment(device),
     )
 
 
-def environment(device: str) -> Environment:
+def current_environment(device: str) -> Environment:
     """Of this process; no host's name is in it."""
     gpu = f" ({torch.cuda.get_device_name(device)})" if torch.device(device).type == "cuda" else ""
     return Environment(
-        code=installed("merstream") or "not installed",
+        code=package_version("merstream") or "not installed",
         python=".".join(map(str, sys.version_info[:3])),
         platform=f"{platform.system()} {platform.machine()}",
         device=device + gpu,
         libraries={
-            **{name: found for name in LIBRARIES if (found := installed(name))},
+            **{name: found for name in RECORDED_LIBRARIES if (found := package_version(name))},
             "torch": str(torch.__version__),
         },
     )
 
 
-def installed(package: str) -> str | None:
+def package_version(package: str) -> str | None:
     """Its version."""
     try:
         return version(package)
@@ -66,52 +66,52 @@ def installed(package: str) -> str | None:
         return None
 
 
-def _clips_by_name(run: RunContents) -> dict[str, Clip]:
-    clips: tuple[Clip, ...] = (*run.features, *run.table)
-    return {_name(clip): clip for clip in clips}
+def _clips_by_name(run: RunContents) -> dict[str, RunClip]:
+    clips: tuple[RunClip, ...] = (*run.features, *run.table)
+    return {_run_clip_name(clip): clip for clip in clips}
 
 
-def differences(then: RunContents, now: RunContents) -> list[str]:
+def data_differences(then: RunContents, now: RunContents) -> list[str]:
     """A sentence per kind of clip that is not as it was; none where the features are the same."""
     before, after = _clips_by_name(then), _clips_by_name(now)
     both = sorted(before.keys() & after.keys())
     found = {
         "missing": sorted(before.keys() - after.keys()),
         "not in the run": sorted(after.keys() - before.keys()),
-        "of other content": [key for key in both if _content(before[key]) != _content(after[key])],
-        "of other labels": [key for key in both if _labels(before[key]) != _labels(after[key])],
+        "of other content": [key for key in both if _run_clip_digest(before[key]) != _run_clip_digest(after[key])],
+        "of other labels": [key for key in both if _run_clip_labels(before[key]) != _run_clip_labels(after[key])],
     }
-    return [f"{len(keys)} {kind}: {_listed(keys)}" for kind, keys in found.items() if keys]
+    return [f"{len(keys)} {kind}: {_join_first_names(keys)}" for kind, keys in found.items() if keys]
 
 
-def elsewhere(then: Environment | None, now: Environment | None) -> Iterator[str]:
+def environment_differences(then: Environment | None, now: Environment | None) -> Iterator[str]:
     """A sentence for whatever of the environment is not what the run was started in."""
     if then is None or now is None:
         yield "The run does not say what it was started with."
         return
-    before, after = _flat(then), _flat(now)
+    before, after = _flatten_environment(then), _flatten_environment(now)
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             yield f"{name}: the run was started with {before.get(name, 'none')}, here is {after.get(name, 'none')}."
 
 
-def _flat(environment: Environment) -> Mapping[str, str]:
+def _flatten_environment(environment: Environment) -> Mapping[str, str]:
     return environment.model_dump(exclude={"libraries"}) | environment.libraries
 
 
-def _name(clip: Clip) -> str:
+def _run_clip_name(clip: RunClip) -> str:
     return clip.sample.identity if isinstance(clip, Record) else clip.key
 
 
-def _content(clip: Clip) -> str:
+def _run_clip_digest(clip: RunClip) -> str:
     return clip.artifact.sha256 if isinstance(clip, Record) else clip.sha256
 
 
-def _labels(clip: Clip) -> list[object]:
+def _run_clip_labels(clip: RunClip) -> list[object]:
     labelled = clip.sample if isinstance(clip, Record) else clip
     return [labelled.emotion, sorted(map(str, labelled.aus))]
 
 
-def _listed(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
-    return ", ".join(keys[:NAMED]) + more
+def _join_first_names(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - MOST_NAMED_CLIPS} more" if len(keys) > MOST_NAMED_CLIPS else ""
+    return ", ".join(keys[:MOST_NAMED_CLIPS]) + more

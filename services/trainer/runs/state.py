@@ -6,71 +6,75 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.bus import Bus
-from shared.bus.topics import topic
-from shared.dataset_progress import Standing, standing
+from shared.bus.topics import topic_by_short_name
+from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
 from shared.records import Dataset, FoldResult, Record, Run, RunContents, RunResult
 from shared.store import Store
-from shared.topic_views import IMAGE_STAGES, Kept, buried, by_clip, records
+from shared.topic_views import IMAGE_STAGES, TopicView, dead_letter_view, record_view, sentences_by_clip
 
 
 @dataclass(frozen=True)
-class Known:
+class PipelineSnapshot:
     """As of one look; each by message key, the newest last."""
 
     datasets: Mapping[str, Dataset]
     features: Mapping[str, Record]
-    letters: Mapping[tuple[str, str], str]  # sentences by (record key, source artifact)
+    failure_sentences: Mapping[tuple[str, str], str]  # sentences by (record key, source artifact)
     runs: Mapping[str, Run]
     results: Mapping[str, RunResult]
     folds: Mapping[str, FoldResult]
 
-    def standing(self, dataset: Dataset) -> Standing:
-        return standing(dataset, self.features, self.letters)
+    def progress_of(self, dataset: Dataset) -> DatasetProgress:
+        return measure_progress(dataset, self.features, self.failure_sentences)
 
 
-class State:
+class PipelineState:
     """For any number of threads, one at a time: what each of them reads is what the next need not read again."""
 
     def __init__(self, bus: Bus, store: Store) -> None:
         self.bus, self.store = bus, store
-        self._one = threading.Lock()
-        self._datasets = records(bus, topic("datasets").name, lambda key: Dataset)
-        self._features = records(bus, topic("features").name, lambda key: Record)
-        self._runs = records(bus, topic("runs").name, lambda key: Run)
-        self._results = records(bus, topic("results").name, lambda key: FoldResult if "/" in key else RunResult)
-        self._letters = [buried(bus, store, stage) for stage in IMAGE_STAGES]
+        self._read_lock = threading.Lock()
+        self._datasets = record_view(bus, topic_by_short_name("datasets").name, lambda key: Dataset)
+        self._features = record_view(bus, topic_by_short_name("features").name, lambda key: Record)
+        self._runs = record_view(bus, topic_by_short_name("runs").name, lambda key: Run)
+        self._results = record_view(
+            bus, topic_by_short_name("results").name, lambda key: FoldResult if "/" in key else RunResult
+        )
+        self._letters = [dead_letter_view(bus, store, stage) for stage in IMAGE_STAGES]
 
-    def read(self, patience_seconds: float = -1) -> Known:
+    def read_snapshot(self, patience_seconds: float = -1) -> PipelineSnapshot:
         """Everything up to now. Raises Unavailable while broker or store are away, and where another thread has been
         reading for `patience_seconds` (default: waits for it)."""
-        if not self._one.acquire(timeout=patience_seconds):
+        if not self._read_lock.acquire(timeout=patience_seconds):
             raise Unavailable(f"Reading the state from the bus has not come to an end within {patience_seconds:g} s.")
         try:
-            return self._read()
+            return self._read_topics()
         finally:
-            self._one.release()
+            self._read_lock.release()
 
-    def start(self, run: Run, contents: RunContents) -> None:
+    def publish_run(self, run: Run, contents: RunContents) -> None:
         """Contents first, then the run: who hears of it can open it."""
-        if not self.store.exists(run.contents):
-            self.store.put(run.contents, contents.encode())
-        self.bus.publish(topic("runs").name, run.key, run.encode())
+        if not self.store.exists(run.contents_key):
+            self.store.put(run.contents_key, contents.encode())
+        self.bus.publish(topic_by_short_name("runs").name, run.key, run.encode())
 
     def close(self) -> None:
         """A later read opens anew what it needs."""
-        followed: list[Kept[Any]] = [self._datasets, self._features, self._runs, self._results, *self._letters]
-        with self._one:
+        followed: list[TopicView[Any]] = [self._datasets, self._features, self._runs, self._results, *self._letters]
+        with self._read_lock:
             for kept in followed:
                 kept.follower.close()
 
-    def _read(self) -> Known:
-        told = self._results.read()
-        return Known(
-            datasets=self._datasets.read(),
-            features=self._features.read(),
-            letters={place: said for kept in self._letters for place, said in by_clip(kept.read()).items()},
-            runs=self._runs.read(),
+    def _read_topics(self) -> PipelineSnapshot:
+        told = self._results.read_newest()
+        return PipelineSnapshot(
+            datasets=self._datasets.read_newest(),
+            features=self._features.read_newest(),
+            failure_sentences={
+                place: said for kept in self._letters for place, said in sentences_by_clip(kept.read_newest()).items()
+            },
+            runs=self._runs.read_newest(),
             results={key: each for key, each in told.items() if isinstance(each, RunResult)},
             folds={key: each for key, each in told.items() if isinstance(each, FoldResult)},
         )

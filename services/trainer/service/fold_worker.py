@@ -22,155 +22,167 @@ from typing import Any
 
 import numpy as np
 
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.evaluation.protocol import Fold as Split
-from services.trainer.experiment import conclude, learners
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.evaluation.protocol import FoldSplit
+from services.trainer.experiment import expand_learners, write_report
 from services.trainer.folds import fold as folds
 from services.trainer.folds import store as kept
-from services.trainer.folds.fold import Outcome
-from services.trainer.learners.base import Watch
-from services.trainer.options import Choice
-from services.trainer.report.writer import FILES
+from services.trainer.folds.fold import FoldOutcome
+from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.options import TrainingOptions
+from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
-from services.trainer.service.metrics import TrainMetrics
+from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.settings import TrainSettings
-from services.trainer.sources.artifacts import gather, on_disk
-from shared.bus.topics import topic
+from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
+from shared.bus.topics import topic_by_short_name
 from shared.errors import BadData
-from shared.records import Figures, Fold, FoldResult, Run, RunContents, RunResult
+from shared.records import Figures, FoldRequest, FoldResult, Run, RunContents, RunResult
 from shared.store import Store
 from shared.telemetry import Metrics
-from shared.worker import Output
+from shared.worker import OutgoingMessage
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Task:
+class FoldJob:
     """One fold of an open run, and the name that it is kept under."""
 
     settings: TrainSettings
-    split: Split
-    name: str
+    split: FoldSplit
+    fold_key: str
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenRun:
     """A run with its features at hand; `present`: names of folds that are known to be stored, since none ever goes."""
 
     run: Run
     contents: RunContents
-    choice: Choice
-    evaluation: Evaluation
-    present: set[str] = field(default_factory=set)
+    options: TrainingOptions
+    evaluation: EvaluationPlan
+    stored_fold_keys: set[str] = field(default_factory=set)
 
     @cached_property
-    def tasks(self) -> dict[tuple[str, int, str], Task]:
+    def jobs(self) -> dict[tuple[str, int, str], FoldJob]:
         """Every fold, by learner, seed and what is held out."""
         digest = self.evaluation.features.digest
         return {
-            (each.model, each.seed, split.held_out): Task(each, split, folds.key(digest, each, split))
-            for each in learners(self.choice.settings, self.choice.seeds)
+            (each.model, each.seed, split.held_out): FoldJob(each, split, folds.fold_key(digest, each, split))
+            for each in expand_learners(self.options.settings, self.options.seeds)
             for split in self.evaluation.folds
         }
 
-    def task(self, fold: Fold) -> Task:
+    def find_job(self, request: FoldRequest) -> FoldJob:
         """Raises BadData for a fold that the run does not have."""
         try:
-            return self.tasks[fold.learner, fold.seed, fold.held_out]
+            return self.jobs[request.learner, request.seed, request.held_out]
         except KeyError:
-            told = f"{fold.learner} with seed {fold.seed} for {fold.held_out}"
+            told = f"{request.learner} with seed {request.seed} for {request.held_out}"
             raise BadData(f"Run {self.run.id} has no fold of {told}.") from None
 
 
 @dataclass
-class FoldTask:
+class FoldHandler:
     """A `shared.worker.Task`. It keeps the features of the newest run, in files below `scratch`."""
 
     store: Store
-    trained: TrainMetrics
+    train_metrics: TrainingMetrics
     device: str = "cpu"
     scratch: Path | None = None
-    stop: Callable[[], bool] = lambda: False  # asked before each step of a training
+    should_stop: Callable[[], bool] = lambda: False  # asked before each step of a training
     name = "trainer"
-    version = folds.VERSION
-    _opened: Opened | None = field(default=None, init=False)
+    version = folds.FOLD_VERSION
+    _current_run: OpenRun | None = field(default=None, init=False)
 
-    def work(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[Output]]:
+    def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
         """Data that can't be trained on end the run, with a result that says why."""
-        fold = Fold.decode(value)
+        fold = FoldRequest.decode(value)
         try:
-            opened = self._open(fold.run)
+            opened = self._open_run(fold.run)
         except BadData as reason:
-            return self._told(fold, "failed", self._failed(fold.run, str(reason)))
-        task = opened.task(fold)
-        outcome, seconds = self._outcome(opened, task)
+            return self._publish_results(fold, "failed", self._failed_results(fold.run, str(reason)))
+        task = opened.find_job(fold)
+        outcome, seconds = self._load_or_train_fold(opened, task)
         if seconds is not None:
             metrics.compute.labels(self.name).observe(seconds)
-            self.trained.seconds.labels(fold.learner).observe(seconds)
+            self.train_metrics.seconds.labels(fold.learner).observe(seconds)
         said = "reused" if seconds is None else "computed"
-        return self._told(fold, said, [_fold_result(fold, task, opened, outcome, seconds), *self._report(opened)])
+        return self._publish_results(
+            fold, said, [_fold_result(fold, task, opened, outcome, seconds), *self._report_if_complete(opened)]
+        )
 
-    def _told(self, fold: Fold, said: str, results: Sequence[FoldResult | RunResult]) -> tuple[str, Sequence[Output]]:
-        self.trained.folds.labels(fold.learner, said).inc()
-        return said, [Output(topic("results").name, result.key, result.encode()) for result in results]
+    def _publish_results(
+        self, fold: FoldRequest, outcome_word: str, results: Sequence[FoldResult | RunResult]
+    ) -> tuple[str, Sequence[OutgoingMessage]]:
+        self.train_metrics.folds.labels(fold.learner, outcome_word).inc()
+        return outcome_word, [
+            OutgoingMessage(topic_by_short_name("results").name, result.key, result.encode()) for result in results
+        ]
 
-    def _failed(self, run: Run, reason: str) -> list[RunResult]:
+    def _failed_results(self, run: Run, reason: str) -> list[RunResult]:
         """What was reported stays, also when a fold comes again after its data were cleared away."""
-        return [] if self.store.exists(f"{run.report}report.json") else [definition.failed(run, reason)]
+        return [] if self.store.exists(f"{run.report_prefix}report.json") else [definition.failed_result(run, reason)]
 
-    def _open(self, run: Run) -> Opened:
-        if self._opened is None or self._opened.run.id != run.id:
-            self._opened = None  # room for the next
-            contents, choice = definition.opened(self.store, run)
-            evaluation = gather(contents.features, self.store, choice, on_disk(self.scratch))
-            self._opened = Opened(run, contents, choice, evaluation)
-        return self._opened
+    def _open_run(self, run: Run) -> OpenRun:
+        if self._current_run is None or self._current_run.run.id != run.id:
+            self._current_run = None  # room for the next
+            contents, choice = definition.open_run(self.store, run)
+            evaluation = load_plan_from_artifacts(contents.features, self.store, choice, memmap_allocator(self.scratch))
+            self._current_run = OpenRun(run, contents, choice, evaluation)
+        return self._current_run
 
-    def _outcome(self, opened: Opened, task: Task) -> tuple[Outcome, float | None]:
+    def _load_or_train_fold(self, open_run: OpenRun, job: FoldJob) -> tuple[FoldOutcome, float | None]:
         """The fold's outcome and the seconds that it took; None if it was there."""
-        if found := kept.load(self.store, task.name):
+        if found := kept.load_outcome(self.store, job.fold_key):
             return found, None
-        watch = Watch(self.trained.follow(task.settings.model, task.split.held_out), self.stop)
+        watch = TrainingCallbacks(
+            self.train_metrics.track_fold(job.settings.model, job.split.held_out), self.should_stop
+        )
         started = time.monotonic()
-        outcome = kept.train(
-            self.store, task.name, opened.evaluation.features, task.split, task.settings, self.device, watch
+        outcome = kept.train_and_store_fold(
+            self.store, job.fold_key, open_run.evaluation.features, job.split, job.settings, self.device, watch
         )
         return outcome, time.monotonic() - started
 
-    def _report(self, opened: Opened) -> list[RunResult]:
+    def _report_if_complete(self, open_run: OpenRun) -> list[RunResult]:
         """The run's result, if this fold or an earlier one made it whole."""
-        for task in opened.tasks.values():
-            if task.name not in opened.present and not self.store.exists(kept.outcome_key(task.name)):
+        for task in open_run.jobs.values():
+            if task.fold_key not in open_run.stored_fold_keys and not self.store.exists(
+                kept.outcome_key(task.fold_key)
+            ):
                 return []
-            opened.present.add(task.name)
-        where = opened.run.report
+            open_run.stored_fold_keys.add(task.fold_key)
+        where = open_run.run.report_prefix
         if self.store.exists(f"{where}report.json"):
-            return [_run_result(opened, json.loads(self.store.get(f"{where}report.json")))]
-        report = conclude(
+            return [_run_result(open_run, json.loads(self.store.get(f"{where}report.json")))]
+        report = write_report(
             self.store,
             where,
-            opened.evaluation,
-            opened.choice.settings,
-            self._outcomes(opened),
-            faults=opened.contents.faults,
+            open_run.evaluation,
+            open_run.options.settings,
+            self._load_outcomes(open_run),
+            faults=open_run.contents.faults,
         )
-        log.info("report written", extra={"mer": {"stage": self.name, "key": opened.run.id}})
-        return [_run_result(opened, report)]
+        log.info("report written", extra={"mer": {"stage": self.name, "key": open_run.run.id}})
+        return [_run_result(open_run, report)]
 
-    def _outcomes(self, opened: Opened) -> dict[str, dict[int, list[Outcome]]]:
+    def _load_outcomes(self, open_run: OpenRun) -> dict[str, dict[int, list[FoldOutcome]]]:
         """Of every learner and seed, in the order of the folds."""
-        outcomes: dict[str, dict[int, list[Outcome]]] = {}
-        for task in opened.tasks.values():
-            found = kept.load(self.store, task.name)
+        outcomes: dict[str, dict[int, list[FoldOutcome]]] = {}
+        for task in open_run.jobs.values():
+            found = kept.load_outcome(self.store, task.fold_key)
             if found is None:
-                raise BadData(f"{kept.outcome_key(task.name)} can't be read; delete it and publish the run again.")
+                raise BadData(f"{kept.outcome_key(task.fold_key)} can't be read; delete it and publish the run again.")
             outcomes.setdefault(task.settings.model, {}).setdefault(task.settings.seed, []).append(found)
         return outcomes
 
 
-def _fold_result(fold: Fold, task: Task, opened: Opened, outcome: Outcome, seconds: float | None) -> FoldResult:
-    right = np.array(outcome.predicted) == opened.evaluation.features.emotions[task.split.test]
+def _fold_result(
+    fold: FoldRequest, job: FoldJob, open_run: OpenRun, outcome: FoldOutcome, seconds: float | None
+) -> FoldResult:
+    right = np.array(outcome.predicted_classes) == open_run.evaluation.features.emotions[job.split.test]
     return FoldResult(
         run=fold.run.id,
         dataset=fold.run.dataset,
@@ -182,21 +194,21 @@ def _fold_result(fold: Fold, task: Task, opened: Opened, outcome: Outcome, secon
         tested_on=len(outcome.names),
         accuracy=float(right.mean()),
         seconds=None if seconds is None else round(seconds, 3),
-        outcome=kept.outcome_key(task.name),
+        outcome=kept.outcome_key(job.fold_key),
     )
 
 
-def _run_result(opened: Opened, report: Mapping[str, Any]) -> RunResult:
-    run = opened.run
+def _run_result(open_run: OpenRun, report: Mapping[str, Any]) -> RunResult:
+    run = open_run.run
     return RunResult(
         run=run.id,
         status="done",
-        figures={name: _figures(figures) for name, figures in report["spread"].items()},
-        files={**{name: run.report + name for name in FILES}, "run.json": run.contents},
-        **definition.about(run),
+        figures={name: _mean_figures(figures) for name, figures in report["spread"].items()},
+        files={**{name: run.report_prefix + name for name in REPORT_FILES}, "run.json": run.contents_key},
+        **definition.run_identity(run),
     )
 
 
-def _figures(spread: Mapping[str, Any]) -> Figures:
+def _mean_figures(spread: Mapping[str, Any]) -> Figures:
     """Means over seeds; of one seed its own figures."""
     return Figures(**{name: figure["mean"] for name, figure in spread.items()})

@@ -6,27 +6,27 @@ from collections.abc import Callable
 import torch
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.trainer.learners.base import Epoch
+from services.trainer.learners.base import EpochSummary
 
 _FOLD_BUCKETS = (0.1, 1, 10, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 43200)
-_RUN = ("dataset", "pipeline", "model")
-_FIGURES = {"uf1": "Macro F1", "uar": "Macro recall", "accuracy": "Accuracy", "au_f1": "Mean F1 of action units"}
-_EPOCH = {
+_RUN_LABELS = ("dataset", "pipeline", "model")
+_FIGURE_HELP = {"uf1": "Macro F1", "uar": "Macro recall", "accuracy": "Accuracy", "au_f1": "Mean F1 of action units"}
+_EPOCH_HELP = {
     "epoch_loss": "Loss of the newest epoch",
     "epoch_uf1": "Macro F1 of the newest epoch, training subjects",
     "epoch_au_f1": "Mean F1 of action units of the newest epoch, training subjects",
     "clips_per_second": "Clips trained on in the newest epoch",
 }
-STATES = ("expected", "features", "left_out", "waiting")
+CLIP_STATES = ("expected", "features", "left_out", "waiting")
 
 
-class TrainMetrics:
+class TrainingMetrics:
     """On the registry of the process. Of a dataset that is trained on several times, the newest report counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.clips = Gauge(
             "mer_train_clips",
-            f"Clips of a dropped dataset by state: {', '.join(STATES)}",
+            f"Clips of a dropped dataset by state: {', '.join(CLIP_STATES)}",
             ["dataset", "pipeline", "state"],
             registry=registry,
         )
@@ -34,7 +34,9 @@ class TrainMetrics:
         self.epoch = Gauge(
             "mer_train_epoch", "Newest epoch, from 1, of the fold that is trained", ["model", "fold"], registry=registry
         )
-        gauges = (Gauge(f"mer_train_{name}", title, ["model"], registry=registry) for name, title in _EPOCH.items())
+        gauges = (
+            Gauge(f"mer_train_{name}", title, ["model"], registry=registry) for name, title in _EPOCH_HELP.items()
+        )
         self.loss, self.uf1, self.au_f1, self.rate = gauges
         self.gpu = Gauge("mer_train_gpu_memory_bytes", "Most GPU memory that tensors have taken", registry=registry)
         self.seconds = Histogram(
@@ -45,16 +47,20 @@ class TrainMetrics:
             registry=registry,
         )
         self.figures = {
-            name: Gauge(f"mer_train_{name}", f"{title} of the newest report, folds pooled", _RUN, registry=registry)
-            for name, title in _FIGURES.items()
+            name: Gauge(
+                f"mer_train_{name}", f"{title} of the newest report, folds pooled", _RUN_LABELS, registry=registry
+            )
+            for name, title in _FIGURE_HELP.items()
         }
 
-    def follow(self, model: str, fold: str, clock: Callable[[], float] = time.monotonic) -> Callable[[Epoch], None]:
+    def track_fold(
+        self, model: str, fold: str, clock: Callable[[], float] = time.monotonic
+    ) -> Callable[[EpochSummary], None]:
         """A watch's `on_epoch` for a fold that begins now; the fold before it is not shown any longer."""
         self.epoch.clear()
         started = clock()
 
-        def note(epoch: Epoch) -> None:
+        def record_epoch(epoch: EpochSummary) -> None:
             nonlocal started
             now = clock()
             self.epoch.labels(model, fold).set(epoch.number + 1)
@@ -66,4 +72,4 @@ class TrainMetrics:
             self.gpu.set(torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0)
             started = now
 
-        return note
+        return record_epoch

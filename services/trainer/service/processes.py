@@ -6,14 +6,14 @@ the planner commits a run when all its folds are published; `fold_task` says wha
 
 from collections.abc import Sequence
 
-from services.trainer.api.server import Server
-from services.trainer.runs.state import State
-from services.trainer.service.fold_worker import FoldTask
-from services.trainer.service.metrics import TrainMetrics
-from services.trainer.service.run_planner import Planner
-from services.trainer.service.run_starter import Conductor
+from services.trainer.api.server import ApiServer
+from services.trainer.runs.state import PipelineState
+from services.trainer.service.fold_worker import FoldHandler
+from services.trainer.service.metrics import TrainingMetrics
+from services.trainer.service.run_planner import RunPlanner
+from services.trainer.service.run_starter import RunStarter
 from shared.bus import Bus
-from shared.device import device
+from shared.device import choose_device
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
@@ -21,31 +21,38 @@ from shared.worker import Worker
 from shared.worker.process import Loop
 
 
-def loops(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
+def all_loops(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
     """All of them: a trainer that does everything."""
-    trained = TrainMetrics(metrics.registry)
-    return [*_plan(settings, bus, store, metrics, trained), _train(settings, bus, store, metrics, trained)]
+    trained = TrainingMetrics(metrics.registry)
+    return [
+        *_build_planning_loops(settings, bus, store, metrics, trained),
+        _build_fold_worker(settings, bus, store, metrics, trained),
+    ]
 
 
-def plan(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
+def planning_loops(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
     """Conductor, planner and API alone: what has to be there while nothing is trained, and needs no GPU."""
-    return _plan(settings, bus, store, metrics, TrainMetrics(metrics.registry))
+    return _build_planning_loops(settings, bus, store, metrics, TrainingMetrics(metrics.registry))
 
 
-def train(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
+def training_loops(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
     """A worker for folds alone: as many as folds wait, none while none waits."""
-    return [_train(settings, bus, store, metrics, TrainMetrics(metrics.registry))]
+    return [_build_fold_worker(settings, bus, store, metrics, TrainingMetrics(metrics.registry))]
 
 
-def _plan(settings: Settings, bus: Bus, store: Store, metrics: Metrics, trained: TrainMetrics) -> Sequence[Loop]:
-    state = State(bus, store)
-    conductor = Conductor(state, metrics, trained, device(), settings.train_poll_seconds)
-    api = [Server(state, settings)] if settings.api_port else []
-    return [conductor, Worker(Planner(store), bus, store, settings, metrics), *api]
+def _build_planning_loops(
+    settings: Settings, bus: Bus, store: Store, metrics: Metrics, train_metrics: TrainingMetrics
+) -> Sequence[Loop]:
+    state = PipelineState(bus, store)
+    conductor = RunStarter(state, metrics, train_metrics, choose_device(), settings.train_poll_seconds)
+    api = [ApiServer(state, settings)] if settings.api_port else []
+    return [conductor, Worker(RunPlanner(store), bus, store, settings, metrics), *api]
 
 
-def _train(settings: Settings, bus: Bus, store: Store, metrics: Metrics, trained: TrainMetrics) -> Loop:
-    task = FoldTask(store, trained, device(), settings.scratch)
+def _build_fold_worker(
+    settings: Settings, bus: Bus, store: Store, metrics: Metrics, train_metrics: TrainingMetrics
+) -> Loop:
+    task = FoldHandler(store, train_metrics, choose_device(), settings.scratch)
     worker = Worker(task, bus, store, settings, metrics)
-    task.stop = lambda: worker.stopping.is_set()
+    task.should_stop = lambda: worker.stopping.is_set()
     return worker

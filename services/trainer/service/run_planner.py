@@ -5,31 +5,35 @@ from dataclasses import dataclass
 
 from services.trainer.runs import definition
 from services.trainer.service import spread
-from shared.bus.topics import topic
+from shared.bus.topics import topic_by_short_name
 from shared.errors import BadData
-from shared.records import Fold, Run
+from shared.records import FoldRequest, Run
 from shared.store import Store
 from shared.telemetry import Metrics
-from shared.worker import Output
+from shared.worker import OutgoingMessage
 
 
 @dataclass(frozen=True)
-class Planner:
+class RunPlanner:
     """A `shared.worker.Task`. Folds that are done are published too: whoever takes one finds it, for one request."""
 
     store: Store
     name = "planner"
     version = 2
 
-    def work(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[Output]]:
+    def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
         """A run that can't be done ends as a result that says why."""
         run = Run.decode(value)
         try:
-            contents, choice = definition.opened(self.store, run)
-            tasks = definition.tasks(contents.features, choice)
+            contents, choice = definition.open_run(self.store, run)
+            tasks = definition.list_folds(contents.features, choice)
         except BadData as reason:
-            result = definition.failed(run, str(reason))
-            return "failed", [Output(topic("results").name, result.key, result.encode())]
-        folds = (Fold(run=run, learner=learner, seed=seed, held_out=held_out) for learner, seed, held_out in tasks)
-        there = topic("folds").name
-        return "planned", [Output(there, spread.key(run.id, k), fold.encode()) for k, fold in enumerate(folds)]
+            result = definition.failed_result(run, str(reason))
+            return "failed", [OutgoingMessage(topic_by_short_name("results").name, result.key, result.encode())]
+        folds = (
+            FoldRequest(run=run, learner=learner, seed=seed, held_out=held_out) for learner, seed, held_out in tasks
+        )
+        there = topic_by_short_name("folds").name
+        return "planned", [
+            OutgoingMessage(there, spread.fold_partition_key(run.id, k), fold.encode()) for k, fold in enumerate(folds)
+        ]

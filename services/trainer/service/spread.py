@@ -7,10 +7,10 @@ group deals partitions out. Two workers get 7:5 of 12 folds at worst, and equal 
 """
 
 # Text of number KEYS[p] falls into partition p of 24, by the murmur2 of Kafka's clients.
-KEYS = (11, 4, 101, 7, 42, 16, 5, 13, 2, 59, 20, 9, 17, 46, 36, 1, 18, 57, 34, 31, 0, 25, 6, 3)
-STEP = 11
+PARTITION_KEYS = (11, 4, 101, 7, 42, 16, 5, 13, 2, 59, 20, 9, 17, 46, 36, 1, 18, 57, 34, 31, 0, 25, 6, 3)
+PARTITION_STEP = 11
 
 
-def key(run: str, number: int) -> str:
+def fold_partition_key(run: str, number: int) -> str:
     """Of a run's fold of this number; runs start at different partitions."""
-    return str(KEYS[(int(run[:8], 16) + STEP * number) % len(KEYS)])
+    return str(PARTITION_KEYS[(int(run[:8], 16) + PARTITION_STEP * number) % len(PARTITION_KEYS)])

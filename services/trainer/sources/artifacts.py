@@ -10,38 +10,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.arrays import Empty
-from services.trainer.data.features import assemble
-from services.trainer.evaluation.clip_selection import contents_of, taken
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.options import Choice
+from services.trainer.data.arrays import ArrayAllocator
+from services.trainer.data.features import build_features
+from services.trainer.evaluation.clip_selection import content_digests, select_by_protocol
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.options import TrainingOptions
 from shared.records import Record
 from shared.store import Store
 from shared.worker.stage_handler import read_artifact
 
 
-def gather(records: Sequence[Record], store: Store, choice: Choice, empty: Empty = np.empty) -> Evaluation:
+def load_plan_from_artifacts(
+    records: Sequence[Record], store: Store, options: TrainingOptions, allocate: ArrayAllocator = np.empty
+) -> EvaluationPlan:
     """Read what the protocol takes, clip by clip, each artifact compared with the digest in its record. Raises BadData
     as `taken` and `assemble` do, and for an artifact that is absent or was changed."""
-    samples, contents = [record.sample for record in records], [contents_of(record) for record in records]
-    found = taken(samples, choice.protocol, choice.classes, contents)
+    samples, contents = [record.sample for record in records], [content_digests(record) for record in records]
+    found = select_by_protocol(samples, options.protocol, options.classes, contents)
 
-    def read(row: int) -> Any:
+    def read_clip_arrays(row: int) -> Any:
         record = records[found.clips[row].row]
         return read_artifact(store, record.artifact, record.key)
 
-    features = assemble(found.clips, read, found.classes, found.others, empty)
-    return Evaluation(features, choice.protocol, choice.seeds, found)
+    features = build_features(found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate)
+    return EvaluationPlan(features, options.protocol, options.seeds, found)
 
 
-def on_disk(folder: Path | None) -> Empty:
+def memmap_allocator(folder: Path | None) -> ArrayAllocator:
     """Room in files below `folder` (default the system's) instead of in memory. They have no names, so the kernel
     frees them when the process ends, however it ends."""
 
-    def empty(shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
+    def allocate_memmap(shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
         with tempfile.TemporaryFile(dir=folder) as file:
             # Taken now: a disk that is full when a mapped page is written would kill the process.
             os.posix_fallocate(file.fileno(), 0, max(1, math.prod(shape) * kind.itemsize))
             return np.memmap(file, kind, "r+", shape=shape)
 
-    return empty
+    return allocate_memmap

@@ -19,30 +19,35 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.arrays import KINDS
+from services.trainer.data.arrays import ARRAY_SPECS
 from shared.errors import BadData
 from shared.stage import Arrays
-from shared.store.npz import unpack
+from shared.store.npz import unpack_arrays
 
-Order = Literal["bgr", "rgb"]
-Depth = Literal["min-max", "centred"]
-ORDERS, DEPTHS = get_args(Order), get_args(Depth)
-CHANNELS = ("u", "v", "strain")
-ONCE = np.ones(1)  # the factors of a file that names none
-SIDE = KINDS["maps"].shape[-1]
+ChannelOrder = Literal["bgr", "rgb"]
+PixelDepth = Literal["min-max", "centred"]
+CHANNEL_ORDERS, PIXEL_DEPTHS = get_args(ChannelOrder), get_args(PixelDepth)
+MAP_CHANNELS = ("u", "v", "strain")
+SINGLE_FACTOR = np.ones(1)  # the factors of a file that names none
+MAP_SIDE = ARRAY_SPECS["maps"].shape[-1]
 
 
-def arrays_of(data: bytes, suffix: str, told: str, order: Order = "bgr", depth: Depth = "min-max") -> Arrays:
+def read_sample_arrays(
+    data: bytes, suffix: str, error_prefix: str, order: ChannelOrder = "bgr", depth: PixelDepth = "min-max"
+) -> Arrays:
     """Some of `patches`, `clip`, `maps`, each of the shape and type that its name has, and `factors`. `told` is what a
     fault begins with. Raises BadData."""
     if suffix == ".png":
-        return {"maps": decoded(_pixels(data, told), order, depth)[None], "factors": ONCE}
+        return {
+            "maps": decode_map_pixels(_read_png_pixels(data, error_prefix), order, depth)[None],
+            "factors": SINGLE_FACTOR,
+        }
     if suffix != ".npz":
-        raise BadData(f"{told}: expected a .png or .npz file, got {suffix or 'no suffix'}; convert it.")
-    return _named(unpack(data, told), told)
+        raise BadData(f"{error_prefix}: expected a .png or .npz file, got {suffix or 'no suffix'}; convert it.")
+    return _select_known_arrays(unpack_arrays(data, error_prefix), error_prefix)
 
 
-def decoded(pixels: NDArray[np.uint8], order: Order, depth: Depth) -> NDArray[np.float32]:
+def decode_map_pixels(pixels: NDArray[np.uint8], order: ChannelOrder, depth: PixelDepth) -> NDArray[np.float32]:
     """[28,28,3] as a reader of RGB gives it -> [3,28,28] (u, v, strain)."""
     u, v, strain = (pixels if order == "rgb" else pixels[..., ::-1]).transpose(2, 0, 1).astype(np.float64)
     if depth == "centred":
@@ -52,7 +57,7 @@ def decoded(pixels: NDArray[np.uint8], order: Order, depth: Depth) -> NDArray[np
     return np.array([*motion, strain / 255], np.float32)
 
 
-def _pixels(data: bytes, told: str) -> NDArray[np.uint8]:
+def _read_png_pixels(data: bytes, error_prefix: str) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError  # matplotlib's; slow, and a table of .npz does without
 
     try:
@@ -60,64 +65,81 @@ def _pixels(data: bytes, told: str) -> NDArray[np.uint8]:
             mode, size = picture.mode, picture.size
             pixels = np.asarray(picture)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadData(f"{told}: expected a PNG, got bytes that are none ({error}); write the file again.") from None
-    if mode != "RGB" or size != (SIDE, SIDE):
         raise BadData(
-            f"{told}: expected a PNG of {SIDE}x{SIDE} px in 8-bit RGB, got {size[0]}x{size[1]} px in mode {mode}; "
+            f"{error_prefix}: expected a PNG, got bytes that are none ({error}); write the file again."
+        ) from None
+    if mode != "RGB" or size != (MAP_SIDE, MAP_SIDE):
+        raise BadData(
+            f"{error_prefix}: expected a PNG of {MAP_SIDE}x{MAP_SIDE} px in 8-bit RGB, got {size[0]}x{size[1]} px "
+            f"in mode {mode}; "
             "write u, v and strain as its three colours, or give an .npz."
         )
     return pixels
 
 
-def _named(found: Mapping[str, NDArray[Any]], told: str) -> Arrays:
-    factors = found.get("factors")
-    given = {name: found[name] for name in KINDS if name in found}
-    if all(name in found for name in CHANNELS) and "maps" not in given:
-        given["maps"] = _stacked(found, told)
+def _select_known_arrays(file_arrays: Mapping[str, NDArray[Any]], error_prefix: str) -> Arrays:
+    factors = file_arrays.get("factors")
+    given = {name: file_arrays[name] for name in ARRAY_SPECS if name in file_arrays}
+    if all(name in file_arrays for name in MAP_CHANNELS) and "maps" not in given:
+        given["maps"] = _stack_channels(file_arrays, error_prefix)
     if not given.keys() - {"clip"}:
         raise BadData(
-            f"{told}: expected u, v and strain, or maps, or patches, got {', '.join(sorted(found)) or 'no array'}; "
+            f"{error_prefix}: expected u, v and strain, or maps, or patches, got "
+            f"{', '.join(sorted(file_arrays)) or 'no array'}; "
             "name the arrays so."
         )
-    count = 1 if factors is None else _counted(factors, told)
-    made = {name: _one(name, array, count, factors is not None, told) for name, array in given.items()}
-    return {**made, "factors": ONCE if factors is None else np.asarray(factors, np.float64)}
+    count = 1 if factors is None else _count_factors(factors, error_prefix)
+    made = {
+        name: _normalise_array(name, array, count, factors is not None, error_prefix) for name, array in given.items()
+    }
+    return {**made, "factors": SINGLE_FACTOR if factors is None else np.asarray(factors, np.float64)}
 
 
-def _stacked(found: Mapping[str, NDArray[Any]], told: str) -> NDArray[Any]:
-    parts = [found[name] for name in CHANNELS]
+def _stack_channels(file_arrays: Mapping[str, NDArray[Any]], error_prefix: str) -> NDArray[Any]:
+    parts = [file_arrays[name] for name in MAP_CHANNELS]
     if len({part.shape for part in parts}) > 1:
-        shapes = ", ".join(f"{name} {part.shape}" for name, part in zip(CHANNELS, parts, strict=True))
-        raise BadData(f"{told}: expected u, v and strain of one shape, got {shapes}; bring them to {SIDE}x{SIDE}.")
+        shapes = ", ".join(f"{name} {part.shape}" for name, part in zip(MAP_CHANNELS, parts, strict=True))
+        raise BadData(
+            f"{error_prefix}: expected u, v and strain of one shape, got {shapes}; bring them to {MAP_SIDE}x{MAP_SIDE}."
+        )
     return np.stack(parts, max(parts[0].ndim - 2, 0))
 
 
-def _counted(factors: NDArray[Any], told: str) -> int:
+def _count_factors(factors: NDArray[Any], error_prefix: str) -> int:
     if factors.ndim != 1 or not len(factors) or factors.dtype.kind not in "iuf" or not np.isfinite(factors).all():
         raise BadData(
-            f"{told}: expected factors as a row of finite numbers, got {factors.dtype} of shape {factors.shape}; give "
+            f"{error_prefix}: expected factors as a row of finite numbers, got {factors.dtype} of shape "
+            f"{factors.shape}; give "
             "one number for each amplification, or leave factors out."
         )
     return len(factors)
 
 
-def _one(name: str, array: NDArray[Any], factors: int, leading: bool, told: str) -> NDArray[Any]:
+def _normalise_array(
+    array_name: str, array: NDArray[Any], factor_count: int, has_factor_axis: bool, error_prefix: str
+) -> NDArray[Any]:
     """With the leading axis of factors where there is one for each of them; of the type that its name has."""
-    kind = KINDS[name]
-    expected = kind.of(factors) if leading else kind.shape
+    kind = ARRAY_SPECS[array_name]
+    expected = kind.shape_for(factor_count) if has_factor_axis else kind.shape
     bytes_only = kind.dtype == np.uint8
     fits = array.dtype == np.uint8 if bytes_only else array.dtype.kind in "iuf"
     if array.shape != expected or not fits:
-        more = " (or, with an array `factors`, one such for each of them)" if kind.by_factor and not leading else ""
+        more = (
+            " (or, with an array `factors`, one such for each of them)"
+            if kind.by_factor and not has_factor_axis
+            else ""
+        )
         raise BadData(
-            f"{told}: expected {name} of shape {expected}{more} holding {'bytes' if bytes_only else 'numbers'}, got "
+            f"{error_prefix}: expected {array_name} of shape {expected}{more} holding "
+            f"{'bytes' if bytes_only else 'numbers'}, got "
             f"{array.shape} of {array.dtype}; resample or reorder it."
         )
     with np.errstate(over="ignore"):  # what is too long for float32 becomes infinite and is told
         made = np.asarray(array, kind.dtype)
     if not bytes_only and (wrong := int((~np.isfinite(made)).sum())):
         raise BadData(
-            f"{told}: expected finite numbers in {name}, got {wrong} that are NaN or infinite; compute this clip's "
+            f"{error_prefix}: expected finite numbers in {array_name}, got {wrong} that are NaN or infinite; "
+            "compute this clip's "
             "flow again or take the row out."
         )
-    return made if leading or not kind.by_factor else made[None]
+    return made if has_factor_axis or not kind.by_factor else made[None]

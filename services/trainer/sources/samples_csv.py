@@ -18,64 +18,74 @@ from pathlib import Path
 
 import numpy as np
 
-from services.trainer.data.arrays import Empty
-from services.trainer.data.features import assemble
-from services.trainer.evaluation.clip_selection import taken
-from services.trainer.evaluation.plan import Evaluation
+from services.trainer.data.arrays import ArrayAllocator
+from services.trainer.data.features import build_features
+from services.trainer.evaluation.clip_selection import select_by_protocol
+from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.learners import registry
-from services.trainer.options import Choice
-from services.trainer.sources.sample_files import DEPTHS, ORDERS, Depth, Order, arrays_of
+from services.trainer.options import TrainingOptions
+from services.trainer.sources.sample_files import (
+    CHANNEL_ORDERS,
+    PIXEL_DEPTHS,
+    ChannelOrder,
+    PixelDepth,
+    read_sample_arrays,
+)
 from shared.errors import BadData
 from shared.records import ActionUnit, TableClip
 from shared.stage import Arrays
 
-NEEDED = ("dataset", "subject", "clip", "label", "path")
-OPTIONAL = ("aus", "order", "depth")
-Parse = Callable[[str], tuple[tuple[ActionUnit, ...], str]]  # a cell of units -> units, and what was not understood
+REQUIRED_COLUMNS = ("dataset", "subject", "clip", "label", "path")
+OPTIONAL_COLUMNS = ("aus", "order", "depth")
+UnitParser = Callable[
+    [str], tuple[tuple[ActionUnit, ...], str]
+]  # a cell of units -> units, and what was not understood
 
 
 @dataclass(frozen=True)
-class Row:
+class SampleRow:
     """A clip of the table. `where`: "samples.csv row 2", rows as a spreadsheet counts them."""
 
-    where: str
+    location: str
     dataset: str
     subject: str
     clip: str
     emotion: str | None
     aus: tuple[ActionUnit, ...]
     file: Path
-    order: Order
-    depth: Depth
+    order: ChannelOrder
+    depth: PixelDepth
 
     @property
-    def told(self) -> str:
-        return f"{self.where}: {self.file}"
+    def error_prefix(self) -> str:
+        return f"{self.location}: {self.file}"
 
 
-def gather(table: Path, choice: Choice, parse: Parse, empty: Empty = np.empty) -> Evaluation:
+def load_plan_from_table(
+    table: Path, options: TrainingOptions, parse_units: UnitParser, allocate: ArrayAllocator = np.empty
+) -> EvaluationPlan:
     """What the table's clips are trained and tested on. Raises BadData for a fault of table or file, as `taken` does,
     and where the arrays do not suffice for the model that is to be trained."""
-    rows = read(table, parse)
-    first = _arrays(rows[0])
+    rows = read_samples_csv(table, parse_units)
+    first = _read_row_arrays(rows[0])
     names = tuple(name for name in first if name != "factors")
-    registry.require(names, choice.settings.model, table.name)
-    contents = [(clip.sha256,) for clip in clips(rows)]
-    found = taken(rows, choice.protocol, choice.classes, contents)
+    registry.require_arrays(names, options.settings.model, table.name)
+    contents = [(clip.sha256,) for clip in table_clips(rows)]
+    found = select_by_protocol(rows, options.protocol, options.classes, contents)
 
-    def arrays(row: int) -> Arrays:
-        return _alike(rows[found.clips[row].row], rows[0], first)
+    def read_clip_arrays(row: int) -> Arrays:
+        return _read_matching_arrays(rows[found.clips[row].row], rows[0], first)
 
-    features = assemble(found.clips, arrays, found.classes, found.others, empty, names)
-    return Evaluation(features, choice.protocol, choice.seeds, found)
+    features = build_features(found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate, names)
+    return EvaluationPlan(features, options.protocol, options.seeds, found)
 
 
-def read(table: Path, parse: Parse) -> list[Row]:
+def read_samples_csv(table: Path, parse_units: UnitParser) -> list[SampleRow]:
     """The rows in their order. Raises BadData."""
     seen: dict[tuple[str, ...], str] = {}
     rows = []
-    for where, cells in _cells(table):
-        row = _row(where, cells, table.parent, parse)
+    for where, cells in _read_cells(table):
+        row = _parse_row(where, cells, table.parent, parse_units)
         other = seen.setdefault((row.dataset, row.subject, row.clip), where)
         if other != where:
             raise BadData(
@@ -88,46 +98,52 @@ def read(table: Path, parse: Parse) -> list[Row]:
     return rows
 
 
-def clips(rows: Sequence[Row]) -> list[TableClip]:
+def table_clips(rows: Sequence[SampleRow]) -> list[TableClip]:
     """What the rows stand for, whatever their files are called. Raises BadData for an absent file."""
     return [
         TableClip(
             **{name: getattr(row, name) for name in ("dataset", "subject", "clip", "emotion", "aus")},
-            sha256=hashlib.sha256(_bytes(row)).hexdigest(),
+            sha256=hashlib.sha256(_read_clip_file(row)).hexdigest(),
         )
         for row in rows
     ]
 
 
-def _row(where: str, cells: Mapping[str, str], folder: Path, parse: Parse) -> Row:
-    for column in NEEDED:
+def _parse_row(location: str, cells: Mapping[str, str], folder: Path, parse_units: UnitParser) -> SampleRow:
+    for column in REQUIRED_COLUMNS:
         if not cells[column]:
-            raise BadData(f"{where}: expected a {column}, got an empty cell; fill it in or take the row out.")
-    aus, doubt = parse(cells.get("aus", ""))
+            raise BadData(f"{location}: expected a {column}, got an empty cell; fill it in or take the row out.")
+    aus, doubt = parse_units(cells.get("aus", ""))
     if doubt:
-        raise BadData(f"{where}: expected action units such as 4+L7+R12B, got {cells['aus']!r} ({doubt}); correct it.")
+        raise BadData(
+            f"{location}: expected action units such as 4+L7+R12B, got {cells['aus']!r} ({doubt}); correct it."
+        )
     identity = {name: cells[name] for name in ("dataset", "subject", "clip")}
-    order: Order = _one_of(where, "order", cells, ORDERS)
-    depth: Depth = _one_of(where, "depth", cells, DEPTHS)
+    order: ChannelOrder = _parse_option(location, "order", cells, CHANNEL_ORDERS)
+    depth: PixelDepth = _parse_option(location, "depth", cells, PIXEL_DEPTHS)
     file = folder / cells["path"].replace("\\", "/")
-    return Row(where=where, **identity, emotion=cells["label"].casefold(), aus=aus, file=file, order=order, depth=depth)
+    return SampleRow(
+        location=location, **identity, emotion=cells["label"].casefold(), aus=aus, file=file, order=order, depth=depth
+    )
 
 
-def _one_of(where: str, column: str, cells: Mapping[str, str], known: Sequence[str]) -> str:
+def _parse_option(location: str, column: str, cells: Mapping[str, str], allowed_values: Sequence[str]) -> str:
     """Blank or absent: the first."""
-    value = cells.get(column, "") or known[0]
-    if value not in known:
-        raise BadData(f"{where}: expected {column} {' or '.join(known)}, got {value!r}; correct it or leave it blank.")
+    value = cells.get(column, "") or allowed_values[0]
+    if value not in allowed_values:
+        raise BadData(
+            f"{location}: expected {column} {' or '.join(allowed_values)}, got {value!r}; correct it or leave it blank."
+        )
     return value
 
 
-def _cells(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def _read_cells(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Each line that is not blank, its cells by column."""
-    text = _text(table)
+    text = _read_table_text(table)
     semicolons = text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",")
     header, *lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=";" if semicolons else ",")) or [[]]
     columns = [name.strip().casefold() for name in header]
-    _check_columns(table, columns)
+    _require_columns(table, columns)
     for number, line in enumerate(lines, 2):
         if len(line) > len(columns):
             raise BadData(
@@ -139,18 +155,18 @@ def _cells(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
             yield f"{table.name} row {number}", dict(zip(columns, cells, strict=True))
 
 
-def _check_columns(table: Path, columns: Sequence[str]) -> None:
-    expected = f"expected the columns {','.join(NEEDED)} and, if wanted, {','.join(OPTIONAL)}"
+def _require_columns(table: Path, columns: Sequence[str]) -> None:
+    expected = f"expected the columns {','.join(REQUIRED_COLUMNS)} and, if wanted, {','.join(OPTIONAL_COLUMNS)}"
     got = ",".join(columns) or "an empty file"
-    if missing := [name for name in NEEDED if name not in columns]:
+    if missing := [name for name in REQUIRED_COLUMNS if name not in columns]:
         raise BadData(f"{table.name} row 1: {expected}, got {got}; add {', '.join(missing)}.")
-    if unknown := [name for name in columns if name not in (*NEEDED, *OPTIONAL)]:
+    if unknown := [name for name in columns if name not in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)]:
         raise BadData(f"{table.name} row 1: {expected}, got {got}; rename or take out {', '.join(map(repr, unknown))}.")
     if len(set(columns)) < len(columns):
         raise BadData(f"{table.name} row 1: {expected}, got {got}, one of them twice; take one of the two out.")
 
 
-def _text(table: Path) -> str:
+def _read_table_text(table: Path) -> str:
     try:
         return table.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -159,31 +175,33 @@ def _text(table: Path) -> str:
         raise BadData(f"{table}: expected a table, got {error.strerror}; give the path of a samples.csv.") from None
 
 
-def _bytes(row: Row) -> bytes:
+def _read_clip_file(row: SampleRow) -> bytes:
     try:
         return row.file.read_bytes()
     except OSError as error:
         raise BadData(
-            f"{row.told}: expected the clip's file, got {error.strerror}; paths are relative to the table: correct the "
+            f"{row.error_prefix}: expected the clip's file, got {error.strerror}; paths are relative to the "
+            "table: correct the "
             "path or put the file there."
         ) from None
 
 
-def _arrays(row: Row) -> Arrays:
-    return arrays_of(_bytes(row), row.file.suffix.casefold(), row.told, row.order, row.depth)
+def _read_row_arrays(row: SampleRow) -> Arrays:
+    return read_sample_arrays(_read_clip_file(row), row.file.suffix.casefold(), row.error_prefix, row.order, row.depth)
 
 
-def _alike(row: Row, model: Row, first: Arrays) -> Arrays:
+def _read_matching_arrays(row: SampleRow, first_row: SampleRow, first_arrays: Arrays) -> Arrays:
     """A row's arrays, which must be those of the first row and of the same factors."""
-    found = _arrays(row)
-    if found.keys() != first.keys():
-        kinds = [", ".join(name for name in arrays if name != "factors") for arrays in (first, found)]
+    found = _read_row_arrays(row)
+    if found.keys() != first_arrays.keys():
+        kinds = [", ".join(name for name in arrays if name != "factors") for arrays in (first_arrays, found)]
         raise BadData(
-            f"{row.told}: expected {kinds[0]}, as {model.where} has, got {kinds[1]}; give all rows the same arrays."
+            f"{row.error_prefix}: expected {kinds[0]}, as {first_row.location} has, got {kinds[1]}; give all rows "
+            "the same arrays."
         )
-    if not np.array_equal(found["factors"], first["factors"]):
+    if not np.array_equal(found["factors"], first_arrays["factors"]):
         raise BadData(
-            f"{row.told}: expected the factors {first['factors'].tolist()} of {model.where}, got "
+            f"{row.error_prefix}: expected the factors {first_arrays['factors'].tolist()} of {first_row.location}, got "
             f"{found['factors'].tolist()}; give all rows the same factors."
         )
     return found

@@ -9,7 +9,7 @@ from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
 
-class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
+class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]
     """Which partitions are this member's, each with the epoch since which it is. Called on the client's I/O thread."""
 
     def __init__(self) -> None:
@@ -26,31 +26,31 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             for partition in revoked:
                 self._epochs.pop(partition.partition, None)
 
-    def renew(self) -> None:
+    def renew_epochs(self) -> None:
         """What is here now is here anew: membership was lost and won again without a word about the partitions."""
         with self._lock:
             self._epochs = {partition: next(self._clock) for partition in self._epochs}
 
-    def clear(self) -> None:
+    def forget_partitions(self) -> None:
         with self._lock:
             self._epochs.clear()
 
-    def epochs(self) -> dict[int, int]:
+    def partition_epochs(self) -> dict[int, int]:
         with self._lock:
             return dict(self._epochs)
 
 
-class Claims(CooperativeStickyAssignor):  # type: ignore[misc]
+class OwnedPartitionsAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
     """Cooperative-sticky, telling the group what this member owns now.
 
     The client's own assignor tells what it was last assigned, even after it was thrown out of the group; partitions
     that nobody owns could then wait for a member that doesn't know of them.
     """
 
-    def __init__(self, topic: str, assignment: Assignment) -> None:
+    def __init__(self, topic: str, assignment: PartitionAssignment) -> None:
         super().__init__()
         self._topic, self._owned = topic, assignment
 
     def metadata(self, topics: Iterable[str]) -> Any:
-        self.member_assignment = [TopicPartition(self._topic, number) for number in self._owned.epochs()]
+        self.member_assignment = [TopicPartition(self._topic, number) for number in self._owned.partition_epochs()]
         return super().metadata(topics)

@@ -22,14 +22,14 @@ from kafka.net.compat import KafkaNetClient
 from shared.errors import BadData, Misconfigured, Unavailable
 
 # Trying these again cannot help; somebody has to change a setting.
-REFUSALS = (
+REFUSAL_ERRORS = (
     AuthorizationError,
     KafkaConfigurationError,
     SaslAuthenticationFailedError,
     UnsupportedSaslMechanismError,
     UnsupportedVersionError,
 )
-TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+TOO_LARGE_ERRORS = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Broker:
     password: str | None = field(default=None, repr=False)
     timeout_seconds: float = 10.0  # for one request, and for the first contact
 
-    def options(self) -> dict[str, Any]:
+    def client_options(self) -> dict[str, Any]:
         """Arguments that every client of this cluster takes."""
         return {
             "bootstrap_servers": self.servers.split(","),
@@ -67,24 +67,24 @@ class Broker:
             "sasl_plain_password": self.password,
         }
 
-    def connect(self, kind: Any, **options: Any) -> Any:
+    def connect_client(self, client_class: Any, **options: Any) -> Any:
         """A `kind` of client. Its constructor starts a thread that outlives a failed first contact: closed here."""
         started: list[KafkaNetClient] = []
 
-        def start(*args: Any, **more: Any) -> KafkaNetClient:
+        def start_client(*args: Any, **more: Any) -> KafkaNetClient:
             started.append(KafkaNetClient(*args, **more))
             return started[-1]
 
         try:
-            return kind(**self.options() | options, kafka_client=start)
+            return client_class(**self.client_options() | options, kafka_client=start_client)
         except BaseException as error:
             for client in started:
                 client.close()
             if isinstance(error, KafkaTimeoutError):
-                raise KafkaTimeoutError(self._silence()) from None
+                raise KafkaTimeoutError(self._describe_silence()) from None
             raise
 
-    def _silence(self) -> str:
+    def _describe_silence(self) -> str:
         """The broker closes the connection without a word, and the client tries again, whatever it disliked."""
         secured = self.tls or self.sasl
         cause = "; a wrong password, a certificate not trusted or a port without TLS look the same" if secured else ""
@@ -92,25 +92,25 @@ class Broker:
 
 
 @contextmanager
-def trouble(what: str) -> Iterator[None]:
+def translate_kafka_errors(action: str) -> Iterator[None]:
     """Errors of the client within, as ours: BadData for a message too large, Misconfigured or Unavailable."""
     try:
         yield
-    except TOO_LARGE as error:
+    except TOO_LARGE_ERRORS as error:
         raise BadData(
-            f"{what}: the message is larger than the broker or the topic takes ({error}). "
+            f"{action}: the message is larger than the broker or the topic takes ({error}). "
             "Records hold references, not arrays: shorten it, or raise max.message.bytes of the topic."
         ) from None
-    except REFUSALS as error:
+    except REFUSAL_ERRORS as error:
         raise Misconfigured(
-            f"{what}: the broker refuses this client ({error!r}). Check MER_KAFKA_* and its ACLs."
+            f"{action}: the broker refuses this client ({error!r}). Check MER_KAFKA_* and its ACLs."
         ) from error
     except IllegalStateError:
         raise
     except (KafkaError, OSError) as error:
-        raise Unavailable(f"{what}: {error!r}") from error
+        raise Unavailable(f"{action}: {error!r}") from error
 
 
-def as_broker(broker: Broker | str) -> Broker:
+def broker_from(broker: Broker | str) -> Broker:
     """Bootstrap servers alone mean a cluster without TLS and passwords."""
     return Broker(broker) if isinstance(broker, str) else broker

@@ -8,9 +8,9 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import OffsetSpec
 
-from shared.bus import Depth, Message
-from shared.bus.kafka.broker import Broker, as_broker, trouble
-from shared.bus.kafka.follower import KafkaFollower, partitions
+from shared.bus import GroupProgress, Message
+from shared.bus.kafka.broker import Broker, broker_from, translate_kafka_errors
+from shared.bus.kafka.follower import KafkaFollower, list_partitions
 from shared.bus.kafka.subscription import KafkaSubscription
 from shared.bus.kafka.watchdog import Watchdog
 from shared.bus.topics import TOPICS, Topic
@@ -35,7 +35,7 @@ class KafkaBus:
         poll_interval_seconds: float = 60,
         watchdog: Callable[[], Watchdog] = lambda: Watchdog(120),
     ) -> None:
-        self.broker, self.topics, self.prefix = as_broker(broker), topics, prefix
+        self.broker, self.topics, self.prefix = broker_from(broker), topics, prefix
         self.session_seconds, self.poll_interval_seconds = session_seconds, poll_interval_seconds
         self._watchdog = watchdog
         self._lock = threading.Lock()
@@ -45,10 +45,10 @@ class KafkaBus:
     def publish(self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str] | None = None) -> None:
         """Raises Unavailable (nothing is known about the message: send it again) or BadData (too large)."""
         packed = [(name, text.encode()) for name, text in (headers or {}).items()]
-        name = self._name(topic)
+        name = self._prefixed_topic(topic)
         producer = None
         try:
-            with trouble(f"publishing to {topic}"):
+            with translate_kafka_errors(f"publishing to {topic}"):
                 producer = self._open_producer()
                 sent = producer.send(name, key=key.encode(), value=value, headers=packed)
                 sent.get(timeout=3 * self.broker.timeout_seconds)
@@ -59,7 +59,7 @@ class KafkaBus:
     def subscribe(self, topic: str, group: str) -> KafkaSubscription:
         member = KafkaSubscription(
             self.broker,
-            self._name(topic),
+            self._prefixed_topic(topic),
             self.prefix + group,
             name=topic,
             session_seconds=self.session_seconds,
@@ -69,22 +69,25 @@ class KafkaBus:
         self._subscriptions.append(member)
         return member
 
-    def latest(self, topic: str) -> dict[str, Message]:
+    def read_newest(self, topic: str) -> dict[str, Message]:
         with closing(self.follow(topic)) as follower:
-            return dict(follower.read())
+            return dict(follower.read_newest())
 
     def follow(self, topic: str) -> KafkaFollower:
-        return KafkaFollower(self.broker, self._name(topic), topic)
+        return KafkaFollower(self.broker, self._prefixed_topic(topic), topic)
 
-    def depth(self, topic: str, group: str) -> Depth:
+    def group_progress(self, topic: str, group: str) -> GroupProgress:
         """What the broker has deleted since counts as committed: nobody can read it any more."""
-        places, group = partitions(self.broker, self._name(topic)), self.prefix + group
-        with trouble(f"asking how far {group} is on {topic}"), closing(self.broker.connect(KafkaAdminClient)) as admin:
+        places, group = list_partitions(self.broker, self._prefixed_topic(topic)), self.prefix + group
+        with (
+            translate_kafka_errors(f"asking how far {group} is on {topic}"),
+            closing(self.broker.connect_client(KafkaAdminClient)) as admin,
+        ):
             first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
             end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
             commits = admin.list_group_offsets({group: places})[group]
         done = {place: commits[place].offset if place in commits else -1 for place in places}
-        return Depth(
+        return GroupProgress(
             published=sum(end[place].offset for place in places),
             committed=sum(max(done[place], first[place].offset) for place in places),
         )
@@ -94,14 +97,14 @@ class KafkaBus:
             member.close()
         self._drop_producer(self._producer)
 
-    def _name(self, topic: str) -> str:
+    def _prefixed_topic(self, topic: str) -> str:
         return self.prefix + self.topics[topic].name
 
     def _open_producer(self) -> Any:
         with self._lock:
             if self._producer is None:
                 wait = int(self.broker.timeout_seconds * 1000)
-                self._producer = self.broker.connect(
+                self._producer = self.broker.connect_client(
                     KafkaProducer,
                     acks="all",
                     enable_idempotence=True,

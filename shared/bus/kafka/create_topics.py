@@ -7,7 +7,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
-from shared.bus.kafka.broker import Broker, as_broker, trouble
+from shared.bus.kafka.broker import Broker, broker_from, translate_kafka_errors
 from shared.bus.topics import TOPICS, Topic
 
 log = logging.getLogger(__name__)
@@ -27,36 +27,36 @@ def ensure_topics(
     Without `retention_days` nothing expires: records are small, and a stage that was off for a month finds its work.
     A topic that exists keeps its partitions, since keys would change theirs; a difference is logged.
     """
-    broker = as_broker(broker)
+    broker = broker_from(broker)
     wanted = {prefix + topic.name: topic for topic in topics}
     retention = -1 if retention_days is None else int(retention_days * 86_400_000)
-    with trouble("creating topics"):
-        admin = broker.connect(KafkaAdminClient)
+    with translate_kafka_errors("creating topics"):
+        admin = broker.connect_client(KafkaAdminClient)
         try:
             existing = {topic["name"]: topic for topic in admin.describe_topics()}
             missing = {
                 name: {
                     "num_partitions": topic.partitions,
                     "replication_factor": replication,
-                    "configs": _configs(topic, min_insync, retention),
+                    "configs": _topic_configs(topic, min_insync, retention),
                 }
                 for name, topic in wanted.items()
                 if name not in existing
             }
             _warn_of_differences(wanted, existing)
             if missing:
-                _create(admin, missing)
+                _create_missing_topics(admin, missing)
             return sorted(missing)
         finally:
             admin.close()
 
 
-def _configs(topic: Topic, min_insync: int, retention: int) -> dict[str, str]:
+def _topic_configs(topic: Topic, min_insync: int, retention: int) -> dict[str, str]:
     common = {"cleanup.policy": topic.cleanup, "min.insync.replicas": str(min_insync)}
     return common if topic.cleanup == "compact" else {**common, "retention.ms": str(retention)}
 
 
-def _create(admin: Any, missing: Mapping[str, dict[str, Any]]) -> None:
+def _create_missing_topics(admin: Any, missing: Mapping[str, dict[str, Any]]) -> None:
     for name, options in missing.items():
         try:
             admin.create_topics({name: options})

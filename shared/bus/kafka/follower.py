@@ -8,11 +8,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 
 from shared.bus import Message
-from shared.bus.kafka.broker import Broker, trouble
-from shared.bus.kafka.subscription import message_of
+from shared.bus.kafka.broker import Broker, translate_kafka_errors
+from shared.bus.kafka.subscription import message_from_record
 from shared.errors import Unavailable
 
-_POLL_MS = 1000
+_FOLLOWER_POLL_MS = 1000
 
 
 class KafkaFollower:
@@ -21,14 +21,14 @@ class KafkaFollower:
     def __init__(self, broker: Broker, topic: str, name: str) -> None:
         self.broker, self.topic, self.name = broker, topic, name
         self._consumer: Any = None
-        self._next: dict[TopicPartition, int] = {}
+        self._next_offsets: dict[TopicPartition, int] = {}
         self._newest: dict[str, Message] = {}
 
-    def read(self) -> dict[str, Message]:
+    def read_newest(self) -> dict[str, Message]:
         """Raises Unavailable; what was read before is kept for the next read."""
         try:
-            with trouble(f"reading {self.name}"):
-                self._apply(self._fetched())
+            with translate_kafka_errors(f"reading {self.name}"):
+                self._apply_records(self._fetch_new_records())
         except BaseException:
             self.close()
             raise
@@ -39,32 +39,32 @@ class KafkaFollower:
             self._consumer.close(autocommit=False)
             self._consumer = None
 
-    def _fetched(self) -> list[Any]:
+    def _fetch_new_records(self) -> list[Any]:
         """All messages up to the ends as of now that were not read yet."""
-        consumer = self._connected()
-        ends = consumer.end_offsets(list(self._next))
+        consumer = self._connect_consumer()
+        ends = consumer.end_offsets(list(self._next_offsets))
         records: list[Any] = []
         heard = time.monotonic()
         while any(consumer.position(place) < end for place, end in ends.items()):
-            for some in consumer.poll(_POLL_MS).values():
+            for some in consumer.poll(_FOLLOWER_POLL_MS).values():
                 records += some
                 heard = time.monotonic()
             if time.monotonic() - heard > self.broker.timeout_seconds:  # it went away between question and answer
                 raise KafkaTimeoutError(f"nothing came for {self.broker.timeout_seconds:g} s")
-        self._next = {place: consumer.position(place) for place in self._next}
+        self._next_offsets = {place: consumer.position(place) for place in self._next_offsets}
         return records
 
-    def _apply(self, records: list[Any]) -> None:
+    def _apply_records(self, records: list[Any]) -> None:
         for record in sorted(records, key=lambda record: record.timestamp):  # stable: a key's order is its partition's
-            message = message_of(record, self.name)
+            message = message_from_record(record, self.name)
             self._newest.pop(message.key, None)
             if record.value is not None:  # a tombstone takes its key away
                 self._newest[message.key] = message
 
-    def _connected(self) -> Any:
+    def _connect_consumer(self) -> Any:
         if self._consumer is None:
-            places = partitions(self.broker, self.topic)
-            self._consumer = self.broker.connect(
+            places = list_partitions(self.broker, self.topic)
+            self._consumer = self.broker.connect_client(
                 KafkaConsumer,
                 group_id=None,
                 auto_offset_reset="earliest",  # what expired before it was read is gone, what is there is not skipped
@@ -74,15 +74,18 @@ class KafkaFollower:
             )
             self._consumer.assign(places)
             first = self._consumer.beginning_offsets(places)
-            self._next = {place: max(self._next.get(place, 0), first[place]) for place in places}
-            for place, offset in self._next.items():
+            self._next_offsets = {place: max(self._next_offsets.get(place, 0), first[place]) for place in places}
+            for place, offset in self._next_offsets.items():
                 self._consumer.seek(place, offset)
         return self._consumer
 
 
-def partitions(broker: Broker, topic: str) -> list[TopicPartition]:
+def list_partitions(broker: Broker, topic: str) -> list[TopicPartition]:
     """Of a topic on the cluster. Raises Unavailable if it is not there (yet)."""
-    with trouble(f"asking for the partitions of {topic}"), closing(broker.connect(KafkaAdminClient)) as admin:
+    with (
+        translate_kafka_errors(f"asking for the partitions of {topic}"),
+        closing(broker.connect_client(KafkaAdminClient)) as admin,
+    ):
         (found,) = admin.describe_topics([topic])
     if not found["partitions"]:
         raise Unavailable(f"Topic {topic} is not on the broker (yet): run the topics' set-up.")

@@ -16,19 +16,19 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, KafkaError, RebalanceInProgressError, RetriableError
 from kafka.structs import MemberState
 
-from shared.bus import Message, Revoked
-from shared.bus.kafka.assignment import Assignment, Claims
-from shared.bus.kafka.broker import REFUSALS, Broker
+from shared.bus import Message, PartitionRevoked
+from shared.bus.kafka.assignment import OwnedPartitionsAssignor, PartitionAssignment
+from shared.bus.kafka.broker import REFUSAL_ERRORS, Broker
 from shared.bus.kafka.watchdog import Watchdog
 from shared.errors import Misconfigured
 
 log = logging.getLogger(__name__)
 
-BATCH = 100  # messages held ready, so that short work does not wait for the broker each time
+BATCH_MESSAGES = 100  # messages held ready, so that short work does not wait for the broker each time
 _TICK_SECONDS = 0.2  # a loop with nothing to fetch still turns this often
-_CALL_MS = 3000  # longest that one request may hold up the loop
-_TROUBLE_SECONDS = 0.5  # between attempts while the broker is away
-_PASSING = (RetriableError, CommitFailedError, RebalanceInProgressError)  # the client gets over these by itself
+_REQUEST_MS = 3000  # longest that one request may hold up the loop
+_RETRY_SECONDS = 0.5  # between attempts while the broker is away
+_PASSING_ERRORS = (RetriableError, CommitFailedError, RebalanceInProgressError)  # the client gets over these by itself
 
 
 class KafkaSubscription:
@@ -51,56 +51,56 @@ class KafkaSubscription:
     ) -> None:
         self.broker, self.topic, self.group, self.name = broker, topic, group, name or topic
         self.session_seconds, self.poll_interval_seconds = session_seconds, poll_interval_seconds
-        self._assignment = Assignment()
+        self._assignment = PartitionAssignment()
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[Message, int]] = deque()
-        self._work: tuple[Message, int] | None = None
-        self._asked: tuple[Message, int] | None = None  # the commit that the loop is to make
-        self._refused = False
+        self._buffered_messages: deque[tuple[Message, int]] = deque()
+        self._work_in_hand: tuple[Message, int] | None = None
+        self._requested_commit: tuple[Message, int] | None = None  # the commit that the loop is to make
+        self._commit_refused = False
         self._failure: BaseException | None = None
         self._closing = False
         # The loop's own; no other thread touches these.
-        self._settled: dict[int, int] = {}
-        self._member = ""
+        self._positioned_epochs: dict[int, int] = {}
+        self._member_id = ""
         self._watchdog = watchdog or Watchdog(120)
-        self._thread = threading.Thread(target=self._run, name=f"kafka-{topic}", daemon=True)
+        self._thread = threading.Thread(target=self._run_thread, name=f"kafka-{topic}", daemon=True)
         self._watchdog.start()
         self._thread.start()
 
-    def take(self, timeout: float) -> Message | None:
+    def take_message(self, timeout: float) -> Message | None:
         with self._changed:
-            if self._work and self._current(self._work):
-                return self._work[0]  # not committed, so nothing after it may be
-            self._work = None
+            if self._work_in_hand and self._is_current(self._work_in_hand):
+                return self._work_in_hand[0]  # not committed, so nothing after it may be
+            self._work_in_hand = None
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._next() or self._ended(), timeout)
-            if self._next():
-                self._work = self._waiting.popleft()
-                return self._work[0]
+            self._changed.wait_for(lambda: self._has_waiting_message() or self._has_ended(), timeout)
+            if self._has_waiting_message():
+                self._work_in_hand = self._buffered_messages.popleft()
+                return self._work_in_hand[0]
             self._raise_failure()
             return None
 
-    def joined(self) -> bool:
-        return bool(self._member)
+    def is_member(self) -> bool:
+        return bool(self._member_id)
 
-    def stalled(self) -> bool:
-        return self._watchdog.uneasy or self._failure is not None
+    def is_stalled(self) -> bool:
+        return self._watchdog.is_late or self._failure is not None
 
-    def owned(self, message: Message) -> bool:
+    def owns_message(self, message: Message) -> bool:
         with self._changed:
-            return self._in_work(message) and not self._ended()
+            return self._is_in_work(message) and not self._has_ended()
 
     def commit(self, message: Message) -> None:
         with self._changed:
             self._raise_failure()
-            if self._ended() or not self._in_work(message):
-                raise self._revoked(message)
-            self._asked, self._refused = self._work, False
+            if self._has_ended() or not self._is_in_work(message):
+                raise self._revoked_error(message)
+            self._requested_commit, self._commit_refused = self._work_in_hand, False
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._asked is None or self._ended())
+            self._changed.wait_for(lambda: self._requested_commit is None or self._has_ended())
             self._raise_failure()
-            if self._asked is not None or self._refused:
-                raise self._revoked(message)
+            if self._requested_commit is not None or self._commit_refused:
+                raise self._revoked_error(message)
 
     def close(self) -> None:
         with self._changed:
@@ -111,82 +111,88 @@ class KafkaSubscription:
 
     # What the two threads share; the condition is held.
 
-    def _current(self, held: tuple[Message, int]) -> bool:
+    def _is_current(self, held: tuple[Message, int]) -> bool:
         message, epoch = held
-        return self._assignment.epochs().get(message.partition) == epoch
+        return self._assignment.partition_epochs().get(message.partition) == epoch
 
-    def _in_work(self, message: Message) -> bool:
-        return self._work is not None and self._work[0] == message and self._current(self._work)
+    def _is_in_work(self, message: Message) -> bool:
+        return (
+            self._work_in_hand is not None and self._work_in_hand[0] == message and self._is_current(self._work_in_hand)
+        )
 
-    def _next(self) -> bool:
+    def _has_waiting_message(self) -> bool:
         """Whether a message waits; those of partitions that went are forgotten."""
-        while self._waiting and not self._current(self._waiting[0]):
-            self._waiting.popleft()
-        return bool(self._waiting)
+        while self._buffered_messages and not self._is_current(self._buffered_messages[0]):
+            self._buffered_messages.popleft()
+        return bool(self._buffered_messages)
 
-    def _ended(self) -> bool:
+    def _has_ended(self) -> bool:
         return self._closing or self._failure is not None
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
 
-    def _revoked(self, message: Message) -> Revoked:
-        return Revoked(f"{self.name}/{message.partition}@{message.offset} was given to another member.")
+    def _revoked_error(self, message: Message) -> PartitionRevoked:
+        return PartitionRevoked(f"{self.name}/{message.partition}@{message.offset} was given to another member.")
 
-    def _idle(self) -> bool:
+    def _is_idle(self) -> bool:
         """Whether the loop has nothing to do but to keep its place in the group."""
         with self._changed:
-            return (self._work is not None or self._next()) and self._asked is None and not self._closing
+            return (
+                (self._work_in_hand is not None or self._has_waiting_message())
+                and self._requested_commit is None
+                and not self._closing
+            )
 
     # The loop's thread.
 
-    def _run(self) -> None:
+    def _run_thread(self) -> None:
         while not self._closing and self._failure is None:
             try:
-                self._watchdog.turned()
-                self._consume()
-            except REFUSALS as error:
-                self._fail(Misconfigured(f"{self.name}: the broker refuses group {self.group}: {error!r}"))
+                self._watchdog.heartbeat()
+                self._consume_until_closed()
+            except REFUSAL_ERRORS as error:
+                self._record_failure(Misconfigured(f"{self.name}: the broker refuses group {self.group}: {error!r}"))
             except (KafkaError, OSError) as error:
                 log.warning("%s: no broker, trying again: %r", self.name, error)
-                time.sleep(_TROUBLE_SECONDS)
+                time.sleep(_RETRY_SECONDS)
             except BaseException as error:
                 log.exception("%s: the consumer's loop ended", self.name)
-                self._fail(error)
+                self._record_failure(error)
         self._watchdog.stop()
 
-    def _fail(self, error: BaseException) -> None:
+    def _record_failure(self, error: BaseException) -> None:
         with self._changed:
             self._failure = error
             self._changed.notify_all()
 
-    def _consume(self) -> None:
+    def _consume_until_closed(self) -> None:
         """From joining the group to leaving it."""
-        consumer = self._join()
+        consumer = self._join_group()
         try:
             while not self._closing:
-                self._watchdog.turned()
+                self._watchdog.heartbeat()
                 try:
-                    self._turn(consumer)
-                except _PASSING as error:
+                    self._poll_once(consumer)
+                except _PASSING_ERRORS as error:
                     log.warning("%s: trying again: %r", self.name, error)
-                    time.sleep(_TROUBLE_SECONDS)
+                    time.sleep(_RETRY_SECONDS)
         finally:
-            self._assignment.clear()
-            self._settled.clear()
-            self._member = ""
-            consumer.close(autocommit=False, timeout_ms=_CALL_MS)
+            self._assignment.forget_partitions()
+            self._positioned_epochs.clear()
+            self._member_id = ""
+            consumer.close(autocommit=False, timeout_ms=_REQUEST_MS)
 
-    def _join(self) -> Any:
-        consumer = self.broker.connect(
+    def _join_group(self) -> Any:
+        consumer = self.broker.connect_client(
             KafkaConsumer,
             group_id=self.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             allow_auto_create_topics=False,
             metrics_enabled=False,
-            partition_assignment_strategy=[Claims(self.topic, self._assignment)],
+            partition_assignment_strategy=[OwnedPartitionsAssignor(self.topic, self._assignment)],
             session_timeout_ms=int(self.session_seconds * 1000),
             heartbeat_interval_ms=int(min(3.0, self.session_seconds / 4) * 1000),
             max_poll_interval_ms=int(self.poll_interval_seconds * 1000),
@@ -194,15 +200,15 @@ class KafkaSubscription:
         consumer.subscribe([self.topic], listener=self._assignment)
         return consumer
 
-    def _turn(self, consumer: Any) -> None:
-        self._settle(consumer)
-        self._commit(consumer)
-        idle = self._idle()
+    def _poll_once(self, consumer: Any) -> None:
+        self._position_new_partitions(consumer)
+        self._commit_requested(consumer)
+        idle = self._is_idle()
         (consumer.pause if idle else consumer.resume)(*consumer.assignment())
         stable = consumer.group_metadata().state == MemberState.STABLE
         # A join that completes between two polls is lost on this client and asked for again: then poll without a gap.
         timeout = 0 if idle and stable else int(_TICK_SECONDS * 1000)
-        self._keep(consumer.poll(timeout, max_records=BATCH))
+        self._buffer_messages(consumer.poll(timeout, max_records=BATCH_MESSAGES))
         self._notice_new_membership(consumer)
         if consumer.group_metadata().state == MemberState.REBALANCING:
             # A join that changed metadata started is forgotten by this client once it outlives a poll, and the member
@@ -210,65 +216,69 @@ class KafkaSubscription:
             consumer._coordinator.request_rejoin()
         if idle and stable:
             with self._changed:
-                self._changed.wait_for(lambda: not self._idle(), _TICK_SECONDS)
+                self._changed.wait_for(lambda: not self._is_idle(), _TICK_SECONDS)
 
-    def _settle(self, consumer: Any) -> None:
+    def _position_new_partitions(self, consumer: Any) -> None:
         """New partitions start at the group's commit; where it has none, at the first message, and that is committed:
         from then on the group's lag is true, also for those who only see commits."""
-        epochs = self._assignment.epochs()
-        fresh = [TopicPartition(self.topic, p) for p, epoch in epochs.items() if self._settled.get(p) != epoch]
+        epochs = self._assignment.partition_epochs()
+        fresh = [
+            TopicPartition(self.topic, p) for p, epoch in epochs.items() if self._positioned_epochs.get(p) != epoch
+        ]
         if not fresh:
             return
-        starts = {partition: consumer.committed(partition, timeout_ms=_CALL_MS) for partition in fresh}
+        starts = {partition: consumer.committed(partition, timeout_ms=_REQUEST_MS) for partition in fresh}
         if never := [partition for partition, offset in starts.items() if offset is None]:
-            first = consumer.beginning_offsets(never, timeout_ms=_CALL_MS)
-            consumer.commit({p: OffsetAndMetadata(first[p], "", -1) for p in never}, timeout_ms=_CALL_MS)
+            first = consumer.beginning_offsets(never, timeout_ms=_REQUEST_MS)
+            consumer.commit({p: OffsetAndMetadata(first[p], "", -1) for p in never}, timeout_ms=_REQUEST_MS)
             starts |= first
         for partition, offset in starts.items():
             consumer.seek(partition, offset)
-            self._settled[partition.partition] = epochs[partition.partition]
+            self._positioned_epochs[partition.partition] = epochs[partition.partition]
 
-    def _keep(self, polled: dict[TopicPartition, list[Any]]) -> None:
+    def _buffer_messages(self, polled: dict[TopicPartition, list[Any]]) -> None:
         """Messages of settled partitions wait to be taken; others come again once their start is settled."""
-        epochs = self._assignment.epochs()
+        epochs = self._assignment.partition_epochs()
         with self._changed:
             for partition, records in polled.items():
                 epoch = epochs.get(partition.partition)
-                if epoch is not None and self._settled.get(partition.partition) == epoch:
-                    self._waiting.extend((message_of(record, self.name), epoch) for record in records)
+                if epoch is not None and self._positioned_epochs.get(partition.partition) == epoch:
+                    self._buffered_messages.extend(
+                        (message_from_record(record, self.name), epoch) for record in records
+                    )
             self._changed.notify_all()
 
-    def _commit(self, consumer: Any) -> None:
+    def _commit_requested(self, consumer: Any) -> None:
         """The commit that was asked for, if its partition is still here. One that fails is tried again after the next
         poll: by then it has worked out, or the poll has noticed that the partition went."""
         with self._changed:
-            if self._asked is None:
+            if self._requested_commit is None:
                 return
-            message, current = self._asked[0], self._current(self._asked)
+            message, current = self._requested_commit[0], self._is_current(self._requested_commit)
         if current:
             place = TopicPartition(self.topic, message.partition)
             try:
-                consumer.commit({place: OffsetAndMetadata(message.offset + 1, "", -1)}, timeout_ms=_CALL_MS)
-            except REFUSALS:
+                consumer.commit({place: OffsetAndMetadata(message.offset + 1, "", -1)}, timeout_ms=_REQUEST_MS)
+            except REFUSAL_ERRORS:
                 raise
             except KafkaError as error:
                 log.warning("%s: commit of %s@%d not yet: %r", self.name, place.partition, message.offset, error)
                 return
         with self._changed:
-            self._asked, self._work, self._refused = None, None, not current
+            self._requested_commit, self._work_in_hand, self._commit_refused = None, None, not current
             self._changed.notify_all()
 
     def _notice_new_membership(self, consumer: Any) -> None:
         """A member thrown out while it was joining is let in anew by this client without losing its partitions."""
         member = consumer.group_metadata()
-        if member.state != MemberState.STABLE or member.member_id == self._member:
+        if member.state != MemberState.STABLE or member.member_id == self._member_id:
             return
-        if self._member:
-            self._assignment.renew()
-        self._member = member.member_id
+        if self._member_id:
+            self._assignment.renew_epochs()
+        self._member_id = member.member_id
 
 
-def message_of(record: Any, topic: str) -> Message:
+def message_from_record(record: Any, topic: str) -> Message:
     """A record of the client. A foreign key or header that is no UTF-8 is legible, not exact."""
     text: Callable[[bytes | None], str] = lambda data: (data or b"").decode(errors="replace")  # noqa: E731
     headers = {key: text(value) for key, value in record.headers}

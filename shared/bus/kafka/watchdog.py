@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
-_LOOKS = 4
+WATCHDOG_EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
+_CHECKS_PER_TIMEOUT = 4
 
 
 class Watchdog:
@@ -19,11 +19,11 @@ class Watchdog:
     """
 
     def __init__(self, seconds: float, end: Callable[[int], object] = os._exit, stacks: TextIO | None = None) -> None:
-        self.seconds, self.end, self.stacks = seconds, end, stacks
-        self._turns = 0
-        self.uneasy = False  # the loop has not turned for half the time
+        self.seconds, self.end_process, self.stacks = seconds, end, stacks
+        self._heartbeats = 0
+        self.is_late = False  # the loop has not turned for half the time
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._watch_heartbeats, name="watchdog", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -31,22 +31,22 @@ class Watchdog:
     def stop(self) -> None:
         self._stopped.set()
 
-    def turned(self) -> None:
+    def heartbeat(self) -> None:
         """The loop calls this once a turn."""
-        self._turns += 1
+        self._heartbeats += 1
 
-    def _watch(self) -> None:
-        seen, idle = self._turns, 0
-        while not self._stopped.wait(self.seconds / _LOOKS):
-            idle = idle + 1 if self._turns == seen else 0
-            seen, self.uneasy = self._turns, idle >= _LOOKS // 2
-            if idle >= _LOOKS:
-                self._bite()
+    def _watch_heartbeats(self) -> None:
+        seen, idle = self._heartbeats, 0
+        while not self._stopped.wait(self.seconds / _CHECKS_PER_TIMEOUT):
+            idle = idle + 1 if self._heartbeats == seen else 0
+            seen, self.is_late = self._heartbeats, idle >= _CHECKS_PER_TIMEOUT // 2
+            if idle >= _CHECKS_PER_TIMEOUT:
+                self._abort_process()
                 return
 
-    def _bite(self) -> None:
+    def _abort_process(self) -> None:
         stream = self.stacks or sys.stderr
         stream.write(f"A loop has not turned for {self.seconds:g} s; the process ends. All stacks:\n")
         stream.flush()
         faulthandler.dump_traceback(stream, all_threads=True)
-        self.end(EXIT_CODE)
+        self.end_process(WATCHDOG_EXIT_CODE)

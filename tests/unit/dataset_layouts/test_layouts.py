@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.ingest.catalogue.entry import Found, Reading
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import FoundClip, ReadingOptions
+from services.ingest.discover import discover_clips
 from services.ingest.settings import PROFILES
-from services.ingest.source_packing import pack
+from services.ingest.source_packing import pack_source
 from services.ingest.stage import STAGE
-from shared.protocols import select
-from shared.protocols.catalogue import named
-from shared.protocols.label_sets import SHEETS
+from shared.protocols import apply_evaluation_protocol
+from shared.protocols.catalogue import protocol_by_name
+from shared.protocols.label_sets import SHEET_COUNTS
 from shared.stage import Arrays
 from shared.store import npz
 from tests.dataset_layouts import FORMS, full_size_clips, write
@@ -22,15 +22,15 @@ from tests.dataset_layouts.drawn_frames import faces
 from tests.dataset_layouts.write import EMPTY, TINY, write_book
 
 
-def found(folder: Path, how: Reading | None = None) -> list[Found]:
-    clips = list(discover(folder, how=how))
-    assert all(isinstance(clip, Found) for clip in clips), clips
+def found(folder: Path, how: ReadingOptions | None = None) -> list[FoundClip]:
+    clips = list(discover_clips(folder, reading=how))
+    assert all(isinstance(clip, FoundClip) for clip in clips), clips
     return clips  # type: ignore[return-value]
 
 
-def clip_of(source: Found) -> Arrays:
+def clip_of(source: FoundClip) -> Arrays:
     """What lies on `mer.clips` behind the clip's record."""
-    packed = npz.unpack(npz.pack(pack(source)))
+    packed = npz.unpack_arrays(npz.pack_arrays(pack_source(source)))
     return STAGE.compute({"source": packed}, PROFILES["corrected"].model_copy(update={"height": 70, "width": 56}))
 
 
@@ -62,14 +62,14 @@ def test_drawn_faces_are_found_in_raw_frames(tmp_path: Path) -> None:
 
 def test_crops_or_raw_frames_as_preferred(tmp_path: Path) -> None:
     folder = write(tmp_path / "smic", FORMS["smic-hs"], full_size_clips("smic-hs")[:2], EMPTY)
-    crops, raw = found(folder), found(folder, Reading(prefer="raw"))
+    crops, raw = found(folder), found(folder, ReadingOptions(prefer="raw"))
     assert [clip.cropped for clip in crops + raw] == [True, True, False, False]
     assert (crops[0].files[0].name, raw[0].files[0].name) == ("reg_image000010.bmp", "image000010.bmp")
     assert crops[0].sample == raw[0].sample
 
 
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Found]]:
+def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[FoundClip]]:
     """Every dataset at its full size, as the catalogue reads it."""
     folder = tmp_path_factory.mktemp("full")
     return {
@@ -97,24 +97,24 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Found
         "dfme-7",
     ],
 )
-def test_protocols_hold_what_was_published(everything: dict[str, list[Found]], name: str) -> None:
+def test_protocols_hold_what_was_published(everything: dict[str, list[FoundClip]], name: str) -> None:
     samples = [clip.sample for clips in everything.values() for clip in clips]
-    selection = select(named(name), samples)
+    selection = apply_evaluation_protocol(protocol_by_name(name), samples)
     assert selection.faults == ()
-    assert len(selection.kept) == named(name).clips
+    assert len(selection.kept) == protocol_by_name(name).total_clips
 
 
-def test_cd6me_wants_the_sheet_of_256_rows(everything: dict[str, list[Found]]) -> None:
+def test_cd6me_wants_the_sheet_of_256_rows(everything: dict[str, list[FoundClip]]) -> None:
     samples = [clip.sample for clips in everything.values() for clip in clips]
-    selection = select(named("cd6me"), samples)
+    selection = apply_evaluation_protocol(protocol_by_name("cd6me"), samples)
     assert (len(selection.kept), selection.groups) == (2031 - 10, 6)
     (fault,) = selection.faults
     assert fault.startswith("cd6me: casme2 must give 256 clips, got 246; this is the sheet of 2014-05-08 (246 rows)")
 
 
-def test_the_composite_holds_68_persons(everything: dict[str, list[Found]]) -> None:
+def test_the_composite_holds_68_persons(everything: dict[str, list[FoundClip]]) -> None:
     samples = [clip.sample for clips in everything.values() for clip in clips]
-    selection = select(named("megc2019"), samples)
+    selection = apply_evaluation_protocol(protocol_by_name("megc2019"), samples)
     assert selection.groups == 68
     assert selection.counts == {"negative": 250, "positive": 109, "surprise": 83}
     names = Counter(clip.clip for clip in samples if clip.dataset == "casme2")
@@ -122,9 +122,9 @@ def test_the_composite_holds_68_persons(everything: dict[str, list[Found]]) -> N
 
 
 def test_a_sheet_of_another_version_is_named(tmp_path: Path) -> None:
-    labels = dict(SHEETS["casme2"]["the modified sheet of 2019-07-01 (254 rows)"])
+    labels = dict(SHEET_COUNTS["casme2"]["the modified sheet of 2019-07-01 (254 rows)"])
     clips = found(write(tmp_path / "casme2", FORMS["casme2"], full_size_clips("casme2", labels), EMPTY, kinds=[0]))
-    (fault,) = select(named("casme2-5"), [clip.sample for clip in clips]).faults
+    (fault,) = apply_evaluation_protocol(protocol_by_name("casme2-5"), [clip.sample for clip in clips]).faults
     assert "this is the modified sheet of 2019-07-01 (254 rows): take the sheet of 2014-05-08" in fault
 
 
@@ -133,12 +133,12 @@ def test_objective_classes_are_joined_by_subject_and_name(tmp_path: Path) -> Non
     folder = write(tmp_path / "casme2", FORMS["casme2"], drawn, EMPTY, kinds=[0])
     objective = FORMS["casme2"].books[1]
     write_book(folder / objective.file, objective, drawn[::-1])
-    clips = found(folder, Reading(labels="objective"))
+    clips = found(folder, ReadingOptions(labels="objective"))
     assert [clip.sample.emotion for clip in clips] == [clip.objective.lower() for clip in drawn]
 
 
 @pytest.mark.parametrize("key", FORMS)
-def test_every_clip_of_the_full_size_is_found(everything: dict[str, list[Found]], key: str) -> None:
+def test_every_clip_of_the_full_size_is_found(everything: dict[str, list[FoundClip]], key: str) -> None:
     clips, drawn = everything[key], full_size_clips(key)
     known = {FORMS[key].known(clip) for clip in drawn}
     assert {(int(clip.sample.subject), clip.filename) for clip in clips} == known

@@ -105,7 +105,7 @@ def test_a_cache_that_can_only_be_read_is_copied_and_used(source, tmp_path):
 
 def test_neither_readable_nor_writable_means_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(compiled.tempfile, "tempdir", str(tmp_path))
-    own = compiled.copied(tmp_path / "nowhere")
+    own = compiled.copy_cache_folder(tmp_path / "nowhere")
     assert own.parent == tmp_path
     assert not list(own.iterdir())
     assert own.stat().st_mode & 0o077 == 0
@@ -113,5 +113,5 @@ def test_neither_readable_nor_writable_means_a_folder_of_its_own(tmp_path, monke
 
 def test_a_file_in_the_way_is_not_writable(tmp_path):
     (tmp_path / "file").write_text("")
-    assert not compiled.writable(tmp_path / "file" / "inner")
-    assert compiled.writable(tmp_path / "new" / "inner")
+    assert not compiled.is_writable_folder(tmp_path / "file" / "inner")
+    assert compiled.is_writable_folder(tmp_path / "new" / "inner")

@@ -65,7 +65,7 @@ def test_solves_to_single_precision(shape):
     grid = multigrid.make_grid(shape)
     planes = fill(grid, edges, data, right)
     expected = np.linalg.solve(dense(edges, data), right.ravel()).reshape(right.shape)
-    multigrid.solve(grid.buffer, grid.levels, 2, 60, 1e-7 * np.abs(expected).max())
+    multigrid.solve_system(grid.buffer, grid.levels, 2, 60, 1e-7 * np.abs(expected).max())
     assert np.abs(solution(planes, shape) - expected).max() < 2e-4 * np.abs(expected).max()
 
 
@@ -77,7 +77,7 @@ def test_few_cycles_suffice_because_the_coarse_grids_fit():
     grid = multigrid.make_grid(shape)
     planes = fill(grid, edges, data, right)
     expected = np.linalg.solve(dense(edges, data), right.ravel()).reshape(right.shape)
-    assert multigrid.solve(grid.buffer, grid.levels, 2, 3, 0.0) == 3
+    assert multigrid.solve_system(grid.buffer, grid.levels, 2, 3, 0.0) == 3
     off = np.abs(solution(planes, shape) - expected).max() / np.abs(expected).max()
     assert off < 6e-4
 
@@ -85,5 +85,5 @@ def test_few_cycles_suffice_because_the_coarse_grids_fit():
 def test_nothing_to_solve_stays_zero():
     grid = multigrid.make_grid((6, 5))
     planes = fill(grid, np.zeros((2, 2, 6, 5)), np.zeros((3, 6, 5)), np.zeros((2, 6, 5)))
-    assert multigrid.solve(grid.buffer, grid.levels, 2, 5, 0.0) == 0
+    assert multigrid.solve_system(grid.buffer, grid.levels, 2, 5, 0.0) == 0
     assert not solution(planes, (6, 5)).any()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies
 
 from services.flow import pyramid
-from services.flow.resample import resample
+from services.flow.resample import resample_image
 from services.flow.settings import PROFILES
 
 
@@ -40,12 +40,12 @@ def test_doubling_interpolates_a_ramp():
 
 
 def test_mirror_repeats_the_edge_however_far():
-    assert pyramid.mirror(np.arange(-5, 7), 2).tolist() == [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]
-    assert not pyramid.mirror(np.arange(-9, 9), 1).any()
+    assert pyramid.mirror_indices(np.arange(-5, 7), 2).tolist() == [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]
+    assert not pyramid.mirror_indices(np.arange(-9, 9), 1).any()
 
 
 def test_schedule_goes_coarse_to_fine_in_every_stage():
-    steps = pyramid.schedule((112, 96), PROFILES["paper"])
+    steps = pyramid.level_schedule((112, 96), PROFILES["paper"])
     assert [step.shape for step in steps] == [(56, 48), (112, 96), (90, 77), (112, 96), (90, 77), (112, 96)]
     assert [step.alpha for step in steps] == [1.0, 1.0, 0.5, 0.5, 0.0, 0.0]
 
@@ -56,5 +56,5 @@ def test_compiled_resampling_agrees(shape):
     axes = pyramid.resize_taps(shape[0], 4), pyramid.resize_taps(shape[1], 7)
     out = np.empty((4, 7), np.float32)
     rows, columns = ((taps.index, taps.weights.astype(np.float32)) for taps in axes)
-    resample(image.astype(np.float32), *rows, *columns, 2.0, out)
-    assert np.allclose(out, 2.0 * pyramid.apply(image, axes), atol=1e-5)
+    resample_image(image.astype(np.float32), *rows, *columns, 2.0, out)
+    assert np.allclose(out, 2.0 * pyramid.apply_taps(image, axes), atol=1e-5)

@@ -37,19 +37,21 @@ def test_both_solvers_know_each_difference(name):
 
 def test_border_replicate_keeps_the_edge_as_bright_as_it_is():
     flat = np.full((9, 9), 100.0)
-    assert np.allclose(exact.preblur(flat, CORRECTED), 100.0)
-    assert exact.preblur(flat, PAPER)[0, 0] < 50.0
+    assert np.allclose(exact.blur_image(flat, CORRECTED), 100.0)
+    assert exact.blur_image(flat, PAPER)[0, 0] < 50.0
 
 
 def test_rescale_own_uses_each_axis_ratio():
     uv = np.ones((2, 10, 10))
-    assert np.allclose(exact.resize(uv, (20, 15), CORRECTED.rescale), np.array([1.5, 2.0])[:, None, None])
-    assert np.allclose(exact.resize(uv, (20, 15), PAPER.rescale), 2.0)
+    assert np.allclose(exact.resize_flow(uv, (20, 15), CORRECTED.rescale), np.array([1.5, 2.0])[:, None, None])
+    assert np.allclose(exact.resize_flow(uv, (20, 15), PAPER.rescale), 2.0)
 
 
 def test_ridge_makes_a_flat_system_solvable():
     flat, zero = np.full((4, 4), 5.0), np.zeros((2, 4, 4))
-    smallest = [np.linalg.eigvalsh(exact.system(flat, flat, zero, 1.0, s)[0].toarray())[0] for s in (CORRECTED, PAPER)]
+    smallest = [
+        np.linalg.eigvalsh(exact.build_system(flat, flat, zero, 1.0, s)[0].toarray())[0] for s in (CORRECTED, PAPER)
+    ]
     assert smallest[0] == pytest.approx(CORRECTED.ridge, rel=1e-3)
     assert abs(smallest[1]) < 1e-12
 
@@ -59,17 +61,17 @@ def test_cubic_interpolation_reads_a_parabola_exactly():
     image, uv = np.tile(x**2, (5, 1)), np.stack([np.full((5, 12), 0.5), np.zeros((5, 12))])
     inner = slice(2, 9)
     for profile, off in ((CORRECTED, 0.0), (PAPER, 0.25)):
-        pulled, _ = exact.warp(image, image, uv, profile)
+        pulled, _ = exact.warp_image(image, image, uv, profile)
         assert np.allclose(pulled[:, inner] - (x[inner] + 0.5) ** 2, off)
 
 
 def test_outside_the_image_nothing_is_measured():
     first, second = np.zeros((4, 6)), np.full((4, 6), 9.0)
     uv = np.stack([np.full((4, 6), 2.0), np.zeros((4, 6))])
-    it, _, _, counts = exact.derivatives(first, second, uv, CORRECTED)
+    it, _, _, counts = exact.image_derivatives(first, second, uv, CORRECTED)
     assert (counts[:, -2:] == 0).all()
     assert (counts[:, :-2] == 1).all()
-    it, _, _, counts = exact.derivatives(first, second, uv, PAPER)
+    it, _, _, counts = exact.image_derivatives(first, second, uv, PAPER)
     assert (counts == 1).all()
     assert (it[:, -2:] == 0).all()
     assert (it[:, :-2] == 9).all()

@@ -5,7 +5,7 @@ import pytest
 
 from services.flow.black_anandan import flow
 from services.flow.settings import PROFILES
-from services.flow.stage import STAGE, compute, grey
+from services.flow.stage import STAGE, compute, rgb_to_luma
 from shared.errors import BadData
 
 SETTINGS = PROFILES["corrected"]
@@ -26,13 +26,13 @@ def test_every_pair_of_every_factor():
     assert (out["flows"].dtype, out["flows"].shape) == (np.float16, (2, 2, 2, 18, 21))
     assert (out["factors"] == inputs["factors"]).all()
     for f in range(2):
-        one = flow(grey(inputs["frames"][f, 1:2]), grey(inputs["frames"][f, 2:3]), SETTINGS)
+        one = flow(rgb_to_luma(inputs["frames"][f, 1:2]), rgb_to_luma(inputs["frames"][f, 2:3]), SETTINGS)
         assert np.array_equal(out["flows"][f, 1], one[0].astype(np.float16))
 
 
 def test_luma_is_rounded_as_the_weights_say():
     pixels = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [7, 7, 7]], np.uint8)
-    assert grey(pixels).tolist() == [76, 150, 29, 255, 7]
+    assert rgb_to_luma(pixels).tolist() == [76, 150, 29, 255, 7]
 
 
 @pytest.mark.parametrize(

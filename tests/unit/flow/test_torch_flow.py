@@ -120,7 +120,7 @@ def test_no_pairs(where):
 
 def test_out_of_memory_halves_the_piece_and_goes_on(monkeypatch):
     first, second = moving_pairs(7, (9, 11))
-    expected, tried, real = flow(first, second, solver="torch"), [], torch_flow.pairs
+    expected, tried, real = flow(first, second, solver="torch"), [], torch_flow.estimate_flow_batch
 
     def pairs(first, second, settings):
         tried.append(len(first))
@@ -187,6 +187,6 @@ def test_peak_memory_is_what_the_size_of_a_batch_reckons_with(profile):
     settings = PROFILES[profile].model_copy(update={"warps": 1})
     first, second = (torch.from_numpy(images) for images in moving_pairs(1, (112, 140)))
     with Peak() as peak:
-        torch_flow.pairs(first, second, settings)
+        torch_flow.estimate_flow_batch(first, second, settings)
     per_pixel = (peak.most + first.nbytes + second.nbytes) / first.numel()
-    assert 0.9 * torch_flow.BYTES < per_pixel <= torch_flow.BYTES
+    assert 0.9 * torch_flow.BYTES_PER_PIXEL < per_pixel <= torch_flow.BYTES_PER_PIXEL

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.ingest.apex_spotting import apex, face_mask, smoothed
-from services.ingest.crop import around, cut
+from services.ingest.apex_spotting import face_mask, smooth_curve, spot_apex
+from services.ingest.crop import crop_around_face, cut_crop
 from shared.faces import largest_face
 
 FPS, BLUR, WINDOW = 200.0, 1.0, 0.02
@@ -13,7 +13,7 @@ MOUTH = ((80.0, 177.0), (152.0, 179.0))  # corners in the crop, px, read off the
 
 @pytest.fixture(scope="module")
 def crop(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return cut(face, around(largest_face(face), 280, 224, 0.2), 280, 224)
+    return cut_crop(face, crop_around_face(largest_face(face), 280, 224, 0.2), 280, 224)
 
 
 def clip(crop: NDArray[np.uint8], peak: int, drift: float, flicker: float = 0.0) -> NDArray[np.uint8]:
@@ -34,7 +34,7 @@ def clip(crop: NDArray[np.uint8], peak: int, drift: float, flicker: float = 0.0)
 @pytest.mark.parametrize("peak", [12, 28])
 @pytest.mark.parametrize(("drift", "flicker"), [(0.0, 0.0), (2.0, 0.0), (-2.0, 0.02)])
 def test_the_drawn_apex_is_found_within_15_ms(crop: NDArray[np.uint8], peak: int, drift: float, flicker: float) -> None:
-    assert abs(apex(clip(crop, peak, drift, flicker), FPS, BLUR, WINDOW) - peak) <= 3
+    assert abs(spot_apex(clip(crop, peak, drift, flicker), FPS, BLUR, WINDOW) - peak) <= 3
 
 
 @pytest.mark.parametrize("peak", [12, 28])
@@ -46,7 +46,7 @@ def test_what_is_left_of_a_heads_turn_pulls_to_neither_end(crop: NDArray[np.uint
         cv2.remap(frame, x + np.float32(bent) * bend[0], y + np.float32(bent) * bend[1], cv2.INTER_CUBIC)
         for bent, frame in zip(np.linspace(0, 3, 41), clip(crop, peak, 0.0), strict=True)
     ]
-    assert abs(apex(np.stack(frames).astype(np.uint8), FPS, BLUR, WINDOW) - peak) <= 3
+    assert abs(spot_apex(np.stack(frames).astype(np.uint8), FPS, BLUR, WINDOW) - peak) <= 3
 
 
 def test_a_blink_outweighs_nothing(crop: NDArray[np.uint8]) -> None:
@@ -54,22 +54,22 @@ def test_a_blink_outweighs_nothing(crop: NDArray[np.uint8]) -> None:
     frames = clip(crop, 28, 0.0)
     for columns in (slice(62, 100), slice(138, 176)):
         frames[8:14, 97:115, columns] = frames[8:14, 118:119, columns]
-    assert abs(apex(frames, FPS, BLUR, WINDOW) - 28) <= 3
+    assert abs(spot_apex(frames, FPS, BLUR, WINDOW) - 28) <= 3
 
 
 @pytest.mark.parametrize("length", [2, 3])
 def test_the_shortest_clips(crop: NDArray[np.uint8], length: int) -> None:
-    assert apex(np.stack([crop] * length), FPS, BLUR, WINDOW) == 1
+    assert spot_apex(np.stack([crop] * length), FPS, BLUR, WINDOW) == 1
 
 
 def test_never_an_end_even_of_a_still_clip(crop: NDArray[np.uint8]) -> None:
-    assert 0 < apex(np.stack([crop] * 6), FPS, BLUR, WINDOW) < 5
+    assert 0 < spot_apex(np.stack([crop] * 6), FPS, BLUR, WINDOW) < 5
 
 
 @pytest.mark.parametrize("size", [(32, 32), (2048, 32), (32, 2048)])
 def test_every_size_that_the_settings_allow(size: tuple[int, int]) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (5, *size, 3), np.uint8)
-    assert 0 < apex(frames, FPS, BLUR, WINDOW) < 4
+    assert 0 < spot_apex(frames, FPS, BLUR, WINDOW) < 4
 
 
 def test_without_a_face_the_middle_counts() -> None:
@@ -79,5 +79,5 @@ def test_without_a_face_the_middle_counts() -> None:
 
 
 def test_smoothing_keeps_a_constant_and_the_length() -> None:
-    np.testing.assert_allclose(smoothed(np.full(7, 3.0), 4.0), np.full(7, 3.0))
-    np.testing.assert_array_equal(smoothed(np.arange(5.0), 0.0), np.arange(5.0))
+    np.testing.assert_allclose(smooth_curve(np.full(7, 3.0), 4.0), np.full(7, 3.0))
+    np.testing.assert_array_equal(smooth_curve(np.arange(5.0), 0.0), np.arange(5.0))

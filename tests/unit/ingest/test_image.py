@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.ingest.image import decode, rgb
+from services.ingest.image import decode_image, to_rgb
 from shared.errors import BadData
 
 
@@ -16,7 +16,7 @@ def encoded(pixels: NDArray[Any], suffix: str) -> NDArray[np.uint8]:
 
 
 def read(data: NDArray[np.uint8], name: str = "img3") -> NDArray[np.uint8]:
-    return rgb(decode(data, name), name)
+    return to_rgb(decode_image(data, name), name)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".ppm"])

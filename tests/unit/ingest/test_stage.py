@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from services.ingest import crop
-from services.ingest.catalogue.entry import Found
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import FoundClip
+from services.ingest.discover import discover_clips
 from services.ingest.settings import PROFILES
-from services.ingest.source_packing import pack
+from services.ingest.source_packing import pack_source
 from services.ingest.stage import STAGE
 from services.ingest.steady_face_box import steady_box
 from shared.errors import BadData
@@ -43,7 +43,7 @@ def source(files: list[bytes], apex: int = 2, cropped: bool = False) -> Arrays:
         "cropped": np.array(cropped),
         "notes": np.array(["frame 2 is missing: frame 1 is shown instead"]),
     }
-    return npz.unpack(npz.pack(packed))
+    return npz.unpack_arrays(npz.pack_arrays(packed))
 
 
 def run(packed: Arrays, **changed: object) -> Arrays:
@@ -54,8 +54,8 @@ def test_one_crop_for_the_clip_set_by_the_onset_frame(face: NDArray[np.uint8]) -
     """The face moves; the crop does not follow it."""
     moved = np.roll(face, 8, axis=1)
     out = run(source([png(face), png(moved), png(face[:, ::-1])]))
-    rectangle = crop.around(steady_box(face, 1, CORRECTED.box_passes), 280, 224, CORRECTED.margin)
-    expected = np.stack([crop.cut(frame, rectangle, 280, 224) for frame in (face, moved, face[:, ::-1])])
+    rectangle = crop.crop_around_face(steady_box(face, 1, CORRECTED.box_passes), 280, 224, CORRECTED.margin)
+    expected = np.stack([crop.cut_crop(frame, rectangle, 280, 224) for frame in (face, moved, face[:, ::-1])])
     np.testing.assert_array_equal(out["frames"], expected)
     assert [out[name].item() for name in ("onset", "apex", "offset", "fps")] == [0, 1, 2, 200.0]
     assert out["notes"].tolist() == ["frame 2 is missing: frame 1 is shown instead"]
@@ -63,13 +63,13 @@ def test_one_crop_for_the_clip_set_by_the_onset_frame(face: NDArray[np.uint8]) -
 
 def test_equal_inputs_give_equal_bytes(face: NDArray[np.uint8]) -> None:
     packed = source([png(face), png(face[::-1]), png(face), png(face)], apex=-1)
-    assert npz.pack(run(packed)) == npz.pack(run(packed))
+    assert npz.pack_arrays(run(packed)) == npz.pack_arrays(run(packed))
 
 
 def test_ready_crops_are_only_scaled(face: NDArray[np.uint8]) -> None:
     blank = np.full((120, 96, 3), 77, np.uint8)
     out = run(source([png(face), png(face)], cropped=True))
-    np.testing.assert_array_equal(out["frames"][0], crop.fit(face, 280, 224))
+    np.testing.assert_array_equal(out["frames"][0], crop.fit_frame(face, 280, 224))
     np.testing.assert_array_equal(run(source([png(blank)] * 2, cropped=True))["frames"], np.full((2, 280, 224, 3), 77))
 
 
@@ -91,8 +91,8 @@ def test_grey_and_16_bit_frames(face: NDArray[np.uint8]) -> None:
 def test_the_face_of_a_later_frame_serves_where_the_onset_shows_none(face: NDArray[np.uint8]) -> None:
     blank = np.full_like(face, 90)
     out = run(source([png(blank), png(blank), png(face), png(face)], apex=4))
-    rectangle = crop.around(steady_box(face, 1, CORRECTED.box_passes), 280, 224, CORRECTED.margin)
-    np.testing.assert_array_equal(out["frames"][2], crop.cut(face, rectangle, 280, 224))
+    rectangle = crop.crop_around_face(steady_box(face, 1, CORRECTED.box_passes), 280, 224, CORRECTED.margin)
+    np.testing.assert_array_equal(out["frames"][2], crop.cut_crop(face, rectangle, 280, 224))
     assert out["frames"].shape[0] == 4
     assert out["notes"].tolist()[1:] == ["no face was found in img1.png: the crop was set by img3.png"]
 
@@ -163,9 +163,9 @@ def test_from_folder_to_clip(tmp_path: Path, write_video: Write) -> None:
     write_video(tmp_path / "Vidéo 1.avi", 9)
     header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
     (tmp_path / "clips.csv").write_text(f"{header}\nlab,1,v,Vidéo 1.avi,2,4,7,30,,\n", encoding="utf-8")
-    (clip,) = discover(tmp_path)
-    assert isinstance(clip, Found)
-    out = STAGE.compute({"source": pack(clip)}, CORRECTED)
+    (clip,) = discover_clips(tmp_path)
+    assert isinstance(clip, FoundClip)
+    out = STAGE.compute({"source": pack_source(clip)}, CORRECTED)
     assert out["frames"].shape == (6, 280, 224, 3)
     assert [out[name].item() for name in ("onset", "apex", "offset", "fps")] == [0, 2, 5, 30.0]
 

@@ -10,7 +10,7 @@ from scipy.ndimage import shift
 from torch import Tensor
 
 from services.interpolator.rife import Rife
-from services.interpolator.stage import network
+from services.interpolator.stage import load_network
 
 FACE = skimage.data.astronaut()[60:156, 160:256].astype(float)
 
@@ -21,7 +21,7 @@ class Mean(Rife):
     def __init__(self) -> None:
         self.device, self.forwards, self.batches = torch.device("cpu"), 0, list[int]()
 
-    def between(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    def packed_midpoints(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
         self.forwards += len(first)
         self.batches.append(len(first))
         return (torch.stack([*first]) + torch.stack([*second])) / 2
@@ -34,7 +34,7 @@ def mean() -> Mean:
 
 @pytest.fixture(scope="session")
 def net() -> Rife:
-    return network("cpu")
+    return load_network("cpu")
 
 
 @pytest.fixture(scope="session")

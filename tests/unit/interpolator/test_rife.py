@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from services.interpolator.rife import Rife
-from services.interpolator.stage import network
+from services.interpolator.stage import load_network
 from shared import weights
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
@@ -53,7 +53,7 @@ def test_half_the_motion(moving: Clip, net: Rife) -> None:
 def test_bfloat16_is_near(moving: Clip, net: Rife, where: str) -> None:
     """Ten times what was measured, in grey levels; and it is not the same network by another name."""
     clip = moving(3, 2.0)
-    near = network(where, "bfloat16").midpoints(clip[:2], clip[1:])
+    near = load_network(where, "bfloat16").midpoints(clip[:2], clip[1:])
     off = np.abs(near - net.midpoints(clip[:2], clip[1:])) * 255
     assert near.dtype == np.float32
     assert 0 < off.mean() < 0.1
@@ -63,18 +63,18 @@ def test_bfloat16_is_near(moving: Clip, net: Rife, where: str) -> None:
 @GPU
 def test_a_gpu_is_near_a_cpu(moving: Clip, net: Rife) -> None:
     clip = moving(3, 2.0)
-    off = network("cuda").midpoints(clip[:2], clip[1:]) - net.midpoints(clip[:2], clip[1:])
+    off = load_network("cuda").midpoints(clip[:2], clip[1:]) - net.midpoints(clip[:2], clip[1:])
     assert np.abs(off).max() * 255 < 0.1
 
 
 def test_no_gradients(moving: Clip, net: Rife) -> None:
-    packed = list(net.pack(moving(2, 1.0)))
-    assert not net.between(packed[:1], packed[1:]).requires_grad
+    packed = list(net.pack_frames(moving(2, 1.0)))
+    assert not net.packed_midpoints(packed[:1], packed[1:]).requires_grad
     assert not any(parameter.requires_grad for parameter in net.net.parameters())
 
 
 def test_weights_must_fit_exactly(tmp_path: Path) -> None:
-    tensors = torch.load(weights.path(weights.RIFE), map_location="cpu", weights_only=True)
+    tensors = torch.load(weights.weights_path(weights.RIFE), map_location="cpu", weights_only=True)
     tensors.pop("module.block0.conv2.2.bias")
     torch.save(tensors, tmp_path / "cut.pkl")
     with pytest.raises(RuntimeError, match=r"block0\.conv2\.2\.bias"):

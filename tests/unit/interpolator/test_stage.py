@@ -9,7 +9,7 @@ from services.interpolator import stage
 from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.stage import STAGE, compute, interpolate
 from shared.errors import BadData
-from shared.store.npz import pack
+from shared.store.npz import pack_arrays
 
 Clip = Callable[[int, float], np.ndarray]
 FACE = slice(28, 68)  # enough of it, and quick
@@ -82,7 +82,7 @@ def test_a_window_of_a_longer_clip(ramp: np.ndarray) -> None:
 
 def test_equal_inputs_give_equal_bytes(moving: Clip) -> None:
     inputs = ingested(moving(3, 2.0)[:, FACE, FACE], apex=1)
-    first, second = (pack(compute(inputs, PROFILES["corrected"])) for _ in range(2))
+    first, second = (pack_arrays(compute(inputs, PROFILES["corrected"])) for _ in range(2))
     assert first == second
 
 

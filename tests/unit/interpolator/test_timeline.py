@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.interpolator.timeline import chosen, positions, rate, uniform
+from services.interpolator.timeline import frame_positions, positions, shown_frame_rate, uniform_positions
 
 
 @st.composite
@@ -36,14 +36,14 @@ def test_apex_at_the_onset_repeats_the_onset() -> None:
 
 
 def test_uniform() -> None:
-    assert uniform(0, 5, 11) == [step / 2 for step in range(11)]
-    assert chosen("uniform", 0, 2, 5, 11) == uniform(0, 5, 11)
-    assert chosen("apex", 0, 2, 5, 11) == positions(0, 2, 5, 11)
+    assert uniform_positions(0, 5, 11) == [step / 2 for step in range(11)]
+    assert frame_positions("uniform", 0, 2, 5, 11) == uniform_positions(0, 5, 11)
+    assert frame_positions("apex", 0, 2, 5, 11) == positions(0, 2, 5, 11)
 
 
 def test_rate_is_the_mean_over_the_clip() -> None:
-    assert rate(uniform(0, 60, 11), 200) == pytest.approx(200 / 6)
-    assert rate(positions(0, 30, 60, 11), 200) == pytest.approx(200 / 6)
+    assert shown_frame_rate(uniform_positions(0, 60, 11), 200) == pytest.approx(200 / 6)
+    assert shown_frame_rate(positions(0, 30, 60, 11), 200) == pytest.approx(200 / 6)
 
 
 @pytest.mark.parametrize("count", [1, 0, -3])
@@ -54,7 +54,7 @@ def test_a_timeline_has_two_ends(count: int) -> None:
 
 @given(clips(), st.integers(2, 40), st.sampled_from(["apex", "uniform"]))
 def test_every_timeline(clip: tuple[int, int, int], count: int, rule: str) -> None:
-    at = chosen(rule, *clip, count)
+    at = frame_positions(rule, *clip, count)
     assert len(at) == count
     assert at[0] == clip[0]
     assert at[-1] == clip[2]
@@ -68,6 +68,6 @@ def test_the_papers_rule_shows_the_apex(clip: tuple[int, int, int], count: int) 
 
 @given(clips(), st.integers(2, 40))
 def test_uniform_steps_are_equal(clip: tuple[int, int, int], count: int) -> None:
-    at = uniform(clip[0], clip[2], count)
+    at = uniform_positions(clip[0], clip[2], count)
     steps = [after - before for before, after in itertools.pairwise(at)]
     assert max(steps) - min(steps) < 1e-9

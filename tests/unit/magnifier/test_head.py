@@ -45,7 +45,7 @@ def inside(frames: np.ndarray, border: int = 12) -> np.ndarray:
 def test_a_head_that_moves_turns_and_nears_is_put_back(dtype: type) -> None:
     moving = clip().astype(dtype)
     before = np.abs(inside(moving) - inside(moving)[:1]).max()
-    steady = head.steadied(moving.copy())
+    steady = head.steady_frames(moving.copy())
     assert steady.dtype == dtype
     assert before > 0.25
     assert np.abs(inside(steady) - inside(steady)[:1]).max() < 0.02
@@ -53,17 +53,17 @@ def test_a_head_that_moves_turns_and_nears_is_put_back(dtype: type) -> None:
 
 def test_the_motion_is_found_through_noise() -> None:
     """The noise of 8 bits at 1.5 grey levels; hundredths of a px over a face of 140 px."""
-    levels = [head._levels(frame) for frame in clip(noise=1.5 / 255)]
+    levels = [head._luma_levels(frame) for frame in clip(noise=1.5 / 255)]
     for levels_of_one, true in zip(levels[1:], MOTION[1:], strict=True):
         found = np.zeros(4)
         for reference, grey in zip(levels[0], levels_of_one, strict=True):
-            found = head.Reference(reference).motion_of(grey, found)
+            found = head.ReferencePicture(reference).estimate_motion(grey, found)
         assert (np.abs(found * [140, 140, 1, 1] - true) < [0.02, 0.02, 4e-4, 4e-4]).all()
 
 
 def test_a_still_head_stays_to_the_bit() -> None:
     still = np.repeat(clip(MOTION[:1]), 4, 0)
-    np.testing.assert_array_equal(head.steadied(still.copy()), still)
+    np.testing.assert_array_equal(head.steady_frames(still.copy()), still)
 
 
 def test_what_expresses_does_not_count_and_stays() -> None:
@@ -73,7 +73,7 @@ def test_what_expresses_does_not_count_and_stays() -> None:
     raised = picture(x, y + 2.5 * brow)
     head_x, head_y = source(MOTION[2])
     both = picture(head_x, head_y + 2.5 * np.exp(-((head_x + 20) ** 2 + (head_y + 30) ** 2) / (2 * 8**2)))
-    steady = head.steadied(np.stack([picture(x, y), both]))[1]
+    steady = head.steady_frames(np.stack([picture(x, y), both]))[1]
     assert np.abs(raised - picture(x, y)).max() > 0.1
     assert np.abs(inside(steady[None] - raised)).max() < 0.03
 
@@ -84,41 +84,41 @@ def test_a_background_that_rests_does_not_hold_the_head() -> None:
     backdrop = picture(*places(*SIZE), seed=7)
     moving[:, :, :18] = backdrop[:, :18]
     moving[:, :, -18:] = backdrop[:, -18:]
-    steady = head.steadied(moving.copy())
+    steady = head.steady_frames(moving.copy())
     assert np.abs(steady[:, 15:-15, 25:-25] - steady[:1, 15:-15, 25:-25]).max() < 0.03
 
 
 def test_a_long_way_is_found_from_coarse_to_fine() -> None:
     far = clip(np.array([[0, 0, 0, 0], [13.5, -9.5, 0, 0]]))
-    steady = head.steadied(far.copy())
+    steady = head.steady_frames(far.copy())
     assert np.abs(inside(steady, 24) - inside(steady, 24)[:1]).max() < 0.02
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 def test_flat_pictures_tell_nothing(value: float) -> None:
     flat = np.full((4, *SIZE, 3), value)
-    np.testing.assert_array_equal(head.steadied(flat.copy()), flat)
+    np.testing.assert_array_equal(head.steady_frames(flat.copy()), flat)
 
 
 @pytest.mark.parametrize("size", [(1, 200), (200, 1), (12, 12), (30, 30)])
 def test_pictures_too_small_are_left_alone(size: tuple[int, int]) -> None:
     small = np.random.default_rng(4).random((3, *size, 3))
-    np.testing.assert_array_equal(head.steadied(small.copy()), small)
+    np.testing.assert_array_equal(head.steady_frames(small.copy()), small)
 
 
 def test_bars_in_one_direction_move_in_that_only() -> None:
     """Across the bars is known, along them nothing is: no drift may be made up."""
     x, _ = places(*SIZE)
     bars = np.stack([0.5 + 0.3 * np.cos(2 * np.pi * (x - shift) / 16) for shift in (0, 0.8)])[..., None].repeat(3, -1)
-    first, later = (head._levels(frame) for frame in bars)
-    found = head.Reference(first[1]).motion_of(later[1], np.zeros(4)) * 140
+    first, later = (head._luma_levels(frame) for frame in bars)
+    found = head.ReferencePicture(first[1]).estimate_motion(later[1], np.zeros(4)) * 140
     np.testing.assert_allclose(found[:2], [0.8, 0], atol=0.02)
 
 
 def test_a_cut_to_another_picture_does_not_make_it_worse() -> None:
     x, y = places(*SIZE)
     cut = np.stack([picture(x, y), picture(x, y, seed=9), picture(x, y)])
-    steady = head.steadied(cut.copy())
+    steady = head.steady_frames(cut.copy())
     assert np.isfinite(steady).all()
     assert np.median(np.abs(steady[1] - cut[0])) <= np.median(np.abs(cut[1] - cut[0])) * 1.02
     assert np.abs(inside(steady)[2] - inside(cut)[0]).max() < 0.05
@@ -127,12 +127,12 @@ def test_a_cut_to_another_picture_does_not_make_it_worse() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_search_that_strays_ends_where_it_was_nearest(seed: int) -> None:
     first, other = np.random.default_rng(seed).random((2, 40, 32)).astype(np.float32)
-    reference = head.Reference(first)
+    reference = head.ReferencePicture(first)
 
     def spread(motion: np.ndarray) -> float:
-        return float(np.median(np.abs(head.moved(other, motion)[reference.inner] - reference.values)))
+        return float(np.median(np.abs(head.warp_by_motion(other, motion)[reference.inner] - reference.values)))
 
-    assert spread(reference.motion_of(other, np.zeros(4))) <= spread(np.zeros(4))
+    assert spread(reference.estimate_motion(other, np.zeros(4))) <= spread(np.zeros(4))
 
 
 @pytest.mark.parametrize("steps", [0.5, 0.25])
@@ -140,7 +140,7 @@ def test_reading_is_finer_than_opencvs_steps(steps: float) -> None:
     """Slopes of 0.1 a px: half a step unread would be wrong by 1.6e-3."""
     x, y = places(*SIZE)
     shift = steps / 32
-    read = head.moved(picture(x, y), np.array([shift / 140, -shift / 140, 0, 0]))
+    read = head.warp_by_motion(picture(x, y), np.array([shift / 140, -shift / 140, 0, 0]))
     assert np.abs(inside((read - picture(x + shift, y - shift))[None])).max() < 1.2e-3
     assert np.abs(inside((read - picture(x + shift, y - shift))[None])).mean() < 1e-4
 

@@ -28,8 +28,8 @@ def test_flicker_is_gone_before_anything_is_magnified() -> None:
 def test_noise_and_bytes_do_not_hide_it() -> None:
     picture = textured(280, 224)[None] * LIGHTS[:, None, None, None] * 255
     recorded = np.rint(picture + np.random.default_rng(2).normal(0, 1.5, picture.shape)).astype(np.uint8)
-    rows = [light.cells(frame.astype(float).mean(-1) / 255) for frame in recorded]
-    found = [light.change(rows[0], row) for row in rows]
+    rows = [light.cell_means(frame.astype(float).mean(-1) / 255) for frame in recorded]
+    found = [light.light_change(rows[0], row) for row in rows]
     np.testing.assert_allclose(found, LIGHTS, atol=2e-4)
 
 
@@ -37,15 +37,17 @@ def test_what_moves_does_not_count() -> None:
     first = textured(96, 96)
     later = first * 1.02
     later[:40] = np.roll(first[:40], 9, axis=1) * 0.5
-    assert light.change(light.cells(first[..., 0]), light.cells(later[..., 0])) == pytest.approx(1.02, abs=1e-3)
+    assert light.light_change(light.cell_means(first[..., 0]), light.cell_means(later[..., 0])) == pytest.approx(
+        1.02, abs=1e-3
+    )
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_black_and_clipped_frames_tell_nothing(level: float) -> None:
     flat = np.full((12, 12), level)
-    assert light.change(flat, flat * 0.9) == 1
+    assert light.light_change(flat, flat * 0.9) == 1
 
 
 def test_few_cells_tell_nothing() -> None:
     cells = np.full((5, 5), 0.5)
-    assert light.change(cells, cells * 1.1) == 1
+    assert light.light_change(cells, cells * 1.1) == 1

@@ -39,9 +39,9 @@ def test_eleven_frames_make_ten_per_factor() -> None:
 
 def test_the_clips_frame_rate_is_obeyed() -> None:
     clip = inputs()
-    expected = evm.quantised(evm.magnify(clip["interpolator"]["frames"], FACTORS, "corrected", fps=44.0))
+    expected = evm.quantise_frames(evm.magnify(clip["interpolator"]["frames"], FACTORS, "corrected", fps=44.0))
     np.testing.assert_array_equal(STAGE.compute(clip, CORRECTED)["frames"], expected)
-    assert (evm.quantised(evm.magnify(clip["interpolator"]["frames"], FACTORS, fps=30.0)) != expected).any()
+    assert (evm.quantise_frames(evm.magnify(clip["interpolator"]["frames"], FACTORS, fps=30.0)) != expected).any()
 
 
 def test_the_paper_appends_the_raw_last_frame() -> None:

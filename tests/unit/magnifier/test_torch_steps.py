@@ -72,11 +72,13 @@ def test_a_gpu_gives_the_bytes_of_a_cpu(profile):
 def test_down_and_up_of_many_images_at_once(where, size):
     images = np.random.default_rng(5).random((2, 3, *size))
     tensors = torch.from_numpy(images).to(where)
-    small = pyramid.down(tensors)
-    large = pyramid.up(small, *size)
+    small = pyramid.reduce_image(tensors)
+    large = pyramid.expand_image(small, *size)
     for index in np.ndindex(2, 3):
-        np.testing.assert_allclose(small[index].cpu(), pyramid.down(images[index]), atol=1e-14)
-        np.testing.assert_allclose(large[index].cpu(), pyramid.up(pyramid.down(images[index]), *size), atol=1e-14)
+        np.testing.assert_allclose(small[index].cpu(), pyramid.reduce_image(images[index]), atol=1e-14)
+        np.testing.assert_allclose(
+            large[index].cpu(), pyramid.expand_image(pyramid.reduce_image(images[index]), *size), atol=1e-14
+        )
 
 
 def test_without_torch_the_sentence_says_what_to_do(monkeypatch):
@@ -87,6 +89,12 @@ def test_without_torch_the_sentence_says_what_to_do(monkeypatch):
 
 
 def test_every_step_on_arrays_has_its_counterpart():
-    steps = [pyramid.down, pyramid.up, colour.planes, colour.brightest, colour.add]
-    for step in [*steps, evm.empty, evm.mixed, evm.pieces, evm.quantised]:
+    steps = [
+        pyramid.reduce_image,
+        pyramid.expand_image,
+        colour.weighted_channel_sums,
+        colour.brightest_channel,
+        colour.add_in_gamut,
+    ]
+    for step in [*steps, evm.allocate_like, evm.mix_bands, evm.pyramid_chunks, evm.quantise_frames]:
         assert step.dispatch(torch.Tensor).__module__ == torch_steps.__name__, step

@@ -22,7 +22,7 @@ def test_landmarks_of_a_crop_are_those_of_the_whole_image(size: tuple[int, int])
     image = np.asarray(skimage.data.astronaut())
     whole = landmarks.detect(image)
     frame = cv2.resize(image[45:195, 162:282], size[::-1], interpolation=cv2.INTER_AREA)
-    points = landmarks.rescaled(landmarks.detect(frame), size, (150, 120)) + np.array([162, 45])
+    points = landmarks.rescale_points(landmarks.detect(frame), size, (150, 120)) + np.array([162, 45])
     assert points.dtype == np.float64
     assert np.linalg.norm(points - whole, axis=1).mean() < 0.04 * eye_distance(whole)
 
@@ -36,18 +36,18 @@ def test_the_larger_of_two_faces() -> None:
 
 
 def test_paper_takes_the_last_detection_of_one_search(monkeypatch: pytest.MonkeyPatch, onset: np.ndarray) -> None:
-    found = [faces.Detection((31, 32, 93, 94), 1.4), faces.Detection((40, 60, 70, 90), 0.1)]
-    monkeypatch.setattr(faces, "detections", lambda pixels, upsample: found)
+    found = [faces.FaceDetection((31, 32, 93, 94), 1.4), faces.FaceDetection((40, 60, 70, 90), 0.1)]
+    monkeypatch.setattr(faces, "detect_faces", lambda pixels, upsample: found)
     settings = PROFILES["corrected"].model_copy(update={"face": "last"})
-    assert (landmarks.detect(onset, settings) == landmarks.fit(onset, (40, 60, 70, 90))).all()
-    assert (landmarks.detect(onset) == landmarks.fit(onset, (31, 32, 93, 94))).all()
-    on_grid = landmarks.fit(landmarks.grey128(onset), (40, 60, 70, 90))
-    assert (landmarks.detect(onset, "paper") == landmarks.rescaled(on_grid, (128, 128), (280, 224))).all()
+    assert (landmarks.detect(onset, settings) == landmarks.fit_landmarks(onset, (40, 60, 70, 90))).all()
+    assert (landmarks.detect(onset) == landmarks.fit_landmarks(onset, (31, 32, 93, 94))).all()
+    on_grid = landmarks.fit_landmarks(landmarks.paper_face_image(onset), (40, 60, 70, 90))
+    assert (landmarks.detect(onset, "paper") == landmarks.rescale_points(on_grid, (128, 128), (280, 224))).all()
 
 
 def test_paper_looks_at_a_grey_image_of_128_px(onset: np.ndarray) -> None:
     settings = PROFILES["corrected"].model_copy(update={"landmark_image": "grey128"})
-    on_grid = landmarks.rescaled(landmarks.detect(onset, settings), (280, 224), (128, 128))
+    on_grid = landmarks.rescale_points(landmarks.detect(onset, settings), (280, 224), (128, 128))
     assert np.allclose(on_grid, np.rint(on_grid), atol=1e-9)
     assert np.abs(landmarks.detect(onset, settings) - landmarks.detect(onset)).max() < 12
 
@@ -60,7 +60,7 @@ def test_upsampling_is_handed_on(monkeypatch: pytest.MonkeyPatch, onset: np.ndar
 
 
 def test_the_predictor_is_read_once() -> None:
-    assert landmarks._predictor() is landmarks._predictor()
+    assert landmarks._landmark_predictor() is landmarks._landmark_predictor()
 
 
 def test_the_same_frame_gives_the_same_landmarks(onset: np.ndarray) -> None:
@@ -82,6 +82,6 @@ def test_grey_and_16_bit_frames(frame: np.ndarray, profile: str) -> None:
 
 def test_rescaled_keeps_corners_on_corners() -> None:
     corners = np.array([[-0.5, -0.5], [223.5, 279.5], [111.5, 139.5]])  # outer edges and centre of a 280x224 image
-    there = landmarks.rescaled(corners, (280, 224), (128, 128))
+    there = landmarks.rescale_points(corners, (280, 224), (128, 128))
     assert np.allclose(there, [[-0.5, -0.5], [127.5, 127.5], [63.5, 63.5]])
-    assert np.allclose(landmarks.rescaled(there, (128, 128), (280, 224)), corners)
+    assert np.allclose(landmarks.rescale_points(there, (128, 128), (280, 224)), corners)

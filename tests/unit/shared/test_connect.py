@@ -6,7 +6,7 @@ from shared.bus.kafka.bus import KafkaBus
 from shared.bus.local import LocalBus
 from shared.connect import open_bus, open_store
 from shared.errors import Misconfigured
-from shared.settings import Settings, load
+from shared.settings import Settings, load_settings
 from shared.store import LocalStore
 from shared.store.s3 import S3Store
 
@@ -36,5 +36,5 @@ def test_a_store_without_credentials_is_refused_and_no_secret_is_shown(monkeypat
     monkeypatch.setenv("MER_S3_ENDPOINT", "s:2")
     monkeypatch.setenv("MER_S3_SECRET_KEY", "very-secret")
     with pytest.raises(Misconfigured, match="needs MER_S3_ACCESS_KEY") as refused:
-        load()
+        load_settings()
     assert "very-secret" not in str(refused.value)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from shared.device import device
+from shared.device import choose_device
 
 
 @pytest.mark.parametrize(("setting", "expected"), [(None, "cpu"), ("cpu", "cpu"), ("cuda:1", "cuda:1")])
@@ -11,7 +11,7 @@ def test_the_environment_says_it(monkeypatch: pytest.MonkeyPatch, setting: str |
     monkeypatch.delenv("MER_DEVICE", raising=False)
     if setting:
         monkeypatch.setenv("MER_DEVICE", setting)
-    assert device("cpu") == expected
+    assert choose_device("cpu") == expected
 
 
 @pytest.mark.parametrize(("gpu", "expected"), [(True, "cuda"), (False, "cpu")])
@@ -21,4 +21,4 @@ def test_auto(monkeypatch: pytest.MonkeyPatch, setting: str | None, gpu: bool, e
     if setting:
         monkeypatch.setenv("MER_DEVICE", setting)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    assert device() == expected
+    assert choose_device() == expected

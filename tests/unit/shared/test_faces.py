@@ -30,18 +30,18 @@ def scene(astronaut: np.ndarray, left: int, right: int) -> np.ndarray:
 def test_the_largest_of_two_faces(astronaut: np.ndarray, upsample: int) -> None:
     for left, right in ((310, 190), (190, 310)):
         frame = scene(astronaut, left, right)
-        assert len(faces.detections(frame, upsample)) >= 2
+        assert len(faces.detect_faces(frame, upsample)) >= 2
         box = faces.largest_face(frame, upsample)
         assert (box[0] < 340) == (left > right)
         assert box[2] - box[0] > 110
 
 
 def test_a_badge_is_no_face_however_large(astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = faces.detections(astronaut, 1)
-    assert [d.box for d in faces.confident(found)] == [(175, 76, 265, 166)]
+    found = faces.detect_faces(astronaut, 1)
+    assert [d.box for d in faces.drop_weak_detections(found)] == [(175, 76, 265, 166)]
     assert len(found) == 2  # the second is the badge on the suit
-    larger_badge = [found[0], faces.Detection((0, 300, 400, 511), 0.12)]
-    monkeypatch.setattr(faces, "detections", lambda pixels, upsample: larger_badge)
+    larger_badge = [found[0], faces.FaceDetection((0, 300, 400, 511), 0.12)]
+    monkeypatch.setattr(faces, "detect_faces", lambda pixels, upsample: larger_badge)
     assert faces.largest_face(astronaut) == found[0].box
 
 
@@ -60,7 +60,7 @@ def test_tight_crops_of_many_sizes(astronaut: np.ndarray, height: int, margin: i
 
 def test_a_crop_that_the_plain_search_misses(astronaut: np.ndarray) -> None:
     frame = cv2.resize(astronaut[30:220, 130:320], (96, 96), interpolation=cv2.INTER_AREA)
-    assert not faces.detections(frame, 0)
+    assert not faces.detect_faces(frame, 0)
     left, top, right, bottom = faces.largest_face(frame, 0)
     assert (left + right) / 2 == pytest.approx((CENTRE[0] - 130) * 96 / 190, abs=5)
     assert (top + bottom) / 2 == pytest.approx((CENTRE[1] - 30) * 96 / 190, abs=5)
@@ -72,7 +72,7 @@ def test_the_same_frame_gives_the_same_box(astronaut: np.ndarray) -> None:
 
 
 def test_a_box_is_cut_to_its_frame() -> None:
-    assert faces.inside((-7, 3, 120, 99), height=80, width=100) == (0, 3, 99, 79)
+    assert faces.clip_box((-7, 3, 120, 99), height=80, width=100) == (0, 3, 99, 79)
 
 
 def test_no_face_says_what_to_do() -> None:
@@ -83,7 +83,7 @@ def test_no_face_says_what_to_do() -> None:
 
 def test_a_large_frame_is_not_enlarged_further(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
-    monkeypatch.setattr(faces, "detections", lambda pixels, upsample: tried.append(upsample) or [])
+    monkeypatch.setattr(faces, "detect_faces", lambda pixels, upsample: tried.append(upsample) or [])
     for side, expected in ((2000, [0, 0]), (1000, [0, 0, 1])):
         tried.clear()
         with pytest.raises(BadData):

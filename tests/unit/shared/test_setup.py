@@ -19,7 +19,7 @@ def test_servers_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         if answer := next(answers):
             raise answer
 
-    setup.patiently(attempt, patience=1000)
+    setup.retry_until_available(attempt, patience_seconds=1000)
     assert next(answers, "none left") == "none left"
     assert len(waits) == 2
     assert 0 < waits[0] < waits[1]
@@ -34,7 +34,7 @@ def test_after_its_patience_the_last_word_is_raised(monkeypatch: pytest.MonkeyPa
         raise Unavailable("no broker")
 
     with pytest.raises(Unavailable, match="no broker"):
-        setup.patiently(attempt, patience=60)
+        setup.retry_until_available(attempt, patience_seconds=60)
 
 
 def test_what_time_cannot_mend_is_raised_at_once() -> None:
@@ -42,12 +42,12 @@ def test_what_time_cannot_mend_is_raised_at_once() -> None:
         raise Misconfigured("wrong password")
 
     with pytest.raises(Misconfigured, match="wrong password"):
-        setup.patiently(attempt, patience=60)
+        setup.retry_until_available(attempt, patience_seconds=60)
 
 
 def test_a_run_in_a_folder_has_nothing_to_set_up() -> None:
     with pytest.raises(Misconfigured, match="MER_KAFKA_SERVERS and MER_S3_ENDPOINT"):
-        setup.set_up(Settings(), replication=1, min_insync=1, retention_days=None)
+        setup.set_up_servers(Settings(), replication=1, min_insync=1, retention_days=None)
 
 
 @pytest.mark.parametrize(("secret", "loud"), [("demo-only-change-this-secret", True), ("a4f2c0", False)])

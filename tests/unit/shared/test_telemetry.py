@@ -3,13 +3,13 @@ import logging
 import urllib.error
 import urllib.request
 
-from shared.telemetry import Health, JsonLines, Metrics
+from shared.telemetry import HealthServer, JsonLineFormatter, Metrics
 
 
 def test_health_endpoints_follow_the_process() -> None:
     metrics, ready, stalled = Metrics(), False, False
     metrics.records.labels("flow", "computed").inc(3)
-    health = Health(metrics, 0, ready=lambda: ready, stalled=lambda: stalled)
+    health = HealthServer(metrics, 0, ready=lambda: ready, stalled=lambda: stalled)
     health.start()
     assert (_get(health, "/livez")[0], _get(health, "/readyz")[0]) == (200, 503)
     ready = True
@@ -23,11 +23,11 @@ def test_health_endpoints_follow_the_process() -> None:
 def test_a_log_line_is_one_json_object_with_its_fields() -> None:
     record = logging.LogRecord("n", logging.INFO, "f", 1, "computed %s", ("ü",), None)
     record.mer = {"stage": "flow", "key": "d/s/c"}
-    line = json.loads(JsonLines().format(record))
+    line = json.loads(JsonLineFormatter().format(record))
     assert (line["message"], line["stage"], line["key"], line["level"]) == ("computed ü", "flow", "d/s/c", "INFO")
 
 
-def _get(health: Health, path: str) -> tuple[int, str]:
+def _get(health: HealthServer, path: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{health.port}{path}") as answer:
             return answer.status, answer.read().decode()

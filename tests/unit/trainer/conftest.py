@@ -55,7 +55,7 @@ def toy() -> Callable[..., Features]:
             label = list(PROTOTYPES)[rng.integers(3)] if shuffled else emotion
             units = PROTOTYPES[emotion]
             pairs.append((sample(number // clips, number % clips, label, units), moved(units, rng)))
-        return features.build(pairs)
+        return features.features_from_pairs(pairs)
 
     return make
 

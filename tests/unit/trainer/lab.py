@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.trainer.service.processes import loops
+from services.trainer.service.processes import all_loops
 from shared.bus import Bus, Message
-from shared.bus.dead_letters import bury, outstanding, replay
+from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
 from shared.bus.local import LocalBus
-from shared.records import Artifact, Dataset, Pipeline, Record, RunResult, Sample, artifact_key, digest
+from shared.records import Artifact, Dataset, Pipeline, Record, RunResult, Sample, artifact_key, json_digest
 from shared.settings import Settings
 from shared.stage import Arrays
 from shared.store import LocalStore, Store
@@ -57,7 +57,7 @@ class Trainer:
         self.metrics, self.life = Metrics(), life or Life()
         bus, store = Mortal(self.bus, self.life), Mortal(LocalStore(home / "store"), self.life)
         settings = Settings(scratch=home, retry_base_seconds=0.01, retry_cap_seconds=0.01)
-        self.conductor, self.planner, self.folds = loops(settings, bus, store, self.metrics)
+        self.conductor, self.planner, self.folds = all_loops(settings, bus, store, self.metrics)
 
     def look(self) -> None:
         """Twice: a dataset is started when it was the same at the look before."""
@@ -104,15 +104,15 @@ class Lab:
         sample = self.clips[clip][0]
         record = self._record(sample, "source", source(sample, drop), {}, drop)
         message = Message("mer.magnified", 0, clip, record.key, record.encode())
-        bury(self.bus, self.store, stage, message, reason, {})
+        bury_message(self.bus, self.store, stage, message, reason, {})
 
     def replay(self, stage: str = "flow") -> None:
-        for letter in outstanding(self.bus, self.store, stage):
-            replay(self.bus, letter)
+        for letter in read_outstanding_letters(self.bus, self.store, stage):
+            replay_letter(self.bus, letter)
 
     def results(self) -> dict[str, RunResult]:
         """By run, oldest first."""
-        messages = self.bus.latest("mer.results")
+        messages = self.bus.read_newest("mer.results")
         return {key: RunResult.decode(message.value) for key, message in messages.items() if "/" not in key}
 
     def result(self) -> RunResult:
@@ -121,11 +121,11 @@ class Lab:
         return result
 
     def published(self, topic: str) -> int:
-        return self.bus.depth(topic, "nobody").published
+        return self.bus.group_progress(topic, "nobody").published
 
     def content(self) -> dict[str, bytes]:
         """Everything in the store by key; of a run.json just that it is there, since it says when records were made."""
-        keys = list(self.store.keys())
+        keys = list(self.store.list_keys())
         return {key: b"" if key.startswith("runs/") else self.store.get(key) for key in keys}
 
     def _publish(self, topic: str, *about: Any) -> None:
@@ -149,4 +149,6 @@ def recipe(drop: int) -> str:
 
 
 def source(sample: Sample, drop: int = 0) -> Artifact:
-    return Artifact(key=artifact_key("source", sample, recipe(drop)), sha256=digest([sample.identity, drop]), size=1)
+    return Artifact(
+        key=artifact_key("source", sample, recipe(drop)), sha256=json_digest([sample.identity, drop]), size=1
+    )

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from services.trainer import experiment
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.evaluation.protocol import Protocol
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.evaluation.protocol import ProtocolSettings
 from services.trainer.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=2, batch=6, learning_rate=1e-3, seed=5)  # too little for every seed to get all right
@@ -27,8 +27,8 @@ def features(toy):
 @pytest.fixture(scope="module")
 def made(features, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    evaluation = Evaluation(features, seeds=3)
-    experiment.run(evaluation, SETTINGS, folder, faults=["toy/s09/c1: no face."])
+    evaluation = EvaluationPlan(features, seeds=3)
+    experiment.run_experiment(evaluation, SETTINGS, folder, faults=["toy/s09/c1: no face."])
     return folder, json.loads((folder / "report.json").read_text())
 
 
@@ -81,20 +81,20 @@ def test_clips_without_features_are_named(made):
 
 
 def test_the_first_of_several_seeds_is_the_run_of_that_seed_alone(made, features, tmp_path):
-    alone = experiment.run(Evaluation(features), SETTINGS.model_copy(update={"seed": 6}), tmp_path)
+    alone = experiment.run_experiment(EvaluationPlan(features), SETTINGS.model_copy(update={"seed": 6}), tmp_path)
     assert alone["seeds"]["fmer-lite"][0] == made[1]["seeds"]["fmer-lite"][1]
 
 
 @pytest.mark.parametrize(
     ("protocol", "held_out", "tested"),
     [
-        (Protocol(name="k-fold", folds=2), ["fold-1", "fold-2"], 12),
-        (Protocol(name="split", test_subjects=("s00", "other/s02")), ["test"], 6),
-        (Protocol(name="cd6me", datasets={"toy": "casme2", "other": "samm"}), ["casme2", "samm"], 12),
+        (ProtocolSettings(name="k-fold", folds=2), ["fold-1", "fold-2"], 12),
+        (ProtocolSettings(name="split", test_subjects=("s00", "other/s02")), ["test"], 6),
+        (ProtocolSettings(name="cd6me", datasets={"toy": "casme2", "other": "samm"}), ["casme2", "samm"], 12),
     ],
 )
 def test_folds_are_those_of_the_protocol(features, tmp_path, protocol, held_out, tested):
-    report = experiment.run(Evaluation(features, protocol), TrainSettings(model="linear"), tmp_path)
+    report = experiment.run_experiment(EvaluationPlan(features, protocol), TrainSettings(model="linear"), tmp_path)
     assert [fold["held_out"] for fold in report["folds"]] == held_out
     assert np.sum(report["result"]["confusion"]) == tested
     assert report["protocol"]["name"] == protocol.name
@@ -104,7 +104,9 @@ def test_folds_are_those_of_the_protocol(features, tmp_path, protocol, held_out,
 def test_a_class_of_one_subject_is_trained_all_the_same_and_said(features, tmp_path):
     emotions = np.where(features.emotions == 2, 0, features.emotions)
     emotions[0] = 2
-    report = experiment.run(Evaluation(replace(features, emotions=emotions)), TrainSettings(model="linear"), tmp_path)
+    report = experiment.run_experiment(
+        EvaluationPlan(replace(features, emotions=emotions)), TrainSettings(model="linear"), tmp_path
+    )
     (fault,) = report["protocol"]["faults"]
     assert fault.startswith("Class surprise: all of its clips are of toy/s00")
     assert sum(report["protocol"]["counts"].values()) == 12

@@ -2,39 +2,41 @@
 
 import pytest
 
-from services.trainer.evaluation.protocol import Protocol
-from services.trainer.options import Choice, chosen
-from services.trainer.settings import FMER, LITE, PAPER
+from services.trainer.evaluation.protocol import ProtocolSettings
+from services.trainer.options import TrainingOptions, resolve_options
+from services.trainer.settings import FMER_SETTINGS, LITE_SETTINGS, PAPER_SETTINGS
 from shared.errors import Misconfigured
 
 
 def test_nothing_asked_gives_the_model_that_the_device_can_train():
-    assert chosen("corrected", {}, "cpu") == Choice(LITE)
-    assert chosen("corrected", {"model": None, "epochs": None}, "cuda") == Choice(FMER)
-    assert chosen("paper", {"model": "fmer"}, "cpu") == Choice(PAPER)
+    assert resolve_options("corrected", {}, "cpu") == TrainingOptions(LITE_SETTINGS)
+    assert resolve_options("corrected", {"model": None, "epochs": None}, "cuda") == TrainingOptions(FMER_SETTINGS)
+    assert resolve_options("paper", {"model": "fmer"}, "cpu") == TrainingOptions(PAPER_SETTINGS)
 
 
 def test_single_settings_and_the_profile_can_be_asked_for():
-    settings = chosen("corrected", {"profile": "paper", "model": "fmer", "seed": 3, "batch": 4}, "cpu").settings
-    assert settings == PAPER.model_copy(update={"seed": 3, "batch": 4})
+    settings = resolve_options(
+        "corrected", {"profile": "paper", "model": "fmer", "seed": 3, "batch": 4}, "cpu"
+    ).settings
+    assert settings == PAPER_SETTINGS.model_copy(update={"seed": 3, "batch": 4})
 
 
 @pytest.mark.parametrize("asked", ["fear,anger", ["fear", "anger"]])
 def test_who_names_classes_leaves_the_others_out(asked):
-    choice = chosen("corrected", {"classes": asked}, "cpu")
-    assert (choice.classes, choice.others) == (("fear", "anger"), "leave out")
-    assert chosen("corrected", {"classes": []}, "cpu").others == "refuse"
+    choice = resolve_options("corrected", {"classes": asked}, "cpu")
+    assert (choice.classes, choice.other_emotions) == (("fear", "anger"), "leave out")
+    assert resolve_options("corrected", {"classes": []}, "cpu").other_emotions == "refuse"
 
 
 def test_a_protocol_and_seeds_can_be_asked_for():
     asked = {"protocol": "k-fold", "folds": 3, "fold_seed": 7, "seeds": 4, "seed": 2}
-    choice = chosen("corrected", asked, "cpu")
-    assert choice.protocol == Protocol(name="k-fold", folds=3, fold_seed=7)
+    choice = resolve_options("corrected", asked, "cpu")
+    assert choice.protocol == ProtocolSettings(name="k-fold", folds=3, fold_seed=7)
     assert (choice.seeds, choice.settings.seed) == (4, 2)
-    split = chosen("corrected", {"protocol": "split", "test_subjects": ["a", "b"]}, "cpu").protocol
+    split = resolve_options("corrected", {"protocol": "split", "test_subjects": ["a", "b"]}, "cpu").protocol
     assert split.test_subjects == ("a", "b")
     known = {"protocol": "megc2019", "datasets": {"lab": "casme2"}, "allow_other_counts": True}
-    assert chosen("corrected", known, "cpu").protocol.group("lab/1") == "casme2/1"
+    assert resolve_options("corrected", known, "cpu").protocol.group_key("lab/1") == "casme2/1"
 
 
 @pytest.mark.parametrize(
@@ -56,4 +58,4 @@ def test_a_protocol_and_seeds_can_be_asked_for():
 )
 def test_what_is_wrong_is_named(asked, sentence):
     with pytest.raises(Misconfigured, match=sentence):
-        chosen("corrected", asked, "cpu")
+        resolve_options("corrected", asked, "cpu")

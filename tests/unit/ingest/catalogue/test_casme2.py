@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.catalogue.entry import Found, Problem
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
+from services.ingest.discover import discover_clips
 from shared.errors import BadData
 
 Write = Callable[..., Path]
 
 
-def found(folder: Path, **options: str) -> list[Found]:
-    clips = list(discover(folder, **options))  # type: ignore[arg-type]
-    assert all(isinstance(clip, Found) for clip in clips), clips
+def found(folder: Path, **options: str) -> list[FoundClip]:
+    clips = list(discover_clips(folder, **options))  # type: ignore[arg-type]
+    assert all(isinstance(clip, FoundClip) for clip in clips), clips
     return clips  # type: ignore[return-value]
 
 
@@ -78,11 +78,11 @@ def test_a_bad_row_stops_no_other(casme2: Path, write_sheet: Write) -> None:
         (2, "EP02_01f", 46, 47, 49, "4", "happiness"),
     ]
     write_sheet(casme2, rows)
-    clips = list(discover(casme2))
-    assert [isinstance(clip, Found) for clip in clips] == [False, False, False, False, True]
+    clips = list(discover_clips(casme2))
+    assert [isinstance(clip, FoundClip) for clip in clips] == [False, False, False, False, True]
     missing, banner = clips[1], clips[3]
-    assert isinstance(missing, Problem)
-    assert isinstance(banner, Problem)
+    assert isinstance(missing, ClipProblem)
+    assert isinstance(banner, ClipProblem)
     assert (missing.dataset, missing.subject, missing.clip) == ("casme", "01", "EP99")
     assert missing.sentence == (
         "CASME2-coding.xlsx [Sheet] row 3: expected the clip at Cropped/sub01/EP99, got nothing there; "
@@ -96,9 +96,9 @@ def test_a_bad_row_stops_no_other(casme2: Path, write_sheet: Write) -> None:
 def test_a_name_given_twice(casme2: Path, write_sheet: Write) -> None:
     row = (1, "EP02_01f", 8, 10, 12, "4", "happiness")
     write_sheet(casme2, [row, (2, "EP02_01f", 46, 47, 49, "4", "others"), row])
-    clips = list(discover(casme2))
-    assert [isinstance(clip, Found) for clip in clips] == [False, True, False]
-    assert isinstance(clips[0], Problem)
+    clips = list(discover_clips(casme2))
+    assert [isinstance(clip, FoundClip) for clip in clips] == [False, True, False]
+    assert isinstance(clips[0], ClipProblem)
     assert clips[0].sentence == (
         "CASME2-coding.xlsx [Sheet] row 2: expected one row for 01/EP02_01f, got another at CASME2-coding.xlsx [Sheet] "
         "row 4; rename or delete one of them."
@@ -110,13 +110,13 @@ def test_sheet_without_frames(tmp_path: Path, write_sheet: Write) -> None:
     with pytest.raises(
         BadData, match=r"expected frames in Cropped/sub01/.*, got no such folder in CASME2-coding.xlsx;"
     ):
-        discover(tmp_path)
+        discover_clips(tmp_path)
 
 
 def test_frames_without_a_sheet(tmp_path: Path, write_frames: Write) -> None:
     write_frames(tmp_path / "Cropped" / "sub01" / "EP01", (1, 2))
     with pytest.raises(BadData, match=r"expected a coding sheet \(\.xlsx or \.csv\)"):
-        discover(tmp_path)
+        discover_clips(tmp_path)
 
 
 def test_two_roots_of_one_kind(casme2: Path, write_frames: Write) -> None:
@@ -124,4 +124,4 @@ def test_two_roots_of_one_kind(casme2: Path, write_frames: Write) -> None:
     with pytest.raises(
         BadData, match="expected one folder of cropped frames, got Cropped and Cropped-updated; move one"
     ):
-        discover(casme2)
+        discover_clips(casme2)

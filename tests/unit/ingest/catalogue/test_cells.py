@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from services.ingest.catalogue.cells import frame_number, is_absent, rate, text
+from services.ingest.catalogue.cells import cell_text, frame_number, frame_rate, is_absent
 from shared.errors import BadData
 
 
@@ -27,12 +27,12 @@ def test_what_only_looks_like_a_number(value: object) -> None:
 @pytest.mark.parametrize("value", ["0", "-5", "inf", "nan", "fast", None])
 def test_rates_are_above_zero(value: object) -> None:
     with pytest.raises(BadData, match="expected frames per second above 0 in fps"):
-        rate(value, "fps", "row 2")
+        frame_rate(value, "fps", "row 2")
 
 
 def test_text_is_composed_and_trimmed() -> None:
-    assert text(unicodedata.normalize("NFD", " Ånna ")) == "Ånna"
-    assert text(3.0) == "3"
+    assert cell_text(unicodedata.normalize("NFD", " Ånna ")) == "Ånna"
+    assert cell_text(3.0) == "3"
 
 
 @pytest.mark.parametrize("value", [None, "", " / ", "NA", float("nan")])

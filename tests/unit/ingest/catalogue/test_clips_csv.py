@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.catalogue.entry import Found, Problem
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
+from services.ingest.discover import discover_clips
 from shared.errors import BadData
 
 Write = Callable[..., Path]
@@ -17,15 +17,15 @@ def dataset(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
     return folder
 
 
-def only(folder: Path) -> Found:
-    (clip,) = discover(folder)
-    assert isinstance(clip, Found), clip
+def only(folder: Path) -> FoundClip:
+    (clip,) = discover_clips(folder)
+    assert isinstance(clip, FoundClip), clip
     return clip
 
 
 def sentence(folder: Path) -> str:
-    (clip,) = discover(folder)
-    assert isinstance(clip, Problem)
+    (clip,) = discover_clips(folder)
+    assert isinstance(clip, ClipProblem)
     return clip.sentence
 
 
@@ -59,8 +59,8 @@ def test_a_blank_dataset_is_that_of_the_folder(tmp_path: Path, write_frames: Wri
 
 def test_equal_clip_names_of_two_subjects_are_two_clips(tmp_path: Path, write_frames: Write) -> None:
     write_frames(tmp_path / "f", (1, 2))
-    clips = list(discover(dataset(tmp_path, HEADER, "lab,1,c,f,1,2,2,200,,", "lab,2,c,f,1,2,2,200,,")))
-    assert all(isinstance(clip, Found) for clip in clips)
+    clips = list(discover_clips(dataset(tmp_path, HEADER, "lab,1,c,f,1,2,2,200,,", "lab,2,c,f,1,2,2,200,,")))
+    assert all(isinstance(clip, FoundClip) for clip in clips)
 
 
 def test_an_apex_outside_the_clip_counts_as_absent_and_is_noted(tmp_path: Path, write_frames: Write) -> None:
@@ -113,14 +113,14 @@ def test_a_file_that_is_neither_frames_nor_video(tmp_path: Path) -> None:
 
 def test_a_column_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"^clips.csv row 1: expected the columns .* without 'fps'; add them"):
-        discover(dataset(tmp_path, HEADER.replace(",fps", "")))
+        discover_clips(dataset(tmp_path, HEADER.replace(",fps", "")))
 
 
 def test_an_empty_csv(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="got an empty file without 'dataset'"):
-        discover(dataset(tmp_path, ""))
+        discover_clips(dataset(tmp_path, ""))
 
 
 def test_a_csv_that_is_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"^clips.csv: expected UTF-8 text, got .* save it as UTF-8\.$"):
-        discover(dataset(tmp_path, HEADER, "lab,1,ä,f,1,2,2,200,,", encoding="latin-1"))
+        discover_clips(dataset(tmp_path, HEADER, "lab,1,ä,f,1,2,2,200,,", encoding="latin-1"))

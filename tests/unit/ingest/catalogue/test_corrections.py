@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.catalogue.corrections import CONFIDENCE, FIELDS, TABLE, apply
-from services.ingest.catalogue.entry import Entry, Switch
+from services.ingest.catalogue.corrections import CONFIDENCE, CORRECTIONS_CSV, FIELDS, apply_corrections
+from services.ingest.catalogue.entry import AnnotationEntry, CorrectionSwitch
 
 
-def entry(subject: str, clip: str, onset: object, apex: object, offset: object, aus: str = "4") -> Entry:
-    return Entry(
-        where="sheet row 2",
+def entry(subject: str, clip: str, onset: object, apex: object, offset: object, aus: str = "4") -> AnnotationEntry:
+    return AnnotationEntry(
+        location="sheet row 2",
         dataset="my folder",
         subject=subject,
         clip=clip,
-        place=Path("x"),
+        source_path=Path("x"),
         onset=onset,
         apex=apex,
         offset=offset,
@@ -30,7 +30,7 @@ INFERRED = entry("13", "S13-01-001", 1, 30, 56)
 
 
 def test_the_table_is_whole() -> None:
-    with TABLE.open(newline="", encoding="utf-8") as file:
+    with CORRECTIONS_CSV.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     keys = [tuple(row[name] for name in ("dataset", "subject", "filename", "field", "old")) for row in rows]
     assert len(set(keys)) == len(keys)
@@ -41,7 +41,7 @@ def test_the_table_is_whole() -> None:
 
 
 def test_what_is_documented_is_applied_and_reported() -> None:
-    changed, changes = apply(MMEW, "mmew", "documented")
+    changed, changes = apply_corrections(MMEW, "mmew", "documented")
     assert (changed.onset, changed.apex, changed.offset) == (1, "40", "75")
     assert [(change.field, change.old, change.new, change.applied) for change in changes] == [
         ("apex", "27", "40", True),
@@ -51,12 +51,12 @@ def test_what_is_documented_is_applied_and_reported() -> None:
 
 def test_nothing_is_applied_twice_or_where_the_old_value_differs() -> None:
     for right in (replace(MMEW, apex=40, offset=75), replace(MMEW, apex=26, offset=41)):
-        assert apply(right, "mmew", "all") == (right, ())
+        assert apply_corrections(right, "mmew", "all") == (right, ())
 
 
 @pytest.mark.parametrize(("switch", "offset"), [("none", 56), ("documented", 56), ("all", "88")])
-def test_what_is_inferred_from_row_order_is_off_by_default_and_named(switch: Switch, offset: object) -> None:
-    changed, changes = apply(INFERRED, "mmew", switch)
+def test_what_is_inferred_from_row_order_is_off_by_default_and_named(switch: CorrectionSwitch, offset: object) -> None:
+    changed, changes = apply_corrections(INFERRED, "mmew", switch)
     assert changed.offset == offset
     assert {change.confidence for change in changes} == {"row order"}
     assert all(change.applied == (switch == "all") for change in changes)
@@ -66,7 +66,7 @@ def test_what_is_inferred_from_row_order_is_off_by_default_and_named(switch: Swi
 
 def test_an_old_value_that_nobody_recorded_is_told_and_never_applied() -> None:
     before = entry("05", "EP03_01", 60, 62, 100)
-    after, (change,) = apply(before, "casme2", "all")
+    after, (change,) = apply_corrections(before, "casme2", "all")
     assert (after, change.applied, change.new) == (before, False, "68")
 
 
@@ -80,12 +80,12 @@ def test_an_old_value_that_nobody_recorded_is_told_and_never_applied() -> None:
         ("samm", entry("007", "007_6_1", 1, 2, 3, "R12 or R15"), "aus", "R12+R15"),
     ],
 )
-def test_conditions_on_the_old_value(dataset: str, before: Entry, field: str, new: str) -> None:
-    after, _ = apply(before, dataset, "all")
+def test_conditions_on_the_old_value(dataset: str, before: AnnotationEntry, field: str, new: str) -> None:
+    after, _ = apply_corrections(before, dataset, "all")
     assert getattr(after, field) == new
-    assert apply(before, dataset, "documented")[0] == before
+    assert apply_corrections(before, dataset, "documented")[0] == before
 
 
 def test_the_same_name_of_another_subject_or_dataset_stays() -> None:
     for dataset, other in (("mmew", replace(MMEW, subject="05")), ("casme2", MMEW)):
-        assert apply(other, dataset, "all") == (other, ())
+        assert apply_corrections(other, dataset, "all") == (other, ())

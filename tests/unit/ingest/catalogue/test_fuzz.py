@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.catalogue.entry import Found, Problem
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
+from services.ingest.discover import discover_clips
 from shared.errors import BadData
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.write import EMPTY
@@ -73,10 +73,10 @@ def save(file: Path, grid: Grid, merged: Sequence[str], pages: dict[str, Grid]) 
     workbook.save(file)
 
 
-def read(folder: Path) -> tuple[str, list[Found | Problem]]:
+def read(folder: Path) -> tuple[str, list[FoundClip | ClipProblem]]:
     """A fault of the dataset, or its clips."""
     try:
-        return "", list(discover(folder))
+        return "", list(discover_clips(folder))
     except BadData as fault:
         return str(fault), []
 
@@ -113,8 +113,8 @@ def test_no_sheet_makes_discovery_crash(
     fault, results = read(folder)
     assert not fault or ("expected" in fault and "; " in fault)
     for result in results:
-        assert isinstance(result, Found | Problem)
-        if isinstance(result, Problem):
+        assert isinstance(result, FoundClip | ClipProblem)
+        if isinstance(result, ClipProblem):
             assert result.sentence.startswith(f"{file.name} [")
             assert " row " in result.sentence
             assert len(result.sentence) <= 1003
@@ -141,11 +141,11 @@ def test_a_bad_cell_is_named(tmp_path: Path, column: str, value: object, expecte
     workbook = openpyxl.load_workbook(file)
     workbook.active[f"{column}2"] = value
     workbook.save(file)
-    first, second = discover(folder)
-    assert isinstance(first, Problem)
+    first, second = discover_clips(folder)
+    assert isinstance(first, ClipProblem)
     assert first.sentence.startswith(f"{file.name} [Sheet1] row 2: expected ")
     assert expected in first.sentence
-    assert isinstance(second, Found)
+    assert isinstance(second, FoundClip)
 
 
 def test_formulas_that_were_calculated_count_as_their_values(tmp_path: Path) -> None:
@@ -165,15 +165,15 @@ def test_formulas_that_were_calculated_count_as_their_values(tmp_path: Path) -> 
     )
     shutil.make_archive(str(file), "zip", unpacked)
     Path(f"{file}.zip").replace(file)
-    (clip,) = discover(folder)
-    assert isinstance(clip, Found)
+    (clip,) = discover_clips(folder)
+    assert isinstance(clip, FoundClip)
     assert clip.offset == 14
 
 
 def test_a_broken_workbook_beside_a_good_one_hinders_nothing(tmp_path: Path) -> None:
     folder = write(tmp_path / "casme2", FORMS["casme2"], full_size_clips("casme2")[:1], EMPTY, kinds=[0])
     (folder / "old.xlsx").write_bytes(b"PK\x03\x04 no archive")
-    assert all(isinstance(clip, Found) for clip in discover(folder))
+    assert all(isinstance(clip, FoundClip) for clip in discover_clips(folder))
 
 
 def test_a_csv_in_the_encoding_of_chinese_spreadsheets(tmp_path: Path) -> None:
@@ -182,6 +182,6 @@ def test_a_csv_in_the_encoding_of_chinese_spreadsheets(tmp_path: Path) -> None:
     lines = ["Subject,Filename,OnsetFrame,ApexFrame,OffsetFrame,Action Units,Estimated Emotion,remarks"]
     lines.append("S01,S01-01-001,1,3,5,4，7,surprise,备注")
     (folder / "MMEW_Micro_Exp.csv").write_bytes("\n".join(lines).encode("gb18030"))
-    (clip,) = discover(folder)
-    assert isinstance(clip, Found)
+    (clip,) = discover_clips(folder)
+    assert isinstance(clip, FoundClip)
     assert [str(unit) for unit in clip.sample.aus] == ["4", "7"]

@@ -6,10 +6,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from services.ingest.catalogue.entry import Found, Problem, Reading
-from services.ingest.catalogue.registry import recognised
-from services.ingest.catalogue.tree import Tree
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
+from services.ingest.catalogue.registry import recognise_layout
+from services.ingest.catalogue.tree import DatasetTree
+from services.ingest.discover import discover_clips
 from shared.errors import BadData
 
 Write = Callable[..., Path]
@@ -33,9 +33,9 @@ def touch(folder: Path, numbers: Sequence[int], pattern: str = "{}.jpg") -> None
         (folder / pattern.format(number)).touch()
 
 
-def clips(folder: Path, how: Reading | None = None) -> list[Found]:
-    found = list(discover(folder, how=how))
-    assert all(isinstance(clip, Found) for clip in found), found
+def clips(folder: Path, how: ReadingOptions | None = None) -> list[FoundClip]:
+    found = list(discover_clips(folder, reading=how))
+    assert all(isinstance(clip, FoundClip) for clip in found), found
     return found  # type: ignore[return-value]
 
 
@@ -55,7 +55,7 @@ def clips(folder: Path, how: Reading | None = None) -> list[Found]:
 def test_equal_trees_are_told_apart_by_their_sheets(tmp_path: Path, header: Sequence[str], key: str) -> None:
     book(tmp_path / "coding.xlsx", Sheet1=[header, (3, "EP07_1", 99, 101, "", 103, "4", "disgust")])
     touch(tmp_path / "sub03/EP07_1", range(97, 105), "EP07_1-{:03}.jpg")
-    assert recognised(Tree(tmp_path)).key == key
+    assert recognise_layout(DatasetTree(tmp_path)).key == key
     (clip,) = clips(tmp_path)
     assert (clip.onset, clip.apex, clip.offset) == (99, 101, 103)
     assert [file.name for file in clip.files][:2] == ["EP07_1-099.jpg", "EP07_1-100.jpg"]
@@ -87,15 +87,15 @@ def test_without_the_pages_of_names(squared: Path) -> None:
     with pytest.raises(
         BadData, match=r"and the pages 'naming rule1' and 'naming rule2', got code_final.xlsx \[codes\]"
     ):
-        discover(squared)
+        discover_clips(squared)
 
 
 def test_a_cell_of_a_sheet_without_header_is_named_by_its_column(squared: Path) -> None:
     workbook = openpyxl.load_workbook(squared / "code_final.xlsx")
     workbook["codes"]["C3"] = "twenty"
     workbook.save(squared / "code_final.xlsx")
-    problem = list(discover(squared))[1]
-    assert isinstance(problem, Problem)
+    problem = list(discover_clips(squared))[1]
+    assert isinstance(problem, ClipProblem)
     assert problem.sentence == (
         "code_final.xlsx [codes] row 3: expected a whole frame number in column C, got 'twenty'; correct the cell."
     )
@@ -136,8 +136,8 @@ def test_known_contradictions_are_problems_or_notes(tmp_path: Path) -> None:
         ("spNO.1", "a", 30, 32, 0, "4", 4, "fear"),  # offset 0
         ("spNO.3", "J", 1, 5, 9, "4", 4, "fear"),  # the first frames are missing
     ]
-    apex, swapped, zero, cut = discover(casme3a(tmp_path, *rows))
-    assert isinstance(apex, Found)
+    apex, swapped, zero, cut = discover_clips(casme3a(tmp_path, *rows))
+    assert isinstance(apex, FoundClip)
     assert apex.apex is None
     assert apex.notes == ("the coded apex 12 lies outside onset 20 to offset 26 and was treated as absent",)
     for problem, got in (
@@ -145,7 +145,7 @@ def test_known_contradictions_are_problems_or_notes(tmp_path: Path) -> None:
         (zero, "got Onset (column C) 30 and Offset (column E) 0; correct"),
         (cut, "expected the onset frame 1 in color, got 8 to 39 without it"),
     ):
-        assert isinstance(problem, Problem)
+        assert isinstance(problem, ClipProblem)
         assert got in problem.sentence
 
 
@@ -153,7 +153,7 @@ def test_units_between_commas_of_any_width_and_no_apex(tmp_path: Path) -> None:
     header = ("sub", "count", "onset", "offset", "au", "emotion")
     book(tmp_path / "part_C.xlsx", Sheet1=[header, (2, 1, 5, 9, "4，7,L12", "negative")])
     touch(tmp_path / "part_C/spNO.2/1/color", range(1, 12))
-    assert recognised(Tree(tmp_path)).key == "casme3c"
+    assert recognise_layout(DatasetTree(tmp_path)).key == "casme3c"
     (clip,) = clips(tmp_path)
     assert (clip.apex, [str(unit) for unit in clip.sample.aus]) == (None, ["4", "7", "L12"])
 
@@ -177,4 +177,4 @@ def test_the_rate_is_that_of_the_sheet_or_of_the_part(tmp_path: Path, part: str,
     touch(tmp_path / f"USTC_MEv4_part{part}_sub0007/micro/disgust/c1", range(1, 8))
     (clip,) = clips(tmp_path)
     assert (clip.sample.subject, clip.fps) == ("0007", rate)
-    assert clips(tmp_path, Reading(fps=90.0))[0].fps == 90.0
+    assert clips(tmp_path, ReadingOptions(fps=90.0))[0].fps == 90.0

@@ -4,8 +4,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from services.ingest.catalogue.entry import Found, Reading
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import FoundClip, ReadingOptions
+from services.ingest.discover import discover_clips
 
 Write = Callable[..., Path]
 HEADER = (
@@ -32,9 +32,9 @@ def samm(tmp_path: Path, write_frames: Write) -> Rows:
 ROW = ("006", "006_1_2", 2, 5562, 5565, 5568, 7, "1/2", "R12A + L14", "Other", 7, None)
 
 
-def only(folder: Path, how: Reading | None = None) -> Found:
-    (clip,) = discover(folder, how=how)
-    assert isinstance(clip, Found), clip
+def only(folder: Path, how: ReadingOptions | None = None) -> FoundClip:
+    (clip,) = discover_clips(folder, reading=how)
+    assert isinstance(clip, FoundClip), clip
     return clip
 
 
@@ -47,7 +47,7 @@ def test_a_preamble_and_five_digits(samm: Rows) -> None:
 
 
 def test_objective_classes_in_place_of_emotions(samm: Rows) -> None:
-    assert only(samm(ROW), Reading(labels="objective")).sample.emotion == "7"
+    assert only(samm(ROW), ReadingOptions(labels="objective")).sample.emotion == "7"
 
 
 def test_names_of_four_digits_and_a_subject_as_a_number(samm: Rows) -> None:

@@ -5,9 +5,9 @@ import openpyxl
 import pytest
 
 from services.ingest.catalogue.casme2 import CASME2
-from services.ingest.catalogue.sheet import Sheet
-from services.ingest.catalogue.sheet import coding_sheet as find
-from services.ingest.catalogue.tree import Tree
+from services.ingest.catalogue.sheet import CodingSheet
+from services.ingest.catalogue.sheet import find_coding_sheet as find
+from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
 
 Write = Callable[..., Path]
@@ -15,23 +15,23 @@ ROW = (1, "EP02_01f", 8, 10, 12, "4", "happiness")
 ROLES = dict(zip(CASME2.columns, ROW, strict=True))
 
 
-def coding_sheet(folder: Path) -> Sheet:
-    tree = Tree(folder)
-    return find(tree.tables, CASME2.columns, CASME2.needed, folder, tree.faults)
+def coding_sheet(folder: Path) -> CodingSheet:
+    tree = DatasetTree(folder)
+    return find(tree.tables, CASME2.columns, CASME2.needed_roles, folder, tree.faults)
 
 
 def test_columns_by_name_with_gaps_and_rows_with_their_numbers(tmp_path: Path, write_sheet: Write) -> None:
     write_sheet(tmp_path, [ROW, [None] * 7, ROW])
-    rows = list(coding_sheet(tmp_path).rows())
-    assert [row.where for row in rows] == ["CASME2-coding.xlsx [Sheet] row 2", "CASME2-coding.xlsx [Sheet] row 4"]
+    rows = list(coding_sheet(tmp_path).read_rows())
+    assert [row.location for row in rows] == ["CASME2-coding.xlsx [Sheet] row 2", "CASME2-coding.xlsx [Sheet] row 4"]
     assert rows[0].cells == ROLES
-    assert rows[0].heads["apex"] == "ApexFrame (column E)"
+    assert rows[0].column_labels["apex"] == "ApexFrame (column E)"
 
 
 def test_case_and_white_space_of_names_do_not_matter(tmp_path: Path, write_sheet: Write) -> None:
     header = ["subject", " File name", None, "Onset Frame", "APEXFRAME", "offset_frame", None, "Action\nUnits"]
     write_sheet(tmp_path, [ROW], [*header, "estimated emotion"])
-    assert [row.cells for row in coding_sheet(tmp_path).rows()] == [ROLES]
+    assert [row.cells for row in coding_sheet(tmp_path).read_rows()] == [ROLES]
 
 
 def test_a_preamble_above_the_header(tmp_path: Path, write_sheet: Write) -> None:
@@ -40,7 +40,7 @@ def test_a_preamble_above_the_header(tmp_path: Path, write_sheet: Write) -> None
     workbook.active.insert_rows(1, 5)
     workbook.active["A1"] = "Subject matter of this sheet"
     workbook.save(file)
-    assert [row.where for row in coding_sheet(tmp_path).rows()] == ["CASME2-coding.xlsx [Sheet] row 7"]
+    assert [row.location for row in coding_sheet(tmp_path).read_rows()] == ["CASME2-coding.xlsx [Sheet] row 7"]
 
 
 def test_a_subject_merged_over_its_rows(tmp_path: Path, write_sheet: Write) -> None:
@@ -48,7 +48,7 @@ def test_a_subject_merged_over_its_rows(tmp_path: Path, write_sheet: Write) -> N
     workbook = openpyxl.load_workbook(file)
     workbook.active.merge_cells("A2:A3")
     workbook.save(file)
-    assert [row["subject"] for row in coding_sheet(tmp_path).rows()] == [1, 1]
+    assert [row["subject"] for row in coding_sheet(tmp_path).read_rows()] == [1, 1]
 
 
 def test_a_sheet_one_level_down_and_lock_files(tmp_path: Path, write_sheet: Write) -> None:
@@ -62,7 +62,7 @@ def test_a_sheet_formatted_to_its_last_row_ends(tmp_path: Path, write_sheet: Wri
     workbook = openpyxl.load_workbook(file)
     workbook.active.cell(1_000_000, 3).value = "x"
     workbook.save(file)
-    assert len(list(coding_sheet(tmp_path).rows())) == 1
+    assert len(list(coding_sheet(tmp_path).read_rows())) == 1
 
 
 def test_no_sheet(tmp_path: Path) -> None:

@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.catalogue.entry import Found, Problem
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
+from services.ingest.discover import discover_clips
 
 Write = Callable[..., Path]
 HERE = "SMIC_all_cropped/HS/s{}/micro/{}/{}"
 HEADER = "Subject,Filename,OnsetFrame,OffsetFrame,Estimated Emotion"
 
 
-def clips(folder: Path) -> list[Found]:
-    found = list(discover(folder))
-    assert all(isinstance(clip, Found) for clip in found), found
+def clips(folder: Path) -> list[FoundClip]:
+    found = list(discover_clips(folder))
+    assert all(isinstance(clip, FoundClip) for clip in found), found
     return found  # type: ignore[return-value]
 
 
@@ -59,8 +59,8 @@ def test_other_cameras_and_non_micro_clips_are_others(smic: Path, write_frames: 
 
 def test_a_clip_without_frames_is_a_problem(smic: Path) -> None:
     (smic / HERE.format(20, "negative", "s20_ne_01")).mkdir(parents=True)
-    problem = list(discover(smic))[2]
-    assert isinstance(problem, Problem)
+    problem = list(discover_clips(smic))[2]
+    assert isinstance(problem, ClipProblem)
     assert problem.sentence.endswith(
         "s20_ne_01: expected numbered images in s20_ne_01, got none; copy the frames there."
     )

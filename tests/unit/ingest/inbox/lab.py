@@ -90,8 +90,8 @@ class Lab:
     def start(self) -> Inbox:
         """A process of the inbox."""
         return Inbox(
-            Spy(self.inbox, self.calls, ("fetch", "entries")),
-            Spy(self.store, self.calls, ("put", "get", "exists", "keys", "delete")),
+            Spy(self.inbox, self.calls, ("fetch_file", "list_objects")),
+            Spy(self.store, self.calls, ("put", "get", "exists", "list_keys", "delete")),
             Spy(self.bus, self.calls, ("publish",)),
             self.settings,
             clock=lambda: datetime.now(UTC) + timedelta(seconds=self.passed),
@@ -106,22 +106,22 @@ class Lab:
             self.inbox.put(f"{name}/{path}", data)
 
     def scan(self) -> float:
-        return self.process.scan()
+        return self.process.scan_now()
 
     def sources(self) -> list[Record]:
         """Every record that was ever published, in order."""
-        with self.bus.transaction() as database:
+        with self.bus.exclusive_transaction() as database:
             rows = database.execute("SELECT value FROM messages WHERE topic = 'mer.sources' ORDER BY sequence")
             return [Record.decode(value) for (value,) in rows]
 
     def announcements(self) -> list[Dataset | None]:
         """Every dataset record, tombstones as None."""
-        with self.bus.transaction() as database:
+        with self.bus.exclusive_transaction() as database:
             rows = database.execute("SELECT value FROM messages WHERE topic = 'mer.datasets' ORDER BY sequence")
             return [Dataset.decode(value) if value else None for (value,) in rows]
 
     def announced(self) -> dict[str, Dataset]:
-        return {d.name: d for d in (Dataset.decode(m.value) for m in self.bus.latest("mer.datasets").values())}
+        return {d.name: d for d in (Dataset.decode(m.value) for m in self.bus.read_newest("mer.datasets").values())}
 
     def only(self) -> Dataset:
         (dataset,) = self.announced().values()
@@ -129,12 +129,12 @@ class Lab:
 
     def fetched(self) -> list[str]:
         """Keys of frames that were fetched since the last time."""
-        keys = [key for key, _ in self.calls.of("fetch") if not key.endswith((".csv", ".json"))]
+        keys = [key for key, _ in self.calls.of("fetch_file") if not key.endswith((".csv", ".json"))]
         self.calls.made.clear()
         return keys
 
     def packed(self, record: Record) -> bytes:
-        return bytes(npz.unpack(self.store.get(record.artifact.key))["data"])
+        return bytes(npz.unpack_arrays(self.store.get(record.artifact.key))["data"])
 
     def close(self) -> None:
         self.calls.die_at = -1

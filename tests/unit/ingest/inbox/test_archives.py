@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.inbox.archive import Budget, Unpacking
+from services.ingest.inbox.archive import ArchiveUnpacker, UnpackingBudget
 from shared.errors import BadData, Unavailable
 from tests.unit.ingest.inbox.lab import Lab, dataset, frames, sheet
 
@@ -181,7 +181,7 @@ def test_what_is_unpacked_stays_over_a_restart(lab: Lab) -> None:
     lab.fetched()
     lab.restart()
     lab.scan()
-    assert lab.calls.of("fetch") == []
+    assert lab.calls.of("fetch_file") == []
 
 
 # What must not be unpacked.
@@ -270,7 +270,9 @@ def test_an_attack_is_one_fault_and_leaves_no_trace(lab: Lab, tmp_path: Path, na
     lab.fetched()
     lab.drop("d", {"more.txt": b"x"})
     lab.scan()
-    assert lab.calls.of("fetch") == [args for args in lab.calls.of("fetch") if args[0].endswith(".csv")], "kept in mind"
+    assert lab.calls.of("fetch_file") == [args for args in lab.calls.of("fetch_file") if args[0].endswith(".csv")], (
+        "kept in mind"
+    )
 
 
 def lying_bomb() -> bytes:
@@ -304,7 +306,9 @@ def test_a_bomb_hits_the_limit(tmp_path: Path, name: str, data: bytes) -> None:
 def test_lying_headers_unpack_to_no_more_than_they_claim(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(lying_bomb())
     with pytest.raises(BadData, match="damaged"):
-        Unpacking(tmp_path / "out", Budget(10, 1 << 20), lambda: None).unpack(tmp_path / "a.zip", "a.zip")
+        ArchiveUnpacker(tmp_path / "out", UnpackingBudget(10, 1 << 20), lambda: None).unpack_archive(
+            tmp_path / "a.zip", "a.zip"
+        )
     assert sum(file.stat().st_size for file in (tmp_path / "out").rglob("*") if file.is_file()) <= 1 << 20
 
 
@@ -312,7 +316,9 @@ def test_bytes_are_counted_while_unpacking(tmp_path: Path) -> None:
     """Entries that share their data (a bomb without nesting) cost what they unpack to."""
     (tmp_path / "a.zip").write_bytes(zip_of(*((f"{n}", bytes(1 << 19)) for n in range(4))))
     with pytest.raises(BadData, match="more bytes"):
-        Unpacking(tmp_path / "out", Budget(10, 1 << 20), lambda: None).unpack(tmp_path / "a.zip", "a.zip")
+        ArchiveUnpacker(tmp_path / "out", UnpackingBudget(10, 1 << 20), lambda: None).unpack_archive(
+            tmp_path / "a.zip", "a.zip"
+        )
     assert sum(file.stat().st_size for file in (tmp_path / "out").rglob("*") if file.is_file()) <= 1 << 20
 
 
@@ -326,17 +332,17 @@ def test_nesting_has_an_end(lab: Lab) -> None:
 
 
 def test_a_stop_ends_unpacking(lab: Lab) -> None:
-    from shared.worker import Abandoned
+    from shared.worker import WorkAbandoned
 
     lab.inbox.put("d.zip", zipped(dataset("a")))
-    real = lab.inbox.fetch
+    real = lab.inbox.fetch_file
 
     def fetch(key: str, file: Path) -> None:
         real(key, file)
         lab.process.stopping.set()
 
-    lab.inbox.fetch = fetch  # type: ignore[method-assign]
-    with pytest.raises(Abandoned):
+    lab.inbox.fetch_file = fetch  # type: ignore[method-assign]
+    with pytest.raises(WorkAbandoned):
         lab.scan()
     assert list(lab.process.scratch.archives.iterdir()) == []
 
@@ -344,12 +350,12 @@ def test_a_stop_ends_unpacking(lab: Lab) -> None:
 def test_names_that_no_folder_can_hold_are_told(lab: Lab) -> None:
     from datetime import UTC, datetime
 
-    from services.ingest.inbox.archive_cache import Unpacked
-    from services.ingest.inbox.dropped_files import contents
-    from shared.store import Entry
+    from services.ingest.inbox.archive_cache import ArchiveCache
+    from services.ingest.inbox.dropped_files import collect_contents
+    from shared.store import ObjectInfo
 
     paths = ["a/../b", "a//b", "./a", "x" * 300, "a\0b", "fine", "fine/too", "bad\udcff"]
-    entries = [(path, Entry(f"d/{path}", 1, "e", datetime.now(UTC))) for path in paths]
-    held = contents(entries, Unpacked(lab.process.scratch.archives, lab.inbox, 1, 1, lambda: None))
+    entries = [(path, ObjectInfo(f"d/{path}", 1, "e", datetime.now(UTC))) for path in paths]
+    held = collect_contents(entries, ArchiveCache(lab.process.scratch.archives, lab.inbox, 1, 1, lambda: None))
     assert list(held.files) == ["fine/too"]
     assert len(held.faults) == 7

@@ -88,13 +88,13 @@ def test_a_removed_dataset_is_awaited_no_more(lab: Lab) -> None:
     lab.drop("d", dataset("a"))
     lab.drop("e", dataset("b"))
     lab.scan()
-    for key in list(lab.inbox.keys("d/")):
+    for key in list(lab.inbox.list_keys("d/")):
         lab.inbox.delete(key)
     lab.restart()
     lab.scan()
     assert set(lab.announced()) == {"e"}
     assert lab.announcements()[-1] is None
-    assert ledger.datasets(lab.store) == {"e"}
+    assert ledger.recorded_datasets(lab.store) == {"e"}
     lab.drop("d", dataset("a"))
     lab.scan()
     assert lab.announced()["d"].complete
@@ -125,5 +125,5 @@ def test_the_servers_clock_counts(lab: Lab) -> None:
     from services.ingest.inbox.scan import server_clock
 
     now = server_clock(lab.store)()
-    (entry,) = lab.store.entries("inbox-clock")
+    (entry,) = lab.store.list_objects("inbox-clock")
     assert entry.modified == now

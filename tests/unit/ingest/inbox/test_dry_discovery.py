@@ -4,36 +4,36 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.catalogue.entry import Found, Problem
-from services.ingest.discover import discover
-from services.ingest.inbox.dropped_files import Contents, Held
-from services.ingest.inbox.dry_discovery import view
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
+from services.ingest.discover import discover_clips
+from services.ingest.inbox.dropped_files import DatasetContents, DroppedFile
+from services.ingest.inbox.dry_discovery import discover_on_skeleton
 from shared.store import LocalStore
 from tests.dataset_layouts import FORMS, Frames, full_size_clips, write
 
 
-def held(store: LocalStore) -> Contents:
-    return Contents({e.key: Held(e.size, e.etag, e.key) for e in store.entries()}, [])
+def held(store: LocalStore) -> DatasetContents:
+    return DatasetContents({e.key: DroppedFile(e.size, e.etag, e.key) for e in store.list_objects()}, [])
 
 
-def inside(found: Found, folder: Path) -> list[str]:
+def inside(found: FoundClip, folder: Path) -> list[str]:
     return [file.relative_to(folder).as_posix() for file in found.files]
 
 
 @pytest.mark.parametrize("key", FORMS)
 def test_every_layout(tmp_path: Path, key: str) -> None:
     folder = write(tmp_path / "data" / "Set", FORMS[key], full_size_clips(key)[:25], Frames())
-    whole = list(discover(folder, "Set"))
+    whole = list(discover_clips(folder, "Set"))
     (tmp_path / "scratch").mkdir()
     store = LocalStore(folder)
-    seen = view("Set", held(store), store, tmp_path / "scratch")
-    clips = [each for each in whole if isinstance(each, Found)]
+    seen = discover_on_skeleton("Set", held(store), store, tmp_path / "scratch")
+    clips = [each for each in whole if isinstance(each, FoundClip)]
     assert len(clips) > 10
     assert [clip.found.sample for clip in seen.clips] == [clip.sample for clip in clips]
     assert [list(clip.paths) for clip in seen.clips] == [inside(clip, folder) for clip in clips]
     same = [(c.numbers, c.kind, c.cropped, c.notes, c.label_notes) for c in clips]
     assert [(c.numbers, c.kind, c.cropped, c.notes, c.label_notes) for c in (clip.found for clip in seen.clips)] == same
-    assert seen.faults == [each.sentence.replace(str(folder), "Set") for each in whole if isinstance(each, Problem)]
+    assert seen.faults == [each.sentence.replace(str(folder), "Set") for each in whole if isinstance(each, ClipProblem)]
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
@@ -43,8 +43,8 @@ def test_a_video_is_not_fetched(tmp_path: Path) -> None:
     store.put("clips.csv", f"{header}\nlab,1,v,v.avi,1,2,3,30,,\n".encode())
     store.put("v.avi", b"x" * 1000)
     fetched = []
-    real = store.fetch
-    store.fetch = lambda key, file: (fetched.append(key), real(key, file))[1]  # type: ignore[method-assign, func-returns-value]
-    (clip,) = view("d", held(store), store, tmp_path).clips
+    real = store.fetch_file
+    store.fetch_file = lambda key, file: (fetched.append(key), real(key, file))[1]  # type: ignore[method-assign, func-returns-value]
+    (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
     assert (clip.paths, clip.found.kind) == (("v.avi",), "video")
     assert fetched == ["clips.csv"]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.catalogue.entry import Found
-from services.ingest.discover import discover
+from services.ingest.catalogue.entry import FoundClip
+from services.ingest.discover import discover_clips
 from services.ingest.inbox import ledger
-from services.ingest.source_records import emit
+from services.ingest.source_records import emit_record
 from shared.errors import Unavailable
 from shared.records import Pipeline
 from shared.store import LocalStore
@@ -19,8 +19,8 @@ def test_every_clip_becomes_the_record_that_a_run_on_the_folder_makes(lab: Lab, 
     lab.drop("my lab's Übung 1", dataset("smile", "frown é"))
     lab.scan()
     other = LocalStore(tmp_path / "other")
-    found = [clip for clip in discover(lab.inbox.folder / "my lab's Übung 1") if isinstance(clip, Found)]
-    expected = [emit(clip, Pipeline(), "t", other, lab.bus) for clip in found]
+    found = [clip for clip in discover_clips(lab.inbox.folder / "my lab's Übung 1") if isinstance(clip, FoundClip)]
+    expected = [emit_record(clip, Pipeline(), "t", other, lab.bus) for clip in found]
     made = lab.sources()[: len(expected)]
     assert [(r.sample, r.artifact, r.recipe) for r in made] == [(r.sample, r.artifact, r.recipe) for r in expected]
     assert all(lab.store.get(r.artifact.key) == other.get(r.artifact.key) for r in made)
@@ -33,7 +33,7 @@ def test_casme2_as_distributed_is_found_on_names_alone(lab: Lab, casme2: Path) -
     for file in casme2.rglob("*.*"):
         lab.inbox.put(f"casme/{file.relative_to(casme2)}", file.read_bytes())
     lab.scan()
-    found = [clip for clip in discover(casme2) if isinstance(clip, Found)]
+    found = [clip for clip in discover_clips(casme2) if isinstance(clip, FoundClip)]
     assert [record.sample for record in lab.sources()] == [clip.sample for clip in found]
     assert len(found) == 2
 
@@ -68,7 +68,7 @@ def test_a_changed_label_is_said_again_and_nothing_is_fetched(lab: Lab) -> None:
 def test_a_relabelled_clip_whose_artifact_was_deleted_is_packed_again(lab: Lab) -> None:
     lab.drop("d", dataset("a"))
     lab.scan()
-    for key in list(lab.store.keys("source/")):
+    for key in list(lab.store.list_keys("source/")):
         lab.store.delete(key)
     lab.drop("d", {"clips.csv": sheet({"a": "disgust"})})
     lab.scan()
@@ -98,7 +98,7 @@ def test_equal_bytes_dropped_again_make_no_new_record(lab: Lab) -> None:
 def test_a_lost_ledger_costs_the_same_records_again(lab: Lab) -> None:
     lab.drop("d", dataset("a", "b"))
     lab.scan()
-    ledger.forget(lab.store, "d")
+    ledger.delete_ledger(lab.store, "d")
     lab.restart()
     lab.scan()
     recipes = [record.recipe for record in lab.sources()]
@@ -117,7 +117,7 @@ def test_a_ledger_that_cannot_be_read_counts_as_lost(lab: Lab, content: bytes) -
 def test_a_bus_that_was_lost_is_told_everything_again(lab: Lab) -> None:
     lab.drop("d", dataset("a", "b"))
     lab.scan()
-    with lab.bus.transaction() as database:
+    with lab.bus.exclusive_transaction() as database:
         database.execute("DELETE FROM messages")
     lab.fetched()
     lab.scan()
@@ -201,36 +201,36 @@ def test_one_datasets_fault_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyP
 def test_a_surprise_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     from services.ingest.inbox import dry_discovery
 
-    real = dry_discovery.discover
+    real = dry_discovery.discover_clips
 
     def discover(folder, name, how):  # type: ignore[no-untyped-def]
         if name == "a":
             raise ZeroDivisionError
-        return real(folder, name, how=how)
+        return real(folder, name, reading=how)
 
     monkeypatch.setattr(dry_discovery, "discover", discover)
     lab.drop("a", dataset("a"))
     lab.drop("b", dataset("b"))
     lab.scan()
     assert set(lab.announced()) == {"b"}
-    assert lab.process.ready()
+    assert lab.process.is_ready()
 
 
 def test_trouble_with_one_dataset_comes_after_the_others(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = lab.inbox.fetch
+    real = lab.inbox.fetch_file
 
     def fetch(key: str, file: Path) -> None:
         if key.startswith("a/frames"):
             raise Unavailable("away")
         real(key, file)
 
-    monkeypatch.setattr(lab.inbox, "fetch", fetch)
+    monkeypatch.setattr(lab.inbox, "fetch_file", fetch)
     lab.drop("a", dataset("a"))
     lab.drop("b", dataset("b"))
     with pytest.raises(Unavailable):
         lab.scan()
     assert set(lab.announced()) == {"b"}
-    assert not lab.process.ready()
+    assert not lab.process.is_ready()
     monkeypatch.undo()
     lab.scan()
     assert set(lab.announced()) == {"a", "b"}
@@ -262,7 +262,7 @@ def test_a_folder_dropped_into_a_folder_is_found(lab: Lab) -> None:
 
 def test_clips_are_fetched_one_at_a_time_and_dropped(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.drop("d", dataset("a", "b", "c"))
-    real, most = lab.inbox.fetch, 0
+    real, most = lab.inbox.fetch_file, 0
 
     def fetch(key: str, file: Path) -> None:
         nonlocal most
@@ -270,7 +270,7 @@ def test_clips_are_fetched_one_at_a_time_and_dropped(lab: Lab, monkeypatch: pyte
         work = lab.process.scratch.work
         most = max(most, len([f for f in work.rglob("*.jpg") if f.stat().st_size]))
 
-    monkeypatch.setattr(lab.inbox, "fetch", fetch)
+    monkeypatch.setattr(lab.inbox, "fetch_file", fetch)
     lab.scan()
     assert most == 3, "the frames of one clip"
     assert list(lab.process.scratch.work.iterdir()) == []
@@ -281,11 +281,11 @@ def test_two_replicas_do_no_harm(lab: Lab) -> None:
     assert other.scratch.work != lab.process.scratch.work
     lab.drop("d", dataset("a", "b"))
     lab.scan()
-    other.scan()
+    other.scan_now()
     lab.drop("d", {**dataset("a", "b", "c")})
-    other.scan()
+    other.scan_now()
     lab.scan()
-    other.scan()
+    other.scan_now()
     other.close()
     assert len(lab.only().clips) == 3
     assert len({(r.sample.identity, r.recipe) for r in lab.sources()}) == 3
@@ -298,7 +298,7 @@ def test_metrics_say_what_came_of_the_clips(lab: Lab) -> None:
     assert value("mer_inbox_clips", {"dataset": "d", "state": "emitted"}) == 1
     assert value("mer_inbox_clips", {"dataset": "d", "state": "faulty"}) == 1
     assert value("mer_inbox_scan_seconds_count") == 1
-    for key in list(lab.inbox.keys()):
+    for key in list(lab.inbox.list_keys()):
         lab.inbox.delete(key)
     lab.scan()
     assert value("mer_inbox_clips", {"dataset": "d", "state": "emitted"}) is None

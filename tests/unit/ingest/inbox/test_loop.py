@@ -28,18 +28,18 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 def listened(lab: Lab) -> bool:
     """One step that finds no scan due; whether it took a notification."""
-    before = lab.bus.depth("mer.bucket-events", "inbox").committed
+    before = lab.bus.group_progress("mer.bucket-events", "inbox").committed
     lab.process.step()
-    return lab.bus.depth("mer.bucket-events", "inbox").committed > before
+    return lab.bus.group_progress("mer.bucket-events", "inbox").committed > before
 
 
 def test_it_scans_at_the_start_and_is_ready_then(lab: Lab) -> None:
     lab.drop("d", dataset("a"))
-    assert not lab.process.ready()
+    assert not lab.process.is_ready()
     lab.process.step()
-    assert lab.process.ready()
+    assert lab.process.is_ready()
     assert lab.only().complete
-    assert not lab.process.stalled()
+    assert not lab.process.is_stalled()
 
 
 def test_a_notification_wakes_it(lab: Lab) -> None:
@@ -75,13 +75,13 @@ def test_what_is_no_notification_is_passed_over(lab: Lab, content: bytes, caplog
     assert lab.announced() == {}
     assert "passed over" in caplog.text
     with pytest.raises(BadData):
-        events.datasets(content)
+        events.notified_datasets(content)
 
 
 def test_keys_in_notifications_are_encoded() -> None:
-    assert events.datasets(EVENT) == {"my lab"}
-    assert events.datasets(EVENT.replace(b"my+lab/%C3%9C+%2B.jpg", b"x/.DS_Store")) == set()
-    assert events.datasets(EVENT.replace(b"my+lab/%C3%9C+%2B.jpg", b"S+1.zip")) == {"S 1"}
+    assert events.notified_datasets(EVENT) == {"my lab"}
+    assert events.notified_datasets(EVENT.replace(b"my+lab/%C3%9C+%2B.jpg", b"x/.DS_Store")) == set()
+    assert events.notified_datasets(EVENT.replace(b"my+lab/%C3%9C+%2B.jpg", b"S+1.zip")) == {"S 1"}
 
 
 def test_it_scans_again_when_patience_ends(tmp_path: Path) -> None:
@@ -103,14 +103,14 @@ def test_trouble_is_waited_out(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Non
         attempts.append(prefix)
         raise Unavailable("the store is away")
 
-    monkeypatch.setattr(lab.inbox, "entries", away)
+    monkeypatch.setattr(lab.inbox, "list_objects", away)
     lab.drop("d", dataset("a"))
     while len(attempts) < 4:
         lab.process.step(timeout=1)
-    assert not lab.process.ready()
+    assert not lab.process.is_ready()
     assert lab.process.metrics.registry.get_sample_value("mer_retries_total", {"stage": "inbox"}) == 4
     monkeypatch.undo()
-    while not lab.process.ready():
+    while not lab.process.is_ready():
         lab.process.step(timeout=1)
     assert lab.only().complete
 
@@ -119,7 +119,7 @@ def test_what_waiting_cannot_mend_ends_it(lab: Lab, monkeypatch: pytest.MonkeyPa
     def refused(prefix: str = "") -> None:
         raise Misconfigured("no such bucket")
 
-    monkeypatch.setattr(lab.inbox, "entries", refused)
+    monkeypatch.setattr(lab.inbox, "list_objects", refused)
     with pytest.raises(Misconfigured):
         lab.process.run()
 
@@ -128,7 +128,7 @@ def test_it_runs_until_it_is_stopped(lab: Lab) -> None:
     lab.drop("d", dataset("a"))
     thread = threading.Thread(target=lab.process.run)
     thread.start()
-    while not lab.process.ready():
+    while not lab.process.is_ready():
         time.sleep(0.01)
     lab.process.stopping.set()
     thread.join()
@@ -157,18 +157,18 @@ def test_a_stop_in_the_middle_of_a_dataset_keeps_what_was_done(lab: Lab, monkeyp
 def test_scratch_without_a_setting_is_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile
 
-    from services.ingest.inbox.scratch import Scratch
+    from services.ingest.inbox.scratch import ScratchFolder
     from shared.settings import Settings
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    scratch = Scratch(Settings(home=tmp_path))
+    scratch = ScratchFolder(Settings(home=tmp_path))
     (root,) = tmp_path.iterdir()
     assert root.stat().st_mode & 0o77 == 0
     scratch.close()
     root.rename(tmp_path / "elsewhere")
     root.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Misconfigured, match="MER_SCRATCH"):
-        Scratch(Settings(home=tmp_path))
+        ScratchFolder(Settings(home=tmp_path))
 
 
 def test_two_inboxes_of_one_place_have_scratch_of_their_own(lab: Lab) -> None:

@@ -108,7 +108,7 @@ def test_killed_in_the_middle_of_a_change(tmp_path: Path) -> None:
         lab.drop("gone", dataset("x"))
         lab.scan()
         lab.drop("d", {"merstream.json": b'{"profile": "paper"}', "frames/a/img1.jpg": b"better"})
-        for key in list(lab.inbox.keys("gone/")):
+        for key in list(lab.inbox.list_keys("gone/")):
             lab.inbox.delete(key)
         lab.calls.points, lab.calls.die_at = 0, point
         try:

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from merstream.cli.parsing import evaluation, overrides, training
+from merstream.cli.parsing import collect_evaluation_options, parse_overrides, parse_training_settings
 from shared.errors import Misconfigured
 
 
 def test_values_are_json_where_they_are_json() -> None:
     given = ["flow.solver=exact", "magnifier.factors=[1.4, 2.0]", "ingest.height=140"]
-    assert overrides("corrected", given) == {
+    assert parse_overrides("corrected", given) == {
         "flow": {"solver": "exact"},
         "magnifier": {"factors": [1.4, 2.0]},
         "ingest": {"height": 140},
@@ -26,18 +26,18 @@ def test_values_are_json_where_they_are_json() -> None:
 )
 def test_what_no_stage_knows_is_refused_before_any_work(change: str, sentence: str) -> None:
     with pytest.raises(Misconfigured, match=sentence):
-        overrides("corrected", [change])
+        parse_overrides("corrected", [change])
 
 
 def test_an_unknown_profile_is_refused_before_any_work() -> None:
     with pytest.raises(Misconfigured, match="Unknown profile 'papre': expected one of corrected, paper"):
-        overrides("papre", [])
+        parse_overrides("papre", [])
 
 
 def test_what_was_not_given_is_not_asked_for() -> None:
-    assert evaluation() == {}
-    assert evaluation("k-fold", 3, 4) == {"protocol": "k-fold", "seeds": 3, "folds": 4}
-    assert evaluation(known_as=["lab=copy=casme2"], other_counts=True) == {
+    assert collect_evaluation_options() == {}
+    assert collect_evaluation_options("k-fold", 3, 4) == {"protocol": "k-fold", "seeds": 3, "folds": 4}
+    assert collect_evaluation_options(known_as=["lab=copy=casme2"], other_counts=True) == {
         "datasets": {"lab=copy": "casme2"},
         "allow_other_counts": True,
     }
@@ -46,26 +46,26 @@ def test_what_was_not_given_is_not_asked_for() -> None:
 def test_test_subjects_come_as_a_list_or_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "names.txt"
     file.write_text("s1\n\n d/s2 \n")
-    assert evaluation(test_subjects=str(file)) == evaluation(test_subjects="s1, d/s2")
-    assert evaluation(test_subjects=str(file)) == {"test_subjects": ["s1", "d/s2"]}
+    assert collect_evaluation_options(test_subjects=str(file)) == collect_evaluation_options(test_subjects="s1, d/s2")
+    assert collect_evaluation_options(test_subjects=str(file)) == {"test_subjects": ["s1", "d/s2"]}
     with pytest.raises(Misconfigured, match="expected names of subjects, got none"):
-        evaluation(test_subjects=" ,")
+        collect_evaluation_options(test_subjects=" ,")
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(Misconfigured, match="expected a text file"):
-        evaluation(test_subjects=str(file))
+        collect_evaluation_options(test_subjects=str(file))
 
 
 @pytest.mark.parametrize("said", ["casme2", "lab=casme9", "lab="])
 def test_what_a_dataset_is_known_as_is_a_known_name(said: str) -> None:
     with pytest.raises(Misconfigured, match=f"--known-as {said}: expected NAME=KEY with a key of casme2, samm"):
-        evaluation(known_as=[said])
+        collect_evaluation_options(known_as=[said])
 
 
 def test_any_training_setting_can_be_set() -> None:
-    assert training(["keep=best-inner", "inner=3", "oracle=false"]) == {
+    assert parse_training_settings(["keep=best-inner", "inner=3", "oracle=false"]) == {
         "keep": "best-inner",
         "inner": 3,
         "oracle": False,
     }
     with pytest.raises(Misconfigured, match="--set keep: expected FIELD=VALUE"):
-        training(["keep"])
+        parse_training_settings(["keep"])

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from merstream.app import app
-from merstream.commands.dead_letters import age, gathered, id_of
+from merstream.commands.dead_letters import format_age, gather_letters, letter_id
 from merstream.embedded.run_folder import Workspace
 from shared.bus import Message
-from shared.bus.dead_letters import bury
+from shared.bus.dead_letters import bury_message
 from shared.errors import BadData, Misconfigured
 
 RECORD = json.dumps({"sample": {"clip": "EP01", "emotion": "größer"}}).encode()
@@ -20,13 +20,13 @@ RECORD = json.dumps({"sample": {"clip": "EP01", "emotion": "größer"}}).encode(
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     place = Workspace(tmp_path / "out")
-    bus, store = place.bus(), place.store()
+    bus, store = place.open_bus(), place.open_store()
     letters = {
         "flow": Message("mer.magnified", 3, 7, "d/s/EP01@p", RECORD, {"from": "abroad"}),
         "ingest": Message("mer.sources", 0, 1, "d/s/EP02@p", bytes(range(200)) * 2),
     }
     for group, message in letters.items():
-        bury(bus, store, group, message, f"no [face] for {group}", {"attempts": "1"})
+        bury_message(bus, store, group, message, f"no [face] for {group}", {"attempts": "1"})
     bus.close()
     return tmp_path / "out"
 
@@ -37,8 +37,8 @@ def mer(*arguments: object) -> Result:
 
 def letters_of(out: Path, group: str | None = None) -> dict[str, str]:
     """Group by ID, as the bus has it."""
-    bus = Workspace(out).bus()
-    found = {id_of(letter): letter.group for letter in gathered(bus, Workspace(out).store(), group)}
+    bus = Workspace(out).open_bus()
+    found = {letter_id(letter): letter.group for letter in gather_letters(bus, Workspace(out).open_store(), group)}
     bus.close()
     return found
 
@@ -66,9 +66,9 @@ def test_replayed_by_id_it_is_back_and_the_other_letter_stays(out: Path) -> None
     (flow,) = letters_of(out, "flow")
     done = mer("dead-letters", "replay", flow, flow, "--out", out)
     assert done.stdout.count("d/s/EP01@p is back on mer.magnified") == 1
-    bus = Workspace(out).bus()
-    (back,) = bus.latest("mer.magnified").values()
-    assert bus.depth("mer.magnified", "flow").published == 1
+    bus = Workspace(out).open_bus()
+    (back,) = bus.read_newest("mer.magnified").values()
+    assert bus.group_progress("mer.magnified", "flow").published == 1
     bus.close()
     assert (back.key, back.value, back.headers) == ("d/s/EP01@p", RECORD, {"from": "abroad"})
     assert set(letters_of(out).values()) == {"ingest"}
@@ -84,8 +84,8 @@ def test_thrown_away_it_is_neither_a_letter_nor_back(out: Path) -> None:
     (flow,) = letters_of(out, "flow")
     assert "d/s/EP01@p is thrown away" in mer("dead-letters", "discard", flow, "--out", out).stdout
     assert set(letters_of(out).values()) == {"ingest"}
-    bus = Workspace(out).bus()
-    assert bus.latest("mer.magnified") == {}
+    bus = Workspace(out).open_bus()
+    assert bus.read_newest("mer.magnified") == {}
     bus.close()
 
 
@@ -115,7 +115,7 @@ def test_what_is_typed_wrong_changes_nothing_and_is_named(out: Path, arguments, 
 
 def test_age_in_the_largest_unit() -> None:
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    assert [age((now - timedelta(seconds=n)).isoformat(), now) for n in (0, 59, 61, 7300, 200_000)] == [
+    assert [format_age((now - timedelta(seconds=n)).isoformat(), now) for n in (0, 59, 61, 7300, 200_000)] == [
         *("0 s", "59 s", "1 min", "2 h", "2 d"),
     ]
-    assert age(None, now) == "?"
+    assert format_age(None, now) == "?"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from merstream.commands.report import chosen, fetched, newest, print_report, show_report
+from merstream.commands.report import fetch_report, newest_results, print_report, select_result, show_report
 from merstream.embedded.run_folder import Workspace
 from shared.errors import BadData
 from shared.records import RunResult
@@ -38,7 +38,7 @@ def result(run: str, day: int, dataset: str = "lab", **more: object) -> RunResul
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Two datasets, `lab` trained twice and then failed under another pipeline; the current folder is elsewhere."""
     place = Workspace(tmp_path / "stack")
-    bus, store = place.bus(), place.store()
+    bus, store = place.open_bus(), place.open_store()
     done = [result("a", 3), result("b", 1, "other"), result("c", 2)]
     for each in [*done, result("d", 4, pipeline="q", status="failed", reason="one subject", files={})]:
         bus.publish("mer.results", each.key, each.encode())
@@ -54,7 +54,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def test_the_newest_report_is_fetched_whole(stack: Workspace) -> None:
-    folder = fetched(None, None)
+    folder = fetch_report(None, None)
     assert folder == Path("out/reports/lab/a")
     assert sorted(file.name for file in folder.iterdir()) == [
         "predictions.csv", "report.html", "report.json", "run.json",
@@ -63,22 +63,22 @@ def test_the_newest_report_is_fetched_whole(stack: Workspace) -> None:
 
 
 def test_the_report_of_a_dataset_goes_where_it_is_asked_to(stack: Workspace, tmp_path: Path) -> None:
-    assert fetched("other", tmp_path / "to") == tmp_path / "to"
+    assert fetch_report("other", tmp_path / "to") == tmp_path / "to"
     assert json.loads((tmp_path / "to" / "report.json").read_text())["code"] == "run b"
 
 
 def test_what_can_not_be_fetched_is_said(stack: Workspace) -> None:
     with pytest.raises(BadData, match="report of nobody, got none; there are results of other, lab"):
-        fetched("nobody", None)
+        fetch_report("nobody", None)
     with pytest.raises(BadData, match="newest training on lab has failed: one subject"):
-        fetched("lab", None)
+        fetch_report("lab", None)
     assert not Path("out").exists()
 
 
 def test_the_newest_of_each_dataset_and_pipeline() -> None:
     found = [result("a", 3), result("b", 1, "other"), result("c", 2), result("d", 1, pipeline="q")]
-    assert [one.run for one in newest(found).values()] == ["b", "d", "a"]
-    assert chosen(newest(found).values(), None).run == "a"
+    assert [one.run for one in newest_results(found).values()] == ["b", "d", "a"]
+    assert select_result(newest_results(found).values(), None).run == "a"
 
 
 def test_figures_are_printed_and_an_absent_one_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

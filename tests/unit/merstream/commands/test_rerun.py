@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from merstream.app import main
-from merstream.commands.rerun import repeat
+from merstream.commands.rerun import repeat_run
 from merstream.embedded import training
-from merstream.embedded.features import extracted
-from services.trainer.report.writer import FILES
+from merstream.embedded.features import load_extracted_features
+from services.trainer.report.writer import REPORT_FILES
 from shared.errors import BadData, Misconfigured
 from shared.records import RunContents, Sample
 from tests.unit.trainer.lab import Lab
@@ -44,19 +44,19 @@ def made(home: Path, seed: int = 0) -> Lab:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("first")
     made(home)
-    training.train_and_report(extracted([home]), [home], **TRAIN)
+    training.train_and_report(load_extracted_features([home]), [home], **TRAIN)
     return home
 
 
 def report(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in FILES}
+    return {name: (folder / name).read_bytes() for name in REPORT_FILES}
 
 
 def test_a_run_is_repeated_to_the_byte_elsewhere_and_at_home(trained: Path, tmp_path: Path) -> None:
     made(tmp_path / "other")
-    assert repeat(trained / "report" / "run.json", [tmp_path / "other"])
+    assert repeat_run(trained / "report" / "run.json", [tmp_path / "other"])
     assert report(tmp_path / "other" / "report") == report(trained / "report")
-    assert repeat(trained / "report" / "run.json")
+    assert repeat_run(trained / "report" / "run.json")
     assert report(trained / "report" / "repeated") == report(trained / "report")
     assert list((trained / "report" / "repeated" / "folds").iterdir()), "trained anew, not looked up"
 
@@ -67,14 +67,14 @@ def test_run_json_names_every_clip_and_no_path(trained: Path) -> None:
     assert [record.sample.clip for record in said.features] == ["c0", "c1", "c2"] * 2
     assert (said.dataset, said.seeds, said.classes) == ("toy", 2, ("a", "b"))
     assert str(trained) not in text
-    for name in FILES:
+    for name in REPORT_FILES:
         assert str(trained).encode() not in (trained / "report" / name).read_bytes(), name
 
 
 def test_features_that_differ_are_refused_by_name(trained: Path, tmp_path: Path) -> None:
     made(tmp_path / "other", seed=1)
     with pytest.raises(BadData, match=r"6 of other content: toy/s0/c0, .* and 1 more"):
-        repeat(trained / "report" / "run.json", [tmp_path / "other"])
+        repeat_run(trained / "report" / "run.json", [tmp_path / "other"])
     assert not (tmp_path / "other" / "report").exists()
 
 
@@ -87,11 +87,11 @@ def test_figures_that_differ_are_told(trained: Path, tmp_path: Path, capsys: pyt
     fetched.mkdir()
     (fetched / "report.json").write_text(json.dumps(recorded))
     (fetched / "run.json").write_bytes((trained / "report" / "run.json").read_bytes())
-    assert not repeat(fetched / "run.json", [home])
+    assert not repeat_run(fetched / "run.json", [home])
     assert "linear, seed 4, uf1: 0.125000 recorded" in capsys.readouterr().out
     assert command("--from", fetched / "run.json", "--out", home, "--jobs", 1) == 1
     with pytest.raises(Misconfigured, match="say with --out where features are"):
-        repeat(fetched / "run.json")
+        repeat_run(fetched / "run.json")
 
 
 def command(*arguments: object) -> int:
@@ -114,7 +114,7 @@ def test_other_libraries_are_warned_of(trained: Path, tmp_path: Path, capsys: py
     said = json.loads((trained / "report" / "run.json").read_text())
     said["environment"]["libraries"]["torch"] = "0.1"
     (tmp_path / "run.json").write_text(json.dumps(said))
-    assert repeat(tmp_path / "run.json", [home]), "nothing recorded, nothing differs"
+    assert repeat_run(tmp_path / "run.json", [home]), "nothing recorded, nothing differs"
     assert "torch: the run was started with 0.1" in capsys.readouterr().err
 
 
@@ -133,18 +133,18 @@ def test_a_table_is_repeated_from_the_table(tmp_path: Path) -> None:
     table.write_text("\n".join(lines))
     training.train_on_table(table, tmp_path / "own", model="linear")
     file = tmp_path / "own" / "report" / "run.json"
-    assert repeat(file, [tmp_path / "again"], table)
+    assert repeat_run(file, [tmp_path / "again"], table)
     assert report(tmp_path / "again" / "report") == report(file.parent)
     with pytest.raises(Misconfigured, match="name it with --features"):
-        repeat(file)
+        repeat_run(file)
     table.write_text("\n".join(lines[:-1]))
     with pytest.raises(BadData, match="1 missing: lab/s2/c1"):
-        repeat(file, [tmp_path / "third"], table)
+        repeat_run(file, [tmp_path / "third"], table)
 
 
 def test_what_is_no_run_json_is_said(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(BadData, match=r"Not a mer\.run-contents/2"):
-        repeat(tmp_path / "run.json")
+        repeat_run(tmp_path / "run.json")
     with pytest.raises(BadData, match=r"expected a run\.json, got No such file"):
-        repeat(tmp_path / "absent")
+        repeat_run(tmp_path / "absent")

@@ -13,9 +13,9 @@ from merstream.app import app
 from merstream.commands import status
 from merstream.embedded.run_folder import Workspace
 from shared.bus import Message
-from shared.bus.dead_letters import bury
+from shared.bus.dead_letters import bury_message
 from shared.bus.local import LocalBus
-from shared.bus.topics import GROUPS
+from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import Unavailable
 from shared.records import Artifact, Dataset, Figures, Pipeline, Record, RunResult, Sample, artifact_key
 
@@ -37,7 +37,7 @@ def record(clip: str, stage: str, recipe: str = "r", pipeline: Pipeline | None =
 def out(tmp_path: Path) -> Path:
     """Six clips: two with features, one buried, one with features of former files only, one underway, one at fault."""
     place = Workspace(tmp_path)
-    bus, store = place.bus(), place.store()
+    bus, store = place.open_bus(), place.open_store()
     clips = {sample(name).identity: "r" for name in ("done", "again", "buried", "changed", "underway")}
     faults = tuple(f"clip {n}: no apex" for n in range(5))
     dataset = Dataset(name="Lab 3", clips=clips, faults=faults, complete=False)
@@ -50,11 +50,11 @@ def out(tmp_path: Path) -> Path:
     bus.publish("mer.features", other.key, other.encode())
     for offset, (clip, recipe) in enumerate([("buried", "r"), ("again", "r"), ("underway", "former")]):
         dead = record(clip, "source", recipe)
-        bury(bus, store, "ingest", Message("mer.sources", 0, offset, dead.key, dead.encode()), "no face", {})
+        bury_message(bus, store, "ingest", Message("mer.sources", 0, offset, dead.key, dead.encode()), "no face", {})
     bus.publish("mer.sources", "k", b"v")
     bus.publish("mer.sources", "k", b"v")
     member = bus.subscribe("mer.sources", "ingest")
-    member.commit(member.take(0))
+    member.commit(member.take_message(0))
     bus.close()
     return tmp_path
 
@@ -62,7 +62,7 @@ def out(tmp_path: Path) -> Path:
 def test_json_counts_every_group_and_clip(out: Path) -> None:
     done = CliRunner().invoke(app, ["status", "--json", "--out", str(out)])
     said = json.loads(done.stdout)
-    assert [group["group"] for group in said["groups"]] == list(GROUPS)
+    assert [group["group"] for group in said["groups"]] == list(TOPIC_BY_GROUP)
     assert said["groups"][0] == {"group": "ingest", "done": 1, "waiting": 1, "failed": 3}
     assert said["groups"][3] == {"group": "flow", "done": 0, "waiting": 0, "failed": 0}
     (dataset,) = said["datasets"]
@@ -84,17 +84,17 @@ def test_watching_waits_out_trouble_and_sees_what_comes(out: Path, monkeypatch: 
     monkeypatch.setattr(status, "REFRESH_SECONDS", 0.0)
     seen: list[str] = []
 
-    class Looks(status.Observer):
-        def read(self) -> status.Status:
+    class Looks(status.StatusObserver):
+        def read_status(self) -> status.Status:
             seen.append("look")
             if len(seen) == 1:
                 raise Unavailable("broker away")
             if len(seen) == 3:
                 stopping.set()
-            return super().read()
+            return super().read_status()
 
     bus, stopping = LocalBus(out / "bus.sqlite"), threading.Event()
-    status.watch(Looks(bus), stopping)
+    status.watch_status(Looks(bus), stopping)
     bus.close()
     assert len(seen) == 3
 
@@ -121,11 +121,11 @@ def test_the_newest_result_of_each_dataset_is_told(out: Path) -> None:
 
 def test_an_observer_follows(out: Path) -> None:
     bus = LocalBus(out / "bus.sqlite")
-    observer = status.Observer(bus)
-    assert observer.read().datasets[0].features == 2
+    observer = status.StatusObserver(bus)
+    assert observer.read_status().datasets[0].features == 2
     features = record("underway", "roi-au")
     bus.publish("mer.features", features.key, features.encode())
-    assert observer.read().datasets[0].features == 3
+    assert observer.read_status().datasets[0].features == 3
     observer.close()
     bus.close()
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from merstream import app
-from merstream.doctor.report import diagnose
-from services.ingest.catalogue.entry import Reading
+from merstream.doctor.report import diagnose_folders
+from services.ingest.catalogue.entry import ReadingOptions
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.write import TINY
 
@@ -21,7 +21,7 @@ def casme2(tmp_path: Path) -> Path:
 
 
 def told(folder: Path, **options: Any) -> dict[str, Any]:
-    (dataset,) = diagnose([folder], Reading(), **options)["datasets"]
+    (dataset,) = diagnose_folders([folder], ReadingOptions(), **options)["datasets"]
     return dict(dataset)
 
 
@@ -49,7 +49,7 @@ def test_every_fault_is_a_sentence(casme2: Path) -> None:
     shutil.rmtree(clips / "sub04")
     (clips / "sub05/EP99_99").mkdir()
     (clips / "sub06/EP01_01/notes.txt").touch()
-    said = diagnose([casme2], Reading())
+    said = diagnose_folders([casme2], ReadingOptions())
     (found,) = said["datasets"]
     assert found["missing"] == ["01/EP01_01: frame 11 is missing: frame 10 is shown instead"]
     assert found["unreadable"] == [
@@ -114,7 +114,7 @@ def test_json_and_page(casme2: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_folder_of_datasets_and_the_composite(tmp_path: Path) -> None:
     for key in ("casme2", "samm", "smic-hs"):
         write(tmp_path / key, FORMS[key], full_size_clips(key), TINY, kinds=[0])
-    said = diagnose([tmp_path], Reading())
+    said = diagnose_folders([tmp_path], ReadingOptions())
     assert [dataset["key"] for dataset in said["datasets"]] == ["casme2", "samm", "smic-hs"]
     verdicts = {verdict["name"]: verdict for verdict in said["protocols"]}
     assert verdicts["megc2019"]["counts"] == {"negative": 250, "positive": 109, "surprise": 83}

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from merstream.doctor.image_headers import look
+from merstream.doctor.image_headers import read_header
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (90, 130, 3)).astype(np.uint8)
 
@@ -24,33 +24,33 @@ PICTURE = np.random.default_rng(0).integers(0, 255, (90, 130, 3)).astype(np.uint
 def test_whole_images_and_cut_ones(tmp_path: Path, suffix: str, kind: str, size: tuple[int, int] | None) -> None:
     file = tmp_path / f"a{suffix}"
     cv2.imwrite(str(file), PICTURE)
-    header = look(file)
+    header = read_header(file)
     assert (header.kind, header.size, header.fault) == (kind, size, "")
     file.write_bytes(file.read_bytes()[: len(file.read_bytes()) // 2])
     expected = f"is a {kind} cut short" if size else ""
-    assert look(file).fault == expected
+    assert read_header(file).fault == expected
 
 
 def test_a_jpeg_whose_size_comes_after_long_metadata(tmp_path: Path) -> None:
     data = cv2.imencode(".jpg", PICTURE)[1].tobytes()
     exif = b"\xff\xe1" + (30_000).to_bytes(2) + bytes(29_998)
     (tmp_path / "a.jpg").write_bytes(data[:2] + exif + data[2:])
-    assert look(tmp_path / "a.jpg").size == (130, 90)
+    assert read_header(tmp_path / "a.jpg").size == (130, 90)
 
 
 @pytest.mark.parametrize(("content", "fault"), [(b"", "is empty"), (b"text", "is no image (it begins with b'text')")])
 def test_what_is_no_image(tmp_path: Path, content: bytes, fault: str) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
-    assert look(tmp_path / "a.jpg").fault == fault
+    assert read_header(tmp_path / "a.jpg").fault == fault
 
 
 def test_a_file_that_is_not_there_and_a_folder(tmp_path: Path) -> None:
-    assert look(tmp_path / "a.jpg").fault == "cannot be opened (No such file or directory)"
-    assert look(tmp_path).fault == "cannot be read (Is a directory)"
+    assert read_header(tmp_path / "a.jpg").fault == "cannot be opened (No such file or directory)"
+    assert read_header(tmp_path).fault == "cannot be read (Is a directory)"
 
 
 @pytest.mark.parametrize("length", range(2, 40))
 def test_no_beginning_of_an_image_makes_it_stumble(tmp_path: Path, length: int) -> None:
     for suffix in (".jpg", ".png", ".bmp"):
         (tmp_path / "a").write_bytes(cv2.imencode(suffix, PICTURE)[1].tobytes()[:length])
-        assert look(tmp_path / "a").fault
+        assert read_header(tmp_path / "a").fault

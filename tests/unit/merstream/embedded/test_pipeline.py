@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from merstream.embedded.features import Extracted, extracted
-from merstream.embedded.pipeline import Tally, _emitted
-from merstream.embedded.run_folder import Pooled, Workspace
-from services.ingest.catalogue.entry import Found, Problem
+from merstream.embedded.features import ExtractedFeatures, load_extracted_features
+from merstream.embedded.pipeline import Tally, _emit_clips
+from merstream.embedded.run_folder import PooledStores, Workspace
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from shared.errors import BadData
 from shared.records import Artifact, Dataset, Pipeline, Record, Sample, artifact_key
 from shared.store import LocalStore, NotStored
@@ -16,9 +16,9 @@ from shared.store import LocalStore, NotStored
 R0, R1 = "0" * 32, "1" * 32
 
 
-def clip(name: str, file: Path) -> Found:
+def clip(name: str, file: Path) -> FoundClip:
     sample = Sample(dataset="d", subject="01", clip=name, onset=3, offset=4, fps=200)
-    return Found(sample, (file, file), (3, 4), "frames", cropped=False)
+    return FoundClip(sample, (file, file), (3, 4), "frames", cropped=False)
 
 
 def test_a_clip_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
@@ -26,17 +26,17 @@ def test_a_clip_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
     (tmp_path / "img9.jpg").mkdir()
     clips = [
         clip("folder", tmp_path / "img9.jpg"),
-        Problem("d", "01", "x", "row 7"),
+        ClipProblem("d", "01", "x", "row 7"),
         clip("fine", tmp_path / "img3.jpg"),
     ]
     place, tally = Workspace(tmp_path / "out"), Tally()
-    bus = place.bus()
-    for _ in _emitted(iter(clips), Pipeline(), "trace", place, bus, tally):
+    bus = place.open_bus()
+    for _ in _emit_clips(iter(clips), Pipeline(), "trace", place, bus, tally):
         pass
-    (message,) = bus.latest("mer.sources").values()
+    (message,) = bus.read_newest("mer.sources").values()
     bus.close()
     assert Record.decode(message.value).sample.clip == "fine"
-    assert tally.found == 1
+    assert tally.clip_count == 1
     assert tally.failures[0].startswith("01/folder: expected a readable img9.jpg, got Is a directory")
     assert tally.failures[1] == "row 7"
 
@@ -51,7 +51,7 @@ def record(pipeline: Pipeline, name: str, recipe: str = "0" * 32, dataset: str =
 
 def told(place: Workspace, pipeline: Pipeline, clips: dict[str, str], dataset: str = "d", **more: Any) -> None:
     """The dataset consists of these clips (recipe by name) now, all of them through."""
-    bus = place.bus()
+    bus = place.open_bus()
     records = [record(pipeline, name, recipe, dataset) for name, recipe in clips.items()]
     for each in records:
         bus.publish("mer.features", each.key, each.encode())
@@ -61,7 +61,7 @@ def told(place: Workspace, pipeline: Pipeline, clips: dict[str, str], dataset: s
     bus.close()
 
 
-def names(found: Extracted) -> list[str]:
+def names(found: ExtractedFeatures) -> list[str]:
     return [record.sample.clip for record in found.features]
 
 
@@ -70,17 +70,17 @@ def test_train_takes_the_pipeline_that_ran_last(tmp_path: Path) -> None:
     told(place, first, {"a": R0, "b": R0}, created="2026-01-01T00:00:00Z")
     told(place, second, {"a": R0}, created="2026-01-02T00:00:00Z")
     told(place, first, {"a": R0, "b": R0}, created="2026-01-03T00:00:00Z")
-    assert names(extracted([tmp_path])) == ["a", "b"]
-    assert [record.pipeline for record in extracted([tmp_path], second.digest[:6]).features] == [second]
+    assert names(load_extracted_features([tmp_path])) == ["a", "b"]
+    assert [record.pipeline for record in load_extracted_features([tmp_path], second.digest[:6]).features] == [second]
     with pytest.raises(BadData, match=f"expected features of pipeline x, got {second.digest}, {first.digest}"):
-        extracted([tmp_path], "x")
+        load_extracted_features([tmp_path], "x")
 
 
 def test_train_reads_what_the_dataset_consists_of_now(tmp_path: Path) -> None:
     place = Workspace(tmp_path)
     told(place, Pipeline(), {"a": R0, "b": R0, "c": R0})
     told(place, Pipeline(), {"a": R0, "b": R1}, faults=("d/01/c: no such file.",))
-    found = extracted([tmp_path])
+    found = load_extracted_features([tmp_path])
     assert [(record.sample.clip, record.recipe) for record in found.features] == [("a", R0), ("b", R1)]
     assert found.faults == ["d/01/c: no such file."]
 
@@ -92,35 +92,35 @@ def test_datasets_of_a_folder_and_of_several_are_pooled(tmp_path: Path) -> None:
     told(Workspace(one), Pipeline(), {"a": R0})
     told(Workspace(one), Pipeline(), {"b": R0}, dataset="e", faults=("e/1/x: no face.",))
     told(Workspace(other), Pipeline(), {"c": R0}, dataset="f")
-    assert names(extracted([one])) == ["a", "b"]
-    found = extracted([one, other])
+    assert names(load_extracted_features([one])) == ["a", "b"]
+    found = load_extracted_features([one, other])
     assert (names(found), found.faults) == (["a", "b", "c"], ["e/1/x: no face."])
     told(Workspace(other), Pipeline(profile="paper"), {"c": R0}, dataset="f")
     with pytest.raises(BadData, match=r"Expected features of one pipeline to train on together, got .*one: .*other: "):
-        extracted([one, other])
+        load_extracted_features([one, other])
 
 
 def test_clips_that_are_under_way_are_not_passed_over(tmp_path: Path) -> None:
     told(Workspace(tmp_path), Pipeline(), {"a": R0})
-    bus, late = Workspace(tmp_path).bus(), Dataset(name="d", clips={"d/01/a": R0, "d/01/b": R0}, complete=True)
+    bus, late = Workspace(tmp_path).open_bus(), Dataset(name="d", clips={"d/01/a": R0, "d/01/b": R0}, complete=True)
     bus.publish("mer.datasets", late.key, late.encode())
     bus.close()
     with pytest.raises(BadData, match=r"clips under way: 1 of d; start `mer run` again"):
-        extracted([tmp_path])
+        load_extracted_features([tmp_path])
 
 
 def test_no_run_at_all_is_said(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="expected the folder of an earlier run, got none"):
-        extracted([tmp_path / "nowhere"])
-    Workspace(tmp_path).bus().close()
+        load_extracted_features([tmp_path / "nowhere"])
+    Workspace(tmp_path).open_bus().close()
     with pytest.raises(BadData, match="expected features of pipeline any, got none"):
-        extracted([tmp_path])
+        load_extracted_features([tmp_path])
 
 
 def test_artifacts_of_several_folders_are_one_store(tmp_path: Path) -> None:
     for name in ("one", "other"):
         LocalStore(tmp_path / name).put(f"roi-au/{name}.npz", name.encode())
-    pooled = Pooled([tmp_path / "one", tmp_path / "other"])
+    pooled = PooledStores([tmp_path / "one", tmp_path / "other"])
     assert (pooled.get("roi-au/one.npz"), pooled.get("roi-au/other.npz")) == (b"one", b"other")
     with pytest.raises(NotStored, match="roi-au/none"):
         pooled.get("roi-au/none.npz")

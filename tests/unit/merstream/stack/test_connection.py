@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from merstream.embedded.run_folder import Workspace
-from merstream.stack.connection import named, opened, read_environment
+from merstream.stack.connection import connect_bus_and_store, connection_settings, load_environment_file
 from shared.errors import Misconfigured
 
 
@@ -21,8 +21,8 @@ def test_a_file_of_settings_names_the_stack_and_what_is_set_wins(tmp_path: Path)
     file.write_text("\n".join(lines))
     os.environ["MER_KAFKA_PREFIX"] = "mine."
     path = os.environ["PATH"]
-    read_environment(file)
-    settings = named(None)
+    load_environment_file(file)
+    settings = connection_settings(None)
     assert (settings.kafka_servers, settings.s3_bucket, settings.kafka_prefix) == ("a:1", "x=y", "mine.")
     assert os.environ["PATH"] == path
 
@@ -32,16 +32,16 @@ def test_a_line_that_is_no_setting_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "stack.env"
     file.write_text(text)
     with pytest.raises(Misconfigured, match=f"line {text.count(chr(10)) + 1}: expected NAME=VALUE"):
-        read_environment(file)
+        load_environment_file(file)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"none\.env: expected a readable file"):
-        read_environment(tmp_path / "none.env")
+        load_environment_file(tmp_path / "none.env")
 
 
 def test_a_folder_without_a_run_is_refused_and_left_alone(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match=r"has no bus\.sqlite"), opened(tmp_path / "typo"):
+    with pytest.raises(Misconfigured, match=r"has no bus\.sqlite"), connect_bus_and_store(tmp_path / "typo"):
         pass
     assert not (tmp_path / "typo").exists()
 
@@ -49,20 +49,20 @@ def test_a_folder_without_a_run_is_refused_and_left_alone(tmp_path: Path) -> Non
 def test_out_wins_over_the_stack(tmp_path: Path) -> None:
     os.environ |= {"MER_KAFKA_SERVERS": "127.0.0.1:1", "MER_S3_ENDPOINT": "127.0.0.1:1"}
     os.environ |= {"MER_S3_ACCESS_KEY": "k", "MER_S3_SECRET_KEY": "s"}
-    Workspace(tmp_path).bus().close()
-    with opened(tmp_path) as (bus, store):
+    Workspace(tmp_path).open_bus().close()
+    with connect_bus_and_store(tmp_path) as (bus, store):
         store.put("k", b"v")
-        assert bus.latest("mer.clips") == {}
+        assert bus.read_newest("mer.clips") == {}
     assert (tmp_path / "store" / "k").exists()
 
 
 def test_the_demos_file_says_what_the_compose_file_publishes() -> None:
     root = Path(__file__).parents[4]
-    read_environment(root / "docker" / "localhost.env")
+    load_environment_file(root / "docker" / "localhost.env")
     published = dict(
         line.split("=", 1) for line in (root / ".env").read_text().splitlines() if "=" in line and line[0] != "#"
     )
-    settings = named(None)
+    settings = connection_settings(None)
     assert settings.kafka_servers == f"127.0.0.1:{published['KAFKA_PORT']}"
     assert settings.s3_endpoint == f"127.0.0.1:{published['S3_PORT']}"
     assert settings.s3_access_key == published["S3_ACCESS_KEY"]

@@ -9,7 +9,7 @@ import pytest
 
 from merstream.app import main
 from merstream.stack import training
-from merstream.stack.api_client import Api
+from merstream.stack.api_client import TrainerApi
 from shared.errors import BadData, Misconfigured
 from shared.records import Run, RunContents
 from tests.servers.kafka import free_port
@@ -98,24 +98,26 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_come_back(api, lab, monkeyp
 
 def test_trouble_while_following_is_waited_out(api, lab, trainer, monkeypatch):
     """The API goes away and comes back elsewhere in time, as a client sees it: refused connections, then the run."""
-    client, one = Api(api), trainer()
+    client, one = TrainerApi(api), trainer()
     run = client.post("/runs", {"datasets": ["toy"], "model": "majority"})
     while one.planner.step() or one.folds.step():
         pass
-    away, shown = Api(f"http://127.0.0.1:{free_port()}"), []
+    away, shown = TrainerApi(f"http://127.0.0.1:{free_port()}"), []
 
     def come_back(_seconds: float) -> None:
         if len(shown) > 2:
             away.url = client.url
 
     monkeypatch.setattr(training.time, "sleep", come_back)
-    assert training._until_over(away, run, lambda now, remark: shown.append(remark))["state"] == "done"
+    assert training._wait_until_finished(away, run, lambda now, remark: shown.append(remark))["state"] == "done"
     assert any("no answer" in remark for remark in shown)
 
 
 def test_a_run_that_failed_says_why(lab):
     with pytest.raises(BadData, match="Run 7 has failed: one subject"):
-        training.conclude(Api("http://127.0.0.1:1"), {"state": "failed", "id": "7", "reason": "one subject"})
+        training.fetch_and_print_report(
+            TrainerApi("http://127.0.0.1:1"), {"state": "failed", "id": "7", "reason": "one subject"}
+        )
 
 
 @pytest.mark.parametrize(
@@ -179,5 +181,5 @@ def test_another_server_is_not_taken_for_the_api(status, capsys):
 
 def test_a_file_that_can_not_be_fetched_leaves_none(api, tmp_path):
     with pytest.raises(Misconfigured, match="No run 0000"):
-        Api(api).fetch("/runs/" + "0" * 32 + "/report.json", tmp_path / "file")
+        TrainerApi(api).download_file("/runs/" + "0" * 32 + "/report.json", tmp_path / "file")
     assert not (tmp_path / "file").exists()

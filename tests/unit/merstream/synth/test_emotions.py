@@ -10,48 +10,50 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from merstream.synth import action_units, emotions
-from merstream.synth.difficulty import DEFAULT, Difficulty
+from merstream.synth.difficulty import DEFAULT_DIFFICULTY, Difficulty
 
 seeds = st.integers(0, 2**32 - 1)
-emotion_names = st.sampled_from(sorted(emotions.PROTOTYPES))
+emotion_names = st.sampled_from(sorted(emotions.EMOTION_PROTOTYPES))
 
 
-def drawn(seed: int, emotion: str, difficulty: Difficulty = DEFAULT) -> list[emotions.Movement]:
+def drawn(seed: int, emotion: str, difficulty: Difficulty = DEFAULT_DIFFICULTY) -> list[emotions.AuMovement]:
     rng = np.random.default_rng(seed)
     return emotions.draw_movements(rng, emotion, emotions.draw_habits(rng, difficulty), difficulty)
 
 
 @given(seeds, emotion_names)
 def test_the_coded_units_hold_a_whole_prototype(seed: int, emotion: str) -> None:
-    text = emotions.coded(drawn(seed, emotion))
+    text = emotions.coded_action_units(drawn(seed, emotion))
     assert re.fullmatch(r"[LR]?\d+(\+[LR]?\d+)*", text)
     coded = {int(unit.strip("LR")) for unit in text.split("+")}
-    variants = emotions.PROTOTYPES[emotion] + (emotions.BORROWED if emotion == "others" else ())
-    fitting = [v for v in variants if set(v.core) <= coded <= {*v.core, *(number for number, _ in v.joins)}]
+    variants = emotions.EMOTION_PROTOTYPES[emotion] + (emotions.BORROWED_VARIANTS if emotion == "others" else ())
+    fitting = [
+        v for v in variants if set(v.core_aus) <= coded <= {*v.core_aus, *(number for number, _ in v.optional_aus)}
+    ]
     assert fitting
 
 
 @given(seeds, emotion_names)
 def test_amplitudes_keep_to_their_range(seed: int, emotion: str) -> None:
-    low, high = DEFAULT.amplitude
+    low, high = DEFAULT_DIFFICULTY.amplitude
     for movement in drawn(seed, emotion):
-        assert movement.number in action_units.NUMBERS
+        assert movement.au_number in action_units.AU_NUMBERS
         for _, peak in movement.peaks:
-            assert low * (1 - DEFAULT.asymmetry) <= peak <= high
+            assert low * (1 - DEFAULT_DIFFICULTY.asymmetry) <= peak <= high
 
 
 @given(seeds, emotion_names)
 def test_no_strays_and_no_borrowing_when_switched_off(seed: int, emotion: str) -> None:
     clean = Difficulty(stray=0, missed=0, overlap=0, optional=0)
-    numbers = tuple(movement.number for movement in drawn(seed, emotion, clean))
-    assert numbers in {variant.core for variant in emotions.PROTOTYPES[emotion]}
+    numbers = tuple(movement.au_number for movement in drawn(seed, emotion, clean))
+    assert numbers in {variant.core_aus for variant in emotions.EMOTION_PROTOTYPES[emotion]}
     assert all(movement.coded for movement in drawn(seed, emotion, clean))
 
 
 def test_classes_are_as_unequal_as_in_casme2() -> None:
     felt = Counter(e for s in range(200) for e in emotions.draw_emotions(np.random.default_rng(s), 10))
     total = sum(felt.values())
-    for emotion, share in emotions.SHARES.items():
+    for emotion, share in emotions.EMOTION_COUNTS.items():
         assert felt[emotion] / total == pytest.approx(share / 246, abs=0.06)
     kinds = [len(set(emotions.draw_emotions(np.random.default_rng(s), 10))) for s in range(200)]
     assert {3, 4, 5} >= set(kinds)
@@ -59,8 +61,8 @@ def test_classes_are_as_unequal_as_in_casme2() -> None:
 
 
 def test_one_emotion_shows_in_many_ways() -> None:
-    for emotion in emotions.PROTOTYPES:
-        assert len({emotions.coded(drawn(seed, emotion)) for seed in range(60)}) >= 5
+    for emotion in emotions.EMOTION_PROTOTYPES:
+        assert len({emotions.coded_action_units(drawn(seed, emotion)) for seed in range(60)}) >= 5
 
 
 @pytest.mark.parametrize(

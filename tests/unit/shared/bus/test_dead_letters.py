@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from shared.bus import Message
-from shared.bus.dead_letters import Halted, Limit, bury, outstanding, replay
+from shared.bus.dead_letters import DeadLetterLimit, WorkerHalted, bury_message, read_outstanding_letters, replay_letter
 from shared.bus.local import LocalBus
 from shared.errors import BadData
 from shared.store import LocalStore
@@ -25,8 +25,8 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def test_a_letter_holds_the_original_bytes_and_why(bus: LocalBus, store: LocalStore) -> None:
-    bury(bus, store, "flow", MESSAGE, "no face", {"attempts": "1"})
-    (letter,) = outstanding(bus, store, "flow")
+    bury_message(bus, store, "flow", MESSAGE, "no face", {"attempts": "1"})
+    (letter,) = read_outstanding_letters(bus, store, "flow")
     assert (letter.origin, letter.key, letter.value, letter.reason) == (
         "mer.magnified/3@7",
         "d/s/c@p",
@@ -38,22 +38,22 @@ def test_a_letter_holds_the_original_bytes_and_why(bus: LocalBus, store: LocalSt
 
 def test_a_message_that_is_buried_twice_has_one_letter(bus: LocalBus, store: LocalStore) -> None:
     for _ in range(2):
-        bury(bus, store, "flow", MESSAGE, "no face", {})
-    assert len(outstanding(bus, store, "flow")) == 1
+        bury_message(bus, store, "flow", MESSAGE, "no face", {})
+    assert len(read_outstanding_letters(bus, store, "flow")) == 1
 
 
 def test_two_messages_of_one_key_have_a_letter_each(bus: LocalBus, store: LocalStore) -> None:
-    bury(bus, store, "flow", MESSAGE, "no face", {})
-    bury(bus, store, "flow", Message("mer.magnified", 3, 8, MESSAGE.key, b"other"), "no frames", {})
-    assert [letter.value for letter in outstanding(bus, store, "flow")] == [b"\xffjunk", b"other"]
+    bury_message(bus, store, "flow", MESSAGE, "no face", {})
+    bury_message(bus, store, "flow", Message("mer.magnified", 3, 8, MESSAGE.key, b"other"), "no frames", {})
+    assert [letter.value for letter in read_outstanding_letters(bus, store, "flow")] == [b"\xffjunk", b"other"]
 
 
 def test_replayed_it_is_back_on_its_topic_and_no_letter_any_more(bus: LocalBus, store: LocalStore) -> None:
-    bury(bus, store, "flow", MESSAGE, "no face", {"attempts": "1"})
-    replay(bus, *outstanding(bus, store, "flow"))
-    (message,) = bus.latest("mer.magnified").values()
+    bury_message(bus, store, "flow", MESSAGE, "no face", {"attempts": "1"})
+    replay_letter(bus, *read_outstanding_letters(bus, store, "flow"))
+    (message,) = bus.read_newest("mer.magnified").values()
     assert (message.key, message.value, message.headers) == (MESSAGE.key, MESSAGE.value, {"from": "abroad"})
-    assert outstanding(bus, store, "flow") == []
+    assert read_outstanding_letters(bus, store, "flow") == []
 
 
 class SmallBus(LocalBus):
@@ -67,8 +67,8 @@ class SmallBus(LocalBus):
 
 def test_what_the_broker_finds_too_large_lies_in_the_store(tmp_path: Path, store: LocalStore) -> None:
     bus = SmallBus(tmp_path / "small.sqlite")
-    bury(bus, store, "flow", MESSAGE, "r" * 5000, {})
-    (letter,) = outstanding(bus, store, "flow")
+    bury_message(bus, store, "flow", MESSAGE, "r" * 5000, {})
+    (letter,) = read_outstanding_letters(bus, store, "flow")
     bus.close()
     assert letter.value == MESSAGE.value
     assert len(letter.reason) == 2000
@@ -76,23 +76,23 @@ def test_what_the_broker_finds_too_large_lies_in_the_store(tmp_path: Path, store
 
 @pytest.mark.parametrize("good_between", [True, False])
 def test_a_row_is_broken_by_a_good_message(good_between: bool) -> None:
-    limit = Limit(consecutive=2, ratio=0)
-    limit.count(True)
+    limit = DeadLetterLimit(consecutive=2, ratio=0)
+    limit.count_message(True)
     if good_between:
-        limit.count(False)
-    limit.count(True)
+        limit.count_message(False)
+    limit.count_message(True)
     if good_between:
-        limit.check("why")
+        limit.check_limit("why")
     else:
-        with pytest.raises(Halted, match=r"the last 2 messages.*why"):
-            limit.check("why")
+        with pytest.raises(WorkerHalted, match=r"the last 2 messages.*why"):
+            limit.check_limit("why")
 
 
 def test_a_part_counts_only_over_a_full_window() -> None:
-    limit = Limit(consecutive=0, ratio=0.5, window=4)
+    limit = DeadLetterLimit(consecutive=0, ratio=0.5, window=4)
     for buried in (True, True, True):
-        limit.count(buried)
-        limit.check("why")
-    limit.count(False)
-    with pytest.raises(Halted, match="3 of the last 4"):
-        limit.check("why")
+        limit.count_message(buried)
+        limit.check_limit("why")
+    limit.count_message(False)
+    with pytest.raises(WorkerHalted, match="3 of the last 4"):
+        limit.check_limit("why")

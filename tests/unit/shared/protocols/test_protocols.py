@@ -5,15 +5,15 @@ from itertools import count
 import pytest
 
 from shared.errors import Misconfigured
-from shared.protocols import Selection, dataset_key, select, sheet_version
-from shared.protocols.catalogue import CASME3A, DFME, TASKS, named
-from shared.protocols.label_sets import SHEETS, canonical
+from shared.protocols import ProtocolSelection, apply_evaluation_protocol, dataset_key, sheet_version
+from shared.protocols.catalogue import CASME3A_COUNTS, DFME_COUNTS, PROTOCOL_BY_NAME, protocol_by_name
+from shared.protocols.label_sets import SHEET_COUNTS, canonical_label
 from shared.records import Sample
 
 FULL: dict[str, Mapping[str, int]] = {
-    "casme3a": {**{k: v for k, v in CASME3A.items() if k != "others"}, "others": 158, "Others": 3},
+    "casme3a": {**{k: v for k, v in CASME3A_COUNTS.items() if k != "others"}, "others": 158, "Others": 3},
     "casme3c": {"negative": 99, "surprise": 30, "others": 20, "positive": 16},
-    "dfme": DFME,
+    "dfme": DFME_COUNTS,
 }
 
 
@@ -28,7 +28,7 @@ def clips(dataset: str, labels: Mapping[str, int], subjects: int = 20) -> list[S
     ]
 
 
-def told(selection: Selection[Sample]) -> str:
+def told(selection: ProtocolSelection[Sample]) -> str:
     return " ".join(selection.faults)
 
 
@@ -54,30 +54,30 @@ def test_published_totals() -> None:
         "casme2-objective": None,
         "samm-objective": None,
     }
-    assert {name: task.clips for name, task in TASKS.items()} == totals
+    assert {name: task.total_clips for name, task in PROTOCOL_BY_NAME.items()} == totals
     composite = Counter[str]()
-    for share in TASKS["megc2019"].shares:
+    for share in PROTOCOL_BY_NAME["megc2019"].shares:
         composite.update(share.counts)
     assert composite == {"negative": 250, "positive": 109, "surprise": 83}
-    assert sum(share.subjects or 0 for share in TASKS["megc2019"].shares) == 68
+    assert sum(share.subjects or 0 for share in PROTOCOL_BY_NAME["megc2019"].shares) == 68
 
 
 @pytest.mark.parametrize("name", ["casme3a-3", "casme3a-4", "casme3a-7", "casme3c-4"])
 def test_counts_of_full_sheets(name: str) -> None:
-    dataset = TASKS[name].shares[0].dataset
-    selection = select(named(name), clips(dataset, FULL[dataset]))
-    assert (selection.faults, len(selection.kept)) == ((), TASKS[name].clips)
+    dataset = PROTOCOL_BY_NAME[name].shares[0].dataset
+    selection = apply_evaluation_protocol(protocol_by_name(name), clips(dataset, FULL[dataset]))
+    assert (selection.faults, len(selection.kept)) == ((), PROTOCOL_BY_NAME[name].total_clips)
 
 
 def test_what_is_left_out_is_counted() -> None:
-    selection = select(named("casme3a-3"), clips("CAS(ME)^3 A", FULL["casme3a"]))
+    selection = apply_evaluation_protocol(protocol_by_name("casme3a-3"), clips("CAS(ME)^3 A", FULL["casme3a"]))
     assert selection.left_out == {"casme3a: label others": 161}
     assert selection.counts == {"negative": 457, "positive": 55, "surprise": 187}
 
 
 def test_another_version_of_the_sheet_is_named() -> None:
-    labels = SHEETS["casme2"]["the modified sheet of 2019-07-01 (254 rows)"]
-    assert told(select(named("casme2-5"), clips("casme2", labels))) == (
+    labels = SHEET_COUNTS["casme2"]["the modified sheet of 2019-07-01 (254 rows)"]
+    assert told(apply_evaluation_protocol(protocol_by_name("casme2-5"), clips("casme2", labels))) == (
         "casme2-5: casme2 must give 246 clips (disgust 63, happiness 32, others 99, repression 27, surprise 25), got "
         "248 (disgust 62, happiness 32, others 99, repression 27, surprise 28); this is the modified sheet of "
         "2019-07-01 (254 rows): take the sheet of 2014-05-08 (246 rows), or report under another name."
@@ -85,30 +85,32 @@ def test_another_version_of_the_sheet_is_named() -> None:
 
 
 def test_the_full_sheet_gives_the_five_classes_too() -> None:
-    full = SHEETS["casme2"]["the full sheet (255 rows)"]
-    selection = select(named("casme2-5"), clips("casme2", full, subjects=26))
+    full = SHEET_COUNTS["casme2"]["the full sheet (255 rows)"]
+    selection = apply_evaluation_protocol(protocol_by_name("casme2-5"), clips("casme2", full, subjects=26))
     assert selection.faults == ()
     assert selection.left_out == {"casme2: label sadness": 7, "casme2: label fear": 2}
 
 
 def test_missing_clips_and_missing_datasets() -> None:
-    assert "casme3c must give 165 clips" in told(select(named("casme3c-4"), clips("casme3c", {"negative": 98})))
-    assert told(select(named("smic-3"), clips("samm", {"anger": 1}))) == (
+    assert "casme3c must give 165 clips" in told(
+        apply_evaluation_protocol(protocol_by_name("casme3c-4"), clips("casme3c", {"negative": 98}))
+    )
+    assert told(apply_evaluation_protocol(protocol_by_name("smic-3"), clips("samm", {"anger": 1}))) == (
         "smic-3: needs smic-hs, none of its clips are here."
     )
 
 
 def test_a_count_of_subjects() -> None:
-    assert told(select(named("dfme-7"), clips("dfme", DFME, subjects=175))) == (
+    assert told(apply_evaluation_protocol(protocol_by_name("dfme-7"), clips("dfme", DFME_COUNTS, subjects=175))) == (
         "dfme-7: dfme must give 176 subjects, got 175; check the subjects."
     )
 
 
 def test_subjects_of_two_datasets_are_two_people() -> None:
     both = clips("casme2", {"disgust": 1}) + clips("samm", {"disgust": 1})
-    assert {named("megc2019").group(clip) for clip in both} == {"casme2/01", "samm/01"}
-    assert {named("cd6me").group(clip) for clip in both} == {"casme2", "samm"}
-    assert select(named("cd6me"), both).groups == 2
+    assert {protocol_by_name("megc2019").group_of_clip(clip) for clip in both} == {"casme2/01", "samm/01"}
+    assert {protocol_by_name("cd6me").group_of_clip(clip) for clip in both} == {"casme2", "samm"}
+    assert apply_evaluation_protocol(protocol_by_name("cd6me"), both).groups == 2
 
 
 def test_a_clip_is_left_out_for_its_subject_and_name() -> None:
@@ -116,7 +118,7 @@ def test_a_clip_is_left_out_for_its_subject_and_name() -> None:
         Sample(dataset="casme2", subject=who, clip=name, emotion="disgust", onset=1, offset=5, fps=200.0)
         for who, name in (("5", "EP09_05f"), ("06", "EP09_05f"), ("05", "ep09_05F"))
     ]
-    kept = select(named("megc2019"), same_name).kept
+    kept = apply_evaluation_protocol(protocol_by_name("megc2019"), same_name).kept
     assert [(clip.subject, name) for clip, name in kept] == [("06", "negative")]
 
 
@@ -127,7 +129,7 @@ def test_datasets_by_what_folders_are_called() -> None:
 
 
 def test_labels_in_their_spellings() -> None:
-    assert [canonical(label) for label in ("Others", "other", "Happy", "3", "III", None)] == [
+    assert [canonical_label(label) for label in ("Others", "other", "Happy", "3", "III", None)] == [
         *("others", "others", "happiness", "iii", "iii", "")
     ]
     assert sheet_version("casme2", ["disgust"]) == ""
@@ -135,4 +137,4 @@ def test_labels_in_their_spellings() -> None:
 
 def test_an_unknown_name() -> None:
     with pytest.raises(Misconfigured, match="No protocol 'megc'; there are casme2-5, "):
-        named("megc")
+        protocol_by_name("megc")

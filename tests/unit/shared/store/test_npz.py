@@ -7,39 +7,41 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from shared.errors import BadData
-from shared.store.npz import pack, require_finite, unpack
+from shared.store.npz import pack_arrays, require_finite, unpack_arrays
 
 
 @given(hnp.arrays(st.sampled_from(["u1", "i8", "f2", "f4", "f8", "U5", "?"]), hnp.array_shapes(min_dims=0, min_side=0)))
 def test_arrays_come_back_as_they_went(array: np.ndarray) -> None:
-    back = unpack(pack({"a": array}))["a"]
+    back = unpack_arrays(pack_arrays({"a": array}))["a"]
     assert (back.dtype, back.shape) == (array.dtype, array.shape)
     np.testing.assert_array_equal(back, array)
 
 
 def test_equal_arrays_are_equal_bytes_whatever_the_order() -> None:
     one, two = np.arange(3), np.ones((2, 2))
-    assert pack({"one": one, "two": two}) == pack({"two": two.copy(order="F"), "one": one})
+    assert pack_arrays({"one": one, "two": two}) == pack_arrays({"two": two.copy(order="F"), "one": one})
 
 
 def test_an_artifact_opens_with_plain_numpy() -> None:
-    with np.load(io.BytesIO(pack({"flows": np.float16([1.5])})), allow_pickle=False) as archive:
+    with np.load(io.BytesIO(pack_arrays({"flows": np.float16([1.5])})), allow_pickle=False) as archive:
         assert archive["flows"].tolist() == [1.5]
 
 
 def test_objects_are_refused_on_both_sides() -> None:
     with pytest.raises(BadData, match="'o' holds Python objects"):
-        pack({"o": np.array([{}], dtype=object)})
+        pack_arrays({"o": np.array([{}], dtype=object)})
     pickled = io.BytesIO()
     np.savez(pickled, o=np.array([{}], dtype=object))
     with pytest.raises(BadData, match=r"flow of clip 7 is no \.npz of plain arrays"):
-        unpack(pickled.getvalue(), "flow of clip 7")
+        unpack_arrays(pickled.getvalue(), "flow of clip 7")
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 cut", b"\x93NUMPY\x01\x00", pack({"a": np.arange(100)})[:200]])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04 cut", b"\x93NUMPY\x01\x00", pack_arrays({"a": np.arange(100)})[:200]]
+)
 def test_bytes_that_are_no_artifact_are_named(data: bytes) -> None:
     with pytest.raises(BadData, match="clip 7"):
-        unpack(data, "clip 7")
+        unpack_arrays(data, "clip 7")
 
 
 def test_not_finite_names_array_count_and_place() -> None:

@@ -14,7 +14,7 @@ from shared.settings import Settings
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store import LocalStore
 from shared.worker import Worker
-from shared.worker.stage_handler import StageTask, write_artifact
+from shared.worker.stage_handler import StageHandler, write_artifact
 
 SAMPLE = Sample(dataset="d", subject="s", clip="c", emotion="happiness", onset=0, apex=1, offset=2, fps=200)
 QUICK = Settings(retry_base_seconds=0.001, retry_cap_seconds=0.002)
@@ -38,7 +38,7 @@ class Lab:
     def __init__(self, folder: Path, keep: Literal["all", "features"]) -> None:
         self.bus, self.store = LocalBus(folder / "bus.sqlite"), LocalStore(folder / "store")
         self.calls: Counter[str] = Counter()
-        tasks = [StageTask(self._stage(name, *topics), self.store, keep) for name, topics in WAY.items()]
+        tasks = [StageHandler(self._stage(name, *topics), self.store, keep) for name, topics in WAY.items()]
         self.workers = [Worker(task, self.bus, self.store, QUICK) for task in tasks]
 
     def _stage(self, name: str, consumes: str, produces: str, reads: str) -> Stage[Gain]:
@@ -69,13 +69,13 @@ class Lab:
         pipeline = Pipeline(overrides={name.replace("_", "-"): {"gain": gain} for name, gain in gains.items()})
         (found,) = (
             record
-            for message in self.bus.latest("mer.features").values()
+            for message in self.bus.read_newest("mer.features").values()
             if (record := Record.decode(message.value)).pipeline == pipeline
         )
         return found
 
     def arrays(self) -> set[str]:
-        return {entry.key.split("/")[0] for entry in self.store.entries() if entry.key.endswith(".npz")}
+        return {entry.key.split("/")[0] for entry in self.store.list_objects() if entry.key.endswith(".npz")}
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_another_setting_of_a_late_stage_computes_what_is_gone_again(lab: Lab, t
     whole = Lab(tmp_path / "whole", "all")
     whole.send(roi_au=3.0)
     assert lab.features(roi_au=3.0).artifact == whole.features(roi_au=3.0).artifact
-    assert not lab.bus.latest("mer.roi-au.dlq")
+    assert not lab.bus.read_newest("mer.roi-au.dlq")
     whole.bus.close()
 
 
@@ -130,10 +130,12 @@ def test_only_what_is_gone_is_computed_again(tmp_path: Path) -> None:
 
 
 def test_killed_before_they_were_deleted_they_are_deleted_by_the_next(lab: Lab) -> None:
-    lab.workers[-1].task = StageTask(lab.workers[-1].task.stage, lab.store, "all")  # the arrays stay, as after a kill
+    lab.workers[-1].handler = StageHandler(
+        lab.workers[-1].handler.stage, lab.store, "all"
+    )  # the arrays stay, as after a kill
     lab.send()
     assert "flow" in lab.arrays()
-    lab.workers[-1].task = StageTask(lab.workers[-1].task.stage, lab.store, "features")
+    lab.workers[-1].handler = StageHandler(lab.workers[-1].handler.stage, lab.store, "features")
     lab.send()
     assert lab.arrays() == {"source", "roi-au"}
     assert lab.calls["roi-au"] == 1
@@ -147,6 +149,6 @@ def test_without_its_source_a_clip_is_a_dead_letter(lab: Lab) -> None:
     again = flow.model_copy(update={"pipeline": waiting.pipeline})
     lab.bus.publish("mer.flows", again.key, again.encode())
     lab.work()
-    (letter,) = lab.bus.latest("mer.roi-au.dlq").values()
+    (letter,) = lab.bus.read_newest("mer.roi-au.dlq").values()
     assert "Nothing is stored" in letter.headers["reason"]
     assert lab.store.exists(manifest_key(waiting.inputs["source"].key))

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.bus import Depth
+from shared.bus import GroupProgress
 from shared.bus.local import LocalBus
-from shared.bus.topics import GROUPS
+from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import Unavailable
 from shared.telemetry import Metrics
-from shared.worker.backlog import Backlog
+from shared.worker.backlog import BacklogMonitor
 
 
 def figures(metrics: Metrics, name: str) -> dict[str, float]:
@@ -20,26 +20,28 @@ def test_waiting_and_buried_records_of_every_group(tmp_path: Path) -> None:
         bus.publish("mer.clips", key, b"1")
     bus.publish("mer.flow.dlq", "mer.magnified/0@3", b"3")
     member = bus.subscribe("mer.clips", "interpolator")
-    message = member.take(1)
+    message = member.take_message(1)
     assert message
     member.commit(message)
-    Backlog(bus, metrics).look()
-    assert figures(metrics, "mer_waiting_records") == {group: 2.0 * (group == "interpolator") for group in GROUPS}
-    assert figures(metrics, "mer_dead_letters") == {group: float(group == "flow") for group in GROUPS}
+    BacklogMonitor(bus, metrics).measure_groups()
+    assert figures(metrics, "mer_waiting_records") == {
+        group: 2.0 * (group == "interpolator") for group in TOPIC_BY_GROUP
+    }
+    assert figures(metrics, "mer_dead_letters") == {group: float(group == "flow") for group in TOPIC_BY_GROUP}
     bus.close()
 
 
 def test_figures_go_while_the_bus_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bus, metrics = LocalBus(tmp_path / "bus.sqlite"), Metrics()
-    backlog = Backlog(bus, metrics)
-    backlog.look()
+    backlog = BacklogMonitor(bus, metrics)
+    backlog.measure_groups()
 
-    def away(topic: str, group: str) -> Depth:
+    def away(topic: str, group: str) -> GroupProgress:
         raise Unavailable("no broker")
 
-    monkeypatch.setattr(bus, "depth", away)
-    backlog.look()
-    backlog.look()
+    monkeypatch.setattr(bus, "group_progress", away)
+    backlog.measure_groups()
+    backlog.measure_groups()
     assert not figures(metrics, "mer_waiting_records")
     assert not figures(metrics, "mer_dead_letters")
     bus.close()

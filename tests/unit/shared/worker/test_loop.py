@@ -15,7 +15,7 @@ from shared.settings import Settings
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store import LocalStore, npz
 from shared.worker import Worker
-from shared.worker.stage_handler import StageTask, recipe_of, write_artifact
+from shared.worker.stage_handler import StageHandler, recipe_digest, write_artifact
 
 SAMPLE = Sample(dataset="d", subject="s", clip="c", emotion="happiness", onset=0, apex=1, offset=2, fps=200)
 QUICK = Settings(retry_base_seconds=0.001, retry_cap_seconds=0.002)
@@ -34,7 +34,7 @@ class Lab:
         self.calls = 0
         self.failures: list[Exception] = []
         self.stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, self.compute)
-        self.worker = Worker(StageTask(self.stage, self.store), self.bus, self.store, QUICK)
+        self.worker = Worker(StageHandler(self.stage, self.store), self.bus, self.store, QUICK)
 
     def compute(self, inputs: dict[str, Arrays], settings: Gain) -> Arrays:
         self.calls += 1
@@ -49,11 +49,11 @@ class Lab:
         return record
 
     def output(self) -> Record:
-        (message,) = self.bus.latest("mer.flows").values()
+        (message,) = self.bus.read_newest("mer.flows").values()
         return Record.decode(message.value)
 
     def dead(self) -> Message:
-        (message,) = self.bus.latest("mer.flow.dlq").values()
+        (message,) = self.bus.read_newest("mer.flow.dlq").values()
         return message
 
 
@@ -68,10 +68,10 @@ def test_a_record_becomes_an_artifact_a_manifest_and_the_next_record(lab: Lab) -
     lab.send(3.0)
     assert lab.worker.step()
     output = lab.output()
-    assert npz.unpack(lab.store.get(output.artifact.key))["product"] == 6.0
+    assert npz.unpack_arrays(lab.store.get(output.artifact.key))["product"] == 6.0
     assert Record.decode(lab.store.get(manifest_key(output.artifact.key))) == output
     assert (output.stage, set(output.inputs)) == ("flow", {"magnifier"})
-    assert lab.bus.depth("mer.magnified", "flow").lag == 0
+    assert lab.bus.group_progress("mer.magnified", "flow").lag == 0
 
 
 def test_work_done_is_reused_with_the_labels_of_the_new_record(lab: Lab) -> None:
@@ -102,9 +102,11 @@ def test_a_changed_setting_makes_another_artifact(lab: Lab) -> None:
     lab.send(3.0, pipeline=Pipeline(overrides={"flow": {"gain": 5.0}}))
     assert lab.worker.step()
     assert lab.worker.step()
-    products = {float(npz.unpack(lab.store.get(k))["product"]) for k in lab.store.keys("flow/") if k.endswith("npz")}
+    products = {
+        float(npz.unpack_arrays(lab.store.get(k))["product"]) for k in lab.store.list_keys("flow/") if k.endswith("npz")
+    }
     assert products == {6.0, 15.0}
-    assert len(lab.bus.latest("mer.flows")) == 2
+    assert len(lab.bus.read_newest("mer.flows")) == 2
 
 
 @pytest.mark.parametrize(
@@ -128,9 +130,15 @@ def test_labels_are_no_part_of_a_recipe() -> None:
     }
     moved = {**one, "ingest": Artifact(key="b", sha256="2" * 64, size=1)}
     changed = {**one, "magnifier": Artifact(key="a", sha256="3" * 64, size=1)}
-    assert recipe_of(stage, Gain(), one) == recipe_of(stage, Gain(), moved)
+    assert recipe_digest(stage, Gain(), one) == recipe_digest(stage, Gain(), moved)
     assert (
-        len({recipe_of(stage, Gain(), one), recipe_of(stage, Gain(), changed), recipe_of(stage, Gain(gain=1), one)})
+        len(
+            {
+                recipe_digest(stage, Gain(), one),
+                recipe_digest(stage, Gain(), changed),
+                recipe_digest(stage, Gain(gain=1), one),
+            }
+        )
         == 3
     )
 
@@ -152,13 +160,13 @@ def test_bad_data_is_buried_once_and_blocks_nothing(lab: Lab) -> None:
 def test_a_worker_halts_rather_than_drain_a_topic(lab: Lab, limits: dict[str, float], most: int) -> None:
     off = {"dead_letters_consecutive": 0, "dead_letters_ratio": 0}
     lab.worker.close()
-    lab.worker = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK.model_copy(update=off | limits))
+    lab.worker = Worker(StageHandler(lab.stage, lab.store), lab.bus, lab.store, QUICK.model_copy(update=off | limits))
     for number in range(100):
         good = limits.get("dead_letters_ratio") and number < 49
         sample = SAMPLE.model_copy(update={"clip": str(number)})
         lab.send(1.0, sample) if good else lab.bus.publish("mer.magnified", f"k{number}", b"junk")
         lab.worker.step()
-        if lab.bus.latest("mer.flow.dlq") and len(lab.bus.latest("mer.flow.dlq")) == most:
+        if lab.bus.read_newest("mer.flow.dlq") and len(lab.bus.read_newest("mer.flow.dlq")) == most:
             break
     lab.bus.publish("mer.magnified", "one more", b"junk")
     runs = threading.Thread(target=lab.worker.run)
@@ -166,13 +174,13 @@ def test_a_worker_halts_rather_than_drain_a_topic(lab: Lab, limits: dict[str, fl
     while not lab.worker.halted:
         time.sleep(0.01)
     assert "Not a mer.record/1" in lab.worker.halted
-    assert not lab.worker.ready()
-    assert not lab.worker.stalled(), "a restart by itself would bury on"
+    assert not lab.worker.is_ready()
+    assert not lab.worker.is_stalled(), "a restart by itself would bury on"
     assert lab.worker.metrics.registry.get_sample_value("mer_halted", {"stage": "flow"}) == 1
     lab.worker.stopping.set()
     runs.join()
-    assert len(lab.bus.latest("mer.flow.dlq")) == most
-    assert lab.bus.depth("mer.magnified", "flow").lag == 1
+    assert len(lab.bus.read_newest("mer.flow.dlq")) == most
+    assert lab.bus.group_progress("mer.magnified", "flow").lag == 1
 
 
 def test_an_undecodable_message_is_buried_as_it_came(lab: Lab) -> None:
@@ -188,7 +196,7 @@ def test_trouble_is_waited_out_and_nothing_is_dropped(lab: Lab) -> None:
     lab.worker.step()
     assert lab.calls == 5
     assert lab.output().stage == "flow"
-    assert lab.bus.latest("mer.flow.dlq") == {}
+    assert lab.bus.read_newest("mer.flow.dlq") == {}
 
 
 def test_a_surprise_is_tried_three_times_then_buried(lab: Lab) -> None:
@@ -204,7 +212,7 @@ def test_missing_weights_stop_the_process_and_keep_the_record(lab: Lab) -> None:
     lab.send()
     with pytest.raises(MissingWeights):
         lab.worker.step()
-    assert lab.bus.depth("mer.magnified", "flow").lag == 1
+    assert lab.bus.group_progress("mer.magnified", "flow").lag == 1
 
 
 def test_a_stop_while_waiting_leaves_the_record_for_another(lab: Lab) -> None:
@@ -212,12 +220,12 @@ def test_a_stop_while_waiting_leaves_the_record_for_another(lab: Lab) -> None:
     lab.send()
     lab.worker.stopping.set()
     lab.worker.run()
-    lab.worker = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK)
+    lab.worker = Worker(StageHandler(lab.stage, lab.store), lab.bus, lab.store, QUICK)
     lab.worker.stopping.set()
     lab.worker.step()
-    assert lab.bus.depth("mer.magnified", "flow").lag == 1
+    assert lab.bus.group_progress("mer.magnified", "flow").lag == 1
     lab.worker.close()
-    heir = Worker(StageTask(lab.stage, lab.store), lab.bus, lab.store, QUICK)
+    heir = Worker(StageHandler(lab.stage, lab.store), lab.bus, lab.store, QUICK)
     assert heir.step()
     assert lab.output().stage == "flow"
 
@@ -232,7 +240,7 @@ def test_nan_in_an_input_names_array_and_place(lab: Lab) -> None:
 
 def test_a_changed_artifact_under_the_same_key_is_refused(lab: Lab) -> None:
     record = lab.send()
-    lab.store.put(record.artifact.key, npz.pack({"value": np.float64(4)}))
+    lab.store.put(record.artifact.key, npz.pack_arrays({"value": np.float64(4)}))
     lab.worker.step()
     assert "it was changed after it was written" in lab.dead().headers["reason"]
 
@@ -261,7 +269,7 @@ def test_revoked_work_is_neither_published_nor_committed(lab: Lab) -> None:
 
     lab.send()
     stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, lose)
-    lab.worker.task = StageTask(stage, lab.store)
+    lab.worker.handler = StageHandler(stage, lab.store)
     lab.worker.step()
-    assert lab.bus.latest("mer.flows") == {}
-    assert lab.bus.depth("mer.magnified", "flow").lag == 1
+    assert lab.bus.read_newest("mer.flows") == {}
+    assert lab.bus.group_progress("mer.magnified", "flow").lag == 1

@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 60
 PROGRAM = """
 import os, sys, threading
 from shared.errors import Misconfigured
-from shared.worker.process import serve
+from shared.worker.process import serve_loops
 
 class Loop:
     def __init__(self, name, act):
@@ -33,10 +33,10 @@ class Loop:
     def say(self, what):  # two threads' prints tear each other's lines, a write to a pipe is whole
         os.write(1, (self.name + " " + what + "\\n").encode())
 
-    def ready(self):
+    def is_ready(self):
         return self.name != "late"
 
-    def stalled(self):
+    def is_stalled(self):
         return self.name == "stuck"
 
 def waits(loop): loop.stopping.wait()
@@ -47,7 +47,7 @@ def never_ends(loop): threading.Event().wait()
 def build(settings, bus, store, metrics):
     return [Loop(name, globals()[act]) for name, act in (given.split("=") for given in sys.argv[1:])]
 
-serve(build)
+serve_loops(build)
 """
 
 

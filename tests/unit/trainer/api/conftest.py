@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from services.trainer.api.server import Server
-from services.trainer.runs.state import State
+from services.trainer.api.server import ApiServer
+from services.trainer.runs.state import PipelineState
 from shared.bus import Bus
 from shared.settings import Settings
 from shared.store import Store
@@ -60,7 +60,7 @@ class Client:
 
 @contextmanager
 def served(bus: Bus, store: Store, **settings: Any) -> Iterator[Client]:
-    server = Server(State(bus, store), Settings(**settings))
+    server = ApiServer(PipelineState(bus, store), Settings(**settings))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

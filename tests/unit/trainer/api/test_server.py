@@ -6,9 +6,9 @@ import pytest
 import urllib3
 
 from services.trainer.api import middleware
-from services.trainer.api.server import Server
-from services.trainer.runs.state import State
-from services.trainer.service.processes import plan
+from services.trainer.api.server import ApiServer
+from services.trainer.runs.state import PipelineState
+from services.trainer.service.processes import planning_loops
 from shared.errors import Misconfigured, Unavailable
 from shared.settings import Settings
 from shared.store import LocalStore
@@ -43,7 +43,7 @@ class Silent:
         follower, bus = self._real.follow(topic), self
 
         class Waiting:
-            def read(self):
+            def read_newest(self):
                 bus.answer.wait()
                 return follower.read()
 
@@ -74,10 +74,13 @@ def test_a_token_is_not_shown(lab):
 
 def test_a_body_that_is_too_large_is_not_read(api, lab):
     client = api()
-    at_once = client.send(b" " * (middleware.MOST_BYTES + 1))
-    in_pieces = client.send(iter([b" " * 1000] * (middleware.MOST_BYTES // 1000 + 2)))
+    at_once = client.send(b" " * (middleware.MOST_BODY_BYTES + 1))
+    in_pieces = client.send(iter([b" " * 1000] * (middleware.MOST_BODY_BYTES // 1000 + 2)))
     for answer in (at_once, in_pieces):
-        assert (answer.status, answer.detail) == (413, f"Expected a request of at most {middleware.MOST_BYTES} bytes.")
+        assert (answer.status, answer.detail) == (
+            413,
+            f"Expected a request of at most {middleware.MOST_BODY_BYTES} bytes.",
+        )
     assert client.get("/runs").status == 200
 
 
@@ -141,14 +144,14 @@ def test_it_stops_when_told_and_refuses_connections_after(lab):
 
 def test_a_port_that_is_taken_is_told_at_the_start(lab):
     with served(lab.bus, lab.store) as client, pytest.raises(Misconfigured, match="MER_API_PORT"):
-        Server(State(lab.bus, lab.store), Settings(api_port=client.port))
+        ApiServer(PipelineState(lab.bus, lab.store), Settings(api_port=client.port))
 
 
 def test_it_is_there_where_it_has_a_port(lab, tmp_path):
-    for port, names in ((0, ["Conductor", "Worker"]), (free_port(), ["Conductor", "Worker", "Server"])):
-        loops = plan(Settings(api_port=port), lab.bus, LocalStore(tmp_path / "store"), Metrics())
+    for port, names in ((0, ["Conductor", "Worker"]), (free_port(), ["RunStarter", "Worker", "ApiServer"])):
+        loops = planning_loops(Settings(api_port=port), lab.bus, LocalStore(tmp_path / "store"), Metrics())
         assert [type(loop).__name__ for loop in loops] == names
         for loop in loops:
-            if isinstance(loop, Server):
+            if isinstance(loop, ApiServer):
                 loop.stopping.set()
                 loop.run()

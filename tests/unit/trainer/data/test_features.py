@@ -3,20 +3,20 @@ import pytest
 
 from services.trainer.data import features as dataset
 from services.trainer.data.annotations import AUS, au_vector
-from services.trainer.data.features import Features, Part
+from services.trainer.data.features import Features, FeatureSubset
 from shared.errors import BadData
 from shared.records import ActionUnit
 
 
 def test_features_are_sorted_by_name_whatever_order_they_come_in(pair):
     one, two = pair(2, 1, "surprise", (1, 2)), pair(1, 3, "happiness", (12, 6))
-    features = dataset.build([one, two])
+    features = dataset.features_from_pairs([one, two])
     assert features.names.tolist() == ["toy/s01/c03", "toy/s02/c01"]
     assert features.subjects.tolist() == ["toy/s01", "toy/s02"]
     assert features.classes == ("happiness", "surprise")
     assert features.emotions.tolist() == [0, 1]
     assert np.array_equal(features.patches[1], one[1]["patches"])
-    assert features.digest == dataset.build([two, one]).digest
+    assert features.digest == dataset.features_from_pairs([two, one]).digest
 
 
 def test_aus_outside_the_list_or_one_sided_are_no_trouble():
@@ -28,18 +28,18 @@ def test_aus_outside_the_list_or_one_sided_are_no_trouble():
 
 def test_digest_follows_every_array_and_label(pair):
     base = [pair(1), pair(2, emotion="surprise")]
-    digests = {dataset.build(base).digest}
+    digests = {dataset.features_from_pairs(base).digest}
     for name in ("patches", "clip", "maps"):
         arrays = dict(base[0][1])
         arrays[name] = arrays[name].copy()
         arrays[name].flat[7] += 1
-        digests.add(dataset.build([(base[0][0], arrays), base[1]]).digest)
-    digests.add(dataset.build([pair(1, units=(12,)), pair(2, emotion="disgust")]).digest)
+        digests.add(dataset.features_from_pairs([(base[0][0], arrays), base[1]]).digest)
+    digests.add(dataset.features_from_pairs([pair(1, units=(12,)), pair(2, emotion="disgust")]).digest)
     assert len(digests) == 5
 
 
 def test_saved_features_open_as_the_same_without_being_read(pair, tmp_path):
-    features = dataset.build([pair(1), pair(2, emotion="surprise")])
+    features = dataset.features_from_pairs([pair(1), pair(2, emotion="surprise")])
     features.save(tmp_path)
     opened = Features.open(tmp_path)
     assert isinstance(opened.patches, np.memmap)
@@ -52,18 +52,18 @@ def test_chosen_classes_refuse_or_leave_out_the_others(pair):
     pairs = [pair(1), pair(2, emotion="surprise"), pair(3, emotion="fear"), pair(4, emotion="fear")]
     chosen = ["surprise", "happiness"]
     with pytest.raises(BadData, match="toy/s03/c01: emotion 'fear'"):
-        dataset.build(pairs, chosen)
-    features = dataset.build(pairs, chosen, others="leave out")
+        dataset.features_from_pairs(pairs, chosen)
+    features = dataset.features_from_pairs(pairs, chosen, other_emotions="leave out")
     assert features.classes == ("surprise", "happiness")
     assert features.left_out == {"fear": 2}
     with pytest.raises(BadData, match="No clip shows anger"):
-        dataset.build(pairs, ["anger", "fear"])
+        dataset.features_from_pairs(pairs, ["anger", "fear"])
     with pytest.raises(BadData, match="at least 2 different"):
-        dataset.build(pairs, ["fear", "fear"])
+        dataset.features_from_pairs(pairs, ["fear", "fear"])
 
 
 def test_nearest_factor(pair):
-    features = dataset.build([pair(1), pair(2, emotion="surprise")])
+    features = dataset.features_from_pairs([pair(1), pair(2, emotion="surprise")])
     assert [features.factor_index(f) for f in (0.5, 2.0, 2.4, 9)] == [0, 1, 1, 2]
 
 
@@ -81,51 +81,51 @@ def test_nearest_factor(pair):
 def test_bad_arrays_are_refused_by_name(pair, name, change, message):
     sample, arrays = pair(2, emotion="surprise")
     with pytest.raises(BadData, match=message):
-        dataset.build([pair(1), (sample, {**arrays, name: change(arrays[name])})])
+        dataset.features_from_pairs([pair(1), (sample, {**arrays, name: change(arrays[name])})])
 
 
 def test_features_of_an_earlier_roi_au_say_what_to_run(pair):
     sample, arrays = pair(2, emotion="surprise")
     old = {name: array for name, array in arrays.items() if name != "maps"}
     with pytest.raises(BadData, match=r"toy/s02/c01: expected the arrays patches, clip, maps, .* run roi-au again"):
-        dataset.build([pair(1), (sample, old)])
+        dataset.features_from_pairs([pair(1), (sample, old)])
 
 
 def test_features_may_hold_some_arrays_only(pair, tmp_path):
     pairs = [pair(1), pair(2, emotion="surprise")]
-    whole = dataset.build(pairs)
-    some = dataset.assemble([one for one, _ in pairs], lambda row: pairs[row][1], names=["maps"])
-    assert (some.holds, whole.holds) == (("maps",), ("patches", "clip", "maps"))
+    whole = dataset.features_from_pairs(pairs)
+    some = dataset.build_features([one for one, _ in pairs], lambda row: pairs[row][1], array_names=["maps"])
+    assert (some.array_names, whole.array_names) == (("maps",), ("patches", "clip", "maps"))
     assert some.digest != whole.digest
     some.save(tmp_path)
     opened = Features.open(tmp_path)
-    assert opened.holds == ("maps",)
+    assert opened.array_names == ("maps",)
     assert opened.digest == some.digest
     with pytest.raises(BadData, match="Expected features with patches, got features that hold only maps"):
-        Part(opened, np.arange(2)).picked("patches", np.array([0]), np.array([0]))
+        FeatureSubset(opened, np.arange(2)).batch_array("patches", np.array([0]), np.array([0]))
 
 
 def test_a_part_gives_each_clip_its_arrays_at_its_factor(toy):
     features = toy(1, 3)
-    part, which, factors = Part(features, np.array([2, 0])), np.array([1, 0]), np.array([2, 0])
+    part, which, factors = FeatureSubset(features, np.array([2, 0])), np.array([1, 0]), np.array([2, 0])
     for what, held in (("patches", features.patches), ("maps", features.maps)):
-        assert np.array_equal(part.picked(what, which, factors), np.stack([held[0, 2], held[2, 0]]))
+        assert np.array_equal(part.batch_array(what, which, factors), np.stack([held[0, 2], held[2, 0]]))
     frames = np.stack([features.clips[0], features.clips[2]]).transpose(0, 4, 1, 2, 3)
-    assert np.array_equal(part.picked("clip", which, factors), frames)
+    assert np.array_equal(part.batch_array("clip", which, factors), frames)
 
 
 def test_each_flow_field_may_have_a_factor_of_its_own_of_which_a_map_takes_the_last(toy):
     features = toy(1, 3)
-    part, factors = Part(features, np.array([2, 0])), np.array([[0, 1, 2, 2, 1, 0, 1, 1, 2]])
-    (patches,), (taken,) = (part.picked(what, np.array([1]), factors) for what in ("patches", "maps"))
+    part, factors = FeatureSubset(features, np.array([2, 0])), np.array([[0, 1, 2, 2, 1, 0, 1, 1, 2]])
+    (patches,), (taken,) = (part.batch_array(what, np.array([1]), factors) for what in ("patches", "maps"))
     assert all(np.array_equal(patches[f], features.patches[0, factor, f]) for f, factor in enumerate(factors[0]))
     assert np.array_equal(taken, features.maps[0, 2])
 
 
 def test_a_clip_without_emotion_twice_or_none_at_all_are_refused(pair):
     with pytest.raises(BadData, match="toy/s02/c01: expected an emotion"):
-        dataset.build([pair(1), pair(2, emotion=None)])
+        dataset.features_from_pairs([pair(1), pair(2, emotion=None)])
     with pytest.raises(BadData, match="toy/s01/c01: given twice"):
-        dataset.build([pair(1), pair(1), pair(2, emotion="surprise")])
+        dataset.features_from_pairs([pair(1), pair(1), pair(2, emotion="surprise")])
     with pytest.raises(BadData, match="No features at all"):
-        dataset.build([])
+        dataset.features_from_pairs([])

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.trainer.data.annotations import person
-from services.trainer.data.features import select
-from services.trainer.evaluation.clip_selection import Clip, contents_of, taken
-from services.trainer.evaluation.protocol import OWN, Protocol, folds
+from services.trainer.data.annotations import subject_id
+from services.trainer.data.features import select_clips
+from services.trainer.evaluation.clip_selection import ProtocolClip, content_digests, select_by_protocol
+from services.trainer.evaluation.protocol import GENERIC_PROTOCOLS, ProtocolSettings, protocol_folds
 from shared.errors import BadData
-from shared.protocols.catalogue import TASKS
+from shared.protocols.catalogue import PROTOCOL_BY_NAME
 from shared.records import Artifact, Record, Sample
 
 LABELS = ("disgust", "happiness", "others")
@@ -21,11 +21,11 @@ def sample(dataset: str, subject: str, clip: str, emotion: str | None) -> Sample
 
 def shares(name: str) -> dict[str, list[str | None]]:
     """Datasets, and labels that the protocol has a class for."""
-    if name not in TASKS:
+    if name not in PROTOCOL_BY_NAME:
         return {"casme2": list(LABELS), "lab": list(LABELS)}
     return {
         share.dataset: [label for labels in share.classes.values() for label in labels] or [*LABELS, None]
-        for share in TASKS[name].shares
+        for share in PROTOCOL_BY_NAME[name].shares
     }
 
 
@@ -44,21 +44,23 @@ def described(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[
     return clips, digests
 
 
-@pytest.mark.parametrize("name", [*OWN, *TASKS])
+@pytest.mark.parametrize("name", [*GENERIC_PROTOCOLS, *PROTOCOL_BY_NAME])
 @settings(max_examples=25)
 @given(data=st.data())
 def test_no_content_stands_on_both_sides_under_two_names(name, data) -> None:
     clips, digests = described(data, name)
     if name == "split":
-        tested = tuple(data.draw(st.sets(st.sampled_from([person(clip) for clip in clips]), min_size=1)))
-        protocol = Protocol(name=name, test_subjects=tested)
+        tested = tuple(data.draw(st.sets(st.sampled_from([subject_id(clip) for clip in clips]), min_size=1)))
+        protocol = ProtocolSettings(name=name, test_subjects=tested)
     else:
-        protocol = Protocol(name=name, allow_other_counts=True, **({"folds": 2} if name == "k-fold" else {}))
+        protocol = ProtocolSettings(name=name, allow_other_counts=True, **({"folds": 2} if name == "k-fold" else {}))
     try:
-        found = taken(clips, protocol, contents=digests)
-        rows, classes = select(found.clips, found.classes, found.others)
+        found = select_by_protocol(clips, protocol, contents=digests)
+        rows, classes = select_clips(found.clips, found.classes, found.other_emotions)
         kept = [found.clips[row] for row in rows]
-        divided = folds(protocol, [person(clip) for clip in kept], [classes.index(clip.emotion) for clip in kept])
+        divided = protocol_folds(
+            protocol, [subject_id(clip) for clip in kept], [classes.index(clip.emotion) for clip in kept]
+        )
     except BadData:
         assume(False)
         raise
@@ -70,22 +72,22 @@ def test_no_content_stands_on_both_sides_under_two_names(name, data) -> None:
 def test_a_copy_under_another_subject_is_refused_and_both_are_named() -> None:
     clips = [sample("lab", who, "c1", "disgust") for who in ("s1", "s2", "s3")]
     with pytest.raises(BadData, match=r"lab/s1/c1 and lab/s3/c1 have the same content \(sha256 a"):
-        taken(clips, Protocol(), contents=["a", "b", "a"])
-    assert len(taken(clips, Protocol(), contents=["a", "b", "c"]).clips) == 3
+        select_by_protocol(clips, ProtocolSettings(), contents=["a", "b", "a"])
+    assert len(select_by_protocol(clips, ProtocolSettings(), contents=["a", "b", "c"]).clips) == 3
 
 
 def test_a_copy_within_a_group_is_no_harm() -> None:
     clips = [sample("casme2", "s1", "c1", "disgust"), sample("casme2", "s1", "c2", "disgust")]
-    assert len(taken(clips, Protocol(), contents=["a", "a"]).clips) == 2
+    assert len(select_by_protocol(clips, ProtocolSettings(), contents=["a", "a"]).clips) == 2
     apart = [sample("casme2", "s1", "c1", "disgust"), sample("casme2", "s2", "c1", "disgust")]
-    assert taken(apart, Protocol(name="cd6me", allow_other_counts=True), contents=["a", "a"]).clips
+    assert select_by_protocol(apart, ProtocolSettings(name="cd6me", allow_other_counts=True), contents=["a", "a"]).clips
     with pytest.raises(BadData, match="one is a copy of the other"):
-        taken(apart, Protocol(), contents=["a", "a"])
+        select_by_protocol(apart, ProtocolSettings(), contents=["a", "a"])
 
 
 def test_a_copy_that_is_left_out_is_no_harm() -> None:
     clips = [sample("lab", "s1", "c1", "disgust"), sample("lab", "s2", "c1", "fear")]
-    assert taken(clips, Protocol(), ("disgust", "happiness"), ["a", "a"])
+    assert select_by_protocol(clips, ProtocolSettings(), ("disgust", "happiness"), ["a", "a"])
 
 
 def test_features_and_every_artifact_that_they_come_from_stand_for_a_clip() -> None:
@@ -94,7 +96,7 @@ def test_features_and_every_artifact_that_they_come_from_stand_for_a_clip() -> N
     record = Record(
         sample=sample("d", "s", "c", None), stage="roi-au", artifact=artifacts[0], inputs=inputs, recipe="r", trace="t"
     )
-    assert contents_of(record) == tuple(artifact.sha256 for artifact in artifacts)
+    assert content_digests(record) == tuple(artifact.sha256 for artifact in artifacts)
 
 
 def test_a_named_protocol_gives_its_classes_and_says_what_it_leaves_out() -> None:
@@ -105,9 +107,9 @@ def test_a_named_protocol_gives_its_classes_and_says_what_it_leaves_out() -> Non
         sample("SAMM", "006", "006_1_2", "Happiness"),
         sample("elsewhere", "1", "c", "disgust"),
     ]
-    found = taken(clips, Protocol(name="megc2019", allow_other_counts=True))
+    found = select_by_protocol(clips, ProtocolSettings(name="megc2019", allow_other_counts=True))
     assert [(clip.row, clip.emotion) for clip in found.clips] == [(1, "negative"), (3, "positive")]
-    assert (found.classes, found.others) == (("negative", "positive"), "leave out")
+    assert (found.classes, found.other_emotions) == (("negative", "positive"), "leave out")
     assert found.left_out == {
         "casme2: 05/EP09_05f: not on the composite's list": 1,
         "casme2: label others": 1,
@@ -119,21 +121,21 @@ def test_a_named_protocol_gives_its_classes_and_says_what_it_leaves_out() -> Non
 def test_other_counts_are_refused_unless_they_are_allowed() -> None:
     clips = [sample("casme2", "s1", "c1", "disgust")]
     with pytest.raises(BadData, match=r"casme2 must give 246 clips .* got 1 \(disgust 1\).* --allow-other-counts"):
-        taken(clips, Protocol(name="casme2-5"))
-    assert taken(clips, Protocol(name="casme2-5", allow_other_counts=True)).faults
+        select_by_protocol(clips, ProtocolSettings(name="casme2-5"))
+    assert select_by_protocol(clips, ProtocolSettings(name="casme2-5", allow_other_counts=True)).faults
 
 
 def test_a_dataset_of_another_name_is_what_somebody_says_it_is() -> None:
     clips = [sample("synthetic", "s1", "c1", "disgust")]
-    allowed = Protocol(name="casme2-5", allow_other_counts=True)
+    allowed = ProtocolSettings(name="casme2-5", allow_other_counts=True)
     with pytest.raises(BadData, match="Protocol casme2-5 keeps none of the 1 clips"):
-        taken(clips, allowed)
-    (clip,) = taken(clips, allowed.model_copy(update={"datasets": {"synthetic": "casme2"}})).clips
-    assert clip == Clip(0, "synthetic", "s1", "c1", "disgust", ())
+        select_by_protocol(clips, allowed)
+    (clip,) = select_by_protocol(clips, allowed.model_copy(update={"datasets": {"synthetic": "casme2"}})).clips
+    assert clip == ProtocolClip(0, "synthetic", "s1", "c1", "disgust", ())
 
 
 def test_a_protocol_of_action_units_keeps_what_has_no_emotion() -> None:
     clips = [sample("casme2", "s1", "c1", None), sample("samm", "s1", "c1", "Anger")]
-    found = taken(clips, Protocol(name="cd6me", allow_other_counts=True))
+    found = select_by_protocol(clips, ProtocolSettings(name="cd6me", allow_other_counts=True))
     assert [clip.emotion for clip in found.clips] == ["unlabelled", "anger"]
     assert found.classes is None

@@ -4,14 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from services.trainer.evaluation.metrics import score, score_aus
+from services.trainer.evaluation.metrics import score_action_units, score_emotions
 
 labels = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=40)
 
 
 def test_a_case_counted_by_hand():
     # a: 2 right of 3, one b taken for a -> F1 = 4/6; b: 1 of 2, one a taken for b -> F1 = 2/4; c: 1 of 1 -> F1 = 1
-    figures = score(list("aaabbc"), list("aabbac"), ["s1", "s1", "s2", "s2", "s1", "s2"])
+    figures = score_emotions(list("aaabbc"), list("aabbac"), ["s1", "s1", "s2", "s2", "s1", "s2"])
     assert figures["confusion"] == [[2, 1, 0], [1, 1, 0], [0, 0, 1]]
     assert figures["uf1"] == pytest.approx((4 / 6 + 2 / 4 + 1) / 3)
     assert figures["uar"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
@@ -26,7 +26,7 @@ def test_a_case_counted_by_hand():
 @given(labels)
 def test_figures_are_those_of_scikit_learn(rows):
     true, pred, who = (np.array(column) for column in zip(*rows, strict=True))
-    figures = score(true, pred, who, resamples=10)
+    figures = score_emotions(true, pred, who, resamples=10)
     assert figures["uf1"] == pytest.approx(metrics.f1_score(true, pred, average="macro", zero_division=0))
     assert figures["uar"] == pytest.approx(metrics.recall_score(true, pred, average="macro", zero_division=0))
     assert figures["accuracy"] == pytest.approx(metrics.accuracy_score(true, pred))
@@ -37,21 +37,21 @@ def test_figures_are_those_of_scikit_learn(rows):
 
 
 def test_a_class_only_ever_predicted_counts_as_zero():
-    assert score([0, 0], [0, 1], [0, 1])["uf1"] == pytest.approx((2 / 3 + 0) / 2)
+    assert score_emotions([0, 0], [0, 1], [0, 1])["uf1"] == pytest.approx((2 / 3 + 0) / 2)
 
 
 def test_interval_brackets_the_figure_is_seeded_and_knows_subjects():
     rng = np.random.default_rng(1)
     true, subjects = rng.integers(0, 3, 300), np.repeat(np.arange(10), 30)
     pred = np.where(rng.random(300) < 0.7, true, (true + 1) % 3)
-    figures = score(true, pred, subjects, seed=3)
+    figures = score_emotions(true, pred, subjects, seed=3)
     low, high = figures["interval"]["uf1"]
     assert low < figures["uf1"] < high
-    assert figures["interval"] == score(true, pred, subjects, seed=3)["interval"]
-    assert figures["interval"] != score(true, pred, subjects, seed=4)["interval"]
+    assert figures["interval"] == score_emotions(true, pred, subjects, seed=3)["interval"]
+    assert figures["interval"] != score_emotions(true, pred, subjects, seed=4)["interval"]
     # the same predictions, but every mistake is made on the same three people: far less certain
     order = np.argsort(true == pred, kind="stable")
-    clustered = score(true[order], pred[order], subjects)["interval"]["accuracy"]
+    clustered = score_emotions(true[order], pred[order], subjects)["interval"]["accuracy"]
     assert clustered[1] - clustered[0] > 3 * (figures["interval"]["accuracy"][1] - figures["interval"]["accuracy"][0])
 
 
@@ -64,25 +64,25 @@ def test_interval_is_that_of_redrawing_subjects_and_scoring_again():
         pair = [true[i] for i in rows], [pred[i] for i in rows]
         again.append(metrics.f1_score(*pair, average="macro", zero_division=0))
     expected = np.percentile(again, [2.5, 97.5])
-    assert score(true, pred, who, resamples=50, seed=5)["interval"]["uf1"] == pytest.approx(expected)
+    assert score_emotions(true, pred, who, resamples=50, seed=5)["interval"]["uf1"] == pytest.approx(expected)
 
 
 def test_aus_are_scored_per_unit_and_absent_units_stay_out_of_the_mean():
     true = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0]])
     pred = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0]])
-    figures = score_aus(true, pred, [1, 4, 25])
+    figures = score_action_units(true, pred, [1, 4, 25])
     assert [unit["f1"] for unit in figures["units"]] == [pytest.approx(0.5), pytest.approx(1.0), None]
     assert figures["macro"] == pytest.approx(0.75)
     assert figures["macro"] == pytest.approx(metrics.f1_score(true, pred, average="macro", zero_division=np.nan))
-    assert score_aus(true[:, 2:], pred[:, 2:], [25])["macro"] is None
+    assert score_action_units(true[:, 2:], pred[:, 2:], [25])["macro"] is None
 
 
 @pytest.mark.parametrize(("true", "pred", "who"), [([], [], []), ([1], [1, 2], [0]), ([1, 2], [1, 2], [0])])
 def test_unequal_or_empty_input_is_refused(true, pred, who):
     with pytest.raises(ValueError, match="as many"):
-        score(true, pred, who)
+        score_emotions(true, pred, who)
 
 
 def test_unequal_au_arrays_are_refused():
     with pytest.raises(ValueError, match="N x 2"):
-        score_aus(np.zeros((3, 2)), np.zeros((3, 3)), [1, 2])
+        score_action_units(np.zeros((3, 2)), np.zeros((3, 3)), [1, 2])

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.trainer.evaluation.clip_selection import Taken
-from services.trainer.evaluation.plan import Evaluation, doubts
-from services.trainer.evaluation.protocol import Protocol
+from services.trainer.evaluation.clip_selection import ClipSelection
+from services.trainer.evaluation.plan import EvaluationPlan, describe_fold_gaps
+from services.trainer.evaluation.protocol import ProtocolSettings
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def features(toy):
 
 
 def test_sound_data_leave_nothing_to_mind(features):
-    said = Evaluation(features).told
+    said = EvaluationPlan(features).report_fields
     assert said.pop("settings")["name"] == "loso"
     assert said == {
         "name": "loso",
@@ -36,7 +36,7 @@ def test_sound_data_leave_nothing_to_mind(features):
 def test_a_class_of_one_subject_is_said_once(features):
     emotions = np.where(features.emotions == 2, 0, features.emotions)
     emotions[0] = 2
-    assert doubts(Evaluation(replace(features, emotions=emotions))) == [
+    assert describe_fold_gaps(EvaluationPlan(replace(features, emotions=emotions))) == [
         "Class surprise: all of its clips are of toy/s00, so it is never trained on when it is tested; its recall says "
         "nothing."
     ]
@@ -46,25 +46,29 @@ def test_a_fold_without_positives_of_a_unit_is_named(features):
     aus = features.aus.copy()
     aus[:, 4] = 0  # AU12 is nowhere: nothing to mind
     aus[:, 7] = [0, 0, 0, 1, 1, 0, 0, 0, 0]  # AU17 is the second subject's alone
-    assert doubts(Evaluation(replace(features, aus=aus))) == ["Fold toy/s01: no clip to train on shows AU17."]
+    assert describe_fold_gaps(EvaluationPlan(replace(features, aus=aus))) == [
+        "Fold toy/s01: no clip to train on shows AU17."
+    ]
 
 
 def test_a_fold_that_trains_without_a_class_is_named(toy):
     features = toy(4, 3)
     emotions = np.array([0, 1, 0, 0, 1, 1, 0, 2, 1, 0, 2, 1])  # class 2 is of the last two subjects
-    split = Protocol(name="split", test_subjects=("s02", "s03"))
-    found = doubts(Evaluation(replace(features, emotions=emotions), split))
+    split = ProtocolSettings(name="split", test_subjects=("s02", "s03"))
+    found = describe_fold_gaps(EvaluationPlan(replace(features, emotions=emotions), split))
     assert found == ["Fold test: no clip to train on shows class surprise."]
 
 
 def test_one_tested_subject_is_no_sample_of_people(toy):
-    split = Protocol(name="split", test_subjects=("s02",))
-    assert doubts(Evaluation(toy(3, 3), split)) == ["Only toy/s02 is tested: intervals over subjects say nothing."]
+    split = ProtocolSettings(name="split", test_subjects=("s02",))
+    assert describe_fold_gaps(EvaluationPlan(toy(3, 3), split)) == [
+        "Only toy/s02 is tested: intervals over subjects say nothing."
+    ]
 
 
 def test_data_that_a_protocol_was_not_defined_on_are_marked(features):
-    taken = Taken((), faults=("casme2-5: casme2 must give 246 clips.",), left_out={"casme2: label fear": 2})
-    said = Evaluation(features, Protocol(name="casme2-5"), taken=taken).told
+    taken = ClipSelection((), faults=("casme2-5: casme2 must give 246 clips.",), left_out={"casme2: label fear": 2})
+    said = EvaluationPlan(features, ProtocolSettings(name="casme2-5"), selection=taken).report_fields
     assert said["title"] == (
         "CASME II, 5 classes; leave-one-subject-out, predictions pooled over all folds (NOT with the published counts)"
     )
@@ -82,4 +86,4 @@ def test_data_that_a_protocol_was_not_defined_on_are_marked(features):
     ],
 )
 def test_titles(protocol, title):
-    assert Protocol(**protocol).title.startswith(title)
+    assert ProtocolSettings(**protocol).title.startswith(title)

@@ -5,32 +5,41 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.trainer.evaluation.protocol import OWN, Protocol, checked, folds, k_fold, loso
+from services.trainer.evaluation.protocol import (
+    GENERIC_PROTOCOLS,
+    ProtocolSettings,
+    check_protocol,
+    loso_folds,
+    protocol_folds,
+    stratified_k_folds,
+)
 from shared.errors import BadData, Misconfigured
-from shared.protocols.catalogue import TASKS
+from shared.protocols.catalogue import PROTOCOL_BY_NAME
 
 DATASETS = ("casme2", "samm", "smic-hs", "mmew", "lab")
 people = st.tuples(st.sampled_from(DATASETS), st.integers(1, 6)).map(lambda who: f"{who[0]}/s{who[1]}")
 clips = st.lists(st.tuples(people, st.integers(0, 4)), min_size=2, max_size=60)
 
 
-def drawn(data: st.DataObject, name: str, subjects: list[str]) -> Protocol:
+def drawn(data: st.DataObject, name: str, subjects: list[str]) -> ProtocolSettings:
     """The protocol with any settings, fit for the subjects or not."""
     if name == "k-fold":
-        return Protocol(name=name, folds=data.draw(st.integers(2, 6)), fold_seed=data.draw(st.integers(0, 3)))
+        return ProtocolSettings(name=name, folds=data.draw(st.integers(2, 6)), fold_seed=data.draw(st.integers(0, 3)))
     if name == "split":
-        return Protocol(name=name, test_subjects=tuple(data.draw(st.sets(st.sampled_from(subjects), min_size=1))))
-    return Protocol(name=name)
+        return ProtocolSettings(
+            name=name, test_subjects=tuple(data.draw(st.sets(st.sampled_from(subjects), min_size=1)))
+        )
+    return ProtocolSettings(name=name)
 
 
-@pytest.mark.parametrize("name", [*OWN, *TASKS])
+@pytest.mark.parametrize("name", [*GENERIC_PROTOCOLS, *PROTOCOL_BY_NAME])
 @settings(max_examples=60)
 @given(data=st.data(), found=clips)
 def test_nobody_and_no_group_stands_on_both_sides(name, data, found) -> None:
     who = [subject for subject, _ in found]
     protocol = drawn(data, name, who)
     try:
-        divided = folds(protocol, who, [label for _, label in found])
+        divided = protocol_folds(protocol, who, [label for _, label in found])
     except BadData:
         assume(False)
         raise
@@ -39,7 +48,7 @@ def test_nobody_and_no_group_stands_on_both_sides(name, data, found) -> None:
         assert trained
         assert tested
         assert not trained & tested
-        assert not {protocol.group(one) for one in trained} & {protocol.group(one) for one in tested}
+        assert not {protocol.group_key(one) for one in trained} & {protocol.group_key(one) for one in tested}
         assert sorted([*fold.train, *fold.test]) == list(range(len(who)))
     tests = sorted(np.concatenate([fold.test for fold in divided]).tolist())
     if name == "split":
@@ -53,7 +62,7 @@ def test_nobody_and_no_group_stands_on_both_sides(name, data, found) -> None:
 def test_k_folds_are_as_many_as_asked_for_and_the_same_again(found, count, seed) -> None:
     who, labels = np.array([subject for subject, _ in found]), [label for _, label in found]
     assume(len(set(who.tolist())) >= count)
-    once, again = (k_fold(who, labels, count, seed) for _ in range(2))
+    once, again = (stratified_k_folds(who, labels, count, seed) for _ in range(2))
     assert [fold.held_out for fold in once] == [f"fold-{number + 1}" for number in range(count)]
     assert all(len(fold.test) for fold in once)
     assert [fold.test.tolist() for fold in once] == [fold.test.tolist() for fold in again]
@@ -63,29 +72,33 @@ def test_k_folds_share_a_rare_class_out_and_another_seed_shares_otherwise() -> N
     who = np.repeat([f"lab/s{number:02}" for number in range(12)], 4)
     labels = np.tile([0, 0, 0, 1], 12)
     labels[:16] = [0, 0, 2, 1] * 4  # only the first four show class 2
-    divided = k_fold(who, labels, 4, 0)
+    divided = stratified_k_folds(who, labels, 4, 0)
     assert [np.bincount(labels[fold.test], minlength=3).tolist() for fold in divided] == [[8, 3, 1]] * 4
-    assert [fold.test.tolist() for fold in divided] != [fold.test.tolist() for fold in k_fold(who, labels, 4, 1)]
+    assert [fold.test.tolist() for fold in divided] != [
+        fold.test.tolist() for fold in stratified_k_folds(who, labels, 4, 1)
+    ]
 
 
 def test_fewer_subjects_than_folds_are_refused() -> None:
     with pytest.raises(BadData, match=r"at least 5 subjects for 5 folds, got 2: lab/a, lab/b; choose fewer folds"):
-        folds(Protocol(name="k-fold"), ["lab/a", "lab/b"], [0, 1])
+        protocol_folds(ProtocolSettings(name="k-fold"), ["lab/a", "lab/b"], [0, 1])
 
 
 @pytest.mark.parametrize("who", [[], ["smic/s1"] * 3])
 def test_fewer_than_two_subjects_are_refused(who) -> None:
     with pytest.raises(BadData, match="at least 2 subjects"):
-        loso(who)
+        loso_folds(who)
 
 
 def test_a_dataset_alone_has_no_other_to_train_on() -> None:
     with pytest.raises(BadData, match="Leave-one-dataset-out needs at least 2 datasets, got 1: casme2"):
-        folds(Protocol(name="cd6me"), ["casme2/1", "casme2/2"], [0, 1])
+        protocol_folds(ProtocolSettings(name="cd6me"), ["casme2/1", "casme2/2"], [0, 1])
 
 
 def test_datasets_are_held_out_under_the_catalogues_names() -> None:
-    divided = folds(Protocol(name="cd6me"), ["CASME II/1", "SAMM/7", "casme2_RAW_selected/2"], [0, 0, 1])
+    divided = protocol_folds(
+        ProtocolSettings(name="cd6me"), ["CASME II/1", "SAMM/7", "casme2_RAW_selected/2"], [0, 0, 1]
+    )
     assert [(fold.held_out, fold.test.tolist()) for fold in divided] == [("casme2", [0, 2]), ("samm", [1])]
 
 
@@ -100,14 +113,14 @@ def test_datasets_are_held_out_under_the_catalogues_names() -> None:
 )
 @pytest.mark.parametrize("name", ["loso", "k-fold"])
 def test_one_person_under_two_names_is_refused(name, who, sentence) -> None:
-    protocol = Protocol(name=name, folds=2) if name == "k-fold" else Protocol(name=name)
+    protocol = ProtocolSettings(name=name, folds=2) if name == "k-fold" else ProtocolSettings(name=name)
     with pytest.raises(BadData, match=sentence):
-        folds(protocol, who, [0] * len(who))
+        protocol_folds(protocol, who, [0] * len(who))
 
 
 def test_leaving_datasets_out_two_recordings_of_the_same_people_are_refused() -> None:
     with pytest.raises(BadData, match="one person under two names"):
-        folds(Protocol(name="cd6me"), ["smic-hs/s1", "smic-e/s1"], [0, 0])
+        protocol_folds(ProtocolSettings(name="cd6me"), ["smic-hs/s1", "smic-e/s1"], [0, 0])
 
 
 @pytest.mark.parametrize(
@@ -120,12 +133,14 @@ def test_leaving_datasets_out_two_recordings_of_the_same_people_are_refused() ->
 )
 def test_a_split_names_people_who_are_there(tested, sentence) -> None:
     with pytest.raises(BadData, match=sentence):
-        folds(Protocol(name="split", test_subjects=tested), ["casme2/1", "casme2/2", "samm/1"], [0, 0, 0])
+        protocol_folds(
+            ProtocolSettings(name="split", test_subjects=tested), ["casme2/1", "casme2/2", "samm/1"], [0, 0, 0]
+        )
 
 
 def test_a_split_finds_people_in_either_spelling() -> None:
-    (fold,) = folds(
-        Protocol(name="split", test_subjects=["02", "samm/1"]), ["casme2/1", "casme2/2", "samm/01"], [0] * 3
+    (fold,) = protocol_folds(
+        ProtocolSettings(name="split", test_subjects=["02", "samm/1"]), ["casme2/1", "casme2/2", "samm/01"], [0] * 3
     )
     assert (fold.held_out, fold.train.tolist(), fold.test.tolist()) == ("test", [0], [1, 2])
 
@@ -141,4 +156,4 @@ def test_a_split_finds_people_in_either_spelling() -> None:
 )
 def test_what_a_protocol_does_not_read_is_refused(asked, sentence) -> None:
     with pytest.raises(Misconfigured, match=sentence):
-        checked(Protocol(**asked))
+        check_protocol(ProtocolSettings(**asked))

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer.data.features import Features, Part
+from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.learners import batch_source
-from services.trainer.learners.batch_source import Gathered, Resident
+from services.trainer.learners.batch_source import DeviceBatchSource, HostBatchSource
 
 WHICH = np.array([3, 0, 4])
 
 
 @pytest.fixture
-def part(toy) -> Part:
-    return Part(toy(2, 6), np.array([9, 1, 7, 3, 10]))
+def part(toy) -> FeatureSubset:
+    return FeatureSubset(toy(2, 6), np.array([9, 1, 7, 3, 10]))
 
 
 FRAMES, MAPS = ("patches", "clip"), ("maps",)
@@ -22,7 +22,7 @@ FRAMES, MAPS = ("patches", "clip"), ("maps",)
 @pytest.mark.parametrize("needs", [FRAMES, MAPS, ("patches", "maps")], ids="+".join)
 def test_arrays_held_on_the_device_give_the_batches_of_arrays_gathered(part, needs):
     for factors in (np.array([2, 0, 1]), np.arange(27).reshape(3, 9) // 2 % 3):
-        gathered, resident = (way(part, needs, "cpu")(WHICH, factors) for way in (Gathered, Resident))
+        gathered, resident = (way(part, needs, "cpu")(WHICH, factors) for way in (HostBatchSource, DeviceBatchSource))
         assert tuple(gathered) == tuple(resident) == needs
         for one, other in zip(gathered.values(), resident.values(), strict=True):
             assert torch.equal(one, other)
@@ -30,7 +30,7 @@ def test_arrays_held_on_the_device_give_the_batches_of_arrays_gathered(part, nee
 
 
 def test_a_batch_may_be_written_into(part):
-    for way in (Gathered, Resident):
+    for way in (HostBatchSource, DeviceBatchSource):
         source = way(part, ("patches", "clip", "maps"), "cpu")
         written = source(WHICH, np.zeros(3, int))
         for array in written.values():
@@ -40,20 +40,23 @@ def test_a_batch_may_be_written_into(part):
 
 
 def test_features_are_moved_once_for_all_folds_and_let_go_with_the_next(part, toy):
-    one, other = Resident(part, MAPS, "cpu"), Resident(Part(part.features, np.arange(3)), MAPS, "cpu")
+    one, other = (
+        DeviceBatchSource(part, MAPS, "cpu"),
+        DeviceBatchSource(FeatureSubset(part.features, np.arange(3)), MAPS, "cpu"),
+    )
     assert one.arrays["maps"] is other.arrays["maps"]
-    Resident(Part(toy(2, 3), np.arange(3)), MAPS, "cpu")
+    DeviceBatchSource(FeatureSubset(toy(2, 3), np.arange(3)), MAPS, "cpu")
     gc.collect()
-    assert batch_source._held is not None
-    assert batch_source._held[3]["maps"] is not one.arrays["maps"]
+    assert batch_source._device_cache is not None
+    assert batch_source._device_cache[3]["maps"] is not one.arrays["maps"]
 
 
 def test_mapped_features_are_supplied_on_a_cpu_without_a_copy_of_the_whole(part, tmp_path):
     part.features.save(tmp_path)
-    mapped = Part(Features.open(tmp_path), part.rows)
-    source = batch_source.supply(mapped, FRAMES, "cpu")
-    assert isinstance(source, Gathered)
-    expected = Gathered(part, FRAMES, "cpu")(WHICH, np.ones(3, int))
+    mapped = FeatureSubset(Features.open(tmp_path), part.rows)
+    source = batch_source.make_batch_source(mapped, FRAMES, "cpu")
+    assert isinstance(source, HostBatchSource)
+    expected = HostBatchSource(part, FRAMES, "cpu")(WHICH, np.ones(3, int))
     for what, array in source(WHICH, np.ones(3, int)).items():
         assert torch.equal(array, expected.pop(what))
     assert not expected
@@ -61,14 +64,17 @@ def test_mapped_features_are_supplied_on_a_cpu_without_a_copy_of_the_whole(part,
 
 def test_folds_side_by_side_are_as_many_as_asked_for_and_on_a_gpu_as_its_memory_takes(part):
     gib = 1 << 30
-    assert batch_source.side_by_side(part.features, "fmer", 16, "cpu") == 16
+    assert batch_source.max_parallel_folds(part.features, "fmer", 16, "cpu") == 16
     for free, model, expected in [(139, "fmer", 13), (139, "rcn-a", 16), (7, "rcn-a", 3), (1, "fmer", 1)]:
-        assert batch_source.side_by_side(part.features, model, 16, "cuda", lambda _, free=free: free * gib) == expected
-    assert batch_source.side_by_side(part.features, "linear", 4, "cuda", lambda _: 0) == 4
+        assert (
+            batch_source.max_parallel_folds(part.features, model, 16, "cuda", lambda _, free=free: free * gib)
+            == expected
+        )
+    assert batch_source.max_parallel_folds(part.features, "linear", 4, "cuda", lambda _: 0) == 4
 
 
 def test_features_go_to_a_gpu_whole_where_they_fit_and_in_batches_where_not(part, monkeypatch):
     for free, fits in [(10**6, False), (10**9, True)]:
-        monkeypatch.setattr(batch_source, "_held", None)
-        monkeypatch.setattr(batch_source, "free_bytes", lambda device, free=free: free)
-        assert batch_source._fits(part.features, FRAMES, "cuda") == fits
+        monkeypatch.setattr(batch_source, "_device_cache", None)
+        monkeypatch.setattr(batch_source, "free_gpu_bytes", lambda device, free=free: free)
+        assert batch_source._fits_on_device(part.features, FRAMES, "cuda") == fits

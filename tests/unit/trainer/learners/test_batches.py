@@ -4,26 +4,26 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer.data.features import Part
+from services.trainer.data.features import FeatureSubset
 from services.trainer.learners import augmentation, batches
-from services.trainer.learners.batch_source import Gathered
+from services.trainer.learners.batch_source import HostBatchSource
 from services.trainer.settings import PROFILES, TrainSettings
 
 FRAMES, MAPS = ("patches", "clip"), ("patches", "maps")  # what fmer and fmer-lite need
 
 
-def everything(features) -> Part:
-    return Part(features, np.arange(len(features)))
+def everything(features) -> FeatureSubset:
+    return FeatureSubset(features, np.arange(len(features)))
 
 
-def shuffled(part: Part, settings: TrainSettings, seed: int = 0, needs=FRAMES):
+def shuffled(part: FeatureSubset, settings: TrainSettings, seed: int = 0, needs=FRAMES):
     rng = np.random.default_rng(seed)
-    return batches.shuffled(part, settings, rng, needs, Gathered(part, needs, "cpu"))
+    return batches.training_batches(part, settings, rng, needs, HostBatchSource(part, needs, "cpu"))
 
 
 def test_every_clip_comes_once_an_epoch_with_its_own_clip(toy):
     features = toy(3, 7)
-    part, settings = Part(features, np.arange(4, 20)), TrainSettings(batch=5, mirror=False)
+    part, settings = FeatureSubset(features, np.arange(4, 20)), TrainSettings(batch=5, mirror=False)
     seen = []
     for inputs, which in shuffled(part, settings):
         assert list(inputs) == ["patches", "clip"], "in the order that the network is called with"
@@ -44,7 +44,7 @@ def test_corrected_draws_one_factor_per_clip_and_paper_one_per_flow(toy):
     mixed = batches.draw_factors(12, 3, PROFILES["paper"], rng)
     assert mixed.shape == (12, 9)
     assert batches.draw_factors(12, 3, PROFILES["paper"], rng, ("maps",)).shape == (12,)
-    patches = part.picked("patches", np.arange(12), mixed)
+    patches = part.batch_array("patches", np.arange(12), mixed)
     for clip, pair in [(0, 0), (5, 8), (11, 3)]:
         assert np.array_equal(patches[clip, pair], part.features.patches[clip, mixed[clip, pair], pair])
 
@@ -103,7 +103,7 @@ def test_where_each_flow_has_a_factor_of_its_own_the_map_has_the_last_ones(toy):
 
 def test_order_and_factor_at_test_are_fixed(toy):
     part = everything(toy(2, 6))
-    found = list(batches.in_order(part, 1, ("patches", "clip", "maps"), size=5))
+    found = list(batches.sequential_batches(part, 1, ("patches", "clip", "maps"), size=5))
     assert [len(batch["patches"]) for batch in found] == [5, 5, 2]
     patches, clips, maps = (np.concatenate(arrays) for arrays in zip(*(b.values() for b in found), strict=True))
     assert np.array_equal(patches, part.features.patches[:, 1])
@@ -121,13 +121,13 @@ def test_maps_come_with_a_factor_of_their_own_whatever_the_flows_do(toy):
             assert any(np.array_equal(one, original) for original in part.features.maps[place])
             seen.append(place)
     assert sorted(seen) == list(range(12))
-    assert [len(inputs["maps"]) for inputs in batches.in_order(part, 1, ("maps",), size=5)] == [5, 5, 2]
+    assert [len(inputs["maps"]) for inputs in batches.sequential_batches(part, 1, ("maps",), size=5)] == [5, 5, 2]
 
 
 @pytest.mark.parametrize("counts", [(9, 2, 1), (9, 3, 2), (4, 4, 4), (1, 0, 12)])
 def test_a_balanced_epoch_draws_classes_alike_and_a_classes_clips_alike(counts):
     emotions = np.repeat([0, 1, 2], counts)
-    drawn = batches.order(emotions, TrainSettings(sampling="balanced"), np.random.default_rng(0))
+    drawn = batches.epoch_order(emotions, TrainSettings(sampling="balanced"), np.random.default_rng(0))
     assert len(drawn) == len(emotions)
     per_class = Counter(emotions[drawn].tolist())
     assert set(per_class) == set(emotions.tolist())
@@ -140,7 +140,7 @@ def test_a_balanced_epoch_draws_classes_alike_and_a_classes_clips_alike(counts):
 def test_a_clip_that_comes_twice_is_drawn_twice(toy):
     """Alone in its class it comes often, and each time with a factor and a side of its own."""
     features = toy(2, 6)
-    part = Part(features, np.array([0, 1, 4, 7, 10]))  # one of class 0, four of class 1
+    part = FeatureSubset(features, np.array([0, 1, 4, 7, 10]))  # one of class 0, four of class 1
     seen = set()
     for seed in range(8):
         for inputs, which in shuffled(part, TrainSettings(sampling="balanced"), seed):

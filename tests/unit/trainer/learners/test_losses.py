@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer.learners.losses import Losses, adjustment, au_weights, class_weights, focal
+from services.trainer.learners.losses import TrainingLosses, au_weights, class_logit_offsets, class_weights, focal_loss
 from services.trainer.settings import PROFILES, TrainSettings
 
 NINE_TO_ONE = np.array([0] * 9 + [1])
@@ -14,8 +14,8 @@ def weights(settings: TrainSettings, emotions=NINE_TO_ONE, classes: int = 3) -> 
     return class_weights(emotions, classes, settings).tolist()
 
 
-def losses(settings: TrainSettings, emotions=NINE_TO_ONE, classes: int = 2) -> Losses:
-    return Losses.of(emotions, torch.zeros(len(emotions), 9), classes, settings, "cpu")
+def losses(settings: TrainSettings, emotions=NINE_TO_ONE, classes: int = 2) -> TrainingLosses:
+    return TrainingLosses.from_labels(emotions, torch.zeros(len(emotions), 9), classes, settings, "cpu")
 
 
 def test_rare_classes_weigh_more_by_the_rule_that_is_set_and_the_mean_over_clips_is_one():
@@ -37,7 +37,7 @@ def test_focal_loss_by_hand():
     """p of the true classes: 0.8 and 0.5; gamma 2: 0.2^2 * -ln 0.8 and 0.5^2 * -ln 0.5, class 1 weighs three times."""
     logits = torch.tensor([[math.log(0.8), math.log(0.2)], [math.log(0.5), math.log(0.5)]])
     easy, hard = 0.04 * -math.log(0.8), 0.25 * -math.log(0.5)
-    found = focal(logits, torch.tensor([0, 1]), torch.tensor([1.0, 3.0]), 2.0)
+    found = focal_loss(logits, torch.tensor([0, 1]), torch.tensor([1.0, 3.0]), 2.0)
     assert found.item() == pytest.approx((easy + 3 * hard) / 4, rel=1e-5)
 
 
@@ -56,9 +56,9 @@ def test_logit_adjustment_by_hand():
     settings = TrainSettings(logit_adjustment=1.0, class_weights="none")
     rare = losses(settings)(torch.zeros(1, 2), None, torch.tensor([1]), torch.zeros(1, 9))[0]
     assert rare.item() == pytest.approx(-math.log(0.1), rel=1e-6)
-    half = adjustment(NINE_TO_ONE, 2, TrainSettings(logit_adjustment=0.5)).tolist()
+    half = class_logit_offsets(NINE_TO_ONE, 2, TrainSettings(logit_adjustment=0.5)).tolist()
     assert half == pytest.approx([0.5 * math.log(0.9), 0.5 * math.log(0.1)], rel=1e-6)
-    absent = adjustment(NINE_TO_ONE, 3, settings).tolist()
+    absent = class_logit_offsets(NINE_TO_ONE, 3, settings).tolist()
     assert absent[2] == absent[1]  # counts as one with a single clip
 
 

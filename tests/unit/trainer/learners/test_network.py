@@ -5,23 +5,23 @@ import pytest
 import torch
 
 from services.trainer import models
-from services.trainer.data.features import Part
+from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.augmentation import mirror_maps, mirror_patches
-from services.trainer.learners.base import Stopped, Watch
-from services.trainer.learners.network import Network, laid_out
-from services.trainer.settings import PROFILES, TrainSettings, configured
+from services.trainer.learners.base import TrainingCallbacks, TrainingStopped
+from services.trainer.learners.network import NetworkLearner, to_channels_last_on_gpu
+from services.trainer.settings import PROFILES, TrainSettings, settings_from_profile
 
 QUICK = TrainSettings(epochs=3)
 
 
 def parts(features):
-    return Part(features, np.arange(6, len(features))), Part(features, np.arange(6))
+    return FeatureSubset(features, np.arange(6, len(features))), FeatureSubset(features, np.arange(6))
 
 
 def test_a_few_steps_lower_the_loss_of_fmer_lite(toy):
     train, _ = parts(toy(3))
-    watch = Watch()
-    Network(3, TrainSettings(epochs=6, batch=6)).fit(train, watch)
+    watch = TrainingCallbacks()
+    NetworkLearner(3, TrainSettings(epochs=6, batch=6)).fit(train, watch)
     assert watch.epochs[-1].loss < 0.8 * watch.epochs[0].loss
     assert [epoch.number for epoch in watch.epochs] == list(range(6))
 
@@ -31,8 +31,8 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(toy):
     found = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed + len(found))  # whatever the process did before plays no part
-        network = Network(3, QUICK, seed)
-        network.fit(train, Watch())
+        network = NetworkLearner(3, QUICK, seed)
+        network.fit(train, TrainingCallbacks())
         found.append(network.predict(test))
     assert np.array_equal(found[0].emotions, found[1].emotions)
     assert np.array_equal(found[0].aus, found[1].aus)
@@ -42,20 +42,20 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(toy):
 @pytest.mark.parametrize(("asked", "place"), [(0.0, 0), (0.4, 0), (2.0, 1), (9.0, 1)])
 def test_is_tested_at_the_nearest_factor_also_on_motion_that_is_not_magnified(toy, asked: float, place: int):
     features = replace(toy(3), factors=np.array([0.0, 2.0]))
-    network = Network(3, TrainSettings(test_factor=asked))
+    network = NetworkLearner(3, TrainSettings(test_factor=asked))
     arrays = {"patches": features.patches[:, [place]], "maps": features.maps[:, [place]]}
     alone = replace(features, **arrays, factors=features.factors[[place]])
-    found, expected = (network.predict(Part(held, np.arange(6))) for held in (features, alone))
+    found, expected = (network.predict(FeatureSubset(held, np.arange(6))) for held in (features, alone))
     assert np.array_equal(found.emotions, expected.emotions)
     assert not np.allclose(features.patches[:6, 0], features.patches[:6, 1])
 
 
 def test_what_is_watched_shapes_nothing_and_the_callers_random_state_is_left_alone(toy):
     train, test = parts(toy(3))
-    plain, watched = Network(3, QUICK), Network(3, QUICK)
+    plain, watched = NetworkLearner(3, QUICK), NetworkLearner(3, QUICK)
     before = torch.random.get_rng_state()
-    plain.fit(train, Watch())
-    watch = Watch(part=test)
+    plain.fit(train, TrainingCallbacks())
+    watch = TrainingCallbacks(oracle_subset=test)
     watched.fit(train, watch)
     assert np.array_equal(plain.predict(test).emotions, watched.predict(test).emotions)
     assert [len(epoch.watched) for epoch in watch.epochs] == [6] * 3
@@ -69,14 +69,14 @@ def test_scale_comes_from_the_training_part_alone(toy):
     loud = {name: getattr(features, name).copy() for name in ("patches", "maps")}
     for array in loud.values():
         array[test.rows] *= 50
-    networks = [Network(3, QUICK), Network(3, QUICK)]
-    networks[0].fit(train, Watch())
-    networks[1].fit(Part(replace(features, **loud), train.rows), Watch())
+    networks = [NetworkLearner(3, QUICK), NetworkLearner(3, QUICK)]
+    networks[0].fit(train, TrainingCallbacks())
+    networks[1].fit(FeatureSubset(replace(features, **loud), train.rows), TrainingCallbacks())
     patches, maps = (array[train.rows, features.factor_index(2.0)] for array in (features.patches, features.maps))
     view = "whole_face.map_scale"
     seen = {"patch_scale.rms": patches, f"{view}.motion": maps[:, :2], f"{view}.strain": maps[:, 2]}
     for name, at_test in seen.items():
-        scales = [float(network.weights()[name]) for network in networks]
+        scales = [float(network.export_weights()[name]) for network in networks]
         assert scales[0] == scales[1] == pytest.approx(np.sqrt((at_test.astype(float) ** 2).mean()), rel=1e-6)
 
 
@@ -86,8 +86,8 @@ def test_a_clip_and_its_mirror_image_are_predicted_alike_where_both_are_averaged
     turned = replace(features, patches=patches, maps=mirror_maps(torch.from_numpy(features.maps)).numpy())
     everything = np.arange(len(features))
     for averaged in (True, False):
-        network = Network(3, TrainSettings(mirror_at_test=averaged))
-        plain, mirrored = (network.predict(Part(f, everything)) for f in (features, turned))
+        network = NetworkLearner(3, TrainSettings(mirror_at_test=averaged))
+        plain, mirrored = (network.predict(FeatureSubset(f, everything)) for f in (features, turned))
         assert np.allclose(plain.emotions, mirrored.emotions, atol=1e-6) == averaged
         assert np.allclose(plain.aus, mirrored.aus, atol=1e-6) == averaged
     assert not PROFILES["paper"].mirror_at_test
@@ -95,36 +95,36 @@ def test_a_clip_and_its_mirror_image_are_predicted_alike_where_both_are_averaged
 
 def test_weights_come_back_as_they_were(toy):
     train, test = parts(toy(3))
-    fitted, other = Network(3, QUICK), Network(3, QUICK, seed=9)
-    fitted.fit(train, Watch())
-    other.load(fitted.weights())
+    fitted, other = NetworkLearner(3, QUICK), NetworkLearner(3, QUICK, seed=9)
+    fitted.fit(train, TrainingCallbacks())
+    other.load_weights(fitted.export_weights())
     assert np.array_equal(fitted.predict(test).emotions, other.predict(test).emotions)
 
 
 def test_stops_when_asked_to(toy):
     train, _ = parts(toy(3))
     asked = iter([False, False, True])
-    with pytest.raises(Stopped):
-        Network(3, QUICK).fit(train, Watch(stop=lambda: next(asked)))
+    with pytest.raises(TrainingStopped):
+        NetworkLearner(3, QUICK).fit(train, TrainingCallbacks(should_stop=lambda: next(asked)))
 
 
 def test_paper_trains_on_no_aus_at_all(toy):
     train, test = parts(toy(3))
     settings = TrainSettings(epochs=12, batch=6, au_labels="zero", au_positives="plain")
-    zero, coded = Network(3, settings), Network(3, settings.model_copy(update={"au_labels": "coded"}))
+    zero, coded = NetworkLearner(3, settings), NetworkLearner(3, settings.model_copy(update={"au_labels": "coded"}))
     for network in (zero, coded):
-        network.fit(train, Watch())
+        network.fit(train, TrainingCallbacks())
     assert zero.predict(test).aus.max() < 0.5 < coded.predict(test).aus.max()
 
 
 def test_configured_takes_the_models_defaults_and_refuses_what_it_does_not_know():
-    assert configured().model == "fmer-lite"
-    assert configured(model="fmer").learning_rate < configured().learning_rate
-    assert configured("paper").network.au_input == "logit"
-    assert configured("corrected", "linear", epochs=None, seed=3).seed == 3
+    assert settings_from_profile().model == "fmer-lite"
+    assert settings_from_profile(model="fmer").learning_rate < settings_from_profile().learning_rate
+    assert settings_from_profile("paper").network.au_input == "logit"
+    assert settings_from_profile("corrected", "linear", epochs=None, seed=3).seed == 3
     for wrong in ({"profile": "original"}, {"model": "resnet"}, {"epoch": 3}, {"epochs": 0}):
         with pytest.raises(ValueError):
-            configured(**wrong)
+            settings_from_profile(**wrong)
 
 
 def test_each_setting_has_a_sentence_and_paper_differs_by_named_fields():
@@ -138,27 +138,30 @@ def test_each_setting_has_a_sentence_and_paper_differs_by_named_fields():
     }
 
 
-ON_MAPS = [name for name, needs in models.NEEDS.items() if needs == ("maps",) and name != "htnet"]
+ON_MAPS = [name for name, needs in models.ARRAYS_BY_MODEL.items() if needs == ("maps",) and name != "htnet"]
 
 
 @pytest.mark.parametrize("model", ON_MAPS)
 def test_networks_on_maps_learn_and_predict_no_aus_where_they_have_no_head(toy, model):
     train, test = parts(toy(3))
     both = replace(train.features, patches=None, clips=None)
-    watch, network = Watch(part=Part(both, test.rows)), Network(3, configured(model=model, epochs=4, batch=6))
-    network.fit(Part(both, train.rows), watch)
-    found = network.predict(Part(both, test.rows))
+    watch, network = (
+        TrainingCallbacks(oracle_subset=FeatureSubset(both, test.rows)),
+        NetworkLearner(3, settings_from_profile(model=model, epochs=4, batch=6)),
+    )
+    network.fit(FeatureSubset(both, train.rows), watch)
+    found = network.predict(FeatureSubset(both, test.rows))
     assert found.emotions.shape == (6, 3)
     assert found.aus is None
     assert watch.epochs[-1].emotion_loss < watch.epochs[0].emotion_loss
     assert {(epoch.au_loss, epoch.au_f1) for epoch in watch.epochs} == {(0.0, None)}
-    assert network.weights()["map_scale.motion"] != 1
+    assert network.export_weights()["map_scale.motion"] != 1
 
 
 def test_channels_last_is_a_layout_and_no_other_weights():
     plain, turned = (models.build("ststnet", 3) for _ in range(2))
     turned.load_state_dict(plain.state_dict())
-    assert laid_out(plain, "cpu") is plain
+    assert to_channels_last_on_gpu(plain, "cpu") is plain
     turned = turned.to(memory_format=torch.channels_last)  # what laid_out does on a GPU
     maps = torch.randn(4, 3, 28, 28, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(plain.eval()(maps)[0], turned.eval()(maps)[0], atol=1e-5)

@@ -5,19 +5,19 @@ import pytest
 import torch
 
 from services.trainer.data.annotations import AUS
-from services.trainer.data.features import Part
-from services.trainer.evaluation.metrics import score, score_aus
-from services.trainer.learners.base import Epoch, Watch
-from services.trainer.learners.network import Network
-from services.trainer.learners.training_loop import Training, optimiser, rate_factor
+from services.trainer.data.features import FeatureSubset
+from services.trainer.evaluation.metrics import score_action_units, score_emotions
+from services.trainer.learners.base import EpochSummary, TrainingCallbacks
+from services.trainer.learners.network import NetworkLearner
+from services.trainer.learners.training_loop import TrainingLoop, build_optimiser, learning_rate_factor
 from services.trainer.settings import PROFILES, TrainSettings
 
 QUICK = TrainSettings(epochs=3)
-ANY_EPOCH = Epoch(0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0)
+ANY_EPOCH = EpochSummary(0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0)
 
 
-def train_part(features) -> Part:
-    return Part(features, np.arange(6, len(features)))
+def train_part(features) -> FeatureSubset:
+    return FeatureSubset(features, np.arange(6, len(features)))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def fill(monkeypatch):
                 self.module.fusion.classify.bias.fill_(number)
             return replace(ANY_EPOCH, number=number, accuracy=next(left))
 
-        monkeypatch.setattr(Training, "_epoch", epoch)
+        monkeypatch.setattr(TrainingLoop, "_run_epoch", epoch)
 
     return replace_epochs
 
@@ -40,18 +40,21 @@ def fill(monkeypatch):
 def test_paper_keeps_the_epoch_of_best_training_accuracy(toy, fill):
     for keep, expected in [("best-training", 1.0), ("last", 3.0)]:
         fill([0.2, 0.9, 0.5, 0.9])
-        network = Network(3, TrainSettings(epochs=4, keep=keep))
-        network.fit(train_part(toy(3)), Watch())
-        assert network.weights()["fusion.classify.bias"].tolist() == [expected] * 3
+        network = NetworkLearner(3, TrainSettings(epochs=4, keep=keep))
+        network.fit(train_part(toy(3)), TrainingCallbacks())
+        assert network.export_weights()["fusion.classify.bias"].tolist() == [expected] * 3
 
 
 def test_a_judge_chooses_the_epoch_and_of_equals_the_first(toy, fill):
     fill([0.0] * 4)
     worths = iter([0.1, 0.4, 0.7, 0.7])
-    network, watch = Network(3, TrainSettings(epochs=4)), Watch(judge=lambda: next(worths))
+    network, watch = (
+        NetworkLearner(3, TrainSettings(epochs=4)),
+        TrainingCallbacks(score_validation=lambda: next(worths)),
+    )
     network.fit(train_part(toy(3)), watch)
-    assert watch.chosen == 2
-    assert network.weights()["fusion.classify.bias"].tolist() == [2.0] * 3
+    assert watch.best_epoch == 2
+    assert network.export_weights()["fusion.classify.bias"].tolist() == [2.0] * 3
 
 
 def test_figures_of_an_epoch_are_those_of_its_predictions(toy):
@@ -61,18 +64,18 @@ def test_figures_of_an_epoch_are_those_of_its_predictions(toy):
     settings = TrainSettings(epochs=1, learning_rate=1e-12, mirror=False, mirror_at_test=False, test_factor=2.0)
     one_factor = {name: getattr(train.features, name)[:, [1]] for name in ("patches", "maps")}
     features = replace(train.features, **one_factor, factors=train.features.factors[[1]])
-    network, watch = Network(3, settings), Watch()
+    network, watch = NetworkLearner(3, settings), TrainingCallbacks()
     for layer in network.module.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
         if isinstance(layer, torch.nn.BatchNorm2d):  # all twelve clips are one batch here and there
             layer.running_mean = layer.running_var = None
-    part = Part(features, train.rows)
+    part = FeatureSubset(features, train.rows)
     network.fit(part, watch)
     found, (epoch,) = network.predict(part), watch.epochs
-    assert epoch.au_f1 == score_aus(part.aus, found.aus >= 0.5, AUS)["macro"]
+    assert epoch.au_f1 == score_action_units(part.aus, found.aus >= 0.5, AUS)["macro"]
     predicted = found.emotions.argmax(1)
-    assert epoch.uf1 == score(part.emotions, predicted, part.emotions, resamples=1)["uf1"]
+    assert epoch.uf1 == score_emotions(part.emotions, predicted, part.emotions, resamples=1)["uf1"]
     assert epoch.accuracy == pytest.approx((predicted == part.emotions).mean())
     assert epoch.clips == len(part)
 
@@ -80,8 +83,8 @@ def test_figures_of_an_epoch_are_those_of_its_predictions(toy):
 def test_bf16_steps_train_too_and_differ_little(toy):
     train, losses = train_part(toy(3)), {}
     for precision in ("float32", "bf16"):
-        watch = Watch()
-        Network(3, TrainSettings(epochs=3, batch=6, precision=precision)).fit(train, watch)
+        watch = TrainingCallbacks()
+        NetworkLearner(3, TrainSettings(epochs=3, batch=6, precision=precision)).fit(train, watch)
         losses[precision] = [epoch.loss for epoch in watch.epochs]
     assert losses["bf16"] != losses["float32"]
     assert losses["bf16"] == pytest.approx(losses["float32"], rel=0.05)
@@ -101,11 +104,11 @@ def test_bf16_steps_train_too_and_differ_little(toy):
 )
 def test_every_option_trains_and_makes_a_difference(toy, changes):
     features = toy(3)
-    train, losses = Part(features, np.flatnonzero(features.emotions < 2)), []
+    train, losses = FeatureSubset(features, np.flatnonzero(features.emotions < 2)), []
     train = replace(train, rows=np.append(train.rows, 2))  # a class with one clip
     for settings in (QUICK, QUICK.model_copy(update=changes)):
-        watch = Watch()
-        Network(3, settings).fit(train, watch)
+        watch = TrainingCallbacks()
+        NetworkLearner(3, settings).fit(train, watch)
         losses.append([epoch.emotion_loss for epoch in watch.epochs])
     assert np.isfinite(losses).all()
     assert losses[0] != losses[1]
@@ -113,10 +116,10 @@ def test_every_option_trains_and_makes_a_difference(toy, changes):
 
 def test_rates_of_both_schedules():
     paper = PROFILES["paper"]
-    factors = [rate_factor(paper, epoch, 0, 10) for epoch in (0, 41, 42, 99)]
+    factors = [learning_rate_factor(paper, epoch, 0, 10) for epoch in (0, 41, 42, 99)]
     assert factors == pytest.approx([1, 1, 0.987, 0.987**58])
     cycle = TrainSettings(epochs=10)
-    rates = [rate_factor(cycle, step // 10, step, 10) for step in range(100)]
+    rates = [learning_rate_factor(cycle, step // 10, step, 10) for step in range(100)]
     assert rates[:3] == pytest.approx([0.1, 0.2, 0.3])
     assert max(rates) == pytest.approx(1.0)
     assert rates[-1] < 0.01
@@ -124,8 +127,8 @@ def test_rates_of_both_schedules():
 
 
 def test_only_weight_matrices_decay():
-    module = Network(3, QUICK).module
-    decayed, free = optimiser(module, QUICK).param_groups
+    module = NetworkLearner(3, QUICK).module
+    decayed, free = build_optimiser(module, QUICK).param_groups
     names = {id(weight): name for name, weight in module.named_parameters()}
     assert decayed["weight_decay"] == 0.05
     assert free["weight_decay"] == 0

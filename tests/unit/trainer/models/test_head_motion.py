@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer.learners.augmentation import MIRRORED
-from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, grid, similarity
+from services.trainer.learners.augmentation import MIRRORED_ROIS
+from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, map_cell_positions, similarity_basis
 
-PLACES = {"map": grid(28), "rois": ROI_PLACES}
+PLACES = {"map": map_cell_positions(28), "rois": ROI_PLACES}
 
 
 def flows(places: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -22,7 +22,7 @@ def flows(places: torch.Tensor) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("where", PLACES)
 def test_the_basis_is_orthonormal_and_holds_moving_turning_and_scaling(where):
-    basis = similarity(PLACES[where]).double()
+    basis = similarity_basis(PLACES[where]).double()
     assert basis.shape == (2 * len(PLACES[where]), 4)
     assert torch.allclose(basis.T @ basis, torch.eye(4, dtype=torch.float64), atol=2e-7, rtol=0)  # entries are float32
     for flow in flows(PLACES[where]).values():
@@ -31,9 +31,9 @@ def test_the_basis_is_orthonormal_and_holds_moving_turning_and_scaling(where):
 
 
 def test_half_of_a_shear_is_a_turn_and_the_rest_is_left():
-    y = grid(28)[:, 1].double()
+    y = map_cell_positions(28)[:, 1].double()
     sheared = torch.cat([y - y.mean(), torch.zeros_like(y)])
-    basis = similarity(grid(28)).double()
+    basis = similarity_basis(map_cell_positions(28)).double()
     left = sheared - basis @ (basis.T @ sheared)
     assert left.norm() == pytest.approx(float(sheared.norm()) / 2**0.5, rel=1e-6)
 
@@ -46,13 +46,13 @@ def test_any_number_of_flows_at_once(kind):
 
 
 def test_columns_of_a_map_are_x_and_its_rows_y():
-    assert grid(28)[:3].tolist() == [[0, 0], [1, 0], [2, 0]]
-    assert grid(28)[28].tolist() == [0, 1]
+    assert map_cell_positions(28)[:3].tolist() == [[0, 0], [1, 0], [2, 0]]
+    assert map_cell_positions(28)[28].tolist() == [0, 1]
 
 
 def test_places_of_the_rois_are_their_own_mirror_image_brows_above_lips():
     places = ROI_PLACES.numpy()
     assert places.shape == (30, 2)
-    assert np.array_equal(places[MIRRORED] * [-1, 1], places)
+    assert np.array_equal(places[MIRRORED_ROIS] * [-1, 1], places)
     assert places[:10, 1].max() < places[10:, 1].min()  # y runs down
     assert np.all(np.diff(places[:10, 0]) > 0)  # from the image's left to its right, as the ROIs are numbered

@@ -6,10 +6,10 @@ import torch
 from services.trainer import models
 from services.trainer.models import htnet
 from services.trainer.models.input_scaling import MapScale
-from services.trainer.models.settings import PROFILES, ModelSettings
-from services.trainer.settings import TrainSettings, configured
+from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
+from services.trainer.settings import TrainSettings, settings_from_profile
 
-MAPS = [name for name, needs in models.NEEDS.items() if needs == ("maps",)]
+MAPS = [name for name, needs in models.ARRAYS_BY_MODEL.items() if needs == ("maps",)]
 
 
 def parameters(module: torch.nn.Module) -> int:
@@ -50,8 +50,11 @@ def htnet_parameters(classes: int) -> int:
 
 
 def test_every_network_says_what_it_needs():
-    assert set(models.NEEDS) == set(models.MODELS)
-    assert (models.NEEDS["fmer"], models.NEEDS["fmer-lite"]) == (("patches", "clip"), ("patches", "maps"))
+    assert set(models.ARRAYS_BY_MODEL) == set(models.MODEL_CLASSES)
+    assert (models.ARRAYS_BY_MODEL["fmer"], models.ARRAYS_BY_MODEL["fmer-lite"]) == (
+        ("patches", "clip"),
+        ("patches", "maps"),
+    )
     assert MAPS == ["ststnet", "off-apexnet", "sssnet", "rcn-a", "htnet"]
 
 
@@ -106,12 +109,12 @@ def test_rcn_attention_by_hand():
     seen = torch.zeros(1, 32, 5, 5)
     seen[0, 0] = torch.arange(25.0).view(5, 5)
     expected = torch.arange(25.0).view(5, 5) / 24 / 2  # stretched to 0..1, halved by the class that sees nothing
-    assert torch.allclose(network._attention(seen)[0, 0], expected)
+    assert torch.allclose(network._attention_map(seen)[0, 0], expected)
 
 
 def test_htnet_levels():
     network = models.build("htnet", 3).eval()
-    shapes, seen = [], network.tokens(htnet.blocks(maps(2))).permute(0, 2, 3, 1)
+    shapes, seen = [], network.tokens(htnet.gather_face_blocks(maps(2))).permute(0, 2, 3, 1)
     with torch.no_grad():
         for level in network.levels:
             shapes.append(tuple(seen.shape[1:]))
@@ -127,7 +130,7 @@ def test_htnet_attention_in_a_block_of_one_token_is_its_value():
 
 def test_htnet_aggregates_neighbours():
     """One place of 6x6 that differs is seen as far as 3x3 of convolution, then every other 3x3 of pooling reach."""
-    aggregation, seen = htnet.Aggregation(8), torch.zeros(2, 6, 6, 8)
+    aggregation, seen = htnet.BlockAggregation(8), torch.zeros(2, 6, 6, 8)
     seen[1, 0, 5] = 1
     with torch.no_grad():
         alike = torch.isclose(*aggregation(seen)).all(-1)
@@ -136,19 +139,19 @@ def test_htnet_aggregates_neighbours():
 
 def test_htnet_blocks_hold_eyes_and_corners_of_the_mouth():
     y, x = torch.meshgrid(torch.arange(28), torch.arange(28), indexing="ij")
-    found = htnet.blocks(torch.stack([y, x, y + x])[None])
+    found = htnet.gather_face_blocks(torch.stack([y, x, y + x])[None])
     assert found.shape == (1, 3, 28, 28)
     assert found[0, :2, 7, 7].tolist() == [9, 8]
     assert found[0, :2, 7, 21].tolist() == [9, 20]
     assert found[0, :2, 21, 7].tolist() == [20, 9]
     assert found[0, :2, 21, 21].tolist() == [20, 19]
-    assert torch.equal(htnet.blocks(maps(1).flip(3)), htnet.blocks(maps(1)).flip(3))
+    assert torch.equal(htnet.gather_face_blocks(maps(1).flip(3)), htnet.gather_face_blocks(maps(1)).flip(3))
 
 
 @pytest.mark.parametrize("profile", ["corrected", "paper"])
 @pytest.mark.parametrize("name", MAPS)
 def test_each_has_settings_of_its_own_that_hold(name, profile):
-    settings = configured(profile, name)
+    settings = settings_from_profile(profile, name)
     assert settings.model == name
     assert settings == TrainSettings.model_validate(settings.model_dump())
     assert settings.network == ModelSettings()  # FMER's defects are no part of another model
@@ -158,7 +161,7 @@ def test_each_has_settings_of_its_own_that_hold(name, profile):
 
 
 def test_published_training_as_in_the_authors_code():
-    published = [configured("paper", name) for name in ("ststnet", "rcn-a", "htnet")]
+    published = [settings_from_profile("paper", name) for name in ("ststnet", "rcn-a", "htnet")]
     numbers = [(each.epochs, each.batch, each.learning_rate) for each in published]
     assert numbers == [(800, 256, 5e-5), (100, 64, 5e-4), (800, 256, 5e-5)]
 
@@ -184,6 +187,6 @@ def test_scale_divides_motion_by_one_number_and_strain_by_another():
     still = MapScale(ModelSettings())
     still.fit(torch.zeros(2, 3, 28, 28))
     assert torch.equal(still(seen), seen)
-    raw = MapScale(PROFILES["paper"])
+    raw = MapScale(MODEL_PROFILES["paper"])
     raw.fit(seen)
     assert torch.equal(raw(seen), seen)

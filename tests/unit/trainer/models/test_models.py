@@ -9,10 +9,10 @@ from services.trainer.models.fusion import Fusion
 from services.trainer.models.input_scaling import ClipScale, PatchScale
 from services.trainer.models.p3d import P3D
 from services.trainer.models.roi_graph import PairConv
-from services.trainer.models.settings import PROFILES, ModelSettings
+from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
 from services.trainer.models.transformer import EncoderLayer
 
-PAPER = PROFILES["paper"]
+PAPER = MODEL_PROFILES["paper"]
 PAGE = {"graph": 1_033_558, "p3d": 24_944_073, "au_graph": 49_172, "fusion": 58}  # parameters at four classes
 # corrected: the unused embedding (15 x 40) is gone, the direct path (320 x 4) is new
 CORRECTED = PAGE | {"au_graph": 49_172 - 600, "fusion": 58 + 1280}
@@ -75,7 +75,7 @@ def test_gradients_reach_every_parameter_that_is_used(name, profile):
 
 
 def test_detached_emotion_trains_no_part_of_the_au_branch():
-    for name, settings in PROFILES.items():
+    for name, settings in MODEL_PROFILES.items():
         network = models.build("fmer-lite", 4, settings)
         emotion, _ = network(*inputs("fmer-lite", 2))
         emotion.sum().backward()
@@ -126,7 +126,7 @@ def test_an_encoder_layer_is_the_slow_straightforward_one(width, hidden, tokens,
 
 @pytest.mark.parametrize("profile", ["paper", "corrected"])
 def test_the_au_graph_sample_by_sample_in_plain_numpy(profile):
-    graph = randomise(AuGraph(PROFILES[profile], layers=2, widths=(4, 5)))
+    graph = randomise(AuGraph(MODEL_PROFILES[profile], layers=2, widths=(4, 5)))
     logits = np.random.default_rng(1).normal(size=(3, 9))
     with torch.no_grad():
         got = graph(torch.from_numpy(logits).float()).numpy()
@@ -149,9 +149,9 @@ def test_raw_adjacency_erases_what_all_aus_share_and_the_normalised_one_does_not
     torch.manual_seed(0)
     same = torch.full((1, 9), 2.0)
     with torch.no_grad():
-        raw, normalised = (AuGraph(PROFILES[name]).eval() for name in ("paper", "corrected"))
-        assert raw.adjacency(torch.randn(1, 9)).sum(-1).abs().max() < 1e-5
-        assert torch.allclose(normalised.adjacency(torch.randn(1, 9)).sum(-1), torch.ones(9))
+        raw, normalised = (AuGraph(MODEL_PROFILES[name]).eval() for name in ("paper", "corrected"))
+        assert raw.adjacency_matrix(torch.randn(1, 9)).sum(-1).abs().max() < 1e-5
+        assert torch.allclose(normalised.adjacency_matrix(torch.randn(1, 9)).sum(-1), torch.ones(9))
         assert raw(same).abs().max() < 1e-5
         assert normalised(same).abs().max() > 1e-3
 
@@ -159,7 +159,7 @@ def test_raw_adjacency_erases_what_all_aus_share_and_the_normalised_one_does_not
 def test_au_input_bounds_what_the_graph_sees():
     torch.manual_seed(0)
     huge = torch.full((1, 9), 3000.0)
-    paper, corrected = (AuGraph(PROFILES[name]).eval() for name in ("paper", "corrected"))
+    paper, corrected = (AuGraph(MODEL_PROFILES[name]).eval() for name in ("paper", "corrected"))
     with torch.no_grad():
         assert torch.allclose(corrected(huge), corrected(2 * huge))
         assert not torch.allclose(paper(huge * torch.arange(9)), paper(2 * huge * torch.arange(9)))
@@ -191,7 +191,7 @@ def test_pair_conv_treats_each_pair_alike_and_paper_updates_its_norm_nine_times(
 def test_p3d_starts_at_the_fan_it_has_or_at_the_papers():
     torch.manual_seed(0)
     for profile, stem, space, flat in [("paper", 2.65, 1.73, None), ("corrected", 1.0, 1.0, 1.0)]:
-        branch = P3D(PROFILES[profile])
+        branch = P3D(MODEL_PROFILES[profile])
         convs = [m for m in branch.modules() if isinstance(m, torch.nn.Conv3d)]
         wide = next(m for m in convs if m.kernel_size == (1, 3, 3))
         for conv, ratio in [(convs[0], stem), (wide, space)]:
@@ -206,7 +206,7 @@ def test_p3d_starts_at_the_fan_it_has_or_at_the_papers():
 def test_the_stems_pooling_axis_by_axis_is_that_of_all_three_at_once(shape: tuple[int, ...]):
     random = torch.Generator().manual_seed(0)
     x = torch.randn(*shape, generator=random, requires_grad=True)
-    at_once, by_axis = torch.nn.MaxPool3d((2, 3, 3), 2, (0, 1, 1))(x), p3d.axis_by_axis(x)
+    at_once, by_axis = torch.nn.MaxPool3d((2, 3, 3), 2, (0, 1, 1))(x), p3d.max_pool_by_axis(x)
     assert torch.equal(at_once, by_axis)
     weights = torch.randn(at_once.shape, generator=random)
     expected, found = (torch.autograd.grad((weights * out).sum(), x)[0] for out in (at_once, by_axis))
@@ -235,7 +235,7 @@ def test_direct_path_lets_regions_speak_when_the_au_branch_is_silent():
     silent = torch.zeros(2, 9, 6)
     regions = torch.randn(2, 6), torch.randn(2, 6)
     for profile, speaks in [("paper", False), ("corrected", True)]:
-        logits = Fusion(PROFILES[profile], 3, 6)(*regions, silent)
+        logits = Fusion(MODEL_PROFILES[profile], 3, 6)(*regions, silent)
         assert torch.allclose(logits[0], logits[1]) != speaks
 
 
@@ -249,14 +249,14 @@ def test_fusion_is_nine_dot_products():
 
 
 def test_every_difference_between_the_profiles_is_a_named_setting_with_a_sentence():
-    corrected, paper = PROFILES["corrected"].model_dump(), PAPER.model_dump()
+    corrected, paper = MODEL_PROFILES["corrected"].model_dump(), PAPER.model_dump()
     for_ablations = {"graph", "au_branch", "whole_face"}
     assert {name for name in corrected if corrected[name] == paper[name]} == for_ablations
     assert all(field.description for field in ModelSettings.model_fields.values())
 
 
 def test_three_steps_lower_the_loss_of_fmer(monkeypatch):
-    monkeypatch.setattr(p3d, "BLOCKS", (1, 1, 1, 1))  # the same kinds of blocks, a quarter of the time
+    monkeypatch.setattr(p3d, "BLOCKS_PER_LAYER", (1, 1, 1, 1))  # the same kinds of blocks, a quarter of the time
     torch.manual_seed(0)
     network = models.build("fmer", 3)
     patches, clip = inputs("fmer", 2)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from services.trainer.data.features import Features
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.folds.fold import Outcome
-from services.trainer.learners.base import Epoch
-from services.trainer.report.summary import summary
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.folds.fold import FoldOutcome
+from services.trainer.learners.base import EpochSummary
+from services.trainer.report.summary import summarise_run
 from services.trainer.settings import TrainSettings
 
 Sure = float | Sequence[float]
@@ -21,13 +21,13 @@ def outcome(features: Features, subject: str, predicted: Sequence[int], sure: fl
     chances = np.full((len(rows), len(features.classes)), (1 - sure) / (len(features.classes) - 1))
     chances[np.arange(len(rows)), predicted] = sure
     units = features.aus[rows].astype(float).tolist() if aus else None
-    return Outcome(
+    return FoldOutcome(
         subject, features.names[rows].tolist(), chances.tolist(), units, list(epochs), len(features) - len(rows)
     )
 
 
-def epochs(count: int) -> list[Epoch]:
-    return [Epoch(i, 2.0 - i / 9, 1.2, 0.7, 1e-3, 0.5, 0.4) for i in range(count)]
+def epochs(count: int) -> list[EpochSummary]:
+    return [EpochSummary(i, 2.0 - i / 9, 1.2, 0.7, 1e-3, 0.5, 0.4) for i in range(count)]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def two(toy) -> Callable[..., tuple[Features, dict, dict]]:
         return (
             features,
             outcomes,
-            summary(Evaluation(features, seeds=seeds), TrainSettings(oracle=False), outcomes, **told),
+            summarise_run(EvaluationPlan(features, seeds=seeds), TrainSettings(oracle=False), outcomes, **told),
         )
 
     return make

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from services.trainer.report.csv_tables import per_subject, predictions
+from services.trainer.report.csv_tables import render_predictions_csv, render_subjects_csv
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -15,7 +15,7 @@ def read(text: str) -> list[dict[str, str]]:
 
 def test_every_learner_and_seed_has_every_clip_once_with_its_chances(two):
     features, outcomes, _ = two(seeds=2)
-    rows = read(predictions(features, outcomes))
+    rows = read(render_predictions_csv(features, outcomes))
     for learner in ("fmer-lite", "majority"):
         for seed in ("0", "1"):
             mine = [row for row in rows if (row["learner"], row["seed"]) == (learner, seed)]
@@ -34,7 +34,7 @@ def test_every_learner_and_seed_has_every_clip_once_with_its_chances(two):
 
 def test_accuracy_of_each_subject(two):
     _, _, said = two()
-    rows = read(per_subject(said))
+    rows = read(render_subjects_csv(said))
     assert [(row["learner"], row["subject"]) for row in rows[:2]] == [
         ("fmer-lite", "toy/s00"),
         ("fmer-lite", "toy/s01"),

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.trainer.report.html_page import card, markdown, page
+from services.trainer.report.html_page import escape_markdown, render_model_card, render_page
 
 VOID = {"meta", "img", "br", "wbr", "link"}
 
@@ -35,7 +35,7 @@ class Checked(HTMLParser):
 
 def test_the_page_is_whole_and_stands_alone(two):
     features, _, said = two()
-    text = page(said, features)
+    text = render_page(said, features)
     seen = Checked(text).seen
     assert "script" not in seen
     assert not re.search(r"""(?:src|href)=["'](?!data:)|url\(|@import""", text)
@@ -47,23 +47,25 @@ def test_the_page_is_whole_and_stands_alone(two):
 
 def test_mean_and_deviation_head_the_page_where_there_are_several_seeds(two):
     features, _, one = two()
-    assert "± 0." not in page(one, features)
+    assert "± 0." not in render_page(one, features)
     features, _, said = two(seeds=2)
     found = said["spread"]["fmer-lite"]["uf1"]
-    assert f"<b>{found['mean']:.3f} <small>± {found['sd']:.3f}</small></b>" in page(said, features)
-    assert "2 seeds (0, 1)" in page(said, features)
+    assert f"<b>{found['mean']:.3f} <small>± {found['sd']:.3f}</small></b>" in render_page(said, features)
+    assert "2 seeds (0, 1)" in render_page(said, features)
 
 
 def test_a_learner_without_a_head_for_units_is_said_not_to_predict_them(two):
     features, _, said = two()
-    text = page(said, features)
+    text = render_page(said, features)
     assert text.count("not predicted") == 9 + 1  # a cell per unit, one in the table of learners
     assert text.count("does not occur") == 3  # units that nobody shows, of the model
 
 
 def test_a_page_without_oracle_curves_and_baselines_still_renders(two):
     features, _, said = two(trained=0)
-    text = page({**said, "baselines": {}, "oracle": None, "mistakes": {"total": 0, "of": 6, "shown": []}}, features)
+    text = render_page(
+        {**said, "baselines": {}, "oracle": None, "mistakes": {"total": 0, "of": 6, "shown": []}}, features
+    )
     Checked(text)
     assert "Oracle" not in text
     assert "<h2>Training</h2>" not in text
@@ -74,11 +76,11 @@ def test_what_to_mind_and_what_was_left_out_is_told(two, toy):
     features = replace(toy(2, 3), left_out={"fear": 2})
     _, _, said = two(features, faults=["s3/c1: no face."])
     said["protocol"] |= {"left_out": {"fear": 1, "no apex": 4}, "faults": ["counts differ"], "remark": "as in MEGC"}
-    for text in (page(said, features), card(said)):
+    for text in (render_page(said, features), render_model_card(said)):
         assert "counts differ" in text
         assert "s3/c1: no face." in text
         assert re.search(r"fear:? 3", text)
-    assert "as in MEGC" in page(said, features)
+    assert "as in MEGC" in render_page(said, features)
 
 
 def test_pooled_datasets_have_figures_of_their_own(two, toy):
@@ -87,9 +89,9 @@ def test_pooled_datasets_have_figures_of_their_own(two, toy):
     features.subjects[3:] = "samm/s01"
     features.names[3:] = [name.replace("toy/", "samm/") for name in plain.names[3:].tolist()]
     _, _, said = two(features)
-    assert "Each dataset's clips" in page(said, features)
+    assert "Each dataset's clips" in render_page(said, features)
     assert said["per_dataset"]["fmer-lite"]["samm"]["samples"] in (3,)
-    assert "Each dataset's clips" not in page(two(plain)[2], plain)
+    assert "Each dataset's clips" not in render_page(two(plain)[2], plain)
 
 
 def test_a_hundred_subjects_are_sorted_from_the_least(two, toy):
@@ -97,13 +99,13 @@ def test_a_hundred_subjects_are_sorted_from_the_least(two, toy):
     _, _, said = two(features)
     people = [{"subject": f"toy/p{i:03}", "samples": 3, "accuracy": (i * 37 % 101) / 101} for i in range(101)]
     said["result"]["per_subject"] = people
-    shown = re.findall(r'<span title="(toy/p\d+)">', page(said, features))
+    shown = re.findall(r'<span title="(toy/p\d+)">', render_page(said, features))
     assert shown == [each["subject"] for each in sorted(people, key=lambda each: each["accuracy"])]
 
 
 def test_misclassified_clips_show_their_motion_and_no_face_unless_asked(two):
     features, _, said = two()
-    plain, faces = page(said, features), page(said, features, faces=True)
+    plain, faces = render_page(said, features), render_page(said, features, faces=True)
     assert plain.count('alt="Motion of toy/s01/c02"') == 1
     assert "Frame of" not in plain
     assert "Frames of faces are personal data" in plain
@@ -111,11 +113,11 @@ def test_misclassified_clips_show_their_motion_and_no_face_unless_asked(two):
     assert "This page shows frames of faces" in faces
     assert "taken for happiness, 0.600" in plain
     none = replace(features, maps=None)
-    assert "Motion of" not in page(said, none)
-    assert "hold no maps" in page(said, none)
+    assert "Motion of" not in render_page(said, none)
+    assert "hold no maps" in render_page(said, none)
 
 
-@pytest.mark.parametrize("write", [page, lambda report, features: card(report)])
+@pytest.mark.parametrize("write", [render_page, lambda report, features: render_model_card(report)])
 def test_names_from_a_coding_sheet_stay_text(two, toy, write):
     features = replace(toy(2, 3), classes=("<script>x", "a|b", "c\n# d"))
     text = write(two(features)[2], features)
@@ -124,12 +126,12 @@ def test_names_from_a_coding_sheet_stay_text(two, toy, write):
 
 
 def test_markdown_is_escaped():
-    assert markdown("a|b\n*c* <i>") == r"a\|b \*c\* &lt;i>"
+    assert escape_markdown("a|b\n*c* <i>") == r"a\|b \*c\* &lt;i>"
 
 
 def test_the_card_says_what_it_is_for_and_what_not(two):
     _, _, said = two(seeds=2)
-    text = card(said)
+    text = render_model_card(said)
     assert "## What it must not be used for" in text
     assert "300-W, whose licence excludes commercial use" in text
     assert said["data"]["digest"] in text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.trainer.report.latex_table import escaped, latex
+from services.trainer.report.latex_table import escape_latex, render_latex
 
 
 def rows(text: str) -> list[str]:
@@ -11,7 +11,7 @@ def rows(text: str) -> list[str]:
 
 def test_a_row_for_each_learner_and_a_dash_for_what_is_not_predicted(two):
     _, _, said = two()
-    head, model, baseline = rows(latex(said))
+    head, model, baseline = rows(render_latex(said))
     assert head == r"Method & Protocol & UF1 & UAR & ACC & AU F1 \\"
     assert model == rf"fmer-lite & loso & {said['result']['uf1']:.3f} & 0.833 & 0.833 & 1.000 \\"
     assert baseline.endswith(r"& 0.333 & -- \\")
@@ -20,14 +20,14 @@ def test_a_row_for_each_learner_and_a_dash_for_what_is_not_predicted(two):
 def test_several_seeds_give_mean_and_deviation(two):
     _, _, said = two(seeds=2)
     found = said["spread"]["fmer-lite"]["uf1"]
-    assert f"${found['mean']:.3f} \\pm {found['sd']:.3f}$" in rows(latex(said))[1]
+    assert f"${found['mean']:.3f} \\pm {found['sd']:.3f}$" in rows(render_latex(said))[1]
 
 
 def test_what_latex_would_read_as_its_own_is_escaped_and_comments_end_with_their_line(two):
     _, _, said = two()
     said["protocol"]["name"] = "100%_a&b"
     said["protocol"]["faults"] = ["one\ntwo"]
-    text = latex(said)
+    text = render_latex(said)
     assert r"& 100\%\_a\&b &" in text
     assert "\n% mind: one two\n" in text
     for line in text.splitlines():
@@ -40,4 +40,4 @@ def test_what_latex_would_read_as_its_own_is_escaped_and_comments_end_with_their
     [("a\\b", r"a\textbackslash{}b"), ("{~^}", r"\{\textasciitilde{}\textasciicircum{}\}"), ("a\n b", "a b")],
 )
 def test_each_sign_is_escaped_once(plain, written):
-    assert escaped(plain) == written
+    assert escape_latex(plain) == written

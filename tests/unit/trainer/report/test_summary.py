@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from services.trainer import experiment
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.folds.fold import Outcome
-from services.trainer.learners.base import Epoch
-from services.trainer.report.summary import figures_of, oracle
-from services.trainer.report.writer import FILES
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.folds.fold import FoldOutcome
+from services.trainer.learners.base import EpochSummary
+from services.trainer.report.summary import oracle_figures, pooled_figures
+from services.trainer.report.writer import REPORT_FILES
 from services.trainer.settings import TrainSettings
 
 
@@ -22,7 +22,7 @@ def made(toy, tmp_path_factory):
     return (
         folder,
         features,
-        experiment.run(Evaluation(features), TrainSettings(epochs=2, seed=5), folder, code="1.2+abc"),
+        experiment.run_experiment(EvaluationPlan(features), TrainSettings(epochs=2, seed=5), folder, code="1.2+abc"),
     )
 
 
@@ -47,15 +47,15 @@ def test_report_says_what_it_was_made_from(made):
 
 def test_a_second_start_writes_the_same_report(made):
     folder, features, _ = made
-    before = {name: (folder / name).read_bytes() for name in FILES}
-    experiment.run(Evaluation(features), TrainSettings(epochs=2, seed=5), folder, code="1.2+abc")
+    before = {name: (folder / name).read_bytes() for name in REPORT_FILES}
+    experiment.run_experiment(EvaluationPlan(features), TrainSettings(epochs=2, seed=5), folder, code="1.2+abc")
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
 def outcome(features, subject, watched, predicted):
     names = [name for name in features.names.tolist() if name.startswith(subject)]
-    epochs = [Epoch(i, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, tuple(w)) for i, w in enumerate(watched)]
-    return Outcome(subject, names, np.eye(3)[predicted].tolist(), [[0.0] * 9] * len(names), epochs, 0)
+    epochs = [EpochSummary(i, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, tuple(w)) for i, w in enumerate(watched)]
+    return FoldOutcome(subject, names, np.eye(3)[predicted].tolist(), [[0.0] * 9] * len(names), epochs, 0)
 
 
 def test_oracle_takes_each_folds_best_epoch_and_the_result_does_not(toy):
@@ -64,7 +64,7 @@ def test_oracle_takes_each_folds_best_epoch_and_the_result_does_not(toy):
         outcome(features, "toy/s00", [[0, 1, 2], [0, 0, 0]], [0, 0, 0]),
         outcome(features, "toy/s01", [[2, 2, 2], [0, 1, 1]], [0, 1, 1]),
     ]
-    found = oracle(features, outcomes)
+    found = oracle_figures(features, outcomes)
     assert found["accuracy"] == pytest.approx(5 / 6)
-    assert figures_of(features, outcomes, 0)["accuracy"] == pytest.approx(3 / 6)
-    assert oracle(features, [replace(o, epochs=[]) for o in outcomes]) is None
+    assert pooled_figures(features, outcomes, 0)["accuracy"] == pytest.approx(3 / 6)
+    assert oracle_figures(features, [replace(o, epochs=[]) for o in outcomes]) is None

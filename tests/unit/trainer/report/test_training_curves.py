@@ -2,7 +2,7 @@
 
 import base64
 
-from services.trainer.report.training_curves import curves
+from services.trainer.report.training_curves import draw_training_curves
 
 NAMES = ("loss", "emotion_loss", "au_loss", "uf1", "rate")
 
@@ -16,14 +16,14 @@ def drawn(uri: str) -> str:
 
 
 def test_nothing_is_drawn_of_learners_without_epochs():
-    assert curves(series([], [])) is None
+    assert draw_training_curves(series([], [])) is None
 
 
 def test_equal_series_give_equal_bytes_and_others_do_not():
-    assert curves(series([1.0, 0.5], [0.9, 0.4])) == curves(series([1.0, 0.5], [0.9, 0.4]))
-    assert curves(series([1.0, 0.5], [0.9, 0.4])) != curves(series([1.0, 0.5], [0.9, 0.3]))
+    assert draw_training_curves(series([1.0, 0.5], [0.9, 0.4])) == draw_training_curves(series([1.0, 0.5], [0.9, 0.4]))
+    assert draw_training_curves(series([1.0, 0.5], [0.9, 0.4])) != draw_training_curves(series([1.0, 0.5], [0.9, 0.3]))
 
 
 def test_folds_may_end_at_different_epochs_and_units_may_be_absent():
-    with_units, without = (drawn(curves(series([1.0, 0.5, 0.2], [0.9], au=au))) for au in (1.0, 0.0))
+    with_units, without = (drawn(draw_training_curves(series([1.0, 0.5, 0.2], [0.9], au=au))) for au in (1.0, 0.0))
     assert len(with_units) > len(without)

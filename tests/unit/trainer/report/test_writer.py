@@ -1,6 +1,6 @@
 """What is stored, in which order, and that nothing but the outcomes shapes it."""
 
-from services.trainer.report.writer import FILES, files, write
+from services.trainer.report.writer import REPORT_FILES, render_files, write_files
 
 
 class Puts(dict):
@@ -10,12 +10,12 @@ class Puts(dict):
 
 def test_the_report_comes_last(two):
     features, outcomes, said = two()
-    store, made = Puts(), files(features, outcomes, said)
-    write(store, "r/", made)
-    assert list(store) == [f"r/{name}" for name in FILES]
-    assert set(made) == set(FILES)
+    store, made = Puts(), render_files(features, outcomes, said)
+    write_files(store, "r/", made)
+    assert list(store) == [f"r/{name}" for name in REPORT_FILES]
+    assert set(made) == set(REPORT_FILES)
     assert list(store)[-1] == "r/report.json"
 
 
 def test_equal_outcomes_give_equal_bytes(two):
-    assert files(*two(seeds=2)) == files(*two(seeds=2))
+    assert render_files(*two(seeds=2)) == render_files(*two(seeds=2))

@@ -1,10 +1,10 @@
 """What a run consists of, as run.json says it, and what differs elsewhere."""
 
-from services.trainer.options import chosen
-from services.trainer.runs.manifest import differences, elsewhere, environment, stated
+from services.trainer.options import resolve_options
+from services.trainer.runs.manifest import current_environment, data_differences, describe_run, environment_differences
 from shared.records import Artifact, Record, RunContents, TableClip
 
-CHOICE = chosen("corrected", {"model": "linear", "seeds": 2, "seed": 4, "classes": "a,b"}, "cpu")
+CHOICE = resolve_options("corrected", {"model": "linear", "seeds": 2, "seed": 4, "classes": "a,b"}, "cpu")
 
 
 def clip(number: int, content: str = "0", emotion: str = "a") -> TableClip:
@@ -17,7 +17,7 @@ def record(sample, content: str, trace: str = "t") -> Record:
 
 
 def run(*clips: TableClip) -> RunContents:
-    return stated("lab", "", CHOICE, table=clips)
+    return describe_run("lab", "", CHOICE, table=clips)
 
 
 def test_it_says_everything_and_survives_the_wire():
@@ -31,11 +31,11 @@ def test_it_says_everything_and_survives_the_wire():
 
 def test_its_digest_follows_content_and_labels_and_nothing_else(pair):
     sample, _ = pair()
-    digest = stated("toy", "p", CHOICE, [record(sample, "0")]).data
-    assert stated("other", "q", CHOICE, [record(sample, "0", trace="u")]).data == digest
-    assert stated("toy", "p", CHOICE, [record(sample, "1")]).data != digest
+    digest = describe_run("toy", "p", CHOICE, [record(sample, "0")]).data
+    assert describe_run("other", "q", CHOICE, [record(sample, "0", trace="u")]).data == digest
+    assert describe_run("toy", "p", CHOICE, [record(sample, "1")]).data != digest
     other = sample.model_copy(update={"emotion": "fear"})
-    assert stated("toy", "p", CHOICE, [record(other, "0")]).data != digest
+    assert describe_run("toy", "p", CHOICE, [record(other, "0")]).data != digest
     assert run(clip(1), clip(2)).data == run(clip(2), clip(1)).data
     assert run(clip(1), clip(2)).data != run(clip(1)).data
 
@@ -43,25 +43,25 @@ def test_its_digest_follows_content_and_labels_and_nothing_else(pair):
 def test_clips_that_differ_are_named_by_what_differs():
     then = run(clip(1), clip(2), clip(3), clip(4))
     now = run(clip(2, content="1"), clip(3, emotion="b"), clip(4), clip(5))
-    assert differences(then, now) == [
+    assert data_differences(then, now) == [
         "1 missing: lab/s1/c1",
         "1 not in the run: lab/s1/c5",
         "1 of other content: lab/s1/c2",
         "1 of other labels: lab/s1/c3",
     ]
-    assert differences(then, then) == []
-    many = differences(run(*map(clip, range(10, 18))), run())
+    assert data_differences(then, then) == []
+    many = data_differences(run(*map(clip, range(10, 18))), run())
     assert many == ["8 missing: lab/s1/c10, lab/s1/c11, lab/s1/c12, lab/s1/c13, lab/s1/c14 and 3 more"]
 
 
 def test_another_library_device_or_python_is_told():
-    here = environment("cpu")
+    here = current_environment("cpu")
     libraries = {**here.libraries, "torch": "1.0", "scipy": here.libraries["scipy"]}
     then = here.model_copy(update={"device": "cuda (A GPU)", "libraries": {**libraries, "gone": "1"}})
-    assert list(elsewhere(then, here)) == [
+    assert list(environment_differences(then, here)) == [
         "device: the run was started with cuda (A GPU), here is cpu.",
         "gone: the run was started with 1, here is none.",
         f"torch: the run was started with 1.0, here is {here.libraries['torch']}.",
     ]
-    assert list(elsewhere(here, here)) == []
-    assert list(elsewhere(None, here)) == ["The run does not say what it was started with."]
+    assert list(environment_differences(here, here)) == []
+    assert list(environment_differences(None, here)) == ["The run does not say what it was started with."]

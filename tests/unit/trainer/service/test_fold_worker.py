@@ -7,12 +7,12 @@ import pytest
 
 from services.trainer import experiment
 from services.trainer.data import features
-from services.trainer.evaluation.clip_selection import taken
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.options import chosen
-from services.trainer.report.writer import FILES
+from services.trainer.evaluation.clip_selection import select_by_protocol
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.options import resolve_options
+from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
-from services.trainer.runs.state import State
+from services.trainer.runs.state import PipelineState
 from shared.records import Dataset, FoldResult, Run, RunContents
 from tests.unit.trainer.lab import Killed, Lab, Life, Trainer, recipe
 
@@ -22,11 +22,11 @@ LINEAR = {"model": "linear"}
 
 def embedded(lab, folder, train):
     """The files of `mer train` on the same features."""
-    choice = chosen("corrected", train, "cpu")
-    found = taken([sample for sample, _ in lab.clips], choice.protocol, choice.classes)
-    evaluation = Evaluation(features.build(lab.clips), choice.protocol, choice.seeds, found)
-    experiment.run(evaluation, choice.settings, folder)
-    return {name: (folder / name).read_bytes() for name in FILES}
+    choice = resolve_options("corrected", train, "cpu")
+    found = select_by_protocol([sample for sample, _ in lab.clips], choice.protocol, choice.classes)
+    evaluation = EvaluationPlan(features.features_from_pairs(lab.clips), choice.protocol, choice.seeds, found)
+    experiment.run_experiment(evaluation, choice.settings, folder)
+    return {name: (folder / name).read_bytes() for name in REPORT_FILES}
 
 
 def reported(lab, result):
@@ -107,14 +107,18 @@ def test_protocol_and_seeds_make_another_run(lab, trainer):
 def test_dropped_datasets_are_pooled_and_told_apart(tmp_path, pooled):
     """Whole datasets are held out, under the catalogue's names."""
     lab, datasets = pooled
-    choice = chosen("corrected", LINEAR | {"protocol": "cd6me", "allow_other_counts": True}, "cpu")
-    state = State(lab.bus, lab.store)
-    run, contents = definition.compose([(each, state.read().standing(each)) for each in datasets], choice)
+    choice = resolve_options("corrected", LINEAR | {"protocol": "cd6me", "allow_other_counts": True}, "cpu")
+    state = PipelineState(lab.bus, lab.store)
+    run, contents = definition.compose_run(
+        [(each, state.read_snapshot().progress_of(each)) for each in datasets], choice
+    )
     assert (run.dataset, run.protocol) == ("CASME II+samm", "cd6me")
-    again, other = definition.compose([(each, state.read().standing(each)) for each in datasets[::-1]], choice, "meta")
+    again, other = definition.compose_run(
+        [(each, state.read_snapshot().progress_of(each)) for each in datasets[::-1]], choice, "meta"
+    )
     assert (run.id, contents.data) == (again.id, other.data)
     assert contents.environment.device != other.environment.device, "where a run is started shapes nothing of it"
-    state.start(run, contents)
+    state.publish_run(run, contents)
     one = Trainer(lab.home)
     one.work()
     one.close()
@@ -193,7 +197,9 @@ def done(home, clips, life):
         with suppress(Killed):
             one.work()
         one.close()
-    lags = [lab.bus.depth(topic, group).lag for topic, group in (("mer.runs", "planner"), ("mer.folds", "trainer"))]
+    lags = [
+        lab.bus.group_progress(topic, group).lag for topic, group in (("mer.runs", "planner"), ("mer.folds", "trainer"))
+    ]
     content, result = lab.content(), lab.result()
     lab.bus.close()
     return content, (result.run, result.status, result.figures), lags

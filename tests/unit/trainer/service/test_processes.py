@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.trainer.__main__ import PARTS
+from services.trainer.__main__ import LOOPS_BY_PART
 from shared.bus.local import LocalBus
 from shared.settings import Settings
 from shared.store import LocalStore
@@ -15,6 +15,6 @@ from shared.telemetry import Metrics
 )
 def test_a_process_does_all_or_one_part(part: str, groups: list[str], tmp_path: Path) -> None:
     bus, metrics = LocalBus(tmp_path / "bus.sqlite"), Metrics()
-    loops = PARTS[part](Settings(scratch=tmp_path), bus, LocalStore(tmp_path / "store"), metrics)
-    assert [loop.task.name if hasattr(loop, "task") else "conductor" for loop in loops] == groups
+    loops = LOOPS_BY_PART[part](Settings(scratch=tmp_path), bus, LocalStore(tmp_path / "store"), metrics)
+    assert [loop.task.name if hasattr(loop, "handler") else "conductor" for loop in loops] == groups
     bus.close()

@@ -214,7 +214,7 @@ def test_a_dataset_that_is_gone_is_shown_no_more(lab, trainer):
 def test_trouble_is_waited_out_and_readiness_follows(lab, trainer, monkeypatch):
     one = trainer()
     assert not one.conductor.ready()
-    assert one.conductor._looked()
-    monkeypatch.setattr(one.conductor, "look", lambda: (_ for _ in ()).throw(OSError("no broker")))
-    assert not one.conductor._looked()
+    assert one.conductor._poll_safely()
+    monkeypatch.setattr(one.conductor, "poll_datasets", lambda: (_ for _ in ()).throw(OSError("no broker")))
+    assert not one.conductor._poll_safely()
     assert one.value("mer_retries_total", stage="conductor") == 1

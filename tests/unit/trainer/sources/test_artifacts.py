@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from services.trainer.data import features as dataset
-from services.trainer.options import chosen
-from services.trainer.sources.artifacts import gather, on_disk
+from services.trainer.options import resolve_options
+from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
 from shared.errors import BadData
 from shared.records import Record
 
-ANY = chosen("corrected", {"model": "majority"}, "cpu")
+ANY = resolve_options("corrected", {"model": "majority"}, "cpu")
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def records(lab):
 def test_features_are_those_of_the_arrays_and_lie_in_files_without_a_name(lab, records, tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    features = gather(records, lab.store, ANY, on_disk(scratch)).features
-    assert features.digest == dataset.build(lab.clips).digest
+    features = load_plan_from_artifacts(records, lab.store, ANY, memmap_allocator(scratch)).features
+    assert features.digest == dataset.features_from_pairs(lab.clips).digest
     assert isinstance(features.patches, np.memmap)
     assert list(scratch.iterdir()) == []
 
@@ -31,7 +31,7 @@ def test_clips_of_other_emotions_are_not_even_read(lab, records):
     for key in list(lab.store.keys("roi-au/")):
         if "c00" in key:
             lab.store.delete(key)  # disgust
-    choice = chosen("corrected", {"classes": ["happiness", "surprise"]}, "cpu")
-    assert gather(records, lab.store, choice).features.left_out == {"disgust": 2}
+    choice = resolve_options("corrected", {"classes": ["happiness", "surprise"]}, "cpu")
+    assert load_plan_from_artifacts(records, lab.store, choice).features.left_out == {"disgust": 2}
     with pytest.raises(BadData, match="Nothing is stored under 'roi-au/toy/s00/c00"):
-        gather(records, lab.store, ANY)
+        load_plan_from_artifacts(records, lab.store, ANY)

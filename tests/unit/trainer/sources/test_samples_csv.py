@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from services.trainer.evaluation.plan import Evaluation
-from services.trainer.folds.cross_validation import run
-from services.trainer.options import chosen
+from services.trainer.evaluation.plan import EvaluationPlan
+from services.trainer.folds.cross_validation import run_folds
+from services.trainer.options import resolve_options
 from services.trainer.sources import samples_csv
-from services.trainer.sources.sample_files import decoded
+from services.trainer.sources.sample_files import decode_map_pixels
 from shared.errors import BadData
 from shared.records import ActionUnit
 
@@ -26,8 +26,8 @@ def parse(cell: str) -> tuple[tuple[ActionUnit, ...], str]:
     return tuple(ActionUnit(number=int(word)) for word in known), doubt
 
 
-def gather(file: Path, model: str = "ststnet", **asked: Any) -> Evaluation:
-    return samples_csv.gather(file, chosen("corrected", {"model": model, **asked}, "cpu"), parse)
+def gather(file: Path, model: str = "ststnet", **asked: Any) -> EvaluationPlan:
+    return samples_csv.load_plan_from_table(file, resolve_options("corrected", {"model": model, **asked}, "cpu"), parse)
 
 
 def flow_map(seed: int, shift: float = 0.0) -> np.ndarray:
@@ -55,15 +55,15 @@ def write(tmp_path: Path) -> Write:
 def test_a_table_of_maps_becomes_features_that_a_map_network_is_trained_on(write: Write, tmp_path: Path) -> None:
     evaluation = gather(write(), epochs=1)
     features = evaluation.features
-    assert features.holds == ("maps",)
+    assert features.array_names == ("maps",)
     assert features.maps is not None
     assert features.maps.shape == (4, 1, 3, 28, 28)
     assert np.array_equal(features.maps[2, 0], flow_map(2))
     assert features.classes == ("happiness", "surprise")
     assert features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
     assert features.aus[:, 4].tolist() == [1, 0, 1, 0]
-    settings = chosen("corrected", {"model": "ststnet", "epochs": 1}, "cpu").settings
-    outcomes = run(features, settings, evaluation.folds, tmp_path)
+    settings = resolve_options("corrected", {"model": "ststnet", "epochs": 1}, "cpu").settings
+    outcomes = run_folds(features, settings, evaluation.folds, tmp_path)
     assert [outcome.names for outcome in outcomes] == [["lab/s0/c0", "lab/s0/c1"], ["lab/s1/c2", "lab/s1/c3"]]
 
 
@@ -79,17 +79,17 @@ def test_u_v_and_strain_are_a_map_and_factors_lead(write: Write) -> None:
 
 def test_patches_alone_suffice_for_linear_with_maps_for_fmer_lite_with_a_clip_for_fmer(write: Write) -> None:
     patches = np.zeros((9, 2, 30, 7, 7))
-    assert gather(write(patches=patches), "linear").features.holds == ("patches",)
+    assert gather(write(patches=patches), "linear").features.array_names == ("patches",)
     for model, wanted in [("fmer-lite", "patches and maps"), ("fmer", "patches and clip")]:
         with pytest.raises(BadData, match=rf"samples\.csv: expected {wanted} .*'{model}', got patches; .*linear\."):
             gather(write(patches=patches), model)
     with pytest.raises(BadData, match=r"expected maps .*'ststnet', got patches;"):
         gather(write(patches=patches), "ststnet")
     frames = gather(write(patches=patches, clip=np.zeros((16, 144, 144, 3), np.uint8)), "fmer")
-    assert frames.features.holds == ("patches", "clip")
+    assert frames.features.array_names == ("patches", "clip")
     for maps in ({"maps": flow_map(0)}, dict(zip(("u", "v", "strain"), flow_map(0), strict=True))):
         whole = gather(write(patches=patches, **maps), "fmer-lite").features
-        assert whole.holds == ("patches", "maps")
+        assert whole.array_names == ("patches", "maps")
         assert np.array_equal(whole.maps[0, 0], flow_map(0))
 
 
@@ -105,19 +105,19 @@ def test_pictures_as_the_field_stores_them(tmp_path: Path) -> None:
     for found, order, depth, number in zip(
         maps[:, 0], ("bgr", "rgb", "rgb", "bgr"), ("min-max", "min-max", "centred", "centred"), range(4), strict=True
     ):
-        assert np.array_equal(found, decoded(pixels + np.uint8(number), order, depth))
+        assert np.array_equal(found, decode_map_pixels(pixels + np.uint8(number), order, depth))
 
 
 def test_decoding_by_hand() -> None:
     pixels = np.zeros((28, 28, 3), np.uint8)
     pixels[...] = (51, 128, 100)  # red, green, blue
     pixels[0, 0] = (102, 255, 227)
-    u, v, strain = decoded(pixels, "bgr", "centred")
+    u, v, strain = decode_map_pixels(pixels, "bgr", "centred")
     assert (u[1, 1], v[1, 1], strain[1, 1]) == pytest.approx((-28 / 127, 0, 51 / 255))
-    u, v, strain = decoded(pixels, "bgr", "min-max")
+    u, v, strain = decode_map_pixels(pixels, "bgr", "min-max")
     assert (u[0, 0], v[0, 0], strain[0, 0]) == pytest.approx((127 / 127.5, 127 / 127.5, 102 / 255))
     assert (u[1, 1], v[1, 1]) == (0, 0)
-    assert decoded(pixels, "rgb", "min-max")[0, 0, 0] == pytest.approx(51 / 127.5)
+    assert decode_map_pixels(pixels, "rgb", "min-max")[0, 0, 0] == pytest.approx(51 / 127.5)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
-from shared.bus.kafka.broker import Broker, as_broker, trouble
+from shared.bus.kafka.broker import Broker, broker_from, translate_kafka_errors
 from shared.errors import BadData, MerError, Misconfigured, Unavailable
 
 
@@ -17,11 +17,11 @@ from shared.errors import BadData, MerError, Misconfigured, Unavailable
     ],
 )
 def test_the_protocol_follows_from_tls_and_sasl(broker: Broker, protocol: str) -> None:
-    assert broker.options()["security_protocol"] == protocol
+    assert broker.client_options()["security_protocol"] == protocol
 
 
 def test_several_servers_are_separated_by_commas() -> None:
-    assert as_broker("a:1,b:2").options()["bootstrap_servers"] == ["a:1", "b:2"]
+    assert broker_from("a:1,b:2").client_options()["bootstrap_servers"] == ["a:1", "b:2"]
 
 
 def test_a_password_is_not_shown() -> None:
@@ -38,5 +38,5 @@ def test_a_password_is_not_shown() -> None:
     ],
 )
 def test_errors_of_the_client_become_ours(error: Exception, ours: type[MerError]) -> None:
-    with pytest.raises(ours, match="publishing"), trouble("publishing"):
+    with pytest.raises(ours, match="publishing"), translate_kafka_errors("publishing"):
         raise error

@@ -11,7 +11,7 @@ import pytest
 
 from shared.bus.kafka.broker import Broker
 from shared.bus.kafka.subscription import KafkaSubscription
-from shared.bus.kafka.watchdog import EXIT_CODE, Watchdog
+from shared.bus.kafka.watchdog import WATCHDOG_EXIT_CODE, Watchdog
 from shared.errors import Misconfigured
 from shared.telemetry import Metrics
 from shared.worker import Worker
@@ -57,12 +57,12 @@ def test_a_loop_that_stands_still_makes_its_worker_stalled_before_the_process_is
         watchdog = Watchdog(1.0, ends.append, stacks)
         member = KafkaSubscription(Broker(silent, timeout_seconds=5), "t", "g", watchdog=watchdog)
         stuck = worker(member)
-        until(stuck.stalled)
+        until(stuck.is_stalled)
         until(lambda: ends)
-        assert ends == [EXIT_CODE]
+        assert ends == [WATCHDOG_EXIT_CODE]
         stacks.seek(0)
         assert "subscription.py" in stacks.read(), "the stacks show where the loop stands"
-        assert not stuck.ready()
+        assert not stuck.is_ready()
         member.close()
 
 
@@ -71,8 +71,8 @@ def test_a_loop_that_finds_no_broker_turns_and_is_not_stalled(silent: str) -> No
     member = KafkaSubscription(Broker(silent, timeout_seconds=1), "t", "g", watchdog=watchdog)
     waiting = worker(member)
     until(lambda: watchdog.turns > 2)
-    assert member.take(0.1) is None
-    assert (waiting.ready(), waiting.stalled()) == (False, False)
+    assert member.take_message(0.1) is None
+    assert (waiting.is_ready(), waiting.is_stalled()) == (False, False)
     member.close()
 
 
@@ -81,15 +81,15 @@ class Turns(Watchdog):
 
     def turned(self) -> None:
         self.turns += 1
-        super().turned()
+        super().heartbeat()
 
 
 def test_a_loop_that_ended_is_stalled_and_says_why(silent: str) -> None:
     impossible = Broker(silent, timeout_seconds=0.2)  # less than one fetch may take
     member = KafkaSubscription(impossible, "t", "g")
-    until(member.stalled)
+    until(member.is_stalled)
     with pytest.raises(Misconfigured, match="the broker refuses group g"):
-        member.take(0)
+        member.take_message(0)
     member.close()
 
 

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import threading
 
-from shared.bus.kafka.watchdog import EXIT_CODE, Watchdog
+from shared.bus.kafka.watchdog import WATCHDOG_EXIT_CODE, Watchdog
 
 STUCK = """
 import threading
@@ -21,7 +21,7 @@ a_call_that_hangs()
 
 def test_a_stuck_process_ends_with_its_stacks() -> None:
     ended = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=60)
-    assert ended.returncode == EXIT_CODE == 70
+    assert ended.returncode == WATCHDOG_EXIT_CODE == 70
     assert "has not turned for 0.2 s" in ended.stderr
     assert "a_call_that_hangs" in ended.stderr
 
@@ -34,7 +34,7 @@ def test_a_loop_that_turns_is_left_alone() -> None:
 
         def turn() -> None:
             while not stop.wait(0.01):
-                watchdog.turned()
+                watchdog.heartbeat()
 
         loop = threading.Thread(target=turn)
         loop.start()

@@ -17,7 +17,7 @@ Outs = Annotated[
         "--out", "-o", help="Folder of a run, default out/run. Several are pooled; the first gets the report."
     ),
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Worker processes; the default is one per core.")]
+Jobs = Annotated[int, typer.Option(min=1, show_default="one per core", help="Worker processes.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shuffling, bootstrap.")]
 Model = Annotated[
     str | None,
@@ -43,7 +43,7 @@ Protocol = Annotated[
     str | None,
     typer.Option(
         help="Who is tested apart from whom: `loso` (default), `k-fold`, `split`, or a published protocol by name: "
-        "`megc2019`, `casme2-5`, ... (docs/method.md)."
+        "`megc2019`, `casme2-5`, ... (docs/reference/protocols.md)."
     ),
 ]
 Seeds = Annotated[

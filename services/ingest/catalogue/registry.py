@@ -33,7 +33,7 @@ def recognised(tree: Tree) -> Layout:
     if not best:
         faults = f" ({' '.join(tree.faults)})" if tree.faults else ""
         raise BadData(
-            f"{tree.folder}: expected {_expected()}, got none of them{faults}; see docs/datasets.md for the layouts."
+            f"{tree.folder}: expected {_expected()}, got none of them{faults}; see docs/reference/datasets.md for the layouts."
         )
     return layout
 

@@ -25,7 +25,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# A module, one that draws pictures, one that wants servers, two that want the folder of a run.
+# Two modules, one that draws pictures, one that wants servers, two that want the folder of a run.
 ON_DEMAND = $(addprefix benchmarks/,machine.py truth_pictures.py bus.py imbalance.py ablation.py table.py)
 bench: setup
 	for script in $(filter-out $(ON_DEMAND),$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
@@ -65,7 +65,7 @@ down:
 e2e: setup
 	$(BIN)/pytest -x tests/e2e/test_stack.py
 
-# What follows from shared/bus/topics.py and shared/settings.py: manifests, docs/reference.md.
+# Every generated file: manifests from shared/bus/topics.py and k8s/scaling.py, and the pages that docs/generate.py lists.
 gen: setup
 	$(BIN)/python -m k8s.generate
 

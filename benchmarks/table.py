@@ -1,6 +1,6 @@
-"""docs/benchmarks.md from the results that are kept: every claim of speed with both sides, their ratio, the accuracy.
+"""docs/explanation/benchmarks.md from the stored results: both sides of every claim of speed, ratio and accuracy.
 
-PYTHONPATH=. python benchmarks/table.py         # writes docs/benchmarks.md; a benchmark not yet run has no row
+`make gen` writes the page. A benchmark that has not run yet has no row.
 """
 
 import json
@@ -12,10 +12,14 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE_HEAD = """# Benchmarks
 
-Written by `benchmarks/table.py` from `benchmarks/results/`; `make bench` measures. Both sides in one run, on the same
-data, in CPU seconds where the machine was shared. No GPU has been measured.
+This page compares each fast part with the plain way to compute the same thing.
+Both sides ran in one run, on the same data. "s CPU" are CPU seconds, since other work shared the machine.
+All other times are wall seconds. No GPU has been measured.
 
-| what | plain | here | ratio | accuracy | by |
+`make bench` measures and stores the results in `benchmarks/results/`. `make gen` writes this page from them.
+The [cost of the bus](bus-cost.md) and the [scaling simulation](scaling.md) have pages of their own.
+
+| what | plain | merstream | ratio | accuracy | script in `benchmarks/` |
 | --- | --- | --- | --- | --- | --- |
 """
 
@@ -34,7 +38,7 @@ def flow_rows() -> Iterator[tuple[str, ...]]:
             f"{row['exact s CPU per pair']:.2f} s CPU (SciPy's sparse direct solver)",
             f"{row['fast s CPU per pair']:.4f} s CPU",
             f"{row['ratio CPU']:.0f}",
-            f"differs by {row['difference px mean']:.0e} px in the mean, {row['difference px max']:.3f} at most",
+            f"mean difference {row['difference px mean']:.0e} px, largest {row['difference px max']:.3f} px",
             "flow.py",
         )
 
@@ -59,7 +63,7 @@ def rife_rows() -> Iterator[tuple[str, ...]]:
             f"{row['original_forwards']} forwards of RIFE",
             f"`paper` {row['paper_forwards']}, `corrected` {row['corrected_forwards']}",
             f"{row['original_forwards'] / row['paper_forwards']:.1f}",
-            "`paper`: identical frames" if row["identical"] else "differs",
+            "`paper`: identical frames" if row["identical"] else "`paper`: frames differ",
             "rife.py",
         )
 
@@ -81,8 +85,15 @@ def training_rows() -> Iterator[tuple[str, ...]]:
                 same,
                 "training.py",
             )
-            yield "the same in bf16", plain, half, f"{row['step_ratio_bf16']:.1f}", "bf16", "training.py"
-            yield f"leave-one-subject-out with it: {run}", *sides, f"{row['run_ratio']:.1f}", "", "training.py"
+            yield (
+                f"training step of `{model}` in bf16",
+                plain,
+                half,
+                f"{row['step_ratio_bf16']:.1f}",
+                "bf16",
+                "training.py",
+            )
+            yield f"leave-one-subject-out with `{model}`: {run}", *sides, f"{row['run_ratio']:.1f}", "", "training.py"
     if found:
         each = [f"{found[m]['step_cpu_s'] / found[m]['size']['batch']:.2g} s CPU" for m in ("fmer", "fmer-lite")]
         ratio = f"{found['fmer_over_fmer_lite_per_clip']:.0f}"
@@ -97,16 +108,12 @@ def end_to_end_rows() -> Iterator[tuple[str, ...]]:
             f"{wall['1 process']} s with one process",
             f"{wall['2 processes']} s with two",
             f"{wall['ratio']}",
-            "a worker holds " + ", ".join(f"{mb} MB after {clips} clips" for clips, mb in peaks.items()),
+            "memory of a worker: " + ", ".join(f"{mb} MB after {clips} clips" for clips, mb in peaks.items()),
             "end_to_end.py",
         )
 
 
-def main() -> None:
+def benchmarks_page() -> str:
+    """The page's text: one row per claim."""
     rows = [row for claim in (flow_rows, evm_rows, rife_rows, training_rows, end_to_end_rows) for row in claim()]
-    lines = [f"| {' | '.join((*row[:-1], f'`{row[-1]}`'))} |" for row in rows]
-    (ROOT / "docs" / "benchmarks.md").write_text(PAGE_HEAD + "\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+    return PAGE_HEAD + "".join(f"| {' | '.join((*row[:-1], f'`{row[-1]}`'))} |\n" for row in rows)

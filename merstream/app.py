@@ -131,7 +131,7 @@ def run(
 ) -> None:
     """Take a dataset through every stage to a report.
 
-    Ctrl-C stops it cleanly; the same command goes on where it stopped. See docs/datasets.md for what to give it.
+    Ctrl-C stops it cleanly; the same command goes on where it stopped. Layouts: docs/reference/datasets.md.
     """
     from merstream.embedded.features import extract_features
     from merstream.embedded.training import train_and_report
@@ -200,7 +200,7 @@ def train(
     ] = None,
     pipeline: Annotated[str | None, typer.Option(help="Digest of a pipeline, where OUT has several.")] = None,
     features: Annotated[
-        Path | None, typer.Option(help="Features of your own instead: a `samples.csv`, see docs/datasets.md.")
+        Path | None, typer.Option(help="Features of your own: a `samples.csv`, see docs/reference/samples-csv.md.")
     ] = None,
     seed: Seed = 0,
     seeds: SeedCount = None,

@@ -17,7 +17,7 @@ OutFolders = Annotated[
         "--out", "-o", help="Folder of a run, default out/run. Several are pooled; the first gets the report."
     ),
 ]
-WorkerCount = Annotated[int, typer.Option(min=1, help="Worker processes; the default is one per core.")]
+WorkerCount = Annotated[int, typer.Option(min=1, show_default="one per core", help="Worker processes.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shuffling, bootstrap.")]
 ModelName = Annotated[
     str | None,
@@ -44,7 +44,7 @@ ProtocolName = Annotated[
     str | None,
     typer.Option(
         help="Who is tested apart from whom: `loso` (default), `k-fold`, `split`, or a published protocol by name: "
-        "`megc2019`, `casme2-5`, ... (docs/method.md)."
+        "`megc2019`, `casme2-5`, ... (docs/reference/protocols.md)."
     ),
 ]
 SeedCount = Annotated[

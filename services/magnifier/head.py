@@ -3,7 +3,7 @@
 A head drifts by as far as a micro-expression moves skin. Magnified, that is no longer the motion of a rigid head, since
 the gain depends on texture and on how far an edge moves, and nothing behind can take it out. Drawn faces whose heads
 drift by 0.8 px, factor 2, whatever is rigid taken out of both: the flow over the face has a correlation with the true
-expression of 0.74 as recorded, of 0.93 steadied (benchmarks/head_motion.py, docs/method.md).
+expression of 0.74 as recorded, of 0.93 steadied (benchmarks/head_motion.py, docs/explanation/stages/magnifier.md).
 
 The motion of most of the picture is found from brightness alone (Lucas & Kanade 1981, from coarse to fine as Bergen et
 al. 1992), reweighted as Cauchy's estimator does: what expresses, and a background that rests, are fewer and do not

@@ -33,8 +33,8 @@ def recognise_layout(tree: DatasetTree) -> DatasetLayout:
     if not best:
         faults = f" ({' '.join(tree.faults)})" if tree.faults else ""
         raise BadData(
-            f"{tree.folder}: expected {_expected_layouts()}, got none of them{faults}; see docs/datasets.md for "
-            "the layouts."
+            f"{tree.folder}: expected {_expected_layouts()}, got none of them{faults}; see "
+            "docs/reference/datasets.md for the layouts."
         )
     return layout
 

@@ -26,5 +26,5 @@ def test_no_folder(tmp_path: Path) -> None:
 
 def test_an_unknown_folder(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    with pytest.raises(BadData, match=r"got none of them; see docs/datasets.md"):
+    with pytest.raises(BadData, match=r"got none of them; see docs/reference/datasets.md"):
         recognise_layout(DatasetTree(tmp_path))

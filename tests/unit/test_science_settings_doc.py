@@ -1,4 +1,4 @@
-"""docs/method.md names every setting that differs between the profiles, with both values."""
+"""docs/reference/science-settings.md names every setting that differs between the profiles, with both values."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,8 @@ from merstream.stages import STAGES
 from services.trainer.models.settings import MODEL_PROFILES as MODELS
 from services.trainer.settings import PROFILES as TRAINING
 
-TABLE = [
-    line.split("|")[1:4]
-    for line in (Path(__file__).parents[2] / "docs" / "method.md").read_text().splitlines()
-    if line.startswith("| `")
-]
+PAGE = Path(__file__).parents[2] / "docs/reference/science-settings.md"
+TABLE = [line.split("|")[1:4] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
 ROWS = {name.strip(): (paper.strip(), corrected.strip()) for name, paper, corrected in TABLE}
 PROFILES: dict[str, Any] = {stage.name: stage.profiles for stage in STAGES} | {"network": MODELS, "train": TRAINING}
 
@@ -30,7 +27,7 @@ def differences() -> list[tuple[str, tuple[str, str]]]:
 
 @pytest.mark.parametrize(("name", "values"), differences(), ids=lambda value: str(value)[:40])
 def test_every_difference_between_the_profiles_is_in_the_page(name: str, values: tuple[str, str]) -> None:
-    assert ROWS.get(name) == values, f"docs/method.md needs a row for {name} with {values[0]} and {values[1]}"
+    assert ROWS.get(name) == values, f"{PAGE.name} needs a row for {name} with {values[0]} and {values[1]}"
 
 
 def test_the_page_names_no_setting_that_is_gone() -> None:

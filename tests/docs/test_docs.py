@@ -24,6 +24,7 @@ RUN_SECONDS = 1500
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<tag>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!\\)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^()\s]*(?:\([^()]*\)[^()\s]*)*)\)")
+CODE = re.compile(r"`(?:[^`\n]|\n(?!\s*\n))+`")
 HEADING = re.compile(r"^#{1,6} +(?P<title>.+?) *#*$", re.MULTILINE)
 ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*=.*", re.DOTALL)
 
@@ -93,7 +94,7 @@ def anchors_of(page: str) -> set[str]:
 
 
 def broken_links(page: str) -> Iterator[str]:
-    for link in LINK.finditer(re.sub(r"`[^`\n]*`", "", without_code(read_page(page)))):
+    for link in LINK.finditer(CODE.sub("", without_code(read_page(page)))):
         path, _, anchor = link["target"].partition("#")
         if re.match(r"[a-z][a-z0-9+.-]*:", path):
             continue
@@ -128,7 +129,7 @@ def paragraphs_of(page: str) -> Iterator[str]:
 def sentences_of(page: str) -> Iterator[str]:
     for paragraph in paragraphs_of(page):
         text = LINK.sub(lambda link: link["text"], paragraph)
-        text = re.sub(r"`[^`]*`", "code", text).replace("**", "").replace("*", "")
+        text = CODE.sub("code", text).replace("**", "").replace("*", "")
         yield from (part for part in re.split(r"(?<=[.!?])[)\"']* +(?=[\"'(\[]*[A-Z0-9]|code\b)", text) if count(part))
 
 
@@ -233,7 +234,7 @@ def test_a_wrong_command_is_noticed() -> None:
 
 def test_long_sentences_and_lost_links_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.md"
-    words = " ".join(["word"] * 31)
+    words = " ".join(["Word", *["word"] * 30])
     page.write_text(
         f"# One `two`, three!\n\nShort. {words}.\n\n| {words} {words} |\n\n```text\n{words} {words}\n```\n\n"
         "- [a](#one-two-three) [b](#four)\n- [c](gone.md) [d](page.md#one-two-three) [e](https://example.org)\n"

@@ -51,7 +51,7 @@ lock: .venv/ready
 	for extra in $(EXTRAS); do $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt --no-annotate -o requirements/$$extra.txt || exit 1; done
 	echo uv | $(COMPILE) - --upgrade --no-annotate -o requirements/uv.txt
 
-# The whole pipeline in containers (docs/operations.md). CA_BUNDLE and PIP_CONF may lie outside the checkout.
+# The whole pipeline in containers (docs/how-to/compose.md). CA_BUNDLE and PIP_CONF may lie outside the checkout.
 images:
 	BUILDX_BAKE_ENTITLEMENTS_FS=0 docker compose build
 

@@ -94,7 +94,7 @@ def warn_of_demo_secrets(settings: Settings) -> bool:
     if demo:
         log.warning("%s", "=" * 80)
         log.warning("THE S3 SECRET IS THE DEMO'S, WHICH EVERYBODY KNOWS. Before data go in, set your own:")
-        log.warning("docs/operations.md, Secrets")
+        log.warning("docs/how-to/secrets-and-tls.md")
         log.warning("%s", "=" * 80)
     return demo
 

@@ -2,8 +2,8 @@
 
 The curve is D(t) = motion from the onset to t + motion from the offset to t, the head's motion taken out. Both ends,
 because what little of the head's motion is left adds to one term what it takes from the other. The eyes are left out (a
-blink outweighs a micro-expression). docs/explanation/stages/ingest.md says how near it comes. A clip without return to rest is the hard
-case: code its apex.
+blink outweighs a micro-expression). docs/explanation/stages/ingest.md says how near it comes. A clip without return
+to rest is the hard case: code its apex.
 """
 
 from collections.abc import Sequence

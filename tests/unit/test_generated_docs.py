@@ -13,7 +13,12 @@ from k8s import generate
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = {"COLUMNS": "40", "TERM": "dumb", "NO_COLOR": "1", "TYPER_USE_RICH": "0", "HOME": "/nowhere", "LANG": "C"}
-PRINT = "import os; os.cpu_count = lambda: 77; from docs.generate import generated_pages; print(repr(list(generated_pages().values())))"
+PRINT = """
+import os
+os.cpu_count = lambda: 77
+from docs.generate import generated_pages
+print(repr(list(generated_pages().values())))
+"""
 
 
 def test_pages_are_the_same_everywhere() -> None:

@@ -312,7 +312,7 @@ def test_alerts_and_dashboard_ask_for_figures_that_exist() -> None:
 
 def test_every_alert_has_its_line_in_the_runbook() -> None:
     (rules,) = of_kind(overlay("cluster"), "PrometheusRule").values()
-    text = (ROOT / "docs/operations.md").read_text()
+    text = (ROOT / "docs/how-to/alerts.md").read_text()
     for rule in rules["spec"]["groups"][0]["rules"]:
-        assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
-        assert f"### {rule['alert']}\n" in text
+        assert rule["annotations"]["runbook"] == f"docs/how-to/alerts.md#{rule['alert'].lower()}"
+        assert f"\n## {rule['alert']}\n" in text

@@ -2,8 +2,9 @@
 
 Kept: a token per ROI, an AU branch beside them, AU graph, fusion by dot products. Different: a patch is described by
 its mean flow and how that changes over rows and columns (an affine motion model, Black & Yacoob 1997, learned on from
-there); a region's tokens meet in one linear layer, since attention between them gained nothing (docs/explanation/results.md); the AU
-branch reads the same tokens and the motion of the whole face, in place of 25 million parameters on raw frames.
+there); a region's tokens meet in one linear layer, since attention between them gained nothing
+(docs/explanation/results.md); the AU branch reads the same tokens and the motion of the whole face, in place of 25
+million parameters on raw frames.
 """
 
 import math

@@ -18,6 +18,6 @@ class TestKafkaBus(BusContract):
     def opener(self, kafka_bootstrap: str) -> Iterator[Callable[[], KafkaBus]]:
         prefix = f"{uuid.uuid4().hex[:8]}."
         created = ensure_topics(kafka_bootstrap, [TOPICS[self.topic]], prefix=prefix)
-        yield lambda: KafkaBus(kafka_bootstrap, prefix=prefix, session_seconds=6)
+        yield lambda: KafkaBus(kafka_bootstrap, prefix=prefix, session_seconds=30)
         with closing(KafkaAdminClient(bootstrap_servers=kafka_bootstrap)) as admin:
             admin.delete_topics(created)

@@ -68,7 +68,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         sasl="PLAIN",
         username="mer",
         password="open sesame",
-        timeout_seconds=5,
+        timeout_seconds=60,
     )
     server.stop()
     gc.collect()
@@ -79,7 +79,7 @@ def test_with_certificate_and_password_all_is_as_ever(broker: Broker) -> None:
     bus = KafkaBus(broker)
     bus.publish(TOPIC, "k", b"v")
     member = bus.subscribe(TOPIC, "g")
-    message = member.take_message(60)
+    message = member.take_message(300)
     assert message is not None
     member.commit(message)
     assert bus.read_newest(TOPIC)["k"].value == b"v"

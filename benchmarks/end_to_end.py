@@ -27,10 +27,10 @@ import numpy as np
 
 from benchmarks.machine import describe_machine
 from merstream import synth
-from merstream.embedded.pipeline import run_stages
+from merstream.embedded.pipeline import StageRun, run_stages
 from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
-from shared.records import Pipeline, Record
+from shared.records import Record
 from shared.store import npz
 
 RESULTS = Path(__file__).parent / "results"
@@ -82,7 +82,7 @@ def time_run(dataset: Path, out: Path, jobs: int) -> tuple[float, MemoryPeaks, l
             peaks.finished = tally.done.get("roi-au", 0)
 
         start = time.perf_counter()
-        outcome = run_stages(dataset, Workspace(out), Pipeline(), jobs=jobs, on_tally=count_finished)
+        outcome = run_stages(StageRun(dataset), Workspace(out), jobs=jobs, on_tally=count_finished)
         seconds = time.perf_counter() - start
     assert not outcome.failures, outcome.failures
     return seconds, peaks, outcome.features

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from truth import MeasuredClip, TrueClip, draw_clips, measure_clip, profile_settings
 
-from merstream.commands import show
+from merstream.embedded import clip_pictures
 from merstream.synth import Difficulty
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import frame_positions, shown_frame_rate
@@ -57,9 +57,9 @@ def magnified_strip(clip: TrueClip) -> Picture:
 
 def strip_row(frames: Picture, title: str, clip: TrueClip) -> Picture:
     top, bottom = int(clip.landmarks[17:27, 1].min()) - 40, int(clip.landmarks[48:68, 1].max()) + 20
-    return show._join_row(
+    return clip_pictures.join_row(
         [
-            show._add_title(shrink_picture(frame[top:bottom], 0.5), f"{title} {k}")
+            clip_pictures.add_title(shrink_picture(frame[top:bottom], 0.5), f"{title} {k}")
             for k, frame in enumerate(frames, 1)
             if k % 2
         ]
@@ -75,17 +75,17 @@ def draw_flow_picture(runs: dict[str, MeasuredClip]) -> Picture:
     full = float(np.percentile(np.hypot(*true), 99.8))
     expression = best.true_magnified[:last].sum(0)
     pictures = [
-        show._add_title(shrink_picture(colour_flow(motion, full), 0.8), title)
+        clip_pictures.add_title(shrink_picture(colour_flow(motion, full), 0.8), title)
         for motion, title in ((true, f"true, {full:.1f} px"), (expression, "true, head steadied"))
     ]
     for name, run in runs.items():
         last = int(np.argmin(np.abs(np.array(run.positions) - run.clip.apex)))
         for index, title in ((0, ""), (1, f" x{FACTOR:g}")):
             moved = run.flows[index, :last].sum(0)
-            pictures.append(show._add_title(shrink_picture(colour_flow(moved, full), 0.8), f"{name}{title}"))
+            pictures.append(clip_pictures.add_title(shrink_picture(colour_flow(moved, full), 0.8), f"{name}{title}"))
     key = np.full_like(pictures[0][:, :100], 255)
     key[20:116, 2:98] = draw_colour_wheel(96)
-    return show._join_row([*pictures, key])
+    return clip_pictures.join_row([*pictures, key])
 
 
 def draw_pipeline_picture(clip: TrueClip, run: MeasuredClip) -> Picture:
@@ -96,11 +96,13 @@ def draw_pipeline_picture(clip: TrueClip, run: MeasuredClip) -> Picture:
     strong = evm.quantise_frames(evm.magnify(frames, [FACTOR], fps=at)[0])[last]
     moved = run.flows[1, :last].sum(0)
     flow = {"flows": run.flows[1:], "factors": np.array([FACTOR])}
-    rois = show._rois_picture({"frames": frames}, flow, {"landmarks": detect(frames[0])})
+    rois = clip_pictures.draw_rois({"frames": frames}, flow, {"landmarks": detect(frames[0])})
     shown = [("onset", frames[0]), ("apex", frames[last + 1]), (f"apex, factor {FACTOR:g}", strong)]
     shown.append(("flow onset to apex", colour_flow(moved, float(np.percentile(np.hypot(*moved), 99.5)))))
-    shown.append(("30 ROIs", shrink_picture(rois[show.CAPTION_HEIGHT :, :-4], 1 / 3)))
-    return show._join_row([show._add_title(shrink_picture(picture, 0.7), title) for title, picture in shown])
+    shown.append(("30 ROIs", shrink_picture(rois[clip_pictures.CAPTION_HEIGHT :, :-4], 1 / 3)))
+    return clip_pictures.join_row(
+        [clip_pictures.add_title(shrink_picture(picture, 0.7), title) for title, picture in shown]
+    )
 
 
 def main() -> None:
@@ -108,9 +110,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = liveliest_clip(draw_clips(Path(folder), 3, 3, 7, Difficulty()))
     runs = {name: measure_clip(clip, profile_settings(name), (FACTOR,)) for name in ("corrected", "paper")}
-    show._write_png(IMAGES_FOLDER / "pipeline.png", draw_pipeline_picture(clip, runs["corrected"]))
-    show._write_png(IMAGES_FOLDER / "magnified.png", magnified_strip(clip))
-    show._write_png(IMAGES_FOLDER / "flow.png", draw_flow_picture(runs))
+    clip_pictures.write_png(IMAGES_FOLDER / "pipeline.png", draw_pipeline_picture(clip, runs["corrected"]))
+    clip_pictures.write_png(IMAGES_FOLDER / "magnified.png", magnified_strip(clip))
+    clip_pictures.write_png(IMAGES_FOLDER / "flow.png", draw_flow_picture(runs))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,12 +13,27 @@ from merstream.cli.console import stdout_console
 from merstream.decoded import decode_messages
 from merstream.embedded.run_folder import Workspace
 from merstream.stack.connection import connect_bus_and_store
+from merstream.stack.report_files import report_download_order
 from shared.errors import BadData
 from shared.records import RunResult
 from shared.settings import load_settings
 from shared.store import Store
 
 OUTPUT_FOLDER = Path("out")  # where an embedded run is looked for, and what is fetched goes to, unless told otherwise
+
+
+def report_command(
+    out: Annotated[Path | None, typer.Option("--out", "-o", show_default="out/run", help="Folder of a run.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="On a stack: the report of this dataset.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(show_default="out/reports/...", help="Folder for a report from a stack.")
+    ] = None,
+) -> None:
+    """Print the figures of a report and the path of its page.
+
+    If MER_* settings name a stack and --out is not given, the newest report is fetched first.
+    """
+    show_report(out, dataset, to)
 
 
 def show_report(out: Path | None, dataset: str | None, destination: Path | None) -> None:
@@ -62,9 +78,8 @@ def select_result(found: Iterable[RunResult], dataset: str | None) -> RunResult:
 
 
 def _download_report(store: Store, result: RunResult, folder: Path) -> None:
-    """`report.json` last: without it there is no report."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sorted(result.files, key="report.json".__eq__):
+    for name in report_download_order(result.files):
         (folder / Path(name).name).write_bytes(store.get(result.files[name]))
 
 

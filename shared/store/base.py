@@ -36,20 +36,24 @@ class ObjectInfo:
     modified: datetime
 
 
-class Store(Protocol):
+class ObjectReader(Protocol):
+    """Bytes under keys, to read only."""
+
+    def get(self, key: str) -> bytes:
+        """Raises NotStored."""
+
+    def fetch_file(self, key: str, file: Path) -> None:
+        """`get` into a file, never whole in memory."""
+
+
+class Store(ObjectReader, Protocol):
     """Bytes under slash-separated keys. A put is atomic: a reader sees all of it or nothing."""
 
     def put(self, key: str, data: bytes) -> None:
         """Durable when it returns; replaces what was there."""
 
-    def get(self, key: str) -> bytes:
-        """Raises NotStored."""
-
     def put_file(self, key: str, file: Path) -> None:
         """`put` of a file of any size, never whole in memory."""
-
-    def fetch_file(self, key: str, file: Path) -> None:
-        """`get` into a file, never whole in memory."""
 
     def exists(self, key: str) -> bool: ...
 

@@ -11,7 +11,7 @@ from shared.errors import BadData
 from shared.records import Artifact, Pipeline, Record, artifact_key, json_digest, manifest_key
 from shared.settings import KeepPolicy
 from shared.stage import Arrays, Stage, StageSettings, settings_for_profile
-from shared.store import NotStored, Store, npz
+from shared.store import NotStored, ObjectReader, Store, npz
 from shared.store.retention import delete_intermediates, rewind_to_source
 from shared.telemetry import Metrics
 from shared.worker import OutgoingMessage
@@ -114,7 +114,7 @@ def _compute_result(
     return result
 
 
-def read_artifact(store: Store, artifact: Artifact, label: str) -> Arrays:
+def read_artifact(store: ObjectReader, artifact: Artifact, label: str) -> Arrays:
     """The arrays of an artifact, its bytes compared with the digest in the record. Raises BadData."""
     data = store.get(artifact.key)
     if (got := hashlib.sha256(data).hexdigest()) != artifact.sha256:

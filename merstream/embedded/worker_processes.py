@@ -95,9 +95,9 @@ def _serve_stages(home: Path, keep: KeepPolicy, stopping: threading.Event) -> No
     bus, store = place.open_bus(), place.open_store()
     # Here every clip that fails is told at the end, and nothing but this run's own data is at stake.
     settings = Settings(dead_letters_consecutive=0, dead_letters_ratio=0)
-    workers = [Worker(StageHandler(stage, store, keep), bus, store, settings, metrics) for stage in reversed(STAGES)]
-    for worker in workers:
-        worker.stopping = stopping
+    workers = [
+        Worker(StageHandler(stage, store, keep), bus, store, settings, metrics, stopping) for stage in reversed(STAGES)
+    ]
     while not stopping.is_set():
         # Finishing what is under way before starting anew keeps few large artifacts between stages.
         if not any(worker.step() for worker in workers):

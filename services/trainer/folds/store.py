@@ -41,7 +41,7 @@ def train_and_store_fold(
     """Train one fold and keep it under its `folds.key`: in a run and in a service alike, for equal bytes. Killed in the
     middle, it goes on at its newest checkpoint."""
     checkpoint = StoredCheckpoint(store, fold_key)
-    callbacks = replace(callbacks or TrainingCallbacks(), keeper=checkpoint)
+    callbacks = replace(callbacks or TrainingCallbacks(), checkpoint=checkpoint)
     with _limit_to_one_thread():
         outcome, fitted = folds.train_fold(features, fold, settings, device, callbacks)
     store_fold(store, fold_key, outcome, fitted)

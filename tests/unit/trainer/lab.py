@@ -62,8 +62,8 @@ class Trainer:
 
     def look(self) -> None:
         """Twice: a dataset is started when it was the same at the look before."""
-        self.conductor.look()
-        self.conductor.look()
+        self.conductor.poll_datasets()
+        self.conductor.poll_datasets()
 
     def work(self) -> None:
         """Until nothing is left to do."""

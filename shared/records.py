@@ -287,7 +287,7 @@ def record_key(identity: str, pipeline: Pipeline) -> str:
 
 
 def result_type(key: str) -> "type[FoldResult | RunResult]":
-    """The type of a record on `mer.results`. The message key of a fold's result has slashes, that of a run's has none."""
+    """The type of a record on `mer.results`, by its message key: that of a fold's result has slashes."""
     return FoldResult if "/" in key else RunResult
 
 

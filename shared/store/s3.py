@@ -7,7 +7,7 @@ or absent server is Unavailable (who asks tries again), a refusal that time won'
 import io
 import shutil
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -16,15 +16,15 @@ from xml.etree.ElementTree import ParseError
 import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error, ServerError
+from minio.notificationconfig import NotificationConfig, QueueConfig
 
 from shared.errors import BadData, MerError, Misconfigured, Unavailable
-from shared.store import NotStored, ObjectInfo, check_key
+from shared.store import PIECE, NotStored, ObjectInfo, check_key
 
 LARGEST_PUT_BYTES = (
     5 * 1024**3
 )  # bytes; S3's own limit of a single PUT. Above it the client sends parts, visible at the last
 PART_BYTES = 64 << 20  # bytes; larger files go up in parts of this size
-PIECE = 1 << 20  # bytes handed to the socket, or taken from it, at once
 
 TEMPORARY_STATUSES = {408, 425, 429}  # HTTP statuses below 500 that ask to come again
 # What went wrong under way or under load, though some servers give it a status that says otherwise.
@@ -38,6 +38,8 @@ PASSING_CODES = {
 }
 UNFIT_KEY_CODES = {"InvalidObjectName", "InvalidURI", "KeyTooLongError", "XMinioInvalidObjectName"}
 BUCKET_EXISTS_CODES = {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}
+# Answers of servers without such a target or without notifications. SeaweedFS takes the request for a new bucket.
+NO_NOTIFICATION_CODES = {"InvalidArgument", "MethodNotAllowed", "NotImplemented", *BUCKET_EXISTS_CODES}
 
 
 class S3Store:
@@ -146,8 +148,27 @@ class S3Store:
                         raise
             self._bucket_found = True
 
+    def notify_kafka(self, target: str, events: Sequence[str]) -> str:
+        """Let the server tell Kafka of `events` in this bucket. `target` is the server's name (ARN) of the Kafka topic.
+
+        Other notifications of the bucket stay. Returns "", or the error code of a server that cannot do it.
+        """
+        with self._translate_errors():
+            try:
+                config = self._client.get_bucket_notification(self.bucket)
+                if target not in [queue.queue for queue in config.queue_config_list]:
+                    queues = [*config.queue_config_list, QueueConfig(list(events), queue=target)]
+                    others = config.cloud_func_config_list, config.topic_config_list
+                    new_config = NotificationConfig(others[0], queues, others[1])
+                    self._client.set_bucket_notification(self.bucket, new_config)
+            except S3Error as refusal:
+                if refusal.code not in NO_NOTIFICATION_CODES:
+                    raise
+                return str(refusal.code)
+        return ""
+
     def close(self) -> None:
-        """Give idle connections back."""
+        """Close idle connections."""
         self._http.clear()
 
     def _require_bucket(self) -> None:

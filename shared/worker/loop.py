@@ -120,7 +120,7 @@ class Worker:
         return True
 
     def _handle_until_decided(self, message: Message) -> str:
-        """Attempt until there is an outcome. Transient errors are retried without limit, unexpected ones a few times."""
+        """Attempt until there is an outcome: again after every transient error, a few times after others."""
         attempt = 0
         while True:
             attempt += 1

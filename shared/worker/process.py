@@ -100,7 +100,10 @@ def _run_loops(loops: Sequence[Loop], stopping: threading.Event) -> bool:
 
 
 def stop_on_signals(stopping: threading.Event, grace_seconds: float) -> None:
-    """Let SIGTERM and SIGINT set `stopping`. After the grace period the process ends with code 0, its work uncommitted."""
+    """Let SIGTERM and SIGINT set `stopping`. After the grace period the process ends with code 0.
+
+    Work that is not committed then is repeated by another process.
+    """
 
     def stop_process(_signal: int, _frame: object) -> None:
         stopping.set()

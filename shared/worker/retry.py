@@ -7,7 +7,7 @@ from typing import TypeVar
 from shared.errors import Unavailable
 from shared.settings import Settings
 
-T = TypeVar("T")
+R = TypeVar("R")
 
 
 def is_transient(error: Exception) -> bool:
@@ -24,10 +24,11 @@ def backoff_seconds(settings: Settings, attempt: int) -> float:
     return random.uniform(longest / 2, longest)
 
 
-def retry_until(action: Callable[[int], T], wait_or_raise: Callable[[int, Exception], None]) -> T:
-    """Call `action` with the number of the attempt, from 1, until it returns. Errors that time cannot repair are raised.
+def retry_until(action: Callable[[int], R], wait_or_raise: Callable[[int, Exception], None]) -> R:
+    """Call `action` with the number of the attempt, from 1, until it returns.
 
     After a transient error, `wait_or_raise` gets the number and the error. It waits, or raises to end the attempts.
+    Any other error is raised at once.
     """
     attempt = 1
     while True:

@@ -35,7 +35,7 @@ def notified_datasets(message: bytes) -> set[str]:
         events = _Notification.model_validate_json(message).Records
     except ValidationError as error:
         raise BadData(
-            f"Expected an S3 notification, got {message[:100]!r} ({first_problem(error)[2]}); it is ignored."
+            f"expected an S3 notification, got {message[:100]!r} ({first_problem(error)[2]}); it is ignored."
         ) from None
     found = (names.dataset_and_path(unquote_plus(event.s3.object.key)) for event in events)
     return {place[0] for place in found if place}

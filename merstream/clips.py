@@ -1,6 +1,5 @@
 """One clip in Python: magnification, optical flow and features of frames that are already in memory."""
 
-import json
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,7 +107,7 @@ def extract_features(
     from merstream.stages import STAGES, build_pipeline
     from shared.worker.stage_handler import pipeline_settings
 
-    pipeline = build_pipeline(profile, plain_settings(settings or {}))
+    pipeline = build_pipeline(profile, settings or {})
     clip, rate = _require_clip(frames), _require_rate(fps)
     inputs: dict[str, Arrays] = {}
     with limit_own_threads():
@@ -156,14 +155,6 @@ def _settings_of_profile(profile: str, profiles: Mapping[str, S]) -> S:
         return settings_for_profile(profile, profiles)
     except ValueError as error:
         raise Misconfigured(str(error)) from None
-
-
-def plain_settings(settings: StageChanges) -> Any:
-    """The settings as JSON has them: a tuple or an array becomes a list."""
-    try:
-        return json.loads(json.dumps(settings, default=lambda value: np.asarray(value).tolist()))
-    except (TypeError, ValueError) as error:
-        raise Misconfigured(f"Expected settings {{stage: {{field: value}}}} of plain values, got {error}.") from None
 
 
 def _require_clip(frames: Any) -> NDArray[np.uint8]:
@@ -217,5 +208,4 @@ def _to_grey_images(images: ArrayLike, name: str) -> NDArray[Any]:
         found = f"{array.min()} to {array.max()}" if array.dtype.kind in "iufb" else "no numbers"
         raise BadData(f"Expected `{name}` as uint8, or as floats from 0 to 1, got {array.dtype} with {found}.")
     floats = array.astype(np.float32) * np.float32(255)
-    grey: NDArray[np.float32] = floats @ LUMA if colour else floats
-    return grey
+    return np.asarray(floats @ LUMA if colour else floats, np.float32)

@@ -54,7 +54,7 @@ def evaluate(
             )
     requested = {"model": model, "protocol": protocol, "seeds": seeds, **options}
     job = job_on_table(Path(samples_csv), Path(out), resolve_options(profile, requested, choose_device()))
-    return _do_training_job(job, jobs, faces)
+    return _do_training_job(job, _require_jobs(jobs), faces)
 
 
 def run(
@@ -85,7 +85,6 @@ def run(
     A clip that fails is logged as a warning and left out. Raises BadData if no clip can be used, and if there are too
     few subjects to train on. Raises Misconfigured for unknown options, MissingWeights without model weights.
     """
-    from merstream.clips import plain_settings
     from merstream.embedded.features import ExtractedFeatures
     from merstream.embedded.pipeline import StageRun, run_stages
     from merstream.embedded.run_folder import Workspace
@@ -94,8 +93,8 @@ def run(
     from services.trainer.options import resolve_options
     from shared.device import choose_device
 
-    processes, folder = jobs or os.cpu_count() or 1, Path(out)
-    pipeline = build_pipeline(profile, plain_settings(settings or {}))
+    processes, folder = _require_jobs((os.cpu_count() or 1) if jobs is None else jobs), Path(out)
+    pipeline = build_pipeline(profile, settings or {})
     requested = {"model": model, "protocol": protocol, "seeds": seeds, **options}
     training_options = resolve_options(profile, requested, choose_device())
     work = StageRun(Path(dataset), pipeline, _reading_options(reading or {}))
@@ -133,6 +132,12 @@ def _reading_options(reading: Mapping[str, Any]) -> Any:
     except TypeError:
         known = ", ".join(ReadingOptions.__dataclass_fields__)
         raise Misconfigured(f"Expected `reading` with some of {known}, got {', '.join(reading)}.") from None
+
+
+def _require_jobs(jobs: int) -> int:
+    if jobs < 1:
+        raise Misconfigured(f"Expected jobs as a number of processes above 0, got {jobs}.")
+    return jobs
 
 
 def _do_training_job(job: "TrainingJob", jobs: int, faces: bool) -> Report:

@@ -1,9 +1,10 @@
 """Every image stage, in the order in which a clip passes them, and a pipeline of their settings."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import JsonValue, ValidationError
+import numpy as np
 
 from services.flow.stage import STAGE as FLOW
 from services.ingest.stage import STAGE as INGEST
@@ -18,16 +19,19 @@ from shared.worker.stage_handler import pipeline_settings
 STAGES: tuple[Stage[Any], ...] = (INGEST, INTERPOLATOR, MAGNIFIER, FLOW, ROI_AU)
 
 
-def build_pipeline(profile: str, overrides: Mapping[str, Mapping[str, JsonValue]]) -> Pipeline:
-    """The pipeline of a profile and of what differs from it, by stage and field.
+def build_pipeline(profile: str, overrides: Mapping[str, Mapping[str, Any]]) -> Pipeline:
+    """The pipeline of a profile and of what differs from it, by stage and field. A tuple or array becomes a list.
 
     Raises Misconfigured for an unknown profile, stage or field, and for a value that the stage refuses.
     """
     stages = {stage.name: stage for stage in STAGES}
     try:
-        pipeline = Pipeline.model_validate({"profile": profile, "overrides": overrides})
-    except ValidationError as error:
-        raise Misconfigured(f"Expected settings {{stage: {{field: value}}}}, got {overrides!r}: {error}") from None
+        plain = json.loads(json.dumps(overrides, default=lambda value: np.asarray(value).tolist()))
+        pipeline = Pipeline.model_validate({"profile": profile, "overrides": plain})
+    except (TypeError, ValueError) as error:
+        raise Misconfigured(
+            f"Expected settings {{stage: {{field: value}}}} of plain values, got {overrides!r}: {error}"
+        ) from None
     for name, changes in pipeline.overrides.items():
         if name not in stages:
             raise Misconfigured(f"No stage {name!r}: expected one of {', '.join(stages)}.")

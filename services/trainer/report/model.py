@@ -1,6 +1,6 @@
 """A minimal stand-in until the typed report is merged: the figures that `merstream.Report` promises."""
 
-from typing import Any
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,5 +26,5 @@ class Report(BaseModel):
     baselines: dict[str, PooledFigures]
 
     @classmethod
-    def decode(cls, data: bytes, location: str) -> Any:
+    def decode(cls, data: bytes, location: str) -> Self:
         return cls.model_validate_json(data)

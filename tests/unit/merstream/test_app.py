@@ -82,7 +82,8 @@ def test_only_a_flag_that_is_on_by_default_can_be_turned_off() -> None:
 def test_the_choices_of_a_profile_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("run", "drop"):
         assert mer(command, tmp_path, "--profile", "papre") == 2
-        assert all(word in capsys.readouterr().err for word in ("papre", "corrected", "paper"))
+        said = capsys.readouterr().err
+        assert all(word in said for word in ("papre", "corrected", "paper"))
 
 
 def test_keep_is_now_retain(

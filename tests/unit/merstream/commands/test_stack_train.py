@@ -84,7 +84,7 @@ def test_what_is_asked_for_here_is_trained_there(api, lab):
     ]
     lab.extract()
     assert stack_train(api, "toy", "--seed", "4", "--seeds", "2", "--model", "linear", *protocol) == 0
-    (key,) = lab.store.keys("runs/")
+    (key,) = lab.store.list_keys("runs/")
     made = RunContents.decode(lab.store.get(key))
     assert (made.seeds, made.settings["seed"], made.settings["model"]) == (2, 4, "linear")
     assert (made.protocol["name"], made.protocol["datasets"]) == ("casme3c-4", {"toy": "casme3c"})

@@ -17,6 +17,7 @@ from merstream.synth import Difficulty
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import frame_positions, shown_frame_rate
 from services.magnifier import evm
+from services.magnifier.ops import NUMPY_OPS
 from services.roi_au.landmarks import detect
 from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
 
@@ -48,7 +49,7 @@ def magnified_strip(clip: TrueClip) -> Picture:
         frames = interpolator.interpolate(
             clip.frames, 0, clip.apex, clip.offset, 11, profile_settings("corrected")["interpolator"]
         )
-        out = evm.quantise_frames(evm.magnify(frames, [FACTOR], name, shown_frame_rate(positions, clip.fps))[0])
+        out = NUMPY_OPS.quantise_frames(evm.magnify(frames, [FACTOR], name, shown_frame_rate(positions, clip.fps))[0])
         if not rows:
             rows.append(strip_row(frames[1:], "frame", clip))
         rows.append(strip_row(out, f"{name} x{FACTOR:g}", clip))
@@ -93,7 +94,7 @@ def draw_pipeline_picture(clip: TrueClip, run: MeasuredClip) -> Picture:
     last = int(np.argmin(np.abs(np.array(run.positions) - clip.apex)))
     frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, 11)
     at = shown_frame_rate(frame_positions("uniform", 0, clip.apex, clip.offset, 11), clip.fps)
-    strong = evm.quantise_frames(evm.magnify(frames, [FACTOR], fps=at)[0])[last]
+    strong = NUMPY_OPS.quantise_frames(evm.magnify(frames, [FACTOR], fps=at)[0])[last]
     moved = run.flows[1, :last].sum(0)
     flow = {"flows": run.flows[1:], "factors": np.array([FACTOR])}
     rois = show._rois_picture({"frames": frames}, flow, {"landmarks": detect(frames[0])})

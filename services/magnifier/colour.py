@@ -9,7 +9,7 @@ YIQ_FROM_RGB = np.linalg.inv(RGB_FROM_YIQ)
 
 
 def signal_to_magnify(rgb: Floats, chrom_attenuation: float, ops: Ops) -> Floats:
-    """TxHxWx3 RGB -> the part of it that is magnified, TxCxHxW: C = 1 (the same for R, G and B) or 3 (RGB).
+    """[T, H, W, 3] RGB -> the part of it that is magnified, [T, C, H, W]: C = 1 (the same for R, G and B) or 3 (RGB).
 
     Without chroma only Y changes. Y's column in `RGB_FROM_YIQ` is ones, so that one plane serves all three channels.
     """

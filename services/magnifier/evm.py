@@ -42,7 +42,7 @@ def magnify(
     dtype: DTypeLike = np.float32,
     ops: Ops = NUMPY_OPS,
 ) -> Floats:
-    """Magnify a clip by each factor: TxHxWx3 RGB (uint8, or float 0..1) -> float Fx(T-1)xHxWx3 RGB in 0..1.
+    """Magnify a clip by each factor: [T, H, W, 3] RGB (uint8, or float 0..1) -> float [F, T-1, H, W, 3] RGB in 0..1.
 
     Output k belongs to input k+1; input 0 (onset) is the steady state. `fps` is the frame rate of `frames` in Hz.
     `dtype` is that of the computation and of the result.
@@ -67,7 +67,7 @@ def magnify_each(
     dtype: DTypeLike = np.float32,
     ops: Ops = NUMPY_OPS,
 ) -> Iterator[Floats]:
-    """As `magnify`, one factor at a time: yields (T-1)xHxWx3 in 0..1.
+    """As `magnify`, one factor at a time: yields [T-1, H, W, 3] in 0..1.
 
     All factors share one buffer: a result is valid until the next one is requested.
     """
@@ -91,7 +91,7 @@ def choose_ops(device: str | None) -> Ops:
 
 
 def _prepare_rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
-    """The clip as floats 0..1, TxHxWx3; its light equalised and its head steadied if the settings ask for it."""
+    """The clip as floats 0..1, [T, H, W, 3]; its light equalised and its head steadied if the settings ask for it."""
     rgb = _to_float_rgb(frames, dtype)
     if settings.light == "equalised":
         rgb = light.equalise_light(rgb)
@@ -118,7 +118,10 @@ def _to_float_rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
 def _prepare_mixtures(
     rgb: Floats, factors: Sequence[float], settings: MagnifierSettings, fps: float, ops: Ops
 ) -> tuple[Floats, list[tuple[Floats, Floats, Floats]]]:
-    """What the factors share: FxR mixtures, and for each output frame HxWx3 RGB, HW brightest channel, CxRxHW parts."""
+    """What all factors share: mixtures [F, R], and three arrays for each output frame.
+
+    These are its RGB [H, W, 3], its brightest channel [HW] and the band sums [C, R, HW] that the mixtures weight.
+    """
     alphas = np.asarray(factors, np.float64)
     if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
         raise BadData(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
@@ -129,7 +132,7 @@ def _prepare_mixtures(
 
 
 def _factorise_gains(rows: Doubles) -> tuple[Doubles, Doubles]:
-    """FxB gains -> FxR mixtures and RxB weights with that product, for the smallest R."""
+    """[F, B] gains -> [F, R] mixtures and [R, B] weights with that product, for the smallest R."""
     used = rows.any(axis=0)
     left, sizes, right = np.linalg.svd(rows[:, used], full_matrices=False)
     rank = int((sizes > 1e-12 * sizes.max(initial=1e-300)).sum())
@@ -139,7 +142,7 @@ def _factorise_gains(rows: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def _band_passed_signal(rgb: Floats, settings: MagnifierSettings, fps: float, ops: Ops) -> Floats:
-    """TxHxWx3 RGB -> the band-passed signal that is magnified, (T-1)xCxHxW."""
+    """[T, H, W, 3] RGB -> the band-passed signal that is magnified, [T-1, C, H, W]."""
     rate = settings.nominal_fps or fps
     if not (np.isfinite(rate) and rate > 0):
         raise BadData(f"Magnification needs the clip's frame rate in Hz, more than 0, got {fps}.")
@@ -150,7 +153,7 @@ def _band_passed_signal(rgb: Floats, settings: MagnifierSettings, fps: float, op
 
 
 def _sum_bands(moving: Floats, weights: Doubles, ops: Ops) -> Floats:
-    """Sums of the bands of every plane, one for each of R rows of weights: (T-1)xCxHxW -> (T-1)xCxRxHW."""
+    """Sums of the bands of every plane, one for each of R rows of weights: [T-1, C, H, W] -> [T-1, C, R, HW]."""
     times, planes, height, width = moving.shape
     parts = ops.allocate_like(moving, times, planes, len(weights), height, width)
     for index in ops.pyramid_chunks(moving):

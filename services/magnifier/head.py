@@ -29,7 +29,7 @@ BORDER = 0.05  # share of each side that is left out: there the motion brings in
 
 
 def steady_frames(rgb: Floats) -> Floats:
-    """TxHxWx3 RGB floats -> the same array, each frame moved back onto frame 0 in place (Lanczos, border repeated)."""
+    """[T, H, W, 3] RGB floats -> the same array, each frame moved onto frame 0 in place (Lanczos, border repeated)."""
     greys = [luma_levels(frame) for frame in rgb]
     references = [ReferencePicture(grey) for grey in greys[0]]
     motion = np.zeros(4)  # each search starts at the motion of the frame before: a head moves little between frames
@@ -41,7 +41,7 @@ def steady_frames(rgb: Floats) -> Floats:
 
 
 class ReferencePicture:
-    """A grey picture HxW and the change of its brightness per unit of motion [4]; motion as in `warp_by_motion`."""
+    """A grey picture [H, W] and the change of its brightness per unit of motion [4]; motion as in `warp_by_motion`."""
 
     def __init__(self, grey: Floats) -> None:
         height, width = grey.shape
@@ -55,7 +55,7 @@ class ReferencePicture:
         self.slopes = np.stack([across, down, down * x - across * y, across * x + down * y])
 
     def estimate_motion(self, grey: Floats, start: Floats) -> Floats:
-        """The motion [4] from here to the grey picture HxW, searched from `start` [4]; `start` if nothing is better."""
+        """The motion [4] from here to the picture `grey` [H, W], found from `start` [4]; `start` if none is better."""
         motion, nearest = start, (np.inf, start)
         for _ in range(ROUNDS):
             left = warp_by_motion(grey, motion)[self.inner] - self.values
@@ -75,7 +75,7 @@ class ReferencePicture:
 
 
 def warp_by_motion(image: Floats, motion: Floats) -> Floats:
-    """Read an image HxW or HxWx3 at every pixel of the reference after `motion`; the result has the image's shape.
+    """Read an image [H, W] or [H, W, 3] at every pixel of the reference after `motion`; the shape stays.
 
     motion: [4] x and y (to the right, down; shares of the longer side), turn (rad) and scale (share) about the centre.
     Lanczos is used since OpenCV's cubic kernel reads slopes up to a twentieth px off. OpenCV reads at multiples of
@@ -95,7 +95,7 @@ def warp_by_motion(image: Floats, motion: Floats) -> Floats:
 
 
 def luma_levels(frame: Floats) -> list[Floats]:
-    """HxWx3 -> luma at each of `LEVELS`, float32, blurred."""
+    """[H, W, 3] -> luma at each of `LEVELS`, float32, blurred."""
     luma = (frame @ YIQ_FROM_RGB[0].astype(frame.dtype)).astype(np.float32)
     sizes = [(round(luma.shape[1] / by), round(luma.shape[0] / by)) for by in LEVELS]
     small = [cv2.resize(luma, size, interpolation=cv2.INTER_AREA) for size in sizes if min(size) >= SHORTEST]

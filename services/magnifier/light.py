@@ -25,7 +25,7 @@ DARK, BRIGHT = 0.04, 0.98  # of full scale: darker or brighter cells do not show
 
 
 def equalise_light(rgb: Floats) -> Floats:
-    """TxHxWx3 RGB 0..1 -> the same, each frame divided by its `light_change` from frame 0; values may exceed 1."""
+    """[T, H, W, 3] RGB 0..1 -> the same, each frame divided by its `light_change` from frame 0; values may exceed 1."""
     luma = [cell_means(frame @ YIQ_FROM_RGB[0].astype(rgb.dtype)) for frame in rgb]
     factors = np.array([1 / light_change(luma[0], later) for later in luma], rgb.dtype)
     evened: Floats = rgb * factors[:, None, None, None]
@@ -33,7 +33,7 @@ def equalise_light(rgb: Floats) -> Floats:
 
 
 def cell_means(luma: Floats) -> Floats:
-    """HxW luma -> means over cells of about 8 x 8 px, [rows, columns] of cells."""
+    """[H, W] luma -> means over cells of about 8 x 8 px, [rows, columns] of cells."""
     height, width = luma.shape
     size = max(1, round(width / CELL)), max(1, round(height / CELL))
     return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA))

@@ -20,31 +20,31 @@ class Ops(Protocol):
     """What `NumpyOps` and `TorchOps` both do. Frames are RGB in 0..1."""
 
     def place_frames(self, rgb: Floats) -> Floats:
-        """A numpy array TxHxWx3 -> the same values where this class computes."""
+        """A numpy array [T, H, W, 3] -> the same values where this class computes."""
 
     def allocate_like(self, like: Floats, *shape: int) -> Floats:
         """An array of the given shape, of the type and on the device of `like`; its values are undefined."""
 
     def reduce_image(self, image: Floats) -> Floats:
-        """HxW -> ceil(H/2) x ceil(W/2): smooth with [1 4 6 4 1]/16, then keep the even rows and columns."""
+        """[H, W] -> ceil(H/2) x ceil(W/2): smooth with [1 4 6 4 1]/16, then keep the even rows and columns."""
 
     def expand_image(self, image: Floats, height: int, width: int) -> Floats:
         """The opposite of `reduce_image`: an image -> height x width, zeros between the samples, then [1 4 6 4 1]/8."""
 
     def pyramid_chunks(self, moving: Floats) -> Iterator[tuple[int, ...]]:
-        """Indices into the first two axes of TxCxHxW: planes under one index go through the pyramid together."""
+        """Indices into the first two axes of [T, C, H, W]: planes under one index go through the pyramid together."""
 
     def weighted_channel_sums(self, rgb: Floats, weights: Doubles) -> Floats:
-        """TxHxWx3 and weights Cx3 -> TxCxHxW: one weighted sum of the channels for each row of weights."""
+        """[T, H, W, 3] and weights [C, 3] -> [T, C, H, W]: one weighted sum of the channels for each row of weights."""
 
     def brightest_channel(self, rgb: Floats) -> Floats:
-        """...x3 -> ...: the largest of the three channels."""
+        """[..., 3] -> [...]: the largest of the three channels."""
 
     def mix_bands(self, part: Floats, mixture: Doubles) -> Floats:
-        """CxRxHW and R weights -> CxHW: the weighted sum of the R rows."""
+        """[C, R, HW] and R weights -> [C, HW]: the weighted sum of the R rows."""
 
     def add_in_gamut(self, frame: Floats, top: Floats, change: Floats, out: Floats) -> None:
-        """Write frame HxWx3 plus change CxHW to `out` HxWx3, kept in gamut as MATLAB's ntsc2rgb does.
+        """Write frame [H, W, 3] plus change [C, HW] to `out` [H, W, 3], kept in gamut as MATLAB's ntsc2rgb does.
 
         Negative values become 0. A pixel with a channel above 1 is divided by its largest channel, which keeps its hue.
         `top` (HW) is the frame's `brightest_channel`.
@@ -55,7 +55,7 @@ class Ops(Protocol):
 
 
 class NumpyOps:
-    """The steps on numpy arrays, one plane HxW at a time, since OpenCV takes no more. Each method is as in `Ops`."""
+    """The steps on numpy arrays, one plane [H, W] at a time, since OpenCV takes no more. Each method is as in `Ops`."""
 
     def place_frames(self, rgb: Floats) -> Floats:
         return rgb

@@ -21,7 +21,7 @@ def band_count(height: int, width: int) -> int:
 
 
 def gaussian_levels(image: Floats, levels: int, ops: Ops) -> list[Floats]:
-    """Image ...xHxW -> the image and levels - 1 reductions of it, fine to coarse, each of half the rows and columns."""
+    """Image [..., H, W] -> the image and levels - 1 reductions of it, fine to coarse, each half the size."""
     images = [image]
     for _ in range(levels - 1):
         images.append(ops.reduce_image(images[-1]))
@@ -29,7 +29,7 @@ def gaussian_levels(image: Floats, levels: int, ops: Ops) -> list[Floats]:
 
 
 def sum_weighted_bands(images: Sequence[Floats], weights: Sequence[float] | Floats, ops: Ops) -> Floats:
-    """Sum of the Laplacian bands times their weights, ...xHxW, from Gaussian images and without forming the bands.
+    """Sum of the Laplacian bands times their weights, [..., H, W], from Gaussian images and without forming the bands.
 
     With images c and U for `expand_image`, band n is c[n] - U c[n+1]. Terms that pass through the same U are collected,
     which leaves one filter per level: s[n] = w[n] c[n] + U(s[n+1] - w[n] c[n+1]).

@@ -14,10 +14,10 @@ from shared.stage import Arrays, Stage
 
 
 def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays:
-    """Interpolator's `frames` uint8 TxHxWx3 and `fps` (Hz) -> `frames` uint8 Fx(T-1)xHxWx3 and `factors` float64 F.
+    """`frames` uint8 [T, H, W, 3] and `fps` (Hz) -> `frames` uint8 [F, T-1, H, W, 3] and `factors` float64 [F].
 
-    With the setting `append_raw_last` there are T frames per factor. Raises BadData for frames that are not uint8 and
-    for what `magnify` refuses.
+    The input is the interpolator's artifact. With the setting `append_raw_last` there are T frames per factor. Raises
+    BadData for frames that are not uint8 and for what `magnify` refuses.
     """
     frames, fps = inputs["interpolator"]["frames"], float(inputs["interpolator"]["fps"])
     if frames.dtype != np.uint8:

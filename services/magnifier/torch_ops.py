@@ -14,7 +14,7 @@ from services.magnifier.ops import Bytes, Doubles, Floats
 
 
 class TorchOps:
-    """The steps on tensors of one device, any number of planes ...xHxW at once; methods as in `ops.Ops`."""
+    """The steps on tensors of one device, any number of planes [..., H, W] at once; methods as in `ops.Ops`."""
 
     def __init__(self, device: str) -> None:
         self.device = torch.device(device)
@@ -60,7 +60,7 @@ class TorchOps:
 
 
 def _halve_last_axis(lines: Tensor) -> Tensor:
-    """Every second sample of [1 4 6 4 1]/16 along the last axis, mirrored about both ends: ...xN -> ...xceil(N/2)."""
+    """Every second sample of [1 4 6 4 1]/16 on the last axis, mirrored at both ends: [..., N] -> [..., ceil(N/2)]."""
     wide = torch.cat([lines[..., 2:3], lines[..., 1:2], lines, lines[..., -2:-1], lines[..., -3:-2]], -1)
     ends = wide[..., :-4:2] + wide[..., 4::2]
     sides = wide[..., 1:-3:2] + wide[..., 3:-1:2]
@@ -68,7 +68,7 @@ def _halve_last_axis(lines: Tensor) -> Tensor:
 
 
 def _double_last_axis(lines: Tensor, size: int) -> Tensor:
-    """[1 4 6 4 1]/8 over the samples with zeros between, mirrored on that fine grid: ...xN -> ...x`size`."""
+    """[1 4 6 4 1]/8 over the samples with zeros between, mirrored on that fine grid: [..., N] -> [..., size]."""
     last = lines[..., -2:-1] if size % 2 else lines[..., -1:]
     wide = torch.cat([lines[..., 1:2], lines, last], -1)
     out = lines.new_empty(*lines.shape[:-1], size)

@@ -48,7 +48,7 @@ class MagnifierSettings(StageSettings):
     )
     wavelengths: Literal["octave", "diagonal"] = Field(
         "octave",
-        description="Wavelength of a band. octave: its spectral peak; diagonal: the paper's guess from the frame's size.",
+        description="Wavelength of a band. octave: its spectral peak; diagonal: the paper's guess from the frame size.",
     )
     gain_floor: float | None = Field(
         0.0, description="Lowest gain of a band; none: the paper's code, whose gains down to -2 reduce motion."

@@ -56,8 +56,8 @@ def test_paper_looks_at_a_grey_image_of_128_px(onset: np.ndarray) -> None:
 
 
 def test_upsampling_is_a_setting() -> None:
-    """A face of some 30 px is found after two doublings, which `upsample` 1 allows and 0 does not."""
-    small = cv2.resize(np.asarray(skimage.data.astronaut())[:260, 90:350], (78, 78), interpolation=cv2.INTER_AREA)
+    """A face of some 25 px is found after two doublings, which `upsample` 1 allows and 0 does not."""
+    small = cv2.resize(np.asarray(skimage.data.astronaut())[:260, 90:350], (60, 60), interpolation=cv2.INTER_AREA)
     more, none = (PROFILES["corrected"].model_copy(update={"upsample": upsample}) for upsample in (1, 0))
     assert landmarks.detect(small, more).shape == (68, 2)
     with pytest.raises(BadData, match="upsample"):

@@ -8,6 +8,12 @@ from rich.markup import escape
 
 from merstream.cli.console import stdout_console
 from merstream.cli.options import OutFolder
+from merstream.embedded.run_folder import Workspace
+from shared.bus.topics import FEATURES
+from shared.errors import BadData
+from shared.records import SOURCE_STAGE, Record
+from shared.topic_views import read_records
+from shared.worker.stage_handler import read_artifact
 
 
 def show_command(
@@ -16,8 +22,42 @@ def show_command(
     to: Annotated[Path | None, typer.Option(show_default="OUT/show", help="Folder for the pictures.")] = None,
 ) -> None:
     """Write what each stage made of a clip as PNG: crop, timeline, magnified frames, flow, ROIs."""
-    from merstream.embedded.clip_pictures import write_pictures
-    from merstream.embedded.run_folder import Workspace
-
     for file in write_pictures(clip, Workspace(out), to or out / "show"):
         stdout_console.print(escape(str(file)), soft_wrap=True)
+
+
+def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
+    """Draw one picture per stage into the folder. `clip` is "subject/clip" or the clip's name.
+
+    Raises BadData for an unknown clip.
+    """
+    from merstream import pictures
+
+    record = find_features_record(clip, workspace)
+    store = workspace.open_store()
+    artifacts = {name: artifact for name, artifact in record.inputs.items() if name != SOURCE_STAGE}
+    artifacts[record.stage] = record.artifact
+    arrays = {name: read_artifact(store, artifact, name) for name, artifact in artifacts.items()}
+    drawn = {
+        "1-clip": pictures.draw_marked_frames(arrays["ingest"]),
+        "2-timeline": pictures.draw_timeline(arrays["interpolator"]),
+        "3-magnified": pictures.draw_magnified_frames(arrays["interpolator"], arrays["magnifier"]),
+        "4-flow": pictures.draw_flow_pairs(arrays["flow"]),
+        "5-rois": pictures.draw_roi_motion(arrays["interpolator"], arrays["flow"], arrays["roi-au"]),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "-".join((record.sample.subject, record.sample.clip))
+    return [pictures.write_png(folder / f"{name}-{key}.png", picture) for key, picture in drawn.items()]
+
+
+def find_features_record(clip: str, workspace: Workspace) -> Record:
+    """The newest features record of a clip. Raises BadData that lists the known clips for any other name."""
+    bus = workspace.open_bus()
+    records = read_records(bus, FEATURES.name, lambda key: Record)
+    bus.close()
+    for record in reversed(records):
+        names = (record.sample.dataset, record.sample.subject, record.sample.clip)
+        if clip in ("/".join(names), "/".join(names[1:]), names[2]):
+            return record
+    known = sorted({f"{record.sample.subject}/{record.sample.clip}" for record in records})
+    raise BadData(f"No clip {clip!r} under {workspace.folder}. Known clips: {', '.join(known[:20]) or 'none'}.")

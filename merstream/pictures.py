@@ -1,4 +1,4 @@
-"""Pictures of one clip: what each stage made of it. A `Picture` is uint8 [rows, columns, 3] RGB."""
+"""Pictures of what each stage made of a clip, with captions, in rows; all are uint8 RGB [H, W, 3]."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,68 +8,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.embedded.run_folder import Workspace
 from services.roi_au.roi import ROI
 from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
-from shared.bus.topics import FEATURES
-from shared.errors import BadData
-from shared.records import SOURCE_STAGE, Record
 from shared.stage import Arrays
-from shared.topic_views import read_records
-from shared.worker.stage_handler import read_artifact
 
 Picture = NDArray[np.uint8]
-CAPTION_HEIGHT = 18  # px of the title above a picture
+CAPTION_HEIGHT = 18  # px above a picture
 
 
-def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
-    """Write crop, timeline, magnified frames, flow and ROIs of a clip as PNG.
-
-    `clip` is "subject/clip" or the clip's name. Raises BadData for an unknown clip.
-    """
-    record = find_features_record(clip, workspace)
-    store = workspace.open_store()
-    opened = {
-        name: read_artifact(store, artifact, name) for name, artifact in record.inputs.items() if name != SOURCE_STAGE
-    }
-    opened[record.stage] = read_artifact(store, record.artifact, record.stage)
-    pictures = {
-        "1-clip": _draw_clip(opened["ingest"]),
-        "2-timeline": _draw_timeline(opened["interpolator"]),
-        "3-magnified": _draw_magnified(opened["interpolator"], opened["magnifier"]),
-        "4-flow": _draw_flow(opened["flow"]),
-        "5-rois": draw_rois(opened["interpolator"], opened["flow"], opened["roi-au"]),
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    name = "-".join((record.sample.subject, record.sample.clip))
-    return [write_png(folder / f"{name}-{key}.png", picture) for key, picture in pictures.items()]
-
-
-def find_features_record(clip: str, workspace: Workspace) -> Record:
-    """The newest features record of a clip. Raises BadData that lists the known clips for any other name."""
-    bus = workspace.open_bus()
-    records = read_records(bus, FEATURES.name, lambda key: Record)
-    bus.close()
-    for record in reversed(records):
-        names = (record.sample.dataset, record.sample.subject, record.sample.clip)
-        if clip in ("/".join(names), "/".join(names[1:]), names[2]):
-            return record
-    known = sorted({f"{record.sample.subject}/{record.sample.clip}" for record in records})
-    raise BadData(f"No clip {clip!r} under {workspace.folder}. Known clips: {', '.join(known[:20]) or 'none'}.")
-
-
-def _draw_clip(ingest: Arrays) -> Picture:
+def draw_marked_frames(ingest: Arrays) -> Picture:
+    """Onset, apex and offset of ingest's `frames` uint8 [T, H, W, 3] in a row."""
     marks = [(name, int(ingest[name])) for name in ("onset", "apex", "offset")]
     return join_row([add_title(ingest["frames"][index], f"{name} {index}") for name, index in marks])
 
 
-def _draw_timeline(interpolated: Arrays) -> Picture:
+def draw_timeline(interpolated: Arrays) -> Picture:
+    """The interpolator's `frames` uint8 [T, H, W, 3] with their `positions` [T], six in a row."""
     frames, positions = interpolated["frames"], interpolated["positions"]
-    return _join_grid([add_title(frame, f"frame {at:.2f}") for frame, at in zip(frames, positions, strict=True)], 6)
+    return join_grid([add_title(frame, f"frame {at:.2f}") for frame, at in zip(frames, positions, strict=True)], 6)
 
 
-def _draw_magnified(interpolated: Arrays, magnified: Arrays) -> Picture:
-    """One row each for the interpolated frames and for the smallest, a middle and the largest factor."""
+def draw_magnified_frames(interpolated: Arrays, magnified: Arrays) -> Picture:
+    """Rows: interpolated frames [T, H, W, 3], then magnified ones [F, T, H, W, 3] of three factors.
+
+    These are the smallest, a middle and the largest factor.
+    """
     frames, factors = magnified["frames"], magnified["factors"]
     count = frames.shape[1]
     rows = [join_row([add_title(frame, "interpolated") for frame in interpolated["frames"][-count:]])]
@@ -78,8 +41,8 @@ def _draw_magnified(interpolated: Arrays, magnified: Arrays) -> Picture:
     return np.concatenate(rows)
 
 
-def _draw_flow(flow: Arrays) -> Picture:
-    """One row each for the smallest and the largest factor, one column per pair, all on one scale."""
+def draw_flow_pairs(flow: Arrays) -> Picture:
+    """`flows` [F, T, 2, H, W], px, in colour on one scale; rows: smallest and largest factor, columns: pairs."""
     flows, factors = flow["flows"].astype(np.float32), flow["factors"]
     full = _full_flow_scale(flows)
     rows = []
@@ -94,10 +57,10 @@ def _draw_flow(flow: Arrays) -> Picture:
     return np.concatenate([*rows, below])
 
 
-def draw_rois(interpolated: Arrays, flow: Arrays, features: Arrays) -> Picture:
-    """The 30 ROIs on the onset frame [H,W,3], each with an arrow for its motion over the first half of the clip.
+def draw_roi_motion(interpolated: Arrays, flow: Arrays, features: Arrays) -> Picture:
+    """The ROIs' landmarks on the onset frame, each with its motion over the first half of the clip, drawn longer.
 
-    Flows are [F,T-1,2,H,W] in px, landmarks [68,2]. Motion is drawn longer, by the factor in the title.
+    interpolated: `frames` [T, H, W, 3]; flow: `flows` [F, T, 2, H, W] and `factors` [F]; features: `landmarks` [68, 2].
     """
     scale = 3
     middle = len(flow["factors"]) // 2
@@ -117,7 +80,7 @@ def draw_rois(interpolated: Arrays, flow: Arrays, features: Arrays) -> Picture:
 
 
 def _round_scale_down(value: float) -> float:
-    """The value, rounded down to 1, 2 or 5 times a power of ten: a scale that is easy to divide by."""
+    """Round down to 1, 2 or 5 times a power of ten, a scale by which readers can divide."""
     power = 10.0 ** np.floor(np.log10(value))
     return float(max(step for step in (1, 2, 5) if step * power <= value) * power)
 
@@ -131,7 +94,7 @@ def _pixel_position(point: NDArray[Any]) -> tuple[int, int]:
 
 
 def add_title(picture: NDArray[Any], title: str) -> Picture:
-    """The picture [H,W,3] with a title line above it and a white margin at its right, [H+18,W+4,3]."""
+    """A picture [H, W, 3] with a caption above: [H + CAPTION_HEIGHT, W + 4, 3]."""
     canvas = np.full((picture.shape[0] + CAPTION_HEIGHT, picture.shape[1] + 4, 3), 255, np.uint8)
     canvas[CAPTION_HEIGHT:, : picture.shape[1]] = picture
     cv2.putText(canvas, title, (2, CAPTION_HEIGHT - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (30, 30, 30), 1, cv2.LINE_AA)
@@ -139,18 +102,19 @@ def add_title(picture: NDArray[Any], title: str) -> Picture:
 
 
 def join_row(pictures: Sequence[Picture]) -> Picture:
-    """Pictures [H,W,3] of one height, side by side."""
+    """Pictures [H, W, 3] of one height side by side."""
     return np.concatenate(pictures, axis=1)
 
 
-def _join_grid(pictures: Sequence[Picture], columns: int) -> Picture:
+def join_grid(pictures: Sequence[Picture], columns: int) -> Picture:
+    """Pictures [H, W, 3] of one size in rows of `columns`, the last row filled up with white."""
     blank = np.full_like(pictures[0], 255)
     filled = [*pictures, *[blank] * (-len(pictures) % columns)]
     return np.concatenate([join_row(filled[start : start + columns]) for start in range(0, len(filled), columns)])
 
 
 def write_png(file: Path, picture: Picture) -> Path:
-    """Write a picture [H,W,3] and return its path."""
-    # imencode and not imwrite: OpenCV cannot open paths outside the locale's alphabet everywhere.
+    """Write a picture [H, W, 3]; returns the file."""
+    # imencode, not imwrite, since OpenCV cannot open every path outside the locale's alphabet
     file.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
     return file

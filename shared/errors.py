@@ -9,6 +9,8 @@
 A message names the record, what was expected, what was got and what to do.
 """
 
+from pydantic import ValidationError
+
 
 class MerError(Exception):
     """Base of every deliberate error."""
@@ -28,3 +30,12 @@ class Unavailable(MerError):
 
 class Misconfigured(MerError):
     """A setting or an argument is wrong; trying again cannot help."""
+
+
+def first_problem(error: ValidationError) -> tuple[str, object, str]:
+    """The first problem of a validation: dotted field ("" for a rule over several fields), input value, message.
+
+    The input of a rule over several fields holds all of them, secrets too. Do not print it.
+    """
+    first = error.errors(include_url=False)[0]
+    return ".".join(map(str, first["loc"])), first["input"], first["msg"].removeprefix("Value error, ")

@@ -3,12 +3,15 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from shared.errors import BadData
+from shared.errors import BadData, first_problem
+
+SOURCE_STAGE = "source"  # what discovery calls a clip's packed files
 
 
 class FrozenModel(BaseModel):
@@ -78,12 +81,10 @@ class Envelope(FrozenModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the message"
+            field, _, message = first_problem(error)
             raise BadData(
-                f"Not a {cls.model_fields['schema_name'].default}: {where}: {first['msg']}; got "
-                f"{_quote_excerpt(data)}. "
-                "Publish the record again with a producer of this version."
+                f"Not a {cls.model_fields['schema_name'].default}: {field or 'the message'}: {message}; got "
+                f"{_quote_excerpt(data)}. Publish the record again with a producer of this version."
             ) from None
 
 
@@ -103,7 +104,18 @@ class Record(Envelope):
     @property
     def key(self) -> str:
         """Message key: a sample's records under one pipeline stay in order and never overwrite another pipeline's."""
-        return f"{self.sample.identity}@{self.pipeline.digest}"
+        return record_key(self.sample.identity, self.pipeline)
+
+    @property
+    def artifacts(self) -> dict[str, Artifact]:
+        """This record's artifact and those of all earlier stages, by stage."""
+        return {**self.inputs, self.stage: self.artifact}
+
+    @property
+    def source_key(self) -> str:
+        """Store key of the source artifact that the record was computed from. Empty if the record names none."""
+        source = self.artifacts.get(SOURCE_STAGE)
+        return source.key if source else ""
 
 
 class Dataset(Envelope):
@@ -122,7 +134,7 @@ class Dataset(Envelope):
 
     @property
     def key(self) -> str:
-        return f"{_quote_segment(self.name)}@{self.pipeline.digest}"
+        return record_key(_quote_segment(self.name), self.pipeline)
 
 
 class Run(Envelope):
@@ -260,8 +272,23 @@ class RunResult(Envelope):
 
 
 def artifact_key(stage: str, sample: Sample, recipe: str) -> str:
-    """Where a stage's artifact of a sample lies: `<stage>/<dataset>/<subject>/<clip>/<recipe>.npz`."""
+    """Store key of a stage's artifact of a sample: `<stage>/<dataset>/<subject>/<clip>/<recipe>.npz`."""
     return f"{stage}/{sample.identity}/{recipe}.npz"
+
+
+def source_key(identity: str, recipe: str) -> str:
+    """Store key of the source artifact of the sample with this identity."""
+    return f"{SOURCE_STAGE}/{identity}/{recipe}.npz"
+
+
+def record_key(identity: str, pipeline: Pipeline) -> str:
+    """Message key of everything that belongs to one identity under one pipeline."""
+    return f"{identity}@{pipeline.digest}"
+
+
+def result_type(key: str) -> "type[FoldResult | RunResult]":
+    """The type of a record on `mer.results`. The message key of a fold's result has slashes, that of a run's has none."""
+    return FoldResult if "/" in key else RunResult
 
 
 def manifest_key(artifact: str) -> str:
@@ -272,6 +299,12 @@ def manifest_key(artifact: str) -> str:
 def json_digest(value: Any) -> str:
     """sha256 of the canonical JSON of `value`."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def file_sha256(file: Path) -> str:
+    """sha256 of a file's bytes, which are never whole in memory."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _quote_segment(part: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, first_problem
 
 # Read where no Settings can be at hand: the cache of weights, the compute device.
 OTHER_VARIABLES = frozenset({"MER_WEIGHTS_DIR", "MER_DEVICE"})
@@ -105,7 +105,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        first = error.errors()[0]
-        if not first["loc"]:  # a rule over several settings; its input would show the secrets
-            raise Misconfigured(f"{first['msg'].removeprefix('Value error, ')}.") from None
-        raise Misconfigured(f"MER_{str(first['loc'][0]).upper()}={first['input']!r}: {first['msg']}.") from None
+        field, value, message = first_problem(error)
+        if not field:  # a rule over several settings: the value would show the secrets
+            raise Misconfigured(f"{message}.") from None
+        raise Misconfigured(f"MER_{field.upper()}={value!r}: {message}.") from None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.source_packing import pack_source
 from shared.bus import Bus
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import SOURCES
 from shared.records import Artifact, Pipeline, Record, Sample, artifact_key, json_digest, manifest_key
 from shared.store import Store, npz
 
@@ -50,4 +50,4 @@ def reuse_record(sample: Sample, recipe: str, pipeline: Pipeline, trace: str, st
 
 def publish_record(record: Record, bus: Bus) -> None:
     """The second half: the record on `mer.sources`."""
-    bus.publish(topic_by_short_name("sources").name, record.key, record.encode())
+    bus.publish(SOURCES.name, record.key, record.encode())

@@ -151,9 +151,7 @@ class LocalSubscription:
     def commit(self, message: Message) -> None:
         with self.bus.exclusive_transaction() as database:
             if not self._holds_lease(database, message):
-                raise PartitionRevoked(
-                    f"{self.topic}/{message.partition}@{message.offset} was given to another member."
-                )
+                raise PartitionRevoked(message)
             database.execute(
                 "INSERT OR REPLACE INTO offsets VALUES (?, ?, ?, ?)",
                 (self.group, self.topic, message.partition, message.offset + 1),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import SOURCES, topic_by_short_name
 from shared.errors import BadData
 from shared.records import Artifact, Pipeline, Record, artifact_key, json_digest, manifest_key
 from shared.settings import KeepPolicy
@@ -42,7 +42,7 @@ class StageHandler:
             source = rewind_to_source(self.store, taken)
             if source is None:
                 raise
-            return "rewound", [OutgoingMessage(topic_by_short_name("sources").name, source.key, source.encode())]
+            return "rewound", [OutgoingMessage(SOURCES.name, source.key, source.encode())]
         if self.keep == "features" and self.stage.produces == "features":
             delete_intermediates(self.store, record)
         return outcome, [

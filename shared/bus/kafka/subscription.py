@@ -94,13 +94,13 @@ class KafkaSubscription:
         with self._changed:
             self._raise_failure()
             if self._has_ended() or not self._is_in_work(message):
-                raise self._revoked_error(message)
+                raise PartitionRevoked(message)
             self._requested_commit, self._commit_refused = self._work_in_hand, False
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._requested_commit is None or self._has_ended())
             self._raise_failure()
             if self._requested_commit is not None or self._commit_refused:
-                raise self._revoked_error(message)
+                raise PartitionRevoked(message)
 
     def close(self) -> None:
         with self._changed:
@@ -132,9 +132,6 @@ class KafkaSubscription:
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
-
-    def _revoked_error(self, message: Message) -> PartitionRevoked:
-        return PartitionRevoked(f"{self.name}/{message.partition}@{message.offset} was given to another member.")
 
     def _is_idle(self) -> bool:
         """Whether the loop has nothing to do but to keep its place in the group."""

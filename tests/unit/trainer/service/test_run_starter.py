@@ -1,7 +1,5 @@
 """When a dropped dataset is trained on, and on what."""
 
-import json
-
 import pytest
 
 from shared.records import RunContents
@@ -83,9 +81,9 @@ def test_a_replayed_letter_is_awaited_and_its_clip_makes_another_run(lab, traine
     lab.extract(lab.clips[5:])
     one.work()
     assert lab.published("mer.runs") == 2
-    reports = [json.loads(lab.store.get(each.files["report.json"])) for each in lab.results().values()]
-    assert [report["data"]["samples"] for report in reports] == [5, 6]
-    assert [report["data"]["faults"] for report in reports] == [["toy/s01/c02: flow: no face"], []]
+    data = [lab.report(each).data for each in lab.results().values()]
+    assert [each.samples for each in data] == [5, 6]
+    assert [each.faults for each in data] == [("toy/s01/c02: flow: no face",), ()]
 
 
 def test_a_corrected_label_makes_another_run_of_the_same_artifacts(lab, trainer):

@@ -1,4 +1,4 @@
-"""A dataset through every image stage: discover, start the crew, watch, tell what came of each clip."""
+"""A dataset through every image stage: discovery, worker processes, progress, result of each clip."""
 
 import time
 import uuid

@@ -6,8 +6,6 @@ a record from stage to stage: labels may change and runs may be repeated. If a s
 gone, `rewind_to_source` sends the clip back to its source. Then only missing artifacts are computed again.
 """
 
-from datetime import UTC, datetime
-
 from shared.records import SOURCE_STAGE, Record, manifest_key
 from shared.store import Store
 
@@ -30,10 +28,5 @@ def rewind_to_source(store: Store, record: Record) -> Record | None:
     for artifact in record.artifacts.values():
         if not store.exists(artifact.key):
             store.delete(manifest_key(artifact.key))
-    changes = {
-        "sample": record.sample,
-        "pipeline": record.pipeline,
-        "trace": record.trace,
-        "created": datetime.now(UTC),
-    }
-    return Record.decode(store.get(manifest_key(source.key))).model_copy(update=changes)
+    manifest = Record.decode(store.get(manifest_key(source.key)))
+    return manifest.reissue(record.sample, record.pipeline, record.trace)

@@ -29,11 +29,17 @@ class RunStarter:
     before (corrected labels come clip by clip, and are one run) and has no result yet."""
 
     def __init__(
-        self, state: PipelineState, metrics: Metrics, train_metrics: TrainingMetrics, device: str, poll_seconds: float
+        self,
+        state: PipelineState,
+        metrics: Metrics,
+        train_metrics: TrainingMetrics,
+        device: str,
+        poll_seconds: float,
+        stopping: threading.Event,
     ) -> None:
         self.state, self.metrics, self.train_metrics = state, metrics, train_metrics
         self.device, self.poll_seconds = device, poll_seconds
-        self.stopping = threading.Event()
+        self.stopping = stopping
         self._last_poll_succeeded = False
         self._seen: dict[str, tuple[Dataset, DatasetProgress]] = {}
         self._settled: dict[str, tuple[Dataset, DatasetProgress]] = {}

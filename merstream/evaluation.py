@@ -5,14 +5,11 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from services.trainer.data.features import Features
 from services.trainer.report.model import Report
 from shared.errors import Misconfigured
-
-if TYPE_CHECKING:
-    from merstream.embedded.training import TrainingJob
 
 __all__ = ["Features", "Report", "evaluate", "load_features", "run"]
 
@@ -54,7 +51,7 @@ def evaluate(
             )
     requested = {"model": model, "protocol": protocol, "seeds": seeds, **options}
     job = job_on_table(Path(samples_csv), Path(out), resolve_options(profile, requested, choose_device()))
-    return _do_training_job(job, _require_jobs(jobs), faces)
+    return job.write_report(job.load_plan(), jobs=_require_jobs(jobs), faces=faces)
 
 
 def run(
@@ -102,7 +99,8 @@ def run(
     for sentence in outcome.failures:
         log.warning("left out: %s", sentence)
     extracted = ExtractedFeatures(outcome.features, outcome.failures)
-    return _do_training_job(job_on_features(extracted, [folder], training_options), processes, faces)
+    job = job_on_features(extracted, [folder], training_options)
+    return job.write_report(job.load_plan(), jobs=processes, faces=faces)
 
 
 def load_features(out: Path | str | Sequence[Path | str]) -> Features:
@@ -138,13 +136,3 @@ def _require_jobs(jobs: int) -> int:
     if jobs < 1:
         raise Misconfigured(f"Expected jobs as a number of processes above 0, got {jobs}.")
     return jobs
-
-
-def _do_training_job(job: "TrainingJob", jobs: int, faces: bool) -> Report:
-    job.write_report(job.load_plan(), jobs=jobs, faces=faces)
-    return _read_report(job.folder)
-
-
-def _read_report(folder: Path) -> Report:
-    file = folder / "report.json"
-    return Report.decode(file.read_bytes(), str(file))

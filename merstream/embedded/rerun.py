@@ -1,13 +1,12 @@
 """The work of `mer rerun`: train what a run.json states, and compare the figures."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.markup import escape
 
 from merstream.cli.console import print_message, stdout_console
+from merstream.cli.report_view import read_report
 from merstream.embedded.features import load_extracted_features
 from merstream.embedded.run_folder import Workspace
 from merstream.embedded.training import (
@@ -20,6 +19,7 @@ from merstream.embedded.training import (
     train_and_print,
 )
 from services.trainer.report.comparison import figure_differences
+from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import data_differences, environment_differences
 from shared.errors import BadData, Misconfigured
@@ -39,7 +39,8 @@ def repeat_run(
 
     Raises BadData that lists the differences if the features are not those of the run.
     """
-    stated, recorded = _read_run_file(file), _read_recorded_report(file.parent)
+    stated = _read_run_file(file)
+    recorded = read_report(file.parent) if (file.parent / "report.json").exists() else None
     run_folders = run_folders or [_containing_run_folder(file)]
     now = _describe_current_run(file, stated, run_folders, table)
     for sentence in environment_differences(stated.environment, now.environment):
@@ -51,7 +52,7 @@ def repeat_run(
         lambda: load_table_plan(run, table) if table else load_evaluation_plan(run, run_folders),
     )
     train_and_print(job, jobs=jobs, faces=faces)
-    return recorded is None or _print_comparison(recorded, _read_recorded_report(job.folder) or {}, file.parent)
+    return recorded is None or _print_comparison(recorded, read_report(job.folder), file.parent)
 
 
 def _read_run_file(file: Path) -> RunContents:
@@ -59,12 +60,6 @@ def _read_run_file(file: Path) -> RunContents:
         return RunContents.decode(file.read_bytes())
     except OSError as error:
         raise BadData(f"{file}: expected a {RUN_FILE}, got {error.strerror}; give the path of one.") from None
-
-
-def _read_recorded_report(folder: Path) -> dict[str, Any] | None:
-    file = folder / "report.json"
-    found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return found
 
 
 def _containing_run_folder(file: Path) -> Path:
@@ -102,7 +97,7 @@ def _report_folder(file: Path, out: Path) -> Path:
     return folder / "repeated" if folder.resolve() == file.resolve().parent else folder
 
 
-def _print_comparison(recorded: dict[str, Any], repeated: dict[str, Any], folder: Path) -> bool:
+def _print_comparison(recorded: Report, repeated: Report, folder: Path) -> bool:
     """Print which figures differ. Returns True if none does."""
     differs = figure_differences(recorded, repeated)
     if not differs:

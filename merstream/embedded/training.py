@@ -8,7 +8,7 @@ from typing import Any
 
 from merstream.caller_script import hide_caller_script
 from merstream.cli.console import progress_bars
-from merstream.commands.report import print_report
+from merstream.cli.report_view import print_report
 from merstream.embedded.features import ExtractedFeatures
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.trainer import experiment
@@ -17,6 +17,7 @@ from services.trainer.folds.cross_validation import FoldProgress, ProgressCallba
 from services.trainer.folds.fold import BASELINE_LEARNERS
 from services.trainer.learners.batch_source import max_parallel_folds
 from services.trainer.options import TrainingOptions, resolve_options
+from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import describe_run
 from services.trainer.sources.artifacts import load_plan_from_artifacts
@@ -44,13 +45,13 @@ class TrainingJob:
         jobs: int = 1,
         faces: bool = False,
         on_progress: ProgressCallback = lambda progress: None,
-    ) -> None:
-        """Write run.json, train and test every fold, and write the report. `evaluation` comes from `load_plan`."""
+    ) -> Report:
+        """Write run.json, train and test every fold, write and return the report. `load_plan` gives `evaluation`."""
         device, settings = choose_device(), options_of_run(self.run, RUN_FILE).settings
         LocalStore(self.folder).put(RUN_FILE, (self.run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
         processes = max_parallel_folds(evaluation.features, settings.model, jobs, device)
         with hide_caller_script():
-            experiment.run_experiment(
+            return experiment.run_experiment(
                 evaluation,
                 settings,
                 self.folder,

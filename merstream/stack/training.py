@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from merstream.cli.console import INTERRUPTED, print_message, progress_bars
-from merstream.commands.report import OUTPUT_FOLDER, print_report
+from merstream.cli.report_view import order_report_files, print_report
+from merstream.embedded.run_folder import OUTPUT_FOLDER
 from merstream.stack.api_client import TrainerApi
-from merstream.stack.report_files import report_download_order
 from shared.errors import BadData, Unavailable
 from shared.settings import load_settings
 
@@ -87,6 +87,6 @@ def fetch_and_print_report(api: TrainerApi, run: dict[str, Any]) -> None:
         raise BadData(f"Run {run['id']} failed: {run['reason']}")
     folder = OUTPUT_FOLDER / "reports" / quote(run["dataset"], safe="") / run["id"]
     folder.mkdir(parents=True, exist_ok=True)
-    for name in report_download_order(run["files"]):
+    for name in order_report_files(run["files"]):
         api.download_file(run["files"][name], folder / Path(name).name)
     print_report(folder)

@@ -11,14 +11,12 @@ Killed at any instant nothing is lost and nothing is done twice:
 - A fold or a run that is published twice costs a request a message, and its results replace equal ones.
 """
 
-import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,6 +28,7 @@ from services.trainer.folds import store as kept
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.learners.base import TrainingCallbacks
 from services.trainer.options import TrainingOptions
+from services.trainer.report.model import FIGURES, FigureSpreads, Report
 from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
 from services.trainer.service.metrics import TrainingMetrics
@@ -154,7 +153,8 @@ class FoldHandler:
             open_run.stored_fold_keys.add(task.fold_key)
         where = open_run.run.report_prefix
         if self.store.exists(f"{where}report.json"):
-            return [_run_result(open_run, json.loads(self.store.get(f"{where}report.json")))]
+            stored = Report.decode(self.store.get(f"{where}report.json"), f"{where}report.json")
+            return [_run_result(open_run, stored)]
         report = write_report(
             self.store,
             where,
@@ -196,17 +196,17 @@ def _fold_result(
     )
 
 
-def _run_result(open_run: OpenRun, report: Mapping[str, Any]) -> RunResult:
+def _run_result(open_run: OpenRun, report: Report) -> RunResult:
     run = open_run.run
     return RunResult(
         run=run.id,
         status="done",
-        figures={name: _mean_figures(figures) for name, figures in report["spread"].items()},
+        figures={name: _mean_figures(spreads) for name, spreads in report.spread.items()},
         files={**{name: run.report_prefix + name for name in REPORT_FILES}, "run.json": run.contents_key},
         **definition.run_identity(run),
     )
 
 
-def _mean_figures(spread: Mapping[str, Any]) -> Figures:
-    """Means over seeds; of one seed its own figures."""
-    return Figures(**{name: figure["mean"] for name, figure in spread.items()})
+def _mean_figures(spreads: FigureSpreads) -> Figures:
+    """The means over seeds; for one seed its own figures."""
+    return Figures.model_validate({name: getattr(spreads, name).mean for name in FIGURES})

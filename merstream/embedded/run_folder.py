@@ -1,17 +1,18 @@
-"""A run's folder: bus, store, logs, report; and the artifacts of several such folders as one store."""
+"""The folder of a run: bus, store, logs, report. And the artifacts of several such folders as one store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.bus.local import LocalBus
-from shared.records import Record
 from shared.store import LocalStore
+
+OUTPUT_FOLDER = Path("out")  # default folder of runs, and of reports that are fetched from a stack
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where `mer run --out DIR` keeps everything; a second start finds it again."""
+    """The folder that `mer run --out DIR` writes. A second start finds everything again."""
 
     folder: Path
 
@@ -30,18 +31,17 @@ class Workspace:
         return self.folder / "report"
 
 
-class PooledStores(LocalStore):
-    """For reading: a key is looked for in each folder. Equal keys are equal content, whichever run made it."""
+class PooledStores:
+    """Artifacts of several folders, to read only. Equal keys have equal content, whichever run made it."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        super().__init__(folders[0])
-        self._all = [LocalStore(folder) for folder in folders]
+        self._stores = [LocalStore(folder) for folder in folders]
 
     def get(self, key: str) -> bytes:
-        holder = next((store for store in self._all if store.exists(key)), self._all[0])
-        return holder.get(key)
+        return self._choose_store(key).get(key)
 
+    def fetch_file(self, key: str, file: Path) -> None:
+        self._choose_store(key).fetch_file(key, file)
 
-def newest_records(bus: LocalBus, topic: str) -> list[Record]:
-    """The newest record of every key on a topic, oldest first."""
-    return [Record.decode(message.value) for message in bus.read_newest(topic).values()]
+    def _choose_store(self, key: str) -> LocalStore:
+        return next((store for store in self._stores if store.exists(key)), self._stores[0])

@@ -1,21 +1,20 @@
 """A model and its baselines on the same folds, and the report of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds import cross_validation
 from services.trainer.folds.cross_validation import ProgressCallback
-from services.trainer.folds.fold import FoldOutcome
 from services.trainer.learners import registry
+from services.trainer.report.clips import OutcomesByLearner
+from services.trainer.report.model import Report
 from services.trainer.report.summary import summarise_run
 from services.trainer.report.writer import render_files, write_files
 from services.trainer.settings import TrainSettings
 from shared.store import LocalStore, Store
 
 BASELINE_NAMES = ("majority", "linear")
-Outcomes = Mapping[str, Mapping[int, Sequence[FoldOutcome]]]  # by learner and seed
 
 
 def run_experiment(
@@ -29,13 +28,13 @@ def run_experiment(
     code: str = "",
     faults: Sequence[str] = (),
     faces: bool = False,
-) -> dict[str, Any]:
+) -> Report:
     """Train, test, score and write the files of the report to `folder`; returns the report. `faces`: with frames of the
     misclassified clips.
 
     Started again on the same features with the same settings, it computes only the folds that are missing.
     """
-    outcomes: Outcomes = {}
+    outcomes: OutcomesByLearner = {}
     baselines = [name for name in baselines if name in registry.trainable_learners(evaluation.features.array_names)]
     for each in reversed(
         expand_learners(settings, evaluation.seeds, baselines)
@@ -62,11 +61,11 @@ def write_report(
     prefix: str,
     evaluation: EvaluationPlan,
     settings: TrainSettings,
-    outcomes: Outcomes,
+    outcomes: OutcomesByLearner,
     code: str = "",
     faults: Sequence[str] = (),
     faces: bool = False,
-) -> dict[str, Any]:
+) -> Report:
     """Score what the learners' folds gave, write the report under `prefix`, return it. Equal outcomes, equal bytes."""
     ordered = {
         model: dict(sorted(outcomes[model].items())) for model in sorted(outcomes, key=_report_order(settings.model))

@@ -32,12 +32,12 @@ def test_killed_in_a_stage_ends_with_the_same_bytes(
 ) -> None:
     written: dict[str, int] = {}
     for stage in stages:
-        killed = start(embedded_run.dataset, tmp_path)
+        killed = start(embedded_run.asked.dataset, tmp_path)
         wait_for_artifact(killed, tmp_path, stage)
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
         nothing_was_rewritten(written, tmp_path)
-    run_stages(embedded_run.dataset, Workspace(tmp_path), embedded_run.pipeline, jobs=1)
+    run_stages(embedded_run.asked, Workspace(tmp_path), jobs=1)
     nothing_was_rewritten(written, tmp_path)
     assert digests(tmp_path) == digests(embedded_run.workspace.folder)
     assert every_artifact_was_made_once(tmp_path)
@@ -47,7 +47,7 @@ def test_a_second_start_computes_nothing(embedded_run: EmbeddedRun, tmp_path: Pa
     out = tmp_path / "out"
     shutil.copytree(embedded_run.workspace.folder, out)
     first = {file: file.stat().st_mtime_ns for file in (out / "store").rglob("*.npz")}
-    run_stages(embedded_run.dataset, Workspace(out), embedded_run.pipeline, jobs=1)
+    run_stages(embedded_run.asked, Workspace(out), jobs=1)
     assert {file: file.stat().st_mtime_ns for file in (out / "store").rglob("*.npz")} == first
     outcomes = [line["message"] for line in logged(out)]
     assert outcomes.count("computed") == outcomes.count("reused") == 2 * len(STAGES)
@@ -63,7 +63,7 @@ def test_a_worker_that_is_killed_is_replaced(embedded_run: EmbeddedRun, tmp_path
             os.kill(worker.pid, signal.SIGKILL)
             killed.append(worker.pid)
 
-    run_stages(embedded_run.dataset, Workspace(tmp_path), embedded_run.pipeline, jobs=1, on_tally=kill_worker)
+    run_stages(embedded_run.asked, Workspace(tmp_path), jobs=1, on_tally=kill_worker)
     assert digests(tmp_path) == digests(embedded_run.workspace.folder)
     assert len(list((tmp_path / "logs").glob("*.jsonl"))) == 2
 

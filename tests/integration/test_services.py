@@ -59,11 +59,11 @@ def test_five_services_make_what_one_process_tree_makes(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     bus, store = open_bus(Settings()), open_store(Settings())
-    clips = [clip for clip in discover_clips(embedded_run.dataset) if isinstance(clip, FoundClip)]
+    clips = [clip for clip in discover_clips(embedded_run.asked.dataset) if isinstance(clip, FoundClip)]
     services = [start(stage.name) for stage in STAGES]
     try:
         for clip in clips:
-            emit_record(clip, embedded_run.pipeline, "drop", store, bus)
+            emit_record(clip, embedded_run.asked.pipeline, "drop", store, bus)
         features = wait_for_features(bus, len(clips), services)
     finally:
         codes = [end(service) for service in services]

@@ -1,4 +1,4 @@
-"""`merstream.json` beside a dataset: the pipeline and the training settings that it is to have."""
+"""`merstream.json` beside a dataset: its pipeline settings and training options."""
 
 from typing import Literal
 
@@ -8,21 +8,23 @@ from services.ingest.catalogue.entry import CorrectionSwitch, LabelKind, Preferr
 from services.ingest.inbox.names import PLAN
 from services.ingest.stage import STAGE
 from shared.bus.topics import TOPIC_BY_GROUP
-from shared.errors import BadData
+from shared.errors import BadData, first_problem
 from shared.records import FrozenModel, Pipeline
 from shared.worker.stage_handler import pipeline_settings
 
 
 class DatasetPlan(FrozenModel):
-    """Everything has a default."""
+    """The content of `merstream.json`. Every field has a default."""
 
     profile: Literal["corrected", "paper"] = "corrected"
     overrides: dict[str, dict[str, JsonValue]] = Field(default_factory=dict, description="by stage and field")
-    train: dict[str, JsonValue] = Field(default_factory=dict, description="what differs from the trainer's defaults")
+    train: dict[str, JsonValue] = Field(
+        default_factory=dict, description="training options that differ from the defaults"
+    )
     prefer: PreferredFrames = "cropped"
     corrections: CorrectionSwitch = "documented"
     labels: LabelKind = "emotion"
-    fps: float | None = Field(None, gt=0, description="the true rate, where the catalogue's is wrong")
+    fps: float | None = Field(None, gt=0, description="frames per second, if the catalogue's value is wrong")
 
     @property
     def pipeline(self) -> Pipeline:
@@ -34,15 +36,13 @@ class DatasetPlan(FrozenModel):
 
 
 def parse_plan(data: bytes) -> DatasetPlan:
-    """Raises BadData with the first field that is wrong."""
+    """The plan in the bytes of `merstream.json`. Raises BadData that names the first wrong field."""
     try:
         plan = DatasetPlan.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise BadData(
-            f"{PLAN}: {where}: {first['msg']}; expected JSON with {', '.join(DatasetPlan.model_fields)}; correct it."
-        ) from None
+        field, _, message = first_problem(error)
+        known = ", ".join(DatasetPlan.model_fields)
+        raise BadData(f"{PLAN}: {field or 'the file'}: {message}; expected JSON with {known}; correct it.") from None
     if unknown := sorted(plan.overrides.keys() - TOPIC_BY_GROUP.keys()):
         raise BadData(
             f"{PLAN}: overrides: there is no stage {unknown[0]!r}; expected one of {', '.join(TOPIC_BY_GROUP)}."

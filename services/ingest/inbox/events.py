@@ -1,11 +1,11 @@
-"""Bucket notifications (S3's JSON, as MinIO sends it): which datasets they are about. They carry nothing but "look"."""
+"""Notifications of a bucket (S3's JSON, as MinIO sends it): the datasets that they name. Nothing else is used."""
 
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ValidationError
 
 from services.ingest.inbox import names
-from shared.errors import BadData
+from shared.errors import BadData, first_problem
 
 
 class _Bucket(BaseModel):
@@ -30,12 +30,12 @@ class _Notification(BaseModel):
 
 
 def notified_datasets(message: bytes) -> set[str]:
-    """Raises BadData for what is no notification."""
+    """The names of the datasets in a notification. Raises BadData if the message is none."""
     try:
         events = _Notification.model_validate_json(message).Records
     except ValidationError as error:
         raise BadData(
-            f"No S3 notification ({error.errors()[0]['msg']}): {message[:100]!r}; it is passed over."
+            f"expected an S3 notification, got {message[:100]!r} ({first_problem(error)[2]}); it is ignored."
         ) from None
     found = (names.dataset_and_path(unquote_plus(event.s3.object.key)) for event in events)
-    return {place[0] for place in found if place}
+    return {dataset_and_path[0] for dataset_and_path in found if dataset_and_path}

@@ -11,6 +11,7 @@ from services.trainer.options import TrainingOptions
 from shared.records import Environment, Record, RunContents, TableClip, json_digest
 
 RECORDED_LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "safetensors", "threadpoolctl", "pydantic")
+NOT_INSTALLED = "not installed"
 MOST_NAMED_CLIPS = 5  # clips of a sentence; the others are counted
 RunClip = Record | TableClip
 
@@ -47,23 +48,23 @@ def current_environment(device: str) -> Environment:
     """Of this process; no host's name is in it."""
     gpu = f" ({torch.cuda.get_device_name(device)})" if torch.device(device).type == "cuda" else ""
     return Environment(
-        code=package_version("merstream") or "not installed",
+        code=package_version("merstream"),
         python=".".join(map(str, sys.version_info[:3])),
         platform=f"{platform.system()} {platform.machine()}",
         device=device + gpu,
         libraries={
-            **{name: found for name in RECORDED_LIBRARIES if (found := package_version(name))},
+            **{name: found for name in RECORDED_LIBRARIES if (found := package_version(name)) != NOT_INSTALLED},
             "torch": str(torch.__version__),
         },
     )
 
 
-def package_version(package: str) -> str | None:
-    """Its version."""
+def package_version(package: str) -> str:
+    """The installed version of a package, or `not installed`."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return None
+        return NOT_INSTALLED
 
 
 def _clips_by_name(run: RunContents) -> dict[str, RunClip]:

@@ -11,14 +11,12 @@ Killed at any instant nothing is lost and nothing is done twice:
 - A fold or a run that is published twice costs a request a message, and its results replace equal ones.
 """
 
-import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -30,12 +28,13 @@ from services.trainer.folds import store as kept
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.learners.base import TrainingCallbacks
 from services.trainer.options import TrainingOptions
+from services.trainer.report.model import FIGURES, FigureSpreads, Report
 from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.settings import TrainSettings
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import RESULTS
 from shared.errors import BadData
 from shared.records import Figures, FoldRequest, FoldResult, Run, RunContents, RunResult
 from shared.store import Store
@@ -117,9 +116,7 @@ class FoldHandler:
         self, fold: FoldRequest, outcome_word: str, results: Sequence[FoldResult | RunResult]
     ) -> tuple[str, Sequence[OutgoingMessage]]:
         self.train_metrics.folds.labels(fold.learner, outcome_word).inc()
-        return outcome_word, [
-            OutgoingMessage(topic_by_short_name("results").name, result.key, result.encode()) for result in results
-        ]
+        return outcome_word, [OutgoingMessage(RESULTS.name, result.key, result.encode()) for result in results]
 
     def _failed_results(self, run: Run, reason: str) -> list[RunResult]:
         """What was reported stays, also when a fold comes again after its data were cleared away."""
@@ -156,7 +153,8 @@ class FoldHandler:
             open_run.stored_fold_keys.add(task.fold_key)
         where = open_run.run.report_prefix
         if self.store.exists(f"{where}report.json"):
-            return [_run_result(open_run, json.loads(self.store.get(f"{where}report.json")))]
+            stored = Report.decode(self.store.get(f"{where}report.json"), f"{where}report.json")
+            return [_run_result(open_run, stored)]
         report = write_report(
             self.store,
             where,
@@ -198,17 +196,17 @@ def _fold_result(
     )
 
 
-def _run_result(open_run: OpenRun, report: Mapping[str, Any]) -> RunResult:
+def _run_result(open_run: OpenRun, report: Report) -> RunResult:
     run = open_run.run
     return RunResult(
         run=run.id,
         status="done",
-        figures={name: _mean_figures(figures) for name, figures in report["spread"].items()},
+        figures={name: _mean_figures(spreads) for name, spreads in report.spread.items()},
         files={**{name: run.report_prefix + name for name in REPORT_FILES}, "run.json": run.contents_key},
         **definition.run_identity(run),
     )
 
 
-def _mean_figures(spread: Mapping[str, Any]) -> Figures:
-    """Means over seeds; of one seed its own figures."""
-    return Figures(**{name: figure["mean"] for name, figure in spread.items()})
+def _mean_figures(spreads: FigureSpreads) -> Figures:
+    """The means over seeds; for one seed its own figures."""
+    return Figures.model_validate({name: getattr(spreads, name).mean for name in FIGURES})

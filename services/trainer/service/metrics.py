@@ -7,10 +7,10 @@ import torch
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.trainer.learners.base import EpochSummary
+from services.trainer.report.model import FIGURES
 
 _FOLD_BUCKETS = (0.1, 1, 10, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 43200)
 _RUN_LABELS = ("dataset", "pipeline", "model")
-_FIGURE_HELP = {"uf1": "Macro F1", "uar": "Macro recall", "accuracy": "Accuracy", "au_f1": "Mean F1 of action units"}
 _EPOCH_HELP = {
     "epoch_loss": "Loss of the newest epoch",
     "epoch_uf1": "Macro F1 of the newest epoch, training subjects",
@@ -48,9 +48,12 @@ class TrainingMetrics:
         )
         self.figures = {
             name: Gauge(
-                f"mer_train_{name}", f"{title} of the newest report, folds pooled", _RUN_LABELS, registry=registry
+                f"mer_train_{name}",
+                f"{figure.meaning} of the newest report, folds pooled",
+                _RUN_LABELS,
+                registry=registry,
             )
-            for name, title in _FIGURE_HELP.items()
+            for name, figure in FIGURES.items()
         }
 
     def track_fold(

@@ -5,13 +5,11 @@
     casme2,sub01,EP03_02,others,4+L7,maps/sub01_EP03_02.png
 
 `path` is relative to the table. What such a file may be, and how a picture is decoded, says `table_file`; `order` and
-`depth` are columns too. `aus` may be blank or absent; UTF-8, commas or semicolons. Every fault names table, row, what
-was expected, what was found and what to do.
+`depth` are columns too. `aus` may be blank or absent. Encodings and delimiters are those of `shared.csv_rows`. Every
+fault names table, row, what was expected, what was found and what to do.
 """
 
-import csv
 import hashlib
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +29,7 @@ from services.trainer.sources.sample_files import (
     PixelDepth,
     read_sample_arrays,
 )
+from shared.csv_rows import numbered_rows, parse_csv
 from shared.errors import BadData
 from shared.records import ActionUnit, TableClip
 from shared.stage import Arrays
@@ -139,38 +138,34 @@ def _parse_option(location: str, column: str, cells: Mapping[str, str], allowed_
 
 def _read_cells(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Each line that is not blank, its cells by column."""
-    text = _read_table_text(table)
-    semicolons = text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",")
-    header, *lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=";" if semicolons else ",")) or [[]]
-    columns = [name.strip().casefold() for name in header]
-    _require_columns(table, columns)
-    for number, line in enumerate(lines, 2):
-        if len(line) > len(columns):
+    rows = numbered_rows(_parse_table(table))
+    number, header = next(rows, (1, []))
+    columns = [name.casefold() for name in header]
+    _require_columns(f"{table.name} row {number}", columns)
+    for number, row in rows:
+        location = f"{table.name} row {number}"
+        if len(row) > len(columns):
             raise BadData(
-                f"{table.name} row {number}: expected {len(columns)} cells, got {len(line)}; put a cell that holds a "
-                "comma in quotation marks."
+                f"{location}: expected {len(columns)} cells, got {len(row)}; put a cell that holds a comma in "
+                "quotation marks."
             )
-        if any(cell.strip() for cell in line):
-            cells = [cell.strip() for cell in line] + [""] * (len(columns) - len(line))
-            yield f"{table.name} row {number}", dict(zip(columns, cells, strict=True))
+        yield location, dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=True))
 
 
-def _require_columns(table: Path, columns: Sequence[str]) -> None:
+def _require_columns(location: str, columns: Sequence[str]) -> None:
     expected = f"expected the columns {','.join(REQUIRED_COLUMNS)} and, if wanted, {','.join(OPTIONAL_COLUMNS)}"
     got = ",".join(columns) or "an empty file"
     if missing := [name for name in REQUIRED_COLUMNS if name not in columns]:
-        raise BadData(f"{table.name} row 1: {expected}, got {got}; add {', '.join(missing)}.")
+        raise BadData(f"{location}: {expected}, got {got}; add {', '.join(missing)}.")
     if unknown := [name for name in columns if name not in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)]:
-        raise BadData(f"{table.name} row 1: {expected}, got {got}; rename or take out {', '.join(map(repr, unknown))}.")
+        raise BadData(f"{location}: {expected}, got {got}; rename or take out {', '.join(map(repr, unknown))}.")
     if len(set(columns)) < len(columns):
-        raise BadData(f"{table.name} row 1: {expected}, got {got}, one of them twice; take one of the two out.")
+        raise BadData(f"{location}: {expected}, got {got}, one of them twice; take one of the two out.")
 
 
-def _read_table_text(table: Path) -> str:
+def _parse_table(table: Path) -> list[list[str]]:
     try:
-        return table.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadData(f"{table}: expected UTF-8, got {error.reason} at byte {error.start}; save it as UTF-8.") from None
+        return parse_csv(table.read_bytes(), str(table))
     except OSError as error:
         raise BadData(f"{table}: expected a table, got {error.strerror}; give the path of a samples.csv.") from None
 

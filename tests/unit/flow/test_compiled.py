@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,9 @@ def refusing(*, dir, real=tempfile.TemporaryFile):
 tempfile.TemporaryFile = refusing
 """
 KERNEL = """
-from services.flow.compiled import kernel
+from services.flow.compiled import compiled_kernel
 
-@kernel
+@compiled_kernel
 def twice(x): return 2 * x
 """
 
@@ -104,7 +105,7 @@ def test_a_cache_that_can_only_be_read_is_copied_and_used(source, tmp_path):
 
 
 def test_neither_readable_nor_writable_means_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiled.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     own = compiled.copy_cache_folder(tmp_path / "nowhere")
     assert own.parent == tmp_path
     assert not list(own.iterdir())

@@ -53,7 +53,7 @@ def test_a_head_that_moves_turns_and_nears_is_put_back(dtype: type) -> None:
 
 def test_the_motion_is_found_through_noise() -> None:
     """The noise of 8 bits at 1.5 grey levels; hundredths of a px over a face of 140 px."""
-    levels = [head._luma_levels(frame) for frame in clip(noise=1.5 / 255)]
+    levels = [head.luma_levels(frame) for frame in clip(noise=1.5 / 255)]
     for levels_of_one, true in zip(levels[1:], MOTION[1:], strict=True):
         found = np.zeros(4)
         for reference, grey in zip(levels[0], levels_of_one, strict=True):
@@ -110,7 +110,7 @@ def test_bars_in_one_direction_move_in_that_only() -> None:
     """Across the bars is known, along them nothing is: no drift may be made up."""
     x, _ = places(*SIZE)
     bars = np.stack([0.5 + 0.3 * np.cos(2 * np.pi * (x - shift) / 16) for shift in (0, 0.8)])[..., None].repeat(3, -1)
-    first, later = (head._luma_levels(frame) for frame in bars)
+    first, later = (head.luma_levels(frame) for frame in bars)
     found = head.ReferencePicture(first[1]).estimate_motion(later[1], np.zeros(4)) * 140
     np.testing.assert_allclose(found[:2], [0.8, 0], atol=0.02)
 

@@ -1,9 +1,11 @@
 """A bus and a store with a dropped dataset, and trainers on them whose steps a test takes one by one."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.trainer.report.model import Report
 from services.trainer.service.processes import all_loops
 from shared.bus import Bus, Message
 from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
@@ -57,7 +59,7 @@ class Trainer:
         self.metrics, self.life = Metrics(), life or Life()
         bus, store = Mortal(self.bus, self.life), Mortal(LocalStore(home / "store"), self.life)
         settings = Settings(scratch=home, retry_base_seconds=0.01, retry_cap_seconds=0.01)
-        self.conductor, self.planner, self.folds = all_loops(settings, bus, store, self.metrics)
+        self.conductor, self.planner, self.folds = all_loops(settings, bus, store, self.metrics, threading.Event())
 
     def look(self) -> None:
         """Twice: a dataset is started when it was the same at the look before."""
@@ -119,6 +121,10 @@ class Lab:
         """Of the only run."""
         (result,) = self.results().values()
         return result
+
+    def report(self, result: RunResult) -> Report:
+        """The report of a run."""
+        return Report.decode(self.store.get(result.files["report.json"]), result.run)
 
     def published(self, topic: str) -> int:
         return self.bus.group_progress(topic, "nobody").published

@@ -1,6 +1,5 @@
 """A run as its folds: equal to the embedded one, shared by workers, and whole again after any kill."""
 
-import json
 from contextlib import suppress
 
 import pytest
@@ -56,12 +55,13 @@ def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
     lab.extract()
     lab.drop(**LITE)
     one.work()
-    result, said = lab.result(), json.loads(lab.store.get(lab.result().files["report.json"]))
+    result = lab.result()
+    report = lab.report(result)
     assert (result.dataset, result.model, result.seed, result.status) == ("toy", "fmer-lite", 0, "done")
     assert set(result.figures) == {"fmer-lite", "majority", "linear"}
-    assert result.figures["fmer-lite"].uf1 == said["result"]["uf1"]
-    assert result.figures["linear"].au_f1 == said["baselines"]["linear"]["aus"]["macro"]
-    folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
+    assert result.figures["fmer-lite"].uf1 == report.result.uf1
+    assert result.figures["linear"].au_f1 == report.baselines["linear"].au_f1
+    folds = [FoldResult.decode(m.value) for k, m in lab.bus.read_newest("mer.results").items() if "/" in k]
     assert len(folds) == 6
     assert {(fold.trained_on, fold.tested_on) for fold in folds} == {(3, 3)}
     assert all(lab.store.exists(fold.outcome) and fold.seconds is not None for fold in folds)
@@ -72,7 +72,7 @@ def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
     assert one.value("mer_train_epoch_loss", model="fmer-lite") > 0
     one.look()
     labels = {"dataset": "toy", "pipeline": result.pipeline, "model": "fmer-lite"}
-    assert one.value("mer_train_uf1", **labels) == said["result"]["uf1"]
+    assert one.value("mer_train_uf1", **labels) == report.result.uf1
 
 
 KFOLD = LINEAR | {"protocol": "k-fold", "folds": 2, "seeds": 2, "seed": 4}
@@ -85,13 +85,13 @@ def test_folds_by_another_protocol_and_of_several_seeds_are_the_embedded_ones(la
     result = lab.result()
     assert (result.status, result.protocol, result.seed, result.seeds) == ("done", "k-fold", 4, 2)
     assert reported(lab, result) == embedded(lab, tmp_path / "run", KFOLD)
-    folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
+    folds = [FoldResult.decode(m.value) for k, m in lab.bus.read_newest("mer.results").items() if "/" in k]
     told = sorted((fold.learner, fold.seed, fold.held_out) for fold in folds)
     assert told == [(name, seed, f"fold-{k}") for name in ("linear", "majority") for seed in (4, 5) for k in (1, 2)]
-    report = json.loads(lab.store.get(result.files["report.json"]))
-    assert [row["seed"] for row in report["seeds"]["linear"]] == [4, 5]
-    assert result.figures["linear"].uf1 == report["spread"]["linear"]["uf1"]["mean"]
-    assert report["result"]["uf1"] == report["seeds"]["linear"][0]["uf1"]
+    report = lab.report(result)
+    assert [row.seed for row in report.seeds["linear"]] == [4, 5]
+    assert result.figures["linear"].uf1 == report.spread["linear"].uf1.mean
+    assert report.result.uf1 == report.seeds["linear"][0].uf1
 
 
 def test_protocol_and_seeds_make_another_run(lab, trainer):
@@ -122,13 +122,13 @@ def test_dropped_datasets_are_pooled_and_told_apart(tmp_path, pooled):
     one = Trainer(lab.home)
     one.work()
     one.close()
-    report = json.loads(lab.store.get(lab.result().files["report.json"]))
-    assert [fold["held_out"] for fold in report["folds"]] == ["casme2", "samm"]
-    assert set(report["per_dataset"]["linear"]) == set(report["per_dataset"]["majority"]) == {"CASME II", "samm"}
-    assert sum(figures["samples"] for figures in report["per_dataset"]["linear"].values()) == 12
-    assert report["protocol"]["hold_out"] == "dataset"
-    assert report["protocol"]["title"].endswith("(NOT with the published counts)")
-    assert len([fault for fault in report["protocol"]["faults"] if "none of its clips are here" in fault]) == 4
+    report = lab.report(lab.result())
+    assert [fold.held_out for fold in report.folds] == ["casme2", "samm"]
+    assert set(report.per_dataset["linear"]) == set(report.per_dataset["majority"]) == {"CASME II", "samm"}
+    assert sum(figures.samples for figures in report.per_dataset["linear"].values()) == 12
+    assert report.protocol.hold_out == "dataset"
+    assert report.protocol.title.endswith("(NOT with the published counts)")
+    assert len([fault for fault in report.protocol.faults if "none of its clips are here" in fault]) == 4
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_two_workers_share_a_run_and_may_both_finish_it(lab, trainer):
     before = lab.content()
     key = next(iter(key for key in before if key.endswith("report.json")))
     lab.store.delete(key)  # as if the other had not seen it yet
-    (run,) = (Run.decode(message.value) for message in lab.bus.latest("mer.runs").values())
+    (run,) = (Run.decode(message.value) for message in lab.bus.read_newest("mer.runs").values())
     lab.bus.publish("mer.runs", run.key, run.encode())
     other.work()
     assert lab.content() == before
@@ -220,7 +220,7 @@ def test_an_artifact_that_was_changed_fails_the_run_by_name_and_what_was_reporte
     lab.drop(**LINEAR)
     one = trainer()
     one.look()
-    key = next(iter(lab.store.keys("roi-au/")))
+    key = next(iter(lab.store.list_keys("roi-au/")))
     sound = lab.store.get(key)
     lab.store.put(key, sound + b" ")
     one.work()
@@ -229,7 +229,7 @@ def test_an_artifact_that_was_changed_fails_the_run_by_name_and_what_was_reporte
     assert "was changed after it was written" in lab.result().reason
     assert lab.published("mer.trainer.dlq") == 0
     lab.store.put(key, sound)
-    (run,) = (Run.decode(message.value) for message in lab.bus.latest("mer.runs").values())
+    (run,) = (Run.decode(message.value) for message in lab.bus.read_newest("mer.runs").values())
     lab.bus.publish("mer.runs", run.key, run.encode())
     one.work()
     assert lab.result().status == "done"
@@ -249,8 +249,8 @@ def test_asked_to_stop_a_training_leaves_its_fold_to_others(lab, trainer):
     one.folds.stopping.set()
     assert one.folds.step()
     one.folds.close()
-    assert not list(lab.store.keys("folds/"))
-    assert lab.bus.depth("mer.folds", "trainer").lag == 6
+    assert not list(lab.store.list_keys("folds/"))
+    assert lab.bus.group_progress("mer.folds", "trainer").lag == 6
 
 
 def test_a_fold_that_its_run_does_not_have_is_buried(lab, trainer):
@@ -259,9 +259,9 @@ def test_a_fold_that_its_run_does_not_have_is_buried(lab, trainer):
     one = trainer()
     one.look()
     one.planner.step()
-    message = next(iter(lab.bus.latest("mer.folds").values()))
+    message = next(iter(lab.bus.read_newest("mer.folds").values()))
     lab.bus.publish("mer.folds", "0", message.value.replace(b'"toy/s0', b'"toy/s9'))
     one.work()
-    (letter,) = lab.bus.latest("mer.trainer.dlq").values()
+    (letter,) = lab.bus.read_newest("mer.trainer.dlq").values()
     assert "has no fold of" in letter.headers["reason"]
     assert lab.result().status == "done"

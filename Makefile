@@ -12,13 +12,21 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test lint lock weights bench bench-bus images up down e2e gen k8s-test clean
+.PHONY: setup servers demo test test-all lint lock weights bench bench-bus images up down e2e gen k8s-test clean
 
 demo: setup
 	$(BIN)/mer demo
 
-test: setup lint
+# About 10 CPU minutes. `test-all` also runs what is marked exhaustive, as CI does.
+test: setup lint servers
+	$(BIN)/pytest -m "not exhaustive"
+
+test-all: setup lint servers
 	$(BIN)/pytest
+
+# Kafka, MinIO, SeaweedFS and Kustomize for the tests. The first time downloads and builds, and says what.
+servers: setup
+	$(BIN)/python -m tests.servers
 
 lint: setup
 	$(BIN)/ruff check .

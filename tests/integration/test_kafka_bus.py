@@ -145,13 +145,12 @@ def test_a_message_too_large_is_bad_data_and_the_next_goes_through(place: Place)
 
 
 def test_without_a_broker_everything_waits_or_says_so() -> None:
-    bus = KafkaBus(Broker("127.0.0.1:1", timeout_seconds=1))
-    with pytest.raises(Unavailable, match="publishing to mer"):
-        bus.publish(TOPIC, "k", b"v")
-    with pytest.raises(Unavailable):
-        bus.read_newest(TOPIC)
-    assert bus.subscribe(TOPIC, "g").take_message(0.1) is None
-    bus.close()
+    with closing(KafkaBus(Broker("127.0.0.1:1", timeout_seconds=1))) as bus:
+        with pytest.raises(Unavailable, match="publishing to mer"):
+            bus.publish(TOPIC, "k", b"v")
+        with pytest.raises(Unavailable):
+            bus.read_newest(TOPIC)
+        assert bus.subscribe(TOPIC, "g").take_message(0.1) is None
     gc.collect()
 
 
@@ -169,7 +168,8 @@ def test_a_follower_does_not_wait_for_ever(place: Place) -> None:
                 client.end_offsets = lambda places: {each: end + sum(promises) for each, end in ends(places).items()}
             return client
 
-    bus = KafkaBus(PromisingBroker(place.bootstrap, timeout_seconds=8), prefix=place.prefix)
+    place.opened.append(KafkaBus(PromisingBroker(place.bootstrap, timeout_seconds=8), prefix=place.prefix))
+    (bus,) = place.opened
     bus.publish(TOPIC, "k", b"v")
     with closing(bus.follow(TOPIC)) as follower:
         assert follower.read_newest()["k"].value == b"v"
@@ -178,16 +178,14 @@ def test_a_follower_does_not_wait_for_ever(place: Place) -> None:
             follower.read_newest()
         promises.clear()
         assert follower.read_newest()["k"].value == b"v"
-    bus.close()
 
 
 def test_a_topic_that_is_not_there_yet_is_unavailable(place: Place) -> None:
-    bus = KafkaBus(Broker(place.bootstrap, timeout_seconds=1), prefix=f"{place.prefix}none.")
-    with pytest.raises(Unavailable):
-        bus.publish(TOPIC, "k", b"v")
-    with pytest.raises(Unavailable, match="set-up"):
-        bus.group_progress(TOPIC, "g")
-    bus.close()
+    with closing(KafkaBus(Broker(place.bootstrap, timeout_seconds=1), prefix=f"{place.prefix}none.")) as bus:
+        with pytest.raises(Unavailable):
+            bus.publish(TOPIC, "k", b"v")
+        with pytest.raises(Unavailable, match="set-up"):
+            bus.group_progress(TOPIC, "g")
 
 
 def test_topics_are_made_once_and_as_declared(place: Place) -> None:

@@ -4,6 +4,7 @@ import gc
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,38 +61,38 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         server = SecureServer(tmp_path_factory.mktemp("secure"))
     except ServerMissing as lacking:
         pytest.skip(str(lacking))
-    server.start()
-    yield Broker(
-        f"127.0.0.1:{server.secure}",
-        tls=True,
-        ca_file=str(server.certificate),
-        sasl="PLAIN",
-        username="mer",
-        password="open sesame",
-        timeout_seconds=60,
-    )
-    server.stop()
-    gc.collect()
+    try:
+        server.start()
+        yield Broker(
+            f"127.0.0.1:{server.secure}",
+            tls=True,
+            ca_file=str(server.certificate),
+            sasl="PLAIN",
+            username="mer",
+            password="open sesame",
+            timeout_seconds=60,
+        )
+    finally:
+        server.stop()
+        gc.collect()
 
 
 def test_with_certificate_and_password_all_is_as_ever(broker: Broker) -> None:
     ensure_topics(broker, [TOPICS[TOPIC]])
-    bus = KafkaBus(broker)
-    bus.publish(TOPIC, "k", b"v")
-    member = bus.subscribe(TOPIC, "g")
-    message = member.take_message(300)
-    assert message is not None
-    member.commit(message)
-    assert bus.read_newest(TOPIC)["k"].value == b"v"
-    assert bus.group_progress(TOPIC, "g").lag == 0
-    bus.close()
+    with closing(KafkaBus(broker)) as bus:
+        bus.publish(TOPIC, "k", b"v")
+        member = bus.subscribe(TOPIC, "g")
+        message = member.take_message(300)
+        assert message is not None
+        member.commit(message)
+        assert bus.read_newest(TOPIC)["k"].value == b"v"
+        assert bus.group_progress(TOPIC, "g").lag == 0
 
 
 @pytest.mark.parametrize("wrong", [{"password": "guess"}, {"ca_file": None}, {"tls": False}])
 def test_who_is_not_let_in_is_told_what_it_may_be(broker: Broker, wrong: dict[str, Any]) -> None:
-    bus = KafkaBus(replace(broker, **wrong, timeout_seconds=2))
-    with pytest.raises(Unavailable, match="a wrong password, a certificate not trusted"):
-        bus.publish(TOPIC, "k", b"v")
-    assert bus.subscribe(TOPIC, "g").take_message(0.1) is None
-    bus.close()
+    with closing(KafkaBus(replace(broker, **wrong, timeout_seconds=2))) as bus:
+        with pytest.raises(Unavailable, match="a wrong password, an untrusted certificate"):
+            bus.publish(TOPIC, "k", b"v")
+        assert bus.subscribe(TOPIC, "g").take_message(0.1) is None
     gc.collect()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from shared.stage import Arrays, Stage, StageSettings
 from shared.store.s3 import S3Store
 from shared.worker import Worker
 from shared.worker.stage_handler import StageHandler, read_artifact, write_artifact
+from tests.background import run_in_background
 from tests.servers.s3 import S3Server
 from tests.servers.s3_servers import OWN, SharedServers
 
@@ -101,25 +103,19 @@ def lab(tmp_path: Path, store: S3Store) -> Iterator[Lab]:
 
 def test_a_store_killed_in_mid_work_loses_nothing_and_doubles_nothing(lab: Lab, server: S3Server) -> None:
     sent = [lab.record(number) for number in range(RECORDS)]
-    threads = [threading.Thread(target=lab.worker().run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for record in sent[:EARLY]:
-        lab.publish(record)
-    _wait(lab.outputs)
-    server.kill()
-    for record in sent[EARLY:]:
-        lab.publish(record)
-    _wait(lambda: lab.retries() > 0)
-    time.sleep(DOWN_SECONDS)
-    assert not {record.key for record in sent[EARLY:]} & {record.key for record in lab.outputs()}
-    assert all(thread.is_alive() for thread in threads)
-    server.start()
-    _wait(lambda: lab.bus.group_progress("mer.magnified", "flow").lag == 0)
-    for worker in lab.workers:
-        worker.stopping.set()
-    for thread in threads:
-        thread.join(PATIENCE_SECONDS)
+    one, other = lab.worker(), lab.worker()
+    with run_in_background(one.run, one.stopping.set), run_in_background(other.run, other.stopping.set):
+        for record in sent[:EARLY]:
+            lab.publish(record)
+        _wait(lab.outputs)
+        server.kill()
+        for record in sent[EARLY:]:
+            lab.publish(record)
+        _wait(lambda: lab.retries() > 0)
+        time.sleep(DOWN_SECONDS)
+        assert not {record.key for record in sent[EARLY:]} & {record.key for record in lab.outputs()}
+        server.start()
+        _wait(lambda: lab.bus.group_progress("mer.magnified", "flow").lag == 0)
     _each_once(lab, sent)
 
 
@@ -145,32 +141,25 @@ def test_what_was_put_is_never_taken_for_absent_while_the_server_comes_back(serv
     def use_has_gone_on(what: list, count: int) -> bool:
         return len(what) >= count or bool(surprises)
 
-    user = threading.Thread(target=use)
-    user.start()
-    try:
+    with run_in_background(use, stop.set):
         for _ in range(2):
             _wait(partial(use_has_gone_on, acknowledged, len(acknowledged) + 20))
             server.kill()
             _wait(partial(use_has_gone_on, troubles, len(troubles) + 1))
             server.start()
-    finally:
-        stop.set()
-        user.join(PATIENCE_SECONDS)
     assert not surprises
     assert set(acknowledged) <= set(store.list_keys())
 
 
 def test_a_frozen_store_is_noticed_in_seconds_and_waited_for(lab: Lab, server: S3Server) -> None:
     sent = [lab.send(0)]
-    thread = threading.Thread(target=lab.worker().step)
-    with server.frozen():
+    with ExitStack() as working, server.frozen():
         began = time.monotonic()
         with pytest.raises(Unavailable, match="does not answer"):
             lab.store.exists("k")
         assert time.monotonic() - began < PATIENCE_SECONDS
-        thread.start()
+        working.enter_context(run_in_background(lab.worker().step))
         _wait(lambda: lab.retries() > 0)
-    thread.join(PATIENCE_SECONDS)
     _each_once(lab, sent)
 
 

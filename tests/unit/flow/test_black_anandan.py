@@ -23,7 +23,7 @@ def shifted(image, u, v):
     return ndimage.shift(image, (v, u), order=5, mode="grid-wrap")
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=strategies.integers(0, 99), u=strategies.floats(-1.5, 1.5), v=strategies.floats(-1.5, 1.5))
 def test_known_shift(seed, u, v):
     first = texture(seed, sigma=2.5)

@@ -66,7 +66,10 @@ def test_never_an_end_even_of_a_still_clip(crop: NDArray[np.uint8]) -> None:
     assert 0 < spot_apex(np.stack([crop] * 6), FPS, BLUR, WINDOW) < 5
 
 
-@pytest.mark.parametrize("size", [(32, 32), (2048, 32), (32, 2048)])
+LONGEST = [pytest.param(size, marks=pytest.mark.exhaustive) for size in ((2048, 32), (32, 2048))]
+
+
+@pytest.mark.parametrize("size", [(32, 32), (256, 32), (32, 256), *LONGEST])
 def test_every_size_that_the_settings_allow(size: tuple[int, int]) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (5, *size, 3), np.uint8)
     assert 0 < spot_apex(frames, FPS, BLUR, WINDOW) < 4

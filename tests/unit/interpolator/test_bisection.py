@@ -35,7 +35,7 @@ def test_repeated_frames_share_their_midpoints(ramp: np.ndarray, mean) -> None:
     assert mean.forwards == 2 + 4
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.floats(0, 4))
 def test_the_papers_halving_ends_within_the_tolerance(ramp: np.ndarray, mean, position: float) -> None:
     shown = frames_at(ramp, [position], mean, PAPER)

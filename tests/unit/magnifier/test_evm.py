@@ -79,7 +79,7 @@ def test_each_is_magnify_one_factor_at_a_time() -> None:
         np.testing.assert_array_equal(got, expected)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(-2, 2), st.integers(0, 99))
 def test_linear_in_the_clips_change(scale: float, seed: int) -> None:
     change = 0.02 * np.random.default_rng(seed).normal(size=(4, 24, 30)) / 4

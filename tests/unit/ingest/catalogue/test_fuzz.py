@@ -101,7 +101,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Pat
 
 @pytest.mark.parametrize("key", KEYS)
 @given(todo=changes())
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_sheet_makes_discovery_crash(
     trees: dict[str, tuple[Path, Path, Grid, dict[str, Grid]]],
     key: str,

@@ -1,6 +1,5 @@
 """The loop: when it scans, what wakes it, how it waits trouble out, how it stops."""
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from services.ingest.inbox import events
 from services.ingest.inbox.inbox import Inbox
 from shared.errors import BadData, Misconfigured, Unavailable
+from tests.background import run_in_background
 from tests.unit.ingest.inbox.lab import Lab, dataset
 
 # As MinIO sends it, less what nobody reads.
@@ -126,12 +126,9 @@ def test_what_waiting_cannot_mend_ends_it(lab: Lab, monkeypatch: pytest.MonkeyPa
 
 def test_it_runs_until_it_is_stopped(lab: Lab) -> None:
     lab.drop("d", dataset("a"))
-    thread = threading.Thread(target=lab.process.run)
-    thread.start()
-    while not lab.process.is_ready():
-        time.sleep(0.01)
-    lab.process.stopping.set()
-    thread.join()
+    with run_in_background(lab.process.run, lab.process.stopping.set):
+        while not lab.process.is_ready():
+            time.sleep(0.01)
     assert lab.only().complete
     assert lab.process.metrics.registry.get_sample_value("mer_heartbeat_seconds", {"stage": "inbox"})
 

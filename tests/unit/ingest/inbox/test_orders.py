@@ -33,7 +33,7 @@ def expected() -> list[object]:
 EXPECTED = expected()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     order=st.permutations(sorted(FILES)),
     scans=st.lists(st.booleans(), min_size=len(FILES), max_size=len(FILES)),

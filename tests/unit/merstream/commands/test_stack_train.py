@@ -12,6 +12,7 @@ from merstream.stack import training
 from merstream.stack.api_client import TrainerApi
 from shared.errors import BadData, Misconfigured
 from shared.records import Run, RunContents
+from tests.background import run_in_background
 from tests.servers.process import free_port
 from tests.unit.trainer.api.conftest import served
 from tests.unit.trainer.lab import Lab
@@ -44,18 +45,15 @@ def stack_train(url: str, *arguments: str) -> int:
 
 
 def test_a_run_is_followed_to_its_report(api, lab, trainer, capsys):
-    one = trainer()
+    one, ended = trainer(), threading.Event()
 
     def work() -> None:
-        while not lab.bus.read_newest("mer.runs"):
-            pass
-        while one.planner.step() or one.folds.step():
-            pass
+        while not ended.is_set():
+            if not (one.planner.step() or one.folds.step()):
+                ended.wait(0.05)
 
-    worker = threading.Thread(target=work)
-    worker.start()
-    assert stack_train(api, "toy", "--model", "majority", "--seed", "5", "--watch") == 0
-    worker.join()
+    with run_in_background(work, ended.set):
+        assert stack_train(api, "toy", "--model", "majority", "--seed", "5", "--watch") == 0
     result = lab.result()
     folder = Path("out/reports/toy") / result.run
     assert {file.name for file in folder.iterdir()} == set(result.files)

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from merstream.commands.demo import draw_dataset
-from merstream.synth import Difficulty, coding_sheet, true_motion, write_dataset
+from merstream.synth import DIFFICULTIES, Difficulty, coding_sheet, true_motion, write_dataset
 
 SIZE = (120, 160)
 SHORT = Difficulty(duration=(0.05, 0.08))
@@ -116,7 +116,7 @@ def test_hard_clips_are_those_persons_with_heads_that_move_three_times_as_far(tm
 
 def test_hardest_clips_are_those_heads_that_turn_and_nod_too(tmp_path: Path) -> None:
     for hardness in ("hard", "hardest"):
-        draw_dataset(tmp_path / hardness, subjects=1, clips=8, seed=5, jobs=2, difficulty=hardness)
+        write_dataset(tmp_path / hardness, 1, 8, seed=5, size=SIZE, raw=False, difficulty=DIFFICULTIES[hardness])
     hard, hardest = (
         [true_motion.load_motion(file) for file in sorted((tmp_path / hardness).glob("truth/*/*.npz"))]
         for hardness in ("hard", "hardest")

@@ -1,6 +1,5 @@
 """The worker's promises, on the embedded bus and store."""
 
-import threading
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from shared.stage import Arrays, Stage, StageSettings
 from shared.store import LocalStore, npz
 from shared.worker import Worker
 from shared.worker.stage_handler import StageHandler, recipe_digest, write_artifact
+from tests.background import run_in_background
 
 SAMPLE = Sample(dataset="d", subject="s", clip="c", emotion="happiness", onset=0, apex=1, offset=2, fps=200)
 QUICK = Settings(retry_base_seconds=0.001, retry_cap_seconds=0.002)
@@ -169,16 +169,13 @@ def test_a_worker_halts_rather_than_drain_a_topic(lab: Lab, limits: dict[str, fl
         if lab.bus.read_newest("mer.flow.dlq") and len(lab.bus.read_newest("mer.flow.dlq")) == most:
             break
     lab.bus.publish("mer.magnified", "one more", b"junk")
-    runs = threading.Thread(target=lab.worker.run)
-    runs.start()
-    while not lab.worker.halted:
-        time.sleep(0.01)
-    assert "Not a mer.record/1" in lab.worker.halted
-    assert not lab.worker.is_ready()
-    assert not lab.worker.is_stalled(), "a restart by itself would bury on"
-    assert lab.worker.metrics.registry.get_sample_value("mer_halted", {"stage": "flow"}) == 1
-    lab.worker.stopping.set()
-    runs.join()
+    with run_in_background(lab.worker.run, lab.worker.stopping.set):
+        while not lab.worker.halted:
+            time.sleep(0.01)
+        assert "Not a mer.record/1" in lab.worker.halted
+        assert not lab.worker.is_ready()
+        assert not lab.worker.is_stalled(), "a restart by itself would bury on"
+        assert lab.worker.metrics.registry.get_sample_value("mer_halted", {"stage": "flow"}) == 1
     assert len(lab.bus.read_newest("mer.flow.dlq")) == most
     assert lab.bus.group_progress("mer.magnified", "flow").lag == 1
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.servers.process import free_port
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 PROGRAM = """
 import os, sys, threading
 from shared.errors import Misconfigured

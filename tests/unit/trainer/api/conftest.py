@@ -17,7 +17,7 @@ from shared.settings import Settings
 from shared.store import Store
 from tests.unit.trainer.lab import Lab
 
-CALM = 60  # seconds after which a test gives up
+CALM = 300  # seconds after which a test gives up
 
 
 @dataclass(frozen=True)

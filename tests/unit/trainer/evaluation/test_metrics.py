@@ -22,7 +22,7 @@ def test_a_case_counted_by_hand():
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(labels)
 def test_figures_are_those_of_scikit_learn(rows):
     true, pred, who = (np.array(column) for column in zip(*rows, strict=True))

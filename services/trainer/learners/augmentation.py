@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from services.trainer.data.arrays import FLOW_COUNT, ROI_COUNT
 from services.trainer.learners.batch_source import NetworkInputs
 from services.trainer.settings import TrainSettings
 
 MIRRORED_ROIS = np.array(  # ROI i of a mirrored face is ROI MIRRORED[i] of the face: brows, outer lip, inner lip
     [*range(9, -1, -1), *range(16, 9, -1), *range(21, 16, -1), *range(26, 21, -1), *range(29, 26, -1)]
 )
-FLOW_COUNT, ROIS = 9, 30
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def draw_augmentation(clip_count: int, settings: TrainSettings, rng: np.random.G
         angle = math.radians(settings.rotate) * rng.uniform(-1, 1, clip_count)
         scale = 1 + settings.scale * rng.uniform(-1, 1, clip_count)
         shift = settings.shift * rng.uniform(-1, 1, (clip_count, 2))
-        patch_shift = settings.shift * rng.uniform(-1, 1, (clip_count, ROIS, 2))
+        patch_shift = settings.shift * rng.uniform(-1, 1, (clip_count, ROI_COUNT, 2))
         drawn["affine"] = AffineDraw(*map(_float_tensor, (angle, scale, shift, patch_shift)))
     return AugmentationDraw(**drawn)
 
@@ -165,7 +165,7 @@ def delay_clips(clips: Tensor, delay: Tensor) -> Tensor:
 def warp_patches(patches: Tensor, affine: AffineDraw) -> Tensor:
     """Each patch turned and scaled about its centre and moved, its vectors turned and scaled with it."""
     each = patches.permute(0, 3, 1, 2, 4, 5)  # [n,30,9,2,7,7]
-    angle, scale = (value.repeat_interleave(ROIS) for value in (affine.angle, affine.scale))
+    angle, scale = (value.repeat_interleave(ROI_COUNT) for value in (affine.angle, affine.scale))
     warped = warp_images(
         each.flatten(0, 1).flatten(1, 2), angle, scale, affine.patch_shift.flatten(0, 1)
     )  # [n*30,18,7,7]

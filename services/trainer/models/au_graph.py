@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from services.trainer.data.annotations import AU_COUNT
 from services.trainer.models.settings import ModelSettings
 from services.trainer.models.transformer import build_encoder
-
-AU_COUNT = 9
 
 
 class GraphConv(nn.Module):

@@ -12,18 +12,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AU_COUNT, AuGraph
-from services.trainer.models.fusion import BROW_AU_COUNT, Fusion
+from services.trainer.data.annotations import AU_COUNT, BROW_AU_COUNT
+from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, MAP_SIDE, PATCH_SIDE, ROI_COUNT
+from services.trainer.models.au_graph import AuGraph
+from services.trainer.models.fusion import Fusion
 from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, map_cell_positions
 from services.trainer.models.input_scaling import MapScale, PatchScale
-from services.trainer.models.roi_graph import BROW_ROI_COUNT, PAIR_COUNT, PATCH_SIDE, ROIS
 from services.trainer.models.settings import ModelSettings
 
 TIME_PATTERNS, SPACE_PATTERNS = 4, 3  # temporal and spatial patterns per ROI
 TOKEN_WIDTH = 2 * TIME_PATTERNS * SPACE_PATTERNS  # u and v
 LITE_REGION_WIDTH = 48  # of the vector per facial region
 FACE_WIDTH = 32  # of the vector for the whole face
-FACE_MAP_SIDE = 28  # rows and columns of a map
 
 
 class RoiTokens(nn.Module):
@@ -32,7 +32,7 @@ class RoiTokens(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.head_motion = HeadMotion(ROI_PLACES)
-        self.courses = nn.Parameter(cosine_basis(TIME_PATTERNS, PAIR_COUNT))  # [4,9]
+        self.courses = nn.Parameter(cosine_basis(TIME_PATTERNS, FLOW_COUNT))  # [4,9]
         self.shapes = nn.Parameter(affine_basis(PATCH_SIDE))  # [3,49]
 
     def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,24]
@@ -50,7 +50,7 @@ class WholeFace(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.head_motion = HeadMotion(map_cell_positions(FACE_MAP_SIDE))
+        self.head_motion = HeadMotion(map_cell_positions(MAP_SIDE))
         self.convs = nn.Sequential(
             *(nn.Conv2d(3, 16, 5, 1, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2)),
             *(nn.Conv2d(16, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
@@ -75,7 +75,7 @@ class FmerLite(nn.Module):
         self.patch_scale = PatchScale(settings)
         self.tokens = RoiTokens()
         self.brow_head = build_lite_region_head(BROW_ROI_COUNT)
-        self.mouth_head = build_lite_region_head(ROIS - BROW_ROI_COUNT)
+        self.mouth_head = build_lite_region_head(ROI_COUNT - BROW_ROI_COUNT)
         self.whole_face = WholeFace(settings) if settings.whole_face else None
         self.direct = (
             nn.Linear(FACE_WIDTH, classes, bias=False) if settings.whole_face and settings.direct_path else None

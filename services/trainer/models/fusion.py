@@ -3,10 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AU_COUNT
+from services.trainer.data.annotations import AU_COUNT, BROW_AU_COUNT
 from services.trainer.models.settings import ModelSettings
-
-BROW_AU_COUNT = 3  # AU 1, 2, 4 belong to the brows; 10, 12, 14, 15, 17, 25 to the mouth
 
 
 class Fusion(nn.Module):

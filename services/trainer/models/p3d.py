@@ -10,7 +10,7 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AU_COUNT
+from services.trainer.data.annotations import AU_COUNT
 from services.trainer.models.settings import ModelSettings
 
 BLOCKS_PER_LAYER = (3, 4, 6, 3)

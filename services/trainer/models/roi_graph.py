@@ -3,15 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, PATCH_SIDE, ROI_COUNT
 from services.trainer.models.settings import ModelSettings
 from services.trainer.models.transformer import build_encoder
 
-PAIR_COUNT, ROIS, BROW_ROI_COUNT, PATCH_SIDE = (
-    9,
-    30,
-    10,
-    7,
-)  # flow fields, points, the first ten of them on the brows, patch side in px
 REGION_WIDTH = 160  # of the vector per facial region
 
 
@@ -21,18 +16,18 @@ class PairConv(nn.Module):
     def __init__(self, each: bool) -> None:
         super().__init__()
         self.each = each
-        self.conv = nn.Conv3d(ROIS, ROIS, (2, 3, 3), padding=(0, 1, 1), groups=ROIS)
-        self.norm = nn.BatchNorm3d(ROIS)
+        self.conv = nn.Conv3d(ROI_COUNT, ROI_COUNT, (2, 3, 3), padding=(0, 1, 1), groups=ROI_COUNT)
+        self.norm = nn.BatchNorm3d(ROI_COUNT)
 
     def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,9,7,7]
         batch, pairs = patches.shape[:2]
         x = self.conv(patches.transpose(2, 3).flatten(0, 1))  # [B*9,30,1,7,7]
-        x = x.reshape(batch, pairs, ROIS, PATCH_SIDE, PATCH_SIDE).transpose(1, 2)  # [B,30,9,7,7]
+        x = x.reshape(batch, pairs, ROI_COUNT, PATCH_SIDE, PATCH_SIDE).transpose(1, 2)  # [B,30,9,7,7]
         return self._normalise_pairs(x).relu()
 
     def _normalise_pairs(self, x: Tensor) -> Tensor:
         if self.each and self.training:  # statistics of one pair at a time, nine updates per forward
-            return torch.cat([self.norm(x[:, :, [pair]]) for pair in range(PAIR_COUNT)], dim=2)
+            return torch.cat([self.norm(x[:, :, [pair]]) for pair in range(FLOW_COUNT)], dim=2)
         return self.norm(x)
 
 
@@ -41,8 +36,8 @@ class TimeConv(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(ROIS, ROIS, (PAIR_COUNT, 3, 3), padding=(0, 1, 1), groups=ROIS)
-        self.norm = nn.BatchNorm3d(ROIS)
+        self.conv = nn.Conv3d(ROI_COUNT, ROI_COUNT, (FLOW_COUNT, 3, 3), padding=(0, 1, 1), groups=ROI_COUNT)
+        self.norm = nn.BatchNorm3d(ROI_COUNT)
 
     def forward(self, x: Tensor) -> Tensor:  # [B,30,9,7,7] -> [B,30,49]
         return self.norm(self.conv(x)).relu().flatten(2)
@@ -71,7 +66,7 @@ class RoiGraph(nn.Module):
         self.brow_encoder = build_encoder(layers, PATCH_SIDE**2, 128)
         self.mouth_encoder = build_encoder(layers, PATCH_SIDE**2, 128)
         self.brow_head = build_region_head(BROW_ROI_COUNT)
-        self.mouth_head = build_region_head(ROIS - BROW_ROI_COUNT)
+        self.mouth_head = build_region_head(ROI_COUNT - BROW_ROI_COUNT)
 
     def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:  # [B,9,2,30,7,7] -> [B,160], [B,160]
         tokens = self.time_conv(self.pair_conv(patches))  # [B,30,49]

@@ -12,7 +12,7 @@ was expected, what was found and what to do.
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +31,13 @@ from services.trainer.sources.sample_files import (
     PixelDepth,
     read_sample_arrays,
 )
+from shared.action_units import parse_action_units
 from shared.errors import BadData
 from shared.records import ActionUnit, TableClip
 from shared.stage import Arrays
 
 REQUIRED_COLUMNS = ("dataset", "subject", "clip", "label", "path")
 OPTIONAL_COLUMNS = ("aus", "order", "depth")
-UnitParser = Callable[
-    [str], tuple[tuple[ActionUnit, ...], str]
-]  # a cell of units -> units, and what was not understood
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,10 @@ class SampleRow:
         return f"{self.location}: {self.file}"
 
 
-def load_plan_from_table(
-    table: Path, options: TrainingOptions, parse_units: UnitParser, allocate: ArrayAllocator = np.empty
-) -> EvaluationPlan:
+def load_plan_from_table(table: Path, options: TrainingOptions, allocate: ArrayAllocator = np.empty) -> EvaluationPlan:
     """What the table's clips are trained and tested on. Raises BadData for a fault of table or file, as `taken` does,
     and where the arrays do not suffice for the model that is to be trained."""
-    rows = read_samples_csv(table, parse_units)
+    rows = read_samples_csv(table)
     first = _read_row_arrays(rows[0])
     names = tuple(name for name in first if name != "factors")
     registry.require_arrays(names, options.settings.model, table.name)
@@ -80,12 +76,12 @@ def load_plan_from_table(
     return EvaluationPlan(features, options.protocol, options.seeds, found)
 
 
-def read_samples_csv(table: Path, parse_units: UnitParser) -> list[SampleRow]:
+def read_samples_csv(table: Path) -> list[SampleRow]:
     """The rows in their order. Raises BadData."""
     seen: dict[tuple[str, ...], str] = {}
     rows = []
     for where, cells in _read_cells(table):
-        row = _parse_row(where, cells, table.parent, parse_units)
+        row = _parse_row(where, cells, table.parent)
         other = seen.setdefault((row.dataset, row.subject, row.clip), where)
         if other != where:
             raise BadData(
@@ -109,11 +105,11 @@ def table_clips(rows: Sequence[SampleRow]) -> list[TableClip]:
     ]
 
 
-def _parse_row(location: str, cells: Mapping[str, str], folder: Path, parse_units: UnitParser) -> SampleRow:
+def _parse_row(location: str, cells: Mapping[str, str], folder: Path) -> SampleRow:
     for column in REQUIRED_COLUMNS:
         if not cells[column]:
             raise BadData(f"{location}: expected a {column}, got an empty cell; fill it in or take the row out.")
-    aus, doubt = parse_units(cells.get("aus", ""))
+    aus, doubt = parse_action_units(cells.get("aus", ""))
     if doubt:
         raise BadData(
             f"{location}: expected action units such as 4+L7+R12B, got {cells['aus']!r} ({doubt}); correct it."

@@ -1,4 +1,6 @@
-"""What a protocol takes of the clips, and that a copy of a clip never stands on both sides."""
+"""The clips that a protocol selects; a copy of a clip is never both trained on and tested."""
+
+from itertools import product
 
 import pytest
 from hypothesis import assume, given, settings
@@ -32,10 +34,11 @@ def shares(name: str) -> dict[str, list[str | None]]:
 def described(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[str, ...]]]:
     """Clips for a protocol, and what stands for each of them: now and then the same as for another."""
     labels = shares(name)
-    places = st.tuples(st.sampled_from(sorted(labels)), st.integers(1, 4), st.integers(1, 4))
+    places = st.sampled_from(list(product(sorted(labels), range(1, 5), range(1, 5))))
+    drawn = st.lists(st.tuples(places, st.integers(0, 11)), min_size=8, max_size=24, unique_by=lambda clip: clip[0])
     clips = [
-        sample(dataset, f"s{who}", f"c{number}", data.draw(st.sampled_from(labels[dataset])))
-        for dataset, who, number in data.draw(st.lists(places, min_size=8, max_size=30, unique=True))
+        sample(dataset, f"s{subject}", f"c{number}", labels[dataset][label % len(labels[dataset])])
+        for (dataset, subject, number), label in data.draw(drawn)
     ]
     digests = [(f"features {number}", f"source {number}") for number in range(len(clips))]
     for _ in range(data.draw(st.integers(0, 2))):

@@ -109,7 +109,7 @@ def test_rcn_attention_by_hand():
     seen = torch.zeros(1, 32, 5, 5)
     seen[0, 0] = torch.arange(25.0).view(5, 5)
     expected = torch.arange(25.0).view(5, 5) / 24 / 2  # stretched to 0..1, halved by the class that sees nothing
-    assert torch.allclose(network._attention_map(seen)[0, 0], expected)
+    assert torch.allclose(network.attention_map(seen)[0, 0], expected)
 
 
 def test_htnet_levels():

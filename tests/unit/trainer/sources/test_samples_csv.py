@@ -115,8 +115,8 @@ def test_decoding_by_hand() -> None:
     ("header", "message"),
     [
         ("dataset,subject,clip,label,path", None),
-        ("dataset,subject,clip,label,aus", r"samples\.csv row 1: expected the columns .*; add path\."),
-        (HEADER + ",emotion", r"row 1: .*; rename or take out 'emotion'\."),
+        ("dataset,subject,clip,label,aus", r"samples\.csv row 1: expected the columns .* Add path\."),
+        (HEADER + ",emotion", r"row 1: .* Rename or remove 'emotion'\."),
         (HEADER + ",aus", "row 1: .*, one of them twice"),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_row_that_does_not_fit_is_named(write: Write, row: str, message: str) 
         ({"maps": np.zeros((3, 28, 28)), "factors": np.ones(2)}, r"expected maps of shape \(2, 3, 28, 28\) holding"),
         ({"maps": np.zeros((3, 28, 28), "U1")}, "expected maps .* holding numbers, got .* of <U1"),
         ({"maps": np.zeros((3, 28, 28)), "factors": np.array(2.0)}, "expected factors as a row of finite numbers"),
-        ({"u": np.zeros((28, 28))}, "expected u, v and strain, or maps, or patches, got different, u; name"),
+        ({"u": np.zeros((28, 28))}, r"expected u, v and strain, or maps, or patches, got different, u\. Give"),
         (
             {name: np.zeros((size, 28)) for name, size in (("u", 28), ("v", 28), ("strain", 27))},
             "expected u, v and strain of one shape",
@@ -210,7 +210,7 @@ def test_pictures_that_do_not_fit(tmp_path: Path, picture: Image.Image | None, m
 def test_other_kinds_of_file(tmp_path: Path) -> None:
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0")
     (tmp_path / "samples.csv").write_text(f"{HEADER}\nlab,s0,c0,a,,a.mat\n")
-    with pytest.raises(BadData, match=r"row 2: .*a\.mat: expected a \.png or \.npz file, got \.mat; convert it"):
+    with pytest.raises(BadData, match=r"row 2: .*a\.mat: expected a \.png or \.npz file, got \.mat\. Convert it"):
         gather(tmp_path / "samples.csv")
 
 

@@ -105,8 +105,8 @@ class TrainSettings(StageSettings):
     )
     sampling: Literal["plain", "balanced"] = Field(
         default="plain",
-        description="Clips of an epoch. plain: each clip once. balanced: as many draws, in equal numbers per class; use "
-        "it instead of class weights.",
+        description="Clips of an epoch. plain: each clip once. balanced: as many draws, in equal numbers per class; "
+        "use it instead of class weights.",
     )
     keep: Literal["last", "best-training", "best-inner"] = Field(
         default="last",
@@ -119,8 +119,8 @@ class TrainSettings(StageSettings):
     )
     precision: Literal["float32", "bf16"] = Field(
         default="float32",
-        description="Precision of training steps. bf16: torch's autocast, for GPUs that have it. Predictions are always"
-        " float32.",
+        description="Precision of training steps. bf16: torch's autocast, for GPUs that have it. Predictions are "
+        "always float32.",
     )
     oracle: bool = Field(
         default=True,

@@ -22,14 +22,14 @@ class ModelSettings(StageSettings):
     )
     step_norm: Literal["pooled", "each"] = Field(
         default="pooled",
-        description="BatchNorm of the convolution per flow field. pooled: over all nine fields, one update per forward."
-        " each: field after field, nine updates, so the running mean leans to the late fields. Equal in "
-        "eval mode.",
+        description="BatchNorm of the convolution per flow field. pooled: over all nine fields, one update per "
+        "forward. each: field after field, nine updates, so the running mean leans to the late fields. Equal in eval "
+        "mode.",
     )
     p3d_init: Literal["fan-out", "two-sizes"] = Field(
         default="fan-out",
-        description="Start weights of P3D's convolutions. fan-out: N(0, 2/fan_out). two-sizes: ignores the third kernel"
-        " size (1.7 to 2.6 times too wide) and keeps torch's default for 2-D convolutions.",
+        description="Start weights of P3D's convolutions. fan-out: N(0, 2/fan_out). two-sizes: ignores the third "
+        "kernel size (1.7 to 2.6 times too wide) and keeps torch's default for 2-D convolutions.",
     )
     au_input: Literal["probability", "logit"] = Field(
         default="probability",
@@ -42,8 +42,8 @@ class ModelSettings(StageSettings):
     )
     adjacency: Literal["normalised", "raw"] = Field(
         default="normalised",
-        description="normalised: (I + row softmax)/2, rows sum to 1 (Kipf & Welling 2017 with directed edges). raw: the"
-        " LayerNorm output, whose rows sum to 0 and remove the mean over AUs.",
+        description="normalised: (I + row softmax)/2, rows sum to 1 (Kipf & Welling 2017 with directed edges). raw: "
+        "the LayerNorm output, whose rows sum to 0 and remove the mean over AUs.",
     )
     unused_embedding: bool = Field(
         default=False,
@@ -51,8 +51,8 @@ class ModelSettings(StageSettings):
     )
     direct_path: bool = Field(
         default=True,
-        description="A linear path from [eyebrow, mouth] to the emotion logits, beside the nine dot products. fmer-lite"
-        " also has one from the whole face.",
+        description="A linear path from [eyebrow, mouth] to the emotion logits, beside the nine dot products. "
+        "fmer-lite also has one from the whole face.",
     )
     graph: bool = Field(
         default=True,

@@ -73,8 +73,8 @@ def collect_arrays(
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
     """The named arrays of N samples, [N, ...] each, and their factors [F].
 
-    `clip_arrays` yields the arrays of one sample at a time. Raises BadData with the clip's name for a missing array, a
-    wrong shape or dtype, factors that differ between clips, and numbers that are not finite.
+    `clip_arrays` yields the arrays of one sample at a time. Raises BadData, with the clip's name, for missing
+    arrays, wrong shapes or dtypes, factors that differ between clips, and numbers that are not finite.
     """
     factors: NDArray[np.float64] = np.empty(0)
     collected: dict[str, NDArray[Any]] = {}

@@ -46,8 +46,8 @@ def select_by_protocol(
     """Apply the protocol to the samples.
 
     classes: the classes of a generic protocol; clips of other emotions are left out. contents: digests of each sample's
-    files. Raises BadData if the counts differ from a named protocol's and this is not allowed, if no clip is left, and
-    if two clips with the same content belong to different groups.
+    files. Raises BadData for counts that differ from a named protocol's, unless this is allowed, and if no clip is
+    left. It also raises BadData if two clips with the same content belong to different groups.
     """
     clips = tuple(
         ProtocolClip(row, each.dataset, each.subject, each.clip, each.emotion, each.aus)

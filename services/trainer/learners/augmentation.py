@@ -28,7 +28,7 @@ MIRRORED_ROIS = np.array(  # ROI i of a mirrored face is ROI MIRRORED_ROIS[i] of
 
 @dataclass(frozen=True)
 class AffineDraw:
-    """float32 draws of n clips: angle [n] in radians, scale [n], shift [n,2] of the image and patch_shift [n,30,2] in px.
+    """float32 draws of n clips: angle [n] in radians, scale [n], and shifts in px: shift [n,2], patch_shift [n,30,2].
 
     Each patch has its own shift, because landmarks scatter.
     """

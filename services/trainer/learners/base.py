@@ -72,8 +72,8 @@ class TrainingCheckpoint(Protocol):
 class TrainingCallbacks:
     """Hooks of a training.
 
-    on_epoch: called after each epoch; a resumed training calls it for the earlier epochs first.
-    should_stop: asked before each step; if true, the training raises TrainingStopped.
+    on_epoch: called after each epoch. A resumed training calls it for the earlier epochs first.
+    should_stop: asked before each step. If it returns true, the training raises TrainingStopped.
     oracle_subset: predicted after each epoch for the oracle figure. It never shapes the weights.
     score_validation: scores the weights after each epoch. The best epoch's weights are kept, of equals the first.
     checkpoint: stores the state, so that a killed training resumes.

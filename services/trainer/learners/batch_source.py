@@ -60,8 +60,10 @@ class TrainingDevice:
 
 
 class BatchSource(Protocol):
-    """Calling it with indices [n] of clips of its subset and factor indices [n] or [n,9] returns the network's inputs
-    on its device, with the shapes of `take_batch`."""
+    """A function from indices [n] of a subset's clips and factor indices [n] or [n,9] to the network's inputs.
+
+    The inputs have the shapes of `take_batch` and are on the source's device.
+    """
 
     needs: ArrayNames
     device: TrainingDevice

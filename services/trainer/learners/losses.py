@@ -1,6 +1,6 @@
 """The loss of training: emotion loss plus AU loss, each with weights for classes of unequal size.
 
-Sources: focal loss Lin et al. 2017 (ICCV, eq. 5); effective number Cui et al. 2019 (CVPR, eq. 2); logit adjustment
+Sources: focal loss: Lin et al. 2017 (ICCV, eq. 5). Effective number: Cui et al. 2019 (CVPR, eq. 2). Logit adjustment:
 Menon et al. 2021 (ICLR, eq. 10, the loss version).
 """
 

@@ -62,8 +62,8 @@ class SampleRow:
 def load_plan_from_table(table: Path, options: TrainingOptions, allocate: ArrayAllocator = np.empty) -> EvaluationPlan:
     """The evaluation plan of the table's clips.
 
-    Raises BadData for an error in the table or a file, as `select_by_protocol` and `build_features` do, and if the
-    model needs other arrays than the files hold.
+    Raises BadData for an error in the table or a file, and if the model needs other arrays than the files hold. It also
+    raises BadData as `select_by_protocol` and `build_features` do.
     """
     rows = read_samples_csv(table)
     first = _read_row_arrays(rows[0])

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import SINGLE_PROCESS, FoldPool, run_folds
-from services.trainer.folds.fold import OutcomesBySeed
+from services.trainer.folds.fold import OutcomesByLearner
 from services.trainer.learners.registry import BASELINES, trainable_learners
 from services.trainer.report.summary import summarise_run
 from services.trainer.report.writer import render_files, write_files
@@ -68,7 +68,7 @@ def write_report(
     prefix: str,
     evaluation: EvaluationPlan,
     settings: TrainSettings,
-    outcomes: OutcomesBySeed,
+    outcomes: OutcomesByLearner,
     report: ReportOptions = PLAIN_REPORT,
 ) -> dict[str, Any]:
     """Score the outcomes, write the report under `prefix`, return it. Equal outcomes give equal bytes."""

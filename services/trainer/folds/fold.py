@@ -47,7 +47,7 @@ class FoldOutcome:
         return [max(range(len(row)), key=row.__getitem__) for row in self.emotions]
 
 
-OutcomesBySeed = Mapping[str, Mapping[int, Sequence[FoldOutcome]]]  # by learner, then by seed
+OutcomesByLearner = Mapping[str, Mapping[int, Sequence[FoldOutcome]]]  # by learner, then by seed
 
 
 def outcome_from_json(stored: Mapping[str, Any]) -> FoldOutcome:

@@ -7,12 +7,12 @@ from typing import Any
 
 from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
-from services.trainer.folds.fold import FoldOutcome, OutcomesBySeed
+from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 
 CLIP_COLUMNS = ("learner", "seed", "held_out", "clip", "subject", "dataset", "emotion", "predicted")
 
 
-def render_predictions_csv(features: Features, outcomes: OutcomesBySeed) -> str:
+def render_predictions_csv(features: Features, outcomes: OutcomesByLearner) -> str:
     """One row per learner, seed and clip: labels, prediction, probabilities; blank where a learner says nothing of
     action units. `clip` and `subject` begin with their dataset."""
     scores = [f"p_{name}" for name in features.classes]

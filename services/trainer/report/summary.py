@@ -9,7 +9,7 @@ from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.metrics import empty_action_unit_scores, score_action_units, score_emotions
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.folds.fold import FoldOutcome, OutcomesBySeed
+from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.report import seed_statistics
 from services.trainer.report.misclassified import misclassified_clips
 from services.trainer.runs.manifest import package_version
@@ -26,7 +26,7 @@ ORACLE_MEANING = (
 def summarise_run(
     evaluation: EvaluationPlan,
     settings: TrainSettings,
-    outcomes: OutcomesBySeed,
+    outcomes: OutcomesByLearner,
     code: str = "",
     faults: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def pooled_figures(
     return figures_ | {"aus": score_action_units(features.aus[where], aus >= AU_THRESHOLD, AUS)}
 
 
-def figures_per_dataset(features: Features, outcomes: OutcomesBySeed, seed: int) -> dict[str, Any]:
+def figures_per_dataset(features: Features, outcomes: OutcomesByLearner, seed: int) -> dict[str, Any]:
     """Beside the pooled figures those of each dataset's clips, by learner; none where there is only one."""
     names = sorted(set(features.dataset_names.tolist()))
     if len(names) < 2:

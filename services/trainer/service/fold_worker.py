@@ -33,7 +33,7 @@ from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import RESULTS
 from shared.errors import BadData
 from shared.records import Figures, FoldRequest, FoldResult, Run, RunContents, RunResult
 from shared.store import Store
@@ -105,9 +105,7 @@ class FoldHandler:
         self, fold: FoldRequest, outcome_word: str, results: Sequence[FoldResult | RunResult]
     ) -> tuple[str, Sequence[OutgoingMessage]]:
         self.train_metrics.folds.labels(fold.learner, outcome_word).inc()
-        return outcome_word, [
-            OutgoingMessage(topic_by_short_name("results").name, result.key, result.encode()) for result in results
-        ]
+        return outcome_word, [OutgoingMessage(RESULTS.name, result.key, result.encode()) for result in results]
 
     def _failed_results(self, run: Run, reason: str) -> list[RunResult]:
         """What was reported stays, also when a fold comes again after its data were cleared away."""

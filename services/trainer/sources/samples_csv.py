@@ -5,13 +5,11 @@
     casme2,sub01,EP03_02,others,4+L7,maps/sub01_EP03_02.png
 
 `path` is relative to the table. `sample_files` describes the files, and the optional columns `order` and `depth`. The
-column `aus` may be blank or missing. The table is UTF-8 with commas or semicolons. Every error names the table and the
-row, what was expected, what was found, and what to do.
+column `aus` may be blank or missing. `shared.csv_rows` names the encodings and delimiters. Every error names the table
+and the row, what was expected, what was found, and what to do.
 """
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +30,7 @@ from services.trainer.sources.sample_files import (
     read_sample_arrays,
 )
 from shared.action_units import parse_action_units
+from shared.csv_rows import numbered_rows, parse_csv
 from shared.errors import BadData
 from shared.records import ActionUnit, TableClip
 from shared.stage import Arrays
@@ -138,38 +137,34 @@ def _parse_option(location: str, column: str, cells: Mapping[str, str], allowed_
 
 def _read_cells(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The location and the cells by column of each line that is not blank."""
-    text = _read_table_text(table)
-    semicolons = text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",")
-    header, *lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=";" if semicolons else ",")) or [[]]
-    columns = [name.strip().casefold() for name in header]
-    _require_columns(table, columns)
-    for number, line in enumerate(lines, 2):
-        if len(line) > len(columns):
+    rows = numbered_rows(_parse_table(table))
+    number, header = next(rows, (1, []))
+    columns = [name.casefold() for name in header]
+    _require_columns(f"{table.name} row {number}", columns)
+    for number, row in rows:
+        location = f"{table.name} row {number}"
+        if len(row) > len(columns):
             raise BadData(
-                f"{table.name} row {number}: expected {len(columns)} cells, got {len(line)}. Put a cell that holds a "
-                "comma in quotation marks."
+                f"{location}: expected {len(columns)} cells, got {len(row)}. Put a cell that holds a comma in "
+                "quotation marks."
             )
-        if any(cell.strip() for cell in line):
-            cells = [cell.strip() for cell in line] + [""] * (len(columns) - len(line))
-            yield f"{table.name} row {number}", dict(zip(columns, cells, strict=True))
+        yield location, dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=True))
 
 
-def _require_columns(table: Path, columns: Sequence[str]) -> None:
+def _require_columns(location: str, columns: Sequence[str]) -> None:
     expected = f"expected the columns {','.join(REQUIRED_COLUMNS)} and, if wanted, {','.join(OPTIONAL_COLUMNS)}"
     got = ",".join(columns) or "an empty file"
     if missing := [name for name in REQUIRED_COLUMNS if name not in columns]:
-        raise BadData(f"{table.name} row 1: {expected}, got {got}. Add {', '.join(missing)}.")
+        raise BadData(f"{location}: {expected}, got {got}. Add {', '.join(missing)}.")
     if unknown := [name for name in columns if name not in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)]:
-        raise BadData(f"{table.name} row 1: {expected}, got {got}. Rename or remove {', '.join(map(repr, unknown))}.")
+        raise BadData(f"{location}: {expected}, got {got}. Rename or remove {', '.join(map(repr, unknown))}.")
     if len(set(columns)) < len(columns):
-        raise BadData(f"{table.name} row 1: {expected}, got {got}, one of them twice. Remove one of the two.")
+        raise BadData(f"{location}: {expected}, got {got}, one of them twice. Remove one of the two.")
 
 
-def _read_table_text(table: Path) -> str:
+def _parse_table(table: Path) -> list[list[str]]:
     try:
-        return table.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadData(f"{table}: expected UTF-8, got {error.reason} at byte {error.start}. Save it as UTF-8.") from None
+        return parse_csv(table.read_bytes(), str(table))
     except OSError as error:
         raise BadData(f"{table}: expected a table, got {error.strerror}. Give the path of a samples.csv.") from None
 

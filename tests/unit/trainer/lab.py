@@ -1,5 +1,6 @@
 """A bus and a store with a dropped dataset, and trainers on them whose steps a test takes one by one."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class Trainer:
         self.metrics, self.life = Metrics(), life or Life()
         bus, store = Mortal(self.bus, self.life), Mortal(LocalStore(home / "store"), self.life)
         settings = Settings(scratch=home, retry_base_seconds=0.01, retry_cap_seconds=0.01)
-        self.conductor, self.planner, self.folds = all_loops(settings, bus, store, self.metrics)
+        self.conductor, self.planner, self.folds = all_loops(settings, bus, store, self.metrics, threading.Event())
 
     def look(self) -> None:
         """Twice: a dataset is started when it was the same at the look before."""

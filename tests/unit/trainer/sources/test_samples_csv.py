@@ -225,5 +225,5 @@ def test_tables_that_hold_nothing(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="expected a row for each clip, got none"):
         gather(file)
     file.write_bytes(b"dataset,subject\xff")
-    with pytest.raises(BadData, match="expected UTF-8, got invalid start byte at byte 15"):
+    with pytest.raises(BadData, match="expected UTF-8 text, got invalid start byte at byte 15"):
         gather(file)

@@ -19,7 +19,7 @@ def dropped(lab):
 
 def contents(lab):
     """Of the only run."""
-    (key,) = lab.store.keys("runs/")
+    (key,) = lab.store.list_keys("runs/")
     return RunContents.decode(lab.store.get(key))
 
 
@@ -189,7 +189,7 @@ def test_what_makes_no_sense_is_said_and_starts_nothing(body, said, dropped, api
     assert said in answer.detail
     assert answer.detail.endswith(".")
     assert dropped.published("mer.runs") == 0
-    assert list(dropped.store.keys("runs/")) == []
+    assert list(dropped.store.list_keys("runs/")) == []
 
 
 def test_a_run_that_could_not_be_planned_is_refused_at_once(lab, api):

@@ -108,8 +108,8 @@ def test_features_may_hold_some_arrays_only(pair, tmp_path):
 def test_a_part_gives_each_clip_its_arrays_at_its_factor(toy):
     features = toy(1, 3)
     part, which, factors = FeatureSubset(features, np.array([2, 0])), np.array([1, 0]), np.array([2, 0])
-    for what, held in (("patches", features.arrays["patches"]), ("maps", features.arrays["maps"])):
-        assert np.array_equal(part.batch_array(what, which, factors), np.stack([held[0, 2], held[2, 0]]))
+    for name, held in (("patches", features.arrays["patches"]), ("maps", features.arrays["maps"])):
+        assert np.array_equal(part.batch_array(name, which, factors), np.stack([held[0, 2], held[2, 0]]))
     frames = np.stack([features.arrays["clip"][0], features.arrays["clip"][2]]).transpose(0, 4, 1, 2, 3)
     assert np.array_equal(part.batch_array("clip", which, factors), frames)
 
@@ -117,10 +117,10 @@ def test_a_part_gives_each_clip_its_arrays_at_its_factor(toy):
 def test_each_flow_field_may_have_a_factor_of_its_own_of_which_a_map_takes_the_last(toy):
     features = toy(1, 3)
     part, factors = FeatureSubset(features, np.array([2, 0])), np.array([[0, 1, 2, 2, 1, 0, 1, 1, 2]])
-    (patches,), (taken,) = (part.batch_array(what, np.array([1]), factors) for what in ("patches", "maps"))
+    (patches,), (maps,) = (part.batch_array(name, np.array([1]), factors) for name in ("patches", "maps"))
     held = features.arrays["patches"]
     assert all(np.array_equal(patches[f], held[0, factor, f]) for f, factor in enumerate(factors[0]))
-    assert np.array_equal(taken, features.arrays["maps"][0, 2])
+    assert np.array_equal(maps, features.arrays["maps"][0, 2])
 
 
 def test_channels_come_first_and_frames_rows_and_columns_keep_their_order():

@@ -31,8 +31,8 @@ def shares(name: str) -> dict[str, list[str | None]]:
     }
 
 
-def described(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[str, ...]]]:
-    """Clips for a protocol, and what stands for each of them: now and then the same as for another."""
+def draw_clips(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[str, ...]]]:
+    """Clips for a protocol, and the digests of their files: sometimes two clips have the same ones."""
     labels = shares(name)
     places = st.sampled_from(list(product(sorted(labels), range(1, 5), range(1, 5))))
     drawn = st.lists(st.tuples(places, st.integers(0, 11)), min_size=8, max_size=24, unique_by=lambda clip: clip[0])
@@ -51,7 +51,7 @@ def described(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[
 @settings(max_examples=25)
 @given(data=st.data())
 def test_no_content_stands_on_both_sides_under_two_names(name, data) -> None:
-    clips, digests = described(data, name)
+    clips, digests = draw_clips(data, name)
     if name == "split":
         tested = tuple(data.draw(st.sets(st.sampled_from([subject_id(clip) for clip in clips]), min_size=1)))
         protocol = ProtocolSettings(name=name, test_subjects=tested)
@@ -73,7 +73,7 @@ def test_no_content_stands_on_both_sides_under_two_names(name, data) -> None:
 
 
 def test_a_copy_under_another_subject_is_refused_and_both_are_named() -> None:
-    clips = [sample("lab", who, "c1", "disgust") for who in ("s1", "s2", "s3")]
+    clips = [sample("lab", subject, "c1", "disgust") for subject in ("s1", "s2", "s3")]
     with pytest.raises(BadData, match=r"lab/s1/c1 and lab/s3/c1 have the same content \(sha256 a"):
         select_by_protocol(clips, ProtocolSettings(), contents=["a", "b", "a"])
     assert len(select_by_protocol(clips, ProtocolSettings(), contents=["a", "b", "c"]).clips) == 3

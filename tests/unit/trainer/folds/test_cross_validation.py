@@ -53,9 +53,9 @@ def test_baselines_score_what_they_should(toy, tmp_path):
 
 def test_finished_folds_are_reused_and_missing_or_broken_ones_computed_again(toy, tmp_path):
     features, settings = toy(3, 3), TrainSettings(epochs=1)
-    told = []
-    first = run_folds(features, settings, everybody(features), tmp_path, FoldPool(on_progress=told.append))
-    assert [(p.held_out, p.epoch is None, p.reused) for p in told[:2]] == [
+    reported = []
+    first = run_folds(features, settings, everybody(features), tmp_path, FoldPool(on_progress=reported.append))
+    assert [(p.held_out, p.epoch is None, p.reused) for p in reported[:2]] == [
         ("toy/s00", False, False),
         ("toy/s00", True, False),
     ]
@@ -63,16 +63,16 @@ def test_finished_folds_are_reused_and_missing_or_broken_ones_computed_again(toy
     assert len(files) == 3
     files[0].unlink()
     files[1].write_text(files[1].read_text()[:99])
-    told.clear()
-    again = run_folds(features, settings, everybody(features), tmp_path, FoldPool(on_progress=told.append))
-    assert len({progress.held_out for progress in told if progress.epoch}) == 2
-    assert sum(progress.reused for progress in told) == 1
+    reported.clear()
+    again = run_folds(features, settings, everybody(features), tmp_path, FoldPool(on_progress=reported.append))
+    assert len({progress.held_out for progress in reported if progress.epoch}) == 2
+    assert sum(progress.reused for progress in reported) == 1
     assert [o.emotions for o in again] == [o.emotions for o in first]
     assert [o.epochs for o in again] == [o.epochs for o in first]
-    told.clear()
+    reported.clear()
     other_seed = settings.model_copy(update={"seed": 1})
-    run_folds(features, other_seed, everybody(features), tmp_path, FoldPool(on_progress=told.append))
-    assert len({progress.held_out for progress in told if progress.epoch}) == 3  # another seed is another run
+    run_folds(features, other_seed, everybody(features), tmp_path, FoldPool(on_progress=reported.append))
+    assert len({progress.held_out for progress in reported if progress.epoch}) == 3  # another seed is another run
 
 
 def test_ctrl_c_stops_cleanly_and_what_is_done_stays(toy, tmp_path):
@@ -101,11 +101,11 @@ def test_processes_end_at_ctrl_c_and_what_they_made_is_what_one_process_makes(to
     assert not multiprocessing.active_children()
     assert heard.is_set()  # epochs are reported while folds run
     assert 1 <= len(list((tmp_path / "aside" / "folds").glob("*.json"))) <= 2  # the third had only begun
-    told = []
-    pool = FoldPool(on_progress=told.append)
+    reported = []
+    pool = FoldPool(on_progress=reported.append)
     aside = run_folds(features, settings, everybody(features), tmp_path / "aside", pool)
     here = run_folds(features, settings, everybody(features), tmp_path / "here")
-    assert any(progress.reused for progress in told)
+    assert any(progress.reused for progress in reported)
     assert [(o.held_out, o.emotions, o.aus) for o in aside] == [(o.held_out, o.emotions, o.aus) for o in here]
 
 

@@ -38,8 +38,8 @@ def test_a_batch_may_be_written_into(part):
         written = source(WHICH, np.zeros(3, int))
         for array in written.values():
             array += 1
-        for what, array in source(WHICH, np.zeros(3, int)).items():
-            assert torch.equal(array + 1, written[what])
+        for name, array in source(WHICH, np.zeros(3, int)).items():
+            assert torch.equal(array + 1, written[name])
 
 
 def test_features_are_moved_once_for_all_folds_and_released_with_the_next(part, toy):
@@ -60,8 +60,8 @@ def test_mapped_features_are_supplied_on_a_cpu_without_a_copy_of_the_whole(part,
     source = TrainingDevice().batch_source(mapped, FRAMES)
     assert isinstance(source, HostBatchSource)
     expected = HostBatchSource(part, FRAMES, TrainingDevice())(WHICH, np.ones(3, int))
-    for what, array in source(WHICH, np.ones(3, int)).items():
-        assert torch.equal(array, expected.pop(what))
+    for name, array in source(WHICH, np.ones(3, int)).items():
+        assert torch.equal(array, expected.pop(name))
     assert not expected
 
 

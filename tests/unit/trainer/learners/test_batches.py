@@ -33,8 +33,8 @@ def test_every_clip_comes_once_an_epoch_with_its_own_clip(toy):
         assert list(inputs) == ["patches", "clip"], "in the order that the network is called with"
         patches, clips = (array.numpy() for array in inputs.values())
         assert len(patches) == len(clips) == len(which) <= 5
-        for one_patch, one_clip, place in zip(patches, clips, which.numpy(), strict=True):
-            row = part.rows[place]
+        for one_patch, one_clip, clip_index in zip(patches, clips, which.numpy(), strict=True):
+            row = part.rows[clip_index]
             assert np.array_equal(one_clip, features.arrays["clip"][row].transpose(3, 0, 1, 2))
             assert any(np.array_equal(one_patch, features.arrays["patches"][row, f]) for f in range(3))
             seen.append(row)
@@ -65,11 +65,11 @@ def test_half_of_the_clips_are_mirrored_picture_and_flow_together(toy):
     turned = 0
     for inputs, which in drawn_batches(part, TrainSettings(), 2):
         patches, clips = (array.numpy() for array in inputs.values())
-        for patch, clip, place in zip(patches, clips, which.numpy(), strict=True):
-            originals = torch.from_numpy(part.features.arrays["patches"][place])
+        for patch, clip, clip_index in zip(patches, clips, which.numpy(), strict=True):
+            originals = torch.from_numpy(part.features.arrays["patches"][clip_index])
             as_is = any(np.array_equal(patch, original) for original in originals)
             assert as_is != any(np.array_equal(patch, augmentation.mirror_patches(original)) for original in originals)
-            picture = part.features.arrays["clip"][place].transpose(3, 0, 1, 2)
+            picture = part.features.arrays["clip"][clip_index].transpose(3, 0, 1, 2)
             assert np.array_equal(clip, picture if as_is else picture[..., ::-1])
             turned += not as_is
     assert 12 < turned < 36
@@ -80,8 +80,8 @@ def test_patches_and_map_of_a_clip_have_one_factor_and_one_side(toy):
     seen = set()
     for inputs, which in drawn_batches(everything(features), TrainSettings(), needs=MAPS):
         assert list(inputs) == ["patches", "maps"]
-        for patch, one_map, place in zip(*inputs.values(), which.tolist(), strict=True):
-            patches, maps = (torch.from_numpy(features.arrays[name][place]) for name in MAPS)
+        for patch, one_map, clip_index in zip(*inputs.values(), which.tolist(), strict=True):
+            patches, maps = (torch.from_numpy(features.arrays[name][clip_index]) for name in MAPS)
             ways = [(factor, turned) for factor in range(3) for turned in (False, True)]
             (way,) = [
                 (factor, turned)
@@ -98,9 +98,9 @@ def test_where_each_flow_has_a_factor_of_its_own_the_map_has_the_last_ones(toy):
     features, settings = toy(2, 6), PROFILES["paper"]
     ((inputs, which),) = drawn_batches(everything(features), settings.model_copy(update={"batch": 12}), needs=MAPS)
     last = []
-    for patch, one_map, place in zip(*(array.numpy() for array in inputs.values()), which.tolist(), strict=True):
-        (factor,) = [f for f in range(3) if np.array_equal(patch[8], features.arrays["patches"][place, f, 8])]
-        assert np.array_equal(one_map, features.arrays["maps"][place, factor])
+    for patch, one_map, clip_index in zip(*(array.numpy() for array in inputs.values()), which.tolist(), strict=True):
+        (factor,) = [f for f in range(3) if np.array_equal(patch[8], features.arrays["patches"][clip_index, f, 8])]
+        assert np.array_equal(one_map, features.arrays["maps"][clip_index, factor])
         last.append(factor)
     assert set(last) == {0, 1, 2}
 
@@ -121,9 +121,9 @@ def test_maps_come_with_a_factor_of_their_own_whatever_the_flows_do(toy):
     seen = []
     for inputs, which in drawn_batches(part, settings, needs=("maps",)):
         assert list(inputs) == ["maps"]
-        for one, place in zip(inputs["maps"].numpy(), which.numpy(), strict=True):
-            assert any(np.array_equal(one, original) for original in part.features.arrays["maps"][place])
-            seen.append(place)
+        for one, clip_index in zip(inputs["maps"].numpy(), which.numpy(), strict=True):
+            assert any(np.array_equal(one, original) for original in part.features.arrays["maps"][clip_index])
+            seen.append(clip_index)
     assert sorted(seen) == list(range(12))
     source = host_source(part, ("maps",))
     assert [len(inputs["maps"]) for inputs in batches.sequential_batches(part, 1, source, size=5)] == [5, 5, 2]
@@ -150,7 +150,7 @@ def test_a_clip_that_comes_twice_is_drawn_twice(toy):
     for seed in range(8):
         for inputs, which in drawn_batches(part, TrainSettings(sampling="balanced"), seed):
             patches = inputs["patches"].numpy()
-            alone = [patch for patch, place in zip(patches, which.tolist(), strict=True) if place == 0]
+            alone = [patch for patch, clip_index in zip(patches, which.tolist(), strict=True) if clip_index == 0]
             assert len(alone) in (2, 3)
             seen.add(len({patch.tobytes() for patch in alone}))
     assert max(seen) > 1
@@ -160,7 +160,7 @@ def test_all_augmentations_together_leave_shapes_and_kinds_as_they_are(toy):
     part = everything(toy(2, 6))
     settings = TrainSettings(jitter=1.0, rotate=10, scale=0.1, shift=1, batch=5)
     inputs, _ = next(drawn_batches(part, settings, needs=("patches", "clip", "maps")))
-    assert {what: (array.shape, array.dtype) for what, array in inputs.items()} == {
+    assert {name: (array.shape, array.dtype) for name, array in inputs.items()} == {
         "patches": ((5, 9, 2, 30, 7, 7), torch.float32),
         "clip": ((5, 3, 16, 144, 144), torch.uint8),
         "maps": ((5, 3, 28, 28), torch.float32),

@@ -194,8 +194,8 @@ def test_it_is_kept_when_it_is_time_and_never_left_behind(toy, tmp_path):
     assert sorted(store.list_keys()) == [f"folds/{job.key}.json", f"folds/{job.key}.safetensors"]
 
 
-@pytest.mark.parametrize("what", ["cut", "text", "another network", "another device", "not there"])
-def test_from_what_can_not_be_used_it_begins_anew(toy, tmp_path, what):
+@pytest.mark.parametrize("state_kind", ["cut", "text", "another network", "another device", "not there"])
+def test_from_what_can_not_be_used_it_begins_anew(toy, tmp_path, state_kind):
     features, store, settings = toy(3), LocalStore(tmp_path), LITE.model_copy(update={"epochs": 2})
     expected, _ = fit_network(features, settings, NO_CALLBACKS)
     with pytest.raises(Cut):
@@ -212,10 +212,10 @@ def test_from_what_can_not_be_used_it_begins_anew(toy, tmp_path, what):
             TrainingState({**state.arrays, "random/gpu": np.zeros(3, np.uint8)}, state.numbers, ())
         ),
     }
-    if what == "not there":
+    if state_kind == "not there":
         store.delete(checkpoint.checkpoint_key(NAME))
     else:
-        store.put(checkpoint.checkpoint_key(NAME), broken[what])
+        store.put(checkpoint.checkpoint_key(NAME), broken[state_kind])
     found, history = fit_network(features, settings, TrainingCallbacks(checkpoint=StoredCheckpoint(store, NAME)))
     assert found == expected
     assert len(history.epochs) == 2

@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(toy):
     train, test = parts(toy(3))
     found = []
     for seed in (1, 1, 2):
-        torch.manual_seed(seed + len(found))  # whatever the process did before plays no part
+        torch.manual_seed(seed + len(found))  # the process's earlier draws play no part
         network = NetworkLearner(3, QUICK, seed)
         network.fit(train, NO_CALLBACKS)
         found.append(network.predict(test))
@@ -38,12 +38,12 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(toy):
     assert not np.array_equal(found[0].emotions, found[2].emotions)
 
 
-@pytest.mark.parametrize(("asked", "place"), [(0.0, 0), (0.4, 0), (2.0, 1), (9.0, 1)])
-def test_is_tested_at_the_nearest_factor_also_on_motion_that_is_not_magnified(toy, asked: float, place: int):
+@pytest.mark.parametrize(("requested", "index"), [(0.0, 0), (0.4, 0), (2.0, 1), (9.0, 1)])
+def test_is_tested_at_the_nearest_factor_also_on_motion_that_is_not_magnified(toy, requested: float, index: int):
     features = replace(toy(3), factors=np.array([0.0, 2.0]))
-    network = NetworkLearner(3, TrainSettings(test_factor=asked))
-    arrays = {name: features.arrays[name][:, [place]] for name in ("patches", "maps")}
-    alone = replace(features, arrays=arrays, factors=features.factors[[place]])
+    network = NetworkLearner(3, TrainSettings(test_factor=requested))
+    arrays = {name: features.arrays[name][:, [index]] for name in ("patches", "maps")}
+    alone = replace(features, arrays=arrays, factors=features.factors[[index]])
     found, expected = (network.predict(FeatureSubset(held, np.arange(6))) for held in (features, alone))
     assert np.array_equal(found.emotions, expected.emotions)
     assert not np.allclose(features.arrays["patches"][:6, 0], features.arrays["patches"][:6, 1])
@@ -102,9 +102,9 @@ def test_weights_come_back_as_they_were(toy):
 
 def test_stops_when_asked_to(toy):
     train, _ = parts(toy(3))
-    asked = iter([False, False, True])
+    requested = iter([False, False, True])
     with pytest.raises(TrainingStopped):
-        NetworkLearner(3, QUICK).fit(train, TrainingCallbacks(should_stop=lambda: next(asked)))
+        NetworkLearner(3, QUICK).fit(train, TrainingCallbacks(should_stop=lambda: next(requested)))
 
 
 def test_paper_trains_on_no_aus_at_all(toy):

@@ -1,4 +1,4 @@
-"""Features of somebody's own: what a table and its files may hold, and what is said of those that do not fit."""
+"""Features of a user: valid tables and files, and the messages for invalid ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +19,8 @@ HEADER = "dataset,subject,clip,label,aus,path"
 Write = Callable[..., Path]
 
 
-def gather(file: Path, model: str = "ststnet", **asked: Any) -> EvaluationPlan:
-    return samples_csv.load_plan_from_table(file, resolve_options("corrected", {"model": model, **asked}, "cpu"))
+def gather(file: Path, model: str = "ststnet", **options: Any) -> EvaluationPlan:
+    return samples_csv.load_plan_from_table(file, resolve_options("corrected", {"model": model, **options}, "cpu"))
 
 
 def flow_map(seed: int, shift: float = 0.0) -> np.ndarray:
@@ -122,8 +122,8 @@ def test_decoding_by_hand() -> None:
 )
 def test_columns(write: Write, header: str, message: str | None) -> None:
     columns = header.split(",")
-    place = {name: HEADER.split(",").index(name) for name in columns if name in HEADER.split(",")}
-    file = write(header, lambda rows: [",".join(row.split(",")[place[n]] for n in place) for row in rows])
+    column_index = {name: HEADER.split(",").index(name) for name in columns if name in HEADER.split(",")}
+    file = write(header, lambda rows: [",".join(row.split(",")[column_index[n]] for n in column_index) for row in rows])
     if message is None:
         assert not gather(file).features.aus.any()
         return

@@ -23,6 +23,7 @@ import torch
 from benchmarks.imbalance import format_mean_deviation, measure_figures
 from benchmarks.machine import describe_machine
 from merstream.embedded.features import load_extracted_features
+from services.trainer.data.arrays import ARRAY_SPECS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
@@ -66,9 +67,11 @@ def read_run_features(run: Path) -> Features:
 def select_factors(features: Features, factors: list[float]) -> Features:
     """The same clips at some of the factors alone."""
     places = [features.factors.tolist().index(factor) for factor in factors]
-    maps = None if features.maps is None else np.ascontiguousarray(features.maps[:, places])
-    patches = None if features.patches is None else np.ascontiguousarray(features.patches[:, places])
-    return replace(features, patches=patches, maps=maps, factors=features.factors[places])
+    arrays = {
+        name: np.ascontiguousarray(array[:, places]) if ARRAY_SPECS[name].by_factor else array
+        for name, array in features.arrays.items()
+    }
+    return replace(features, arrays=arrays, factors=features.factors[places])
 
 
 def without_factor_zero(features: Features) -> Features:

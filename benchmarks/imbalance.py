@@ -20,7 +20,7 @@ import torch
 from benchmarks.machine import describe_machine
 from merstream.embedded.features import load_extracted_features
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.folds import cross_validation
+from services.trainer.folds.cross_validation import FoldPool, run_folds
 from services.trainer.options import resolve_options
 from services.trainer.report.summary import pooled_figures
 from services.trainer.settings import TrainSettings
@@ -58,9 +58,8 @@ def measure_figures(
     found: dict[str, list[float | None]] = {name: [] for name in COMPARED_FIGURES}
     for seed in range(seeds):
         each = settings.model_copy(update={"seed": seed})
-        outcomes = cross_validation.run_folds(
-            evaluation.features, each, evaluation.folds, folder, jobs, choose_device()
-        )
+        pool = FoldPool(jobs, choose_device())
+        outcomes = run_folds(evaluation.features, each, evaluation.folds, folder, pool)
         figures = pooled_figures(evaluation.features, outcomes, seed)
         for name, value in zip(
             COMPARED_FIGURES, (figures["uf1"], figures["uar"], figures["aus"]["macro"]), strict=True

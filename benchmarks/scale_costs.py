@@ -25,8 +25,8 @@ from services.ingest.catalogue.entry import FoundClip
 from services.ingest.discover import discover_clips
 from services.ingest.source_packing import pack_source as packed_files
 from services.trainer.data import features as dataset
-from services.trainer.folds.fold import create_learner
-from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.learners.base import NO_CALLBACKS
+from services.trainer.learners.registry import create_learner
 from services.trainer.settings import LITE_SETTINGS
 from shared.records import Sample
 from shared.stage import Arrays
@@ -73,7 +73,7 @@ def training_seconds(features: Arrays) -> float:
     settings = LITE_SETTINGS.model_copy(update={"epochs": EPOCHS, "oracle": False})
     fitted = create_learner(len(built.classes), settings)
     start = time.process_time()
-    fitted.fit(dataset.FeatureSubset(built, np.arange(TRAINING_CLIPS)), TrainingCallbacks())
+    fitted.fit(dataset.FeatureSubset(built, np.arange(TRAINING_CLIPS)), NO_CALLBACKS)
     return (time.process_time() - start) / (TRAINING_CLIPS * EPOCHS)
 
 

@@ -19,7 +19,7 @@ PACKAGES = ("shared", "services", "merstream")  # what is shipped, bottom first
 # Rooms of a package from the bottom to the top: a module imports from its own room and from those before it. Modules
 # beside the rooms are free, but for circles.
 FLOORS: dict[str, tuple[str, ...]] = {
-    "shared": ("bus", "store", "worker"),
+    "shared": ("store", "bus", "worker"),
     "services/trainer": (
         "data",
         "evaluation",

@@ -13,8 +13,8 @@ _SIDE_BY_LETTER = {"L": "left", "R": "right"}
 def parse_action_units(text: str) -> tuple[tuple[ActionUnit, ...], str]:
     """The units in a cell, in order and once each, and a remark ('' if nothing was doubtful).
 
-    Units joined by "or" are all kept: both were seen as possible, and other loaders join them too. Those that a
-    coder marked (k), as 4DME's do, are in doubt and left out, as its loader does.
+    Units joined by "or" are all kept: the coder saw both as possible, and other loaders keep them too. 4DME marks
+    doubtful units with (k). They are left out, as in its own loader.
     """
     doubted = _DOUBTED_PATTERN.findall(text)
     if doubted:

@@ -1,4 +1,4 @@
-"""Bus and store as the settings name them: Kafka and S3 where they are given, else the embedded ones in `home`."""
+"""Bus and store as the settings name them: Kafka and S3 if they are given, else the embedded ones in `home`."""
 
 from shared.bus import Bus
 from shared.bus.kafka.watchdog import Watchdog
@@ -7,12 +7,12 @@ from shared.store import LocalStore, Store
 
 
 def open_bus(settings: Settings) -> Bus:
-    """A connection of this process; `close` it."""
+    """The bus of this process. The caller closes it."""
     if not settings.kafka_servers:
         from shared.bus.local import LocalBus
 
         return LocalBus(settings.home / "bus.sqlite")
-    # Only a process that talks to a broker needs its client installed.
+    # Only a process that uses a broker needs its client installed.
     from shared.bus.kafka.broker import Broker
     from shared.bus.kafka.bus import KafkaBus
 
@@ -41,7 +41,7 @@ def open_store(settings: Settings) -> Store:
 
 
 def open_inbox(settings: Settings) -> Store:
-    """Where datasets are dropped, each below its name."""
+    """The store into which datasets are uploaded, each below its name."""
     return _open_bucket(settings, settings.inbox_bucket, "inbox")
 
 

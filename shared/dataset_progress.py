@@ -1,16 +1,21 @@
-"""How far a dropped dataset is: which of its clips have features of exactly what was dropped, and which never will."""
+"""The progress of an uploaded dataset: which of its clips have features, which are left out, which are pending.
+
+`mer status`, the trainer's API, its run starter and `mer run` all count by `measure_progress`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shared.records import Dataset, Record
-from shared.topic_views import SOURCE, source_artifact_key
+from shared.records import Dataset, Record, record_key, source_key
 
 
 @dataclass(frozen=True)
 class DatasetProgress:
-    """`features` sorted by key; how many clips are buried; `under_way`: identities of clips that are neither;
-    `left_out`: a sentence for each clip that is buried or could not be used as it lies."""
+    """Every clip of a dataset in one of three states. `features` are sorted by key.
+
+    `left_out` has a sentence for each clip that has a fault or became a dead letter. `buried_count` counts the dead
+    letters among them. `pending` holds the identities of all other clips.
+    """
 
     features: tuple[Record, ...]
     left_out: tuple[str, ...]
@@ -19,36 +24,46 @@ class DatasetProgress:
     complete: bool
 
     @property
+    def clip_count(self) -> int:
+        """All clips of the dataset: with features, left out, or pending.
+
+        A clip with a fault counts too. A user compares this number with the rows of the coding sheet. Without faulty
+        clips, a dataset of which half cannot be read would look finished.
+        """
+        return len(self.features) + len(self.left_out) + len(self.pending)
+
+    @property
     def pending_count(self) -> int:
         return len(self.pending)
 
     @property
     def is_ready(self) -> bool:
-        """Nothing more is to be expected, neither of the dataset nor of the stages."""
+        """Whether the dataset is complete and no clip is pending."""
         return self.complete and not self.pending
 
     def without_pending(self) -> "DatasetProgress":
-        """For who does not want to wait: what is under way is left out, and named."""
-        late = tuple(f"{identity}: was under way when the run was asked for." for identity in self.pending)
+        """The same progress with every pending clip left out, for a run that does not wait for them."""
+        late = tuple(f"{identity}: was still in work when the run was requested." for identity in self.pending)
         return replace(self, left_out=(*self.left_out, *late), pending=(), complete=True)
 
 
 def measure_progress(
     dataset: Dataset, features: Mapping[str, Record], failure_sentences: Mapping[tuple[str, str], str]
 ) -> DatasetProgress:
-    """`features` by record key; `letters`: sentences by (record key, source artifact).
+    """The progress of a dataset, from features by record key and sentences by (record key, key of the source artifact).
 
-    Features of another source than the dataset's own are those of an earlier drop: the clip is under way.
+    Features and dead letters count only if they belong to the clip's present source artifact. Those of an earlier
+    upload are ignored: that clip is pending. A clip with features and a dead letter has features.
     """
-    found, buried, under_way = [], [], []
+    found, buried, pending = [], [], []
     for identity, recipe in sorted(dataset.clips.items()):
-        key, source = f"{identity}@{dataset.pipeline.digest}", f"{SOURCE}/{identity}/{recipe}.npz"
+        key, source = record_key(identity, dataset.pipeline), source_key(identity, recipe)
         record = features.get(key)
-        if record is not None and source_artifact_key(record) == source:
+        if record is not None and record.source_key == source:
             found.append(record)
         elif (key, source) in failure_sentences:
             buried.append(failure_sentences[key, source])
         else:
-            under_way.append(identity)
+            pending.append(identity)
     left_out = (*dataset.faults, *buried)
-    return DatasetProgress(tuple(found), left_out, len(buried), tuple(under_way), dataset.complete)
+    return DatasetProgress(tuple(found), left_out, len(buried), tuple(pending), dataset.complete)

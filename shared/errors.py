@@ -1,13 +1,15 @@
-"""Every error that merstream raises on purpose.
+"""Every error that merstream raises deliberately.
 
     MerError
     ├── BadData          the record itself cannot be processed: dead letter, never retried
-    ├── MissingWeights   model weights are not on this machine: says how to get them
+    ├── MissingWeights   model weights are not on this machine: the message says how to get them
     ├── Unavailable      something around the record failed (broker, store, memory): retried
-    └── Misconfigured    settings or command line make no sense: the process stops
+    └── Misconfigured    a setting or an argument is wrong: the process stops
 
-A message names the record, what was expected, what was got and what to do.
+A message names the record, what was expected, what was found and what to do.
 """
+
+from pydantic import ValidationError
 
 
 class MerError(Exception):
@@ -15,16 +17,25 @@ class MerError(Exception):
 
 
 class BadData(MerError):
-    """The record can't be processed, today or tomorrow. Its sentence is read by a person in the dead letters."""
+    """The record cannot be processed, now or later. A person reads the message in the dead letters."""
 
 
 class MissingWeights(MerError):
-    """Weights are not in the cache; the sentence says how to fetch them and what their licence allows."""
+    """Weights are not in the cache. The message says how to download them and names their licence."""
 
 
 class Unavailable(MerError):
-    """Trouble around the record; trying again later can help."""
+    """Something around the record failed. A later attempt may succeed."""
 
 
 class Misconfigured(MerError):
-    """A setting or an argument is wrong; trying again cannot help."""
+    """A setting or an argument is wrong. A later attempt cannot succeed."""
+
+
+def first_problem(error: ValidationError) -> tuple[str, object, str]:
+    """The first problem of a validation: dotted field ("" for a rule over several fields), input value, message.
+
+    The input of a rule over several fields holds all of them, secrets too. Do not print it.
+    """
+    first = error.errors(include_url=False)[0]
+    return ".".join(map(str, first["loc"])), first["input"], first["msg"].removeprefix("Value error, ")

@@ -1,7 +1,7 @@
-"""Where the face is: dlib's frontal HOG detector (King 2009), made to work on tight face crops too.
+"""Face detection: dlib's frontal HOG detector (King 2009), extended to tight face crops.
 
-The detector wants some image around a face and at least about 80 px of it. Where the plain pass finds nothing, the
-frame is tried again with its border replicated outwards and then at twice the size. A box is never made up.
+The detector needs a margin around a face and a face of at least about 80 px. If the plain search finds nothing, the
+frame is searched again with a replicated border, then at twice the size. A box is never invented.
 """
 
 from functools import cache
@@ -12,28 +12,26 @@ from numpy.typing import NDArray
 
 from shared.errors import BadData
 
-FaceBox = tuple[int, int, int, int]  # left, top, right, bottom; px, both ends inside; may reach beyond the frame
+FaceBox = tuple[int, int, int, int]  # left, top, right, bottom, px, both ends inside. It may exceed the frame
 
-BORDER_SHARE = 0.25  # replicated border of a second try, share of the frame's longer side
-CONFIDENT_SHARE = 0.25  # share of the best score below which a detection is clutter (astronaut's badge: 0.10)
-LARGEST_SEARCH_PIXELS = (
-    8_000_000  # px of the enlarged image that is still searched; beyond it memory, not faces, is found
-)
+BORDER_SHARE = 0.25  # replicated border of the second search, share of the frame's longer side
+CONFIDENT_SHARE = 0.25  # a detection below this share of the best score is clutter (the astronaut's badge has 0.10)
+LARGEST_SEARCH_PIXELS = 8_000_000  # px of the largest enlarged image that is searched. A larger one needs much memory
 
 
 class FaceDetection(NamedTuple):
-    """One detection: its box and the detector's confidence (0 = just accepted, sharp frontal faces 1 to 3)."""
+    """One detection: its box and the detector's confidence. 0 is just accepted, sharp frontal faces have 1 to 3."""
 
     box: FaceBox
     score: float
 
 
 def largest_face(frame: NDArray[np.uint8], upsample: int = 1) -> FaceBox:
-    """Box (left, top, right, bottom) in px of the largest face in an RGB frame, uint8 HxWx3.
+    """Box (left, top, right, bottom) in px of the largest face in a frame [H,W,3], uint8 RGB.
 
-    Both ends lie inside the box, and a box may reach beyond the frame (cut it with `inside` before slicing).
-    `upsample` doubles the frame so many times before the search: 0 finds faces from 80 px, 1 from 40 px.
-    Raises BadData when the frame is no uint8 RGB image or shows no face.
+    Both ends are inside the box. A box may exceed the frame: cut it with `clip_box` before slicing. `upsample` is the
+    number of doublings before the search: 0 finds faces from 80 px, 1 from 40 px. Raises BadData if the frame is no
+    uint8 RGB image or shows no face.
     """
     check_frame(frame)
     for border, enlarged in ((0.0, upsample), (BORDER_SHARE, upsample), (BORDER_SHARE, upsample + 1)):
@@ -49,7 +47,7 @@ def largest_face(frame: NDArray[np.uint8], upsample: int = 1) -> FaceBox:
 
 
 def detect_faces(pixels: NDArray[np.uint8], upsample: int = 1) -> list[FaceDetection]:
-    """All detections in uint8 HxWx3 RGB or HxW grey pixels, in the detector's own order (best score first)."""
+    """All detections in uint8 pixels [H,W,3] RGB or [H,W] grey, the best score first. Boxes in px."""
     boxes, scores, _ = _load_detector().run(np.ascontiguousarray(pixels), upsample)
     return [
         FaceDetection((box.left(), box.top(), box.right(), box.bottom()), float(score))
@@ -58,19 +56,19 @@ def detect_faces(pixels: NDArray[np.uint8], upsample: int = 1) -> list[FaceDetec
 
 
 def drop_weak_detections(detections: list[FaceDetection]) -> list[FaceDetection]:
-    """Drops detections that score far below the best one: patterns on clothes, not second faces."""
+    """The detections without those far below the best score: these are patterns on clothes, not second faces."""
     best = max(detection.score for detection in detections)
     return [detection for detection in detections if detection.score >= CONFIDENT_SHARE * best]
 
 
 def clip_box(box: FaceBox, height: int, width: int) -> FaceBox:
-    """The part of a box that lies inside a frame of that many px."""
+    """The part of a box inside a frame of this height and width, px."""
     left, top, right, bottom = box
     return max(left, 0), max(top, 0), min(right, width - 1), min(bottom, height - 1)
 
 
 def check_frame(frame: NDArray[np.uint8]) -> None:
-    """Raises BadData, with what to do, unless the frame is a uint8 RGB image HxWx3."""
+    """Raise BadData unless the frame is a uint8 RGB image [H,W,3]."""
     if frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
         raise BadData(
             f"expected an RGB frame of shape HxWx3, got shape {'x'.join(map(str, frame.shape))}; "
@@ -98,6 +96,6 @@ def _size_and_score(detection: FaceDetection) -> tuple[int, float]:
 
 @cache
 def _load_detector() -> Any:
-    import dlib  # type: ignore[import-untyped]  # here, because not every container that reads this module carries it
+    import dlib  # type: ignore[import-untyped]  # here, since not every container with this module has dlib
 
     return dlib.get_frontal_face_detector()

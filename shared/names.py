@@ -1,19 +1,19 @@
-"""Names of subjects, clips and datasets as people write them: what is the same name in another spelling."""
+"""Names of subjects, clips and datasets in different spellings: which ones are the same name."""
 
 import re
 import unicodedata
 
 
 def normalise_name(name: str) -> str:
-    """NFC and trimmed: some file systems write accents apart."""
+    """The name trimmed and in Unicode form NFC. Some file systems store accents as separate characters."""
     return unicodedata.normalize("NFC", name).strip()
 
 
 def spelling_key(name: str) -> str:
-    """A name without what sheets and folders differ in: case, accents' writing, zeros before a number."""
+    """A name without the differences between sheets and folders: case, form of accents, zeros before a number."""
     return re.sub(r"(?<!\d)0+(?=\d)", "", normalise_name(name).casefold())
 
 
 def alphanumeric_key(name: str) -> str:
-    """Letters and digits only, lower case: "CASME II" and "casme_ii" are one. CAS(ME)^2 stays apart from CASME2."""
+    """Letters and digits only, lower case. "CASME II" equals "casme_ii", CAS(ME)^2 differs from CASME2."""
     return re.sub(r"[^0-9a-z]", "", normalise_name(name).casefold().replace("(me)", "-squared-me-"))

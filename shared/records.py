@@ -1,24 +1,27 @@
-"""Every message between stages, declared once: a small record that says where the arrays lie (claim check)."""
+"""Every message between stages, declared once: a small record that names the keys of its arrays (claim check)."""
 
 import hashlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from shared.errors import BadData
+from shared.errors import BadData, first_problem
+
+SOURCE_STAGE = "source"  # the stage of a clip's packed files, which discovery writes
 
 
 class FrozenModel(BaseModel):
-    """Immutable, and a field that nobody declared is an error."""
+    """An immutable model. A field that is not declared is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class ActionUnit(FrozenModel):
-    """One facial action unit as coded (FACS): number, side if one-sided, intensity A..E if coded."""
+    """One facial action unit as coded (FACS): number, side if it is one-sided, intensity A..E if it is coded."""
 
     number: int = Field(ge=1, le=99)
     side: Literal["left", "right"] | None = None
@@ -29,7 +32,7 @@ class ActionUnit(FrozenModel):
 
 
 class Sample(FrozenModel):
-    """One clip as annotated. Frame numbers are those of the dataset's own files; `apex` is None where none is coded."""
+    """One clip as annotated. Frame numbers are those of the dataset's files. `apex` is None if none is coded."""
 
     dataset: str = Field(min_length=1)
     subject: str = Field(min_length=1)
@@ -43,12 +46,12 @@ class Sample(FrozenModel):
 
     @property
     def identity(self) -> str:
-        """`dataset/subject/clip`, each part percent-encoded so that it is one path segment in any store."""
+        """`dataset/subject/clip`, each part percent-encoded: in any store it is one segment of a path."""
         return "/".join(_quote_segment(part) for part in (self.dataset, self.subject, self.clip))
 
 
 class Artifact(FrozenModel):
-    """Named arrays in the store."""
+    """A file of named arrays in the store."""
 
     key: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -56,7 +59,7 @@ class Artifact(FrozenModel):
 
 
 class Pipeline(FrozenModel):
-    """The science settings of every stage: a profile's name and what differs from it, by stage and field."""
+    """The science settings of every stage: the name of a profile, and overrides by stage and field."""
 
     profile: str = "corrected"
     overrides: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
@@ -67,28 +70,26 @@ class Pipeline(FrozenModel):
 
 
 class Envelope(FrozenModel):
-    """What travels on a topic: `schema` says which model, and its version."""
+    """A message on a topic. Its field `schema` names the model and its version."""
 
     def encode(self) -> bytes:
         return self.model_dump_json(by_alias=True).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Raises BadData that names the first wrong field."""
+        """The message as this model. Raises BadData that names the first wrong field."""
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the message"
+            field, _, message = first_problem(error)
             raise BadData(
-                f"Not a {cls.model_fields['schema_name'].default}: {where}: {first['msg']}; got "
-                f"{_quote_excerpt(data)}. "
-                "Publish the record again with a producer of this version."
+                f"Not a {cls.model_fields['schema_name'].default}: {field or 'the message'}: {message}; got "
+                f"{_quote_excerpt(data)}. Publish the record again with a producer of this version."
             ) from None
 
 
 class Record(Envelope):
-    """The envelope of every stage's output; stored beside its artifact it is the manifest."""
+    """The output of a stage. Stored beside its artifact it is the manifest."""
 
     schema_name: Literal["mer.record/1"] = Field("mer.record/1", alias="schema")
     sample: Sample
@@ -97,36 +98,53 @@ class Record(Envelope):
     inputs: dict[str, Artifact] = Field(default_factory=dict, description="artifacts of all earlier stages")
     recipe: str
     pipeline: Pipeline = Pipeline()
-    trace: str = Field(description="one run or drop; follows a record through all stages")
+    trace: str = Field(description="id of one run or upload, the same through all stages")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
-        """Message key: a sample's records under one pipeline stay in order and never overwrite another pipeline's."""
-        return f"{self.sample.identity}@{self.pipeline.digest}"
+        """Message key. Records of a sample under one pipeline stay in order, and other pipelines have other keys."""
+        return record_key(self.sample.identity, self.pipeline)
+
+    @property
+    def artifacts(self) -> dict[str, Artifact]:
+        """This record's artifact and those of all earlier stages, by stage."""
+        return {**self.inputs, self.stage: self.artifact}
+
+    @property
+    def source_key(self) -> str:
+        """Store key of the source artifact that the record was computed from. Empty if the record names none."""
+        source = self.artifacts.get(SOURCE_STAGE)
+        return source.key if source else ""
+
+    def reissue(self, sample: Sample, pipeline: Pipeline, trace: str) -> "Record":
+        """The record of the same artifact for a new annotation, pipeline and trace, created now."""
+        changes = {"sample": sample, "pipeline": pipeline, "trace": trace, "created": datetime.now(UTC)}
+        return self.model_copy(update=changes)
 
 
 class Dataset(Envelope):
-    """A dropped dataset as it lies now: which clips it consists of, and whether more is to be expected."""
+    """An uploaded dataset as it is now: its clips, and whether more clips are expected."""
 
     schema_name: Literal["mer.dataset/1"] = Field("mer.dataset/1", alias="schema")
     name: str
     pipeline: Pipeline = Pipeline()
     train: dict[str, JsonValue] = Field(
-        default_factory=dict, description="what differs from the trainer's defaults: model, seed, epochs, classes, ..."
+        default_factory=dict,
+        description="training options that differ from the defaults: model, seed, epochs, ...",
     )
     clips: dict[str, str] = Field(description="recipe of the source artifact, by the sample's identity")
-    faults: tuple[str, ...] = Field((), description="one sentence per clip that can't be used as it lies")
-    complete: bool = Field(description="every clip is there, or nothing has come for a while")
+    faults: tuple[str, ...] = Field((), description="one sentence per clip that cannot be used as uploaded")
+    complete: bool = Field(description="every clip is there, or nothing was uploaded for a while")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
-        return f"{_quote_segment(self.name)}@{self.pipeline.digest}"
+        return record_key(_quote_segment(self.name), self.pipeline)
 
 
 class Run(Envelope):
-    """A training run to be done. What it consists of lies in the store: `RunContents` under `contents`."""
+    """A requested training run. Its contents are in the store: `RunContents` under `contents_key`."""
 
     schema_name: Literal["mer.run/1"] = Field("mer.run/1", alias="schema")
     id: str = Field(pattern="^[0-9a-f]{32}$", description="digest of everything that shapes the report")
@@ -135,7 +153,7 @@ class Run(Envelope):
     model: str
     protocol: str = "loso"
     seed: int | None = None
-    seeds: int = Field(1, ge=1, description="how many, from `seed` on")
+    seeds: int = Field(1, ge=1, description="number of seeds, from `seed` upwards")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -148,12 +166,12 @@ class Run(Envelope):
 
     @property
     def report_prefix(self) -> str:
-        """Prefix of the report's files; what has no `report.json` there does not exist."""
+        """Prefix of the report's files. Without `report.json` there is no report."""
         return f"reports/{_quote_segment(self.dataset)}/{self.id}/"
 
 
 class Environment(FrozenModel):
-    """Where a run was started: what may change its figures though nothing of the run does."""
+    """The environment in which a run was started. It may change the figures of an equal run."""
 
     code: str = Field(description="version of merstream")
     python: str
@@ -163,7 +181,7 @@ class Environment(FrozenModel):
 
 
 class TableClip(FrozenModel):
-    """A clip of somebody's own table of features, by what its file holds."""
+    """A clip of a user's own table of features, with the digest of its file."""
 
     dataset: str
     subject: str
@@ -178,16 +196,19 @@ class TableClip(FrozenModel):
 
 
 class RunContents(Envelope):
-    """What a run consists of: a run.json, of a stack and of `mer train` alike. Settings and protocol are those of the
-    trainer, resolved. Clips are `features` of the pipeline or of a `table`. Everything but `environment` shapes the
-    report; that is of the process that started the run, which wrote this once before any fold was trained."""
+    """The contents of a run: a run.json, of a stack and of `mer train` alike.
+
+    Settings and protocol are the trainer's, resolved. Clips are `features` of the pipeline or rows of a `table`.
+    Everything but `environment` shapes the report. The process that starts the run writes this once, before any fold
+    is trained.
+    """
 
     schema_name: Literal["mer.run-contents/2"] = Field("mer.run-contents/2", alias="schema")
     dataset: str
     pipeline: str
     settings: dict[str, JsonValue]
     protocol: dict[str, JsonValue] = Field(default_factory=dict)
-    seeds: int = Field(1, ge=1, description="trainings of each fold; the first has the seed of the settings")
+    seeds: int = Field(1, ge=1, description="trainings of each fold. The first has the seed of the settings")
     classes: tuple[str, ...] | None = None
     features: tuple[Record, ...] = Field((), description="sorted by key")
     table: tuple[TableClip, ...] = Field((), description="sorted by key")
@@ -204,11 +225,11 @@ class FoldRequest(Envelope):
     run: Run
     learner: str
     seed: int
-    held_out: str = Field(description="a subject, a dataset, or the name of a part: as the run's protocol divides")
+    held_out: str = Field(description="subject, dataset or name of a part, as the run's protocol divides the clips")
 
 
 class FoldResult(Envelope):
-    """A fold is done; its outcome and its weights lie beside each other in the store."""
+    """The result of a fold. Its outcome and its weights are beside each other in the store."""
 
     schema_name: Literal["mer.fold-result/2"] = Field("mer.fold-result/2", alias="schema")
     run: str
@@ -220,7 +241,7 @@ class FoldResult(Envelope):
     trained_on: int = Field(description="clips")
     tested_on: int = Field(description="clips")
     accuracy: float
-    seconds: float | None = Field(None, description="None: the fold was there already")
+    seconds: float | None = Field(None, description="None: the fold existed already")
     outcome: str = Field(description="key in the store")
 
     @property
@@ -229,7 +250,7 @@ class FoldResult(Envelope):
 
 
 class Figures(FrozenModel):
-    """Of the pooled predictions of all folds, mean over seeds; `au_f1` is None where no action unit occurs."""
+    """Figures of the pooled predictions of all folds, means over seeds. `au_f1` is None if no action unit occurs."""
 
     uf1: float
     uar: float
@@ -238,7 +259,7 @@ class Figures(FrozenModel):
 
 
 class RunResult(Envelope):
-    """A run is done, or can't be: then `reason` says why."""
+    """The result of a run. `reason` says why it failed."""
 
     schema_name: Literal["mer.run-result/1"] = Field("mer.run-result/1", alias="schema")
     run: str
@@ -260,12 +281,27 @@ class RunResult(Envelope):
 
 
 def artifact_key(stage: str, sample: Sample, recipe: str) -> str:
-    """Where a stage's artifact of a sample lies: `<stage>/<dataset>/<subject>/<clip>/<recipe>.npz`."""
+    """Store key of a stage's artifact of a sample: `<stage>/<dataset>/<subject>/<clip>/<recipe>.npz`."""
     return f"{stage}/{sample.identity}/{recipe}.npz"
 
 
+def source_key(identity: str, recipe: str) -> str:
+    """Store key of the source artifact of the sample with this identity."""
+    return f"{SOURCE_STAGE}/{identity}/{recipe}.npz"
+
+
+def record_key(identity: str, pipeline: Pipeline) -> str:
+    """Message key of everything that belongs to one identity under one pipeline."""
+    return f"{identity}@{pipeline.digest}"
+
+
+def result_type(key: str) -> "type[FoldResult | RunResult]":
+    """The type of a record on `mer.results`, by its message key: that of a fold's result has slashes."""
+    return FoldResult if "/" in key else RunResult
+
+
 def manifest_key(artifact: str) -> str:
-    """The manifest lies beside its artifact."""
+    """Store key of the manifest of an artifact, given the artifact's key. It is beside the artifact."""
     return artifact.removesuffix(".npz") + ".json"
 
 
@@ -274,8 +310,14 @@ def json_digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def file_sha256(file: Path) -> str:
+    """sha256 of a file's bytes, which are never whole in memory."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _quote_segment(part: str) -> str:
-    # "." and ".." survive quote() and would climb in a store that is a folder.
+    # quote() leaves "." and ".." as they are, which leave the folder of a store.
     return quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")
 
 

@@ -1,6 +1,6 @@
-"""Operational settings, from the environment (`MER_*`): where things are and how a process behaves.
+"""Operational settings, from the environment (`MER_*`): addresses, folders, limits and waits of a process.
 
-Science settings are not here; they travel in each record (`Pipeline`), so that a deployment serves many experiments.
+Science settings are not here. They travel in each record (`Pipeline`), so that one deployment serves many experiments.
 """
 
 import os
@@ -10,89 +10,99 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, first_problem
 
-# Read where no Settings can be at hand: the cache of weights, the compute device.
+# Variables that are read without Settings: the cache of weights, the compute device.
 OTHER_VARIABLES = frozenset({"MER_WEIGHTS_DIR", "MER_DEVICE"})
-
 
 KeepPolicy = Literal["all", "features"]
 
 
 class Settings(BaseSettings):
-    """One process's settings; built in `main`, passed down."""
+    """The settings of one process, built in `main` and passed down."""
 
     model_config = SettingsConfigDict(env_prefix="MER_", frozen=True, extra="forbid")
 
     home: Path = Field(Path("out"), description="folder of the embedded bus and store")
-    port: int = Field(9100, ge=0, le=65535, description="port of /livez, /readyz and /metrics; 0 picks a free one")
+    port: int = Field(9100, ge=0, le=65535, description="port of /livez, /readyz and /metrics. 0 selects a free one")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
-    grace_seconds: float = Field(25, ge=0, description="seconds that work may go on after SIGTERM")
-    retry_base_seconds: float = Field(0.5, gt=0, description="first wait after trouble, seconds; doubles")
+    grace_seconds: float = Field(25, ge=0, description="seconds that running work may continue after SIGTERM")
+    retry_base_seconds: float = Field(
+        0.5, gt=0, description="seconds before the first retry. The wait doubles each time"
+    )
     retry_cap_seconds: float = Field(30, gt=0, description="longest wait between two attempts, seconds")
-    surprise_attempts: int = Field(3, ge=1, description="attempts at a record that fails in a way nobody foresaw")
+    surprise_attempts: int = Field(3, ge=1, description="attempts at a record that fails with an unexpected error")
     dead_letters_consecutive: int = Field(
-        20, ge=0, description="messages in a row that a worker may bury before it halts; 0: no limit"
+        20, ge=0, description="stop the worker after this many consecutive dead letters. 0: never"
     )
     dead_letters_ratio: float = Field(
-        0.5, ge=0, le=1, description="part of its last 100 messages that a worker may bury before it halts; 0: no limit"
+        0.5,
+        ge=0,
+        le=1,
+        description="stop the worker if this share of its last 100 messages became dead letters. 0: never",
     )
     keep: KeepPolicy = Field(
         "all",
-        description="arrays that stay in the store: all, or the features and the sources that the others can be "
-        "computed from again",
+        description="arrays that stay in the store. features: only features and sources, from which the others can be "
+        "computed again",
     )
-    scratch: Path | None = Field(None, description="folder for what is unpacked or cached; default the system's /tmp")
+    scratch: Path | None = Field(None, description="folder for unpacked and cached files. By default the system's /tmp")
 
-    inbox_bucket: str = Field("datasets", description="bucket that datasets are dropped into")
+    inbox_bucket: str = Field("datasets", description="bucket into which datasets are uploaded")
     inbox_scan_seconds: float = Field(60, gt=0, description="seconds between two scans of the inbox")
-    inbox_settle_seconds: float = Field(5, ge=0, description="a dataset is looked at when nothing came for so long")
+    inbox_settle_seconds: float = Field(5, ge=0, description="seconds without new uploads before a dataset is scanned")
     inbox_patience_seconds: float = Field(
-        300, ge=0, description="a dataset with faulty clips counts as complete when nothing came for so long"
+        300, ge=0, description="seconds without new uploads before a dataset with faulty clips counts as complete"
     )
-    inbox_archive_files: int = Field(2_000_000, gt=0, description="most files that a dropped archive may hold")
-    inbox_archive_bytes: int = Field(200 * 2**30, gt=0, description="most bytes that a dropped archive may unpack to")
+    inbox_archive_files: int = Field(2_000_000, gt=0, description="maximum number of files in an archive")
+    inbox_archive_bytes: int = Field(200 * 2**30, gt=0, description="maximum size of an unpacked archive, bytes")
 
-    train_poll_seconds: float = Field(5, gt=0, description="seconds between two looks for a dataset ready to train on")
+    train_poll_seconds: float = Field(
+        5, gt=0, description="seconds between two checks for a dataset that is ready to train on"
+    )
 
-    api_port: int = Field(0, ge=0, le=65535, description="port of the trainer's API; 0: there is none")
-    api_host: str = Field("127.0.0.1", description="address that the API is bound to; in a container 0.0.0.0")
+    api_port: int = Field(0, ge=0, le=65535, description="port of the trainer's API. 0: no API")
+    api_host: str = Field("127.0.0.1", description="address on which the API listens. In a container 0.0.0.0")
     api_token: SecretStr = Field(
-        SecretStr(""), description="what clients of the API send as `Authorization: Bearer`; empty: nobody is asked"
+        SecretStr(""), description="token that clients send as `Authorization: Bearer`. Empty: no token is needed"
     )
 
     kafka_servers: str = Field(
-        "", description="host:port of Kafka, several with commas; empty: the embedded bus in home"
+        "", description="host:port of Kafka, several separated by commas. Empty: the embedded bus in MER_HOME"
     )
-    kafka_prefix: str = Field("", description="put before topics and groups, where deployments share a cluster")
-    kafka_session_seconds: float = Field(45, gt=0, description="a worker silent for so long loses its partitions")
+    kafka_prefix: str = Field("", description="prefix of topics and groups, for deployments that share a cluster")
+    kafka_session_seconds: float = Field(
+        45, gt=0, description="seconds without a heartbeat before a worker loses its partitions"
+    )
     kafka_poll_interval_seconds: float = Field(
-        60, gt=0, description="a worker whose loop stands still for so long loses its partitions; no limit on work"
+        60, gt=0, description="seconds without a poll before a worker loses its partitions. Work itself has no limit"
     )
-    kafka_watchdog_seconds: float = Field(120, gt=0, description="a process whose loop stands still so long ends")
-    kafka_tls: bool = Field(False, description="speak TLS with Kafka")
+    kafka_watchdog_seconds: float = Field(
+        120, gt=0, description="seconds without a turn of its loop before a process ends itself"
+    )
+    kafka_tls: bool = Field(False, description="use TLS with Kafka")
     kafka_ca_file: str | None = Field(None, description="PEM file of the authority that signed Kafka's certificate")
-    kafka_cert_file: str | None = Field(
-        None, description="PEM file of the client's certificate, where Kafka asks for one"
-    )
+    kafka_cert_file: str | None = Field(None, description="PEM file of the client's certificate, if Kafka requires one")
     kafka_key_file: str | None = Field(None, description="PEM file of the client's key")
-    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(None, description="how to log in")
-    kafka_username: str | None = Field(None, description="user name at Kafka")
-    kafka_password: SecretStr | None = Field(None, description="password at Kafka")
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="login mechanism. Empty: no login"
+    )
+    kafka_username: str | None = Field(None, description="user name for Kafka")
+    kafka_password: SecretStr | None = Field(None, description="password for Kafka")
 
-    s3_endpoint: str = Field("", description="host:port of an S3 server; empty: the embedded store in home")
+    s3_endpoint: str = Field("", description="host:port of an S3 server. Empty: the embedded store in MER_HOME")
     s3_bucket: str = Field("mer", description="bucket of all artifacts")
-    s3_access_key: str = Field("", description="access key at the S3 server")
-    s3_secret_key: SecretStr = Field(SecretStr(""), description="secret key at the S3 server")
-    s3_region: str = Field("us-east-1", description="region that requests are signed for")
-    s3_tls: bool = Field(True, description="speak TLS with the S3 server")
-    s3_path_style: bool = Field(True, description="bucket in the path; off: in the host name")
-    s3_ca_bundle: Path | None = Field(None, description="PEM file of trusted authorities; default the system's")
+    s3_access_key: str = Field("", description="access key for the S3 server")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="secret key for the S3 server")
+    s3_region: str = Field("us-east-1", description="region for which requests are signed")
+    s3_tls: bool = Field(True, description="use TLS with the S3 server")
+    s3_path_style: bool = Field(True, description="put the bucket into the path. Off: into the host name")
+    s3_ca_bundle: Path | None = Field(None, description="PEM file of trusted authorities. By default the system's")
 
     @model_validator(mode="after")
     def _require_store_credentials(self) -> "Settings":
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key.get_secret_value()):
-            raise ValueError("MER_S3_ENDPOINT needs MER_S3_ACCESS_KEY and MER_S3_SECRET_KEY; they have no default")
+            raise ValueError("MER_S3_ENDPOINT needs MER_S3_ACCESS_KEY and MER_S3_SECRET_KEY, which have no default")
         return self
 
 
@@ -101,11 +111,11 @@ def load_settings(**overrides: Any) -> Settings:
     known = {f"MER_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
     unknown = sorted(name for name in os.environ if name.startswith("MER_") and name not in known)
     if unknown:
-        raise Misconfigured(f"Unknown settings {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
+        raise Misconfigured(f"Unknown settings {', '.join(unknown)}. Known settings are {', '.join(sorted(known))}.")
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        first = error.errors()[0]
-        if not first["loc"]:  # a rule over several settings; its input would show the secrets
-            raise Misconfigured(f"{first['msg'].removeprefix('Value error, ')}.") from None
-        raise Misconfigured(f"MER_{str(first['loc'][0]).upper()}={first['input']!r}: {first['msg']}.") from None
+        field, value, message = first_problem(error)
+        if not field:  # a rule over several settings: the value would show the secrets
+            raise Misconfigured(f"{message}.") from None
+        raise Misconfigured(f"MER_{field.upper()}={value!r}: {message}.") from None

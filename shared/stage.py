@@ -1,4 +1,4 @@
-"""What a stage is: names, settings per profile, and one pure function from arrays to arrays."""
+"""A stage: names, settings per profile, and one pure function from arrays to arrays."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 
 class StageSettings(BaseModel):
-    """Science settings of one stage; all of them enter the recipe. Subclasses say unit and source per field."""
+    """Science settings of one stage. All of them enter the recipe. Subclasses give unit and source of each field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,9 +21,9 @@ S = TypeVar("S", bound=StageSettings)
 
 @dataclass(frozen=True)
 class Stage(Generic[S]):
-    """One step of the pipeline, independent of what carries its records and where its artifacts lie.
+    """One step of the pipeline, independent of bus and store.
 
-    `compute` gets the arrays of each stage in `reads`, by stage name, and the settings; nothing else may shape its
+    `compute` gets the arrays of each stage in `reads`, by stage name, and the settings. Nothing else may shape its
     result, and equal inputs give equal bytes. Raise `version` when the result for equal inputs changes.
     """
 
@@ -37,7 +37,7 @@ class Stage(Generic[S]):
 
 
 def settings_for_profile(profile: str | S, profiles: Mapping[str, S]) -> S:
-    """The settings that a profile's name stands for; settings pass through. Raises ValueError for an unknown name."""
+    """The settings of a profile, by its name. Settings are returned as they are. Raises ValueError."""
     if not isinstance(profile, str):
         return profile
     if profile not in profiles:

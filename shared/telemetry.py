@@ -1,4 +1,4 @@
-"""Metrics (each name declared once), structured logs and the health endpoints."""
+"""Metrics (each name declared once), structured logs and health endpoints."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ _COMPUTE_BUCKETS = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 
 
 class Metrics:
-    """What a worker counts, all labelled with its stage."""
+    """The metrics of a worker, all labelled with its stage."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
@@ -27,7 +27,7 @@ class Metrics:
             "mer_compute_seconds", "Time in a stage's compute", labels, registry=self.registry, buckets=_COMPUTE_BUCKETS
         )
         self.artifact = Counter("mer_artifact_bytes", "Bytes of artifacts written", labels, registry=self.registry)
-        self.halted = Gauge("mer_halted", "1 while a worker takes nothing more", labels, registry=self.registry)
+        self.halted = Gauge("mer_halted", "1 while a worker is halted", labels, registry=self.registry)
         self.heartbeat = Gauge(
             "mer_heartbeat_seconds", "Unix time when the loop last turned", labels, registry=self.registry
         )
@@ -35,12 +35,12 @@ class Metrics:
             "mer_waiting_records", "Records that a group has not finished", labels, registry=self.registry
         )
         self.dead_letters = Gauge(
-            "mer_dead_letters", "Records that a group buried and nobody replayed", labels, registry=self.registry
+            "mer_dead_letters", "Dead letters of a group that nobody replayed", labels, registry=self.registry
         )
 
 
 class JsonLineFormatter(logging.Formatter):
-    """One JSON object a line; what `extra={"mer": {...}}` gives becomes fields."""
+    """One JSON object per line. `extra={"mer": {...}}` of a log call adds fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -54,16 +54,20 @@ class JsonLineFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def log_to_stderr(level: str) -> None:
-    """Structured logs for a process of its own; a library caller keeps its own logging."""
-    handler = logging.StreamHandler(sys.stderr)
+def log_as_json(level: str, handler: logging.Handler) -> None:
+    """Structured logs to `handler`, for a process of its own. A library caller keeps its own logging."""
     handler.setFormatter(JsonLineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("kafka").setLevel("ERROR")  # it warns of every reconnection; what lasts, our own lines tell
+    logging.getLogger("kafka").setLevel("ERROR")  # it warns of every reconnection; our own lines report what lasts
+
+
+def log_to_stderr(level: str) -> None:
+    """Structured logs to stderr."""
+    log_as_json(level, logging.StreamHandler(sys.stderr))
 
 
 class HealthServer:
-    """`/livez`: no loop stands still; `/readyz`: the process takes work; `/metrics`: Prometheus."""
+    """`/livez`: no loop is stalled. `/readyz`: the process takes work. `/metrics`: Prometheus."""
 
     def __init__(self, metrics: Metrics, port: int, *, ready: Callable[[], bool], stalled: Callable[[], bool]) -> None:
         self.ready, self.stalled = ready, stalled
@@ -82,11 +86,11 @@ class HealthServer:
 
     def _answer_request(self, environ: dict[str, Any], respond: Callable[..., Any]) -> Iterable[bytes]:
         states = {"/livez": not self.stalled(), "/readyz": self.ready() and not self.stalled()}
-        where = environ["PATH_INFO"]
-        if where not in states:
+        path = environ["PATH_INFO"]
+        if path not in states:
             return cast(Iterable[bytes], self._metrics(environ, respond))
-        respond("200 OK" if states[where] else "503 Service Unavailable", [("Content-Type", "text/plain")])
-        return [b"ok\n" if states[where] else b"not ok\n"]
+        respond("200 OK" if states[path] else "503 Service Unavailable", [("Content-Type", "text/plain")])
+        return [b"ok\n" if states[path] else b"not ok\n"]
 
 
 class _ReusableServer(WSGIServer):
@@ -95,4 +99,4 @@ class _ReusableServer(WSGIServer):
 
 class _QuietRequestHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Probes every few seconds are no news."""
+        """Log nothing: probes come every few seconds."""

@@ -1,7 +1,8 @@
-"""State that the trainer follows: datasets, features, results as records, and the dead letters of the image stages."""
+"""State that topics hold: the newest record of every key, and the clips that became dead letters."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,35 +15,48 @@ from shared.store import Store
 
 log = logging.getLogger(__name__)
 
-SOURCE = "source"  # what discovery calls a clip's packed files
-IMAGE_STAGES = ("ingest", "interpolator", "magnifier", "flow", "roi-au")
 E = TypeVar("E", bound=Envelope)
 T = TypeVar("T")
 
 
 class TopicView(Generic[T]):
-    """What a topic's newest messages mean, each worked out once; None means nothing to us."""
+    """The newest message of every key of a topic, interpreted. Each message is interpreted once.
+
+    `interpret` returns None for a message that the view leaves out.
+    """
 
     def __init__(self, follower: Follower, interpret: Callable[[Message], T | None]) -> None:
         self.follower, self._interpret = follower, interpret
         self._known: dict[str, tuple[Message, T | None]] = {}
 
     def read_newest(self) -> dict[str, T]:
-        """By message key, the newest last."""
+        """The interpreted messages by key, the newest last. Raises Unavailable if the broker does not answer."""
         messages, known = self.follower.read_newest(), self._known
         self._known = {
             key: known[key] if key in known and known[key][0] == message else (message, self._interpret(message))
             for key, message in messages.items()
         }
-        return {key: meant for key, (_, meant) in self._known.items() if meant is not None}
+        return {key: value for key, (_, value) in self._known.items() if value is not None}
+
+    @property
+    def message_count(self) -> int:
+        """The number of messages at the last read, those that the view leaves out included."""
+        return len(self._known)
+
+    def close(self) -> None:
+        """Release the follower. A later read opens it again."""
+        self.follower.close()
 
 
-def record_view(bus: Bus, topic: str, model: Callable[[str], type[E]]) -> TopicView[E]:
-    """The newest record of every key, which says what it is; what is none is logged and left out."""
+def record_view(bus: Bus, topic: str, record_type: Callable[[str], type[E]]) -> TopicView[E]:
+    """A view of a topic's records. `record_type` maps a message key to the type of the record.
+
+    A message that is no such record is logged and left out.
+    """
 
     def decode_record(message: Message) -> E | None:
         try:
-            return model(message.key).decode(message.value)
+            return record_type(message.key).decode(message.value)
         except BadData as reason:
             log.warning("%s %s: %s", topic, message.key, reason)
             return None
@@ -50,37 +64,37 @@ def record_view(bus: Bus, topic: str, model: Callable[[str], type[E]]) -> TopicV
     return TopicView(bus.follow(topic), decode_record)
 
 
+def read_records(bus: Bus, topic: str, record_type: Callable[[str], type[E]]) -> list[E]:
+    """The newest record of every key of a topic, read once, the newest last. Otherwise as `record_view`."""
+    with closing(record_view(bus, topic, record_type)) as view:
+        return list(view.read_newest().values())
+
+
 @dataclass(frozen=True)
 class FailedClip:
-    """A clip that a stage could not process, and why."""
+    """A clip that a stage could not process, and the reason as a sentence."""
 
-    record_key: str  # of its record: sample and pipeline
-    source_key: str  # key of its source artifact
+    record_key: str  # key of its record: sample and pipeline
+    source_key: str  # store key of its source artifact
     sentence: str
 
 
-def dead_letter_view(bus: Bus, store: Store, stage: str) -> TopicView[FailedClip]:
-    """A stage's outstanding dead letters that concern a clip."""
+def dead_letter_view(bus: Bus, store: Store, group: str) -> TopicView[FailedClip]:
+    """A view of a group's dead letters that are records of clips."""
 
     def read_failed_clip(message: Message) -> FailedClip | None:
         try:
-            found = read_dead_letter(store, stage, message)
-            record = Record.decode(found.value)
+            letter = read_dead_letter(store, group, message)
+            record = Record.decode(letter.value)
         except BadData:
             return None
-        reason = found.reason.removeprefix(f"{record.key}: ")
-        return FailedClip(record.key, source_artifact_key(record), f"{record.sample.identity}: {stage}: {reason}")
+        reason = letter.reason.removeprefix(f"{record.key}: ")
+        return FailedClip(record.key, record.source_key, f"{record.sample.identity}: {group}: {reason}")
 
-    return TopicView(bus.follow(dead_letter_topic(stage).name), read_failed_clip)
-
-
-def source_artifact_key(record: Record) -> str:
-    """Key of the source artifact that a record goes back to; empty where it names none."""
-    if record.stage == SOURCE:
-        return record.artifact.key
-    return record.inputs[SOURCE].key if SOURCE in record.inputs else ""
+    return TopicView(bus.follow(dead_letter_topic(group).name), read_failed_clip)
 
 
-def sentences_by_clip(letters: Mapping[str, FailedClip]) -> dict[tuple[str, str], str]:
-    """The newest sentence of each (record key, source artifact)."""
-    return {(one.record_key, one.source_key): one.sentence for one in letters.values()}
+def failure_sentences(views: Iterable[TopicView[FailedClip]]) -> dict[tuple[str, str], str]:
+    """The newest sentence of each (record key, store key of the source artifact) in views of dead letters."""
+    failed = (clip for view in views for clip in view.read_newest().values())
+    return {(clip.record_key, clip.source_key): clip.sentence for clip in failed}

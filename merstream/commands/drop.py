@@ -1,6 +1,5 @@
 """`mer drop`: a dataset on this machine goes into the inbox; what discovery refuses is refused before it goes."""
 
-import hashlib
 import os
 import re
 import tempfile
@@ -26,6 +25,7 @@ from services.ingest.inbox.dry_discovery import SHEETS, DiscoveryView, discover_
 from services.trainer.options import resolve_options
 from shared.connect import open_inbox
 from shared.errors import BadData
+from shared.records import file_sha256
 from shared.settings import Settings
 from shared.store import LocalStore, ObjectInfo, Store
 
@@ -146,7 +146,7 @@ def _is_same_content(inbox: Store, stored: ObjectInfo, file: Path) -> bool:
         return stored.etag == content_etag(file)
     with tempfile.TemporaryDirectory() as folder:
         inbox.fetch_file(stored.key, Path(folder) / "there")
-        return _sha256_digest(Path(folder) / "there") == _sha256_digest(file)
+        return file_sha256(Path(folder) / "there") == file_sha256(file)
 
 
 def _merge_plans(dropped_plan: DatasetPlan, plan: DatasetPlan) -> DatasetPlan:
@@ -187,11 +187,6 @@ def _upload_rank(key: str) -> int:
     if inside == names.PLAN:
         return 1
     return 2 if not slash or inside.lower().endswith(SHEETS) else 0
-
-
-def _sha256_digest(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def _print_preview(name: str, preview: DiscoveryView) -> None:

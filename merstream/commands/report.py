@@ -9,13 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from merstream.cli.console import stdout_console
-from merstream.decoded import decode_messages
 from merstream.embedded.run_folder import Workspace
 from merstream.stack.connection import connect_bus_and_store
+from shared.bus.topics import RESULTS
 from shared.errors import BadData
-from shared.records import RunResult
+from shared.records import FoldResult, RunResult, result_type
 from shared.settings import load_settings
 from shared.store import Store
+from shared.topic_views import read_records
 
 OUTPUT_FOLDER = Path("out")  # where an embedded run is looked for, and what is fetched goes to, unless told otherwise
 
@@ -34,17 +35,15 @@ def fetch_report(dataset: str | None, destination: Path | None) -> Path:
     Raises BadData if there is none, or if the newest training of a named dataset has failed.
     """
     with connect_bus_and_store(None) as (bus, store):
-        result = select_result(
-            newest_results(decode_messages(RunResult, bus.read_newest("mer.results"))).values(), dataset
-        )
+        result = select_result(newest_results(read_records(bus, RESULTS.name, result_type)).values(), dataset)
         folder = destination or (OUTPUT_FOLDER / result.files["report.json"]).parent
         _download_report(store, result, folder)
     return folder
 
 
-def newest_results(found: Iterable[RunResult]) -> dict[tuple[str, str], RunResult]:
-    """The newest result of each dataset and pipeline, the oldest of these first."""
-    by_age = sorted(found, key=lambda result: result.created)
+def newest_results(found: Iterable[FoldResult | RunResult]) -> dict[tuple[str, str], RunResult]:
+    """The newest run result of each dataset and pipeline, the oldest of these first."""
+    by_age = sorted((each for each in found if isinstance(each, RunResult)), key=lambda result: result.created)
     kept = {(result.dataset, result.pipeline): result for result in by_age}
     return dict(sorted(kept.items(), key=lambda item: item[1].created))
 

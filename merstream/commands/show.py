@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.embedded.run_folder import Workspace, newest_records
+from merstream.embedded.run_folder import Workspace
 from services.roi_au.roi import ROI
 from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import FEATURES
 from shared.errors import BadData
-from shared.records import Record
+from shared.records import SOURCE_STAGE, Record
 from shared.stage import Arrays
+from shared.topic_views import read_records
 from shared.worker.stage_handler import read_artifact
 
 Picture = NDArray[np.uint8]
@@ -26,7 +27,7 @@ def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
     record = find_features_record(clip, workspace)
     store = workspace.open_store()
     opened = {
-        name: read_artifact(store, artifact, name) for name, artifact in record.inputs.items() if name != "source"
+        name: read_artifact(store, artifact, name) for name, artifact in record.inputs.items() if name != SOURCE_STAGE
     }
     opened[record.stage] = read_artifact(store, record.artifact, record.stage)
     pictures = {
@@ -44,7 +45,7 @@ def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
 def find_features_record(clip: str, workspace: Workspace) -> Record:
     """The newest features record of a clip. Raises BadData that lists what there is."""
     bus = workspace.open_bus()
-    records = newest_records(bus, topic_by_short_name("features").name)
+    records = read_records(bus, FEATURES.name, lambda key: Record)
     bus.close()
     for record in reversed(records):
         names = (record.sample.dataset, record.sample.subject, record.sample.clip)

@@ -1,4 +1,4 @@
-"""`mer status`: how far every group is, what could not be processed, and what became of each dropped dataset."""
+"""`mer status`: the progress of every group, dead letters, and the state of each uploaded dataset."""
 
 import json
 import threading
@@ -16,21 +16,23 @@ from rich.text import Text
 
 from merstream.cli.console import stdout_console
 from merstream.commands.report import newest_results
-from merstream.decoded import decode_messages
-from merstream.stack.connection import connect_bus
-from shared.bus import Bus, Follower, Message
-from shared.bus.topics import TOPIC_BY_GROUP, dead_letter_topic
+from merstream.stack.connection import connect_bus_and_store
+from shared.bus import Bus
+from shared.bus.topics import DATASETS, FEATURES, RESULTS, TOPIC_BY_GROUP
+from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
-from shared.records import Dataset, Record, RunResult
+from shared.records import Dataset, Record, RunResult, result_type
+from shared.store import Store
+from shared.topic_views import TopicView, dead_letter_view, failure_sentences, record_view
 
 REFRESH_SECONDS = 2.0
 MOST_FAULTS = 3  # sentences per dataset; --json has all
-UNREPORTED_RESULT_FIELDS = {"schema_name", "dataset", "pipeline", "files"}  # of a result
+UNREPORTED_RESULT_FIELDS = {"schema_name", "dataset", "pipeline", "files"}  # fields of a `RunResult`
 
 
 @dataclass(frozen=True)
 class GroupState:
-    """In messages: committed, not yet committed, and dead letters that nobody replayed."""
+    """A group's messages: committed, not yet committed, and outstanding dead letters."""
 
     group: str
     done: int
@@ -40,7 +42,7 @@ class GroupState:
 
 @dataclass(frozen=True)
 class DatasetState:
-    """In clips. `found` = with `features` + `left_out` + what is still underway."""
+    """A dataset's clips, counted by `shared.dataset_progress`. `found` counts `features`, `left_out` and pending."""
 
     dataset: str
     pipeline: str
@@ -50,7 +52,7 @@ class DatasetState:
     faults: tuple[str, ...]
     complete: bool
     created: str
-    result: dict[str, Any] | None  # of the newest training: status, reason, figures by learner, ...
+    result: dict[str, Any] | None  # the newest training: status, reason, figures by learner, ...
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Status:
 
 
 def show_status(out: Path | None, *, as_json: bool, watching: bool) -> None:
-    """Of the run in `out`, or of the stack: once as tables or JSON, or refreshed until Ctrl-C."""
-    with connect_bus(out) as bus, closing(StatusObserver(bus)) as observer:
+    """Print the status of the run in `out` or of the stack, as tables or JSON. `watching` refreshes it until Ctrl-C."""
+    with connect_bus_and_store(out) as (bus, store), closing(StatusObserver(bus, store)) as observer:
         if watching:
             watch_status(observer, threading.Event())
         elif as_json:
@@ -71,61 +73,47 @@ def show_status(out: Path | None, *, as_json: bool, watching: bool) -> None:
 
 
 class StatusObserver:
-    """Reads the status again and again; what the topics hold is read once and then followed."""
+    """Reads the status again and again. A topic is read whole once, then only its new messages are read."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, store: Store) -> None:
         self.bus = bus
-        self._followers: dict[str, Follower] = {}
+        self._datasets = record_view(bus, DATASETS.name, lambda key: Dataset)
+        self._features = record_view(bus, FEATURES.name, lambda key: Record)
+        self._results = record_view(bus, RESULTS.name, result_type)
+        self._letters = {group: dead_letter_view(bus, store, group) for group in TOPIC_BY_GROUP}
 
     def read_status(self) -> Status:
         """Raises Unavailable while the broker is away."""
-        letters = {group: self._topic_state(dead_letter_topic(group).name) for group in TOPIC_BY_GROUP}
-        groups = [self._group_state(group, len(letters[group])) for group in TOPIC_BY_GROUP]
-        features = _record_origins(self._topic_state("mer.features"))
-        buried = {origin for state in letters.values() for origin in _record_origins(state)}
-        datasets = decode_messages(Dataset, self._topic_state("mer.datasets"))
-        trained = newest_results(decode_messages(RunResult, self._topic_state("mer.results")))
-        return Status(groups, [_dataset_state(each, features, buried, trained) for each in datasets])
+        failures = failure_sentences(self._letters.values())
+        groups = [self._group_state(group) for group in TOPIC_BY_GROUP]
+        features = self._features.read_newest()
+        results = newest_results(self._results.read_newest().values())
+        datasets = [
+            _dataset_state(dataset, measure_progress(dataset, features, failures), results)
+            for dataset in self._datasets.read_newest().values()
+        ]
+        return Status(groups, datasets)
 
     def close(self) -> None:
-        for follower in self._followers.values():
-            follower.close()
+        views: list[TopicView[Any]] = [self._datasets, self._features, self._results, *self._letters.values()]
+        for view in views:
+            view.close()
 
-    def _group_state(self, group: str, failed: int) -> GroupState:
-        depth = self.bus.group_progress(TOPIC_BY_GROUP[group], group)
-        return GroupState(group, depth.committed, depth.lag, failed)
-
-    def _topic_state(self, topic: str) -> Mapping[str, Message]:
-        if topic not in self._followers:
-            self._followers[topic] = self.bus.follow(topic)
-        return self._followers[topic].read_newest()
-
-
-def _record_origins(state: Mapping[str, Message]) -> set[tuple[str, str]]:
-    """Of each record its key, and where the source artifact lies that it goes back to."""
-    records = decode_messages(Record, state)
-    chains = ((record.key, {**record.inputs, record.stage: record.artifact}) for record in records)
-    return {(key, chain["source"].key) for key, chain in chains if "source" in chain}
+    def _group_state(self, group: str) -> GroupState:
+        progress = self.bus.group_progress(TOPIC_BY_GROUP[group], group)
+        return GroupState(group, progress.committed, progress.lag, self._letters[group].message_count)
 
 
 def _dataset_state(
-    dataset: Dataset,
-    features: set[tuple[str, str]],
-    buried: set[tuple[str, str]],
-    trained: Mapping[tuple[str, str], RunResult],
+    dataset: Dataset, progress: DatasetProgress, results: Mapping[tuple[str, str], RunResult]
 ) -> DatasetState:
-    """A clip counts with the files that it has now: what became of earlier ones does not matter."""
-    clips = {
-        (f"{identity}@{dataset.pipeline.digest}", f"source/{identity}/{recipe}.npz")
-        for identity, recipe in dataset.clips.items()
-    }
-    result = trained.get((dataset.name, dataset.pipeline.digest))
+    result = results.get((dataset.name, dataset.pipeline.digest))
     return DatasetState(
         dataset=dataset.name,
         pipeline=dataset.pipeline.digest,
-        found=len(clips) + len(dataset.faults),
-        features=len(clips & features),
-        left_out=len((clips & buried) - features) + len(dataset.faults),
+        found=progress.clip_count,
+        features=len(progress.features),
+        left_out=len(progress.left_out),
         faults=dataset.faults,
         complete=dataset.complete,
         created=dataset.created.isoformat(timespec="seconds"),
@@ -133,19 +121,19 @@ def _dataset_state(
     )
 
 
-def watch_status(observer: StatusObserver, stopping: threading.Event) -> None:
-    """The status in place, refreshed until `stopping`; trouble is shown and waited out."""
+def watch_status(observer: StatusObserver, stopping: threading.Event, refresh_seconds: float = REFRESH_SECONDS) -> None:
+    """Show the status in place until `stopping` is set. While the broker is away, show its error instead."""
     with Live(console=stdout_console, auto_refresh=False) as live:
         while not stopping.is_set():
             try:
                 live.update(render_status(observer.read_status()), refresh=True)
             except Unavailable as trouble:
                 live.update(Text(str(trouble), style="yellow"), refresh=True)
-            stopping.wait(REFRESH_SECONDS)
+            stopping.wait(refresh_seconds)
 
 
 def render_status(status: Status) -> RenderableType:
-    """Tables of groups and datasets, then the first faults of each dataset."""
+    """The status as tables of groups and datasets, then the first faults of each dataset."""
     parts: list[RenderableType] = [_groups_table(status.groups)]
     if status.datasets:
         parts.append(_datasets_table(status.datasets))

@@ -1,4 +1,4 @@
-"""A dataset through every image stage: discover, start the crew, watch, tell what came of each clip."""
+"""A dataset through every image stage: discovery, worker processes, progress, result of each clip."""
 
 import time
 import uuid
@@ -14,7 +14,7 @@ from services.ingest.discover import DEFAULT_READING, discover_clips
 from services.ingest.source_records import emit_record
 from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import DATASETS, topic_by_short_name
 from shared.dataset_progress import measure_progress
 from shared.errors import BadData
 from shared.records import Dataset, Pipeline, Record
@@ -138,7 +138,7 @@ def _publish_dataset(folder: Path, pipeline: Pipeline, tally: Tally, bus: LocalB
     dataset = Dataset(
         name=folder.resolve().name, pipeline=pipeline, clips=tally.clips, faults=tally.failures, complete=True
     )
-    bus.publish(topic_by_short_name("datasets").name, dataset.key, dataset.encode())
+    bus.publish(DATASETS.name, dataset.key, dataset.encode())
     return dataset
 
 

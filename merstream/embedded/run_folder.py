@@ -1,17 +1,16 @@
-"""A run's folder: bus, store, logs, report; and the artifacts of several such folders as one store."""
+"""The folder of a run: bus, store, logs, report. And the artifacts of several such folders as one store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.bus.local import LocalBus
-from shared.records import Record
 from shared.store import LocalStore
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where `mer run --out DIR` keeps everything; a second start finds it again."""
+    """The folder that `mer run --out DIR` writes. A second start finds everything again."""
 
     folder: Path
 
@@ -40,8 +39,3 @@ class PooledStores(LocalStore):
     def get(self, key: str) -> bytes:
         holder = next((store for store in self._all if store.exists(key)), self._all[0])
         return holder.get(key)
-
-
-def newest_records(bus: LocalBus, topic: str) -> list[Record]:
-    """The newest record of every key on a topic, oldest first."""
-    return [Record.decode(message.value) for message in bus.read_newest(topic).values()]

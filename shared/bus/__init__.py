@@ -1,4 +1,4 @@
-"""What carries records between stages: one protocol, embedded in SQLite and on Kafka."""
+"""Transport of records between stages: one protocol, embedded in SQLite and on Kafka."""
 
 from shared.bus.base import Bus, Follower, GroupProgress, Message, PartitionRevoked, Subscription
 

@@ -1,4 +1,4 @@
-"""`Bus`: what carries records between stages. `shared.bus.local` has the embedded one."""
+"""`Bus`: the transport of records between stages. `shared.bus.local` has the embedded one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +7,9 @@ from typing import Protocol
 from shared.errors import MerError
 
 
-class PartitionRevoked(MerError):
-    """The message's partition is no longer this member's: its work is dropped, another member does it again."""
-
-
 @dataclass(frozen=True)
 class Message:
-    """One message as taken: `partition` and `offset` say which, for the commit."""
+    """One message as received. `partition` and `offset` identify it for the commit."""
 
     topic: str
     partition: int
@@ -21,6 +17,18 @@ class Message:
     key: str
     value: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def position(self) -> str:
+        """`topic/partition@offset`."""
+        return f"{self.topic}/{self.partition}@{self.offset}"
+
+
+class PartitionRevoked(MerError):
+    """The message's partition no longer belongs to this member. Its work is dropped, another member repeats it."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(f"{message.position} was given to another member.")
 
 
 @dataclass(frozen=True)
@@ -32,60 +40,62 @@ class GroupProgress:
 
     @property
     def lag(self) -> int:
+        """Messages that are not committed."""
         return self.published - self.committed
 
 
 class Subscription(Protocol):
-    """One member of a group on one topic. It has one message at a time: take, work for as long as it takes, commit."""
+    """One member of a group on one topic. It has one message at a time, for as long as the work takes."""
 
     def take_message(self, timeout: float) -> Message | None:
         """The next message that no member of the group has, or None after `timeout` seconds.
 
-        A message that was taken and not committed is taken again, by this or another member, after `close`.
+        A message that was not committed is delivered again after `close`, to this member or another one.
         """
 
     def is_member(self) -> bool:
         """Whether it is a member of its group by now, hence able to get messages."""
 
     def is_stalled(self) -> bool:
-        """Whether what keeps it a member stands still; only a restart of the process mends that."""
+        """Whether the loop that keeps it a member has stopped. Then only a restart of the process helps."""
 
     def owns_message(self, message: Message) -> bool:
         """Whether a commit of `message` would still count."""
 
     def commit(self, message: Message) -> None:
-        """Mark exactly this message as done. Raises Revoked if its partition went to another member."""
+        """Mark exactly this message as done. Raises PartitionRevoked if its partition went to another member."""
 
     def close(self) -> None:
-        """Leave the group; what was taken and not committed is free at once."""
+        """Leave the group. A message that was not committed is free at once."""
 
 
 class Follower(Protocol):
     """The state that a topic holds, kept up to date."""
 
     def read_newest(self) -> Mapping[str, Message]:
-        """The newest message of every key as of now; costs what has come since the last read."""
+        """The newest message of every key as of now, the newest last. Reads only messages that are new."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release connections. A later read opens them again."""
 
 
 class Bus(Protocol):
-    """Topics with partitions, keys and groups: at least once, in order within a key."""
+    """Topics with partitions, keys and groups. Delivery is at least once, and in order within a key."""
 
     def publish(self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str] | None = None) -> None:
-        """Returns when the message is durable. Without a value it takes its key out of the topic's state."""
+        """Publish a message. Returns when it is durable. None as value removes the key from the topic's state."""
 
     def subscribe(self, topic: str, group: str) -> Subscription:
-        """A new member of `group`; a group without commits starts at the earliest message."""
+        """A new member of `group`. A group without commits starts at the earliest message."""
 
     def read_newest(self, topic: str) -> dict[str, Message]:
-        """The newest message of every key, as of now: how state is rebuilt from a compacted topic."""
+        """The newest message of every key as of now: how state is rebuilt from a compacted topic."""
 
     def follow(self, topic: str) -> Follower:
-        """`latest`, again and again."""
+        """A follower: `read_newest` that can be repeated at low cost."""
 
     def group_progress(self, topic: str, group: str) -> GroupProgress:
         """Messages published on the topic and committed by the group."""
 
     def close(self) -> None:
-        """Closes its subscriptions too."""
+        """Close the connection and all subscriptions."""

@@ -1,7 +1,7 @@
 """`LocalBus`: topics, groups and offsets in one SQLite file, shared by the processes of one machine.
 
-A member holds a lease on the one partition that it works on. Leases have no clock: a member keeps an exclusive lock on
-a file of its own, which the kernel drops when the process ends, however it ends; a lease whose lock is free is void.
+A member has a lease on the one partition that it works on. Leases have no clock. A member keeps an exclusive lock on a
+file of its own, which the kernel drops when the process ends in any way. A lease whose lock is free is void.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS offsets (
 CREATE TABLE IF NOT EXISTS leases (
     "group" TEXT, topic TEXT, partition INTEGER, member TEXT NOT NULL, PRIMARY KEY ("group", topic, partition));
 """
-# The next message of every partition that no member has, in the order of publication.
+# The next message of every partition and the member that has it, in the order of publication.
 _SELECT_WAITING = """
 SELECT m.partition, m."offset", m.key, m.value, m.headers, l.member FROM messages m
 LEFT JOIN offsets o ON o."group" = :group AND o.topic = m.topic AND o.partition = m.partition
@@ -41,7 +41,7 @@ _LOCAL_POLL_SECONDS = 0.05
 
 
 class LocalBus:
-    """Bus over the SQLite file `file`; open it once per process."""
+    """Bus over the SQLite file `file`. Open it once per process."""
 
     def __init__(self, file: Path, topics: Mapping[str, Topic] = TOPICS) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ class LocalBus:
 
     @contextmanager
     def exclusive_transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, one at a time over all processes."""
+        """A transaction that excludes those of all other threads and processes."""
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -112,7 +112,7 @@ class LocalBus:
 
 @dataclass(frozen=True)
 class LocalFollower:
-    """See `shared.bus.Follower`; the database is asked anew each time."""
+    """A `shared.bus.Follower` that reads the whole topic each time."""
 
     bus: LocalBus
     topic: str
@@ -124,7 +124,7 @@ class LocalFollower:
 
 
 class LocalSubscription:
-    """A member of `group`; see `shared.bus.Subscription`."""
+    """A member of `group`. See `shared.bus.Subscription`."""
 
     def __init__(self, bus: LocalBus, topic: str, group: str) -> None:
         self.bus, self.topic, self.group = bus, topic, group
@@ -151,9 +151,7 @@ class LocalSubscription:
     def commit(self, message: Message) -> None:
         with self.bus.exclusive_transaction() as database:
             if not self._holds_lease(database, message):
-                raise PartitionRevoked(
-                    f"{self.topic}/{message.partition}@{message.offset} was given to another member."
-                )
+                raise PartitionRevoked(message)
             database.execute(
                 "INSERT OR REPLACE INTO offsets VALUES (?, ?, ?, ?)",
                 (self.group, self.topic, message.partition, message.offset + 1),
@@ -169,9 +167,9 @@ class LocalSubscription:
         self._lock_file.close()
 
     def _lease_next_message(self) -> Message | None:
-        place = {"group": self.group, "topic": self.topic}
+        names = {"group": self.group, "topic": self.topic}
         with self.bus.exclusive_transaction() as database:
-            for partition, offset, key, value, headers, holder in database.execute(_SELECT_WAITING, place).fetchall():
+            for partition, offset, key, value, headers, holder in database.execute(_SELECT_WAITING, names).fetchall():
                 if holder is None or not self._is_member_alive(holder):
                     database.execute(
                         "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""Every topic once: name, what it carries, partitions, cleanup policy."""
+"""Every topic once: name, content, partitions, cleanup policy."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,46 +6,48 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Topic:
-    """`state` topics are compacted: who reads one from the beginning knows the newest record of every key."""
+    """One topic. A topic with cleanup `compact` holds state: its newest message of every key is kept."""
 
     name: str
     carries: str
-    partitions: int = 24  # the most workers of one stage that can run side by side
+    partitions: int = 24  # the maximum number of workers of one stage that run side by side
     cleanup: Literal["delete", "compact"] = "delete"
 
 
-# Every consumer group and the topic it works off. Each has dead letters: what it could not process.
-TOPIC_BY_GROUP = {
-    "ingest": "mer.sources",
-    "interpolator": "mer.clips",
-    "magnifier": "mer.interpolated",
-    "flow": "mer.magnified",
-    "roi-au": "mer.flows",
-    "planner": "mer.runs",
-    "trainer": "mer.folds",
-}
+BUCKET_EVENTS = Topic("mer.bucket-events", "S3 notifications about new uploads: store -> inbox", partitions=1)
+DATASETS = Topic("mer.datasets", "contents of an uploaded dataset: inbox -> trainer", partitions=1, cleanup="compact")
+SOURCES = Topic("mer.sources", "a clip's raw files, packed: discovery -> ingest")
+CLIPS = Topic("mer.clips", "face-cropped frames onset..offset: ingest -> interpolator", cleanup="compact")
+INTERPOLATED = Topic("mer.interpolated", "frames on the method's timeline: interpolator -> magnifier")
+MAGNIFIED = Topic("mer.magnified", "frames at every factor: magnifier -> flow")
+FLOWS = Topic("mer.flows", "flow of every factor and pair: flow -> roi-au")
+FEATURES = Topic("mer.features", "ROI patches, motion maps and AU clip: roi-au -> trainer", cleanup="compact")
+RUNS = Topic("mer.runs", "training runs: trainer -> planner")
+FOLDS = Topic("mer.folds", "one fold of a run as a task: planner -> trainer")
+RESULTS = Topic("mer.results", "results of folds and reports: trainer -> API, status", partitions=1, cleanup="compact")
 
+# Every consumer group and the topic that it reads. Each group has dead letters: messages that it could not process.
+TOPIC_BY_GROUP = {
+    "ingest": SOURCES.name,
+    "interpolator": CLIPS.name,
+    "magnifier": INTERPOLATED.name,
+    "flow": MAGNIFIED.name,
+    "roi-au": FLOWS.name,
+    "planner": RUNS.name,
+    "trainer": FOLDS.name,
+}
+IMAGE_STAGES = ("ingest", "interpolator", "magnifier", "flow", "roi-au")  # groups that process clips, in order
 TOPICS = {
     topic.name: topic
     for topic in (
-        Topic("mer.bucket-events", "S3 notifications that something was dropped: store -> inbox", partitions=1),
-        Topic("mer.datasets", "what a dropped dataset consists of: inbox -> trainer", partitions=1, cleanup="compact"),
-        Topic("mer.sources", "a clip's raw files, packed: discovery -> ingest"),
-        Topic("mer.clips", "face-cropped frames onset..offset: ingest -> interpolator", cleanup="compact"),
-        Topic("mer.interpolated", "frames on the method's timeline: interpolator -> magnifier"),
-        Topic("mer.magnified", "frames at every factor: magnifier -> flow"),
-        Topic("mer.flows", "flow of every factor and pair: flow -> roi-au"),
-        Topic("mer.features", "ROI patches, motion maps and AU clip: roi-au -> trainer", cleanup="compact"),
-        Topic("mer.runs", "training runs: trainer -> planner"),
-        Topic("mer.folds", "one fold of a run as a task: planner -> trainer"),
-        Topic("mer.results", "outcomes of folds and reports: trainer -> everybody", partitions=1, cleanup="compact"),
-        *(Topic(f"mer.{group}.dlq", f"messages {group} could not process", partitions=1) for group in TOPIC_BY_GROUP),
+        *(BUCKET_EVENTS, DATASETS, SOURCES, CLIPS, INTERPOLATED, MAGNIFIED, FLOWS, FEATURES, RUNS, FOLDS, RESULTS),
+        *(Topic(f"mer.{group}.dlq", f"dead letters of {group}", partitions=1) for group in TOPIC_BY_GROUP),
     )
 }
 
 
 def topic_by_short_name(short_name: str) -> Topic:
-    """The topic that a stage calls `short`. Raises KeyError naming the known ones."""
+    """The topic that a `Stage` names in `consumes` or `produces`. Raises KeyError that names the known topics."""
     name = f"mer.{short_name}"
     if name not in TOPICS:
         raise KeyError(f"Unknown topic {name!r}: shared/bus/topics.py has {', '.join(TOPICS)}.")
@@ -53,5 +55,5 @@ def topic_by_short_name(short_name: str) -> Topic:
 
 
 def dead_letter_topic(group: str) -> Topic:
-    """Where a group puts what it can't process."""
+    """The topic of a group's dead letters."""
     return topic_by_short_name(f"{group}.dlq")

@@ -1,8 +1,8 @@
-"""Evaluation protocols: which clips of which datasets, under which classes, and who is held out together.
+"""Evaluation protocols: which clips of which datasets, under which classes, and which clips are tested together.
 
-A protocol says what it leaves out and how many clips it must hold; `select` applies it to the clips that were found and
-says what differs. Protocols that look alike are different tasks: results under different names are not comparable.
-The protocols themselves are data: `catalogue.py`, on the label sets of `label_sets.py`.
+A protocol states which clips it leaves out and how many it must have. `apply_evaluation_protocol` applies it to the
+clips that were found and reports every difference. Protocols that look alike are different tasks: results under
+different names are not comparable. The protocols themselves are data: see `catalogue.py` and `label_sets.py`.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ HoldOut = Literal["subject", "dataset"]
 
 
 class LabelledClip(Protocol):
-    """What a protocol reads of a clip, e.g. of a `shared.records.Sample`."""
+    """The fields of a clip that a protocol reads, for example those of a `shared.records.Sample`."""
 
     @property
     def dataset(self) -> str: ...
@@ -34,7 +34,7 @@ Clip = TypeVar("Clip", bound=LabelledClip)
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """A named protocol. `labels`: which label set the clips' emotions must be ("emotion" or "objective")."""
+    """A named protocol. `labels` is the label set that the clips' emotions must have: "emotion" or "objective"."""
 
     name: str
     title: str
@@ -45,28 +45,30 @@ class EvaluationProtocol:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """In the order of the first share; () where the task is not one of classes."""
+        """The classes in the order of the first share. () for a task without classes."""
         return tuple(self.shares[0].classes)
 
     @property
     def total_clips(self) -> int | None:
-        """How many clips it holds in all; None where no source says."""
+        """The number of clips of all shares. None if no source states it."""
         totals = [share.total_clips for share in self.shares]
         return None if None in totals else sum(total or 0 for total in totals)
 
     def group_of_clip(self, clip: LabelledClip, datasets: Mapping[str, str] | None = None) -> str:
-        """Clips of one group are tested together: `dataset/subject`, or the dataset."""
+        """The group of a clip: `dataset/subject`, or the dataset. Clips of one group are tested together."""
         key = dataset_key(clip.dataset, datasets) or clip.dataset
         return key if self.hold_out == "dataset" else f"{key}/{clip.subject}"
 
 
 @dataclass(frozen=True)
 class ProtocolSelection(Generic[Clip]):
-    """What a protocol makes of the clips found. `left_out` counts them by reason; `faults` are sentences, none if the
-    data are what the protocol was defined on."""
+    """The clips that a protocol keeps, each with its class.
+
+    `left_out` counts the others by reason. `faults` are sentences, none if the data are those of the protocol.
+    """
 
     protocol: EvaluationProtocol
-    kept: tuple[tuple[Clip, str], ...]  # with their class
+    kept: tuple[tuple[Clip, str], ...]  # clip, class
     left_out: Mapping[str, int]
     faults: tuple[str, ...]
     groups: int = 0
@@ -74,9 +76,9 @@ class ProtocolSelection(Generic[Clip]):
 
 
 def dataset_key(name: str, datasets: Mapping[str, str] | None = None) -> str | None:
-    """The catalogue's short name of a dataset from what it is called in records; None for none of them.
+    """The catalogue's short name of a dataset, from its name in records. None for an unknown dataset.
 
-    `datasets` says it where a name does not: {"lab copy": "casme2"}.
+    `datasets` gives the short names of other names: {"lab copy": "casme2"}.
     """
     if datasets and name in datasets:
         return datasets[name]
@@ -91,7 +93,10 @@ def dataset_key(name: str, datasets: Mapping[str, str] | None = None) -> str | N
 
 
 def person_pool(name: str, datasets: Mapping[str, str] | None = None) -> str:
-    """Datasets of which this says the same have the same people in them; compared without case and signs."""
+    """The name of the group of people in a dataset. Datasets with equal names here have the same subjects.
+
+    Names are compared without case and punctuation.
+    """
     key = dataset_key(name, datasets) or alphanumeric_key(name) or name
     return SAME_PEOPLE.get(key, key)
 
@@ -99,7 +104,7 @@ def person_pool(name: str, datasets: Mapping[str, str] | None = None) -> str:
 def apply_evaluation_protocol(
     protocol: EvaluationProtocol, clips: Iterable[Clip], datasets: Mapping[str, str] | None = None
 ) -> ProtocolSelection[Clip]:
-    """Apply a protocol: keep, name the class of, or leave out each clip, and compare the counts with the published."""
+    """Apply a protocol: keep each clip with its class or leave it out, and compare the counts with published ones."""
     shares = {share.dataset: share for share in protocol.shares}
     found: dict[str, list[Clip]] = {share.dataset: [] for share in protocol.shares}
     left_out: Counter[str] = Counter()
@@ -110,9 +115,8 @@ def apply_evaluation_protocol(
             left_out[f"{clip.dataset}: not in this protocol"] += 1
             continue
         found[key].append(clip)
-        told = shares[key].exclusion_reason(clip.subject, clip.clip, clip.emotion)
-        if told:
-            left_out[f"{key}: {told}"] += 1
+        if reason := shares[key].exclusion_reason(clip.subject, clip.clip, clip.emotion):
+            left_out[f"{key}: {reason}"] += 1
         else:
             kept.append((clip, shares[key].class_of_label(clip.emotion)))
     faults = [
@@ -127,7 +131,7 @@ def apply_evaluation_protocol(
 
 
 def sheet_version(dataset: str, labels: Iterable[str | None]) -> str:
-    """Which known version of a dataset's sheet has just these labels; '' for none."""
+    """The known version of a dataset's sheet with exactly these labels. '' if there is none."""
     counts = Counter(canonical_label(label) for label in labels)
     return next((name for name, known in SHEET_COUNTS.get(dataset, {}).items() if counts == Counter(known)), "")
 
@@ -165,10 +169,10 @@ def _describe_count_faults(
 
 def _describe_sheet_remedy(share: DatasetShare, found: Sequence[LabelledClip]) -> str:
     version = sheet_version(share.dataset, [clip.emotion for clip in found])
-    wanted = f"take {share.sheet}" if share.sheet else "complete the dataset"
+    remedy = f"use {share.sheet}" if share.sheet else "complete the dataset"
     if version and version != share.sheet:
-        return f"this is {version}: {wanted}, or report under another name."
-    return f"clips are missing or another version of the sheet was read: {wanted}, or report under another name."
+        return f"this is {version}: {remedy}, or report under another name."
+    return f"clips are missing or another version of the sheet was read: {remedy}, or report under another name."
 
 
 def _format_counts(counts: Mapping[str, int]) -> str:

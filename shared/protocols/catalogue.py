@@ -1,4 +1,4 @@
-"""The protocols by name. To add one: a `Task` here; its counts are asserted against the data wherever it is used."""
+"""The protocols by name. To add one, write an `EvaluationProtocol` here. Its counts are compared with the data."""
 
 from shared.errors import Misconfigured
 from shared.protocols import EvaluationProtocol
@@ -12,7 +12,7 @@ from shared.protocols.label_sets import (
 
 NEGATIVE_EMOTIONS = ("anger", "contempt", "disgust", "fear", "repression", "sadness")
 THREE_CLASSES = {"negative": NEGATIVE_EMOTIONS, "positive": ("happiness", "positive"), "surprise": ("surprise",)}
-# CASME II's fear and sadness are in no sheet of 246 rows, and so in no class of the composite.
+# No sheet of 246 rows has CASME II's fear and sadness, so no class of the composite has them.
 CASME2_THREE_CLASSES = {"negative": ("disgust", "repression"), "positive": ("happiness",), "surprise": ("surprise",)}
 CASME2_FIVE_COUNTS = {"disgust": 63, "happiness": 32, "others": 99, "repression": 27, "surprise": 25}
 MMEW_COUNTS = {"surprise": 89, "disgust": 72, "others": 66, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
@@ -48,7 +48,7 @@ CASME2_EXCLUDED_CLIPS = {
     ("05", "EP09_05f"): "not on the composite's list",
     ("04", "EP12_01f"): "not on the composite's list, no apex",
 }
-NOT_COMPARABLE_REMARK = "Three classes of CASME II may mean 145, 147, 150 or 254 clips: different tasks."
+NOT_COMPARABLE_REMARK = "Three classes of CASME II can be 145, 147, 150 or 254 clips: different tasks."
 
 CASME2_145_SHARE = DatasetShare(
     "casme2",
@@ -68,7 +68,7 @@ SMIC_164_SHARE = DatasetShare(
     16,
 )
 OBJECTIVE_CLASSES = classes_as_labelled("i", "ii", "iii", "iv", "v")
-UNCOUNTED_REMARK = "Counts are not asserted: no source was at hand."
+UNCOUNTED_REMARK = "Counts are not asserted: no source was available."
 
 _ALL_PROTOCOLS = (
     EvaluationProtocol(
@@ -168,7 +168,7 @@ _ALL_PROTOCOLS = (
         "casme3a-3",
         "CAS(ME)^3 A, 3 classes",
         (DatasetShare("casme3a", THREE_CLASSES, {"negative": 457, "positive": 55, "surprise": 187}),),
-        remark="A list of 687 clips (449, 54, 184) is in use too: another task.",
+        remark="A list of 687 clips (449, 54, 184) is used too: another task.",
     ),
     EvaluationProtocol(
         "casme3a-4",
@@ -217,11 +217,11 @@ _ALL_PROTOCOLS = (
         remark="Varanka, Li, Peng, Zhao (arXiv 2211.11425); counts are the rows of its authors' loaders.",
     ),
 )
-PROTOCOL_BY_NAME: dict[str, EvaluationProtocol] = {task.name: task for task in _ALL_PROTOCOLS}
+PROTOCOL_BY_NAME: dict[str, EvaluationProtocol] = {protocol.name: protocol for protocol in _ALL_PROTOCOLS}
 
 
 def protocol_by_name(name: str) -> EvaluationProtocol:
-    """A protocol by name. Raises Misconfigured, naming those there are."""
+    """A protocol by name. Raises Misconfigured that lists the known ones."""
     if name not in PROTOCOL_BY_NAME:
         raise Misconfigured(f"No protocol {name!r}; there are {', '.join(PROTOCOL_BY_NAME)}.")
     return PROTOCOL_BY_NAME[name]

@@ -1,6 +1,6 @@
-"""Label sets as data: what datasets are called, which versions of their sheets are known, how labels become classes.
+"""Label sets as data: names of datasets, known versions of their sheets, classes of labels.
 
-Counts were gathered from sheets and loaders that others published; none could be checked against the licensed data.
+Counts come from published sheets and loaders. None could be checked against the licensed data.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from shared.names import spelling_key
 
-# Short names in records, corrections and protocols, and what folders of that dataset are called too.
+# Short names in records, corrections and protocols, and other names of the dataset's folders.
 DATASET_NAMES: dict[str, tuple[str, ...]] = {
     "casme2": ("CASME II", "CASME2 RAW selected", "CASMEII"),
     "samm": ("SAMM micro", "SAMM dataset"),
@@ -22,7 +22,7 @@ DATASET_NAMES: dict[str, tuple[str, ...]] = {
     "4dme": ("4DME gray micro", "4DMicro"),
     "dfme": ("DFME train",),
 }
-SAME_PEOPLE = {"smic-e": "smic-hs"}  # two recordings' cuts of one study: subject 1 of both is one person
+SAME_PEOPLE = {"smic-e": "smic-hs"}  # two cuts of one study: subject 1 of both is one person
 EMOTION_SYNONYMS = {
     "other": "others",
     "happy": "happiness",
@@ -60,16 +60,17 @@ SHEET_COUNTS: dict[str, dict[str, Mapping[str, int]]] = {
 
 
 def canonical_label(label: str | None) -> str:
-    """A label as protocols write it: lower case, one word for each emotion, objective classes in Roman numbers."""
+    """A label as protocols write it: lower case, one word per emotion, objective classes in Roman numerals."""
     text = (label or "").strip().casefold()
     return EMOTION_SYNONYMS.get(text) or ROMAN_NUMERALS.get(text) or text
 
 
 @dataclass(frozen=True)
 class DatasetShare:
-    """One dataset's part in a protocol: labels by class, clips left out by (subject, file name), published counts.
+    """The part of one dataset in a protocol.
 
-    No `classes`: every clip belongs, whatever its label. No `counts`: no source says them.
+    `classes` has the labels of each class. Without it every clip belongs, whatever its label. `excluded_clips` has the
+    reason by (subject, file name). `counts` are the published ones, by class. Without it no source states them.
     """
 
     dataset: str
@@ -85,20 +86,21 @@ class DatasetShare:
         return sum(self.counts.values()) if self.counts else self.clip_count
 
     def class_of_label(self, label: str | None) -> str:
-        """The class of a label; '' for one that belongs to none."""
-        told = canonical_label(label)
-        return next((name for name, labels in self.classes.items() if told in labels), "" if self.classes else told)
+        """The class of a label. '' for a label of no class."""
+        canonical = canonical_label(label)
+        default = "" if self.classes else canonical
+        return next((name for name, labels in self.classes.items() if canonical in labels), default)
 
     def exclusion_reason(self, subject: str, clip: str, label: str | None) -> str:
-        """Why a clip is left out; '' if it is not."""
-        for (person, name), why in self.excluded_clips.items():
-            if (spelling_key(person), spelling_key(name)) == (spelling_key(subject), spelling_key(clip)):
-                return f"{person}/{name}: {why}"
+        """Why a clip is left out. '' if it is not."""
+        for (excluded_subject, name), reason in self.excluded_clips.items():
+            if (spelling_key(excluded_subject), spelling_key(name)) == (spelling_key(subject), spelling_key(clip)):
+                return f"{excluded_subject}/{name}: {reason}"
         if self.classes and not self.class_of_label(label):
             return f"label {canonical_label(label) or 'absent'}"
         return ""
 
 
 def classes_as_labelled(*labels: str) -> dict[str, tuple[str, ...]]:
-    """Classes named as the labels are."""
+    """One class per label, of the same name."""
     return {label: (label,) for label in labels}

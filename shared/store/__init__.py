@@ -1,4 +1,4 @@
-"""Where artifacts lie: one protocol, a folder and S3."""
+"""Stores of artifacts: one protocol, in a folder and on S3."""
 
 from shared.store.base import PIECE, LocalStore, NotStored, ObjectInfo, Store, check_key
 

@@ -1,4 +1,4 @@
-"""`Store`: bytes under keys. `LocalStore` keeps them in a folder; any S3 server will do the same with the same keys."""
+"""`Store`: bytes under keys. `LocalStore` keeps them in a folder, `shared.store.s3` on an S3 server."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from typing import IO, Protocol
 from shared.errors import BadData, Misconfigured
 
 PIECE = 1 << 20  # bytes of a file in memory at a time
-LONGEST_NAME_BYTES = 245  # bytes of one name; 255 on common file systems, less what a put in progress adds
+LONGEST_NAME_BYTES = 245  # 255 on common file systems, less the suffix of a put in progress
 
 
 class NotStored(BadData):
@@ -21,35 +21,35 @@ class NotStored(BadData):
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"Nothing is stored under {key!r}; it was deleted or never written. Delete its manifest, the .json beside "
-            "it, if there is one, and ingest the clip again."
+            f"Nothing is stored under {key!r}: it was deleted or never written. Delete its manifest (the .json beside "
+            "it) if there is one, then ingest the clip again."
         )
 
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What lies under a key."""
+    """Facts about the object under a key."""
 
     key: str
     size: int  # bytes
-    etag: str  # changes when the content does; no digest of ours
+    etag: str  # changes when the content changes. It is the server's, not a digest of ours
     modified: datetime
 
 
 class Store(Protocol):
-    """Bytes under slash-separated keys. A put is atomic: a reader sees all of it or nothing."""
+    """Bytes under keys with slashes. A put is atomic: a reader sees all bytes or none."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Durable when it returns; replaces what was there."""
+        """Store bytes, in place of earlier ones. Returns when they are durable."""
 
     def get(self, key: str) -> bytes:
-        """Raises NotStored."""
+        """The bytes under a key. Raises NotStored."""
 
     def put_file(self, key: str, file: Path) -> None:
-        """`put` of a file of any size, never whole in memory."""
+        """Store the bytes of a file of any size, never whole in memory."""
 
     def fetch_file(self, key: str, file: Path) -> None:
-        """`get` into a file, never whole in memory."""
+        """Write the bytes under a key to a file, never whole in memory. Raises NotStored."""
 
     def exists(self, key: str) -> bool: ...
 
@@ -57,20 +57,20 @@ class Store(Protocol):
         """Every key that starts with `prefix`, sorted."""
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """The same with what a scan of a place that people write to needs to know."""
+        """The same keys with size, etag and time of each object."""
 
     def delete(self, key: str) -> None:
-        """Deleting what is not there is no error."""
+        """Delete the bytes under a key, if there are any."""
 
 
 def check_key(key: str) -> None:
-    """Raises Misconfigured for what would be no single place below the root."""
+    """Raise Misconfigured for a key that is no path below the root of a store."""
     if not all(part.strip(".") for part in key.split("/")):
-        raise Misconfigured(f"{key!r} is no key: expected names separated by single slashes, not '.' or '..'.")
+        raise Misconfigured(f"{key!r} is no key: expected names separated by single slashes, none of them '.' or '..'.")
 
 
 class LocalStore:
-    """A folder; a key is a path below it."""
+    """A store in a folder. A key is a path below it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -110,32 +110,32 @@ class LocalStore:
         return iter(sorted((entry for entry in listed if entry.key.startswith(prefix)), key=lambda entry: entry.key))
 
     def _object_info(self, file: Path) -> ObjectInfo:
-        about = file.stat()
-        modified = datetime.fromtimestamp(about.st_mtime, UTC)
+        facts = file.stat()
+        modified = datetime.fromtimestamp(facts.st_mtime, UTC)
         key = file.relative_to(self.folder).as_posix()
-        return ObjectInfo(key, about.st_size, f"{about.st_mtime_ns:x}-{about.st_ino:x}", modified)
+        return ObjectInfo(key, facts.st_size, f"{facts.st_mtime_ns:x}-{facts.st_ino:x}", modified)
 
     def delete(self, key: str) -> None:
         self._path_of(key).unlink(missing_ok=True)
 
     @contextmanager
     def _open_replacement(self, key: str) -> Iterator[IO[bytes]]:
-        """Written aside and renamed: killed at any instant, the key has the old bytes, the new ones or none."""
+        """Write beside the target, then rename: at any instant the key has all old bytes, all new ones or none."""
         file = self._path_of(key)
         file.parent.mkdir(parents=True, exist_ok=True)
-        aside = file.with_name(f".put-{uuid.uuid4().hex}")
+        partial = file.with_name(f".put-{uuid.uuid4().hex}")
         try:
-            with aside.open("xb") as stream:  # with the rights that the user's files have: reports are to be read
+            with partial.open("xb") as stream:  # not tempfile, whose files other users cannot read
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            aside.replace(file)
+            partial.replace(file)
         except BaseException:
-            aside.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
 
     def _path_of(self, key: str) -> Path:
         check_key(key)
         if long := next((name for name in key.split("/") if len(name.encode()) > LONGEST_NAME_BYTES), None):
-            raise BadData(f"{long!r} has over {LONGEST_NAME_BYTES} bytes, too many for a file; shorten the names.")
+            raise BadData(f"{long!r} has over {LONGEST_NAME_BYTES} bytes, too many for a file. Shorten the names.")
         return self.folder.joinpath(*key.split("/"))

@@ -1,7 +1,7 @@
 """Artifact codec: named arrays <-> the bytes of an .npz that `numpy.load(allow_pickle=False)` opens.
 
-Equal arrays give equal bytes (names sorted, no clock, no compression), whatever Python writes them, so artifacts can be
-compared by digest.
+Equal arrays give equal bytes under every version of Python: names are sorted, there is no clock and no compression. So
+artifacts can be compared by digest.
 """
 
 import io
@@ -13,11 +13,11 @@ import numpy as np
 from shared.errors import BadData
 from shared.stage import Arrays
 
-_MOST_HEADER_BYTES = 1 << 16  # bytes, more than the header of any .npy
+_MOST_HEADER_BYTES = 1 << 16  # more than the header of any .npy
 
 
 def pack_arrays(arrays: Arrays) -> bytes:
-    """Raises BadData for an array that only pickle could hold."""
+    """The bytes of an .npz with arrays of any shape [...] and dtype. Raises BadData for an array of Python objects."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
@@ -25,7 +25,7 @@ def pack_arrays(arrays: Arrays) -> bytes:
             if array.dtype.hasobject:
                 raise BadData(f"Array {name!r} holds Python objects; expected numbers or fixed-width text.")
             info = zipfile.ZipInfo(f"{name}.npy")
-            # Told the size, it uses ZIP64 above 2 GB only: Pythons before 3.11.4 write that format with other bytes.
+            # With a known size, ZIP64 is used only above 2 GB. Python before 3.11.4 writes that format differently.
             info.file_size = array.nbytes + _MOST_HEADER_BYTES
             with archive.open(info, "w") as member:
                 np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
@@ -33,7 +33,7 @@ def pack_arrays(arrays: Arrays) -> bytes:
 
 
 def unpack_arrays(data: bytes, label: str = "artifact") -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays by name. Raises BadData, naming `what`, for bytes that are no plain .npz."""
+    """The arrays by name, any shape [...] and dtype. Raises BadData, with `label`, if the bytes are no plain .npz."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
@@ -42,7 +42,10 @@ def unpack_arrays(data: bytes, label: str = "artifact") -> dict[str, np.ndarray[
 
 
 def require_finite(arrays: Arrays, label: str) -> None:
-    """Raises BadData that names the array, the count and the first place of a NaN or an infinity."""
+    """Raise BadData if a float array of any shape [...] has a NaN or an infinity.
+
+    The message names the array, the count and the first index.
+    """
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             wrong = np.argwhere(~np.isfinite(array))

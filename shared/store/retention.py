@@ -1,35 +1,32 @@
-"""What is kept of a clip's way through the stages, and how what is not kept comes back.
+"""Which artifacts of a clip stay in the store, and how a deleted artifact is computed again.
 
-The arrays between source and features are a thousand times the features; all of them follow from the source. Where they
-were deleted (`drop`, or a bucket's lifecycle rule), their manifests still carry a record from stage to stage, so that
-labels may change and runs be repeated without them. A stage that has to compute and finds an input gone sends the clip
-back to its source (`rewind`): what is gone is computed again, what is there is reused.
+The arrays between source and features are a thousand times larger than the features. All of them follow from the
+source. `delete_intermediates` or a lifecycle rule of the bucket may delete them. Their manifests stay, and still carry
+a record from stage to stage: labels may change and runs may be repeated. If a stage has to compute and an input is
+gone, `rewind_to_source` sends the clip back to its source. Then only missing artifacts are computed again.
 """
 
-from datetime import UTC, datetime
-
-from shared.records import Record, manifest_key
+from shared.records import SOURCE_STAGE, Record, manifest_key
 from shared.store import Store
-
-SOURCE = "source"
 
 
 def delete_intermediates(store: Store, record: Record) -> None:
-    """Delete the arrays that a record's artifact was made from, but not its source. Their manifests stay."""
-    for name, artifact in record.inputs.items():
-        if name != SOURCE:
+    """Delete the arrays from which a record's artifact was computed, except its source. Their manifests stay."""
+    for stage, artifact in record.inputs.items():
+        if stage != SOURCE_STAGE:
             store.delete(artifact.key)
 
 
 def rewind_to_source(store: Store, record: Record) -> Record | None:
-    """The record of the clip's source, to be published again under this record's pipeline, once the manifests of all
-    that is gone are deleted; None where the source is gone too, or was never kept."""
-    made_from = {**record.inputs, record.stage: record.artifact}
-    source = made_from.get(SOURCE)
+    """The record of the clip's source, ready to be published again under this record's pipeline.
+
+    Deletes the manifest of every artifact that is gone. Returns None if the source is gone or was never kept.
+    """
+    source = record.artifacts.get(SOURCE_STAGE)
     if source is None or not store.exists(source.key):
         return None
-    for artifact in made_from.values():
+    for artifact in record.artifacts.values():
         if not store.exists(artifact.key):
             store.delete(manifest_key(artifact.key))
-    about = {"sample": record.sample, "pipeline": record.pipeline, "trace": record.trace, "created": datetime.now(UTC)}
-    return Record.decode(store.get(manifest_key(source.key))).model_copy(update=about)
+    manifest = Record.decode(store.get(manifest_key(source.key)))
+    return manifest.reissue(record.sample, record.pipeline, record.trace)

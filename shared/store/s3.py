@@ -1,13 +1,13 @@
 """`S3Store`: keys are objects of one bucket on any S3 server (MinIO, SeaweedFS, Ceph, AWS), by the minio client.
 
-A put is one PUT, which S3 makes visible whole or not at all. What the server says becomes one of shared.errors: a sick
-or absent server is Unavailable (who asks tries again), a refusal that time won't mend is Misconfigured.
+A put is one PUT, which S3 makes visible whole or not at all. Errors of the server become errors of `shared.errors`. A
+server that fails or does not answer is Unavailable: the caller retries. A lasting refusal is Misconfigured.
 """
 
 import io
 import shutil
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -16,18 +16,16 @@ from xml.etree.ElementTree import ParseError
 import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error, ServerError
+from minio.notificationconfig import NotificationConfig, QueueConfig
 
 from shared.errors import BadData, MerError, Misconfigured, Unavailable
-from shared.store import NotStored, ObjectInfo, check_key
+from shared.store import PIECE, NotStored, ObjectInfo, check_key
 
-LARGEST_PUT_BYTES = (
-    5 * 1024**3
-)  # bytes; S3's own limit of a single PUT. Above it the client sends parts, visible at the last
-PART_BYTES = 64 << 20  # bytes; larger files go up in parts of this size
-PIECE = 1 << 20  # bytes handed to the socket, or taken from it, at once
+LARGEST_PUT_BYTES = 5 * 1024**3  # S3's limit of a single PUT. The client sends more in parts, visible with the last one
+PART_BYTES = 64 << 20  # larger files are uploaded in parts of this size
 
-TEMPORARY_STATUSES = {408, 425, 429}  # HTTP statuses below 500 that ask to come again
-# What went wrong under way or under load, though some servers give it a status that says otherwise.
+TEMPORARY_STATUSES = {408, 425, 429}  # HTTP statuses below 500 that ask for another attempt
+# Failures of transport or under load. Some servers give them a status that says otherwise.
 PASSING_CODES = {
     "BadDigest",
     "IncompleteBody",
@@ -38,10 +36,12 @@ PASSING_CODES = {
 }
 UNFIT_KEY_CODES = {"InvalidObjectName", "InvalidURI", "KeyTooLongError", "XMinioInvalidObjectName"}
 BUCKET_EXISTS_CODES = {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}
+# Answers of servers without such a target or without notifications. SeaweedFS takes the request for a new bucket.
+NO_NOTIFICATION_CODES = {"InvalidArgument", "MethodNotAllowed", "NotImplemented", *BUCKET_EXISTS_CODES}
 
 
 class S3Store:
-    """One bucket. May be used by several threads; a forked process makes its own."""
+    """One bucket. Several threads may share it, a forked process needs its own."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class S3Store:
         connect_seconds: float = 3.0,
         read_seconds: float = 30.0,
     ) -> None:
-        """`endpoint` is host:port; `ca_bundle` a PEM file, by default what the system trusts. Asks nothing yet."""
+        """`endpoint` is host:port. `ca_bundle` is a PEM file, by default the system's. Sends no request yet."""
         self.endpoint, self.bucket, self.region = endpoint, bucket, region
         self._http = _ChunkedPoolManager(
             timeout=urllib3.Timeout(connect=connect_seconds, read=read_seconds),
-            retries=False,  # the worker's own patience is the only one
+            retries=False,  # the worker retries
             maxsize=16,
             **(_tls_options(ca_bundle) if secure else {}),
         )
@@ -89,7 +89,7 @@ class S3Store:
             try:
                 return response.read()
             finally:
-                # What was not read to its end can't carry another request.
+                # A connection with unread bytes cannot carry another request.
                 response.close()
                 response.release_conn()
 
@@ -136,7 +136,7 @@ class S3Store:
             self._client.remove_object(self.bucket, key)
 
     def ensure_bucket(self) -> None:
-        """Make the bucket unless it is there."""
+        """Create the bucket unless it exists."""
         with self._translate_errors():
             if not self._client.bucket_exists(self.bucket):
                 try:
@@ -146,12 +146,31 @@ class S3Store:
                         raise
             self._bucket_found = True
 
+    def notify_kafka(self, target: str, events: Sequence[str]) -> str:
+        """Let the server tell Kafka of `events` in this bucket. `target` is the server's name (ARN) of the Kafka topic.
+
+        Other notifications of the bucket stay. Returns "", or the error code of a server that cannot do it.
+        """
+        with self._translate_errors():
+            try:
+                config = self._client.get_bucket_notification(self.bucket)
+                if target not in [queue.queue for queue in config.queue_config_list]:
+                    queues = [*config.queue_config_list, QueueConfig(list(events), queue=target)]
+                    others = config.cloud_func_config_list, config.topic_config_list
+                    new_config = NotificationConfig(others[0], queues, others[1])
+                    self._client.set_bucket_notification(self.bucket, new_config)
+            except S3Error as refusal:
+                if refusal.code not in NO_NOTIFICATION_CODES:
+                    raise
+                return str(refusal.code)
+        return ""
+
     def close(self) -> None:
-        """Give idle connections back."""
+        """Close idle connections."""
         self._http.clear()
 
     def _require_bucket(self) -> None:
-        """Once: a HEAD can't tell a bucket from a key that is not there, and some servers make buckets unasked."""
+        """Check once that the bucket exists. HEAD answers alike without bucket or key. Some servers create buckets."""
         if not self._bucket_found:
             with self._translate_errors():
                 next(iter(self._client.list_objects(self.bucket)), None)
@@ -159,26 +178,26 @@ class S3Store:
 
     @contextmanager
     def _translate_errors(self, key: str | None = None) -> Iterator[None]:
-        """Whatever client and server raise becomes an error of ours, with a sentence."""
-        where = f"S3 store {self.endpoint}, bucket {self.bucket!r}"
+        """Translate every error of client and server into one of `shared.errors`."""
+        location = f"S3 store {self.endpoint}, bucket {self.bucket!r}"
         try:
             yield
         except S3Error as error:
-            raise _refusal_error(error, where, key) from None
+            raise _refusal_error(error, location, key) from None
         except InvalidResponseError as error:
-            raise _invalid_response_error(error, where) from None
+            raise _invalid_response_error(error, location) from None
         except (ServerError, ParseError) as error:
-            raise Unavailable(f"{where}: {error}.") from None
+            raise Unavailable(f"{location}: {error}.") from None
         except urllib3.exceptions.SSLError as error:
-            raise _tls_error(error, where) from None
+            raise _tls_error(error, location) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"{where} does not answer: {error}.") from None
+            raise Unavailable(f"{location} does not answer: {error}.") from None
         except ValueError as error:
-            raise Misconfigured(f"{where}: {error}. Check endpoint, bucket and key.") from None
+            raise Misconfigured(f"{location}: {error}. Check endpoint, bucket and key.") from None
 
 
 class _ChunkedPoolManager(urllib3.PoolManager):
-    """Sends a body in pieces: a socket's time limit is that of one send, and a whole artifact may rightly take long."""
+    """Sends a body in pieces: the time limit of a socket is that of one send, and a whole artifact may take longer."""
 
     def urlopen(self, *args: Any, **kw: Any) -> Any:
         if body := kw.get("body"):
@@ -192,7 +211,7 @@ def _tls_options(ca_bundle: Path | None) -> dict[str, Any]:
         ssl.create_default_context(cafile=ca_bundle)
     except OSError as error:  # ssl.SSLError is one
         raise Misconfigured(
-            f"The CA bundle {ca_bundle} can't be used: {error}. Give a file of PEM certificates."
+            f"The CA bundle {ca_bundle} cannot be used: {error}. Give a file of PEM certificates."
         ) from None
     return {"cert_reqs": "CERT_REQUIRED", "ca_certs": str(ca_bundle) if ca_bundle else None}
 
@@ -202,34 +221,36 @@ def _object_info_from(found: Any) -> ObjectInfo:
 
 
 def _refusal_error(error: S3Error, location: str, key: str | None) -> MerError:
-    """An S3 error has a code of its own beside the HTTP status."""
-    status, said = error.response.status, f"{error.code}: {error.message}"
+    """The error of ours for an S3 error, by its code and its HTTP status."""
+    status, answer = error.response.status, f"{error.code}: {error.message}"
     if error.code == "NoSuchBucket":
-        return Misconfigured(f"{location}: there is no such bucket. Create it, or correct the bucket's name.")
+        return Misconfigured(f"{location}: there is no such bucket. Create it or correct the bucket's name.")
     if status >= 500 or status in TEMPORARY_STATUSES or error.code in PASSING_CODES:
-        return Unavailable(f"{location}: {said}.")
+        return Unavailable(f"{location}: {answer}.")
     if key is not None and status == 404:
         return NotStored(key)
     if key is not None and error.code in UNFIT_KEY_CODES:
-        return BadData(f"{location} refuses the key {key!r} ({said}). Shorten the names of dataset, subject or clip.")
+        return BadData(f"{location} refuses the key {key!r} ({answer}). Shorten the names of dataset, subject or clip.")
     if status in (401, 403):
-        return Misconfigured(f"{location} refuses these credentials ({said}). Check access key, secret key and policy.")
-    return Misconfigured(f"{location}: {said}. Check endpoint, region and path style.")
+        return Misconfigured(
+            f"{location} refuses these credentials ({answer}). Check access key, secret key and policy."
+        )
+    return Misconfigured(f"{location}: {answer}. Check endpoint, region and path style.")
 
 
 def _invalid_response_error(error: InvalidResponseError, location: str) -> MerError:
-    status = error._code  # the client keeps it to itself
-    if status >= 500 or status in TEMPORARY_STATUSES:  # a proxy's page while the server behind it is away
+    status = error._code  # the client has no public name for it
+    if status >= 500 or status in TEMPORARY_STATUSES:  # the page of a proxy while its server does not answer
         return Unavailable(f"{location}: HTTP status {status}.")
     return Misconfigured(
-        f"{location} answers as no S3 server does (HTTP status {status}). Check endpoint, port and TLS."
+        f"{location} does not answer like an S3 server (HTTP status {status}). Check endpoint, port and TLS."
     )
 
 
 def _tls_error(error: urllib3.exceptions.SSLError, location: str) -> MerError:
     cause = error.args[0] if error.args else error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return Misconfigured(f"{location}: its certificate is not trusted: {cause}. Give the CA bundle that signed it.")
+        return Misconfigured(f"{location}: its certificate is not trusted: {cause}. Give the CA bundle that signs it.")
     if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
         return Misconfigured(f"{location} does not speak TLS. Turn TLS off for it, or correct the port.")
     return Unavailable(f"{location}: TLS failed: {error}.")

@@ -1,4 +1,4 @@
-"""What works on the messages of a topic: the loop, a stage's handler, the process around them."""
+"""Work on the messages of a topic: the loop, the handler of a stage, the process around them."""
 
 from shared.worker.loop import MessageHandler, OutgoingMessage, WorkAbandoned, Worker
 

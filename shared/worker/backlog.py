@@ -1,4 +1,4 @@
-"""What waits for each group and what it could not process, as figures: for alerts, dashboards and whoever scales."""
+"""Metrics of each group's backlog and dead letters, for alerts, dashboards and autoscalers."""
 
 import logging
 import threading
@@ -13,14 +13,16 @@ log = logging.getLogger(__name__)
 
 
 class BacklogMonitor:
-    """A loop that asks the bus for every group. One process of a deployment runs it, also while stages have no worker.
+    """A loop that measures every group. One process of a deployment runs it, also while stages have no worker.
 
-    While the bus is away the figures are taken down: an old one would be read as today's.
+    While the bus does not answer, the metrics are removed: an old value would look like a present one.
     """
 
-    def __init__(self, bus: Bus, metrics: Metrics, seconds: float = 15) -> None:
+    def __init__(
+        self, bus: Bus, metrics: Metrics, stopping: threading.Event | None = None, seconds: float = 15
+    ) -> None:
         self.bus, self.metrics, self.seconds = bus, metrics, seconds
-        self.stopping = threading.Event()
+        self.stopping = stopping or threading.Event()
         self._letter_followers: dict[str, Follower] = {}
 
     def run(self) -> None:
@@ -37,7 +39,7 @@ class BacklogMonitor:
         return False
 
     def measure_groups(self) -> None:
-        """One round over all groups."""
+        """Measure all groups once."""
         for group in TOPIC_BY_GROUP:
             self._measure_group(group)
 

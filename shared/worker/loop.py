@@ -1,7 +1,7 @@
-"""The loop that every group of workers shares: take, work (reuse or compute, put), publish, commit.
+"""The loop that every group of workers shares: take a message, handle it, publish what follows, commit.
 
-Order, always: array -> manifest -> publish (acknowledged) -> commit. Killed between any two, the record is taken again
-and what is there already is reused; so every effect happens once.
+The order is always: array -> manifest -> publish (acknowledged) -> commit. If a worker is killed between two of them,
+the record is delivered again and existing artifacts are reused. So every effect happens once.
 """
 
 import logging
@@ -17,27 +17,27 @@ from shared.errors import BadData, MerError, Misconfigured, MissingWeights
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
-from shared.worker.retry import backoff_seconds, is_transient
+from shared.worker.retry import backoff_seconds, is_transient, retry_until
 
 log = logging.getLogger(__name__)
 
 
 class WorkAbandoned(MerError):
-    """The process is to stop while a record waits for its next attempt; nothing of it is committed."""
+    """The process stops while a record waits for its next attempt. Nothing is committed."""
 
 
 @dataclass(frozen=True)
 class OutgoingMessage:
-    """One message that follows from another."""
+    """A message to publish, as the result of another message."""
 
     topic: str
     key: str
     value: bytes
-    artifact: str = ""  # key of what it is about, for the log
+    artifact: str = ""  # store key of the artifact that the message names, for the log
 
 
 class MessageHandler(Protocol):
-    """What a group does with a message. `name` is the group's, a key of `shared.bus.topics.GROUPS`."""
+    """A group's work on one message. `name` is the group's name, a key of `shared.bus.topics.TOPIC_BY_GROUP`."""
 
     @property
     def name(self) -> str: ...
@@ -46,14 +46,15 @@ class MessageHandler(Protocol):
     def version(self) -> int: ...
 
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
-        """The outcome in one word (`computed`, `reused`, ...) and what to publish; its effects in the store are there.
+        """The outcome in one word (`computed`, `reused`, ...) and the messages to publish.
 
-        Raises BadData for what will never work, anything else is tried again.
+        Everything that these messages name is in the store on return. Raises BadData if no attempt can succeed. After
+        any other error the message is handled again.
         """
 
 
 class Worker:
-    """One member of a task's group. `step` handles one message to its end; `run` does so until told to stop."""
+    """One member of a handler's group. `step` handles one message, `run` handles messages until `stopping` is set."""
 
     def __init__(
         self,
@@ -62,19 +63,23 @@ class Worker:
         store: Store,
         settings: Settings | None = None,
         metrics: Metrics | None = None,
+        stopping: threading.Event | None = None,
     ) -> None:
         self.handler, self.bus, self.store = handler, bus, store
         self.settings = settings or Settings()
         self.metrics = metrics or Metrics()
-        self.stopping = threading.Event()
-        self.halted = ""  # why it takes nothing more
+        self.stopping = stopping or threading.Event()
+        self.halted = ""  # why it takes no more messages
         self._dead_letter_limit = DeadLetterLimit(
             self.settings.dead_letters_consecutive, self.settings.dead_letters_ratio
         )
         self.subscription = bus.subscribe(TOPIC_BY_GROUP[handler.name], handler.name)
 
     def run(self) -> None:
-        """Until `stopping` is set. Halted, it leaves the group and waits: a restart by itself would bury on."""
+        """Handle messages until `stopping` is set.
+
+        A worker that halts leaves the group and waits: after a restart it would only write more dead letters.
+        """
         try:
             while not self.stopping.is_set():
                 self.metrics.heartbeat.labels(self.handler.name).set_to_current_time()
@@ -98,7 +103,7 @@ class Worker:
         self.subscription.close()
 
     def step(self, timeout: float = 0.0) -> bool:
-        """Take one message and finish it. False if there was none within `timeout` seconds."""
+        """Take one message and finish it. Returns False if there was none within `timeout` seconds."""
         message = self.subscription.take_message(timeout)
         if message is None:
             return False
@@ -115,7 +120,7 @@ class Worker:
         return True
 
     def _handle_until_decided(self, message: Message) -> str:
-        """Try until there is an outcome: trouble around the record is waited out, surprises are tried a few times."""
+        """Attempt until there is an outcome: again after every transient error, a few times after others."""
         attempt = 0
         while True:
             attempt += 1
@@ -137,7 +142,7 @@ class Worker:
             log.warning("%s", reason, extra=self._log_fields(message))
             return self._bury_until_durable(message, str(reason), attempt)
         if not self.subscription.owns_message(message):
-            raise PartitionRevoked(f"{message.topic}/{message.partition}@{message.offset} was given to another member.")
+            raise PartitionRevoked(message)
         for output in outputs:
             self.bus.publish(output.topic, output.key, output.value)
         made = ", ".join(output.artifact for output in outputs if output.artifact)
@@ -145,18 +150,15 @@ class Worker:
         return outcome
 
     def _bury_until_durable(self, message: Message, reason: str, attempts: int) -> str:
-        """To the dead letters: the original bytes, and why. Returns when that is durable."""
+        """Write a dead letter with the original bytes and the reason. Returns when it is durable."""
         self._dead_letter_limit.check_limit(reason)
-        about = {"stage": self.handler.name, "version": str(self.handler.version), "attempts": str(attempts)}
-        while True:
-            try:
-                bury_message(self.bus, self.store, self.handler.name, message, reason, about)
-                return "dead-letter"
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                attempts += 1
-                self._back_off(message, attempts, error)
+        name, version = self.handler.name, str(self.handler.version)
+        headers = {"stage": name, "version": version, "attempts": str(attempts)}
+        retry_until(
+            lambda attempt: bury_message(self.bus, self.store, name, message, reason, headers),
+            lambda attempt, error: self._back_off(message, attempt, error),
+        )
+        return "dead-letter"
 
     def _back_off(self, message: Message, attempt: int, error: Exception) -> None:
         self.metrics.retries.labels(self.handler.name).inc()

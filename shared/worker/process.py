@@ -1,4 +1,4 @@
-"""A service's process: its loops, its health endpoints, until SIGTERM."""
+"""The process of a service: its loops and health endpoints, until SIGTERM."""
 
 import logging
 import os
@@ -20,47 +20,50 @@ from shared.worker.stage_handler import StageHandler
 
 log = logging.getLogger(__name__)
 
-REFUSED_EXIT_CODE = 2  # exit code of a process that can't go on and has said why
+REFUSED_EXIT_CODE = 2  # exit code of a process that cannot continue and has logged why
 
 
 class Loop(Protocol):
-    """Something that a process does until `stopping` is set; a `Worker` is one."""
+    """One thread of a process, for example a `Worker`. Its constructor gets the event that ends `run`."""
 
-    stopping: threading.Event
+    def run(self) -> None:
+        """Work until the event is set."""
 
-    def run(self) -> None: ...
-
-    def is_ready(self) -> bool: ...
+    def is_ready(self) -> bool:
+        """Whether it takes work."""
 
     def is_stalled(self) -> bool:
         """Whether only a restart of the process helps."""
 
 
-LoopFactory = Callable[[Settings, Bus, Store, Metrics], Sequence[Loop]]
+LoopFactory = Callable[[Settings, Bus, Store, Metrics, threading.Event], Sequence[Loop]]
 
 
 def main(stage: Stage[Any]) -> None:
     """The process of an image stage: one worker."""
 
-    def build_worker(settings: Settings, bus: Bus, store: Store, metrics: Metrics) -> Sequence[Loop]:
-        return [Worker(StageHandler(stage, store, settings.keep), bus, store, settings, metrics)]
+    def build_worker(
+        settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
+    ) -> Sequence[Loop]:
+        return [Worker(StageHandler(stage, store, settings.keep), bus, store, settings, metrics, stopping)]
 
     serve_loops(build_worker)
 
 
 def serve_loops(build_loops: LoopFactory) -> None:
-    """Run the loops that `build` gives, each in a thread; the first that fails ends the process with code 2."""
+    """Run the loops that `build_loops` returns, each in a thread. The first that fails ends the process with code 2.
+
+    `build_loops` also gets the event that ends the loops. SIGTERM sets it.
+    """
     log_to_stderr("INFO")  # until the settings say otherwise
     try:
         settings = load_settings()
         log_to_stderr(settings.log_level)
         bus, metrics, stopping = open_bus(settings), Metrics(), threading.Event()
-        loops = build_loops(settings, bus, open_store(settings), metrics)
+        loops = build_loops(settings, bus, open_store(settings), metrics, stopping)
     except MerError as error:
         log.error("%s", error)
         sys.exit(REFUSED_EXIT_CODE)
-    for loop in loops:
-        loop.stopping = stopping
     health = HealthServer(
         metrics,
         settings.port,
@@ -97,7 +100,10 @@ def _run_loops(loops: Sequence[Loop], stopping: threading.Event) -> bool:
 
 
 def stop_on_signals(stopping: threading.Event, grace_seconds: float) -> None:
-    """SIGTERM and SIGINT: stop taking; after the grace period the process ends, its work uncommitted, with code 0."""
+    """Let SIGTERM and SIGINT set `stopping`. After the grace period the process ends with code 0.
+
+    Work that is not committed then is repeated by another process.
+    """
 
     def stop_process(_signal: int, _frame: object) -> None:
         stopping.set()

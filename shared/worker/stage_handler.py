@@ -1,4 +1,4 @@
-"""From an input record to an output record: what a stage's work on one record is, whatever carries the records."""
+"""The work of a stage on one record: from an input record to an output record, independent of the bus."""
 
 import hashlib
 import time
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import SOURCES, topic_by_short_name
 from shared.errors import BadData
 from shared.records import Artifact, Pipeline, Record, artifact_key, json_digest, manifest_key
 from shared.settings import KeepPolicy
@@ -19,8 +19,11 @@ from shared.worker import OutgoingMessage
 
 @dataclass(frozen=True)
 class StageHandler:
-    """A stage as work for a `shared.worker.Worker`. With `keep` "features" the last one deletes the arrays that the
-    features were made from, as soon as the features and their manifest are stored."""
+    """A stage as a `shared.worker.MessageHandler`.
+
+    With `keep` "features" the last stage deletes the arrays from which the features were computed, as soon as the
+    features and their manifest are stored.
+    """
 
     stage: Stage[Any]
     store: Store
@@ -35,14 +38,14 @@ class StageHandler:
         return self.stage.version
 
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, list[OutgoingMessage]]:
-        taken = Record.decode(value)
+        incoming = Record.decode(value)
         try:
-            record, outcome = process_record(self.stage, self.store, taken, metrics)
+            record, outcome = process_record(self.stage, self.store, incoming, metrics)
         except NotStored:
-            source = rewind_to_source(self.store, taken)
+            source = rewind_to_source(self.store, incoming)
             if source is None:
                 raise
-            return "rewound", [OutgoingMessage(topic_by_short_name("sources").name, source.key, source.encode())]
+            return "rewound", [OutgoingMessage(SOURCES.name, source.key, source.encode())]
         if self.keep == "features" and self.stage.produces == "features":
             delete_intermediates(self.store, record)
         return outcome, [
@@ -63,37 +66,40 @@ def pipeline_settings(stage: Stage[Any], pipeline: Pipeline) -> StageSettings:
 
 
 def recipe_digest(stage: Stage[Any], settings: StageSettings, inputs: dict[str, Artifact]) -> str:
-    """Digest of everything that shapes the result: the inputs' content, the settings, the stage's version."""
+    """Digest of everything that shapes the result: content of the inputs, settings, version of the stage."""
     shaped_by = {name: inputs[name].sha256 for name in stage.reads}
     return json_digest([stage.name, stage.version, settings.model_dump(mode="json"), shaped_by])[:32]
 
 
 def process_record(stage: Stage[Any], store: Store, record: Record, metrics: Metrics) -> tuple[Record, str]:
-    """The stage's output record for an input record, and whether it was `computed` or `reused`."""
-    inputs = {**record.inputs, record.stage: record.artifact}
+    """The stage's output record for an input record, and whether it was `computed` or `reused`.
+
+    Raises BadData if the record cannot be processed, NotStored if an input is gone.
+    """
+    inputs = record.artifacts
     if absent := [name for name in stage.reads if name not in inputs]:
         raise BadData(
-            f"{record.key}: stage {stage.name!r} needs the artifact of {', '.join(absent)}; "
+            f"{record.key}: stage {stage.name!r} needs the artifact of {', '.join(absent)}, "
             f"the record has those of {', '.join(inputs)}. Ingest the clip again."
         )
     settings = pipeline_settings(stage, record.pipeline)
     recipe = recipe_digest(stage, settings, inputs)
     key = artifact_key(stage.name, record.sample, recipe)
-    # Labels may have changed since an artifact was made: the annotation is always the incoming record's.
-    about = {"sample": record.sample, "inputs": inputs, "pipeline": record.pipeline, "trace": record.trace}
+    # Labels may have changed since an artifact was made: the annotation is always that of the incoming record.
+    fields = {"sample": record.sample, "inputs": inputs, "pipeline": record.pipeline, "trace": record.trace}
     if earlier := _read_manifest(store, key):
-        return earlier.model_copy(update=about), "reused"
+        return earlier.model_copy(update=fields), "reused"
     result = _compute_result(stage, store, record.key, inputs, settings, metrics)
     artifact = write_artifact(store, key, result)
     metrics.artifact.labels(stage.name).inc(artifact.size)
-    made = {"stage": stage.name, "artifact": artifact, "recipe": recipe, "created": datetime.now(UTC)}
-    output = record.model_copy(update={**about, **made})
+    computed = {"stage": stage.name, "artifact": artifact, "recipe": recipe, "created": datetime.now(UTC)}
+    output = record.model_copy(update={**fields, **computed})
     store.put(manifest_key(key), output.encode())
     return output, "computed"
 
 
 def _read_manifest(store: Store, key: str) -> Record | None:
-    """Asked for and read in one request: all that a redelivered record costs the store."""
+    """The manifest, or None. A redelivered record costs the store this one request."""
     try:
         return Record.decode(store.get(manifest_key(key)))
     except NotStored:
@@ -115,12 +121,15 @@ def _compute_result(
 
 
 def read_artifact(store: Store, artifact: Artifact, label: str) -> Arrays:
-    """The arrays of an artifact, its bytes compared with the digest in the record. Raises BadData."""
+    """The arrays of an artifact by name, any shape [...] and dtype, compared with the digest in the record.
+
+    Raises BadData if the bytes were changed or an array is not finite, NotStored if the artifact is gone.
+    """
     data = store.get(artifact.key)
     if (got := hashlib.sha256(data).hexdigest()) != artifact.sha256:
         raise BadData(
             f"{label}: {artifact.key} has sha256 {got[:12]}..., the record says {artifact.sha256[:12]}...: "
-            "it was changed after it was written. Delete it with its .json and ingest the clip again."
+            "it was changed after it was written. Delete it and its .json, then ingest the clip again."
         )
     found = npz.unpack_arrays(data, f"{label}: {artifact.key}")
     npz.require_finite(found, f"{label}: {artifact.key}")
@@ -128,7 +137,7 @@ def read_artifact(store: Store, artifact: Artifact, label: str) -> Arrays:
 
 
 def write_artifact(store: Store, key: str, result: Arrays) -> Artifact:
-    """Pack and put; what has no manifest yet is simply written again."""
+    """Store arrays of any shape [...] under a key. An artifact without a manifest is written again."""
     data = npz.pack_arrays(result)
     store.put(key, data)
     return Artifact(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))

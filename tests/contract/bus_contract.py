@@ -58,7 +58,7 @@ class BusContract:
         got: list[Message] = []
         while len(got) < len(sent):
             for member in members:
-                if message := member.take(0.5):
+                if message := member.take_message(0.5):
                     member.commit(message)
                     got.append(message)
         assert sorted(m.key for m in got) == sorted(sent)
@@ -81,13 +81,13 @@ class BusContract:
         first = bus.subscribe(self.topic, "g")
         first.commit(_take(first))
         first.close()
-        assert connect().subscribe(self.topic, "g").take(1.0) is None
+        assert connect().subscribe(self.topic, "g").take_message(1.0) is None
 
     def test_a_message_in_work_is_nobody_elses(self, bus: Bus, connect) -> None:
         bus.publish(self.topic, "k", b"v")
         holder = bus.subscribe(self.topic, "g")
         taken = _take(holder)
-        assert connect().subscribe(self.topic, "g").take(1.0) is None or not holder.owns_message(taken)
+        assert connect().subscribe(self.topic, "g").take_message(1.0) is None or not holder.owns_message(taken)
 
     def test_a_commit_after_the_partition_went_is_refused(self, bus: Bus, connect) -> None:
         bus.publish(self.topic, "k", b"v")
@@ -113,12 +113,12 @@ class BusContract:
     def test_a_follower_sees_what_has_come_since(self, bus: Bus, connect) -> None:
         bus.publish(self.topic, "a", b"1")
         with closing(connect().follow(self.topic)) as follower:
-            assert {key: m.value for key, m in follower.read().items()} == {"a": b"1"}
+            assert {key: m.value for key, m in follower.read_newest().items()} == {"a": b"1"}
             bus.publish(self.topic, "b", b"2")
             bus.publish(self.topic, "a", b"3")
-            assert {key: m.value for key, m in follower.read().items()} == {"a": b"3", "b": b"2"}
+            assert {key: m.value for key, m in follower.read_newest().items()} == {"a": b"3", "b": b"2"}
             bus.publish(self.topic, "b", None)
-            assert set(follower.read()) == {"a"}
+            assert set(follower.read_newest()) == {"a"}
 
     def test_a_member_says_when_it_has_joined(self, bus: Bus) -> None:
         bus.publish(self.topic, "k", b"v")

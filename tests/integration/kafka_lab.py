@@ -221,7 +221,9 @@ class Lab:
 def main() -> None:
     made = stage(Path(os.environ["LAB_FOLDER"]), float(os.environ["LAB_WORK_SECONDS"]))
     serve_loops(
-        lambda settings, bus, store, metrics: [Worker(StageHandler(made, store), bus, store, settings, metrics)]
+        lambda settings, bus, store, metrics, stopping: [
+            Worker(StageHandler(made, store), bus, store, settings, metrics, stopping)
+        ]
     )
 
 

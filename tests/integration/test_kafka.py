@@ -151,7 +151,7 @@ def test_a_worker_that_halts_leaves_its_group_and_goes_on_after_a_restart(open_l
     lab.until(lambda: halted.health("/readyz") == 200)
     for number in range(3):
         lab.bus.publish(CONSUMED, "one partition", b"poison %d" % number)
-    lab.until(lambda: "This worker buried the last 2 messages" in lab.logged())
+    lab.until(lambda: "the last 2 messages became dead letters" in lab.logged())
     lab.until(lambda: lab.group()["group_state"] == "Empty")
     assert (halted.health("/livez"), halted.health("/readyz")) == (200, 503)
     assert [dead.value for dead in lab.buried()] == [b"poison 0", b"poison 1"]

@@ -142,7 +142,7 @@ REFUSALS = {
     "region": (error(400, "AuthorizationHeaderMalformed"), "region"),
     "bucket": (error(404, "NoSuchBucket"), "'bucket': there is no such bucket"),
     "web site": (replies(200, b"<html>hello</html>", "text/html"), "Check endpoint"),
-    "not found page": (replies(404, b"<html>no</html>", "text/html"), "answers as no S3 server does"),
+    "not found page": (replies(404, b"<html>no</html>", "text/html"), "does not answer like an S3 server"),
     "TLS expected": (replies(400, b"sent an HTTP request to an HTTPS server", "text/plain"), "Check endpoint"),
     "redirect": (error(307, "TemporaryRedirect"), "Check endpoint"),
 }

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from minio import Minio
 from minio.notificationconfig import NotificationConfig
 
 from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
 from shared.bus.topics import TOPICS
 from shared.settings import Settings
-from shared.setup import announce_drops, set_up_servers
+from shared.setup import announce_uploads, set_up_servers
 from shared.store.s3 import S3Store
 from tests.servers.minio import CannotBuild, MinioServer, binary
 from tests.servers.s3 import Endpoint
@@ -91,12 +92,14 @@ def test_what_is_dropped_is_told_to_kafka(kafka_bootstrap: str, prefix: str, min
 def test_what_others_asked_the_bucket_for_stays(kafka_bootstrap: str, prefix: str, minio: MinioServer) -> None:
     store = minio.endpoint.store("other-inbox")
     store.ensure_bucket()
-    assert announce_drops(store)
-    (ours,) = store._client.get_bucket_notification("other-inbox").queue_config_list
+    assert announce_uploads(store)
+    place = minio.endpoint
+    client = Minio(place.address, place.access_key, place.secret_key, secure=False)
+    (ours,) = client.get_bucket_notification("other-inbox").queue_config_list
     theirs = replace(ours, config_id="theirs")
-    store._client.set_bucket_notification("other-inbox", NotificationConfig(queue_config_list=[theirs]))
-    assert announce_drops(store)
-    after = store._client.get_bucket_notification("other-inbox")
+    client.set_bucket_notification("other-inbox", NotificationConfig(queue_config_list=[theirs]))
+    assert announce_uploads(store)
+    after = client.get_bucket_notification("other-inbox")
     assert [queue.config_id for queue in after.queue_config_list] == ["theirs"]
 
 

@@ -1,7 +1,5 @@
 """The plain layout: `clips.csv` names per clip a folder of numbered frames or a video file, relative to the csv."""
 
-import csv
-import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 from services.ingest.catalogue.cells import cell_text
 from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
 from services.ingest.catalogue.tree import DatasetTree
+from shared.csv_rows import numbered_rows, parse_csv
 from shared.errors import BadData
 
 CLIPS_CSV_NAME = "clips.csv"
@@ -42,34 +41,19 @@ def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -
 
 
 def _csv_rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each line that is not blank: "clips.csv row 2" (rows as a spreadsheet counts them) and its cells by column."""
-    lines = list(csv.reader(io.StringIO(_read_utf8(file), newline=""), delimiter=_guess_delimiter(_read_utf8(file))))
-    header = [name.strip().casefold() for name in lines[0]] if lines else []
+    """Each row that is not blank: its location ("clips.csv row 2") and its cells by column."""
+    rows = numbered_rows(parse_csv(file.read_bytes(), CLIPS_CSV_NAME))
+    number, first = next(rows, (1, []))
+    header = [name.casefold() for name in first]
     if missing := [column for column in COLUMNS if column not in header]:
         raise BadData(
-            f"{CLIPS_CSV_NAME} row 1: expected the columns {','.join(COLUMNS)}, got "
-            f"{','.join(header) or 'an empty file'} "
-            f"without {', '.join(map(repr, missing))}; add them (apex, emotion and aus may be left blank)."
+            f"{CLIPS_CSV_NAME} row {number}: expected the columns {','.join(COLUMNS)}, got "
+            f"{','.join(header) or 'an empty file'} without {', '.join(map(repr, missing))}; "
+            "add them (apex, emotion and aus may be left blank)."
         )
-    for number, line in enumerate(lines[1:], 2):
-        cells = dict(zip(header, (cell_text(cell) for cell in [*line, *[""] * len(header)]), strict=False))
-        if any(cells.values()):
-            yield f"{CLIPS_CSV_NAME} row {number}", cells
-
-
-def _read_utf8(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadData(
-            f"{CLIPS_CSV_NAME}: expected UTF-8 text, got {error.reason} at byte {error.start}; save it as UTF-8."
-        ) from None
-
-
-def _guess_delimiter(content: str) -> str:
-    """A spreadsheet set to a language with decimal commas writes semicolons."""
-    first = content.partition("\n")[0]
-    return ";" if first.count(";") > first.count(",") else ","
+    for number, row in rows:
+        cells = zip(header, [*map(cell_text, row), *[""] * len(header)], strict=False)
+        yield f"{CLIPS_CSV_NAME} row {number}", dict(cells)
 
 
 CLIPS_CSV_LAYOUT = DatasetLayout(

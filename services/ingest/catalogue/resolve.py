@@ -10,7 +10,7 @@ from services.ingest.catalogue import numbered
 from services.ingest.catalogue.cells import cell_text, frame_number, frame_rate, is_absent, whole_number
 from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, ClipProblem, FoundClip, SourceKind
 from shared import action_units
-from shared.errors import BadData
+from shared.errors import BadData, first_problem
 from shared.records import Sample
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".mpg", ".mpeg", ".webm", ".wmv", ".m4v"})
@@ -78,8 +78,8 @@ def _build_sample(entry: AnnotationEntry, **values: object) -> Sample:
     try:
         return Sample.model_validate({"dataset": entry.dataset, "subject": entry.subject, "clip": entry.clip, **values})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadData(f"{entry.location}: {first['loc'][0]}: {first['msg']}; correct the cell.") from None
+        field, _, message = first_problem(error)
+        raise BadData(f"{entry.location}: {field}: {message}; correct the cell.") from None
 
 
 def _label_text(value: object) -> str | None:

@@ -1,6 +1,5 @@
 """Sheets as grids of cells, whichever file they come in: .xlsx (every worksheet) and .csv."""
 
-import csv
 import io
 import re
 import warnings
@@ -13,6 +12,7 @@ from typing import Any
 import openpyxl  # type: ignore[import-untyped]
 
 from services.ingest.catalogue.cells import cell_text
+from shared.csv_rows import parse_csv
 from shared.errors import BadData
 
 BLANK_ROWS = 500  # so many blank rows end a sheet that is formatted down to its last row
@@ -49,27 +49,8 @@ def column_letters(number: int) -> str:
 
 
 def _read_csv(file: Path) -> Table:
-    content = _decode_csv(file)
-    first = content.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = list(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise BadData(
-            f"{file.name}: expected a table, got a file that cannot be read ({error}); save it again."
-        ) from None
+    rows = parse_csv(file.read_bytes(), file.name)
     return Table(file.name, file.stem, tuple(tuple(cell or None for cell in row) for row in rows))
-
-
-def _decode_csv(file: Path) -> str:
-    """UTF-8, else what spreadsheets in China write."""
-    data = file.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise BadData(f"{file.name}: expected UTF-8 text, got other bytes; save it as UTF-8.")
 
 
 def _read_workbook(file: Path) -> Iterator[Table]:

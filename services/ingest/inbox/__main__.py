@@ -7,8 +7,8 @@ from shared.worker.process import serve_loops
 
 if __name__ == "__main__":
     serve_loops(
-        lambda settings, bus, store, metrics: [
-            Inbox(open_inbox(settings), store, bus, settings, metrics),
-            BacklogMonitor(bus, metrics),  # of all groups: it has to be told also while a stage has no worker
+        lambda settings, bus, store, metrics, stopping: [
+            Inbox(open_inbox(settings), store, bus, settings, metrics, stopping),
+            BacklogMonitor(bus, metrics, stopping),  # here, since the inbox runs also while a stage has no worker
         ]
     )

@@ -8,7 +8,7 @@ from services.ingest.catalogue.entry import CorrectionSwitch, LabelKind, Preferr
 from services.ingest.inbox.names import PLAN
 from services.ingest.stage import STAGE
 from shared.bus.topics import TOPIC_BY_GROUP
-from shared.errors import BadData
+from shared.errors import BadData, first_problem
 from shared.records import FrozenModel, Pipeline
 from shared.worker.stage_handler import pipeline_settings
 
@@ -38,11 +38,9 @@ def parse_plan(data: bytes) -> DatasetPlan:
     try:
         plan = DatasetPlan.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise BadData(
-            f"{PLAN}: {where}: {first['msg']}; expected JSON with {', '.join(DatasetPlan.model_fields)}; correct it."
-        ) from None
+        field, _, message = first_problem(error)
+        known = ", ".join(DatasetPlan.model_fields)
+        raise BadData(f"{PLAN}: {field or 'the file'}: {message}; expected JSON with {known}; correct it.") from None
     if unknown := sorted(plan.overrides.keys() - TOPIC_BY_GROUP.keys()):
         raise BadData(
             f"{PLAN}: overrides: there is no stage {unknown[0]!r}; expected one of {', '.join(TOPIC_BY_GROUP)}."

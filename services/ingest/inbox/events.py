@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus
 from pydantic import BaseModel, ValidationError
 
 from services.ingest.inbox import names
-from shared.errors import BadData
+from shared.errors import BadData, first_problem
 
 
 class _Bucket(BaseModel):
@@ -35,7 +35,7 @@ def notified_datasets(message: bytes) -> set[str]:
         events = _Notification.model_validate_json(message).Records
     except ValidationError as error:
         raise BadData(
-            f"No S3 notification ({error.errors()[0]['msg']}): {message[:100]!r}; it is passed over."
+            f"expected an S3 notification, got {message[:100]!r} ({first_problem(error)[2]}); it is ignored."
         ) from None
     found = (names.dataset_and_path(unquote_plus(event.s3.object.key)) for event in events)
     return {place[0] for place in found if place}

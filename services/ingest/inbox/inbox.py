@@ -7,19 +7,21 @@ import time
 from services.ingest.inbox import events
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.metrics import InboxMetrics
-from services.ingest.inbox.reconcile import DATASETS_TOPIC, Reconciler
+from services.ingest.inbox.reconcile import Reconciler
 from services.ingest.inbox.scan import Clock, InboxScan, server_clock
 from services.ingest.inbox.scratch import ScratchFolder
 from shared.bus import Bus, PartitionRevoked
+from shared.bus.topics import BUCKET_EVENTS, DATASETS
 from shared.errors import BadData
+from shared.records import Dataset
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
+from shared.topic_views import record_view
 from shared.worker import WorkAbandoned
 from shared.worker.retry import backoff_seconds, is_transient
 
 INBOX_NAME = "inbox"
-EVENTS_TOPIC = "mer.bucket-events"
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +36,11 @@ class Inbox:
         bus: Bus,
         settings: Settings | None = None,
         metrics: Metrics | None = None,
+        stopping: threading.Event | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.settings, self.metrics = settings or Settings(), metrics or Metrics()
-        self.stopping = threading.Event()
+        self.stopping = stopping or threading.Event()
         self.inbox_metrics = InboxMetrics(self.metrics.registry)
         self.scratch = ScratchFolder(self.settings)
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
@@ -45,7 +48,7 @@ class Inbox:
         reconciler = Reconciler(
             inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds, self._send_heartbeat
         )
-        self._announced = bus.follow(DATASETS_TOPIC)
+        self._announced = record_view(bus, DATASETS.name, lambda key: Dataset)
         self.scanner = InboxScan(
             reconciler,
             self._announced,
@@ -53,7 +56,7 @@ class Inbox:
             clock or server_clock(store),
             self.settings.inbox_settle_seconds,
         )
-        self.subscription = bus.subscribe(EVENTS_TOPIC, INBOX_NAME)
+        self.subscription = bus.subscribe(BUCKET_EVENTS.name, INBOX_NAME)
         self._due, self._woken = 0.0, float("inf")  # monotonic seconds: the next scan by time, by notification
         self._attempt = 0  # scans in trouble, one after another
         self._scanned = False

@@ -12,10 +12,9 @@ from services.ingest.inbox.ledger import Ledger
 from services.ingest.inbox.record_publisher import RecordPublisher
 from services.ingest.inbox.scratch import ScratchFolder
 from shared.bus import Bus
+from shared.bus.topics import DATASETS
 from shared.records import Dataset, Pipeline
 from shared.store import ObjectInfo, Store
-
-DATASETS_TOPIC = "mer.datasets"
 
 DroppedObjects = Sequence[tuple[str, ObjectInfo]]  # path inside the dataset, object
 AnnouncedDatasets = Mapping[str, Dataset]  # the dataset's own records as the bus has them, by message key
@@ -53,7 +52,7 @@ class Reconciler:
     def remove_dataset(self, name: str, announced: AnnouncedDatasets) -> None:
         """It lies there no more, so nobody is to wait for it."""
         for key in announced:
-            self.bus.publish(DATASETS_TOPIC, key, None)
+            self.bus.publish(DATASETS.name, key, None)
         ledgers.delete_ledger(self.store, name)
 
     def _create_publisher(
@@ -75,10 +74,10 @@ class Reconciler:
     def _announce_dataset(self, dataset: Dataset, announced: AnnouncedDatasets) -> None:
         """Unless just that is announced. Under another pipeline it is announced no more."""
         if not is_same_dataset(dataset, announced.get(dataset.key)):
-            self.bus.publish(DATASETS_TOPIC, dataset.key, dataset.encode())
+            self.bus.publish(DATASETS.name, dataset.key, dataset.encode())
         for key in announced:
             if key != dataset.key:
-                self.bus.publish(DATASETS_TOPIC, key, None)
+                self.bus.publish(DATASETS.name, key, None)
 
     def _load_ledger(self, name: str, announced: AnnouncedDatasets) -> Ledger:
         """An empty one where the bus has lost what it was told: then it is told again."""

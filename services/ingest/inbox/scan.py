@@ -11,10 +11,10 @@ from services.ingest.inbox import ledger as ledgers
 from services.ingest.inbox import names
 from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import AnnouncedDatasets, DroppedObjects, Reconciler, is_same_dataset
-from shared.bus import Follower
 from shared.errors import BadData, MerError
 from shared.records import Dataset, json_digest
 from shared.store import ObjectInfo, Store
+from shared.topic_views import TopicView
 from shared.worker.retry import is_transient
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class InboxScan:
     """Remembers what it looked at. A process that starts looks at everything once."""
 
     def __init__(
-        self, reconciler: Reconciler, announced: Follower, metrics: InboxMetrics, clock: Clock, settle: float
+        self, reconciler: Reconciler, announced: TopicView[Dataset], metrics: InboxMetrics, clock: Clock, settle: float
     ) -> None:
         self.reconciler, self.announced, self.metrics = reconciler, announced, metrics
         self.clock, self.settle = clock, settle
@@ -126,14 +126,9 @@ def _group_by_dataset(entries: list[ObjectInfo]) -> dict[str, list[tuple[str, Ob
     return found
 
 
-def _announced_datasets(follower: Follower) -> dict[str, dict[str, Dataset]]:
-    """Every dataset's own records, by its name and their keys; those of another version are left alone."""
+def _announced_datasets(announced: TopicView[Dataset]) -> dict[str, dict[str, Dataset]]:
+    """The records of each dataset, by its name and their keys. A record of another version is left alone."""
     found: dict[str, dict[str, Dataset]] = defaultdict(dict)
-    for key, message in follower.read_newest().items():
-        try:
-            dataset = Dataset.decode(message.value)
-        except BadData as fault:
-            log.warning("%s", fault)
-            continue
+    for key, dataset in announced.read_newest().items():
         found[dataset.name][key] = dataset
     return found

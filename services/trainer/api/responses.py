@@ -38,8 +38,10 @@ class RunAnswer(FrozenModel):
 
 
 class DatasetAnswer(FrozenModel):
-    """One dropped dataset, in clips: `clips` = with `features` + `buried` + `waiting`. `left_out` says why, clip by
-    clip, also of what could not be used as it lies."""
+    """One uploaded dataset. `clips` counts those with `features`, those `waiting` and those in `left_out`.
+
+    `left_out` has a sentence for each clip that has a fault or became a dead letter. `buried` counts the dead letters.
+    """
 
     name: str
     pipeline: str
@@ -66,7 +68,7 @@ def _dataset_answer(snapshot: PipelineSnapshot, dataset: Dataset) -> DatasetAnsw
         name=dataset.name,
         pipeline=dataset.pipeline.digest,
         profile=dataset.pipeline.profile,
-        clips=len(dataset.clips),
+        clips=now.clip_count,
         features=len(now.features),
         waiting=now.pending_count,
         buried=now.buried_count,

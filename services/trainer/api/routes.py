@@ -19,7 +19,7 @@ from services.trainer.api.responses import DatasetAnswer, RunAnswer
 from services.trainer.api.run_request import RunRequest
 from services.trainer.runs import definition
 from services.trainer.runs.state import PipelineSnapshot, PipelineState
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import RESULTS
 from shared.errors import BadData, MerError, Unavailable
 from shared.records import Run
 from shared.store import PIECE
@@ -110,7 +110,7 @@ class Routes:
         run, contents = request.resolve_run(snapshot, self.device)
         before = snapshot.results.get(run.id)
         if before is not None and before.status == "failed":
-            self.state.bus.publish(topic_by_short_name("results").name, before.key, None)
+            self.state.bus.publish(RESULTS.name, before.key, None)
             before = None
         elif before is not None or run.id in snapshot.runs:
             return self._run_answer(snapshot, run.id)

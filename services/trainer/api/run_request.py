@@ -64,9 +64,7 @@ class RunRequest(FrozenModel):
         if now.is_ready or self.partial:
             return now.without_pending()
         missing = (
-            f"{now.pending_count} of {len(dataset.clips)} clips are under way"
-            if now.pending_count
-            else "more is expected"
+            f"{now.pending_count} of {now.clip_count} clips are under way" if now.pending_count else "more is expected"
         )
         later = 'Ask again later, or with "partial": true for what is there.'
         raise HTTPException(409, f"{dataset.name} is not through: {missing}. {later}")

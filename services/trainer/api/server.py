@@ -22,9 +22,9 @@ _STOP_CHECK_SECONDS = 0.1
 class ApiServer:
     """A `shared.worker.process.Loop`. The port is taken at once, so that one in use is told at the start."""
 
-    def __init__(self, state: PipelineState, settings: Settings) -> None:
+    def __init__(self, state: PipelineState, settings: Settings, stopping: threading.Event) -> None:
         self.state = state
-        self.stopping = threading.Event()
+        self.stopping = stopping
         self._socket = _open_listening_socket(settings.api_host, settings.api_port)
         self.port: int = self._socket.getsockname()[1]
         routes = Routes(state, choose_device(), settings.scratch, PATIENCE_SECONDS)

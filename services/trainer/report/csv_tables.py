@@ -7,16 +7,12 @@ from typing import Any
 
 from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
-from services.trainer.folds.fold import FoldOutcome
-from services.trainer.report.clips import outcome_rows
+from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 
-Runs = Mapping[
-    str, Mapping[int, Sequence[FoldOutcome]]
-]  # by learner, the model first, and by seed, the run's own first
 CLIP_COLUMNS = ("learner", "seed", "held_out", "clip", "subject", "dataset", "emotion", "predicted")
 
 
-def render_predictions_csv(features: Features, outcomes: Runs) -> str:
+def render_predictions_csv(features: Features, outcomes: OutcomesByLearner) -> str:
     """One row per learner, seed and clip: labels, prediction, probabilities; blank where a learner says nothing of
     action units. `clip` and `subject` begin with their dataset."""
     scores = [f"p_{name}" for name in features.classes]
@@ -43,7 +39,7 @@ def render_subjects_csv(report: Mapping[str, Any]) -> str:
 
 
 def _prediction_rows(features: Features, outcome: FoldOutcome) -> Iterator[list[Any]]:
-    where, units = outcome_rows(features, [outcome]), outcome.aus or [[]] * len(outcome.names)
+    where, units = features.find_rows(outcome.names), outcome.aus or [[]] * len(outcome.names)
     for row, pred, chances, found in zip(where, outcome.predicted_classes, outcome.emotions, units, strict=True):
         chances_of_units = [f"{chance:.4f}" for chance in found] if found else [""] * len(AUS)
         coded = [cell for pair in zip(features.aus[row], chances_of_units, strict=True) for cell in pair]

@@ -8,7 +8,6 @@ import numpy as np
 from services.trainer.data.features import Features
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.report import png_encoder
-from services.trainer.report.clips import outcome_rows
 from services.trainer.report.flow_colour import colour_flow
 
 MOST_SHOWN_CLIPS = 12
@@ -29,17 +28,18 @@ def clip_pictures(features: Features, clip: str, factor: float, faces: bool = Fa
     `frame`: the middle frame of the AU clip. None where the features hold none, and for frames unless `faces`."""
     row = features.names.tolist().index(clip)
     frame = None
-    if faces and features.clips is not None:
-        frame = png_encoder.png_data_uri(np.asarray(features.clips[row][len(features.clips[row]) // 2]))
-    if features.maps is None:
+    if faces and "clip" in features.arrays:
+        frames = features.arrays["clip"][row]
+        frame = png_encoder.png_data_uri(np.asarray(frames[len(frames) // 2]))
+    if "maps" not in features.arrays:
         return {"flow": None, "full": None, "frame": frame}
-    flow = features.maps[row, features.factor_index(factor), :2]
+    flow = features.arrays["maps"][row, features.factor_index(factor), :2]
     full = float(np.percentile(np.hypot(*flow.astype(np.float64)), FULL_PERCENTILE))
     return {"flow": png_encoder.png_data_uri(colour_flow(flow, full)), "full": full, "frame": frame}
 
 
 def _wrong_predictions(features: Features, outcome: FoldOutcome) -> list[Mapping[str, Any]]:
-    where, classes = outcome_rows(features, [outcome]), features.classes
+    where, classes = features.find_rows(outcome.names), features.classes
     told = zip(where, outcome.predicted_classes, outcome.emotions, strict=True)
     return [
         {

@@ -1,6 +1,6 @@
 """Everything that a report says, as plain values: pooled figures beside baselines and oracle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,8 @@ from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.metrics import empty_action_unit_scores, score_action_units, score_emotions
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.folds.fold import FoldOutcome
+from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.report import seed_statistics
-from services.trainer.report.clips import clip_datasets, outcome_rows
 from services.trainer.report.misclassified import misclassified_clips
 from services.trainer.runs.manifest import package_version
 from services.trainer.settings import TrainSettings
@@ -23,15 +22,11 @@ ORACLE_MEANING = (
     "would have given, never the result"
 )
 
-Runs = Mapping[
-    str, Mapping[int, Sequence[FoldOutcome]]
-]  # by learner, the model first, and by seed, the run's own first
-
 
 def summarise_run(
     evaluation: EvaluationPlan,
     settings: TrainSettings,
-    outcomes: Runs,
+    outcomes: OutcomesByLearner,
     code: str = "",
     faults: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -57,7 +52,7 @@ def summarise_run(
             "digest": features.digest,
             "samples": len(features),
             "subjects": len(set(features.subjects.tolist())),
-            "datasets": sorted(set(clip_datasets(features).tolist())),
+            "datasets": sorted(set(features.dataset_names.tolist())),
             "classes": dict(zip(features.classes, counts, strict=True)),
             "left_out": features.left_out,
             "faults": list(faults),
@@ -91,9 +86,9 @@ def pooled_figures(
     features: Features, outcomes: Sequence[FoldOutcome], seed: int, dataset: str | None = None
 ) -> dict[str, Any]:
     """Scores of the pooled predictions, `aus` among them; of one dataset's clips alone, if it is named."""
-    where = np.array(outcome_rows(features, outcomes))
+    where = np.array(_outcome_rows(features, outcomes))
     pred = np.array([p for each in outcomes for p in each.predicted_classes])
-    mine = clip_datasets(features)[where] == dataset if dataset is not None else np.ones(len(where), bool)
+    mine = features.dataset_names[where] == dataset if dataset is not None else np.ones(len(where), bool)
     where = where[mine]
     true, predicted = _class_names(features, features.emotions[where]), _class_names(features, pred[mine])
     figures_ = score_emotions(true, predicted, features.subjects[where], seed=seed)
@@ -103,12 +98,12 @@ def pooled_figures(
     return figures_ | {"aus": score_action_units(features.aus[where], aus >= AU_THRESHOLD, AUS)}
 
 
-def figures_per_dataset(features: Features, outcomes: Runs, seed: int) -> dict[str, Any]:
+def figures_per_dataset(features: Features, outcomes: OutcomesByLearner, seed: int) -> dict[str, Any]:
     """Beside the pooled figures those of each dataset's clips, by learner; none where there is only one."""
-    names = sorted(set(clip_datasets(features).tolist()))
+    names = sorted(set(features.dataset_names.tolist()))
     if len(names) < 2:
         return {}
-    tested = {name: set(clip_datasets(features)[outcome_rows(features, runs[seed])]) for name, runs in outcomes.items()}
+    tested = {name: set(features.dataset_names[_outcome_rows(features, runs[seed])]) for name, runs in outcomes.items()}
     return {
         name: {each: pooled_figures(features, runs[seed], seed, each) for each in names if each in tested[name]}
         for name, runs in outcomes.items()
@@ -119,10 +114,10 @@ def oracle_figures(features: Features, outcomes: Sequence[FoldOutcome]) -> dict[
     """The figure that choosing epochs on the clips under test would have given; None where epochs were not watched."""
     if not all(each.epochs and each.epochs[0].watched for each in outcomes):
         return None
-    where = outcome_rows(features, outcomes)
+    where = _outcome_rows(features, outcomes)
     predicted: list[int] = []
     for each in outcomes:
-        true = features.emotions[outcome_rows(features, [each])]
+        true = features.emotions[features.find_rows(each.names)]
         tries = [epoch.watched for epoch in each.epochs]
         best: tuple[int, ...] = max(tries, key=lambda pred: score_emotions(true, pred, true, resamples=1)["uf1"])
         predicted += best
@@ -134,6 +129,10 @@ def epoch_series(outcomes: Sequence[FoldOutcome]) -> dict[str, list[list[float]]
     """Per figure one row per fold, one column per epoch; train mode, on the training part."""
     names = ("loss", "emotion_loss", "au_loss", "uf1", "rate")
     return {name: [[getattr(epoch, name) for epoch in each.epochs] for each in outcomes] for name in names}
+
+
+def _outcome_rows(features: Features, outcomes: Sequence[FoldOutcome]) -> list[int]:
+    return features.find_rows(name for each in outcomes for name in each.names)
 
 
 def _class_names(features: Features, indices: Any) -> list[str]:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.trainer.data.features import Features
-from services.trainer.report.csv_tables import Runs, render_predictions_csv, render_subjects_csv
+from services.trainer.folds.fold import OutcomesByLearner
+from services.trainer.report.csv_tables import render_predictions_csv, render_subjects_csv
 from services.trainer.report.html_page import render_model_card, render_page
 from services.trainer.report.latex_table import render_latex
 from shared.store import Store
@@ -14,7 +15,7 @@ REPORT_FILES = ("latex.tex", "model_card.md", "per_subject.csv", "predictions.cs
 
 
 def render_files(
-    features: Features, outcomes: Runs, report: Mapping[str, Any], faces: bool = False
+    features: Features, outcomes: OutcomesByLearner, report: Mapping[str, Any], faces: bool = False
 ) -> dict[str, bytes]:
     """Each by its name; report.html stands alone with its pictures inside, `faces`: frames of clips among them. Equal
     outcomes give equal bytes."""

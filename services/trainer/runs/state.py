@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.bus import Bus
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import DATASETS, FEATURES, IMAGE_STAGES, RESULTS, RUNS
 from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
-from shared.records import Dataset, FoldResult, Record, Run, RunContents, RunResult
+from shared.records import Dataset, FoldResult, Record, Run, RunContents, RunResult, result_type
 from shared.store import Store
-from shared.topic_views import IMAGE_STAGES, TopicView, dead_letter_view, record_view, sentences_by_clip
+from shared.topic_views import TopicView, dead_letter_view, failure_sentences, record_view
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,10 @@ class PipelineState:
     def __init__(self, bus: Bus, store: Store) -> None:
         self.bus, self.store = bus, store
         self._read_lock = threading.Lock()
-        self._datasets = record_view(bus, topic_by_short_name("datasets").name, lambda key: Dataset)
-        self._features = record_view(bus, topic_by_short_name("features").name, lambda key: Record)
-        self._runs = record_view(bus, topic_by_short_name("runs").name, lambda key: Run)
-        self._results = record_view(
-            bus, topic_by_short_name("results").name, lambda key: FoldResult if "/" in key else RunResult
-        )
+        self._datasets = record_view(bus, DATASETS.name, lambda key: Dataset)
+        self._features = record_view(bus, FEATURES.name, lambda key: Record)
+        self._runs = record_view(bus, RUNS.name, lambda key: Run)
+        self._results = record_view(bus, RESULTS.name, result_type)
         self._letters = [dead_letter_view(bus, store, stage) for stage in IMAGE_STAGES]
 
     def read_snapshot(self, patience_seconds: float = -1) -> PipelineSnapshot:
@@ -57,23 +55,21 @@ class PipelineState:
         """Contents first, then the run: who hears of it can open it."""
         if not self.store.exists(run.contents_key):
             self.store.put(run.contents_key, contents.encode())
-        self.bus.publish(topic_by_short_name("runs").name, run.key, run.encode())
+        self.bus.publish(RUNS.name, run.key, run.encode())
 
     def close(self) -> None:
         """A later read opens anew what it needs."""
         followed: list[TopicView[Any]] = [self._datasets, self._features, self._runs, self._results, *self._letters]
         with self._read_lock:
             for kept in followed:
-                kept.follower.close()
+                kept.close()
 
     def _read_topics(self) -> PipelineSnapshot:
         told = self._results.read_newest()
         return PipelineSnapshot(
             datasets=self._datasets.read_newest(),
             features=self._features.read_newest(),
-            failure_sentences={
-                place: said for kept in self._letters for place, said in sentences_by_clip(kept.read_newest()).items()
-            },
+            failure_sentences=failure_sentences(self._letters),
             runs=self._runs.read_newest(),
             results={key: each for key, each in told.items() if isinstance(each, RunResult)},
             folds={key: each for key, each in told.items() if isinstance(each, FoldResult)},

@@ -23,19 +23,17 @@ from typing import Any
 import numpy as np
 
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.evaluation.protocol import FoldSplit
-from services.trainer.experiment import expand_learners, write_report
-from services.trainer.folds import fold as folds
+from services.trainer.experiment import ReportOptions, expand_learners, write_report
 from services.trainer.folds import store as kept
-from services.trainer.folds.fold import FoldOutcome
+from services.trainer.folds.fold import FOLD_VERSION, FoldJob, FoldOutcome
 from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.options import TrainingOptions
 from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
 from services.trainer.service.metrics import TrainingMetrics
-from services.trainer.settings import TrainSettings
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import RESULTS
 from shared.errors import BadData
 from shared.records import Figures, FoldRequest, FoldResult, Run, RunContents, RunResult
 from shared.store import Store
@@ -43,15 +41,6 @@ from shared.telemetry import Metrics
 from shared.worker import OutgoingMessage
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FoldJob:
-    """One fold of an open run, and the name that it is kept under."""
-
-    settings: TrainSettings
-    split: FoldSplit
-    fold_key: str
 
 
 @dataclass(frozen=True)
@@ -67,9 +56,8 @@ class OpenRun:
     @cached_property
     def jobs(self) -> dict[tuple[str, int, str], FoldJob]:
         """Every fold, by learner, seed and what is held out."""
-        digest = self.evaluation.features.digest
         return {
-            (each.model, each.seed, split.held_out): FoldJob(each, split, folds.fold_key(digest, each, split))
+            (each.model, each.seed, split.held_out): FoldJob(self.evaluation.features, split, each)
             for each in expand_learners(self.options.settings, self.options.seeds)
             for split in self.evaluation.folds
         }
@@ -93,7 +81,7 @@ class FoldHandler:
     scratch: Path | None = None
     should_stop: Callable[[], bool] = lambda: False  # asked before each step of a training
     name = "trainer"
-    version = folds.FOLD_VERSION
+    version = FOLD_VERSION
     _current_run: OpenRun | None = field(default=None, init=False)
 
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
@@ -104,7 +92,7 @@ class FoldHandler:
         except BadData as reason:
             return self._publish_results(fold, "failed", self._failed_results(fold.run, str(reason)))
         task = opened.find_job(fold)
-        outcome, seconds = self._load_or_train_fold(opened, task)
+        outcome, seconds = self._load_or_train_fold(task)
         if seconds is not None:
             metrics.compute.labels(self.name).observe(seconds)
             self.train_metrics.seconds.labels(fold.learner).observe(seconds)
@@ -117,9 +105,7 @@ class FoldHandler:
         self, fold: FoldRequest, outcome_word: str, results: Sequence[FoldResult | RunResult]
     ) -> tuple[str, Sequence[OutgoingMessage]]:
         self.train_metrics.folds.labels(fold.learner, outcome_word).inc()
-        return outcome_word, [
-            OutgoingMessage(topic_by_short_name("results").name, result.key, result.encode()) for result in results
-        ]
+        return outcome_word, [OutgoingMessage(RESULTS.name, result.key, result.encode()) for result in results]
 
     def _failed_results(self, run: Run, reason: str) -> list[RunResult]:
         """What was reported stays, also when a fold comes again after its data were cleared away."""
@@ -133,27 +119,27 @@ class FoldHandler:
             self._current_run = OpenRun(run, contents, choice, evaluation)
         return self._current_run
 
-    def _load_or_train_fold(self, open_run: OpenRun, job: FoldJob) -> tuple[FoldOutcome, float | None]:
+    @cached_property
+    def _fold_trainer(self) -> kept.FoldTrainer:
+        return kept.FoldTrainer(self.store, TrainingDevice(self.device))
+
+    def _load_or_train_fold(self, job: FoldJob) -> tuple[FoldOutcome, float | None]:
         """The fold's outcome and the seconds that it took; None if it was there."""
-        if found := kept.load_outcome(self.store, job.fold_key):
+        if found := kept.load_outcome(self.store, job.key):
             return found, None
         watch = TrainingCallbacks(
             self.train_metrics.track_fold(job.settings.model, job.split.held_out), self.should_stop
         )
         started = time.monotonic()
-        outcome = kept.train_and_store_fold(
-            self.store, job.fold_key, open_run.evaluation.features, job.split, job.settings, self.device, watch
-        )
+        outcome = self._fold_trainer.train_and_store(job, watch)
         return outcome, time.monotonic() - started
 
     def _report_if_complete(self, open_run: OpenRun) -> list[RunResult]:
         """The run's result, if this fold or an earlier one made it whole."""
         for task in open_run.jobs.values():
-            if task.fold_key not in open_run.stored_fold_keys and not self.store.exists(
-                kept.outcome_key(task.fold_key)
-            ):
+            if task.key not in open_run.stored_fold_keys and not self.store.exists(kept.outcome_key(task.key)):
                 return []
-            open_run.stored_fold_keys.add(task.fold_key)
+            open_run.stored_fold_keys.add(task.key)
         where = open_run.run.report_prefix
         if self.store.exists(f"{where}report.json"):
             return [_run_result(open_run, json.loads(self.store.get(f"{where}report.json")))]
@@ -163,7 +149,7 @@ class FoldHandler:
             open_run.evaluation,
             open_run.options.settings,
             self._load_outcomes(open_run),
-            faults=open_run.contents.faults,
+            ReportOptions(faults=open_run.contents.faults),
         )
         log.info("report written", extra={"mer": {"stage": self.name, "key": open_run.run.id}})
         return [_run_result(open_run, report)]
@@ -172,9 +158,9 @@ class FoldHandler:
         """Of every learner and seed, in the order of the folds."""
         outcomes: dict[str, dict[int, list[FoldOutcome]]] = {}
         for task in open_run.jobs.values():
-            found = kept.load_outcome(self.store, task.fold_key)
+            found = kept.load_outcome(self.store, task.key)
             if found is None:
-                raise BadData(f"{kept.outcome_key(task.fold_key)} can't be read; delete it and publish the run again.")
+                raise BadData(f"{kept.outcome_key(task.key)} can't be read; delete it and publish the run again.")
             outcomes.setdefault(task.settings.model, {}).setdefault(task.settings.seed, []).append(found)
         return outcomes
 
@@ -194,7 +180,7 @@ def _fold_result(
         tested_on=len(outcome.names),
         accuracy=float(right.mean()),
         seconds=None if seconds is None else round(seconds, 3),
-        outcome=kept.outcome_key(job.fold_key),
+        outcome=kept.outcome_key(job.key),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.trainer.runs import definition
 from services.trainer.service import spread
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import FOLDS, RESULTS
 from shared.errors import BadData
 from shared.records import FoldRequest, Run
 from shared.store import Store
@@ -29,11 +29,11 @@ class RunPlanner:
             tasks = definition.list_folds(contents.features, choice)
         except BadData as reason:
             result = definition.failed_result(run, str(reason))
-            return "failed", [OutgoingMessage(topic_by_short_name("results").name, result.key, result.encode())]
+            return "failed", [OutgoingMessage(RESULTS.name, result.key, result.encode())]
         folds = (
             FoldRequest(run=run, learner=learner, seed=seed, held_out=held_out) for learner, seed, held_out in tasks
         )
-        there = topic_by_short_name("folds").name
+        there = FOLDS.name
         return "planned", [
             OutgoingMessage(there, spread.fold_partition_key(run.id, k), fold.encode()) for k, fold in enumerate(folds)
         ]

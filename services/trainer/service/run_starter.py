@@ -12,7 +12,7 @@ from services.trainer.options import resolve_options
 from services.trainer.runs import definition
 from services.trainer.runs.state import PipelineSnapshot, PipelineState
 from services.trainer.service.metrics import CLIP_STATES, TrainingMetrics
-from shared.bus.topics import topic_by_short_name
+from shared.bus.topics import RESULTS
 from shared.dataset_progress import DatasetProgress
 from shared.errors import Misconfigured, MissingWeights
 from shared.records import Dataset, RunResult
@@ -29,11 +29,17 @@ class RunStarter:
     before (corrected labels come clip by clip, and are one run) and has no result yet."""
 
     def __init__(
-        self, state: PipelineState, metrics: Metrics, train_metrics: TrainingMetrics, device: str, poll_seconds: float
+        self,
+        state: PipelineState,
+        metrics: Metrics,
+        train_metrics: TrainingMetrics,
+        device: str,
+        poll_seconds: float,
+        stopping: threading.Event,
     ) -> None:
         self.state, self.metrics, self.train_metrics = state, metrics, train_metrics
         self.device, self.poll_seconds = device, poll_seconds
-        self.stopping = threading.Event()
+        self.stopping = stopping
         self._last_poll_succeeded = False
         self._seen: dict[str, tuple[Dataset, DatasetProgress]] = {}
         self._settled: dict[str, tuple[Dataset, DatasetProgress]] = {}
@@ -86,7 +92,7 @@ class RunStarter:
         except Misconfigured as reason:
             refused = definition.rejected_result(dataset, str(reason))
             if refused.run not in snapshot.results:
-                self.state.bus.publish(topic_by_short_name("results").name, refused.key, refused.encode())
+                self.state.bus.publish(RESULTS.name, refused.key, refused.encode())
             return
         run, contents = definition.compose_run([(dataset, progress)], choice, self.device)
         if run.id in snapshot.results or run.id in snapshot.runs:
@@ -103,7 +109,7 @@ class RunStarter:
                 self.train_metrics.clips.remove(dataset.name, dataset.pipeline.digest, state)
 
     def _show_clips(self, dataset: Dataset, progress: DatasetProgress) -> None:
-        counts = (len(dataset.clips), len(progress.features), progress.buried_count, progress.pending_count)
+        counts = (progress.clip_count, len(progress.features), len(progress.left_out), progress.pending_count)
         for state, count in zip(CLIP_STATES, counts, strict=True):
             self.train_metrics.clips.labels(dataset.name, dataset.pipeline.digest, state).set(count)
 

@@ -1,4 +1,4 @@
-"""Which partitions a member of a consumer group has: what its loop may commit, and what it tells the group."""
+"""The partitions of a member of a consumer group: for its commits, and for its reports to the group."""
 
 import itertools
 import threading
@@ -10,7 +10,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 
 
 class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Which partitions are this member's, each with the epoch since which it is. Called on the client's I/O thread."""
+    """The partitions of this member, each with the epoch of its assignment. The client's I/O thread calls it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,7 +27,7 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._epochs.pop(partition.partition, None)
 
     def renew_epochs(self) -> None:
-        """What is here now is here anew: membership was lost and won again without a word about the partitions."""
+        """Give every partition a new epoch: membership was lost and regained without a notice about partitions."""
         with self._lock:
             self._epochs = {partition: next(self._clock) for partition in self._epochs}
 
@@ -41,10 +41,10 @@ class PartitionAssignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 class OwnedPartitionsAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
-    """Cooperative-sticky, telling the group what this member owns now.
+    """Cooperative-sticky assignor that reports the partitions that this member owns now.
 
-    The client's own assignor tells what it was last assigned, even after it was thrown out of the group; partitions
-    that nobody owns could then wait for a member that doesn't know of them.
+    The client's own assignor reports the last assignment, even after the group has removed the member. Then partitions
+    that nobody owns could wait for a member that does not know of them.
     """
 
     def __init__(self, topic: str, assignment: PartitionAssignment) -> None:

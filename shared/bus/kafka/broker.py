@@ -1,4 +1,4 @@
-"""Where the Kafka brokers are, how to prove who one is, and what their troubles are called here."""
+"""Addresses and login of Kafka brokers, and the translation of their errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from kafka.net.compat import KafkaNetClient
 
 from shared.errors import BadData, Misconfigured, Unavailable
 
-# Trying these again cannot help; somebody has to change a setting.
+# Errors that no retry repairs: somebody has to change a setting.
 REFUSAL_ERRORS = (
     AuthorizationError,
     KafkaConfigurationError,
@@ -34,7 +34,7 @@ TOO_LARGE_ERRORS = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 @dataclass(frozen=True)
 class Broker:
-    """A cluster: `servers` is `host:port`, several separated by commas; TLS and SASL where it asks for them."""
+    """A cluster. `servers` is `host:port`, several separated by commas. TLS and SASL are as the cluster requires."""
 
     servers: str
     tls: bool = False
@@ -45,17 +45,17 @@ class Broker:
     sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    timeout_seconds: float = 10.0  # for one request, and for the first contact
+    timeout_seconds: float = 10.0  # of one request and of the first contact
 
     def client_options(self) -> dict[str, Any]:
-        """Arguments that every client of this cluster takes."""
+        """Arguments for every client of this cluster."""
         return {
             "bootstrap_servers": self.servers.split(","),
             "bootstrap_timeout_ms": int(self.timeout_seconds * 1000),
             "request_timeout_ms": int(self.timeout_seconds * 1000),
-            # Back within a second of the broker, not within 30.
+            # Reconnect within a second of the broker's return, not within 30.
             "reconnect_backoff_max_ms": 1000,
-            # Topics that do not exist yet are noticed soon.
+            # Notice new topics soon.
             "metadata_max_age_ms": 30_000,
             "security_protocol": ("SASL_" if self.sasl else "") + ("SSL" if self.tls else "PLAINTEXT"),
             "ssl_check_hostname": self.check_hostname,
@@ -68,7 +68,7 @@ class Broker:
         }
 
     def connect_client(self, client_class: Any, **options: Any) -> Any:
-        """A `kind` of client. Its constructor starts a thread that outlives a failed first contact: closed here."""
+        """A client of this class. Its constructor starts a thread that survives a failed first contact: stop it."""
         started: list[KafkaNetClient] = []
 
         def start_client(*args: Any, **more: Any) -> KafkaNetClient:
@@ -85,21 +85,21 @@ class Broker:
             raise
 
     def _describe_silence(self) -> str:
-        """The broker closes the connection without a word, and the client tries again, whatever it disliked."""
+        """A broker that refuses a connection closes it without a reason, and the client retries."""
         secured = self.tls or self.sasl
-        cause = "; a wrong password, a certificate not trusted or a port without TLS look the same" if secured else ""
+        cause = " (a wrong password, an untrusted certificate or a port without TLS look the same)" if secured else ""
         return f"no answer from {self.servers} within {self.timeout_seconds:g} s{cause}"
 
 
 @contextmanager
 def translate_kafka_errors(action: str) -> Iterator[None]:
-    """Errors of the client within, as ours: BadData for a message too large, Misconfigured or Unavailable."""
+    """Translate errors of the client: BadData for a message that is too large, else Misconfigured or Unavailable."""
     try:
         yield
     except TOO_LARGE_ERRORS as error:
         raise BadData(
-            f"{action}: the message is larger than the broker or the topic takes ({error}). "
-            "Records hold references, not arrays: shorten it, or raise max.message.bytes of the topic."
+            f"{action}: the message is larger than the broker or the topic accepts ({error}). "
+            "Records hold references, not arrays: shorten it or raise max.message.bytes of the topic."
         ) from None
     except REFUSAL_ERRORS as error:
         raise Misconfigured(
@@ -112,5 +112,5 @@ def translate_kafka_errors(action: str) -> Iterator[None]:
 
 
 def broker_from(broker: Broker | str) -> Broker:
-    """Bootstrap servers alone mean a cluster without TLS and passwords."""
+    """The broker, or a broker without TLS and passwords if only bootstrap servers are given."""
     return Broker(broker) if isinstance(broker, str) else broker

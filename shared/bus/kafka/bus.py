@@ -18,11 +18,11 @@ from shared.errors import Unavailable
 
 
 class KafkaBus:
-    """Bus over the cluster `broker`; open it once per process. The topics exist: see `shared.bus.kafka.create_topics`.
+    """Bus over the cluster `broker`. Open it once per process. `shared.bus.kafka.create_topics` creates the topics.
 
-    `prefix` goes before the names of topics and groups, so that several deployments can share a cluster. A member that
-    is silent for `session_seconds` loses its partitions. Its loop polls all the time, so `poll_interval_seconds` is no
-    limit on work, only on how long a stuck member holds up a rebalance.
+    `prefix` precedes the names of topics and groups, so that several deployments can share a cluster. A member without
+    a heartbeat for `session_seconds` loses its partitions. Its loop polls all the time. So `poll_interval_seconds` does
+    not limit work, only the delay of a rebalance by a stuck member.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class KafkaBus:
         self._subscriptions: list[KafkaSubscription] = []
 
     def publish(self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str] | None = None) -> None:
-        """Raises Unavailable (nothing is known about the message: send it again) or BadData (too large)."""
-        packed = [(name, text.encode()) for name, text in (headers or {}).items()]
+        """Raises BadData if the message is too large. After Unavailable it may have arrived or not: send it again."""
+        encoded = [(name, text.encode()) for name, text in (headers or {}).items()]
         name = self._prefixed_topic(topic)
         producer = None
         try:
             with translate_kafka_errors(f"publishing to {topic}"):
                 producer = self._open_producer()
-                sent = producer.send(name, key=key.encode(), value=value, headers=packed)
+                sent = producer.send(name, key=key.encode(), value=value, headers=encoded)
                 sent.get(timeout=3 * self.broker.timeout_seconds)
         except Unavailable:
             self._drop_producer(producer)
@@ -77,19 +77,19 @@ class KafkaBus:
         return KafkaFollower(self.broker, self._prefixed_topic(topic), topic)
 
     def group_progress(self, topic: str, group: str) -> GroupProgress:
-        """What the broker has deleted since counts as committed: nobody can read it any more."""
-        places, group = list_partitions(self.broker, self._prefixed_topic(topic)), self.prefix + group
+        """Messages that the broker has deleted count as committed: nobody can read them any more."""
+        partitions, group = list_partitions(self.broker, self._prefixed_topic(topic)), self.prefix + group
         with (
-            translate_kafka_errors(f"asking how far {group} is on {topic}"),
+            translate_kafka_errors(f"reading the progress of {group} on {topic}"),
             closing(self.broker.connect_client(KafkaAdminClient)) as admin,
         ):
-            first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
-            end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
-            commits = admin.list_group_offsets({group: places})[group]
-        done = {place: commits[place].offset if place in commits else -1 for place in places}
+            first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+            end = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+            commits = admin.list_group_offsets({group: partitions})[group]
+        done = {each: commits[each].offset if each in commits else -1 for each in partitions}
         return GroupProgress(
-            published=sum(end[place].offset for place in places),
-            committed=sum(max(done[place], first[place].offset) for place in places),
+            published=sum(end[each].offset for each in partitions),
+            committed=sum(max(done[each], first[each].offset) for each in partitions),
         )
 
     def close(self) -> None:
@@ -116,10 +116,10 @@ class KafkaBus:
             return self._producer
 
     def _drop_producer(self, producer: Any) -> None:
-        """After trouble a new one is made: what an idempotent producer still owes may bar its way."""
+        """Close the producer after an error: unsent messages of an idempotent producer may block it for ever."""
         with self._lock:
             if producer is None or producer is not self._producer:
                 return
             self._producer = None
-        with suppress(Exception):  # it is given up either way
+        with suppress(Exception):  # it is not used any more
             producer.close(timeout=1)

@@ -1,4 +1,4 @@
-"""The topics of `shared.bus.topics`, made on a Kafka cluster."""
+"""Creation of the topics of `shared.bus.topics` on a Kafka cluster."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -22,10 +22,10 @@ def ensure_topics(
     min_insync: int = 1,
     retention_days: float | None = None,
 ) -> list[str]:
-    """Create what is missing of `topics`; the names that were. Calling it again, or twice at once, does no harm.
+    """Create the topics that are missing, and return their names. It may run again, or twice at once.
 
     Without `retention_days` nothing expires: records are small, and a stage that was off for a month finds its work.
-    A topic that exists keeps its partitions, since keys would change theirs; a difference is logged.
+    An existing topic keeps its number of partitions, since keys would change theirs. A difference is logged.
     """
     broker = broker_from(broker)
     wanted = {prefix + topic.name: topic for topic in topics}
@@ -68,4 +68,4 @@ def _create_missing_topics(admin: Any, missing: Mapping[str, dict[str, Any]]) ->
 def _warn_of_differences(wanted: Mapping[str, Topic], existing: Mapping[str, Any]) -> None:
     for name in wanted.keys() & existing.keys():
         if (has := len(existing[name]["partitions"])) != wanted[name].partitions:
-            log.warning("topic %s has %d partitions, shared/bus/topics.py says %d", name, has, wanted[name].partitions)
+            log.warning("topic %s has %d partitions, expected %d", name, has, wanted[name].partitions)

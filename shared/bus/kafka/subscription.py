@@ -1,8 +1,8 @@
-"""One member of a consumer group: a thread owns the client and keeps polling, whatever the work on a message takes.
+"""One member of a consumer group: a thread owns the client and keeps polling while a message is worked on.
 
-Two things keep a stale worker from committing. Each assignment of a partition to this member has an epoch of its own,
-so that work outlives no revocation, even if the partition comes back; and the broker takes a commit only from the
-group's present generation. Rebalances, the check and the commit happen in one thread: nothing comes in between.
+Two rules prevent a commit by a stale worker. Each assignment of a partition to this member has an epoch of its own. So
+work is dropped after a revocation, even if the partition comes back. And the broker accepts a commit only from the
+present generation of the group. Rebalances, the check and the commit happen in one thread, so nothing comes between.
 """
 
 import logging
@@ -24,18 +24,18 @@ from shared.errors import Misconfigured
 
 log = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 100  # messages held ready, so that short work does not wait for the broker each time
-_TICK_SECONDS = 0.2  # a loop with nothing to fetch still turns this often
-_REQUEST_MS = 3000  # longest that one request may hold up the loop
-_RETRY_SECONDS = 0.5  # between attempts while the broker is away
-_PASSING_ERRORS = (RetriableError, CommitFailedError, RebalanceInProgressError)  # the client gets over these by itself
+BATCH_MESSAGES = 100  # messages in the buffer, so that short work does not wait for the broker each time
+_TICK_SECONDS = 0.2  # longest turn of a loop that fetches nothing
+_REQUEST_MS = 3000  # longest time that one request may delay the loop
+_RETRY_SECONDS = 0.5  # wait between attempts while the broker does not answer
+_PASSING_ERRORS = (RetriableError, CommitFailedError, RebalanceInProgressError)  # the client recovers by itself
 
 
 class KafkaSubscription:
-    """A member of `group` on `topic`; see `shared.bus.Subscription`.
+    """A member of `group` on `topic`. See `shared.bus.Subscription`.
 
-    Broker trouble is waited out: `take` finds nothing meanwhile, `commit` returns when it is decided. What waiting
-    cannot mend (refused by the broker, a bug) is raised by either.
+    While the broker does not answer, `take_message` returns None and `commit` waits for a decision. Both raise an error
+    that no retry repairs: a refusal by the broker, or a bug.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class KafkaSubscription:
         self._changed = threading.Condition()
         self._buffered_messages: deque[tuple[Message, int]] = deque()
         self._work_in_hand: tuple[Message, int] | None = None
-        self._requested_commit: tuple[Message, int] | None = None  # the commit that the loop is to make
+        self._requested_commit: tuple[Message, int] | None = None  # a commit for the loop to make
         self._commit_refused = False
         self._failure: BaseException | None = None
         self._closing = False
-        # The loop's own; no other thread touches these.
+        # Only the loop's thread uses these.
         self._positioned_epochs: dict[int, int] = {}
         self._member_id = ""
         self._watchdog = watchdog or Watchdog(120)
@@ -70,7 +70,7 @@ class KafkaSubscription:
     def take_message(self, timeout: float) -> Message | None:
         with self._changed:
             if self._work_in_hand and self._is_current(self._work_in_hand):
-                return self._work_in_hand[0]  # not committed, so nothing after it may be
+                return self._work_in_hand[0]  # it is not committed, so no later one may be
             self._work_in_hand = None
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._has_waiting_message() or self._has_ended(), timeout)
@@ -94,13 +94,13 @@ class KafkaSubscription:
         with self._changed:
             self._raise_failure()
             if self._has_ended() or not self._is_in_work(message):
-                raise self._revoked_error(message)
+                raise PartitionRevoked(message)
             self._requested_commit, self._commit_refused = self._work_in_hand, False
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._requested_commit is None or self._has_ended())
             self._raise_failure()
             if self._requested_commit is not None or self._commit_refused:
-                raise self._revoked_error(message)
+                raise PartitionRevoked(message)
 
     def close(self) -> None:
         with self._changed:
@@ -109,7 +109,7 @@ class KafkaSubscription:
         self._thread.join(30)
         self._watchdog.stop()
 
-    # What the two threads share; the condition is held.
+    # State that both threads share. The caller holds the condition.
 
     def _is_current(self, held: tuple[Message, int]) -> bool:
         message, epoch = held
@@ -121,7 +121,7 @@ class KafkaSubscription:
         )
 
     def _has_waiting_message(self) -> bool:
-        """Whether a message waits; those of partitions that went are forgotten."""
+        """Whether a message waits. Drops those of lost partitions."""
         while self._buffered_messages and not self._is_current(self._buffered_messages[0]):
             self._buffered_messages.popleft()
         return bool(self._buffered_messages)
@@ -133,11 +133,8 @@ class KafkaSubscription:
         if self._failure is not None:
             raise self._failure
 
-    def _revoked_error(self, message: Message) -> PartitionRevoked:
-        return PartitionRevoked(f"{self.name}/{message.partition}@{message.offset} was given to another member.")
-
     def _is_idle(self) -> bool:
-        """Whether the loop has nothing to do but to keep its place in the group."""
+        """Whether the loop only has to stay in the group."""
         with self._changed:
             return (
                 (self._work_in_hand is not None or self._has_waiting_message())
@@ -145,7 +142,7 @@ class KafkaSubscription:
                 and not self._closing
             )
 
-    # The loop's thread.
+    # The following run in the loop's thread.
 
     def _run_thread(self) -> None:
         while not self._closing and self._failure is None:
@@ -155,10 +152,10 @@ class KafkaSubscription:
             except REFUSAL_ERRORS as error:
                 self._record_failure(Misconfigured(f"{self.name}: the broker refuses group {self.group}: {error!r}"))
             except (KafkaError, OSError) as error:
-                log.warning("%s: no broker, trying again: %r", self.name, error)
+                log.warning("%s: the broker does not answer, next attempt follows: %r", self.name, error)
                 time.sleep(_RETRY_SECONDS)
             except BaseException as error:
-                log.exception("%s: the consumer's loop ended", self.name)
+                log.exception("%s: the loop of the consumer ended", self.name)
                 self._record_failure(error)
         self._watchdog.stop()
 
@@ -176,7 +173,7 @@ class KafkaSubscription:
                 try:
                     self._poll_once(consumer)
                 except _PASSING_ERRORS as error:
-                    log.warning("%s: trying again: %r", self.name, error)
+                    log.warning("%s: next attempt follows: %r", self.name, error)
                     time.sleep(_RETRY_SECONDS)
         finally:
             self._assignment.forget_partitions()
@@ -206,12 +203,12 @@ class KafkaSubscription:
         idle = self._is_idle()
         (consumer.pause if idle else consumer.resume)(*consumer.assignment())
         stable = consumer.group_metadata().state == MemberState.STABLE
-        # A join that completes between two polls is lost on this client and asked for again: then poll without a gap.
+        # This client misses a join that completes between two polls, and requests it again: then poll without a gap.
         timeout = 0 if idle and stable else int(_TICK_SECONDS * 1000)
         self._buffer_messages(consumer.poll(timeout, max_records=BATCH_MESSAGES))
         self._notice_new_membership(consumer)
         if consumer.group_metadata().state == MemberState.REBALANCING:
-            # A join that changed metadata started is forgotten by this client once it outlives a poll, and the member
+            # After a change of metadata this client forgets a join that takes longer than a poll. Then the member
             # never comes back (3.0.12: need_rejoin is false again as soon as the leader has assigned).
             consumer._coordinator.request_rejoin()
         if idle and stable:
@@ -219,8 +216,10 @@ class KafkaSubscription:
                 self._changed.wait_for(lambda: not self._is_idle(), _TICK_SECONDS)
 
     def _position_new_partitions(self, consumer: Any) -> None:
-        """New partitions start at the group's commit; where it has none, at the first message, and that is committed:
-        from then on the group's lag is true, also for those who only see commits."""
+        """Start new partitions at the group's commit, or at the first message, which is committed then.
+
+        From then on the group's lag is correct, also for a reader of commits only.
+        """
         epochs = self._assignment.partition_epochs()
         fresh = [
             TopicPartition(self.topic, p) for p, epoch in epochs.items() if self._positioned_epochs.get(p) != epoch
@@ -237,7 +236,7 @@ class KafkaSubscription:
             self._positioned_epochs[partition.partition] = epochs[partition.partition]
 
     def _buffer_messages(self, polled: dict[TopicPartition, list[Any]]) -> None:
-        """Messages of settled partitions wait to be taken; others come again once their start is settled."""
+        """Buffer messages of partitions with a known start. Others are fetched again when their start is known."""
         epochs = self._assignment.partition_epochs()
         with self._changed:
             for partition, records in polled.items():
@@ -249,27 +248,30 @@ class KafkaSubscription:
             self._changed.notify_all()
 
     def _commit_requested(self, consumer: Any) -> None:
-        """The commit that was asked for, if its partition is still here. One that fails is tried again after the next
-        poll: by then it has worked out, or the poll has noticed that the partition went."""
+        """Make the requested commit if its partition is still assigned.
+
+        A commit that fails is repeated after the next poll. By then it succeeds, or the poll has noticed that the
+        partition was lost.
+        """
         with self._changed:
             if self._requested_commit is None:
                 return
             message, current = self._requested_commit[0], self._is_current(self._requested_commit)
         if current:
-            place = TopicPartition(self.topic, message.partition)
+            partition = TopicPartition(self.topic, message.partition)
             try:
-                consumer.commit({place: OffsetAndMetadata(message.offset + 1, "", -1)}, timeout_ms=_REQUEST_MS)
+                consumer.commit({partition: OffsetAndMetadata(message.offset + 1, "", -1)}, timeout_ms=_REQUEST_MS)
             except REFUSAL_ERRORS:
                 raise
             except KafkaError as error:
-                log.warning("%s: commit of %s@%d not yet: %r", self.name, place.partition, message.offset, error)
+                log.warning("commit of %s failed, next attempt follows: %r", message.position, error)
                 return
         with self._changed:
             self._requested_commit, self._work_in_hand, self._commit_refused = None, None, not current
             self._changed.notify_all()
 
     def _notice_new_membership(self, consumer: Any) -> None:
-        """A member thrown out while it was joining is let in anew by this client without losing its partitions."""
+        """Renew the epochs of a member that was removed while it joined: this client rejoins without a revocation."""
         member = consumer.group_metadata()
         if member.state != MemberState.STABLE or member.member_id == self._member_id:
             return
@@ -279,7 +281,7 @@ class KafkaSubscription:
 
 
 def message_from_record(record: Any, topic: str) -> Message:
-    """A record of the client. A foreign key or header that is no UTF-8 is legible, not exact."""
+    """The message of a record of the client. In a key or header that is no UTF-8, wrong bytes are replaced."""
     text: Callable[[bytes | None], str] = lambda data: (data or b"").decode(errors="replace")  # noqa: E731
     headers = {key: text(value) for key, value in record.headers}
     return Message(topic, record.partition, record.offset, text(record.key), record.value or b"", headers)

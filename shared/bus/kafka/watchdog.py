@@ -1,4 +1,4 @@
-"""Ends a process whose loop has stopped turning, with the stacks of all threads: a restart mends what waiting won't."""
+"""A watchdog that ends a process whose loop has stopped, and prints the stacks of all threads before."""
 
 import faulthandler
 import os
@@ -12,16 +12,16 @@ _CHECKS_PER_TIMEOUT = 4
 
 
 class Watchdog:
-    """Calls `end(70)` when `turned` was not called for `seconds`.
+    """Calls `end(70)` if `heartbeat` was not called for `seconds`.
 
-    It counts its own looks at the loop, not the clock: a process that was suspended, or whose threads were all held up
-    by a computation, is not taken for a stuck one.
+    It counts its own checks of the loop, not the clock. So it does not end a process that was suspended, or whose
+    threads were all delayed by a computation.
     """
 
     def __init__(self, seconds: float, end: Callable[[int], object] = os._exit, stacks: TextIO | None = None) -> None:
         self.seconds, self.end_process, self.stacks = seconds, end, stacks
         self._heartbeats = 0
-        self.is_late = False  # the loop has not turned for half the time
+        self.is_late = False  # no heartbeat for half of the time
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch_heartbeats, name="watchdog", daemon=True)
 
@@ -32,7 +32,7 @@ class Watchdog:
         self._stopped.set()
 
     def heartbeat(self) -> None:
-        """The loop calls this once a turn."""
+        """Report a turn of the loop."""
         self._heartbeats += 1
 
     def _watch_heartbeats(self) -> None:
@@ -46,7 +46,7 @@ class Watchdog:
 
     def _abort_process(self) -> None:
         stream = self.stacks or sys.stderr
-        stream.write(f"A loop has not turned for {self.seconds:g} s; the process ends. All stacks:\n")
+        stream.write(f"A loop has not turned for {self.seconds:g} s: the process ends. Stacks of all threads:\n")
         stream.flush()
         faulthandler.dump_traceback(stream, all_threads=True)
         self.end_process(WATCHDOG_EXIT_CODE)

@@ -125,7 +125,7 @@ def test_a_sheet_of_another_version_is_named(tmp_path: Path) -> None:
     labels = dict(SHEET_COUNTS["casme2"]["the modified sheet of 2019-07-01 (254 rows)"])
     clips = found(write(tmp_path / "casme2", FORMS["casme2"], full_size_clips("casme2", labels), EMPTY, kinds=[0]))
     (fault,) = apply_evaluation_protocol(protocol_by_name("casme2-5"), [clip.sample for clip in clips]).faults
-    assert "this is the modified sheet of 2019-07-01 (254 rows): take the sheet of 2014-05-08" in fault
+    assert "this is the modified sheet of 2019-07-01 (254 rows): use the sheet of 2014-05-08" in fault
 
 
 def test_objective_classes_are_joined_by_subject_and_name(tmp_path: Path) -> None:

@@ -10,39 +10,55 @@ from shared.errors import Misconfigured, Unavailable
 from shared.settings import Settings
 
 
-def test_servers_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(setup.time, "sleep", waits.append)
-    answers = iter([Unavailable("no broker"), Unavailable("no store"), None])
+class Waits:
+    """A clock that moves only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now, self.slept = 0.0, []
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def test_servers_are_waited_for() -> None:
+    waits, answers = Waits(), iter([Unavailable("no broker"), Unavailable("no store"), None])
 
     def attempt() -> None:
         if answer := next(answers):
             raise answer
 
-    setup.retry_until_available(attempt, patience_seconds=1000)
+    setup.wait_for_servers(attempt, 1000, Settings(retry_base_seconds=1), waits.clock, waits.sleep)
     assert next(answers, "none left") == "none left"
-    assert len(waits) == 2
-    assert 0 < waits[0] < waits[1]
+    assert len(waits.slept) == 2
+    assert 0.5 <= waits.slept[0] <= 1 <= waits.slept[1] <= 2
 
 
-def test_after_its_patience_the_last_word_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(0, 1000, 7))
-    monkeypatch.setattr(setup.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(setup.time, "sleep", lambda _: None)
+def test_after_its_patience_the_last_error_is_raised() -> None:
+    waits = Waits()
 
     def attempt() -> None:
-        raise Unavailable("no broker")
+        raise Unavailable(f"no broker after {len(waits.slept)} waits")
 
-    with pytest.raises(Unavailable, match="no broker"):
-        setup.retry_until_available(attempt, patience_seconds=60)
+    with pytest.raises(Unavailable) as raised:
+        setup.wait_for_servers(attempt, 60, Settings(), waits.clock, waits.sleep)
+    assert len(waits.slept) > 3
+    assert f"after {len(waits.slept)} waits" in str(raised.value)
+    assert 60 - Settings().retry_cap_seconds <= waits.now <= 60
 
 
 def test_what_time_cannot_mend_is_raised_at_once() -> None:
+    waits = Waits()
+
     def attempt() -> None:
         raise Misconfigured("wrong password")
 
     with pytest.raises(Misconfigured, match="wrong password"):
-        setup.retry_until_available(attempt, patience_seconds=60)
+        setup.wait_for_servers(attempt, 60, Settings(), waits.clock, waits.sleep)
+    assert waits.slept == []
 
 
 def test_a_run_in_a_folder_has_nothing_to_set_up() -> None:

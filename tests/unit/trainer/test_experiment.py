@@ -11,6 +11,7 @@ import pytest
 from services.trainer import experiment
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.evaluation.protocol import ProtocolSettings
+from services.trainer.experiment import ReportOptions
 from services.trainer.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=2, batch=6, learning_rate=1e-3, seed=5)  # too little for every seed to get all right
@@ -28,7 +29,7 @@ def features(toy):
 def made(features, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     evaluation = EvaluationPlan(features, seeds=3)
-    experiment.run_experiment(evaluation, SETTINGS, folder, faults=["toy/s09/c1: no face."])
+    experiment.run_experiment(evaluation, SETTINGS, folder, report=ReportOptions(faults=["toy/s09/c1: no face."]))
     return folder, json.loads((folder / "report.json").read_text())
 
 

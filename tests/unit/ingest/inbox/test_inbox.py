@@ -199,16 +199,14 @@ def test_one_datasets_fault_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyP
 
 
 def test_a_surprise_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.ingest.inbox import dry_discovery
+    real = lab.inbox.fetch_file
 
-    real = dry_discovery.discover_clips
-
-    def discover(folder, name, how):  # type: ignore[no-untyped-def]
-        if name == "a":
+    def fetch(key: str, file: Path) -> None:
+        if key == "a/clips.csv":
             raise ZeroDivisionError
-        return real(folder, name, reading=how)
+        real(key, file)
 
-    monkeypatch.setattr(dry_discovery, "discover", discover)
+    monkeypatch.setattr(lab.inbox, "fetch_file", fetch)
     lab.drop("a", dataset("a"))
     lab.drop("b", dataset("b"))
     lab.scan()

@@ -73,7 +73,7 @@ def test_what_is_no_notification_is_passed_over(lab: Lab, content: bytes, caplog
     assert listened(lab)
     lab.process.step()
     assert lab.announced() == {}
-    assert "passed over" in caplog.text
+    assert "expected an S3 notification" in caplog.text
     with pytest.raises(BadData):
         events.notified_datasets(content)
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from typer.testing import CliRunner
 from merstream.app import app
 from merstream.commands import status
 from merstream.embedded.run_folder import Workspace
+from services.trainer.api.responses import list_dataset_answers
+from services.trainer.runs.state import PipelineState
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message
 from shared.bus.local import LocalBus
 from shared.bus.topics import TOPIC_BY_GROUP
-from shared.errors import Unavailable
+from shared.errors import BadData, Unavailable
 from shared.records import Artifact, Dataset, Figures, Pipeline, Record, RunResult, Sample, artifact_key
 
 
@@ -71,6 +74,33 @@ def test_json_counts_every_group_and_clip(out: Path) -> None:
     assert len(dataset["faults"]) == 5
 
 
+def test_status_and_the_api_count_the_same_clips(out: Path) -> None:
+    bus, store = Workspace(out).open_bus(), Workspace(out).open_store()
+    (shown,) = status.StatusObserver(bus, store).read_status().datasets
+    (answered,) = list_dataset_answers(PipelineState(bus, store).read_snapshot())
+    bus.close()
+    assert (shown.found, shown.features, shown.left_out) == (10, 2, 6)
+    assert (answered.clips, answered.features, len(answered.left_out)) == (shown.found, shown.features, shown.left_out)
+    assert answered.clips == answered.features + answered.waiting + len(answered.left_out)
+    assert answered.buried == 1, "the dead letters among those left out"
+
+
+def test_a_letter_in_the_store_leaves_its_clip_out(out: Path) -> None:
+    class SmallBus(LocalBus):
+        """Refuses long dead letters, as a broker with a limit does."""
+
+        def publish(self, topic: str, key: str, value: bytes | None, headers: Mapping[str, str] | None = None) -> None:
+            if topic.endswith(".dlq") and value:
+                raise BadData("too large")
+            super().publish(topic, key, value, headers)
+
+    bus, store, dead = SmallBus(out / "bus.sqlite"), Workspace(out).open_store(), record("underway", "ingest")
+    bury_message(bus, store, "flow", Message("mer.magnified", 0, 9, dead.key, dead.encode()), "no face", {})
+    (shown,) = status.StatusObserver(bus, store).read_status().datasets
+    bus.close()
+    assert shown.left_out == 7
+
+
 def test_tables_say_the_first_faults_and_how_many_more(out: Path) -> None:
     said = CliRunner().invoke(app, ["status", "--out", str(out)], env={"COLUMNS": "120"}).stdout
     assert said.index("ingest") < said.index("roi-au") < said.index("trainer") < said.index("Lab 3")
@@ -80,8 +110,7 @@ def test_tables_say_the_first_faults_and_how_many_more(out: Path) -> None:
     assert "2 more faults" in said
 
 
-def test_watching_waits_out_trouble_and_sees_what_comes(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "REFRESH_SECONDS", 0.0)
+def test_watching_waits_out_trouble_and_sees_what_comes(out: Path) -> None:
     seen: list[str] = []
 
     class Looks(status.StatusObserver):
@@ -93,8 +122,8 @@ def test_watching_waits_out_trouble_and_sees_what_comes(out: Path, monkeypatch: 
                 stopping.set()
             return super().read_status()
 
-    bus, stopping = LocalBus(out / "bus.sqlite"), threading.Event()
-    status.watch_status(Looks(bus), stopping)
+    bus, store, stopping = Workspace(out).open_bus(), Workspace(out).open_store(), threading.Event()
+    status.watch_status(Looks(bus, store), stopping, refresh_seconds=0)
     bus.close()
     assert len(seen) == 3
 
@@ -121,7 +150,7 @@ def test_the_newest_result_of_each_dataset_is_told(out: Path) -> None:
 
 def test_an_observer_follows(out: Path) -> None:
     bus = LocalBus(out / "bus.sqlite")
-    observer = status.StatusObserver(bus)
+    observer = status.StatusObserver(bus, Workspace(out).open_store())
     assert observer.read_status().datasets[0].features == 2
     features = record("underway", "roi-au")
     bus.publish("mer.features", features.key, features.encode())

@@ -80,7 +80,7 @@ def test_another_version_of_the_sheet_is_named() -> None:
     assert told(apply_evaluation_protocol(protocol_by_name("casme2-5"), clips("casme2", labels))) == (
         "casme2-5: casme2 must give 246 clips (disgust 63, happiness 32, others 99, repression 27, surprise 25), got "
         "248 (disgust 62, happiness 32, others 99, repression 27, surprise 28); this is the modified sheet of "
-        "2019-07-01 (254 rows): take the sheet of 2014-05-08 (246 rows), or report under another name."
+        "2019-07-01 (254 rows): use the sheet of 2014-05-08 (246 rows), or report under another name."
     )
 
 

@@ -22,8 +22,8 @@ from shared.errors import Misconfigured
 from shared.worker.process import serve_loops
 
 class Loop:
-    def __init__(self, name, act):
-        self.name, self.act, self.stopping = name, act, threading.Event()
+    def __init__(self, name, act, stopping):
+        self.name, self.act, self.stopping = name, act, stopping
 
     def run(self):
         self.say("began")
@@ -44,8 +44,8 @@ def refuses(loop): raise Misconfigured("no bucket; make one")
 def breaks(loop): raise ZeroDivisionError("division by zero")
 def never_ends(loop): threading.Event().wait()
 
-def build(settings, bus, store, metrics):
-    return [Loop(name, globals()[act]) for name, act in (given.split("=") for given in sys.argv[1:])]
+def build(settings, bus, store, metrics, stopping):
+    return [Loop(name, globals()[act], stopping) for name, act in (given.split("=") for given in sys.argv[1:])]
 
 serve_loops(build)
 """

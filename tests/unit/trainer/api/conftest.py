@@ -60,7 +60,7 @@ class Client:
 
 @contextmanager
 def served(bus: Bus, store: Store, **settings: Any) -> Iterator[Client]:
-    server = ApiServer(PipelineState(bus, store), Settings(**settings))
+    server = ApiServer(PipelineState(bus, store), Settings(**settings), threading.Event())
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -19,7 +19,7 @@ def dropped(lab):
 
 def contents(lab):
     """Of the only run."""
-    (key,) = lab.store.keys("runs/")
+    (key,) = lab.store.list_keys("runs/")
     return RunContents.decode(lab.store.get(key))
 
 
@@ -146,7 +146,7 @@ def test_a_partial_run_takes_what_is_there_and_names_the_rest(lab, api):
     assert len(made.features) == 5
     assert made.faults == (
         "toy/s02/c00: no such file.",
-        f"{lab.clips[5][0].identity}: was under way when the run was asked for.",
+        f"{lab.clips[5][0].identity}: was still in work when the run was requested.",
     )
 
 
@@ -189,7 +189,7 @@ def test_what_makes_no_sense_is_said_and_starts_nothing(body, said, dropped, api
     assert said in answer.detail
     assert answer.detail.endswith(".")
     assert dropped.published("mer.runs") == 0
-    assert list(dropped.store.keys("runs/")) == []
+    assert list(dropped.store.list_keys("runs/")) == []
 
 
 def test_a_run_that_could_not_be_planned_is_refused_at_once(lab, api):
@@ -250,7 +250,7 @@ def test_datasets_say_how_far_they_are(lab, api):
     (told,) = client.get("/datasets").json
     assert {name: told[name] for name in ("name", "clips", "features", "waiting", "buried", "complete")} == {
         "name": "toy",
-        "clips": 6,
+        "clips": 7,
         "features": 4,
         "waiting": 1,
         "buried": 1,

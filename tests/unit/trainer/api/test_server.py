@@ -45,7 +45,7 @@ class Silent:
         class Waiting:
             def read_newest(self):
                 bus.answer.wait()
-                return follower.read()
+                return follower.read_newest()
 
             def close(self):
                 follower.close()
@@ -144,12 +144,13 @@ def test_it_stops_when_told_and_refuses_connections_after(lab):
 
 def test_a_port_that_is_taken_is_told_at_the_start(lab):
     with served(lab.bus, lab.store) as client, pytest.raises(Misconfigured, match="MER_API_PORT"):
-        ApiServer(PipelineState(lab.bus, lab.store), Settings(api_port=client.port))
+        ApiServer(PipelineState(lab.bus, lab.store), Settings(api_port=client.port), threading.Event())
 
 
 def test_it_is_there_where_it_has_a_port(lab, tmp_path):
-    for port, names in ((0, ["Conductor", "Worker"]), (free_port(), ["RunStarter", "Worker", "ApiServer"])):
-        loops = planning_loops(Settings(api_port=port), lab.bus, LocalStore(tmp_path / "store"), Metrics())
+    for port, names in ((0, ["RunStarter", "Worker"]), (free_port(), ["RunStarter", "Worker", "ApiServer"])):
+        stopping = threading.Event()
+        loops = planning_loops(Settings(api_port=port), lab.bus, LocalStore(tmp_path / "store"), Metrics(), stopping)
         assert [type(loop).__name__ for loop in loops] == names
         for loop in loops:
             if isinstance(loop, ApiServer):

@@ -61,7 +61,7 @@ def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
     assert set(result.figures) == {"fmer-lite", "majority", "linear"}
     assert result.figures["fmer-lite"].uf1 == said["result"]["uf1"]
     assert result.figures["linear"].au_f1 == said["baselines"]["linear"]["aus"]["macro"]
-    folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
+    folds = [FoldResult.decode(m.value) for k, m in lab.bus.read_newest("mer.results").items() if "/" in k]
     assert len(folds) == 6
     assert {(fold.trained_on, fold.tested_on) for fold in folds} == {(3, 3)}
     assert all(lab.store.exists(fold.outcome) and fold.seconds is not None for fold in folds)
@@ -85,7 +85,7 @@ def test_folds_by_another_protocol_and_of_several_seeds_are_the_embedded_ones(la
     result = lab.result()
     assert (result.status, result.protocol, result.seed, result.seeds) == ("done", "k-fold", 4, 2)
     assert reported(lab, result) == embedded(lab, tmp_path / "run", KFOLD)
-    folds = [FoldResult.decode(m.value) for k, m in lab.bus.latest("mer.results").items() if "/" in k]
+    folds = [FoldResult.decode(m.value) for k, m in lab.bus.read_newest("mer.results").items() if "/" in k]
     told = sorted((fold.learner, fold.seed, fold.held_out) for fold in folds)
     assert told == [(name, seed, f"fold-{k}") for name in ("linear", "majority") for seed in (4, 5) for k in (1, 2)]
     report = json.loads(lab.store.get(result.files["report.json"]))
@@ -181,7 +181,7 @@ def test_two_workers_share_a_run_and_may_both_finish_it(lab, trainer):
     before = lab.content()
     key = next(iter(key for key in before if key.endswith("report.json")))
     lab.store.delete(key)  # as if the other had not seen it yet
-    (run,) = (Run.decode(message.value) for message in lab.bus.latest("mer.runs").values())
+    (run,) = (Run.decode(message.value) for message in lab.bus.read_newest("mer.runs").values())
     lab.bus.publish("mer.runs", run.key, run.encode())
     other.work()
     assert lab.content() == before
@@ -220,7 +220,7 @@ def test_an_artifact_that_was_changed_fails_the_run_by_name_and_what_was_reporte
     lab.drop(**LINEAR)
     one = trainer()
     one.look()
-    key = next(iter(lab.store.keys("roi-au/")))
+    key = next(iter(lab.store.list_keys("roi-au/")))
     sound = lab.store.get(key)
     lab.store.put(key, sound + b" ")
     one.work()
@@ -229,7 +229,7 @@ def test_an_artifact_that_was_changed_fails_the_run_by_name_and_what_was_reporte
     assert "was changed after it was written" in lab.result().reason
     assert lab.published("mer.trainer.dlq") == 0
     lab.store.put(key, sound)
-    (run,) = (Run.decode(message.value) for message in lab.bus.latest("mer.runs").values())
+    (run,) = (Run.decode(message.value) for message in lab.bus.read_newest("mer.runs").values())
     lab.bus.publish("mer.runs", run.key, run.encode())
     one.work()
     assert lab.result().status == "done"
@@ -249,8 +249,8 @@ def test_asked_to_stop_a_training_leaves_its_fold_to_others(lab, trainer):
     one.folds.stopping.set()
     assert one.folds.step()
     one.folds.close()
-    assert not list(lab.store.keys("folds/"))
-    assert lab.bus.depth("mer.folds", "trainer").lag == 6
+    assert not list(lab.store.list_keys("folds/"))
+    assert lab.bus.group_progress("mer.folds", "trainer").lag == 6
 
 
 def test_a_fold_that_its_run_does_not_have_is_buried(lab, trainer):
@@ -259,9 +259,9 @@ def test_a_fold_that_its_run_does_not_have_is_buried(lab, trainer):
     one = trainer()
     one.look()
     one.planner.step()
-    message = next(iter(lab.bus.latest("mer.folds").values()))
+    message = next(iter(lab.bus.read_newest("mer.folds").values()))
     lab.bus.publish("mer.folds", "0", message.value.replace(b'"toy/s0', b'"toy/s9'))
     one.work()
-    (letter,) = lab.bus.latest("mer.trainer.dlq").values()
+    (letter,) = lab.bus.read_newest("mer.trainer.dlq").values()
     assert "has no fold of" in letter.headers["reason"]
     assert lab.result().status == "done"

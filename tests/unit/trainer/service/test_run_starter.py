@@ -11,7 +11,7 @@ MAJORITY = {"model": "majority"}
 
 def contents(lab):
     """Of every run that was started."""
-    return [RunContents.decode(lab.store.get(key)) for key in lab.store.keys("runs/")]
+    return [RunContents.decode(lab.store.get(key)) for key in lab.store.list_keys("runs/")]
 
 
 def test_nothing_starts_before_the_dataset_is_complete_and_every_clip_through(lab, trainer):
@@ -59,7 +59,7 @@ def test_a_buried_clip_is_left_out_and_named_with_its_reason(lab, trainer):
     assert len(run.features) == 5
     states = ("expected", "features", "left_out", "waiting")
     digest = run.pipeline
-    assert [one.value("mer_train_clips", dataset="toy", pipeline=digest, state=s) for s in states] == [6, 5, 1, 0]
+    assert [one.value("mer_train_clips", dataset="toy", pipeline=digest, state=s) for s in states] == [7, 5, 2, 0]
 
 
 def test_a_letter_of_an_earlier_drop_leaves_nothing_out(lab, trainer):
@@ -93,11 +93,11 @@ def test_a_corrected_label_makes_another_run_of_the_same_artifacts(lab, trainer)
     lab.extract()
     lab.drop(**MAJORITY)
     one.work()
-    artifacts = list(lab.store.keys("roi-au/"))
+    artifacts = list(lab.store.list_keys("roi-au/"))
     sample, arrays = lab.clips[0]
     lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
     one.work()
-    assert list(lab.store.keys("roi-au/")) == artifacts
+    assert list(lab.store.list_keys("roi-au/")) == artifacts
     first, second = lab.results().values()
     assert first.status == second.status == "done"
     assert first.run != second.run
@@ -107,12 +107,12 @@ def test_labels_that_are_corrected_one_after_the_other_are_one_run(lab, trainer)
     one = trainer()
     lab.drop(**MAJORITY)
     lab.extract()
-    one.conductor.look()
+    one.conductor.poll_datasets()
     for sample, arrays in lab.clips[:3]:
         lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
-        one.conductor.look()
+        one.conductor.poll_datasets()
     assert lab.published("mer.runs") == 0
-    one.conductor.look()
+    one.conductor.poll_datasets()
     assert lab.published("mer.runs") == 1
 
 
@@ -123,7 +123,7 @@ def test_two_conductors_start_one_run_under_one_id(lab, trainer):
     for each in (one, other, one, other):
         each.look()
     assert len(contents(lab)) == 1
-    (run,) = lab.bus.latest("mer.runs").values()
+    (run,) = lab.bus.read_newest("mer.runs").values()
     assert lab.published("mer.runs") == 1
     lab.bus.publish("mer.runs", run.key, run.value)  # as if both had looked at the same moment
     one.work()
@@ -203,7 +203,7 @@ def test_a_dataset_that_is_gone_is_shown_no_more(lab, trainer):
     one = trainer()
     lab.drop(**MAJORITY)
     one.look()
-    (key,) = lab.bus.latest("mer.datasets")
+    (key,) = lab.bus.read_newest("mer.datasets")
     labels = {"dataset": "toy", "pipeline": key.split("@")[1], "state": "waiting"}
     assert one.value("mer_train_clips", **labels) == 6
     lab.bus.publish("mer.datasets", key, None)
@@ -213,7 +213,7 @@ def test_a_dataset_that_is_gone_is_shown_no_more(lab, trainer):
 
 def test_trouble_is_waited_out_and_readiness_follows(lab, trainer, monkeypatch):
     one = trainer()
-    assert not one.conductor.ready()
+    assert not one.conductor.is_ready()
     assert one.conductor._poll_safely()
     monkeypatch.setattr(one.conductor, "poll_datasets", lambda: (_ for _ in ()).throw(OSError("no broker")))
     assert not one.conductor._poll_safely()

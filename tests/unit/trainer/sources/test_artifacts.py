@@ -15,7 +15,7 @@ ANY = resolve_options("corrected", {"model": "majority"}, "cpu")
 @pytest.fixture
 def records(lab):
     lab.extract(lab.clips[::-1])
-    return [Record.decode(message.value) for message in lab.bus.latest("mer.features").values()]
+    return [Record.decode(message.value) for message in lab.bus.read_newest("mer.features").values()]
 
 
 def test_features_are_those_of_the_arrays_and_lie_in_files_without_a_name(lab, records, tmp_path):
@@ -23,12 +23,12 @@ def test_features_are_those_of_the_arrays_and_lie_in_files_without_a_name(lab, r
     scratch.mkdir()
     features = load_plan_from_artifacts(records, lab.store, ANY, memmap_allocator(scratch)).features
     assert features.digest == dataset.features_from_pairs(lab.clips).digest
-    assert isinstance(features.patches, np.memmap)
+    assert isinstance(features.arrays["patches"], np.memmap)
     assert list(scratch.iterdir()) == []
 
 
 def test_clips_of_other_emotions_are_not_even_read(lab, records):
-    for key in list(lab.store.keys("roi-au/")):
+    for key in list(lab.store.list_keys("roi-au/")):
         if "c00" in key:
             lab.store.delete(key)  # disgust
     choice = resolve_options("corrected", {"classes": ["happiness", "surprise"]}, "cpu")

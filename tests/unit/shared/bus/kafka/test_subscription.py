@@ -79,7 +79,7 @@ def test_a_loop_that_finds_no_broker_turns_and_is_not_stalled(silent: str) -> No
 class Turns(Watchdog):
     turns = 0
 
-    def turned(self) -> None:
+    def heartbeat(self) -> None:
         self.turns += 1
         super().heartbeat()
 

@@ -1,8 +1,8 @@
 """Known errors of the distributed sheets, as data: `corrections.csv`, keyed by dataset, subject and file name.
 
-A row is applied and reported if the sheet still has `old`. `old` is a value, `absent`, `=onset` or `=offset` (the cell
-repeats that cell), `offset=40` (another cell has that value), `contains or`, or several of these between `|`. It is
-empty if the source does not state the old value: such a row is reported and never applied. `confidence`:
+A row is applied and reported if the sheet still has `old`: a value, `absent`, `=onset` or `=offset` (the cell repeats
+that cell), `offset=40` (another cell has that value) or `contains or`. Several of these are separated by `|`. `old` is
+empty if the source does not state it. Such a row is reported and never applied. `confidence`:
 
     documented   the source names the clip and the error. Applied by default
     estimated    a judgement from optical flow

@@ -40,8 +40,8 @@ def frame_files_between(
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """One file per frame onset..offset, and a note for each frame that was replaced.
 
-    Raises BadData if there are no frames, two files have one number, the onset or offset frame is missing, or a missing
-    frame is more than `REACH` frames from its nearest neighbour.
+    Raises BadData if there are no frames, if two files have one number, or if the onset or offset frame is missing.
+    Another missing frame may be at most `REACH` frames from its nearest neighbour.
     """
     found = numbered_images(folder, cropped)
     if not found:

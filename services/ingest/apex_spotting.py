@@ -1,9 +1,9 @@
-"""Spotting the apex of a clip that has none coded: the frame in which the face has moved most from both ends.
+"""Spotting of an apex that is not coded: the frame in which the face has moved most from both ends of the clip.
 
-The curve is D(t) = motion from the onset to t + motion from the offset to t, the head's motion taken out. Both ends,
-because what little of the head's motion is left adds to one term what it takes from the other. The eyes are left out (a
-blink outweighs a micro-expression). docs/explanation/stages/ingest.md says how near it comes. A clip without return
-to rest is the hard case: code its apex.
+The curve is D(t) = motion from the onset to t + motion from the offset to t, without the motion of the head. Residual
+head motion adds to one term what it removes from the other, so the sum is robust to it. The eyes are left out, since a
+blink is larger than a micro-expression. docs/explanation/stages/ingest.md states the accuracy. The hard case is a clip
+that does not return to rest: code its apex.
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from shared.faces import FaceBox, largest_face
 
 # Measured with dlib's 68 landmarks on frontal faces: eyes at 0.21..0.35 of the face box's height.
 EYES = (0.20, 0.38)
-CENTRE = 0.8  # share of a frame that counts as the face where no face is found
+CENTRE = 0.8  # share of a frame that counts as the face if no face is found
 
 
 def spot_apex(frames: NDArray[np.uint8], fps: float, blur: float, window: float) -> int:
-    """Index of the spotted apex in TxHxWx3 RGB frames, T >= 2; neither end unless the clip has only those (then 1).
+    """Index of the spotted apex in frames [T,H,W,3], uint8 RGB, T >= 2. It is never an end, except 1 for T = 2.
 
     `blur` is a Gaussian sigma in px, `window` one in seconds.
     """
@@ -36,7 +36,7 @@ def spot_apex(frames: NDArray[np.uint8], fps: float, blur: float, window: float)
 
 
 def smooth_curve(curve: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Gaussian of `sigma` samples; the curve's ends are held beyond it."""
+    """A curve [T], float64, smoothed by a Gaussian of `sigma` samples. Its end values continue beyond its ends."""
     reach = int(np.ceil(3 * sigma))
     if reach == 0:
         return curve
@@ -45,7 +45,10 @@ def smooth_curve(curve: NDArray[np.float64], sigma: float) -> NDArray[np.float64
 
 
 def face_mask(frame: Frame) -> NDArray[np.bool_]:
-    """HxW: the face without the band of the eyes; the middle of a frame in which no face is found (tight crops)."""
+    """Mask [H,W] of the face without the band of the eyes, for a frame [H,W,3], uint8 RGB.
+
+    In a frame without a detected face (a tight crop) it is the middle.
+    """
     try:
         return _mask_without_eyes(largest_face(frame), frame.shape)
     except BadData:

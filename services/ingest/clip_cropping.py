@@ -1,4 +1,4 @@
-"""A source becomes a clip: face-cropped frames of one size, onset first, offset last, with an apex between them."""
+"""From a source to a clip: face-cropped frames of one size from onset to offset, with an apex between them."""
 
 import itertools
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ NamedFrame = tuple[str, Frame]
 def crop_clip(source: Source, settings: IngestSettings) -> Arrays:
     """`frames` uint8 [T,H,W,3] RGB, `onset` = 0, `apex`, `offset` = T-1, `fps`, `notes` str [n].
 
-    Frames are decoded, cut and dropped one by one: beside the result at most `face_search` + 1 full frames are held.
-    Raises BadData for undecodable files, mixed sizes, no face, and an absent apex where the settings refuse it.
+    Frames are decoded and cropped one by one: beside the result at most `face_search` + 1 full frames are in memory.
+    Raises BadData for undecodable files, mixed sizes, no face, and an absent apex if the settings refuse it.
     """
     _check_apex(source, settings)
     frames = _crop_frames(source, settings)
@@ -41,7 +41,7 @@ def _check_apex(source: Source, settings: IngestSettings) -> None:
     if source.apex is None and settings.absent_apex == "refuse":
         raise BadData(
             f"expected a coded apex between onset {source.onset} and offset {source.offset}, got none; profile `paper` "
-            "cannot go on (the original fails with a KeyError): write the apex into the sheet or use profile "
+            "refuses the clip (the original fails with a KeyError): write the apex into the sheet or use profile "
             "`corrected`, which spots it."
         )
 
@@ -64,9 +64,9 @@ def _crop_frames(source: Source, settings: IngestSettings) -> NDArray[np.uint8]:
 def _find_face(
     frames: Iterator[NamedFrame], source: Source, settings: IngestSettings
 ) -> tuple[FaceBox, Iterator[NamedFrame]]:
-    """The face in the onset frame, or in the first frame after it that shows one, not beyond the apex.
+    """The box of the face in the onset frame, or in the first later frame with a face, up to the apex.
 
-    Returns its box and all frames, those that were looked at included.
+    Returns the box and all frames, including those that were searched.
     """
     last = source.offset if source.apex is None else source.apex
     tries = 1 + min(settings.face_search, last - source.onset)
@@ -85,7 +85,7 @@ def _find_face(
 
 
 def _apex_index(source: Source, frames: NDArray[np.uint8], settings: IngestSettings) -> int:
-    """Index of the apex: as coded, or spotted and noted."""
+    """Index of the coded apex, or of the spotted one with a note."""
     if source.apex is not None and not (source.apex == source.onset and settings.apex_at_onset == "spot"):
         return source.apex - source.onset
     index = apex_spotting.spot_apex(frames, source.fps, settings.spot_blur, settings.spot_window)

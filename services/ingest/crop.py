@@ -1,6 +1,6 @@
-"""One crop for a whole clip: an upright rectangle of the output's aspect around the face, scaled to the output.
+"""One crop for a whole clip: an upright rectangle around the face with the output's aspect, scaled to the output.
 
-Head motion stays in the frames (a crop that follows the face would move with what is to be measured).
+Head motion stays in the frames: a crop that follows the face would follow the motion that is to be measured.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.faces import FaceBox
 
 @dataclass(frozen=True)
 class Crop:
-    """px of the frame; may reach beyond it."""
+    """A rectangle in px of the frame. It may exceed the frame."""
 
     left: int
     top: int
@@ -23,7 +23,7 @@ class Crop:
 
 
 def crop_around_face(box: FaceBox, height: int, width: int, margin: float) -> Crop:
-    """The rectangle centred on a face box (both ends inside) and wider than it by `margin` on either side.
+    """The crop centred on a face box (px, both ends inside), wider than the box by the share `margin` on each side.
 
     Its aspect is height : width to the nearest px, so that pixels stay square.
     """
@@ -34,15 +34,17 @@ def crop_around_face(box: FaceBox, height: int, width: int, margin: float) -> Cr
 
 
 def cut_crop(frame: Frame, crop: Crop, height: int, width: int) -> Frame:
-    """The crop of an HxWx3 frame at height x width px; beyond the frame its border is replicated."""
+    """The crop of a frame [H,W,3], scaled to [height,width,3] px. Beyond the frame its border is replicated."""
     rows = np.clip(np.arange(crop.top, crop.top + crop.height), 0, frame.shape[0] - 1)
     columns = np.clip(np.arange(crop.left, crop.left + crop.width), 0, frame.shape[1] - 1)
     return _scale_frame(frame[rows[:, None], columns], height, width)
 
 
 def fit_frame(frame: Frame, height: int, width: int) -> Frame:
-    """A whole HxWx3 frame at height x width px: scaled by one factor (pixels stay square, nothing is cut off) and
-    centred, its border replicated into the two strips that are left."""
+    """A whole frame [H,W,3] in [height,width,3] px: scaled by one factor and centred, nothing is cut off.
+
+    The border of the frame is replicated into the two free strips.
+    """
     scale = min(height / frame.shape[0], width / frame.shape[1])
     rows = min(max(round(frame.shape[0] * scale), 1), height)
     columns = min(max(round(frame.shape[1] * scale), 1), width)

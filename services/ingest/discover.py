@@ -1,4 +1,4 @@
-"""Discovery: a dataset folder -> its clips, each found or with a sentence on what is wrong with it."""
+"""Discovery: from a dataset folder to its clips, each found or with a sentence on its problem."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ def discover_clips(
 ) -> Iterator[FoundClip | ClipProblem]:
     """Every annotated clip of the dataset in `folder`, in the order of its sheet. Frames are never opened.
 
-    `dataset` names the dataset (default: the folder's name; a `clips.csv` names its own). `prefer` chooses where a
-    dataset carries both face crops and raw frames; `how` is that and all else that can be chosen. A bad clip is a
-    `Problem` and stops no other; a fault of the dataset (no sheet, two sheets, a missing column, ...) raises BadData
-    before the first clip.
+    `dataset` is the dataset's name, by default the folder's. A `clips.csv` has its own names. `prefer` selects face
+    crops or raw frames if there are both. `reading` has all options, `prefer` among them. A bad clip becomes a
+    `ClipProblem`, and the others continue. A fault of the dataset (no sheet, two sheets, a missing column, ...) raises
+    BadData before the first clip.
     """
     return discover_tree(DatasetTree(folder), dataset, reading or ReadingOptions(prefer=prefer))
 
@@ -37,7 +37,7 @@ def discover_clips(
 def discover_tree(
     tree: DatasetTree, dataset: str = "", reading: ReadingOptions = DEFAULT_READING
 ) -> Iterator[FoundClip | ClipProblem]:
-    """The same for a folder that was looked at already."""
+    """The same for a folder whose tree was read already."""
     layout = recognise_layout(tree)
     found = layout.read_entries(tree, dataset or cell_text(tree.folder.resolve().name), reading)
     entries = [corrections.apply_corrections(entry, layout.key, reading.corrections) for entry in found]
@@ -48,7 +48,7 @@ def discover_tree(
 def _resolve_unique(
     entry: AnnotationEntry, folder: Path, rows: list[str], changes: tuple[AnnotationChange, ...]
 ) -> FoundClip | ClipProblem:
-    """A name given twice means that one of the rows is wrong, and nobody but the lab can tell which."""
+    """Resolve an entry whose name is unique. If two rows have one name, only the lab knows which row is wrong."""
     if len(rows) == 1 or not entry.clip:
         return resolve_entry(entry, folder, changes)
     others = ", ".join(row for row in rows if row != entry.location)

@@ -1,4 +1,4 @@
-"""Encoded images -> uint8 RGB; a file that is no whole image is refused by name, never half decoded."""
+"""From encoded images to uint8 RGB. A damaged file is refused by name, never decoded in part."""
 
 from typing import Any
 
@@ -14,9 +14,10 @@ JPEG, SCAN, END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"  # ITU-T T.81 table 
 
 
 def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
-    """Pixels of an image file: HxW or HxWx3 (blue, green, red), uint8 or uint16; alpha is dropped.
+    """Pixels [H,W] or [H,W,3] (blue, green, red) of an image file, uint8 or uint16. Alpha is dropped.
 
-    Raises BadData, naming the file, for what is no image, a truncated one, and other depths.
+    `data` has the bytes [n] of the file. Raises BadData that names the file, if it is no image, truncated or of another
+    depth.
     """
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
     pixels = cv2.imdecode(data, flags) if data.size else None
@@ -30,9 +31,10 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
 
 
 def to_rgb(pixels: NDArray[Any], name: str) -> Frame:
-    """HxWx3 uint8 RGB. Grey becomes three equal channels; of 16 bits the upper 8 stay.
+    """Pixels [H,W] or [H,W,3] (blue, green, red) as [H,W,3] uint8 RGB. Of 16 bits the upper 8 are kept.
 
-    Raises BadData for 16-bit files that hold 12 bits or less (they would turn black).
+    Grey becomes three equal channels. Raises BadData for a 16-bit file with values of 12 bits or less: it would turn
+    black.
     """
     if pixels.dtype == np.uint16:
         pixels = _upper_bits(pixels, name)
@@ -50,7 +52,7 @@ def _upper_bits(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
 
 
 def _is_cut(data: NDArray[np.uint8]) -> bool:
-    """A JPEG without an end after its last scan; some decoders fill the rest with grey and say nothing."""
+    """Whether a JPEG has no end after its last scan. Some decoders fill the rest with grey without an error."""
     content = data.tobytes()
     return content.startswith(JPEG) and content.rfind(END) < content.rfind(SCAN)
 

@@ -1,4 +1,4 @@
-"""Settings of the ingest stage; every one of them shapes the frames and enters the recipe."""
+"""Settings of the ingest stage. Each of them shapes the frames and enters the recipe."""
 
 from typing import Literal
 
@@ -9,38 +9,37 @@ from shared.stage import StageSettings
 
 class IngestSettings(StageSettings):
     height: int = Field(
-        280, ge=32, le=2048, description="rows of a clip's frames, px; CASME II faces are about 280x340"
+        280, ge=32, le=2048, description="rows of a clip's frames, px. CASME II faces are about 280x340"
     )
     width: int = Field(224, ge=32, le=2048, description="columns of a clip's frames, px")
     margin: float = Field(
         0.2,
         ge=0,
         le=2,
-        description="added left and right of dlib's face box, share of its width; measured: brows, chin (to 1.15 box "
+        description="margin left and right of dlib's face box, share of its width. Measured: brows, chin (to 1.15 box "
         "heights) and 0.15 box widths of head motion stay inside, and the detector finds the face again",
     )
     upsample: int = Field(
-        1, ge=0, le=3, description="doublings of the frame before the face is searched; 1 finds 40 px"
+        1, ge=0, le=3, description="doublings of the frame before the search for a face. 1 finds faces of 40 px"
     )
     box_passes: int = Field(
         6,
         ge=0,
         le=20,
-        description="further searches around the face, spread over one step of dlib's pyramid, with boxes averaged "
-        "so that a face has the same scale in all clips; 0 takes dlib's first box",
+        description="further searches around the face, spread over one step of dlib's pyramid. Their boxes are "
+        "averaged, so that a face has the same scale in all clips. 0 uses dlib's first box",
     )
     face_search: int = Field(
-        10, ge=0, description="frames after the onset that are tried where the onset shows no face"
+        10, ge=0, description="frames after the onset that are searched if the onset shows no face"
     )
     absent_apex: Literal["spot", "refuse"] = Field(
-        "spot", description="a clip without a coded apex: spot it, or refuse it as the paper's code does (KeyError)"
+        "spot",
+        description="clip without a coded apex: spot the apex, or refuse the clip as the paper's code does (KeyError)",
     )
     apex_at_onset: Literal["spot", "keep"] = Field(
-        "spot", description="an apex coded on the onset frame (CASME II 05/EP09_05f) is none: spot it, or keep it"
+        "spot", description="apex coded on the onset frame (CASME II 05/EP09_05f): spot it instead, or keep it"
     )
-    spot_blur: float = Field(
-        1.0, ge=0, description="Gaussian sigma before the flow is taken whose magnitude shows the apex, px"
-    )
+    spot_blur: float = Field(1.0, ge=0, description="Gaussian sigma before the flow from which the apex is spotted, px")
     spot_window: float = Field(
         0.02, ge=0, description="Gaussian sigma over time of the curve whose peak is the spotted apex, s"
     )

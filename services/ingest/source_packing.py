@@ -1,4 +1,4 @@
-"""Packing: a found clip -> the arrays of its `source` artifact, raw encoded bytes as they lie on disk."""
+"""Packing: from a found clip to the arrays of its `source` artifact, with the files' bytes as they are."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from shared.stage import Arrays
 
 
 def pack_source(found: FoundClip) -> Arrays:
-    """The clip's files onset..offset (a video: the whole file) with what later stages must know about them.
+    """The clip's files onset..offset (of a video the whole file), and the facts that later stages need.
 
     `data` uint8 [bytes], `ends` int64 [files], `names` str [files], `numbers` int64 [files], `onset`, `apex` (-1 =
-    absent), `offset` int64, `fps` float64, `kind` "frames" | "video", `cropped` bool, `notes` str [n]. Content only:
-    equal clips give equal arrays wherever they lie, and labels (emotion, action units) are no part of it.
-    Raises BadData for a file that can't be read.
+    absent), `offset` int64, `fps` float64, `kind` "frames" | "video", `cropped` bool, `notes` str [n]. Equal clips give
+    equal arrays in every folder. Labels (emotion, action units) are no part of them. Raises BadData for a file that
+    cannot be read.
     """
     data, ends = bytearray(), []
     for file in found.files:

@@ -1,4 +1,4 @@
-"""The `source` artifact, read: a clip's annotation and its decoded frames, one at a time."""
+"""Reading of the `source` artifact: a clip's annotation, and its frames decoded one at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from shared.stage import Arrays
 
 @dataclass
 class Source:
-    """Frame numbers as in the sheet, apex None if absent; `notes` grows while frames are read."""
+    """A clip with frame numbers as in the sheet. `apex` is None if absent. Reading frames may add `notes`."""
 
     onset: int
     apex: int | None
@@ -30,15 +30,14 @@ class Source:
         return self.offset - self.onset + 1
 
     def read_frames(self) -> Iterator[tuple[str, Frame]]:
-        """(file name, HxWx3 uint8 RGB) for onset..offset; all of one size, or BadData names the file that is not."""
+        """(file name, frame [H,W,3] uint8 RGB) for onset..offset. Raises BadData that names a file of another size."""
         size: tuple[int, ...] | None = None
         for name, pixels in self._decode_pixels():
             size = size or pixels.shape[:2]
             if pixels.shape[:2] != size:
                 raise BadData(
                     f"{name}: expected {_format_size(size)} like the clip's first frame, got "
-                    f"{_format_size(pixels.shape)}; "
-                    "export all frames of the clip at one size."
+                    f"{_format_size(pixels.shape)}; export all frames of the clip at one size."
                 )
             self._note_depth(pixels)
             yield name, image.to_rgb(pixels, name)
@@ -58,7 +57,7 @@ class Source:
 
 
 def read_source(arrays: Arrays) -> Source:
-    """Checks what `pack` promises; raises BadData for anything else."""
+    """The source in arrays as `pack_source` writes them, data uint8 [bytes]. Raises BadData for any other arrays."""
     onset, apex, offset = (int(arrays[name].item()) for name in ("onset", "apex", "offset"))
     if offset <= onset:
         raise BadData(

@@ -8,7 +8,7 @@ from shared.stage import Arrays, Stage
 
 
 def compute(inputs: Mapping[str, Arrays], settings: IngestSettings) -> Arrays:
-    """See `clip.cut` for the arrays and the errors; the input is what `pack.pack` wrote."""
+    """The clip [T,H,W,3] of the arrays of `pack_source`. Arrays and errors are those of `crop_clip`."""
     return clip_cropping.crop_clip(source_reading.read_source(inputs["source"]), settings)
 
 

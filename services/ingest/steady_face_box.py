@@ -1,10 +1,10 @@
-"""A steadier face box than one pass of the detector gives.
+"""A face box that is steadier than that of one search of the detector.
 
-dlib's pyramid shrinks by 5/6 per level, so the box of one and the same face jumps by up to 20 % in size with its scale
-in the frame, and with it the scale of every flow. Searching the face's surroundings again at sizes spread over one
-pyramid step and averaging takes most of that out. Measured with six searches: over nine scales of the astronaut the
-box's width scatters (standard deviation) by 0.9 instead of 4.6 px in 93 px and its centre by 0.6 instead of 2.4 px;
-over a real recording with a smile the width scatters by 1.9 instead of 15 px in 170 px.
+dlib's pyramid shrinks by 5/6 per level. So the size of a face's box jumps by up to 20 % with the face's scale. The
+scale of every flow follows it. Here the face is searched again at sizes spread over one pyramid step, and
+the boxes are averaged. Standard deviations with six searches, in place of those with one: over nine scales of the
+astronaut 0.9 px (4.6) of 93 px width and 0.6 px (2.4) of the centre. Over a real recording with a smile 1.9 px (15) of
+170 px width.
 """
 
 import numpy as np
@@ -15,16 +15,16 @@ from services.ingest.image import Frame
 from shared.errors import BadData
 from shared.faces import FaceBox, largest_face
 
-STEP = 1.2  # dlib's pyramid, from level to level
-SIDE = 120.0  # px; size of the face box in the smallest of the further searches (the detector's window is 80)
+STEP = 1.2  # ratio of two levels of dlib's pyramid
+SIDE = 120.0  # px of the face box in the smallest of the further searches (the detector's window is 80)
 ROOM = 0.6  # share of the box's width searched around it
-SAME = 0.5  # intersection over union from which two boxes are one face
+SAME = 0.5  # minimum intersection over union of two boxes of one face
 
 
 def steady_box(frame: Frame, upsample: int, passes: int) -> FaceBox:
-    """The largest face in an RGB frame, averaged over `passes` further searches around it (0: dlib's box as it is).
+    """Box, px, of the largest face in a frame [H,W,3], uint8 RGB, averaged over `passes` further searches around it.
 
-    px, both ends inside. Raises BadData where no face is found.
+    Both ends are inside. With 0 passes it is dlib's box. Raises BadData if no face is found.
     """
     first = largest_face(frame, upsample)
     boxes = [_search_again(frame, first, STEP ** (index / passes)) for index in range(passes)]

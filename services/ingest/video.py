@@ -1,4 +1,4 @@
-"""Frames of a video held in memory; one frame is in memory at a time, and frames count from 0."""
+"""Frames of a video in memory, decoded one at a time. Frames count from 0."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from shared.errors import BadData
 
 
 def read_video_frames(data: NDArray[Any], name: str, onset: int, offset: int) -> Iterator[tuple[str, NDArray[Any]]]:
-    """("name frame n", HxWx3 uint8 blue-green-red) for n = onset..offset (both inside).
+    """("name frame n", pixels [H,W,3] uint8 blue-green-red) for n = onset..offset, both inside.
 
-    Decoders open files only, so the bytes lie in a temporary file meanwhile. Raises BadData for what is no video and
-    for one that ends before the offset.
+    `data` has the bytes [n] of the video. Decoders open only files, so the bytes are in a temporary file meanwhile.
+    Raises BadData if it is no video or ends before the offset.
     """
     with tempfile.NamedTemporaryFile(suffix=PurePath(name).suffix) as file:
         data.tofile(file)

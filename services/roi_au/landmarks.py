@@ -32,7 +32,7 @@ def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected")
 
 def fit_landmarks(pixels: NDArray[np.uint8], box: faces.FaceBox) -> NDArray[np.float64]:
     """68x2 (x, y) of the face in a given box, in uint8 HxWx3 RGB pixels."""
-    shape = load_predictor()(np.ascontiguousarray(pixels), _import_dlib().rectangle(*box))
+    shape = _landmark_predictor()(np.ascontiguousarray(pixels), _import_dlib().rectangle(*box))
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
 
 
@@ -62,8 +62,7 @@ def _last_detection_box(pixels: NDArray[np.uint8], settings: RoiAuSettings) -> f
 
 
 @cache
-def load_predictor() -> Any:
-    """dlib's predictor of 68 landmarks, read once per process. Raises MissingWeights."""
+def _landmark_predictor() -> Any:
     return _import_dlib().shape_predictor(str(weights.weights_path(weights.LANDMARKS)))
 
 

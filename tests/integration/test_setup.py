@@ -107,7 +107,7 @@ def test_a_store_that_tells_nobody_is_no_fault(kafka_bootstrap: str, caplog: pyt
     with endpoint("seaweedfs") as where:
         given = settings(kafka_bootstrap, f"setup-{uuid.uuid4().hex[:8]}.", where)
         set_up_servers(given, **PLAIN)
-        assert "only the scan of the inbox finds them" in caplog.text
+        assert "only the scan of the inbox finds uploads" in caplog.text
         store = where.store(given.inbox_bucket)
         store.put("it", b"takes objects")
         assert isinstance(store, S3Store)

@@ -1,5 +1,5 @@
-"""Ingest by dropping: an inbox (a bucket or a folder) in, records on `mer.sources` and `mer.datasets` out.
+"""The inbox: datasets uploaded into a bucket or folder in, records on `mer.sources` and `mer.datasets` out.
 
-The scan is the truth: it compares what lies there with what was emitted (`ledger`) and does what is missing. Bucket
-notifications only wake it earlier. Frames are fetched for the one clip that is being packed, never a whole dataset.
+A scan decides what to do: it compares the uploaded objects with the published records (`ledger`). Notifications of the
+bucket only start it earlier. Frames are fetched for one clip at a time, never for a whole dataset.
 """

@@ -1,7 +1,7 @@
-"""Archives unpacked safely: contents go to numbered files, so no name in an archive is ever a path on this machine.
+"""Safe unpacking of archives: contents go to numbered files, so no name in an archive becomes a path on this machine.
 
-What is refused: absolute paths, `..`, links, devices, encryption, damage, more files or bytes than allowed. Bytes are
-counted while they are unpacked, whatever the headers say.
+Refused are absolute paths, `..`, links, devices, encryption, damage, and more files or bytes than allowed. Bytes are
+counted while they are unpacked, whatever the headers claim.
 """
 
 import hashlib
@@ -15,15 +15,15 @@ from services.ingest.inbox.archive_members import PackedMember, stream_members
 from shared.errors import BadData
 
 ARCHIVE_DEPTH = 3  # archives within archives
-CHUNK_BYTES = 1 << 20  # bytes in memory at a time
+CHUNK_BYTES = 1 << 20  # in memory at a time
 FILES_PER_FOLDER = 1000
 
-Heartbeat = Callable[[], None]  # called again and again during long work; may raise to end it
+Heartbeat = Callable[[], None]  # called often during long work. It may raise to end the work
 
 
 @dataclass(frozen=True)
 class UnpackedMember:
-    """A file of an archive: its path as if unpacked, and where its bytes lie below the target folder."""
+    """A file of an archive. `path` is its path in the archive, `file` its place below the target folder."""
 
     path: str
     file: str
@@ -33,28 +33,29 @@ class UnpackedMember:
 
 @dataclass
 class UnpackingBudget:
-    """How much may still be unpacked."""
+    """The numbers of files and bytes that may still be unpacked."""
 
     files: int
     size: int  # bytes
 
     def spend(self, name: str, size: int = 0, files: int = 0) -> None:
-        """Raises BadData if it is not left."""
+        """Use a part of the budget. Raises BadData if it is exhausted."""
         self.files -= files
         self.size -= size
         self.check_remaining(name)
 
     def check_remaining(self, name: str, size: int = 0) -> None:
+        """Raise BadData if the budget is exhausted or less than `size` bytes are left."""
         if self.files < 0 or size > self.size:
-            what = "files" if self.files < 0 else "bytes"
+            unit = "files" if self.files < 0 else "bytes"
             raise BadData(
-                f"{name}: expected an archive within the inbox's limits, got one with more {what} than they allow; "
-                "drop the dataset as a folder or raise MER_INBOX_ARCHIVE_FILES and MER_INBOX_ARCHIVE_BYTES."
+                f"{name}: expected an archive within the inbox's limits, got one with more {unit} than they allow; "
+                "upload the dataset as a folder or raise MER_INBOX_ARCHIVE_FILES and MER_INBOX_ARCHIVE_BYTES."
             )
 
 
 class ArchiveUnpacker:
-    """One dropped archive, with the archives in it, into `folder`. `faults` are those of archives inside it."""
+    """Unpacks one archive and the archives in it into `folder`. `faults` are those of the archives inside."""
 
     def __init__(self, folder: Path, budget: UnpackingBudget, beat: Heartbeat) -> None:
         self.folder, self.budget, self.beat = folder, budget, beat
@@ -62,13 +63,16 @@ class ArchiveUnpacker:
         self._written = 0
 
     def unpack_archive(self, archive: Path, name: str, depth: int = 0) -> list[UnpackedMember]:
-        """Its files, sorted by path; the last of several with one path. Raises BadData that calls it `name`."""
+        """The archive's files, sorted by path. Of several with one path the last counts.
+
+        Raises BadData, with `name` as the archive's name.
+        """
         found: dict[str, UnpackedMember] = {}
         for packed in stream_members(archive, name):
             self.beat()
             self.budget.spend(name, files=1)
             if names.is_junk(packed.path):
-                self.budget.spend(name, size=packed.size)  # passing it over takes the time to decompress it
+                self.budget.spend(name, size=packed.size)  # to skip it takes the time to decompress it
             else:
                 found[packed.path] = self._write_member(packed, name)
         inner = [member for member in found.values() if names.is_archive(member.path)]
@@ -81,9 +85,7 @@ class ArchiveUnpacker:
         file = self.folder / member.file
         try:
             if depth + 1 == ARCHIVE_DEPTH:
-                raise BadData(
-                    f"{name}: expected at most {ARCHIVE_DEPTH} archives within one another; unpack the inner ones."
-                )
+                raise BadData(f"{name}: expected archives nested at most {ARCHIVE_DEPTH} deep; unpack the inner ones.")
             return relocate_members(member.path, self.unpack_archive(file, name, depth + 1))
         except BadData as fault:
             self.faults.append(str(fault))
@@ -93,30 +95,30 @@ class ArchiveUnpacker:
 
     def _write_member(self, packed: PackedMember, name: str) -> UnpackedMember:
         self.budget.check_remaining(name, packed.size)
-        place = f"{self._written // FILES_PER_FOLDER}/{self._written}"
+        location = f"{self._written // FILES_PER_FOLDER}/{self._written}"
         self._written += 1
-        file = self.folder / place
+        file = self.folder / location
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as target:
             size, sha256 = self._copy_bytes(packed, target, name)
-        return UnpackedMember(packed.path, place, size, sha256)
+        return UnpackedMember(packed.path, location, size, sha256)
 
     def _copy_bytes(self, packed: PackedMember, target: IO[bytes], name: str) -> tuple[int, str]:
         size, sha256 = 0, hashlib.sha256()
-        while piece := packed.read(CHUNK_BYTES):
-            self.budget.spend(name, size=len(piece))
+        while chunk := packed.read(CHUNK_BYTES):
+            self.budget.spend(name, size=len(chunk))
             self.beat()
-            target.write(piece)
-            sha256.update(piece)
-            size += len(piece)
+            target.write(chunk)
+            sha256.update(chunk)
+            size += len(chunk)
         return size, sha256.hexdigest()
 
 
 def relocate_members(archive: str, inside: list[UnpackedMember], root: bool = False) -> list[UnpackedMember]:
-    """Members with their paths as if the archive at `archive` were unpacked where it lies, the way desktops do it.
+    """The members with paths as if the archive at `archive` were unpacked in its folder, as desktops do it.
 
-    One thing at the archive's top (a folder, a file) comes to lie beside the archive; several come into a folder of
-    the archive's name. With `root` that folder is the dataset's own, and one top folder of its name is that too.
+    A single top folder or file of the archive is placed beside the archive. Several are placed in a folder of the
+    archive's name. With `root` that folder is the dataset's own, and so is a single top folder of this name.
     """
     tops = {member.path.partition("/")[0] for member in inside}
     beside = archive[: archive.rfind("/") + 1]

@@ -1,4 +1,4 @@
-"""Dropped archives unpacked in the scratch folder, by their etag; what is lost there is unpacked again."""
+"""Uploaded archives, unpacked in the scratch folder by their etag. A lost folder is unpacked again."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ LISTING_NAME = "listing.json"
 
 
 class ArchiveListing(FrozenModel):
-    """What an archive holds, or why it holds nothing."""
+    """The members of an archive, and the faults that prevented others."""
 
     members: tuple[UnpackedMember, ...] = ()
     faults: tuple[str, ...] = ()
@@ -28,28 +28,28 @@ class ArchiveCache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def unpacked_contents(self, entry: ObjectInfo) -> tuple[Path, ArchiveListing]:
-        """Where the archive's contents lie, and which."""
-        place = self._archive_folder(entry)
+        """The folder of the archive's contents, and their list. Unpacks the archive if needed."""
+        folder = self._archive_folder(entry)
         try:
-            return place, ArchiveListing.model_validate_json((place / LISTING_NAME).read_bytes())
+            return folder, ArchiveListing.model_validate_json((folder / LISTING_NAME).read_bytes())
         except (FileNotFoundError, ValidationError):
-            self._unpack_archive(entry, place)
-        return place, ArchiveListing.model_validate_json((place / LISTING_NAME).read_bytes())
+            self._unpack_archive(entry, folder)
+        return folder, ArchiveListing.model_validate_json((folder / LISTING_NAME).read_bytes())
 
     def keep_only(self, entries: list[ObjectInfo]) -> None:
-        """Drop what belongs to none of these."""
+        """Delete the folders of all other archives."""
         kept = {self._archive_folder(entry) for entry in entries}
-        for place in self.folder.iterdir():
-            if place not in kept:
-                shutil.rmtree(place, ignore_errors=True)
+        for folder in self.folder.iterdir():
+            if folder not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _archive_folder(self, entry: ObjectInfo) -> Path:
         return self.folder / json_digest([entry.key, entry.etag, entry.size, self.files, self.size])[:32]
 
-    def _unpack_archive(self, entry: ObjectInfo, place: Path) -> None:
-        """Under another name until it is whole."""
-        part = place.with_suffix(".part")
-        for leftover in (part, place):
+    def _unpack_archive(self, entry: ObjectInfo, folder: Path) -> None:
+        """Unpack into a folder of another name, and rename it when it is complete."""
+        part = folder.with_suffix(".part")
+        for leftover in (part, folder):
             shutil.rmtree(leftover, ignore_errors=True)
         part.mkdir()
         try:
@@ -57,7 +57,7 @@ class ArchiveCache:
             listing = self._list_archive(part, entry.key)
             (part / "archive").unlink()
             (part / LISTING_NAME).write_text(listing.model_dump_json())
-            part.rename(place)
+            part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 

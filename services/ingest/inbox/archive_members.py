@@ -1,4 +1,4 @@
-"""What lies in a .zip or a .tar (plain, gzip, xz, bzip2): files only, one after another, each read as a stream."""
+"""The files in a .zip or a .tar (plain, gzip, xz, bzip2), one after another, each read as a stream."""
 
 import bz2
 import gzip
@@ -17,11 +17,11 @@ from typing import IO, Any, cast
 from services.ingest.inbox import names
 from shared.errors import BadData
 
-MAX_HEADER_BYTES = 1 << 20  # bytes; no honest header of a tar member is longer, and Python reads one whole into memory
+MAX_HEADER_BYTES = 1 << 20  # no honest header of a tar member is longer. Python reads a header whole into memory
 
 _DAMAGE_ERRORS = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
-    *(NotImplementedError, RuntimeError, ValueError, OverflowError),  # methods and passwords that zipfile doesn't know
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError),  # unknown methods and passwords of zipfile
 )
 _OPENERS = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open, "tar": open}
 
@@ -36,7 +36,7 @@ class PackedMember:
 
 
 def stream_members(archive: Path, name: str) -> Iterator[PackedMember]:
-    """Raises BadData that calls the archive `name`."""
+    """The archive's files, one at a time. Raises BadData, with `name` as the archive's name."""
     return _zip_members(archive, name) if name.lower().endswith(".zip") else _tar_members(archive, name)
 
 
@@ -67,10 +67,9 @@ def _tar_members(archive: Path, name: str) -> Iterator[PackedMember]:
             if not info.isdir():
                 path = _safe_member_path(name, info.name, info.isreg() and not info.issparse())
                 yield PackedMember(path, info.size, _guarded_reader(name, opened.extractfile(info)))
-            opened.members = []  # tarfile remembers every member it has passed
-        _guarded_reader(name, stream)(
-            MAX_HEADER_BYTES
-        )  # what pads a tar: at its end the checksum of a compressed one is compared
+            opened.members = []  # tarfile remembers every member that it has read
+        # Read the padding too: only at the end of a compressed stream is its checksum compared.
+        _guarded_reader(name, stream)(MAX_HEADER_BYTES)
 
 
 def _next_member(opened: tarfile.TarFile, name: str) -> tarfile.TarInfo | None:
@@ -79,7 +78,7 @@ def _next_member(opened: tarfile.TarFile, name: str) -> tarfile.TarInfo | None:
 
 
 class _BoundedHeaders:
-    """A tar as tarfile reads it, which takes headers whole: one that claims to be huge is refused, not read."""
+    """The stream of a tar. tarfile reads a header whole, so a header that claims to be huge is refused."""
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self.stream, self.name = stream, name
@@ -102,7 +101,7 @@ def _guarded_reader(name: str, stream: Any) -> Callable[[int], bytes]:
 
 
 def _safe_member_path(name: str, written: str, is_file: bool) -> str:
-    """The member's path with single slashes. Raises BadData for what must not be unpacked."""
+    """The member's path with single slashes. Raises BadData for a member that must not be unpacked."""
     path = written.replace("\\", "/")
     if path.startswith("/") or re.match("[A-Za-z]:", path):
         raise BadData(f"{name}: expected paths inside the archive, got {written!r}; pack it again with relative paths.")
@@ -110,19 +109,21 @@ def _safe_member_path(name: str, written: str, is_file: bool) -> str:
     if fault := names.path_fault("/".join(parts)):
         raise BadData(f"{name}: expected plain paths, got {fault}: {written[:100]!r}; pack it again without it.")
     if not is_file:
-        raise BadData(f"{name}: expected files and folders, got {written!r}, a link or device; pack it again without.")
+        raise BadData(
+            f"{name}: expected files and folders, got {written!r}, a link or device; pack it again without it."
+        )
     return "/".join(parts)
 
 
 @contextmanager
 def _translate_damage(name: str) -> Iterator[None]:
-    """What the readers raise for a broken archive becomes BadData; trouble with the disk stays trouble."""
+    """Translate errors of a damaged archive into BadData. Errors of the disk pass."""
     try:
         yield
     except _DAMAGE_ERRORS as error:
         raise _damaged_archive_error(name, error) from None
     except OSError as error:
-        if error.errno is None:  # bz2 and gzip say so what zlib has an error of its own for
+        if error.errno is None:  # bz2 and gzip report damage with a plain OSError
             raise _damaged_archive_error(name, error) from None
         raise
 

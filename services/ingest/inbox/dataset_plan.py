@@ -1,4 +1,4 @@
-"""`merstream.json` beside a dataset: the pipeline and the training settings that it is to have."""
+"""`merstream.json` beside a dataset: its pipeline settings and training options."""
 
 from typing import Literal
 
@@ -14,15 +14,17 @@ from shared.worker.stage_handler import pipeline_settings
 
 
 class DatasetPlan(FrozenModel):
-    """Everything has a default."""
+    """The content of `merstream.json`. Every field has a default."""
 
     profile: Literal["corrected", "paper"] = "corrected"
     overrides: dict[str, dict[str, JsonValue]] = Field(default_factory=dict, description="by stage and field")
-    train: dict[str, JsonValue] = Field(default_factory=dict, description="what differs from the trainer's defaults")
+    train: dict[str, JsonValue] = Field(
+        default_factory=dict, description="training options that differ from the defaults"
+    )
     prefer: PreferredFrames = "cropped"
     corrections: CorrectionSwitch = "documented"
     labels: LabelKind = "emotion"
-    fps: float | None = Field(None, gt=0, description="the true rate, where the catalogue's is wrong")
+    fps: float | None = Field(None, gt=0, description="frames per second, if the catalogue's value is wrong")
 
     @property
     def pipeline(self) -> Pipeline:
@@ -34,7 +36,7 @@ class DatasetPlan(FrozenModel):
 
 
 def parse_plan(data: bytes) -> DatasetPlan:
-    """Raises BadData with the first field that is wrong."""
+    """The plan in the bytes of `merstream.json`. Raises BadData that names the first wrong field."""
     try:
         plan = DatasetPlan.model_validate_json(data)
     except ValidationError as error:

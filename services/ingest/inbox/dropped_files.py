@@ -1,4 +1,4 @@
-"""What a dropped dataset consists of: the objects below its name, archives taken as if unpacked where they lie."""
+"""The files of an uploaded dataset: the objects below its name, and the contents of archives among them."""
 
 import shutil
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from shared.store import ObjectInfo, Store
 
 @dataclass(frozen=True)
 class DroppedFile:
-    """A file of the dataset. `mark` changes when its content does; an object, or a file from an archive."""
+    """A file of the dataset: an object, or a file of an archive. `mark` changes when its content changes."""
 
     size: int
     mark: str
@@ -22,31 +22,31 @@ class DroppedFile:
     file: Path | None = None
 
     def fetch_to(self, store: Store, target: Path) -> None:
-        """Its bytes at `target`. Raises NotStored if the object has gone."""
+        """Put the file's bytes at `target`. Raises NotStored if the object is gone."""
         if self.file is None:
             store.fetch_file(self.key, target)
             return
         if not self.file.is_file():
-            shutil.rmtree(self.file.parents[2], ignore_errors=True)  # the archive's folder: unpacked anew
-            raise Unavailable(f"{self.key}: what was unpacked has gone from the scratch folder.")
+            shutil.rmtree(self.file.parents[2], ignore_errors=True)  # the archive's folder: unpack it again
+            raise Unavailable(f"{self.key}: unpacked files are missing from the scratch folder.")
         target.symlink_to(self.file)
 
 
 @dataclass
 class DatasetContents:
-    """Files by path inside the dataset, and sentences on what is not among them."""
+    """Files by path inside the dataset, and a sentence for each file or archive that is left out."""
 
     files: dict[str, DroppedFile]
     faults: list[str]
 
 
 def collect_contents(dropped: Iterable[tuple[str, ObjectInfo]], unpacked: ArchiveCache) -> DatasetContents:
-    """From (path inside the dataset, object): a loose file counts where an archive holds the same path too."""
+    """The contents of a dataset, from (path inside it, object). A plain file replaces one in an archive."""
     found = DatasetContents({}, [])
     archives = []
     for path, entry in dropped:
         if names.is_unreadable(path):
-            found.faults.append(f"{entry.key}: expected a .zip or .tar archive; unpack it and drop what is in it.")
+            found.faults.append(f"{entry.key}: expected a .zip or .tar archive; unpack it and upload its contents.")
         elif fault := names.path_fault(path):
             found.faults.append(f"{entry.key!r}: expected a name that a file can have, got {fault}; rename it.")
         elif names.is_archive(path):
@@ -60,19 +60,19 @@ def collect_contents(dropped: Iterable[tuple[str, ObjectInfo]], unpacked: Archiv
 
 
 def _add_archive(found: DatasetContents, path: str, entry: ObjectInfo, unpacked: ArchiveCache) -> None:
-    place, listing = unpacked.unpacked_contents(entry)
+    folder, listing = unpacked.unpacked_contents(entry)
     found.faults += listing.faults
     for member in relocate_members(path, list(listing.members), root=path == entry.key):
-        held = DroppedFile(member.size, member.sha256, entry.key, place / "data" / member.file)
-        there = found.files.setdefault(member.path, held)
-        if there.file is not None and there.mark != held.mark:
+        file = DroppedFile(member.size, member.sha256, entry.key, folder / "data" / member.file)
+        first = found.files.setdefault(member.path, file)
+        if first.file is not None and first.mark != file.mark:
             found.faults.append(
-                f"{entry.key}: expected {member.path} once, got another in {there.key}; keep one of them."
+                f"{entry.key}: expected {member.path} once, got another in {first.key}; keep one of them."
             )
 
 
 def _leave_out_files_that_are_folders(found: DatasetContents) -> None:
-    """A bucket may hold both `a` and `a/b`, a folder can't."""
+    """Leave out `a` if there is `a/b`. A bucket can hold both, a folder cannot."""
     folders = {str(folder) for path in found.files for folder in PurePosixPath(path).parents}
     for path in sorted(folders & found.files.keys()):
         key = found.files.pop(path).key

@@ -1,6 +1,6 @@
-"""Discovery without the dataset: on a skeleton whose sheets are whole and whose frames and videos are empty files.
+"""Discovery without the dataset: on a skeleton with the real sheets and with empty frames and videos.
 
-Discovery reads names and sheets only, so it finds on the skeleton what it would find on the dataset.
+Discovery reads only names and sheets, so it has the same result on the skeleton as on the dataset.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ from shared.records import json_digest
 from shared.store import Store
 
 SHEETS = (".xlsx", ".csv")
-LEVELS = 3  # the dataset's folder and two below: where discovery looks for sheets
+LEVELS = 3  # discovery reads sheets in the dataset's folder and two levels below
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class DroppedClip:
 
     @property
     def missing_part(self) -> str:
-        """What may still come; '' where annotation and files say that all is there."""
+        """The frames that may be missing, as a sentence. '' if annotation and files agree that all are there."""
         if gaps := len(self.paths) - len(set(self.paths)):
-            return f"expected all frames, {gaps} are not there and have a neighbour instead; drop them"
+            return f"expected all frames, {gaps} are missing and replaced by a neighbour; upload them"
         return "" if self.found.coded else "no sheet says how many frames it has"
 
 
 @dataclass
 class DiscoveryView:
-    """What discovery says of a dropped dataset; `plan` is None where merstream.json can't be read."""
+    """The result of discovery on an uploaded dataset. `plan` is None if merstream.json cannot be read."""
 
     plan: DatasetPlan | None = None
     clips: list[DroppedClip] = field(default_factory=list)
@@ -47,10 +47,10 @@ class DiscoveryView:
 
 
 def discover_on_skeleton(name: str, contents: DatasetContents, store: Store, scratch: Path) -> DiscoveryView:
-    """Never raises BadData: what is wrong is told in `faults`."""
+    """Discover the clips of the dataset `name`. Never raises BadData: `faults` has a sentence for each problem."""
     seen = DiscoveryView(faults=list(contents.faults))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        # A path like any dataset's, whatever the scratch folder is called: "crop" in a name means something.
+        # A neutral path below the scratch folder: "crop" in a name would change the result.
         top = Path(folder) / "d"
         try:
             seen.plan = _read_plan(contents, store, Path(folder) / "plan")
@@ -67,7 +67,7 @@ def discover_on_skeleton(name: str, contents: DatasetContents, store: Store, scr
 
 
 def clip_fingerprint(clip: DroppedClip, contents: DatasetContents, version: int) -> str:
-    """Digest of all that packing the clip puts into its artifact, files by what is known without their bytes."""
+    """Digest of everything that enters the clip's artifact. Files enter by path, mark and size, not by their bytes."""
     found = clip.found
     files = [[path, contents.files[path].mark, contents.files[path].size] for path in clip.paths]
     shape = [found.onset, found.apex, found.offset, found.fps, found.kind, found.cropped]
@@ -83,7 +83,7 @@ def _read_plan(contents: DatasetContents, store: Store, file: Path) -> DatasetPl
 
 
 def _discover_skeleton(inner: Path, top: Path, name: str, plan: DatasetPlan) -> Iterator[FoundClip | ClipProblem]:
-    """As the dataset lies; else without the folders that hold nothing but one folder."""
+    """Discover in the dataset's folder, else in the innermost folder that holds everything."""
     try:
         return discover_clips(top, name, reading=plan.reading)
     except BadData as fault:
@@ -94,7 +94,7 @@ def _discover_skeleton(inner: Path, top: Path, name: str, plan: DatasetPlan) -> 
 
 
 def _build_skeleton(contents: DatasetContents, store: Store, top: Path) -> Path:
-    """The innermost folder in it that holds everything."""
+    """Write the skeleton into `top`. Returns the innermost folder that holds everything."""
     wrapping = _wrapping_folder(contents)
     (top / wrapping).mkdir(parents=True)
     for folder in {PurePosixPath(path).parent for path in contents.files}:
@@ -108,7 +108,7 @@ def _build_skeleton(contents: DatasetContents, store: Store, top: Path) -> Path:
 
 
 def _wrapping_folder(contents: DatasetContents) -> str:
-    """`a/b/` where everything (the plan aside) lies below a/b."""
+    """`a/b/` if all files except the plan are below a/b."""
     return _common_folder(path for path in contents.files if path != PLAN)
 
 
@@ -121,7 +121,7 @@ def _common_folder(paths: Iterable[str]) -> str:
 
 
 def _without_folder(sentence: str, top: Path, name: str) -> str:
-    """Sentences name the dataset, not a temporary folder (its links resolved or not)."""
+    """The sentence with the dataset's name in place of the temporary folder, its links resolved or not."""
     for folder in (str(top.resolve()), str(top)):
         sentence = sentence.replace(folder, name)
     return sentence

@@ -1,4 +1,4 @@
-"""Bucket notifications (S3's JSON, as MinIO sends it): which datasets they are about. They carry nothing but "look"."""
+"""Notifications of a bucket (S3's JSON, as MinIO sends it): the datasets that they name. Nothing else is used."""
 
 from urllib.parse import unquote_plus
 
@@ -30,7 +30,7 @@ class _Notification(BaseModel):
 
 
 def notified_datasets(message: bytes) -> set[str]:
-    """Raises BadData for what is no notification."""
+    """The names of the datasets in a notification. Raises BadData if the message is none."""
     try:
         events = _Notification.model_validate_json(message).Records
     except ValidationError as error:
@@ -38,4 +38,4 @@ def notified_datasets(message: bytes) -> set[str]:
             f"expected an S3 notification, got {message[:100]!r} ({first_problem(error)[2]}); it is ignored."
         ) from None
     found = (names.dataset_and_path(unquote_plus(event.s3.object.key)) for event in events)
-    return {place[0] for place in found if place}
+    return {dataset_and_path[0] for dataset_and_path in found if dataset_and_path}

@@ -1,4 +1,4 @@
-"""The inbox's loop: scan at the start, then every so often, and earlier when a notification says so."""
+"""The loop of the inbox: a scan at the start, then at intervals, and earlier after a notification."""
 
 import logging
 import threading
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Inbox:
-    """A `shared.worker.process.Loop`. `inbox` is where datasets are dropped, `store` that of the artifacts."""
+    """A `shared.worker.process.Loop`. Datasets are uploaded into `inbox`, artifacts are stored in `store`."""
 
     def __init__(
         self,
@@ -57,22 +57,22 @@ class Inbox:
             self.settings.inbox_settle_seconds,
         )
         self.subscription = bus.subscribe(BUCKET_EVENTS.name, INBOX_NAME)
-        self._due, self._woken = 0.0, float("inf")  # monotonic seconds: the next scan by time, by notification
-        self._attempt = 0  # scans in trouble, one after another
+        self._due, self._woken = 0.0, float("inf")  # time.monotonic of the next scan: by interval, by notification
+        self._attempt = 0  # failed scans in a row
         self._scanned = False
 
     def run(self) -> None:
-        """Until `stopping` is set."""
+        """Scan until `stopping` is set."""
         try:
             while not self.stopping.is_set():
                 self.step(timeout=1.0)
         except WorkAbandoned:
-            log.info("stopped in the middle of a dataset; the next start goes on there")
+            log.info("stopped within a dataset, the next start continues there")
         finally:
             self.close()
 
     def is_ready(self) -> bool:
-        """After the first scan."""
+        """Whether the first scan is done."""
         return self._scanned
 
     def is_stalled(self) -> bool:
@@ -84,7 +84,7 @@ class Inbox:
         self.scratch.close()
 
     def step(self, timeout: float = 0.0) -> None:
-        """Scan if it is time, else listen for at most `timeout` seconds."""
+        """Scan if it is time. Otherwise wait for a notification, for at most `timeout` seconds."""
         self._send_heartbeat()
         wait = min(self._due, self._woken) - time.monotonic()
         if wait <= 0:
@@ -93,7 +93,10 @@ class Inbox:
             self._listen_for_events(min(wait, timeout))
 
     def scan_now(self) -> float:
-        """Now, whatever is due. Seconds until something is due by time alone; raises what the stores and bus do."""
+        """Scan at once. Returns the seconds until a dataset is due without an upload.
+
+        Raises errors of stores and bus.
+        """
         with self.inbox_metrics.scan.time():
             due = self.scanner.scan_datasets()
         self._scanned = True
@@ -114,7 +117,7 @@ class Inbox:
         self._due = time.monotonic() + wait
 
     def _listen_for_events(self, timeout: float) -> None:
-        """A notification wakes the scan when its dataset has settled: the last of many does."""
+        """Schedule a scan after a notification, when its dataset has settled. The last of many notifications counts."""
         message = self.subscription.take_message(timeout)
         if message is None:
             return
@@ -129,7 +132,7 @@ class Inbox:
             log.warning("%s", revoked)
 
     def _send_heartbeat(self) -> None:
-        """Raises Abandoned when the process is to stop."""
+        """Report that the loop works. Raises WorkAbandoned if the process is to stop."""
         self.metrics.heartbeat.labels(INBOX_NAME).set_to_current_time()
         if self.stopping.is_set():
-            raise WorkAbandoned("stopped in the middle of a dataset")
+            raise WorkAbandoned("stopped within a dataset")

@@ -1,7 +1,7 @@
-"""What was emitted of a dataset, kept in the artifact store: only what differs from it is work.
+"""The ledger: the published records of a dataset, kept in the artifact store. Only differences from it are work.
 
-Written after the records are acknowledged. Lost or behind, records are emitted again with the same recipes, which
-costs time and changes nothing.
+It is written after the broker has acknowledged the records. If it is lost or late, records are published again with the
+same recipes. This costs time and changes nothing.
 """
 
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class EmittedClip(FrozenModel):
-    """A clip's last record: `fingerprint` of the files it was packed from, digests of its sample and its pipeline."""
+    """The last record of a clip: `fingerprint` of its packed files, digests of its sample and its pipeline."""
 
     fingerprint: str
     recipe: str
@@ -29,7 +29,7 @@ class EmittedClip(FrozenModel):
 
 
 class Ledger(Envelope):
-    """By the sample's identity; `announced` is the key of the dataset's own record."""
+    """Clips by the sample's identity. `announced` is the key of the dataset's own record."""
 
     schema_name: Literal["mer.ledger/1"] = Field("mer.ledger/1", alias="schema")
     clips: dict[str, EmittedClip] = Field(default_factory=dict)
@@ -37,13 +37,13 @@ class Ledger(Envelope):
 
 
 def load_ledger(store: Store, dataset: str) -> Ledger:
-    """An empty one if there is none that can be read."""
+    """The ledger of a dataset, or an empty one if none can be read."""
     try:
         return Ledger.decode(store.get(_ledger_key(dataset)))
     except NotStored:
         return Ledger()
     except BadData as fault:
-        log.warning("the ledger is begun anew: %s", fault, extra={"mer": {"dataset": dataset}})
+        log.warning("the ledger is replaced by an empty one: %s", fault, extra={"mer": {"dataset": dataset}})
         return Ledger()
 
 
@@ -52,7 +52,7 @@ def save_ledger(store: Store, dataset: str, ledger: Ledger) -> None:
 
 
 def recorded_datasets(store: Store) -> set[str]:
-    """Names that have a ledger."""
+    """The names of all datasets with a ledger."""
     return {unquote(key.removeprefix(LEDGER_PREFIX).removesuffix(".json")) for key in store.list_keys(LEDGER_PREFIX)}
 
 

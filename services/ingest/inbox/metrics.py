@@ -1,4 +1,4 @@
-"""What the inbox counts, beside what every loop does."""
+"""Metrics of the inbox, beside those of every loop."""
 
 from contextlib import suppress
 
@@ -12,7 +12,7 @@ class InboxMetrics:
         self.clips = Gauge("mer_inbox_clips", "Clips of a dataset, by state", ["dataset", "state"], registry=registry)
         self.scan = Histogram(
             "mer_inbox_scan_seconds",
-            "Time of one scan of the inbox, work included",
+            "Time of one scan of the inbox, including its work",
             registry=registry,
             buckets=(0.01, 0.1, 1, 10, 60, 600, 3600),
         )
@@ -23,5 +23,5 @@ class InboxMetrics:
 
     def forget_dataset(self, dataset: str) -> None:
         for state in STATES:
-            with suppress(KeyError):  # never told
+            with suppress(KeyError):  # it was never set
                 self.clips.remove(dataset, state)

@@ -1,20 +1,20 @@
-"""Names in the inbox: which dataset an object belongs to, what is passed over, what counts as an archive."""
+"""Names in the inbox: the dataset of an object, files that are ignored, and archives."""
 
 from pathlib import PurePosixPath
 
 PLAN = "merstream.json"
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 UNREADABLE = (".rar", ".7z")
-LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes: of a name on common file systems, of an S3 key
+LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes of a name on common file systems, bytes of an S3 key
 
 _JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
 
 
 def dataset_and_path(key: str) -> tuple[str, str] | None:
-    """(dataset, path inside it) of an object, or None for what belongs to no dataset.
+    """(dataset, path inside it) of an object, or None for an object of no dataset.
 
-    `CASME2/a/b.jpg` -> ("CASME2", "a/b.jpg"); an archive at the top is a dataset: `CASME2.zip` -> ("CASME2",
-    "CASME2.zip"). Junk, markers of empty folders and other files at the top belong to none.
+    `CASME2/a/b.jpg` -> ("CASME2", "a/b.jpg"). An archive at the top is a dataset: `CASME2.zip` -> ("CASME2",
+    "CASME2.zip"). Junk, markers of empty folders and other files at the top belong to no dataset.
     """
     if is_junk(key) or key.endswith("/"):
         return None
@@ -25,7 +25,7 @@ def dataset_and_path(key: str) -> tuple[str, str] | None:
 
 
 def is_junk(path: str) -> bool:
-    """Hidden, or litter that an operating system or an office program leaves."""
+    """Whether a file is hidden, or a leftover of an operating system or an office program."""
     return any(part.startswith((".", "~$")) or part.lower() in _JUNK for part in path.split("/"))
 
 
@@ -34,7 +34,7 @@ def is_archive(path: str) -> bool:
 
 
 def is_unreadable(path: str) -> bool:
-    """An archive of a kind that is not unpacked."""
+    """Whether it is an archive of a kind that is not unpacked."""
     return path.lower().endswith(UNREADABLE)
 
 
@@ -46,7 +46,7 @@ def archive_stem(path: str) -> str:
 
 
 def path_fault(path: str) -> str:
-    """What keeps `path` from being a file below a folder, in words; empty if nothing does."""
+    """Why `path` cannot be a file below a folder. '' if it can."""
     try:
         encoded = path.encode()
     except UnicodeEncodeError:

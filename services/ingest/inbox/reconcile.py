@@ -1,4 +1,4 @@
-"""One dropped dataset: what lies there -> records on `mer.sources`, and what it consists of on `mer.datasets`."""
+"""One uploaded dataset: from its objects to records on `mer.sources` and its own record on `mer.datasets`."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,12 @@ from shared.records import Dataset, Pipeline
 from shared.store import ObjectInfo, Store
 
 DroppedObjects = Sequence[tuple[str, ObjectInfo]]  # path inside the dataset, object
-AnnouncedDatasets = Mapping[str, Dataset]  # the dataset's own records as the bus has them, by message key
+AnnouncedDatasets = Mapping[str, Dataset]  # the dataset's own records on the bus, by message key
 
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Repeated at any time, killed at any time: the effect is there once."""
+    """Brings the records of a dataset up to date. It may be repeated or killed at any time: the effect happens once."""
 
     inbox: Store
     store: Store
@@ -35,7 +35,7 @@ class Reconciler:
     def reconcile_dataset(
         self, name: str, dropped: DroppedObjects, quiet: bool, announced: AnnouncedDatasets
     ) -> Dataset:
-        """What is announced now. `quiet`: nothing has come for so long that what is missing will not come."""
+        """Publish what is missing. Returns the dataset's record. `quiet`: no uploads for `patience` seconds."""
         held = collect_contents(dropped, self.unpacked)
         seen = discover_on_skeleton(name, held, self.inbox, self.scratch.work)
         emission = self._create_publisher(
@@ -50,7 +50,7 @@ class Reconciler:
         return dataset
 
     def remove_dataset(self, name: str, announced: AnnouncedDatasets) -> None:
-        """It lies there no more, so nobody is to wait for it."""
+        """Withdraw the records of a dataset that was removed, so that nobody waits for it."""
         for key in announced:
             self.bus.publish(DATASETS.name, key, None)
         ledgers.delete_ledger(self.store, name)
@@ -72,7 +72,7 @@ class Reconciler:
         )
 
     def _announce_dataset(self, dataset: Dataset, announced: AnnouncedDatasets) -> None:
-        """Unless just that is announced. Under another pipeline it is announced no more."""
+        """Publish the dataset's record unless an equal one is there. Withdraw its records under other pipelines."""
         if not is_same_dataset(dataset, announced.get(dataset.key)):
             self.bus.publish(DATASETS.name, dataset.key, dataset.encode())
         for key in announced:
@@ -80,13 +80,13 @@ class Reconciler:
                 self.bus.publish(DATASETS.name, key, None)
 
     def _load_ledger(self, name: str, announced: AnnouncedDatasets) -> Ledger:
-        """An empty one where the bus has lost what it was told: then it is told again."""
+        """The ledger, or an empty one if the bus has lost the dataset's record: then all are published again."""
         ledger = ledgers.load_ledger(self.store, name)
         return Ledger() if ledger.announced and ledger.announced not in announced else ledger
 
 
 def is_same_dataset(dataset: Dataset, other: Dataset | None) -> bool:
-    """Whether both say the same, whenever they were said."""
+    """Whether both records are equal except for their time."""
     return other is not None and dataset == other.model_copy(update={"created": dataset.created})
 
 
@@ -103,7 +103,7 @@ def _describe_dataset(emission: RecordPublisher, seen: DiscoveryView, quiet: boo
 
 
 def _planned_pipeline(seen: DiscoveryView, announced: AnnouncedDatasets) -> Pipeline:
-    """As its plan says. While that can't be read, the dataset stays under the pipeline that it was announced with."""
+    """The pipeline of the dataset's plan. If the plan cannot be read, the pipeline of its present record."""
     if seen.plan is not None:
         return seen.plan.pipeline
     return next((dataset.pipeline for dataset in announced.values()), Pipeline())

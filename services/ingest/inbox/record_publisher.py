@@ -1,4 +1,4 @@
-"""From the clips that discovery found to their records: what the ledger knows already is not done again."""
+"""From found clips to their records. Records that the ledger has are not published again."""
 
 import tempfile
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from shared.errors import BadData
 from shared.records import Pipeline, Record, json_digest
 from shared.store import Store
 
-SAVE_EVERY = 20  # records; killed in between, so many are published again
+SAVE_EVERY = 20  # records. After a kill at most this many are published again
 
 
 @dataclass
 class RecordPublisher:
-    """The records of one dataset under `pipeline`. Order: artifact, manifest, publish, ledger."""
+    """Publishes the records of one dataset under `pipeline`. Order: artifact, manifest, publish, ledger."""
 
     dataset: str
     pipeline: Pipeline
@@ -38,7 +38,10 @@ class RecordPublisher:
     _unsaved: int = 0
 
     def publish_clips(self, clips: list[DroppedClip], patience: float, quiet: bool) -> None:
-        """All of them. One that may lack frames waits until nothing has come for a while: they may be under way."""
+        """Publish the records of all clips. A clip that may lack frames waits until `quiet`: uploads may continue.
+
+        `patience` is the number of seconds without uploads after which a dataset is quiet.
+        """
         try:
             for clip in clips:
                 self.beat()
@@ -56,9 +59,8 @@ class RecordPublisher:
         known = self.ledger.clips.get(sample.identity)
         if clip.missing_part and not quiet and (known is None or known.fingerprint != mark):
             self.faults.append(
-                f"{sample.subject}/{sample.clip}: {clip.missing_part}; the clip is taken as it lies when nothing "
-                "has come for "
-                f"{patience:g} s."
+                f"{sample.subject}/{sample.clip}: {clip.missing_part}; after {patience:g} s without uploads the clip "
+                "is used as it is."
             )
             return
         try:
@@ -67,16 +69,16 @@ class RecordPublisher:
             self.faults.append(f"{sample.subject}/{sample.clip}: {fault}")
 
     def _ensure_published(self, clip: DroppedClip, mark: str, known: EmittedClip | None) -> str:
-        """The clip's recipe; its record is published if it differs from the last one."""
+        """The clip's recipe. Publishes its record if it differs from the last one."""
         sample = clip.found.sample
-        about = {"sample": json_digest(sample.model_dump(mode="json")), "pipeline": self.pipeline.digest}
-        if known and known == known.model_copy(update={"fingerprint": mark, **about}):
+        digests = {"sample": json_digest(sample.model_dump(mode="json")), "pipeline": self.pipeline.digest}
+        if known and known == known.model_copy(update={"fingerprint": mark, **digests}):
             return known.recipe
         record = None
         if known and known.fingerprint == mark:
             record = source_records.reuse_record(sample, known.recipe, self.pipeline, self.trace, self.store)
         record = record or self._pack_clip(clip)
-        emitted = EmittedClip(fingerprint=mark, recipe=record.recipe, **about)
+        emitted = EmittedClip(fingerprint=mark, recipe=record.recipe, **digests)
         if known is None or known.model_copy(update={"fingerprint": mark}) != emitted:
             source_records.publish_record(record, self.bus)
         self._note_emitted(sample.identity, emitted)
@@ -89,11 +91,11 @@ class RecordPublisher:
 
     def _fetch_files(self, clip: DroppedClip, folder: Path) -> FoundClip:
         """The clip with its files in `folder`, under their own names."""
-        here = {path: folder / PurePosixPath(path).name for path in clip.paths}
-        for path, file in here.items():
+        local_files = {path: folder / PurePosixPath(path).name for path in clip.paths}
+        for path, file in local_files.items():
             self.beat()
             self.contents.files[path].fetch_to(self.inbox, file)
-        return replace(clip.found, files=tuple(here[path] for path in clip.paths))
+        return replace(clip.found, files=tuple(local_files[path] for path in clip.paths))
 
     def _note_emitted(self, identity: str, emitted: EmittedClip) -> None:
         self.ledger.clips[identity] = emitted

@@ -1,4 +1,4 @@
-"""The reconcile scan: every dataset that lies in the inbox is looked at when it has changed and settled."""
+"""The scan of the inbox: every dataset is reconciled after it has changed and settled."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ Clock = Callable[[], datetime]
 
 
 def server_clock(store: Store) -> Clock:
-    """The clock that dates what is dropped, since ours may go wrong: the date of something put just now."""
+    """The clock that dates uploads, since ours may be wrong: the date of an object that is put now."""
 
     def server_now() -> datetime:
         store.put(CLOCK_KEY, b"now")
@@ -35,31 +35,34 @@ def server_clock(store: Store) -> Clock:
 
 
 @dataclass(frozen=True)
-class LastLook:
-    """How a dataset lay when it was last looked at, and what came of it."""
+class LastVisit:
+    """The state of a dataset when it was last reconciled, and the result."""
 
     signature: str
     quiet: bool
-    dataset: Dataset | None  # None after a surprise
+    dataset: Dataset | None  # None after an unexpected error
 
 
 class InboxScan:
-    """Remembers what it looked at. A process that starts looks at everything once."""
+    """Scans all datasets and remembers their states. A new process reconciles every dataset once."""
 
     def __init__(
         self, reconciler: Reconciler, announced: TopicView[Dataset], metrics: InboxMetrics, clock: Clock, settle: float
     ) -> None:
         self.reconciler, self.announced, self.metrics = reconciler, announced, metrics
         self.clock, self.settle = clock, settle
-        self._looked: dict[str, LastLook] = {}
+        self._visited: dict[str, LastVisit] = {}
 
     def scan_datasets(self) -> float:
-        """Seconds until something is due by time alone. Raises the first trouble when all datasets had their turn."""
+        """Scan once. Returns the seconds until a dataset is due without an upload.
+
+        Raises the first transient error after all datasets were visited.
+        """
         now, entries = self.clock(), list(self.reconciler.inbox.list_objects())
         dropped, announced = _group_by_dataset(entries), _announced_datasets(self.announced)
         self.reconciler.unpacked.keep_only([entry for entry in entries if names.is_archive(entry.key)])
         self._forget_removed(set(dropped), announced)
-        due, troubles = math.inf, []
+        due, errors = math.inf, []
         for name in sorted(dropped):
             self.reconciler.beat()
             age = (now - max(entry.modified for _, entry in dropped[name])).total_seconds()
@@ -68,42 +71,44 @@ class InboxScan:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.warning("%s has to wait: %r", name, error, extra={"mer": {"dataset": name}})
-                troubles.append(error)
-        if troubles:
-            raise troubles[0]
+                log.warning(
+                    "dataset %s failed, next attempt follows: %r", name, error, extra={"mer": {"dataset": name}}
+                )
+                errors.append(error)
+        if errors:
+            raise errors[0]
         return due
 
     def _visit_dataset(self, name: str, dropped: DroppedObjects, age: float, announced: AnnouncedDatasets) -> float:
-        """Seconds until it is due again by time alone."""
+        """Reconcile a dataset if needed. Returns the seconds until it is due again without an upload."""
         if age < self.settle:
             return self.settle - age
         quiet = age >= self.reconciler.patience
         signature = json_digest(sorted([entry.key, entry.etag, entry.size] for _, entry in dropped))
         if not self._is_known(name, signature, quiet, announced):
-            self._looked[name] = LastLook(signature, quiet, self._reconcile_dataset(name, dropped, quiet, announced))
+            self._visited[name] = LastVisit(signature, quiet, self._reconcile_dataset(name, dropped, quiet, announced))
         return math.inf if quiet else self.reconciler.patience - age
 
     def _is_known(self, name: str, signature: str, quiet: bool, announced: AnnouncedDatasets) -> bool:
-        """Whether another look would find nothing new: the same objects, as patient, and announced so."""
-        looked = self._looked.get(name)
-        if looked is None or looked.signature != signature:
+        """Whether another visit would find nothing new: the same objects, the same quiet, the same record."""
+        last = self._visited.get(name)
+        if last is None or last.signature != signature:
             return False
-        if looked.dataset is None:
+        if last.dataset is None:
             return True
-        waits = looked.dataset.faults and quiet and not looked.quiet
-        return not waits and is_same_dataset(looked.dataset, announced.get(looked.dataset.key)) and len(announced) == 1
+        waits = last.dataset.faults and quiet and not last.quiet
+        return not waits and is_same_dataset(last.dataset, announced.get(last.dataset.key)) and len(announced) == 1
 
     def _reconcile_dataset(
         self, name: str, dropped: DroppedObjects, quiet: bool, announced: AnnouncedDatasets
     ) -> Dataset | None:
-        """A surprise stops this dataset until it changes, and no other."""
+        """Reconcile one dataset. After an unexpected error it is ignored until it changes. Others continue."""
         try:
             dataset = self.reconciler.reconcile_dataset(name, dropped, quiet, announced)
         except Exception as error:
             if is_transient(error) or (isinstance(error, MerError) and not isinstance(error, BadData)):
                 raise
-            log.exception("%s is passed over until it changes", name, extra={"mer": {"dataset": name}})
+            log.exception("dataset %s is ignored until it changes", name, extra={"mer": {"dataset": name}})
             return None
         clips, faults = len(dataset.clips), len(dataset.faults)
         self.metrics.set_clip_counts(name, clips, faults)
@@ -114,15 +119,16 @@ class InboxScan:
         for name in sorted((ledgers.recorded_datasets(self.reconciler.store) | set(announced)) - present):
             self.reconciler.remove_dataset(name, announced[name])
             self.metrics.forget_dataset(name)
-            self._looked.pop(name, None)
-            log.info("removed", extra={"mer": {"dataset": name}})
+            self._visited.pop(name, None)
+            log.info("dataset removed", extra={"mer": {"dataset": name}})
 
 
 def _group_by_dataset(entries: list[ObjectInfo]) -> dict[str, list[tuple[str, ObjectInfo]]]:
     found: dict[str, list[tuple[str, ObjectInfo]]] = defaultdict(list)
     for entry in entries:
-        if place := names.dataset_and_path(entry.key):
-            found[place[0]].append((place[1], entry))
+        if dataset_and_path := names.dataset_and_path(entry.key):
+            dataset, path = dataset_and_path
+            found[dataset].append((path, entry))
     return found
 
 

@@ -1,4 +1,4 @@
-"""A scratch folder of this process, found again by the next one: archives unpacked there need not be unpacked twice."""
+"""The scratch folder of a process. The next process finds it again, with the archives that are unpacked there."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ SLOTS = 1000
 
 
 class ScratchFolder:
-    """`work` is empty at the start, `archives` is as an earlier process left it. The lock goes with the process."""
+    """`work` is empty at the start. `archives` is as an earlier process left it. The lock ends with the process."""
 
     def __init__(self, settings: Settings) -> None:
         inbox = [settings.s3_endpoint, settings.inbox_bucket, str(settings.home.resolve())]
@@ -30,18 +30,18 @@ class ScratchFolder:
 
 
 def _scratch_root(settings: Settings) -> Path:
-    """Of a temporary folder that everybody may write to, a part that is ours alone."""
+    """A folder of this user alone, inside the temporary folder if `settings` name none."""
     if settings.scratch is not None:
         return settings.scratch.absolute()
     root = Path(tempfile.gettempdir()) / f"merstream-{os.getuid()}"
     root.mkdir(mode=0o700, exist_ok=True)
     if root.is_symlink() or root.stat().st_uid != os.getuid():
-        raise Misconfigured(f"{root} belongs to somebody else; set MER_SCRATCH to a folder of your own.")
+        raise Misconfigured(f"{root} belongs to another user; set MER_SCRATCH to a folder of your own.")
     return root
 
 
 def _free_slot(folder: Path) -> tuple[IO[str], Path]:
-    """The first folder that no living process has."""
+    """The first folder that no running process has locked, with its lock."""
     for number in range(SLOTS):
         slot = folder / str(number)
         slot.mkdir(parents=True, exist_ok=True)

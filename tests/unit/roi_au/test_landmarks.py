@@ -60,7 +60,7 @@ def test_upsampling_is_handed_on(monkeypatch: pytest.MonkeyPatch, onset: np.ndar
 
 
 def test_the_predictor_is_read_once() -> None:
-    assert landmarks.load_predictor() is landmarks.load_predictor()
+    assert landmarks._landmark_predictor() is landmarks._landmark_predictor()
 
 
 def test_the_same_frame_gives_the_same_landmarks(onset: np.ndarray) -> None:

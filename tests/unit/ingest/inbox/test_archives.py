@@ -328,7 +328,7 @@ def test_nesting_has_an_end(lab: Lab) -> None:
         data = zipped({"x.zip": data, "y.txt": b""})
     lab.inbox.put("d.zip", data)
     lab.scan()
-    assert any("archives within one another" in fault for fault in lab.only().faults)
+    assert any("archives nested at most 3 deep" in fault for fault in lab.only().faults)
 
 
 def test_a_stop_ends_unpacking(lab: Lab) -> None:

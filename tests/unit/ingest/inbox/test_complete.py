@@ -40,7 +40,7 @@ def test_a_clip_with_a_hole_waits_for_its_frame(lab: Lab) -> None:
     lab.drop("d", files)
     lab.scan()
     assert lab.sources() == []
-    assert "s/a: expected all frames, 1 are not there" in lab.only().faults[0]
+    assert "s/a: expected all frames, 1 are missing" in lab.only().faults[0]
     lab.drop("d", {"frames/a/img2.jpg": late})
     lab.scan()
     assert [lab.packed(record) for record in lab.sources()] == [b"a 1a 2a 3"]

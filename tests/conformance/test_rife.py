@@ -75,7 +75,7 @@ def test_paper_interpolation(recorded: Mapping[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_paper_halvings(recorded: Mapping[str, np.ndarray], net: Rife, case: str) -> None:
-    """One position alone takes as many calls of the network as the original took for it."""
+    """One position alone takes as many calls of the network as in the original."""
     clip = recorded["clip_rgb_u8"][:, 40:76, 60:96]
     for before, _, fraction, calls in recorded[f"{case}_calls"]:
         earlier = net.forwards

@@ -1,4 +1,4 @@
-"""Positions: closed forms of the paper's rule, and what holds for every clip."""
+"""Positions: closed forms of the paper's rule, and properties of every clip."""
 
 import itertools
 

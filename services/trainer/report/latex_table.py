@@ -1,4 +1,4 @@
-"""The figures as LaTeX, for a table of a paper: booktabs rows, one per learner."""
+"""The figures as a LaTeX table, a row per learner."""
 
 import re
 

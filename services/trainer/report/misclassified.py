@@ -18,8 +18,7 @@ FULL_PERCENTILE = 98  # of the lengths of a clip's flow: longer vectors, outlier
 
 @dataclass(frozen=True)
 class ClipPictures:
-    """Data URIs of a clip's pictures, None where there is none. `full`: the length that has full colour, as the flow's
-    unit."""
+    """Data URIs of a clip's pictures, None if missing. `full` is the length with full colour, in the flow's unit."""
 
     flow: str | None
     full: float | None

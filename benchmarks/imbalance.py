@@ -22,6 +22,7 @@ from merstream.embedded.features import load_extracted_features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import FoldPool, run_folds
 from services.trainer.options import TrainingOptions, resolve_options
+from services.trainer.report.model import FIGURES
 from services.trainer.report.summary import pooled_figures
 from services.trainer.settings import TrainSettings
 from services.trainer.sources.artifacts import load_plan_from_artifacts
@@ -47,7 +48,7 @@ TRAINING_OPTIONS: dict[str, dict[str, Any]] = {
     "80 epochs": {"epochs": 80},
     "80 epochs, affine": {"epochs": 80, "rotate": 5.0, "scale": 0.05, "shift": 1.0},
 }
-COMPARED_FIGURES = ("uf1", "uar", "au_f1")
+COMPARED_FIGURES = [name for name in FIGURES if name != "accuracy"]
 
 
 def measure_figures(
@@ -60,10 +61,8 @@ def measure_figures(
         pool = FoldPool(jobs, choose_device())
         outcomes = run_folds(evaluation.features, each, evaluation.folds, folder, pool)
         figures = pooled_figures(evaluation.features, outcomes, seed)
-        for name, value in zip(
-            COMPARED_FIGURES, (figures["uf1"], figures["uar"], figures["aus"]["macro"]), strict=True
-        ):
-            found[name].append(value)
+        for name in COMPARED_FIGURES:
+            found[name].append(getattr(figures, name))
     return found
 
 

@@ -1,13 +1,12 @@
 """`mer train --from run.json`: the same run again, and whether it gives the same figures."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.markup import escape
 
 from merstream.cli.console import stderr_console, stdout_console
+from merstream.cli.report_view import read_report
 from merstream.embedded.features import load_extracted_features
 from merstream.embedded.run_folder import Workspace
 from merstream.embedded.training import (
@@ -18,6 +17,7 @@ from merstream.embedded.training import (
     train_and_write_report,
 )
 from services.trainer.report.comparison import figure_differences
+from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import data_differences, environment_differences
 from services.trainer.sources.samples_csv import load_plan_from_table
@@ -36,7 +36,8 @@ def repeat_run(
     The report goes where `mer train` puts it; for the file's own folder into `repeated` beside the file, since there
     every fold is kept already. Raises BadData where the features are not those of the run, with what differs.
     """
-    then, recorded = _read_run_file(file), _read_report(file.parent)
+    then = _read_run_file(file)
+    recorded = read_report(file.parent) if (file.parent / "report.json").exists() else None
     run_folders = run_folders or [_containing_run_folder(file)]
     now = _describe_current_run(file, then, run_folders, table)
     for sentence in environment_differences(then.environment, now.environment):
@@ -48,7 +49,7 @@ def repeat_run(
         train_and_write_report(run, folder, lambda: load_plan_from_table(table, choice), jobs=jobs, faces=faces)
     else:
         train_and_write_report(run, folder, lambda: load_evaluation_plan(run, run_folders), jobs=jobs, faces=faces)
-    return recorded is None or _print_comparison(recorded, _read_report(folder) or {}, file.parent)
+    return recorded is None or _print_comparison(recorded, read_report(folder), file.parent)
 
 
 def _read_run_file(file: Path) -> RunContents:
@@ -56,12 +57,6 @@ def _read_run_file(file: Path) -> RunContents:
         return RunContents.decode(file.read_bytes())
     except OSError as error:
         raise BadData(f"{file}: expected a {RUN_FILE}, got {error.strerror}; give the path of one.") from None
-
-
-def _read_report(folder: Path) -> dict[str, Any] | None:
-    file = folder / "report.json"
-    found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return found
 
 
 def _containing_run_folder(file: Path) -> Path:
@@ -99,7 +94,7 @@ def _report_folder(file: Path, out: Path) -> Path:
     return folder / "repeated" if folder.resolve() == file.resolve().parent else folder
 
 
-def _print_comparison(recorded: dict[str, Any], repeated: dict[str, Any], folder: Path) -> bool:
+def _print_comparison(recorded: Report, repeated: Report, folder: Path) -> bool:
     """Tells what differs."""
     differs = figure_differences(recorded, repeated)
     if not differs:

@@ -7,6 +7,8 @@ from pathlib import Path
 from shared.bus.local import LocalBus
 from shared.store import LocalStore
 
+OUTPUT_FOLDER = Path("out")  # default folder of runs, and of reports that are fetched from a stack
+
 
 @dataclass(frozen=True)
 class Workspace:

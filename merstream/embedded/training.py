@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from merstream.cli.progress import progress_bars
-from merstream.commands.report import print_report
+from merstream.cli.report_view import print_report
 from merstream.embedded.features import ExtractedFeatures, exit_on_interrupt
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.trainer import experiment

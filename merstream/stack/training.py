@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from merstream.cli.console import stderr_console
 from merstream.cli.progress import progress_bars
-from merstream.commands.report import OUTPUT_FOLDER, print_report
+from merstream.cli.report_view import order_report_files, print_report
+from merstream.embedded.run_folder import OUTPUT_FOLDER
 from merstream.stack.api_client import TrainerApi
 from shared.errors import BadData, Misconfigured, Unavailable
 from shared.settings import load_settings
@@ -86,6 +87,6 @@ def fetch_and_print_report(api: TrainerApi, run: dict[str, Any]) -> None:
         raise BadData(f"Run {run['id']} has failed: {run['reason']}")
     folder = OUTPUT_FOLDER / "reports" / quote(run["dataset"], safe="") / run["id"]
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sorted(run["files"], key="report.json".__eq__):  # without it there is no report
+    for name in order_report_files(run["files"]):
         api.download_file(run["files"][name], folder / Path(name).name)
     print_report(folder)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import SINGLE_PROCESS, FoldPool, run_folds
-from services.trainer.folds.fold import OutcomesByLearner
+from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.learners.registry import BASELINES, trainable_learners
+from services.trainer.report.model import Report
 from services.trainer.report.summary import summarise_run
 from services.trainer.report.writer import render_files, write_files
 from services.trainer.settings import TrainSettings
@@ -38,13 +38,13 @@ def run_experiment(
     pool: FoldPool = SINGLE_PROCESS,
     report: ReportOptions = PLAIN_REPORT,
     baselines: Sequence[str] = tuple(BASELINES),
-) -> dict[str, Any]:
+) -> Report:
     """Train, test, score and write the report's files to `folder`; returns the report.
 
     A second call with the same features and settings trains only the folds that are missing. Baselines that need other
     arrays than the features hold are left out. Raises TrainingStopped, and BadData as `EvaluationPlan.folds` does.
     """
-    outcomes: dict[str, dict[int, Any]] = {}
+    outcomes: dict[str, dict[int, Sequence[FoldOutcome]]] = {}
     trainable = trainable_learners(evaluation.features.array_names)
     baselines = [name for name in baselines if name in trainable]
     for each in reversed(expand_learners(settings, evaluation.seeds, baselines)):  # baselines first: they are fast
@@ -70,7 +70,7 @@ def write_report(
     settings: TrainSettings,
     outcomes: OutcomesByLearner,
     report: ReportOptions = PLAIN_REPORT,
-) -> dict[str, Any]:
+) -> Report:
     """Score the outcomes, write the report under `prefix`, return it. Equal outcomes give equal bytes."""
     ordered = {
         model: dict(sorted(outcomes[model].items())) for model in sorted(outcomes, key=_report_order(settings.model))

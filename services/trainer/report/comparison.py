@@ -1,14 +1,14 @@
-"""The figures of one run told twice: what differs."""
+"""The figures of a run and of its repetition: what differs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-Report = Mapping[str, Any]
+from services.trainer.report.model import EMOTION_FIGURES, FIGURES, Report
 
 
-def figure_differences(then: Report, now: Report) -> list[str]:
-    """One sentence per figure of a learner, seed or oracle that is not the same to the last digit."""
-    before, after = dict(_list_figures(then)), dict(_list_figures(now))
+def figure_differences(recorded: Report, repeated: Report) -> list[str]:
+    """A sentence for each figure of a learner, seed or oracle that differs, in the last digit too."""
+    before, after = dict(_list_figures(recorded)), dict(_list_figures(repeated))
     names = [*before, *(name for name in after if name not in before)]
     return [
         f"{name}: {_format_value(before.get(name))} recorded, {_format_value(after.get(name))} now"
@@ -18,16 +18,16 @@ def figure_differences(then: Report, now: Report) -> list[str]:
 
 
 def _list_figures(report: Report) -> Iterator[tuple[str, Any]]:
-    """By what they are of."""
-    for learner, rows in report["seeds"].items():
+    """Every figure with a name that says whose it is."""
+    for learner, rows in report.seeds.items():
         for row in rows:
-            for figure in ("uf1", "uar", "accuracy", "au_f1"):
-                yield f"{learner}, seed {row['seed']}, {figure}", row[figure]
-    for figure in ("uf1", "uar", "accuracy"):
-        if report["oracle"]:
-            yield f"oracle, {figure}", report["oracle"][figure]
-    for learner, result in {report["model"]: report["result"], **report["baselines"]}.items():
-        yield f"{learner}, confusion", result["confusion"]
+            for figure in FIGURES:
+                yield f"{learner}, seed {row.seed}, {figure}", getattr(row, figure)
+    if report.oracle:
+        for figure in EMOTION_FIGURES:
+            yield f"oracle, {figure}", getattr(report.oracle, figure)
+    for learner, result in report.learners.items():
+        yield f"{learner}, confusion", [list(row) for row in result.confusion]
 
 
 def _format_value(value: Any) -> str:

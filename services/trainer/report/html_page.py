@@ -1,4 +1,4 @@
-"""The report as one HTML page, and the model card: templates filled with what a report says."""
+"""The report as one HTML page, and the model card in Markdown: templates filled from a `Report`."""
 
 import re
 from collections import Counter
@@ -13,62 +13,58 @@ from services.trainer.data.features import Features
 from services.trainer.report import png_encoder
 from services.trainer.report.flow_colour import draw_colour_wheel
 from services.trainer.report.misclassified import clip_pictures
+from services.trainer.report.model import FIGURES, Report, Spread
 from services.trainer.report.training_curves import draw_training_curves
 from shared import weights
 
 WHEEL_PIXELS = 48  # px
-FIGURE_TITLES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "au_f1": "AU F1"}
 
 
-def render_page(report: Mapping[str, Any], features: Features, faces: bool = False) -> str:
-    """It stands alone: pictures and styles are inside, there are no scripts."""
-    mistaken = [
-        {**each, **clip_pictures(features, each["clip"], report["data"]["test_factor"], faces)}
-        for each in report["mistakes"]["shown"]
-    ]
+def render_page(report: Report, features: Features, faces: bool = False) -> str:
+    """The page is self-contained: pictures and styles are inside, there are no scripts. Frames only with `faces`."""
+    shown = report.mistakes.shown if report.mistakes else ()
+    mistaken = [(each, clip_pictures(features, each.clip, report.data.test_factor, faces)) for each in shown]
+    has_flow = any(pictures.flow for _, pictures in mistaken)
     return _fill_template(
         "report.html.j2",
         report,
-        curves=draw_training_curves(report["curves"]),
+        curves=draw_training_curves(report.curves),
         mistaken=mistaken,
-        wheel=png_encoder.png_data_uri(draw_colour_wheel(WHEEL_PIXELS))
-        if any(each["flow"] for each in mistaken)
-        else None,
+        wheel=png_encoder.png_data_uri(draw_colour_wheel(WHEEL_PIXELS)) if has_flow else None,
         faces=faces,
     )
 
 
-def render_model_card(report: Mapping[str, Any]) -> str:
-    """The model card, Markdown."""
+def render_model_card(report: Report) -> str:
+    """The model card in Markdown."""
     return re.sub(r"\n{3,}", "\n\n", _fill_template("model_card.md.j2", report, weights=weights.ALL_WEIGHTS))
 
 
 def format_figure(value: float | None) -> str:
-    """Three digits; a dash for what is not defined."""
+    """Three digits, or a dash for a figure that does not exist."""
     return "–" if value is None else f"{value:.3f}"
 
 
-def format_spread(value: Mapping[str, float | None]) -> str:
-    """Mean, and standard deviation where there is one."""
-    return format_figure(value["mean"]) + ("" if value["sd"] is None else f" ± {format_figure(value['sd'])}")
+def format_spread(spread: Spread) -> str:
+    """The mean, and the standard deviation if there is one."""
+    return format_figure(spread.mean) + ("" if spread.sd is None else f" ± {format_figure(spread.sd)}")
 
 
-def escape_markdown(text: Any) -> str:
-    """Text on one line whose signs mean nothing to Markdown, nor to the HTML that it may become."""
+def escape_markdown(text: object) -> str:
+    """The text on one line, with every sign escaped that Markdown or HTML would interpret."""
     line = re.sub(r"\s+", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_\[\]|#])", r"\\\1", line)
 
 
 def sum_counts(*counts: Mapping[str, int]) -> dict[str, int]:
-    """Several counts by name as one."""
+    """The sum of several counts, name by name."""
     return dict(sum(map(Counter, counts), Counter()))
 
 
-def _fill_template(template: str, report: Mapping[str, Any], **more: Any) -> str:
-    learners = {report["model"]: report["result"], **report["baselines"]}
-    several = len(report["seeds"][report["model"]]) > 1
+def _fill_template(template: str, report: Report, **values: Any) -> str:
+    several = len(report.seed_numbers) > 1
     return _template_environment().get_template(template).render(
-        report=report, learners=learners, several=several, figures=FIGURE_TITLES, **more
+        report=report, several=several, figures=FIGURES, **values
     )  # fmt: skip
 
 

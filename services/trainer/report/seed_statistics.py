@@ -1,41 +1,49 @@
-"""Figures of several trainings of the same folds: by seed, their mean and their scatter."""
+"""Figures of several trainings of the same folds: by seed, their mean and their standard deviation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
-from typing import Any
 
-FiguresBySeed = Mapping[int, Mapping[str, Any]]  # what `summary.figures_of` says, by seed
-FIGURE_NAMES = ("uf1", "uar", "accuracy", "au_f1")
+from services.trainer.report.model import (
+    EMOTION_FIGURES,
+    FIGURES,
+    FigureSpreads,
+    OracleFigures,
+    OracleSeedFigures,
+    PooledFigures,
+    SeedFigures,
+    Spread,
+)
 
 
-def rows_by_seed(found: FiguresBySeed) -> list[dict[str, Any]]:
+def rows_by_seed(pooled: Mapping[int, PooledFigures]) -> tuple[SeedFigures, ...]:
     """One row per seed."""
-    return [{"seed": seed, **_flat_figures(figures)} for seed, figures in found.items()]
+    return tuple(SeedFigures(seed=seed, **_flat_figures(figures)) for seed, figures in pooled.items())
 
 
-def mean_and_spread(found: FiguresBySeed) -> dict[str, dict[str, float | None]]:
-    """Per figure the mean over seeds and the sample standard deviation; None of one seed, and where a figure is not
-    defined. It says how far training scatters; how far another sample of people would, the interval says."""
-    rows = [_flat_figures(figures) for figures in found.values()]
-    return {name: _spread_of_values([row[name] for row in rows]) for name in FIGURE_NAMES}
+def mean_and_spread(pooled: Mapping[int, PooledFigures]) -> FigureSpreads:
+    """Mean and sample standard deviation over seeds, for each figure.
+
+    The deviation shows how much training varies. How much another sample of people would vary, the interval shows.
+    """
+    rows = [_flat_figures(figures) for figures in pooled.values()]
+    return FigureSpreads(**{name: _spread_of_values([row[name] for row in rows]) for name in FIGURES})
 
 
-def average_oracle(meaning: str, found: Mapping[int, Mapping[str, float] | None]) -> dict[str, Any] | None:
-    """Means over seeds, each seed's own beside; None where some seed has none."""
-    rows = {seed: figures for seed, figures in found.items() if figures is not None}
-    if len(rows) < len(found) or not rows:
+def average_oracle(meaning: str, seeds: Sequence[OracleSeedFigures | None]) -> OracleFigures | None:
+    """Means over seeds, with the figures of each seed. None if a seed has none."""
+    rows = [row for row in seeds if row is not None]
+    if len(rows) < len(seeds) or not rows:
         return None
-    names = next(iter(rows.values()))
-    means = {name: fmean(row[name] for row in rows.values()) for name in names}
-    return {"meaning": meaning, **means, "seeds": [{"seed": seed, **row} for seed, row in rows.items()]}
+    means = {name: fmean(getattr(row, name) for row in rows) for name in EMOTION_FIGURES}
+    return OracleFigures(meaning=meaning, **means, seeds=tuple(rows))
 
 
-def _flat_figures(figures: Mapping[str, Any]) -> dict[str, float | None]:
-    return {**{name: figures[name] for name in FIGURE_NAMES[:3]}, "au_f1": figures["aus"]["macro"]}
+def _flat_figures(pooled: PooledFigures) -> dict[str, float | None]:
+    return {name: getattr(pooled, name) for name in FIGURES}
 
 
-def _spread_of_values(values: list[float | None]) -> dict[str, float | None]:
+def _spread_of_values(values: Sequence[float | None]) -> Spread:
     known = [value for value in values if value is not None]
     if len(known) < len(values):
-        return {"mean": None, "sd": None}
-    return {"mean": fmean(known), "sd": stdev(known) if len(known) > 1 else None}
+        return Spread(mean=None, sd=None)
+    return Spread(mean=fmean(known), sd=stdev(known) if len(known) > 1 else None)

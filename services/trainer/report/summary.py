@@ -1,7 +1,6 @@
-"""Everything that a report says, as plain values: pooled figures beside baselines and oracle."""
+"""Outcomes of all folds in, a `Report` out: pooled figures of the model, its baselines and the oracle."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,10 +11,19 @@ from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.report import seed_statistics
 from services.trainer.report.misclassified import misclassified_clips
+from services.trainer.report.model import (
+    EMOTION_FIGURES,
+    DataSummary,
+    EpochSeries,
+    FoldSummary,
+    OracleSeedFigures,
+    PooledFigures,
+    ProtocolSummary,
+    Report,
+)
 from services.trainer.runs.manifest import package_version
 from services.trainer.settings import TrainSettings
 
-REPORT_SCHEMA = "mer.report/2"
 AU_THRESHOLD = 0.5  # an AU counts as predicted from this probability on
 ORACLE_MEANING = (
     "per fold, the epoch whose predictions score best on the very clips under test, mean over seeds; what peeking "
@@ -29,77 +37,91 @@ def summarise_run(
     outcomes: OutcomesByLearner,
     code: str = "",
     faults: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Everything the report says, as plain values. `outcomes`: of the model and of other learners on the same folds.
-    `code`: version of the code, default the installed one. `faults`: a sentence per clip without features.
+) -> Report:
+    """The report of a run. `outcomes` holds the model and other learners on the same folds.
 
-    `result` and `baselines` are of the run's own seed; `seeds` and `spread` of all.
+    `code` is the version of the code, by default the installed one. `faults` has a sentence per clip without features.
     """
     features, seed = evaluation.features, settings.seed
-    counts = np.bincount(features.emotions, minlength=len(features.classes)).tolist()
-    scored = {
-        name: {each: pooled_figures(features, runs[each], each) for each in runs} for name, runs in outcomes.items()
+    pooled = {
+        name: {each: pooled_figures(features, folds, each) for each, folds in by_seed.items()}
+        for name, by_seed in outcomes.items()
     }
     model = outcomes[settings.model]
-    return {
-        "schema": REPORT_SCHEMA,
-        "protocol": evaluation.report_fields,
-        "model": settings.model,
-        "seed": seed,
-        "settings": settings.model_dump(mode="json"),
-        "code": code or package_version("merstream") or "not installed",
-        "data": {
-            "digest": features.digest,
-            "samples": len(features),
-            "subjects": len(set(features.subjects.tolist())),
-            "datasets": sorted(set(features.dataset_names.tolist())),
-            "classes": dict(zip(features.classes, counts, strict=True)),
-            "left_out": features.left_out,
-            "faults": list(faults),
-            "factors": features.factors.tolist(),
-            "test_factor": float(features.factors[features.factor_index(settings.test_factor)]),
-            "aus": dict(zip(map(str, AUS), features.aus.sum(0).tolist(), strict=True)),
-        },
-        "result": scored[settings.model][seed],
-        "baselines": {name: found[seed] for name, found in scored.items() if name != settings.model},
-        "seeds": {name: seed_statistics.rows_by_seed(found) for name, found in scored.items()},
-        "spread": {name: seed_statistics.mean_and_spread(found) for name, found in scored.items()},
-        "per_dataset": figures_per_dataset(features, outcomes, seed),
-        "oracle": seed_statistics.average_oracle(
-            ORACLE_MEANING, {each: oracle_figures(features, model[each]) for each in model}
+    return Report(
+        protocol=ProtocolSummary.model_validate(evaluation.report_fields),
+        model=settings.model,
+        seed=seed,
+        settings=settings.model_dump(mode="json"),
+        code=code or package_version("merstream"),
+        data=summarise_data(features, settings.test_factor, faults),
+        result=pooled[settings.model][seed],
+        baselines={name: found[seed] for name, found in pooled.items() if name != settings.model},
+        seeds={name: seed_statistics.rows_by_seed(found) for name, found in pooled.items()},
+        spread={name: seed_statistics.mean_and_spread(found) for name, found in pooled.items()},
+        per_dataset=figures_per_dataset(features, outcomes, seed),
+        oracle=seed_statistics.average_oracle(
+            ORACLE_MEANING, [oracle_figures(features, folds, each) for each, folds in model.items()]
         ),
-        "curves": epoch_series(model[seed]),
-        "mistakes": misclassified_clips(features, model[seed]),
-        "folds": [
-            {
-                "held_out": each.held_out,
-                "trained_on": each.trained_on,
-                "tested_on": len(each.names),
-                "kept_epoch": each.kept_epoch,
-            }
-            for each in model[seed]
-        ],
-    }
+        curves=epoch_series(model[seed]),
+        mistakes=misclassified_clips(features, model[seed]),
+        folds=tuple(summarise_fold(each) for each in model[seed]),
+    )
+
+
+def summarise_data(features: Features, test_factor: float, faults: Sequence[str]) -> DataSummary:
+    """What the run was trained on. `test_factor` becomes the nearest factor that the features have."""
+    counts = np.bincount(features.emotions, minlength=len(features.classes)).tolist()
+    return DataSummary(
+        digest=features.digest,
+        samples=len(features),
+        subjects=len(set(features.subjects.tolist())),
+        datasets=tuple(sorted(set(features.dataset_names.tolist()))),
+        classes=dict(zip(features.classes, counts, strict=True)),
+        left_out=dict(features.left_out),
+        faults=tuple(faults),
+        factors=tuple(features.factors.tolist()),
+        test_factor=float(features.factors[features.factor_index(test_factor)]),
+        aus=dict(zip(map(str, AUS), features.aus.sum(0).tolist(), strict=True)),
+    )
+
+
+def summarise_fold(outcome: FoldOutcome) -> FoldSummary:
+    """The sizes of a fold, without its predictions."""
+    return FoldSummary(
+        held_out=outcome.held_out,
+        trained_on=outcome.trained_on,
+        tested_on=len(outcome.names),
+        kept_epoch=outcome.kept_epoch,
+    )
 
 
 def pooled_figures(
     features: Features, outcomes: Sequence[FoldOutcome], seed: int, dataset: str | None = None
-) -> dict[str, Any]:
-    """Scores of the pooled predictions, `aus` among them; of one dataset's clips alone, if it is named."""
-    where = np.array(_outcome_rows(features, outcomes))
-    pred = np.array([p for each in outcomes for p in each.predicted_classes])
-    mine = features.dataset_names[where] == dataset if dataset is not None else np.ones(len(where), bool)
-    where = where[mine]
-    true, predicted = _class_names(features, features.emotions[where]), _class_names(features, pred[mine])
-    figures_ = score_emotions(true, predicted, features.subjects[where], seed=seed)
+) -> PooledFigures:
+    """The scores of the pooled predictions, of all clips or of one dataset's clips. `seed` is that of the bootstrap."""
+    rows = np.array(_outcome_rows(features, outcomes))
+    predicted = np.array([label for each in outcomes for label in each.predicted_classes])
+    selected = features.dataset_names[rows] == dataset if dataset is not None else np.ones(len(rows), bool)
+    rows = rows[selected]
+    scores = score_emotions(
+        _class_names(features, features.emotions[rows]),
+        _class_names(features, predicted[selected]),
+        features.subjects[rows],
+        seed=seed,
+    )
     if any(each.aus is None for each in outcomes):
-        return figures_ | {"aus": empty_action_unit_scores(features.aus[where].sum(0).tolist(), AUS)}
-    aus = np.array([row for each in outcomes for row in each.aus or []])[mine]
-    return figures_ | {"aus": score_action_units(features.aus[where], aus >= AU_THRESHOLD, AUS)}
+        units = empty_action_unit_scores(features.aus[rows].sum(0).tolist(), AUS)
+    else:
+        chances = np.array([row for each in outcomes for row in each.aus or []])[selected]
+        units = score_action_units(features.aus[rows], chances >= AU_THRESHOLD, AUS)
+    return PooledFigures.model_validate({**scores, "aus": units})
 
 
-def figures_per_dataset(features: Features, outcomes: OutcomesByLearner, seed: int) -> dict[str, Any]:
-    """Beside the pooled figures those of each dataset's clips, by learner; none where there is only one."""
+def figures_per_dataset(
+    features: Features, outcomes: OutcomesByLearner, seed: int
+) -> dict[str, dict[str, PooledFigures]]:
+    """The figures of each dataset's clips, by learner and dataset. Empty if there is only one dataset."""
     names = sorted(set(features.dataset_names.tolist()))
     if len(names) < 2:
         return {}
@@ -110,30 +132,39 @@ def figures_per_dataset(features: Features, outcomes: OutcomesByLearner, seed: i
     }
 
 
-def oracle_figures(features: Features, outcomes: Sequence[FoldOutcome]) -> dict[str, float] | None:
-    """The figure that choosing epochs on the clips under test would have given; None where epochs were not watched."""
+def oracle_figures(features: Features, outcomes: Sequence[FoldOutcome], seed: int) -> OracleSeedFigures | None:
+    """The figures of one seed if each fold's epoch were chosen on its test clips. None if no epoch was tested."""
     if not all(each.epochs and each.epochs[0].watched for each in outcomes):
         return None
-    where = _outcome_rows(features, outcomes)
-    predicted: list[int] = []
-    for each in outcomes:
-        true = features.emotions[features.find_rows(each.names)]
-        tries = [epoch.watched for epoch in each.epochs]
-        best: tuple[int, ...] = max(tries, key=lambda pred: score_emotions(true, pred, true, resamples=1)["uf1"])
-        predicted += best
-    found = score_emotions(features.emotions[where], predicted, features.subjects[where], resamples=1)
-    return {name: found[name] for name in ("uf1", "uar", "accuracy")}
+    rows = _outcome_rows(features, outcomes)
+    predicted = [label for each in outcomes for label in _best_epoch_predictions(features, each)]
+    scores = score_emotions(features.emotions[rows], predicted, features.subjects[rows], resamples=1)
+    return OracleSeedFigures(seed=seed, **{name: scores[name] for name in EMOTION_FIGURES})
 
 
-def epoch_series(outcomes: Sequence[FoldOutcome]) -> dict[str, list[list[float]]]:
-    """Per figure one row per fold, one column per epoch; train mode, on the training part."""
-    names = ("loss", "emotion_loss", "au_loss", "uf1", "rate")
-    return {name: [[getattr(epoch, name) for epoch in each.epochs] for each in outcomes] for name in names}
+def epoch_series(outcomes: Sequence[FoldOutcome]) -> EpochSeries:
+    """The course of the training of each fold."""
+    return EpochSeries.model_validate(
+        {
+            name: [[getattr(epoch, name) for epoch in each.epochs] for each in outcomes]
+            for name in EpochSeries.model_fields
+        }
+    )
 
 
 def _outcome_rows(features: Features, outcomes: Sequence[FoldOutcome]) -> list[int]:
+    """The rows of the outcomes' clips among the features, in the outcomes' order."""
     return features.find_rows(name for each in outcomes for name in each.names)
 
 
-def _class_names(features: Features, indices: Any) -> list[str]:
+def _best_epoch_predictions(features: Features, outcome: FoldOutcome) -> tuple[int, ...]:
+    """The predictions of the epoch with the best UF1 on the fold's test clips; of equals the first."""
+    true = features.emotions[features.find_rows(outcome.names)]
+    return max(
+        (epoch.watched for epoch in outcome.epochs),
+        key=lambda predicted: score_emotions(true, predicted, true, resamples=1)["uf1"],
+    )
+
+
+def _class_names(features: Features, indices: Iterable[int]) -> list[str]:
     return [features.classes[index] for index in indices]

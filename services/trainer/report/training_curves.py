@@ -1,8 +1,8 @@
-"""The picture of how training went, as an SVG data URI: no global matplotlib state, equal series give equal bytes."""
+"""Training curves as an SVG data URI: no global matplotlib state, equal series give equal bytes."""
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from services.trainer.report.model import EpochSeries
 
 INK, SOFT, GRID = "#1d2733", "#5c6875", "#e3e8ee"
 BLUE, ORANGE = "#2563a8", "#b9641a"
@@ -29,20 +31,22 @@ PLOT_STYLE: Any = {
 }
 
 
-def draw_training_curves(series: Mapping[str, Any]) -> str | None:
-    """Median over folds and the band between the extremes: losses, UF1 on the training subjects, learning rate. None
-    where nothing was trained by epochs."""
-    if not any(series["loss"]):
+def draw_training_curves(series: EpochSeries) -> str | None:
+    """Losses, UF1 on the training subjects and learning rate by epoch: median over folds, band from minimum to maximum.
+
+    None for a learner that does not train by epochs.
+    """
+    if not any(series.loss):
         return None
     with mpl.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(9.4, 2.7), layout="constrained")
         losses, uf1, rate = figure.subplots(1, 3)
-        _plot_band(losses, series["emotion_loss"], "emotion", BLUE)
-        if any(any(fold) for fold in series["au_loss"]):
-            _plot_band(losses, series["au_loss"], "AU", ORANGE)
+        _plot_band(losses, series.emotion_loss, "emotion", BLUE)
+        if any(any(fold) for fold in series.au_loss):
+            _plot_band(losses, series.au_loss, "AU", ORANGE)
         losses.legend(frameon=False, ncols=2, loc="upper right")
-        _plot_band(uf1, series["uf1"], "", BLUE)
-        _plot_band(rate, series["rate"], "", BLUE)
+        _plot_band(uf1, series.uf1, "", BLUE)
+        _plot_band(rate, series.rate, "", BLUE)
         losses.set(title="loss", ylim=(0, None))
         uf1.set(title="UF1, training subjects", ylim=(0, 1.02))
         rate.set(title="learning rate", ylim=(0, None))
@@ -52,8 +56,8 @@ def draw_training_curves(series: Mapping[str, Any]) -> str | None:
         return _svg_data_uri(figure)
 
 
-def _plot_band(axes: Axes, folds: Any, label: str, colour: str) -> None:
-    """Folds x epochs. A fold with fewer epochs than others ends earlier."""
+def _plot_band(axes: Axes, folds: Sequence[Sequence[float]], label: str, colour: str) -> None:
+    """A row of values per fold. A fold with fewer epochs than others ends earlier."""
     rows = np.full((len(folds), max(map(len, folds))), np.nan)
     for row, fold in zip(rows, folds, strict=True):
         row[: len(fold)] = fold

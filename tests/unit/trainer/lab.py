@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.trainer.report.model import Report
 from services.trainer.service.processes import all_loops
 from shared.bus import Bus, Message
 from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
@@ -120,6 +121,10 @@ class Lab:
         """The result of the only run."""
         (result,) = self.results().values()
         return result
+
+    def report(self, result: RunResult) -> Report:
+        """The report of a run."""
+        return Report.decode(self.store.get(result.files["report.json"]), result.run)
 
     def published(self, topic: str) -> int:
         return self.bus.group_progress(topic, "nobody").published

@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -29,42 +28,43 @@ def features(toy):
 def made(features, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     evaluation = EvaluationPlan(features, seeds=3)
-    experiment.run_experiment(evaluation, SETTINGS, folder, report=ReportOptions(faults=["toy/s09/c1: no face."]))
-    return folder, json.loads((folder / "report.json").read_text())
+    report = ReportOptions(faults=["toy/s09/c1: no face."])
+    return folder, experiment.run_experiment(evaluation, SETTINGS, folder, report=report)
 
 
 def test_every_learner_has_figures_of_every_seed_and_their_mean_and_deviation(made):
     _, report = made
     for name in ("fmer-lite", "majority", "linear"):
-        rows = report["seeds"][name]
-        assert [row["seed"] for row in rows] == [5, 6, 7]
-        for figure, said in report["spread"][name].items():
-            values = [row[figure] for row in rows]
-            assert said == {"mean": pytest.approx(np.mean(values)), "sd": pytest.approx(np.std(values, ddof=1))}
-    assert report["spread"]["majority"]["uf1"]["sd"] == 0.0  # it draws nothing
-    assert report["spread"]["fmer-lite"]["uf1"]["sd"] > 0
-    first = report["seeds"]["fmer-lite"][0]
-    assert (first["uf1"], first["uar"]) == (report["result"]["uf1"], report["result"]["uar"])
-    assert report["result"]["interval"]["uf1"][0] <= first["uf1"] <= report["result"]["interval"]["uf1"][1]
+        rows = report.seeds[name]
+        assert [row.seed for row in rows] == [5, 6, 7]
+        for figure, spread in report.spread[name]:
+            values = [getattr(row, figure) for row in rows]
+            assert spread.mean == pytest.approx(np.mean(values))
+            assert spread.sd == pytest.approx(np.std(values, ddof=1))
+    assert report.spread["majority"].uf1.sd == 0.0  # it draws nothing
+    assert report.spread["fmer-lite"].uf1.sd > 0
+    first = report.seeds["fmer-lite"][0]
+    assert (first.uf1, first.uar) == (report.result.uf1, report.result.uar)
+    assert report.result.interval.uf1[0] <= first.uf1 <= report.result.interval.uf1[1]
 
 
 def test_the_oracle_is_the_mean_over_seeds_and_never_below_the_result_of_one(made):
     _, report = made
-    rows = report["oracle"]["seeds"]
-    assert [row["seed"] for row in rows] == [5, 6, 7]
-    assert report["oracle"]["uf1"] == pytest.approx(np.mean([row["uf1"] for row in rows]))
-    for row, result in zip(rows, report["seeds"]["fmer-lite"], strict=True):
-        assert row["accuracy"] >= result["accuracy"] - 1 / 12
+    rows = report.oracle.seeds
+    assert [row.seed for row in rows] == [5, 6, 7]
+    assert report.oracle.uf1 == pytest.approx(np.mean([row.uf1 for row in rows]))
+    for row, result in zip(rows, report.seeds["fmer-lite"], strict=True):
+        assert row.accuracy >= result.accuracy - 1 / 12
 
 
 def test_datasets_have_figures_beside_the_pooled_ones(made):
     _, report = made
     for name in ("fmer-lite", "majority", "linear"):
-        per = report["per_dataset"][name]
+        per = report.per_dataset[name]
         assert list(per) == ["other", "toy"]
-        assert [figures["samples"] for figures in per.values()] == [6, 6]
-    whole, parts = report["result"], report["per_dataset"]["fmer-lite"].values()
-    assert whole["accuracy"] == pytest.approx(np.mean([part["accuracy"] for part in parts]))
+        assert [figures.samples for figures in per.values()] == [6, 6]
+    parts = report.per_dataset["fmer-lite"].values()
+    assert report.result.accuracy == pytest.approx(np.mean([part.accuracy for part in parts]))
 
 
 def test_predictions_are_of_every_learner_and_seed_each_clip_once(made, features):
@@ -78,12 +78,12 @@ def test_predictions_are_of_every_learner_and_seed_each_clip_once(made, features
 
 
 def test_clips_without_features_are_named(made):
-    assert made[1]["data"]["faults"] == ["toy/s09/c1: no face."]
+    assert made[1].data.faults == ("toy/s09/c1: no face.",)
 
 
 def test_the_first_of_several_seeds_is_the_run_of_that_seed_alone(made, features, tmp_path):
     alone = experiment.run_experiment(EvaluationPlan(features), SETTINGS.model_copy(update={"seed": 6}), tmp_path)
-    assert alone["seeds"]["fmer-lite"][0] == made[1]["seeds"]["fmer-lite"][1]
+    assert alone.seeds["fmer-lite"][0] == made[1].seeds["fmer-lite"][1]
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_the_first_of_several_seeds_is_the_run_of_that_seed_alone(made, features
 )
 def test_folds_are_those_of_the_protocol(features, tmp_path, protocol, held_out, tested):
     report = experiment.run_experiment(EvaluationPlan(features, protocol), TrainSettings(model="linear"), tmp_path)
-    assert [fold["held_out"] for fold in report["folds"]] == held_out
-    assert np.sum(report["result"]["confusion"]) == tested
-    assert report["protocol"]["name"] == protocol.name
-    assert report["protocol"]["hold_out"] == protocol.hold_out
+    assert [fold.held_out for fold in report.folds] == held_out
+    assert np.sum(report.result.confusion) == tested
+    assert report.protocol.name == protocol.name
+    assert report.protocol.hold_out == protocol.hold_out
 
 
 def test_a_class_of_one_subject_is_trained_all_the_same_and_said(features, tmp_path):
@@ -108,6 +108,6 @@ def test_a_class_of_one_subject_is_trained_all_the_same_and_said(features, tmp_p
     report = experiment.run_experiment(
         EvaluationPlan(replace(features, emotions=emotions)), TrainSettings(model="linear"), tmp_path
     )
-    (fault,) = report["protocol"]["faults"]
+    (fault,) = report.protocol.faults
     assert fault.startswith("Class surprise: all of its clips are of toy/s00")
-    assert sum(report["protocol"]["counts"].values()) == 12
+    assert sum(report.protocol.counts.values()) == 12

@@ -26,15 +26,15 @@ def everybody(features) -> list[FoldSplit]:
 def test_separable_clips_are_told_apart_across_subjects(toy, tmp_path):
     features = toy(4, 6)
     figures = pooled_figures(features, run_folds(features, QUICK, everybody(features), tmp_path), 0)
-    assert figures["uf1"] > 0.9
-    assert figures["aus"]["macro"] > 0.8
+    assert figures.uf1 > 0.9
+    assert figures.au_f1 > 0.8
 
 
 @pytest.mark.parametrize("settings", [QUICK, TrainSettings(model="linear")], ids=["fmer-lite", "linear"])
 def test_labels_that_mean_nothing_give_chance(toy, tmp_path, settings):
     features = toy(4, 9, shuffled=True)
     figures = pooled_figures(features, run_folds(features, settings, everybody(features), tmp_path), 0)
-    assert figures["uf1"] < 0.55  # three classes: a third, give or take what 36 clips scatter
+    assert figures.uf1 < 0.55  # three classes: a third, give or take what 36 clips scatter
 
 
 def test_baselines_score_what_they_should(toy, tmp_path):
@@ -42,8 +42,8 @@ def test_baselines_score_what_they_should(toy, tmp_path):
     linear = pooled_figures(
         features, run_folds(features, TrainSettings(model="linear"), everybody(features), tmp_path), 0
     )
-    assert linear["uf1"] == 1.0
-    assert linear["aus"]["macro"] == 1.0
+    assert linear.uf1 == 1.0
+    assert linear.au_f1 == 1.0
     lopsided = dict.fromkeys(range(24), 0) | {0: 1, 9: 2}
     rows = np.array([lopsided[i] for i in range(24)])
     features, majority = replace(features, emotions=rows), TrainSettings(model="majority")

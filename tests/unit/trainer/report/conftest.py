@@ -9,6 +9,7 @@ from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.learners.base import EpochSummary
+from services.trainer.report.model import Report
 from services.trainer.report.summary import summarise_run
 from services.trainer.settings import TrainSettings
 
@@ -31,11 +32,13 @@ def epochs(count: int) -> list[EpochSummary]:
 
 
 @pytest.fixture
-def two(toy) -> Callable[..., tuple[Features, dict, dict]]:
+def two(toy) -> Callable[..., tuple[Features, dict, Report]]:
     """`two(features, seeds, ...)`: two subjects with the truth 0, 1, 2 each; a model that errs once per seed, always on
     another clip, and a baseline without units. -> features, outcomes, report."""
 
-    def make(features: Features | None = None, seeds: int = 1, trained: int = 3, **told) -> tuple[Features, dict, dict]:
+    def make(
+        features: Features | None = None, seeds: int = 1, trained: int = 3, **given
+    ) -> tuple[Features, dict, Report]:
         features = features or toy(2, 3)
         names = sorted(set(features.subjects.tolist()))
         model = {
@@ -52,7 +55,7 @@ def two(toy) -> Callable[..., tuple[Features, dict, dict]]:
         return (
             features,
             outcomes,
-            summarise_run(EvaluationPlan(features, seeds=seeds), TrainSettings(oracle=False), outcomes, **told),
+            summarise_run(EvaluationPlan(features, seeds=seeds), TrainSettings(oracle=False), outcomes, **given),
         )
 
     return make

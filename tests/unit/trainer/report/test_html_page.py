@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from services.trainer.report.html_page import escape_markdown, render_model_card, render_page
+from services.trainer.report.model import MisclassifiedClips, SubjectAccuracy
 
 VOID = {"meta", "img", "br", "wbr", "link"}
 
@@ -41,16 +42,16 @@ def test_the_page_is_whole_and_stands_alone(two):
     assert not re.search(r"""(?:src|href)=["'](?!data:)|url\(|@import""", text)
     drawn = [part.split('"')[0] for part in text.split("data:image/svg+xml;base64,")[1:]]
     assert [ElementTree.fromstring(base64.b64decode(each)).tag for each in drawn] == ["{http://www.w3.org/2000/svg}svg"]
-    assert f"{said['result']['uf1']:.3f}" in text
-    assert said["data"]["digest"] in text
+    assert f"{said.result.uf1:.3f}" in text
+    assert said.data.digest in text
 
 
 def test_mean_and_deviation_head_the_page_where_there_are_several_seeds(two):
     features, _, one = two()
     assert "± 0." not in render_page(one, features)
     features, _, said = two(seeds=2)
-    found = said["spread"]["fmer-lite"]["uf1"]
-    assert f"<b>{found['mean']:.3f} <small>± {found['sd']:.3f}</small></b>" in render_page(said, features)
+    found = said.spread["fmer-lite"].uf1
+    assert f"<b>{found.mean:.3f} <small>± {found.sd:.3f}</small></b>" in render_page(said, features)
     assert "2 seeds (0, 1)" in render_page(said, features)
 
 
@@ -63,9 +64,8 @@ def test_a_learner_without_a_head_for_units_is_said_not_to_predict_them(two):
 
 def test_a_page_without_oracle_curves_and_baselines_still_renders(two):
     features, _, said = two(trained=0)
-    text = render_page(
-        {**said, "baselines": {}, "oracle": None, "mistakes": {"total": 0, "of": 6, "shown": []}}, features
-    )
+    none = MisclassifiedClips(total=0, tested=6, shown=())
+    text = render_page(said.model_copy(update={"baselines": {}, "oracle": None, "mistakes": none}), features)
     Checked(text)
     assert "Oracle" not in text
     assert "<h2>Training</h2>" not in text
@@ -75,7 +75,8 @@ def test_a_page_without_oracle_curves_and_baselines_still_renders(two):
 def test_what_to_mind_and_what_was_left_out_is_told(two, toy):
     features = replace(toy(2, 3), left_out={"fear": 2})
     _, _, said = two(features, faults=["s3/c1: no face."])
-    said["protocol"] |= {"left_out": {"fear": 1, "no apex": 4}, "faults": ["counts differ"], "remark": "as in MEGC"}
+    changed = {"left_out": {"fear": 1, "no apex": 4}, "faults": ("counts differ",), "remark": "as in MEGC"}
+    said = said.model_copy(update={"protocol": said.protocol.model_copy(update=changed)})
     for text in (render_page(said, features), render_model_card(said)):
         assert "counts differ" in text
         assert "s3/c1: no face." in text
@@ -90,17 +91,17 @@ def test_pooled_datasets_have_figures_of_their_own(two, toy):
     features.names[3:] = [name.replace("toy/", "samm/") for name in plain.names[3:].tolist()]
     _, _, said = two(features)
     assert "Each dataset's clips" in render_page(said, features)
-    assert said["per_dataset"]["fmer-lite"]["samm"]["samples"] in (3,)
+    assert said.per_dataset["fmer-lite"]["samm"].samples == 3
     assert "Each dataset's clips" not in render_page(two(plain)[2], plain)
 
 
 def test_a_hundred_subjects_are_sorted_from_the_least(two, toy):
     features = toy(2, 3)
     _, _, said = two(features)
-    people = [{"subject": f"toy/p{i:03}", "samples": 3, "accuracy": (i * 37 % 101) / 101} for i in range(101)]
-    said["result"]["per_subject"] = people
-    shown = re.findall(r'<span title="(toy/p\d+)">', render_page(said, features))
-    assert shown == [each["subject"] for each in sorted(people, key=lambda each: each["accuracy"])]
+    people = [SubjectAccuracy(subject=f"toy/p{i:03}", samples=3, accuracy=(i * 37 % 101) / 101) for i in range(101)]
+    result = said.result.model_copy(update={"per_subject": people})
+    shown = re.findall(r'<span title="(toy/p\d+)">', render_page(said.model_copy(update={"result": result}), features))
+    assert shown == [each.subject for each in sorted(people, key=lambda each: each.accuracy)]
 
 
 def test_misclassified_clips_show_their_motion_and_no_face_unless_asked(two):
@@ -134,9 +135,9 @@ def test_the_card_says_what_it_is_for_and_what_not(two):
     text = render_model_card(said)
     assert "## What it must not be used for" in text
     assert "300-W, whose licence excludes commercial use" in text
-    assert said["data"]["digest"] in text
-    found = said["spread"]["fmer-lite"]["uf1"]
-    low, high = said["result"]["interval"]["uf1"]
-    assert f"| fmer-lite | {found['mean']:.3f} ± {found['sd']:.3f} | {low:.3f} – {high:.3f} |" in text
+    assert said.data.digest in text
+    found = said.spread["fmer-lite"].uf1
+    low, high = said.result.interval.uf1
+    assert f"| fmer-lite | {found.mean:.3f} ± {found.sd:.3f} | {low:.3f} – {high:.3f} |" in text
     assert "Fewer than ten clips show disgust, happiness, surprise" in text
     assert "\n\n\n" not in text

@@ -13,21 +13,20 @@ def test_a_row_for_each_learner_and_a_dash_for_what_is_not_predicted(two):
     _, _, said = two()
     head, model, baseline = rows(render_latex(said))
     assert head == r"Method & Protocol & UF1 & UAR & ACC & AU F1 \\"
-    assert model == rf"fmer-lite & loso & {said['result']['uf1']:.3f} & 0.833 & 0.833 & 1.000 \\"
+    assert model == rf"fmer-lite & loso & {said.result.uf1:.3f} & 0.833 & 0.833 & 1.000 \\"
     assert baseline.endswith(r"& 0.333 & -- \\")
 
 
 def test_several_seeds_give_mean_and_deviation(two):
     _, _, said = two(seeds=2)
-    found = said["spread"]["fmer-lite"]["uf1"]
-    assert f"${found['mean']:.3f} \\pm {found['sd']:.3f}$" in rows(render_latex(said))[1]
+    found = said.spread["fmer-lite"].uf1
+    assert f"${found.mean:.3f} \\pm {found.sd:.3f}$" in rows(render_latex(said))[1]
 
 
 def test_what_latex_would_read_as_its_own_is_escaped_and_comments_end_with_their_line(two):
     _, _, said = two()
-    said["protocol"]["name"] = "100%_a&b"
-    said["protocol"]["faults"] = ["one\ntwo"]
-    text = render_latex(said)
+    protocol = said.protocol.model_copy(update={"name": "100%_a&b", "faults": ("one\ntwo",)})
+    text = render_latex(said.model_copy(update={"protocol": protocol}))
     assert r"& 100\%\_a\&b &" in text
     assert "\n% mind: one two\n" in text
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""What a report says, as plain values."""
+"""What a report says."""
 
 import json
 from dataclasses import replace
@@ -10,6 +10,7 @@ from services.trainer import experiment
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.learners.base import EpochSummary
+from services.trainer.report.model import Report
 from services.trainer.report.summary import oracle_figures, pooled_figures
 from services.trainer.report.writer import REPORT_FILES
 from services.trainer.settings import TrainSettings
@@ -34,7 +35,7 @@ def made(toy, tmp_path_factory):
 def test_report_says_what_it_was_made_from(made):
     folder, features, said = made
     kept = json.loads((folder / "report.json").read_text())
-    assert kept == json.loads(json.dumps(said))
+    assert Report.decode((folder / "report.json").read_bytes(), "report.json") == said
     assert kept["schema"] == "mer.report/2"
     assert "leave-one-subject-out" in kept["protocol"]["title"]
     assert kept["code"] == "1.2+abc"
@@ -74,7 +75,7 @@ def test_oracle_takes_each_folds_best_epoch_and_the_result_does_not(toy):
         outcome(features, "toy/s00", [[0, 1, 2], [0, 0, 0]], [0, 0, 0]),
         outcome(features, "toy/s01", [[2, 2, 2], [0, 1, 1]], [0, 1, 1]),
     ]
-    found = oracle_figures(features, outcomes)
-    assert found["accuracy"] == pytest.approx(5 / 6)
-    assert pooled_figures(features, outcomes, 0)["accuracy"] == pytest.approx(3 / 6)
-    assert oracle_figures(features, [replace(o, epochs=[]) for o in outcomes]) is None
+    found = oracle_figures(features, outcomes, 3)
+    assert (found.seed, found.accuracy) == (3, pytest.approx(5 / 6))
+    assert pooled_figures(features, outcomes, 0).accuracy == pytest.approx(3 / 6)
+    assert oracle_figures(features, [replace(o, epochs=[]) for o in outcomes], 3) is None

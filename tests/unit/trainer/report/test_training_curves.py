@@ -2,13 +2,17 @@
 
 import base64
 
+from services.trainer.report.model import EpochSeries
 from services.trainer.report.training_curves import draw_training_curves
 
-NAMES = ("loss", "emotion_loss", "au_loss", "uf1", "rate")
 
-
-def series(*folds: list[float], au: float = 1.0) -> dict:
-    return {name: [[value * (au if name == "au_loss" else 1) for value in fold] for fold in folds] for name in NAMES}
+def series(*folds: list[float], au: float = 1.0) -> EpochSeries:
+    return EpochSeries(
+        **{
+            name: [[value * (au if name == "au_loss" else 1) for value in fold] for fold in folds]
+            for name in EpochSeries.model_fields
+        }
+    )
 
 
 def drawn(uri: str) -> str:

@@ -1,6 +1,5 @@
 """A run as its folds: equal to the embedded one, shared by workers, and whole again after any kill."""
 
-import json
 from contextlib import suppress
 
 import pytest
@@ -56,11 +55,12 @@ def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
     lab.extract()
     lab.drop(**LITE)
     one.work()
-    result, said = lab.result(), json.loads(lab.store.get(lab.result().files["report.json"]))
+    result = lab.result()
+    report = lab.report(result)
     assert (result.dataset, result.model, result.seed, result.status) == ("toy", "fmer-lite", 0, "done")
     assert set(result.figures) == {"fmer-lite", "majority", "linear"}
-    assert result.figures["fmer-lite"].uf1 == said["result"]["uf1"]
-    assert result.figures["linear"].au_f1 == said["baselines"]["linear"]["aus"]["macro"]
+    assert result.figures["fmer-lite"].uf1 == report.result.uf1
+    assert result.figures["linear"].au_f1 == report.baselines["linear"].au_f1
     folds = [FoldResult.decode(m.value) for k, m in lab.bus.read_newest("mer.results").items() if "/" in k]
     assert len(folds) == 6
     assert {(fold.trained_on, fold.tested_on) for fold in folds} == {(3, 3)}
@@ -72,7 +72,7 @@ def test_results_tell_of_every_fold_and_of_the_figures(lab, trainer):
     assert one.value("mer_train_epoch_loss", model="fmer-lite") > 0
     one.look()
     labels = {"dataset": "toy", "pipeline": result.pipeline, "model": "fmer-lite"}
-    assert one.value("mer_train_uf1", **labels) == said["result"]["uf1"]
+    assert one.value("mer_train_uf1", **labels) == report.result.uf1
 
 
 KFOLD = LINEAR | {"protocol": "k-fold", "folds": 2, "seeds": 2, "seed": 4}
@@ -88,10 +88,10 @@ def test_folds_by_another_protocol_and_of_several_seeds_are_the_embedded_ones(la
     folds = [FoldResult.decode(m.value) for k, m in lab.bus.read_newest("mer.results").items() if "/" in k]
     told = sorted((fold.learner, fold.seed, fold.held_out) for fold in folds)
     assert told == [(name, seed, f"fold-{k}") for name in ("linear", "majority") for seed in (4, 5) for k in (1, 2)]
-    report = json.loads(lab.store.get(result.files["report.json"]))
-    assert [row["seed"] for row in report["seeds"]["linear"]] == [4, 5]
-    assert result.figures["linear"].uf1 == report["spread"]["linear"]["uf1"]["mean"]
-    assert report["result"]["uf1"] == report["seeds"]["linear"][0]["uf1"]
+    report = lab.report(result)
+    assert [row.seed for row in report.seeds["linear"]] == [4, 5]
+    assert result.figures["linear"].uf1 == report.spread["linear"].uf1.mean
+    assert report.result.uf1 == report.seeds["linear"][0].uf1
 
 
 def test_protocol_and_seeds_make_another_run(lab, trainer):
@@ -122,13 +122,13 @@ def test_dropped_datasets_are_pooled_and_told_apart(tmp_path, pooled):
     one = Trainer(lab.home)
     one.work()
     one.close()
-    report = json.loads(lab.store.get(lab.result().files["report.json"]))
-    assert [fold["held_out"] for fold in report["folds"]] == ["casme2", "samm"]
-    assert set(report["per_dataset"]["linear"]) == set(report["per_dataset"]["majority"]) == {"CASME II", "samm"}
-    assert sum(figures["samples"] for figures in report["per_dataset"]["linear"].values()) == 12
-    assert report["protocol"]["hold_out"] == "dataset"
-    assert report["protocol"]["title"].endswith("(NOT with the published counts)")
-    assert len([fault for fault in report["protocol"]["faults"] if "none of its clips are here" in fault]) == 4
+    report = lab.report(lab.result())
+    assert [fold.held_out for fold in report.folds] == ["casme2", "samm"]
+    assert set(report.per_dataset["linear"]) == set(report.per_dataset["majority"]) == {"CASME II", "samm"}
+    assert sum(figures.samples for figures in report.per_dataset["linear"].values()) == 12
+    assert report.protocol.hold_out == "dataset"
+    assert report.protocol.title.endswith("(NOT with the published counts)")
+    assert len([fault for fault in report.protocol.faults if "none of its clips are here" in fault]) == 4
 
 
 @pytest.fixture

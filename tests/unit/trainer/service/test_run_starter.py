@@ -1,10 +1,15 @@
 """When a dropped dataset is trained on, and on what."""
 
-import json
+import threading
 
 import pytest
 
+from services.trainer.runs.state import PipelineState
+from services.trainer.service.metrics import TrainingMetrics
+from services.trainer.service.run_starter import RunStarter
+from shared.errors import Misconfigured
 from shared.records import RunContents
+from shared.telemetry import Metrics
 
 MAJORITY = {"model": "majority"}
 
@@ -83,9 +88,9 @@ def test_a_replayed_letter_is_awaited_and_its_clip_makes_another_run(lab, traine
     lab.extract(lab.clips[5:])
     one.work()
     assert lab.published("mer.runs") == 2
-    reports = [json.loads(lab.store.get(each.files["report.json"])) for each in lab.results().values()]
-    assert [report["data"]["samples"] for report in reports] == [5, 6]
-    assert [report["data"]["faults"] for report in reports] == [["toy/s01/c02: flow: no face"], []]
+    data = [lab.report(each).data for each in lab.results().values()]
+    assert [each.samples for each in data] == [5, 6]
+    assert [each.faults for each in data] == [("toy/s01/c02: flow: no face",), ()]
 
 
 def test_a_corrected_label_makes_another_run_of_the_same_artifacts(lab, trainer):
@@ -211,10 +216,31 @@ def test_a_dataset_that_is_gone_is_shown_no_more(lab, trainer):
     assert one.value("mer_train_clips", **labels) is None
 
 
-def test_trouble_is_waited_out_and_readiness_follows(lab, trainer, monkeypatch):
-    one = trainer()
-    assert not one.conductor.is_ready()
-    assert one.conductor._poll_safely()
-    monkeypatch.setattr(one.conductor, "poll_datasets", lambda: (_ for _ in ()).throw(OSError("no broker")))
-    assert not one.conductor._poll_safely()
-    assert one.value("mer_retries_total", stage="conductor") == 1
+class AwayState(PipelineState):
+    """The state on a bus whose broker can be away."""
+
+    trouble: Exception | None = None
+
+    def read_snapshot(self, *patience):
+        if self.trouble:
+            raise self.trouble
+        return super().read_snapshot(*patience)
+
+
+def test_trouble_is_waited_out_and_readiness_follows(lab):
+    state, metrics = AwayState(lab.bus, lab.store), Metrics()
+    starter = RunStarter(state, metrics, TrainingMetrics(metrics.registry), "cpu", 0, threading.Event())
+    assert not starter.is_ready()
+    starter.try_poll()
+    assert starter.is_ready()
+    for trouble in (OSError("no broker"), ZeroDivisionError()):
+        state.trouble = trouble
+        starter.try_poll()
+        assert not starter.is_ready()
+    assert metrics.registry.get_sample_value("mer_retries_total", {"stage": "conductor"}) == 2
+    state.trouble = None
+    starter.try_poll()
+    assert starter.is_ready()
+    state.trouble = Misconfigured("no such broker")
+    with pytest.raises(Misconfigured):
+        starter.try_poll()

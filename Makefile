@@ -25,8 +25,8 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Two modules, one that draws pictures, one that wants servers, two that want the folder of a run.
-ON_DEMAND = $(addprefix benchmarks/,machine.py truth_pictures.py bus.py imbalance.py ablation.py table.py)
+# Two modules without a main, one script that draws pictures, one that needs servers, two that need the folder of a run.
+ON_DEMAND = $(addprefix benchmarks/,common.py table.py truth_pictures.py bus.py imbalance.py ablation.py)
 bench: setup
 	for script in $(filter-out $(ON_DEMAND),$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 

@@ -1,12 +1,12 @@
-"""What each part is worth, and the field's baselines beside it: leave-one-subject-out on the features of a run.
+"""The effect of each part, and the field's baselines: leave-one-subject-out on the features of a run.
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/ablation.py RUN [--seeds 3] [--jobs 2] [--also NAME=RUN ...]
 
-RUN is the folder of a `mer run`; with factor 0 among its magnifier.factors, there are rows "not magnified". --also
-trains fmer-lite on the features of another run of the same dataset, e.g. one of `--profile paper`: with its defaults,
-and as the paper does it. Every row has the same folds and seeds; predictions pooled over folds, then mean and standard
-deviation over seeds. Folds are kept in --folder, so that a second start goes on; rows that the result already has for
-the same clips stay in it. A difference of less than the standard deviation says nothing.
+RUN is the folder of a `mer run`. With factor 0 among its magnifier.factors, there are rows "not magnified". --also
+trains fmer-lite on the features of another run of the same dataset, e.g. one of `--profile paper`, with the defaults
+and with the paper's switches. Every row has the same folds and seeds. Predictions are pooled over folds, then mean and
+standard deviation are taken over seeds. Folds are kept in --folder, so that a second start continues. Rows of an
+earlier result for the same clips stay in it. A difference of less than the standard deviation has no meaning.
 """
 
 import argparse
@@ -20,20 +20,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.imbalance import format_mean_deviation, measure_figures
-from benchmarks.machine import describe_machine
-from merstream.embedded.features import load_extracted_features
+from benchmarks.common import describe_machine, result_file, write_result
+from benchmarks.imbalance import format_mean_deviation, measure_figures, read_run_plan, run_argument_parser
+from services.trainer.data.arrays import ARRAY_SPECS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
 from services.trainer.options import resolve_options
 from services.trainer.settings import PAPER_SETTINGS as PAPER_TRAINING
 from services.trainer.settings import TrainSettings
-from services.trainer.sources.artifacts import load_plan_from_artifacts
 from shared.device import choose_device
-from shared.store import LocalStore
 
-RESULTS = Path(__file__).parent / "results"
 MAP_MODELS = ("htnet", "rcn-a", "sssnet", "off-apexnet", "ststnet")
 NETWORK_VARIANTS = {
     "without AU branch": ModelSettings(au_branch=False),
@@ -47,7 +44,7 @@ TRAINING_VARIANTS = {
     "nine factors in a clip (paper)": {"factors": "per-flow"},
     "not mirrored": {"mirror": False, "mirror_at_test": False},
 }
-# What the paper's profile has otherwise, but for rate, schedule and epochs, which belong to a network's size.
+# The differences of the paper's profile, except rate, schedule and epochs, which depend on a network's size.
 PAPER_CHANGES = PAPER_TRAINING.model_dump(
     include={"factors", "mirror", "mirror_at_test", "au_labels", "au_positives", "class_weights", "keep"}
 )
@@ -56,19 +53,17 @@ AblationRow = tuple[str, Features, TrainSettings]
 
 
 def read_run_features(run: Path) -> Features:
-    return load_plan_from_artifacts(
-        load_extracted_features([run]).features,
-        LocalStore(run / "store"),
-        resolve_options("corrected", {}, choose_device()),
-    ).features
+    return read_run_plan(run, resolve_options("corrected", {}, choose_device())).features
 
 
 def select_factors(features: Features, factors: list[float]) -> Features:
-    """The same clips at some of the factors alone."""
-    places = [features.factors.tolist().index(factor) for factor in factors]
-    maps = None if features.maps is None else np.ascontiguousarray(features.maps[:, places])
-    patches = None if features.patches is None else np.ascontiguousarray(features.patches[:, places])
-    return replace(features, patches=patches, maps=maps, factors=features.factors[places])
+    """The same clips with some of the factors."""
+    indices = [features.factors.tolist().index(factor) for factor in factors]
+    arrays = {
+        name: np.ascontiguousarray(array[:, indices]) if ARRAY_SPECS[name].by_factor else array
+        for name, array in features.arrays.items()
+    }
+    return replace(features, arrays=arrays, factors=features.factors[indices])
 
 
 def without_factor_zero(features: Features) -> Features:
@@ -101,21 +96,16 @@ def ablation_rows(features: Features, also: dict[str, Path]) -> Iterator[Ablatio
 
 
 def model_settings(model: str) -> TrainSettings:
-    """As `mer train --model` has them; epochs are not tested one by one, which the oracle figure would want."""
+    """Settings of `mer train --model`, without the test after every epoch that the oracle figure needs."""
     return resolve_options("corrected", {"model": model, "oracle": False}, choose_device()).settings
 
 
-def parse_ablation_arguments(command_line: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--dataset", default="", help="what the clips are, for the result, e.g. the `mer synth` words")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=1)
+def parse_ablation_arguments() -> argparse.Namespace:
+    parser = run_argument_parser(__doc__)
     parser.add_argument("--also", metavar="NAME=RUN", action="append", default=[])
     parser.add_argument("--only", metavar="NAME", action="append", help="these rows alone; repeatable")
-    parser.add_argument("--folder", type=Path, help="where folds are kept; default: a temporary folder")
-    parser.add_argument("--out", type=Path, default=RESULTS / f"ablation-{choose_device()}.json")
-    return parser.parse_args(command_line)
+    parser.add_argument("--out", type=Path, default=result_file("ablation", by_device=True))
+    return parser.parse_args()
 
 
 def describe_features(features: Features) -> dict[str, Any]:
@@ -131,23 +121,21 @@ def earlier_rows(result: Path, header: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    asked = parse_ablation_arguments()
+    given = parse_ablation_arguments()
     torch.set_num_threads(1)
-    features, folder = read_run_features(asked.run), asked.folder or Path(tempfile.mkdtemp())
-    about = {"dataset": asked.dataset, **describe_features(features), "seeds": asked.seeds}
-    found = earlier_rows(asked.out, about)
+    features, folder = read_run_features(given.run), given.folder or Path(tempfile.mkdtemp())
+    header = {"dataset": given.dataset, **describe_features(features), "seeds": given.seeds}
+    found = earlier_rows(given.out, header)
+    also = {name: Path(run) for name, run in (one.split("=", 1) for one in given.also)}
     print("| | UF1 | UAR | AU macro F1 |\n| --- | --- | --- | --- |")
-    for name, held, each in ablation_rows(
-        features, {name: Path(run) for name, run in (one.split("=", 1) for one in asked.also)}
-    ):
-        if asked.only and name not in asked.only:
+    for name, selected, settings in ablation_rows(features, also):
+        if given.only and name not in given.only:
             continue
-        found[name] = measure_figures(EvaluationPlan(held), each, asked.seeds, folder, asked.jobs)
+        found[name] = measure_figures(EvaluationPlan(selected), settings, given.seeds, folder, given.jobs)
         print(
             f"| {name} | {' | '.join(format_mean_deviation(values) for values in found[name].values())} |", flush=True
         )
-        versions = describe_machine("torch", "numpy", "scikit-learn")
-        asked.out.write_text(json.dumps({**about, "rows": found} | versions, indent=2) + "\n")
+        write_result(given.out, {**header, "rows": found} | describe_machine("torch", "numpy", "scikit-learn"))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""How near the spotted apex comes to the drawn one: by flow magnitude, and by frame differences in the same run.
+"""Distance of the spotted apex from the drawn one: by flow magnitude, and by frame differences in the same run.
 
-    python benchmarks/apex.py                       # some 20 minutes; writes benchmarks/results/apex.json
+    PYTHONPATH=. python benchmarks/apex.py          # some 20 minutes; writes benchmarks/results/apex.json
 
 Clips are drawn by `mer synth` (seed 0; 200 fps, 0.2 to 0.5 s, motion of 0.5 to 2.5 px in 640x480) and cropped by the
-ingest stage. Each is taken as drawn and with a disturbance more. Frame differences: mean |f(t) - onset| + mean
-|f(t) - offset| over the same mask, brightness normalised, Gaussian of 3 px: what was used before.
+ingest stage. Each clip is measured as drawn and with each disturbance. Frame differences are mean |f(t) - onset| + mean
+|f(t) - offset| over the same mask, with normalised brightness and a Gaussian of 3 px: the former method.
 """
 
-import argparse
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine import describe_machine
-from merstream import synth
+from benchmarks.common import argument_parser, describe_machine, draw_clips, result_file, write_result
 from services.ingest import apex_spotting, clip_cropping, source_reading
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.discover import discover_clips
 from services.ingest.facial_motion import measure_skin_motion
 from services.ingest.settings import PROFILES
 from services.ingest.source_packing import pack_source
@@ -32,17 +28,17 @@ Frames = NDArray[np.uint8]
 
 
 def add_drift(frames: Frames) -> Frames:
-    """3 px to the right and 1.5 down, steadily."""
+    """3 px to the right and 1.5 px down, at constant speed."""
     return _warp_frames(frames, lambda s: _shift_matrix(3 * s, 1.5 * s))
 
 
 def add_nod(frames: Frames) -> Frames:
-    """Forth and back by 2 px."""
+    """To and fro by 2 px."""
     return _warp_frames(frames, lambda s: _shift_matrix(1.5 * np.sin(1.8 * np.pi * s), 2 * np.sin(1.4 * np.pi * s)))
 
 
 def add_turn(frames: Frames) -> Frames:
-    """Forth and back by 1.5 degrees, 1 % nearer."""
+    """To and fro by 1.5 degrees, 1 % nearer."""
     return _warp_frames(
         frames, lambda s: cv2.getRotationMatrix2D((112, 140), 1.5 * np.sin(0.8 * np.pi * s), 1 + 0.01 * s)
     )
@@ -65,12 +61,12 @@ DISTURBANCES: dict[str, Callable[[Frames], Frames]] = {
 
 
 def end_before_offset(frames: Frames, apex: int) -> Frames:
-    """Ends when a quarter of the way back to rest is done."""
+    """The clip up to a quarter of the way from the apex back to rest."""
     return frames[: apex + max(3, (len(frames) - 1 - apex) // 4) + 1]
 
 
 def motion_curves(frames: Frames) -> dict[str, Any]:
-    """[T] by method."""
+    """Curves [T] by method."""
     mask = apex_spotting.face_mask(frames[0])
     first, last = (measure_skin_motion(frames, end, mask, INGEST_SETTINGS.spot_blur) for end in (0, -1))
     faces = [_normalise_frame(frame, mask) for frame in frames]
@@ -87,10 +83,10 @@ def apex_errors(frames: Frames, apex: int, fps: float) -> dict[str, int]:
     return {name: abs(1 + int(np.argmax(curve[1:-1])) - apex) for name, curve in smooth.items()}
 
 
-def measure_apex_errors(folder: Path) -> dict[str, dict[str, Any]]:
+def measure_apex_errors(clips: list[FoundClip]) -> dict[str, dict[str, Any]]:
+    """Errors in frames by disturbance and method."""
     found: dict[str, list[dict[str, int]]] = {}
-    for each in discover_clips(folder):
-        assert isinstance(each, FoundClip), each
+    for each in clips:
         arrays = clip_cropping.crop_clip(source_reading.read_source(pack_source(each)), INGEST_SETTINGS)
         frames, apex, fps = arrays["frames"], int(arrays["apex"]), float(arrays["fps"])
         for kind, disturbed in DISTURBANCES.items():
@@ -112,8 +108,8 @@ def _summarise_errors(frame_errors: list[int]) -> dict[str, float]:
 
 def _warp_frames(frames: Frames, matrix: Callable[[float], Any]) -> Frames:
     size = frames.shape[2], frames.shape[1]
-    how: Any = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
-    return np.stack([cv2.warpAffine(frame, matrix(s), size, **how) for s, frame in _timed_frames(frames)])
+    options: Any = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+    return np.stack([cv2.warpAffine(frame, matrix(s), size, **options) for s, frame in _timed_frames(frames)])
 
 
 def _timed_frames(frames: Frames) -> Any:
@@ -130,19 +126,17 @@ def _normalise_frame(frame: Frames, mask: NDArray[np.bool_]) -> Any:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser()
-    asked.add_argument("--subjects", type=int, default=6)
-    asked.add_argument("--clips", type=int, default=6)
-    asked.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "apex.json")
-    args = asked.parse_args()
+    parser = argument_parser(__doc__, result_file("apex"))
+    parser.add_argument("--subjects", type=int, default=6)
+    parser.add_argument("--clips", type=int, default=6, help="per subject")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        synth.write_dataset(Path(folder), subjects=args.subjects, clips=args.clips, seed=0, jobs=2)
-        table = measure_apex_errors(Path(folder))
+        table = measure_apex_errors(draw_clips(Path(folder), options.subjects, options.clips, seed=0, jobs=2))
     for kind, row in table.items():
         for name, figures in row.items():
             print(f"{kind:12} {name:18}", "  ".join(f"{key} {value:5.1f}" for key, value in figures.items()))
-    made = {"clips": args.subjects * args.clips, "seed": 0, "unit": "frames at 200 fps", "errors": table}
-    args.out.write_text(json.dumps(made | describe_machine("opencv-python-headless", "numpy"), indent=2) + "\n")
+    figures = {"clips": options.subjects * options.clips, "seed": 0, "unit": "frames at 200 fps", "errors": table}
+    write_result(options.out, figures | describe_machine("opencv-python-headless", "numpy"))
 
 
 if __name__ == "__main__":

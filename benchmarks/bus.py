@@ -1,19 +1,18 @@
-"""What carrying a record costs: a stage that computes nothing, over Kafka and S3 and over the embedded bus and store.
+"""The cost of carrying a record: a stage that computes nothing, over Kafka and S3 and over the embedded bus and store.
 
-    python benchmarks/bus.py                        # about a minute; writes benchmarks/results/bus.json
+    PYTHONPATH=. python benchmarks/bus.py           # a minute; writes benchmarks/results/bus.json
 
-A broker and an S3 server are started (tests/servers), or taken from MERSTREAM_TEST_KAFKA and MERSTREAM_TEST_S3. One
-worker takes records one after another:
+The script starts a broker and an S3 server (tests/servers), or uses MERSTREAM_TEST_KAFKA and MERSTREAM_TEST_S3. One
+worker processes records one after another:
 
 - `computed`: GET manifest (404), GET input, PUT array, PUT manifest, publish, commit
 - `redelivered`: the same records again; GET manifest, publish, commit
-- `idle hop`: from publishing one record to a worker that waits until its commit
+- `idle hop`: from the publication of one record, for which a worker waits, to its commit
 
-Times are wall time per record, median of the rounds; each part is what the worker waited for that call. Carriers take
-turns, so that what else the machine does falls on both.
+Times are wall times per record, median of the rounds. Each part is the time that the worker waited for that call. The
+carriers alternate, so that other work on the machine affects both.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 from kafka import KafkaAdminClient
 
-from benchmarks.machine import describe_machine
+from benchmarks.common import argument_parser, describe_machine, result_file, write_result
 from shared.bus import Bus
 from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
@@ -42,7 +41,6 @@ from shared.worker.stage_handler import StageHandler, write_artifact
 from tests.servers.kafka import KafkaServer, external
 from tests.servers.s3_servers import NAMES, endpoint
 
-ROOT = Path(__file__).parent
 CONSUMED_TOPIC, PRODUCED_TOPIC = "mer.magnified", "mer.flows"
 PATIENCE_SECONDS = 60.0
 TIMED_CALLS = {"bus": ("publish",), "subscription": ("take_message", "commit"), "store": ("get", "put")}
@@ -56,7 +54,7 @@ STAGE = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Sta
 
 
 class Carrier:
-    """A bus and a store with one worker; what it waits for is added up by call."""
+    """A bus and a store with one worker; adds up its waiting seconds by call."""
 
     def __init__(self, bus: Bus, store: Store) -> None:
         self.bus, self.store, self.waited = bus, store, defaultdict(float)
@@ -79,7 +77,7 @@ class Carrier:
         setattr(owner, call, timed_call)
 
     def new_records(self, count: int) -> list[Record]:
-        """New ones each time, their input in the store."""
+        """New records with their input in the store; each round has its own subject."""
         self.rounds += 1
         made = []
         for number in range(count):
@@ -93,12 +91,12 @@ class Carrier:
             self.bus.publish(CONSUMED_TOPIC, record.key, record.encode())
 
     def process_records(self, count: int) -> dict[str, float]:
-        """Milliseconds per record: all, and by what was waited for."""
+        """Milliseconds per record: in all, of CPU, and of waiting by call."""
         self.waited.clear()
         wall, cpu = time.perf_counter(), time.process_time()
         for _ in range(count):
             if not self.worker.step(PATIENCE_SECONDS):
-                raise TimeoutError("a record that was published did not arrive")
+                raise TimeoutError(f"A published record did not arrive within {PATIENCE_SECONDS:g} s.")
         spent = {"all": time.perf_counter() - wall, "CPU of the process": time.process_time() - cpu}
         parts = {call: self.waited[call] for calls in TIMED_CALLS.values() for call in calls}
         return {name: 1000 * seconds / count for name, seconds in (spent | parts).items()}
@@ -159,7 +157,7 @@ def embedded_carrier(folder: Path) -> Iterator[Carrier]:
 
 
 def measure_carriers(carriers: dict[str, Carrier], rounds: int, count: int) -> dict[str, Any]:
-    """By carrier and kind of record: medians over the rounds, after one that does not count."""
+    """Medians over the rounds by carrier and kind of record, after one warm-up round."""
     found: dict[str, list[dict[str, dict[str, float]]]] = {name: [] for name in carriers}
     for number in range(rounds + 1):
         for name, carrier in carriers.items():
@@ -176,10 +174,9 @@ def measure_carriers(carriers: dict[str, Carrier], rounds: int, count: int) -> d
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__, result_file("bus"))
     parser.add_argument("--records", type=int, default=200, help="per round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "bus.json")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -198,8 +195,7 @@ def main() -> None:
         "ms per record": found,
         "ratio kafka + s3 / embedded": ratios,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=2) + "\n")
+    write_result(options.out, report)
     print(json.dumps(report, indent=2))
 
 

@@ -1,15 +1,14 @@
-"""`mer run` end to end: where the time goes, one process against two, memory per worker, what is stored.
+"""`mer run` end to end: time by stage, one process against two, memory per worker, size of the store.
 
-    python benchmarks/end_to_end.py                  # 16 clips; writes benchmarks/results/end-to-end.json
-    python benchmarks/end_to_end.py --size casme2    # and reckons CASME II (255 clips) from them, and says so
-    python benchmarks/end_to_end.py --long           # one clip of 2,000 frames at 1280x720 instead
+    PYTHONPATH=. python benchmarks/end_to_end.py                  # 16 clips; writes benchmarks/results/end-to-end.json
+    PYTHONPATH=. python benchmarks/end_to_end.py --size casme2    # also extrapolates to CASME II (255 clips)
+    PYTHONPATH=. python benchmarks/end_to_end.py --long           # one clip of 2,000 frames at 1280x720; long-clip.json
 
 Clips are drawn by `mer synth` (seed 0) at CASME II's size and rate, 640x480 and 200 fps, and go through all stages at
-their defaults, training left out. Time per stage: with one process a record's time is what passed since the process
-logged the one before. Memory: the most that a worker process ever held (VmHWM), the interpreter and torch included.
+their defaults, without training. Time per stage is measured with one process: a record's time is that since the record
+before. Memory is the peak of a worker process (VmHWM), with the interpreter and torch.
 """
 
-import argparse
 import io
 import itertools
 import json
@@ -17,7 +16,6 @@ import multiprocessing
 import statistics
 import tempfile
 import threading
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.machine import describe_machine
+from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
 from merstream import synth
 from merstream.embedded.pipeline import run_stages
 from merstream.embedded.run_folder import Workspace
@@ -33,14 +31,13 @@ from merstream.stages import STAGES
 from shared.records import Pipeline, Record
 from shared.store import npz
 
-RESULTS = Path(__file__).parent / "results"
 CASME2_CLIPS = 255  # clips
 LONG_CLIP = (2000, 720, 1280)  # frames, rows, columns
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS = 0.1  # s between two samples of memory
 
 
 class MemoryPeaks:
-    """The most memory that each worker process has held, MB, by the number of clips that had features then."""
+    """Peak memory of each worker process, MB, by the number of clips that had features at that time."""
 
     def __init__(self) -> None:
         self.finished, self.seen = 0, defaultdict[int, dict[int, float]](dict)
@@ -62,11 +59,12 @@ class MemoryPeaks:
                     self.seen[self.finished][child.pid] = peak
 
     def peak_after(self, clips: int) -> float:
-        """Of the worker that held most, until so many clips were done."""
+        """The largest peak of a worker, MB, until so many clips were done."""
         return max((mb for done, by in self.seen.items() if done <= clips for mb in by.values()), default=0.0)
 
 
 def peak_memory_mb(pid: int) -> float | None:
+    """Peak resident memory of a process, MB; None if the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -81,11 +79,9 @@ def time_run(dataset: Path, out: Path, jobs: int) -> tuple[float, MemoryPeaks, l
         def count_finished(tally: Any) -> None:
             peaks.finished = tally.done.get("roi-au", 0)
 
-        start = time.perf_counter()
-        outcome = run_stages(dataset, Workspace(out), Pipeline(), jobs=jobs, on_tally=count_finished)
-        seconds = time.perf_counter() - start
-    assert not outcome.failures, outcome.failures
-    return seconds, peaks, outcome.features
+        timed = time_call(lambda: run_stages(dataset, Workspace(out), Pipeline(), jobs=jobs, on_tally=count_finished))
+    assert not timed.result.failures, timed.result.failures
+    return timed.wall_seconds, peaks, timed.result.features
 
 
 def seconds_by_stage(out: Path) -> dict[str, list[float]]:
@@ -100,7 +96,7 @@ def seconds_by_stage(out: Path) -> dict[str, list[float]]:
 
 
 def stored_megabytes(records: list[Record]) -> dict[str, float]:
-    """MB per clip of each stage's artifact, compression not applied."""
+    """MB per clip of each stage's artifact, uncompressed."""
     sizes: dict[str, list[int]] = defaultdict(list)
     for record in records:
         for name, artifact in {**record.inputs, record.stage: record.artifact}.items():
@@ -109,16 +105,15 @@ def stored_megabytes(records: list[Record]) -> dict[str, float]:
 
 
 def measure_compression(records: list[Record], out: Path) -> list[dict[str, Any]]:
-    """What deflate at its fastest would save, and what it would cost: the choice is to store as it is."""
+    """Size and CPU seconds of deflate: the figures behind the choice to store uncompressed."""
     store, rows = Workspace(out).open_store(), []
     for name, artifact in {**records[0].inputs, records[0].stage: records[0].artifact}.items():
         if name == "source":
             continue  # JPEG already
         data = store.get(artifact.key)
-        start = time.process_time()
-        small = len(deflate_arrays(npz.unpack_arrays(data)))
-        seconds = time.process_time() - start
-        rows.append({"artifact": name, "MB": len(data) / 1e6, "deflated MB": small / 1e6, "CPU s": seconds})
+        timed = time_call(lambda data=data: len(deflate_arrays(npz.unpack_arrays(data))))
+        sizes = {"MB": len(data) / 1e6, "deflated MB": timed.result / 1e6}
+        rows.append({"artifact": name, **sizes, "CPU s": timed.cpu_seconds})
     return [{key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
 
 
@@ -130,11 +125,11 @@ def deflate_arrays(arrays: dict[str, Any]) -> bytes:
 
 def measure_sample(clips: int, size: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        synth.write_dataset(place / "drawn", subjects=4, clips=max(1, clips // 4), seed=0, jobs=2, truth=False)
-        one, peaks, records = time_run(place / "drawn", place / "one", 1)
-        two, _, _ = time_run(place / "drawn", place / "two", 2)
-        seconds = seconds_by_stage(place / "one")
+        root = Path(folder)
+        synth.write_dataset(root / "drawn", subjects=4, clips=max(1, clips // 4), seed=0, jobs=2, truth=False)
+        one, peaks, records = time_run(root / "drawn", root / "one", 1)
+        two, _, _ = time_run(root / "drawn", root / "two", 2)
+        seconds = seconds_by_stage(root / "one")
         steady = {name: statistics.median(each) for name, each in seconds.items()}
         whole = sum(steady.values())
         result: dict[str, Any] = {
@@ -145,7 +140,7 @@ def measure_sample(clips: int, size: str) -> dict[str, Any]:
             "wall s": {"1 process": round(one, 1), "2 processes": round(two, 1), "ratio": round(one / two, 2)},
             "peak MB per worker": {str(k): round(peaks.peak_after(k)) for k in (len(records) // 4, len(records))},
             "MB stored per clip": stored_megabytes(records),
-            "deflate": measure_compression(records, place / "one"),
+            "deflate": measure_compression(records, root / "one"),
         }
     if size == "casme2":
         result["CASME II, reckoned from this sample"] = {
@@ -160,24 +155,24 @@ def measure_sample(clips: int, size: str) -> dict[str, Any]:
 
 
 def measure_long_clip() -> dict[str, Any]:
-    """One clip of 2,000 frames at 1280x720, as a video; its apex in the middle."""
+    """One clip of 2,000 frames at 1280x720, as a video, with its apex in the middle."""
     frames, rows, columns = LONG_CLIP
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        synth.write_dataset(place / "drawn", subjects=1, clips=1, seed=0, size=(rows, columns), truth=False)
-        pictures = sorted((place / "drawn").rglob("img*.jpg"))
-        (place / "long").mkdir()
-        video = cv2.VideoWriter(str(place / "long" / "long.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 200, (columns, rows))
+        root = Path(folder)
+        synth.write_dataset(root / "drawn", subjects=1, clips=1, seed=0, size=(rows, columns), truth=False)
+        pictures = sorted((root / "drawn").rglob("img*.jpg"))
+        (root / "long").mkdir()
+        video = cv2.VideoWriter(str(root / "long" / "long.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 200, (columns, rows))
         faces = [cv2.imread(str(picture)) for picture in pictures]
         there_and_back = [*range(len(faces)), *range(len(faces) - 2, 0, -1)]
         for number in range(frames):
             video.write(faces[there_and_back[number % len(there_and_back)]])
         video.release()
         row = f"d,s,long,long.mp4,0,{frames // 2},{frames - 1},200,happiness,12"
-        (place / "long" / "clips.csv").write_text(
+        (root / "long" / "clips.csv").write_text(
             f"dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus\n{row}\n"
         )
-        seconds, peaks, records = time_run(place / "long", place / "out", 1)
+        seconds, peaks, records = time_run(root / "long", root / "out", 1)
         return {
             "frames": frames,
             "rows x columns": f"{rows} x {columns}",
@@ -188,18 +183,16 @@ def measure_long_clip() -> dict[str, Any]:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser()
-    asked.add_argument("--clips", type=int, default=16)
-    asked.add_argument("--size", choices=("sample", "casme2"), default="sample")
-    asked.add_argument("--long", action="store_true")
-    asked.add_argument("--out", type=Path)
-    args = asked.parse_args()
-    result = measure_long_clip() if args.long else measure_sample(args.clips, args.size)
+    parser = argument_parser(__doc__)
+    parser.add_argument("--clips", type=int, default=16)
+    parser.add_argument("--size", choices=("sample", "casme2"), default="sample")
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    result = measure_long_clip() if options.long else measure_sample(options.clips, options.size)
     print(json.dumps(result, indent=2))
-    out = args.out or RESULTS / ("long-clip.json" if args.long else "end-to-end.json")
-    out.write_text(
-        json.dumps(result | describe_machine("numpy", "opencv-python-headless", "torch", "numba"), indent=2) + "\n"
-    )
+    out = options.out or result_file("long-clip" if options.long else "end-to-end")
+    write_result(out, result | describe_machine("numpy", "opencv-python-headless", "torch", "numba"))
 
 
 if __name__ == "__main__":

@@ -1,44 +1,37 @@
-"""Magnifying one clip by ten factors: `magnify` against a plain implementation that runs once per factor.
+"""Magnification of one clip by ten factors: `magnify` against a plain implementation that runs once per factor.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/evm.py
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/evm.py   # writes benchmarks/results/evm-cpu.json or evm-cuda.json
 
-The plain one does what one writes down first from the paper: per factor, every frame to YIQ, a Laplacian pyramid of
-each channel, two recursive low-passes per coefficient, gains, reconstruction, back to RGB. Both follow profile
-`paper` and must agree; the largest difference is printed beside the ratio of CPU times (least of several runs). Beside
-them the same on tensors, as the stage does it (to bytes), on MER_DEVICE, by default a GPU where there is one.
+The plain implementation follows the paper step by step for each factor. It converts every frame to YIQ and builds a
+Laplacian pyramid of each channel. It applies two recursive low-passes per coefficient and the gains, reconstructs the
+frame, and converts it back to RGB. Both follow profile `paper` and must agree. The largest difference is printed beside
+the ratio of CPU times (least of several runs). The script also measures the whole stage (to bytes) on tensors, on
+MER_DEVICE, by default a GPU if there is one.
 """
-
-import json
-import platform
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
-import scipy
 import torch
 from scipy.ndimage import correlate1d
 from skimage.data import astronaut
 
-from services.magnifier import evm
+from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
+from services.magnifier.evm import magnify
+from services.magnifier.pyramid import band_count
 from services.magnifier.settings import FACTORS, PROFILES
 from services.magnifier.stage import compute
 from shared.device import choose_device
 
-HEIGHT, WIDTH, FRAMES = 224, 280, 11
+HEIGHT, WIDTH, FRAMES = 224, 280, 11  # px, px
 FPS = np.float64(40)
-RESULT = Path(__file__).parent / "results" / f"evm-{choose_device().partition(':')[0]}.json"
 YIQ_TO_RGB = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.703]])
 BLUR_TAPS = np.sqrt(2) * np.array([1, 4, 6, 4, 1]) / 16
-LOW_BUTTERWORTH, HIGH_BUTTERWORTH = (
-    (0.0255177, -0.9489646),
-    (0.3660254, -0.2679492),
-)  # Butterworth num and den[1] at 0.5/30 and 10/30
+# Butterworth num and den[1] at 0.5/30 and 10/30 of Nyquist
+LOW_BUTTERWORTH, HIGH_BUTTERWORTH = (0.0255177, -0.9489646), (0.3660254, -0.2679492)
 
 
 def zooming_clip() -> np.ndarray:
-    """A face that grows by up to 3 % from frame to frame: every edge moves, no frame is like another."""
+    """uint8 [FRAMES, HEIGHT, WIDTH, 3]: a face that grows by up to 3 %, so that every edge moves."""
     face = astronaut()[40:208, 130:340]
     frames = []
     for step in range(FRAMES):
@@ -78,7 +71,7 @@ def to_rgb(yiq: np.ndarray) -> np.ndarray:
 
 
 def magnify_plainly(frames: np.ndarray, alpha: float, levels: int, dtype: type) -> np.ndarray:
-    """One factor: TxHxWx3 uint8 -> (T-1)xHxWx3 in 0..1."""
+    """One factor: uint8 [T, H, W, 3] -> [T-1, H, W, 3] in 0..1."""
     to_yiq, out, state = np.linalg.inv(YIQ_TO_RGB).T.astype(dtype), [], None
     for frame in frames:
         yiq = frame.astype(dtype) / 255 @ to_yiq
@@ -102,40 +95,26 @@ def magnify_plainly(frames: np.ndarray, alpha: float, levels: int, dtype: type) 
     return np.stack(out)
 
 
-def least_cpu_seconds(work: Callable[[], np.ndarray], runs: int) -> tuple[float, np.ndarray]:
-    times = []
-    for _ in range(runs):
-        start = time.process_time()
-        result = work()
-        times.append(time.process_time() - start)
-    return min(times), result
-
-
 def compare_implementations(frames: np.ndarray, dtype: type) -> dict[str, float]:
-    levels = evm.pyramid.band_count(HEIGHT, WIDTH)
-    slow, expected = least_cpu_seconds(
-        lambda: np.stack([magnify_plainly(frames, alpha, levels, dtype) for alpha in FACTORS]), 4
-    )
-    fast, got = least_cpu_seconds(lambda: evm.magnify(frames, FACTORS, "paper", dtype=dtype), 20)
-    corrected, _ = least_cpu_seconds(lambda: evm.magnify(frames, FACTORS, "corrected", 40.0, dtype), 20)
+    levels = band_count(HEIGHT, WIDTH)
+    plain = time_call(lambda: np.stack([magnify_plainly(frames, alpha, levels, dtype) for alpha in FACTORS]), 4)
+    ours = time_call(lambda: magnify(frames, FACTORS, "paper", dtype=dtype), 20)
+    corrected = time_call(lambda: magnify(frames, FACTORS, "corrected", 40.0, dtype), 20)
     return {
-        "plain_cpu_s": round(slow, 3),
-        "magnify_paper_cpu_s": round(fast, 4),
-        "magnify_corrected_cpu_s": round(corrected, 4),
-        "ratio": round(slow / fast, 1),
-        "max_difference": float(abs(got - expected).max()),
+        "plain_cpu_s": round(plain.cpu_seconds, 3),
+        "magnify_paper_cpu_s": round(ours.cpu_seconds, 4),
+        "magnify_corrected_cpu_s": round(corrected.cpu_seconds, 4),
+        "ratio": round(plain.cpu_seconds / ours.cpu_seconds, 1),
+        "max_difference": float(abs(ours.result - plain.result).max()),
     }
 
 
 def time_stage(frames: np.ndarray, library: str) -> tuple[float, np.ndarray]:
-    """Wall seconds and bytes of the whole stage, profile `corrected`; the least of several runs, the first left out."""
+    """Wall seconds and frames of the whole stage, profile `corrected`: least of ten runs after a warm-up."""
     settings, inputs = PROFILES["corrected"].model_copy(update={"library": library}), {"frames": frames, "fps": FPS}
-    times, made = [], compute({"interpolator": inputs}, settings)["frames"]
-    for _ in range(10):
-        start = time.perf_counter()
-        compute({"interpolator": inputs}, settings)
-        times.append(time.perf_counter() - start)
-    return min(times), made
+    compute({"interpolator": inputs}, settings)
+    timed = time_call(lambda: compute({"interpolator": inputs}, settings)["frames"], 10)
+    return timed.wall_seconds, timed.result
 
 
 def compare_on_tensors(frames: np.ndarray) -> dict[str, float | str]:
@@ -152,22 +131,20 @@ def compare_on_tensors(frames: np.ndarray) -> dict[str, float | str]:
 
 
 def main() -> None:
+    options = argument_parser(__doc__, result_file("evm", by_device=True)).parse_args()
     cv2.setNumThreads(1)
     frames = zooming_clip()
     result = {
         "clip": [FRAMES, HEIGHT, WIDTH, 3],
         "factors": len(FACTORS),
-        "machine": {"processor": platform.processor() or platform.machine(), "system": platform.system(), "threads": 1},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__}
-        | {"scipy": scipy.__version__, "opencv": cv2.__version__, "torch": torch.__version__},
+        "machine": describe_machine("numpy", "scipy", "opencv-python-headless", "torch"),
     }
     for dtype in (np.float32, np.float64):
         result[dtype.__name__] = compare_implementations(frames, dtype)
         print(dtype.__name__, result[dtype.__name__])
     result["tensors"] = compare_on_tensors(frames)
     print("tensors", result["tensors"])
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(options.out, result)
 
 
 if __name__ == "__main__":

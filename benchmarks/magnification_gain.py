@@ -1,26 +1,23 @@
-"""How much motion comes out per motion put in: both profiles on a face moved by a known displacement.
+"""Motion out per motion in: both profiles on a face that moves by a known displacement.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/magnification_gain.py
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/magnification_gain.py  # benchmarks/results/magnification-gain.json
 
-A public-domain face (skimage's astronaut) is moved at a brow and at a mouth corner by a Gaussian bump that rises as a
-raised cosine from the onset (frame 0) to the apex (frame 8), then falls; frames are rounded to uint8. In the magnified
-apex frame the amplitude is found that, applied to the still face, comes nearest to it, both seen through the 5x5 blur
-of the optical flow. Gain = that amplitude over the true one; error = RMS grey levels left unexplained (halo, clipping).
-Factor alpha asks for 1 + alpha.
+A public-domain face (skimage's astronaut) is moved at a brow and at a mouth corner by a Gaussian bump. The bump rises
+as a raised cosine from the onset (frame 0) to the apex (frame 8), then falls. Frames are rounded to uint8. The script
+finds the amplitude that, applied to the still face, gives the frame nearest to the magnified apex frame. Both are seen
+through the 5x5 blur of the optical flow. Gain is that amplitude over the true one; error is the RMS of the remaining
+grey levels (halo, clipping). Factor alpha asks for a gain of 1 + alpha.
 """
-
-import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 from scipy.optimize import minimize_scalar
 from skimage.data import astronaut
 
-from services.magnifier import evm
+from benchmarks.common import argument_parser, result_file, write_result
+from services.magnifier.evm import magnify
 from services.magnifier.settings import FACTORS, PROFILES, MagnifierSettings
 
-RESULT = Path(__file__).parent / "results" / "magnification-gain.json"
 CROPS = {(112, 96): (slice(40, 208), slice(150, 294)), (224, 280): (slice(50, 202), slice(130, 320))}
 SPOTS = {"brow": (0.42, 0.30, 0.0, -1.0), "mouth": (0.58, 0.72, 0.8, -0.6)}  # x, y (shares of the frame), direction
 AMPLITUDES = (0.3, 1.0, 2.0, 3.0)  # px at the apex
@@ -35,7 +32,7 @@ def resized_face(height: int, width: int) -> np.ndarray:
 
 
 def gaussian_bump(height: int, width: int, x: float, y: float, dx: float, dy: float) -> np.ndarray:
-    """Displacement per pixel of amplitude, HxWx2; its spread is a tenth of the height."""
+    """Displacement [H, W, 2] per px of amplitude; its spread is a tenth of the height."""
     rows, columns = np.mgrid[:height, :width]
     distance = (columns - x * width) ** 2 + (rows - y * height) ** 2
     return np.exp(-distance / (2 * (height / 10) ** 2))[..., None] * (dx, dy)
@@ -59,7 +56,7 @@ def blur_like_flow(image: np.ndarray) -> np.ndarray:
 
 
 def fit_amplitude(frame: np.ndarray, still: np.ndarray, field: np.ndarray, largest: float) -> tuple[float, float]:
-    """Amplitude (px) that explains the frame best, and the RMS grey levels that it leaves."""
+    """Amplitude (px) that explains the frame [H, W] best, and the RMS of the remaining grey levels."""
     target, mask = blur_like_flow(frame), np.hypot(field[..., 0], field[..., 1]) > 0.25
 
     def residual_error(amplitude: float) -> float:
@@ -76,12 +73,12 @@ def fit_amplitude(frame: np.ndarray, still: np.ndarray, field: np.ndarray, large
 def measure_gains(
     size: tuple[int, int], amplitude: float, settings: MagnifierSettings, fps: float = 40.0
 ) -> np.ndarray:
-    """Fx2: gain and error per factor, mean of the spots."""
-    settings = settings.model_copy(update={"head": "as-recorded"})  # it rests, and all that moves is to be seen
+    """[F, 2]: gain and error per factor, mean over the spots."""
+    settings = settings.model_copy(update={"head": "as-recorded"})  # the head rests, and no motion may be removed
     still, rows = resized_face(*size), []
     for spot in SPOTS.values():
         field = gaussian_bump(*size, *spot)
-        apexes = evm.magnify(moving_clip(still, field, amplitude), FACTORS, settings, fps)[:, APEX - 1]
+        apexes = magnify(moving_clip(still, field, amplitude), FACTORS, settings, fps)[:, APEX - 1]
         largest = 4.5 * amplitude + 0.5
         rows.append(
             [fit_amplitude(frame * 255 @ LUMA_WEIGHTS, still @ LUMA_WEIGHTS, field, largest) for frame in apexes]
@@ -95,6 +92,7 @@ def table_line(name: str, gains: np.ndarray) -> str:
 
 
 def main() -> None:
+    options = argument_parser(__doc__, result_file("magnification-gain")).parse_args()
     cv2.setNumThreads(1)
     results = {}
     print("| gain (error) | 1.2 | 1.6 | 2.0 | 2.4 | 3.0 |\n| --- | --- | --- | --- | --- | --- |")
@@ -108,12 +106,11 @@ def main() -> None:
         name = f"224x280, 1.0 px, corrected, {fps:.0f} frames/s"
         results[name] = measure_gains((224, 280), 1.0, PROFILES["corrected"], fps)
         print(table_line(name, results[name]), flush=True)
-    RESULT.parent.mkdir(exist_ok=True)
     rounded = {
         name: {"gain": gains[:, 0].round(3).tolist(), "error": gains[:, 1].round(2).tolist()}
         for name, gains in results.items()
     }
-    RESULT.write_text(json.dumps({"factors": FACTORS, "results": rounded}) + "\n")
+    write_result(options.out, {"factors": FACTORS, "results": rounded})
 
 
 if __name__ == "__main__":

@@ -1,15 +1,13 @@
-"""roi-au's maps against the true motion: flows one after the other, summed, or one flow; and three ways to take strain.
+"""roi-au's maps against the true motion: flows concatenated, summed, or one flow; and three ways to compute strain.
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/maps.py      # minutes; writes benchmarks/results/maps-cpu.json
 
-The clips of `truth.py`, its profiles (heads as recorded) and its truth, in px of the crop, seen through the map's 28x28
-cells. The way is that of a map: from the first magnified frame to the one nearest the apex.
+Clips, profiles (heads as recorded) and truth are those of `truth.py`, in px of the crop, seen through the map's 28x28
+cells. The motion is that of a map: from the first magnified frame to the one nearest the apex.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,40 +15,32 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import truth
-from benchmarks.machine import describe_machine
+from benchmarks.common import describe_machine, result_file, write_result
+from benchmarks.truth import Floats
 from merstream.synth import Difficulty
 from services.flow.black_anandan import flow
 from services.flow.stage import rgb_to_luma
-from services.interpolator import stage as interpolator
-from services.interpolator.timeline import frame_positions, shown_frame_rate
-from services.magnifier import stage as magnifier
 from services.roi_au import maps
 from shared.stage import StageSettings
 
-MAPS_RESULT = Path(__file__).parent / "results" / "maps-cpu.json"
 FACTOR = 2.0
-Floats = NDArray[np.float64]
 SettingsByStage = Mapping[str, StageSettings]
 
 
 def map_frames(clip: truth.TrueClip, settings: SettingsByStage) -> tuple[dict[str, NDArray[np.uint8]], list[float]]:
-    """Grey frames of a map's way, not magnified and at FACTOR; positions of its first and last, frames after onset."""
+    """Grey frames [T, H, W] of a map's motion, not magnified and at FACTOR; and positions, frames after the onset."""
     chain: Any = dict(settings)
-    count = chain["interpolator"].flow_frames
-    positions = frame_positions(chain["interpolator"].timeline, 0, clip.apex, clip.offset, count)
-    frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, count, chain["interpolator"])
-    given = {"frames": frames, "fps": np.array(shown_frame_rate(positions, clip.fps))}
-    one = chain["magnifier"].model_copy(update={"factors": (FACTOR,), "head": "as-recorded"})
-    magnified = magnifier.compute({"interpolator": given}, one)["frames"][0]
-    last = maps.count_pairs_to_apex(positions, clip.apex, len(magnified) - 1)
-    kinds = {"not magnified": frames[1 : last + 2], f"factor {FACTOR:g}": magnified[: last + 1]}
-    return {name: np.stack([rgb_to_luma(each) for each in kind]) for name, kind in kinds.items()}, positions[
-        1 : last + 2
-    ]
+    shown = truth.interpolate_clip(clip, chain["interpolator"])
+    as_recorded = chain["magnifier"].model_copy(update={"head": "as-recorded"})
+    magnified = shown.magnify(as_recorded, (FACTOR,))["frames"][0]
+    last = maps.count_pairs_to_apex(shown.positions, clip.apex, len(magnified) - 1)
+    kinds = {"not magnified": shown.frames[1 : last + 2], f"factor {FACTOR:g}": magnified[: last + 1]}
+    greys = {name: np.stack([rgb_to_luma(each) for each in kind]) for name, kind in kinds.items()}
+    return greys, shown.positions[1 : last + 2]
 
 
 def motion_by_method(frames: NDArray[np.uint8], settings: Any) -> dict[str, Floats]:
-    """The motion from the first to the last frame, 2xHxW, three times."""
+    """The motion [2, H, W], px, from the first to the last frame by three methods."""
     steps = flow(frames[:-1], frames[1:], settings).astype(np.float16)
     direct = flow(frames[:1], frames[-1:], settings)[0]
     found = {
@@ -62,7 +52,7 @@ def motion_by_method(frames: NDArray[np.uint8], settings: Any) -> dict[str, Floa
 
 
 def map_cell_values(motion: Floats, landmarks: Floats) -> dict[str, Floats]:
-    """A motion of the frame in the map's cells, and its strain from cells, and from px averaged over cells."""
+    """A motion [2, H, W] in the map's cells [2, 28, 28], and three versions of its strain [28, 28]."""
     columns, rows, cells_per_px = maps.map_cell_edges(landmarks)
     down, across = maps.pixel_shares(rows, motion.shape[-2]), maps.pixel_shares(columns, motion.shape[-1])
     (uy, ux), (vy, vx) = (np.gradient(part) for part in motion)
@@ -77,7 +67,7 @@ def map_cell_values(motion: Floats, landmarks: Floats) -> dict[str, Floats]:
 
 
 def relative_error(pairs: list[tuple[Floats, Floats]]) -> float:
-    """What is left after one common gain, per true motion."""
+    """Norm of the error after one common gain, over the norm of the true motion."""
     found, true = (np.concatenate([pair[side].ravel() for pair in pairs]) for side in (0, 1))
     return float(np.linalg.norm(found * (found @ true) / (found @ found) - true) / np.linalg.norm(true))
 
@@ -86,8 +76,9 @@ def score_maps(clips: list[truth.TrueClip], settings: SettingsByStage) -> dict[s
     pairs: dict[tuple[str, str], list[tuple[dict[str, Floats], dict[str, Floats]]]] = {}
     whole = []
     for clip in clips:
-        kinds, way = map_frames(clip, settings)
-        true, onset_to_apex = clip.true_flows([(way[0], way[-1]), (0.0, float(clip.apex))]).astype(np.float64)
+        kinds, positions = map_frames(clip, settings)
+        spans = [(positions[0], positions[-1]), (0.0, float(clip.apex))]
+        true, onset_to_apex = clip.true_flows(spans).astype(np.float64)
         whole.append(np.hypot(*map_cell_values(onset_to_apex, clip.landmarks)["motion"]).mean())
         for kind, frames in kinds.items():
             for name, motion in motion_by_method(frames, settings["flow"]).items():
@@ -103,25 +94,19 @@ def _error_row(found: list[tuple[dict[str, Floats], dict[str, Floats]]]) -> dict
         "end-point error, px": np.mean([np.hypot(*(one["motion"] - true["motion"])).mean() for one, true in found]),
         "true motion, px": np.mean([np.hypot(*true["motion"]).mean() for _, true in found]),
     }
-    for what in found[0][0]:
-        row[f"relative error of {what}"] = relative_error([(one[what], true[what]) for one, true in found])
+    for name in found[0][0]:
+        row[f"relative error of {name}"] = relative_error([(one[name], true[name]) for one, true in found])
     return {name: round(float(value), 4) for name, value in row.items()}
 
 
 def main() -> None:
-    options = truth.clip_argument_parser(__doc__, MAPS_RESULT).parse_args()
+    options = truth.clip_argument_parser(__doc__, result_file("maps-cpu")).parse_args()
     torch.set_num_threads(1)
-    asked = truth.clip_options(options)
-    with tempfile.TemporaryDirectory() as folder:
-        clips = truth.draw_clips(Path(folder), **asked, difficulty=Difficulty())
-        results = {name: score_maps(clips, truth.profile_settings(name)) for name in ("corrected", "paper")}
-    report = {
-        "benchmark": "maps",
-        "machine": describe_machine("numpy", "opencv-python-headless", "numba"),
-        **asked,
-        "results": results,
-    }
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    drawn = truth.clip_options(options)
+    clips = truth.draw_clips(**drawn, difficulty=Difficulty())
+    results = {name: score_maps(clips, truth.profile_settings(name)) for name in ("corrected", "paper")}
+    machine = describe_machine("numpy", "opencv-python-headless", "numba")
+    write_result(options.out, {"benchmark": "maps", "machine": machine, **drawn, "results": results})
     print(json.dumps(results, indent=1))
 
 

@@ -1,21 +1,18 @@
-"""Interpolating clips: the shared search against one bisection per position, and RIFE against a plain blend.
+"""Interpolation of clips: the shared search against one bisection per position, and RIFE against a plain blend.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/rife.py
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/rife.py    # writes benchmarks/results/rife-cpu.json
 
-Forwards: each clip's flow frames and action-unit frames by the paper's rule (10 and 16), position by position as the
-original does it, and by `frames_at` with profile `paper`; the frames must be bit-identical. `corrected` stands beside
-it (11 and 16). CPU time is of one run after a warm-up.
+Forwards: the number of forward passes for each clip's flow frames and action-unit frames by the paper's rule (10 and
+16). One side bisects position by position as the original does, the other is `frames_at` with profile `paper`. Both
+must give identical frames. `corrected` is measured too (11 and 16). CPU time is that of one run after a warm-up.
 
 Quality: a face whose brows and mouth corners move by a known number of px between two frames (bytes, with the camera's
-noise); PSNR where it moves (dB), the error of the position that the result shows (% of the interval), and forwards.
+noise). Figures are the PSNR where it moves (dB), the error of the shown position (% of the interval), and forwards.
 `adaptive` is the default: RIFE until the measured motion allows a blend.
 """
 
 import itertools
-import json
-import platform
-import time
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -23,16 +20,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from skimage.data import astronaut
 
+from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
 from services.interpolator.bisection import frames_at
 from services.interpolator.rife import Rife, unpack_frames
 from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.timeline import frame_positions
 from shared import weights
 
-RESULT = Path(__file__).parent / "results" / "rife-cpu.json"
 FACE = astronaut()[40:200, 130:322].astype(float)
 ROWS, COLUMNS = np.mgrid[0:160, 0:192].astype(float)
-# Where the drawn face moves: x, y, displacement (x, y) at an amplitude of 1 px, spread (x, y)
+# Moving parts of the drawn face: centre x, y, displacement (x, y) at an amplitude of 1 px, spread (x, y), all px
 BUMPS = ((70, 48, 0, -1, 14, 8), (122, 51, 0, -1, 14, 8), (71, 100, -0.8, -0.6, 10, 10), (115, 101, 0.8, -0.6, 10, 10))
 CLIPS = {  # name: (frames, apex, px at the apex)
     "200 fps, 61 frames": (61, 30, 3.0),
@@ -49,7 +46,7 @@ INTERPOLATION_WAYS = {
 
 
 def displacement_field() -> NDArray[np.float64]:
-    """Displacement (x, y) [2,H,W] per px of amplitude."""
+    """Displacement (x, y) [2, H, W] per px of amplitude."""
     total = np.zeros((2, *ROWS.shape))
     for x, y, dx, dy, sx, sy in BUMPS:
         bump = np.exp(-(((COLUMNS - x) / sx) ** 2 + ((ROWS - y) / sy) ** 2) / 2)
@@ -72,13 +69,10 @@ def noisy_face(amplitude: float, noise: float, rng: np.random.Generator) -> NDAr
 
 
 def bisect_position(frames: NDArray[np.uint8], position: float, net: Rife) -> NDArray[np.uint8]:
-    """One position by itself, as the original does it: halve, at most 8 times, until within 0.005 of it."""
+    """The frame [H, W, 3] at one position as the original finds it: halve, at most 8 times, until within 0.005."""
     low = min(int(position), len(frames) - 2)
-    ratio, bounds, ends = (
-        position - low,
-        [0.0, 1.0],
-        [net.pack_frames(frames[low : low + 1]), net.pack_frames(frames[low + 1 :][:1])],
-    )
+    ratio, bounds = position - low, [0.0, 1.0]
+    ends = [net.pack_frames(frames[low : low + 1]), net.pack_frames(frames[low + 1 :][:1])]
     if ratio <= 0.005 or ratio >= 0.995:
         return frames[low + int(ratio >= 0.995)]
     for _ in range(8):
@@ -91,16 +85,16 @@ def bisect_position(frames: NDArray[np.uint8], position: float, net: Rife) -> ND
 
 
 def shown_positions(settings: InterpolatorSettings, apex: int, offset: int) -> list[float]:
-    """Of all frames that the stage shows of a clip: those for the flow, then those for the action units."""
+    """Positions of all frames that the stage shows of a clip: those for the flow, then those for the action units."""
     counts = (settings.flow_frames, settings.au_frames)
     return [position for count in counts for position in frame_positions(settings.timeline, 0, apex, offset, count)]
 
 
-def measure_call(interpolate, net: Rife) -> tuple[NDArray[np.uint8], int, float]:
-    """What it returns, the forwards and the CPU seconds that it took."""
-    before, start = net.forwards, time.process_time()
-    shown = interpolate()
-    return shown, net.forwards - before, time.process_time() - start
+def measure_call(interpolate: Callable[[], NDArray[np.uint8]], net: Rife) -> tuple[NDArray[np.uint8], int, float]:
+    """The frames of a call, and its forwards and CPU seconds."""
+    before = net.forwards
+    timed = time_call(interpolate)
+    return timed.result, net.forwards - before, timed.cpu_seconds
 
 
 def compare_forwards(net: Rife, count: int, apex: int, px: float) -> dict[str, float | int | bool]:
@@ -127,7 +121,7 @@ def compare_forwards(net: Rife, count: int, apex: int, px: float) -> dict[str, f
 
 
 def measure_quality(net: Rife, px: float, noise: float) -> dict[str, dict[str, float]]:
-    """Each way's mean over three positions between two frames: PSNR (dB), position error (%), forwards."""
+    """Means over three positions between two frames for each method: PSNR (dB), position error (%), forwards."""
     rng, rows = np.random.default_rng(2), {way: [] for way in INTERPOLATION_WAYS}
     pair = np.stack([noisy_face(0.4, noise, rng), noisy_face(0.4 + px, noise, rng)])
     for position in (0.25, 0.4, 0.7):
@@ -145,6 +139,7 @@ def measure_quality(net: Rife, px: float, noise: float) -> dict[str, dict[str, f
 
 
 def main() -> None:
+    options = argument_parser(__doc__, result_file("rife-cpu")).parse_args()
     torch.set_num_threads(1)
     net = Rife(weights.weights_path(weights.RIFE))
     net.midpoint(*np.stack([noisy_face(0, 0, np.random.default_rng(0))] * 2))
@@ -160,9 +155,8 @@ def main() -> None:
             noise,
             *(f"| {way} {' '.join(map(str, figures.values()))}" for way, figures in ways.items()),
         )
-    machine = {"processor": platform.machine(), "threads": 1, "torch": torch.__version__, "frame": "160 x 192"}
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps({"machine": machine, "clips": clips, "quality": table}, indent=1) + "\n")
+    machine = {**describe_machine("torch", "numpy"), "threads": 1, "frame": "160 x 192"}
+    write_result(options.out, {"machine": machine, "clips": clips, "quality": table})
     if not all(row["identical"] for row in clips.values()):
         raise SystemExit("The shared search and the bisection of each position gave different frames.")
 

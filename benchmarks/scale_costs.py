@@ -1,67 +1,60 @@
-"""What one clip costs each stage, measured: CPU seconds, bytes read and written; and one clip in one training step.
+"""Measured costs of one clip in each stage: CPU seconds, bytes read and written; and of one clip in a training step.
 
-    python benchmarks/scale_costs.py                # three minutes; writes benchmarks/results/scale-costs.json
+    PYTHONPATH=. python benchmarks/scale_costs.py   # three minutes; writes benchmarks/results/scale-costs.json
 
-Two drawn clips (`mer synth`) go through every stage at its defaults in this process, one thread. CPU seconds are the
-second clip's: the first compiles, loads and warms. `benchmarks/scale_sim.py` reckons with the figures.
+Two drawn clips (`mer synth`, seed 4) go through every stage at its defaults in this process, with one thread. CPU
+seconds are those of the second clip, since the first one compiles kernels, loads weights and fills caches.
+`benchmarks/scale_sim.py` computes with the figures.
 """
 
 import json
 import os
-import platform
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
+from merstream.single_thread import THREAD_COUNT_VARIABLES
+
+os.environ.update(dict.fromkeys(THREAD_COUNT_VARIABLES, "1"))  # before the libraries read them
 
 import numpy as np
 import torch
 
-from merstream import synth
+from benchmarks.common import argument_parser, describe_machine, draw_clips, result_file, time_call, write_result
 from merstream.stages import STAGES
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.discover import discover_clips
-from services.ingest.source_packing import pack_source as packed_files
+from services.ingest.source_packing import pack_source
 from services.trainer.data import features as dataset
-from services.trainer.folds.fold import create_learner
-from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.learners.base import NO_CALLBACKS
+from services.trainer.learners.registry import create_learner
 from services.trainer.settings import LITE_SETTINGS
 from shared.records import Sample
 from shared.stage import Arrays
 from shared.store.npz import pack_arrays
 
-RESULT = Path(__file__).parent / "results" / "scale-costs.json"
 TRAINING_CLIPS, EPOCHS = 32, 4
-
-
-def draw_two_clips() -> list[FoundClip]:
-    folder = Path(tempfile.mkdtemp())
-    synth.write_dataset(folder / "drawn", subjects=1, clips=2, seed=4)
-    return [clip for clip in discover_clips(folder / "drawn") if isinstance(clip, FoundClip)]
 
 
 def measure_stage_costs(clip: FoundClip) -> tuple[list[dict[str, Any]], Arrays]:
     """The costs of each stage, and the clip's features."""
-    made: dict[str, Arrays] = {"source": packed_files(clip)}
+    made: dict[str, Arrays] = {"source": pack_source(clip)}
     sizes, rows = {"source": len(pack_arrays(made["source"]))}, []
     for stage in STAGES:
-        start = time.process_time()
-        made[stage.name] = stage.compute({name: made[name] for name in stage.reads}, stage.profiles["corrected"])
-        seconds = time.process_time() - start
-        sizes[stage.name] = len(pack_arrays(made[stage.name]))
-        read = sum(sizes[name] for name in stage.reads)
-        rows.append(
-            {"stage": stage.name, "cpu s": seconds, "read MB": read / 1e6, "written MB": sizes[stage.name] / 1e6}
-        )
-    return [{"stage": "source", "cpu s": 0.0, "read MB": 0.0, "written MB": sizes["source"] / 1e6}, *rows], made[
-        "roi-au"
-    ]
+        inputs = {name: made[name] for name in stage.reads}
+        timed = time_call(lambda stage=stage, inputs=inputs: stage.compute(inputs, stage.profiles["corrected"]))
+        made[stage.name] = timed.result
+        sizes[stage.name] = len(pack_arrays(timed.result))
+        megabytes = {
+            "read MB": sum(sizes[name] for name in stage.reads) / 1e6,
+            "written MB": sizes[stage.name] / 1e6,
+        }
+        rows.append({"stage": stage.name, "cpu s": timed.cpu_seconds, **megabytes})
+    source = {"stage": "source", "cpu s": 0.0, "read MB": 0.0, "written MB": sizes["source"] / 1e6}
+    return [source, *rows], made["roi-au"]
 
 
 def training_seconds(features: Arrays) -> float:
-    """CPU seconds that fmer-lite takes per clip and epoch."""
+    """CPU seconds of fmer-lite per clip and epoch."""
     pairs = []
     for number in range(TRAINING_CLIPS):
         emotion = ("happiness", "others")[number % 2]
@@ -72,24 +65,26 @@ def training_seconds(features: Arrays) -> float:
     built = dataset.features_from_pairs(iter(pairs))
     settings = LITE_SETTINGS.model_copy(update={"epochs": EPOCHS, "oracle": False})
     fitted = create_learner(len(built.classes), settings)
-    start = time.process_time()
-    fitted.fit(dataset.FeatureSubset(built, np.arange(TRAINING_CLIPS)), TrainingCallbacks())
-    return (time.process_time() - start) / (TRAINING_CLIPS * EPOCHS)
+    subset = dataset.FeatureSubset(built, np.arange(TRAINING_CLIPS))
+    timed = time_call(lambda: fitted.fit(subset, NO_CALLBACKS))
+    return timed.cpu_seconds / (TRAINING_CLIPS * EPOCHS)
 
 
 def main() -> None:
+    options = argument_parser(__doc__, result_file("scale-costs")).parse_args()
     torch.set_num_threads(1)
-    first, second = draw_two_clips()
-    measure_stage_costs(first)
-    rows, features = measure_stage_costs(second)
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = draw_clips(Path(folder), subjects=1, clips=2, seed=4)
+        measure_stage_costs(first)
+        rows, features = measure_stage_costs(second)
     result = {
-        "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "machine": describe_machine("numpy", "numba", "opencv-python-headless", "torch"),
         "frames of the clip": len(second.files),
         "stages": rows,
         "fmer-lite CPU s per clip and epoch": round(training_seconds(features), 5),
     }
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    print(RESULT.read_text())
+    write_result(options.out, result)
+    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,33 +1,33 @@
-"""How long 1, 10 and 100 datasets of DFME's size take on a cluster, what they cost, and what gives way first.
+"""Simulation of 1, 10 and 100 datasets of DFME's size on a cluster: time, pod hours, and the first bottleneck.
 
-    python benchmarks/scale_sim.py                  # a minute; writes benchmarks/results/scale-sim.json
+    PYTHONPATH=. python benchmarks/scale_sim.py     # a minute; writes benchmarks/results/scale-sim.json
 
-Every stage has its topic's partitions and the pods that its ScaledObject asks for (`k8s.keda`), and steps through time:
-KEDA looks, pods start, each works on the partitions it holds, what it finishes waits for the next stage, in the same
-partition, since a clip keeps its key. The store's throughput is shared. Costs per clip are measured
-(`benchmarks/scale_costs.py`, one core); a record's way over the bus is `benchmarks/bus.py`'s. Nothing was measured on a
-GPU, so the figures are those of CPU pods. All datasets lie in the inbox at time 0.
+Every stage has the partitions of its topic and the pods for which its ScaledObject asks (`k8s.keda`). In each step of
+time KEDA computes the number of pods, pods start, and each pod works on its partitions. A finished record waits for the
+next stage in the same partition, since a clip keeps its key. All pods share the throughput of the store.
+
+Costs per clip are measured on one core (`benchmarks/scale_costs.py`), the cost of the bus by `benchmarks/bus.py`.
+Nothing was measured on a GPU, so the figures are those of CPU pods. All datasets are in the inbox at time 0.
 """
 
 import json
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import argument_parser, read_result, result_file, write_result
 from k8s.generate import scaled_object
 from k8s.keda import PartitionState, replica_count
 from k8s.scaling import SCALED_SERVICES, ScaledService
 from shared.bus.topics import TOPIC_BY_GROUP
 
-RESULTS = Path(__file__).parent / "results"
 CLIPS, SUBJECTS, EPOCHS = 7526, 671, 40  # DFME; epochs of fmer-lite
-BUS_SECONDS = 0.043
+BUS_SECONDS = 0.043  # s per record
 POD_MB_PER_SECOND = 100.0
-START_SECONDS = 30.0  # a pod, its image on the node
+START_SECONDS = 30.0  # s until a pod works, with its image on the node
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ClusterScenario:
 
 @dataclass
 class SimulatedStage:
-    """One stage on its way through time; arrays are by partition."""
+    """One stage in simulated time; arrays are [partitions]."""
 
     scaled: ScaledService
     cpu_seconds: float
@@ -49,7 +49,7 @@ class SimulatedStage:
     waiting: NDArray[Any] = field(init=False)
     pods: int = field(init=False)
     asked: deque[int] = field(init=False)
-    starting: list[float] = field(default_factory=list)  # when each is ready
+    starting: list[float] = field(default_factory=list)  # s: the time at which each starting pod is ready
     pod_seconds: float = 0.0
     busy_seconds: float = 0.0
     done: float = 0.0
@@ -63,7 +63,7 @@ class SimulatedStage:
         return self.cpu_seconds + BUS_SECONDS + self.megabytes / POD_MB_PER_SECOND
 
     def scale_pods(self, now: float, step: float) -> None:
-        """Up by what the autoscaler may add at once; down one pod a minute, after the stage's patience."""
+        """Add as many pods as the autoscaler may at once; remove one pod a minute, after the stage's patience."""
         wanted = self._wanted_pods()
         self.asked.append(wanted)
         while len(self.asked) > self.scaled.patience_seconds / step:
@@ -79,14 +79,14 @@ class SimulatedStage:
         self.pod_seconds += (self.pods + len(self.starting)) * step
 
     def _wanted_pods(self) -> int:
-        places = {p: PartitionState(int(np.ceil(count)), 0) for p, count in enumerate(self.waiting)}
+        partitions = {p: PartitionState(int(np.ceil(count)), 0) for p, count in enumerate(self.waiting)}
         (group,) = self.scaled.groups
         asked = scaled_object(self.scaled)
         asked["spec"]["maxReplicaCount"] = self.partitions
-        return replica_count(asked, {(TOPIC_BY_GROUP[group], group): places})
+        return replica_count(asked, {(TOPIC_BY_GROUP[group], group): partitions})
 
     def finishable_records(self, step: float) -> NDArray[Any]:
-        """Records that the pods could finish in a step: each works off the partitions it holds, one at a time."""
+        """[partitions] records that the pods could finish in a step of seconds; a pod computes one record at a time."""
         if not self.pods:
             return np.zeros(self.partitions)
         holder = np.arange(self.partitions) % self.pods
@@ -103,16 +103,24 @@ class SimulatedStage:
             self.ended = now
 
 
+def measured_costs() -> dict[str, Any]:
+    """The result of benchmarks/scale_costs.py."""
+    costs = read_result("scale-costs")
+    if costs is None:
+        raise SystemExit("benchmarks/results/scale-costs.json is missing: run benchmarks/scale_costs.py first.")
+    return costs
+
+
 def measured_stages(scenario: ClusterScenario) -> list[SimulatedStage]:
     """The image stages and the trainer, as measured."""
-    costs = json.loads((RESULTS / "scale-costs.json").read_text())
+    costs = measured_costs()
     by_name = {row["stage"]: (row["cpu s"], row["read MB"] + row["written MB"]) for row in costs["stages"]}
     by_name["trainer"] = (CLIPS * EPOCHS * costs["fmer-lite CPU s per clip and epoch"], 0.0)
     return [SimulatedStage(scaled, *by_name[scaled.service], scenario.partitions) for scaled in SCALED_SERVICES]
 
 
 def simulate_cluster(scenario: ClusterScenario) -> dict[str, Any]:
-    """Until the last fold is trained."""
+    """Simulate until the last fold is trained; return the figures of the scenario."""
     rng, line, now, peak = np.random.default_rng(0), measured_stages(scenario), 0.0, 0.0
     *image, trainer = line
     chance = np.full(scenario.partitions, 1 / scenario.partitions)
@@ -130,7 +138,7 @@ def simulate_cluster(scenario: ClusterScenario) -> dict[str, Any]:
             stage.finish_records(c * allowed, now)
             if following not in (trainer, None):
                 following.waiting += c * allowed
-        whole = int((image[-1].done + 0.5) // CLIPS)  # datasets come through one after another
+        whole = int((image[-1].done + 0.5) // CLIPS)  # datasets finish one after another
         trainer.waiting += rng.multinomial((whole - released) * SUBJECTS, chance)
         released = whole
     return _summarise_simulation(scenario, line, now, peak)
@@ -139,8 +147,7 @@ def simulate_cluster(scenario: ClusterScenario) -> dict[str, Any]:
 def _summarise_simulation(
     scenario: ClusterScenario, stages: list[SimulatedStage], now: float, peak: float
 ) -> dict[str, Any]:
-    costs = json.loads((RESULTS / "scale-costs.json").read_text())["stages"]
-    terabytes = scenario.datasets * CLIPS * sum(row["written MB"] for row in costs) / 1e6
+    terabytes = scenario.datasets * CLIPS * sum(row["written MB"] for row in measured_costs()["stages"]) / 1e6
     return {
         "datasets": scenario.datasets,
         "partitions": scenario.partitions,
@@ -167,8 +174,9 @@ SCENARIOS = [
 
 
 def main() -> None:
-    results = [simulate_cluster(world) for world in SCENARIOS]
-    (RESULTS / "scale-sim.json").write_text(json.dumps(results, indent=1) + "\n")
+    options = argument_parser(__doc__, result_file("scale-sim")).parse_args()
+    results = [simulate_cluster(scenario) for scenario in SCENARIOS]
+    write_result(options.out, results)
     for result in results:
         print(json.dumps(result))
 

@@ -3,13 +3,10 @@
 `make gen` writes the page. A benchmark that has not run yet has no row.
 """
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+from benchmarks.common import read_result
+
 PAGE_HEAD = """# Benchmarks
 
 This page compares each fast part with the plain way to compute the same thing.
@@ -22,11 +19,6 @@ The [cost of the bus](bus-cost.md) and the [scaling simulation](scaling.md) have
 | what | plain | merstream | ratio | accuracy | script in `benchmarks/` |
 | --- | --- | --- | --- | --- | --- |
 """
-
-
-def read_result(name: str) -> dict[str, Any] | None:
-    file = RESULTS / f"{name}.json"
-    return json.loads(file.read_text()) if file.exists() else None
 
 
 def flow_rows() -> Iterator[tuple[str, ...]]:

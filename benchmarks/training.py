@@ -3,15 +3,16 @@
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/training.py [--jobs 2] [--quick]
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/training.py --compile   # torch.compile alone, added to the result
 
-The plain loop does what the original code does, with the same weights and the same batch: one file per clip and flow
-field, and one for the AU clip (`fmer`) or per clip and factor for the map (`fmer-lite`), loaded for every step; the
-nine fields through the first convolution one by one; the AU graph's input and the fusion clip by clip; three `.item()`
-a step; the layout of memory that torch has by default; one fold after the other. Its logits must be ours: the largest
-difference is printed beside the ratio. Clips are random, since time does not depend on what they show. Steps: CPU
-seconds, least of several; runs: wall seconds, processes' start included.
+The plain loop works like the original code, with the same weights and the same batch. It loads files for every step:
+one per clip and flow field, and one for the AU clip (`fmer`) or per clip and factor for the map (`fmer-lite`). The nine
+fields go through the first convolution one by one, and the AU graph's input and the fusion are computed clip by clip.
+It calls `.item()` three times a step, has torch's default memory layout, and trains one fold after the other. Its
+logits must equal ours: the largest difference is printed beside the ratio.
+
+Clips are random, since time does not depend on their content. Steps are in CPU seconds, least of several runs. Whole
+runs are in wall seconds, with the start of processes.
 """
 
-import argparse
 import json
 import os
 import tempfile
@@ -26,33 +27,37 @@ from torch import Tensor, nn
 from torch._inductor import config as inductor
 from torch.nn import functional
 
-from benchmarks.machine import describe_machine
+from benchmarks.common import argument_parser, describe_machine, read_result, result_file, time_call, write_result
+from services.trainer.data.annotations import AU_COUNT, BROW_AU_COUNT
+from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT
 from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.evaluation.protocol import loso_folds
-from services.trainer.folds import cross_validation
-from services.trainer.learners.base import TrainingCallbacks
-from services.trainer.learners.batch_source import HostBatchSource
+from services.trainer.folds.cross_validation import FoldPool, run_folds
+from services.trainer.learners.base import NO_CALLBACKS
+from services.trainer.learners.batch_source import HostBatchSource, TrainingDevice
 from services.trainer.learners.network import NetworkLearner, deterministic_torch
 from services.trainer.learners.training_loop import TrainingLoop
 from services.trainer.models import ARRAYS_BY_MODEL
-from services.trainer.models.au_graph import AU_COUNT, AuGraph
+from services.trainer.models.au_graph import AuGraph
 from services.trainer.models.fmer import Fmer
-from services.trainer.models.fusion import BROW_AU_COUNT, Fusion
+from services.trainer.models.fusion import Fusion
 from services.trainer.models.p3d import P3D
-from services.trainer.models.roi_graph import BROW_ROI_COUNT, PAIR_COUNT, RoiGraph
+from services.trainer.models.roi_graph import RoiGraph
 from services.trainer.settings import TrainSettings, settings_from_profile
 
-RESULT = Path(__file__).parent / "results" / "training-cpu.json"
+RESULT = result_file("training-cpu")
 CLASSES, FACTORS = 4, 2
 
 
 def random_features(subjects: int, clips: int) -> Features:
-    """Random clips, all classes with every subject."""
+    """Random clips; every subject has all classes."""
     rng, total = np.random.default_rng(0), subjects * clips
     return Features(
-        patches=rng.normal(0, 0.2, (total, FACTORS, PAIR_COUNT, 2, 30, 7, 7)).astype(np.float32),
-        clips=rng.integers(0, 256, (total, 16, 144, 144, 3), dtype=np.uint8),
-        maps=rng.normal(0, 0.2, (total, FACTORS, 3, 28, 28)).astype(np.float32),
+        arrays={
+            "patches": rng.normal(0, 0.2, (total, FACTORS, FLOW_COUNT, 2, 30, 7, 7)).astype(np.float32),
+            "clip": rng.integers(0, 256, (total, 16, 144, 144, 3), dtype=np.uint8),
+            "maps": rng.normal(0, 0.2, (total, FACTORS, 3, 28, 28)).astype(np.float32),
+        },
         factors=np.array([1.2, 2.0]),
         emotions=np.arange(total) % CLASSES,
         aus=rng.integers(0, 2, (total, AU_COUNT)).astype(np.uint8),
@@ -63,8 +68,11 @@ def random_features(subjects: int, clips: int) -> Features:
 
 
 class PlainFiles:
-    """The features as the original keeps them: a file per clip, factor and flow field, one for the AU clip and, as the
-    field's baselines have it, one per clip and factor for the map. `more`: which of the two goes with the patches."""
+    """The features as files like the original's: one per clip, factor and flow field, and one for the AU clip.
+
+    As in the field's baselines there is also one per clip and factor for the map. `more` is "clip" or "maps": the input
+    besides the patches.
+    """
 
     def __init__(self, features: Features, folder: Path, more: str) -> None:
         self.features, self.folder, self.more = features, folder, more
@@ -78,14 +86,14 @@ class PlainFiles:
                 self._save_patches(clip, factor)
 
     def _save_patches(self, clip: int, factor: int) -> None:
-        for field in range(PAIR_COUNT):
+        for field in range(FLOW_COUNT):
             patches = self.features.array_by_name("patches")[clip, factor, field]
             for name, part in (("brow", patches[:, :BROW_ROI_COUNT]), ("mouth", patches[:, BROW_ROI_COUNT:])):
                 np.save(self.folder / f"{name}-{clip}-{factor}-{field}.npy", part)
 
     def load_clip(self, clip: int, factor: int) -> tuple[Tensor, Tensor]:
         fields = []
-        for field in range(PAIR_COUNT):
+        for field in range(FLOW_COUNT):
             halves = [np.load(self.folder / f"{part}-{clip}-{factor}-{field}.npy") for part in ("brow", "mouth")]
             fields.append(torch.from_numpy(np.concatenate(halves, axis=1)))
         more = f"clip-{clip}.npy" if self.more == "clip" else f"map-{clip}-{factor}.npy"
@@ -138,7 +146,7 @@ def region_features(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def region_features_by_field(graph: RoiGraph, patches: Tensor) -> tuple[Tensor, Tensor]:
-    seen = [graph.pair_conv.conv(patches[:, field].transpose(1, 2)) for field in range(PAIR_COUNT)]
+    seen = [graph.pair_conv.conv(patches[:, field].transpose(1, 2)) for field in range(FLOW_COUNT)]
     tokens = graph.time_conv(graph.pair_conv.norm(torch.cat(seen, 2)).relu())
     eyebrow, mouth = graph.brow_encoder(tokens[:, :BROW_ROI_COUNT]), graph.mouth_encoder(tokens[:, BROW_ROI_COUNT:])
     return graph.brow_head(eyebrow), graph.mouth_head(mouth)
@@ -175,7 +183,7 @@ def fuse_regions(fusion: Fusion, eyebrow: Tensor, mouth: Tensor, aus: Tensor) ->
 
 
 class PlainTraining:
-    """One fold, as the original trains it."""
+    """One fold, trained like the original."""
 
     def __init__(self, features: Features, files: PlainFiles, settings: TrainSettings) -> None:
         self.features, self.files, self.settings = features, files, settings
@@ -205,10 +213,12 @@ class PlainTraining:
 
 
 def logit_difference(features: Features, files: PlainFiles, settings: TrainSettings) -> float:
-    """Of the plain module's logits on what its files hold from ours on the features, both without dropout, largest
-    relative to the largest logit."""
+    """Largest difference of the plain module's logits (from its files) to ours (from the features), without dropout.
+
+    It is relative to the largest logit.
+    """
     everything, factor = np.arange(min(4, len(features))), FACTORS - 1
-    source = HostBatchSource(FeatureSubset(features, everything), ARRAYS_BY_MODEL[settings.model], "cpu")
+    source = HostBatchSource(FeatureSubset(features, everything), ARRAYS_BY_MODEL[settings.model], TrainingDevice())
     inputs = source(everything, np.full(len(everything), factor))
     read = [
         torch.stack(column) for column in zip(*(files.load_clip(int(clip), factor) for clip in everything), strict=True)
@@ -220,40 +230,33 @@ def logit_difference(features: Features, files: PlainFiles, settings: TrainSetti
     return max(float((a - b).abs().max() / a.abs().max()) for a, b in zip(ours, theirs, strict=True))
 
 
-def cpu_seconds(work: Any, runs: int) -> float:
-    times = []
-    for _ in range(runs):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
 def step_seconds(features: Features, files: PlainFiles, settings: TrainSettings, runs: int) -> tuple[float, ...]:
-    """CPU seconds of a training step, plain, ours and ours in bf16: of an epoch, by its steps."""
+    """CPU seconds of a training step, plain, ours and ours in bf16: those of an epoch over its number of steps."""
     rows = np.arange(len(features))
     plain, halved = PlainTraining(features, files, settings), settings.model_copy(update={"precision": "bf16"})
     with deterministic_torch(0):
         ours = [create_training_loop(features, each) for each in (settings, halved)]
-        works = [lambda: plain.train_epoch(rows), *(lambda each=each: each._run_epoch(0) for each in ours)]
-        return tuple(cpu_seconds(work, runs) / ours[0].steps_per_epoch for work in works)
+        works = [lambda: plain.train_epoch(rows), *(lambda each=each: each.run_epoch(0) for each in ours)]
+        return tuple(time_call(work, runs).cpu_seconds / ours[0].steps_per_epoch for work in works)
 
 
 def create_training_loop(features: Features, settings: TrainSettings) -> TrainingLoop:
     network, part = NetworkLearner(CLASSES, settings), FeatureSubset(features, np.arange(len(features)))
-    return TrainingLoop(network.module, settings, 0, "cpu", part, TrainingCallbacks(), network.predict)
+    return TrainingLoop(network.module, settings, 0, network.device, part, NO_CALLBACKS)
 
 
 def measure_compiled(runs: int = 5) -> dict[str, float]:
-    """`fmer-lite` under torch.compile with nothing cached: CPU seconds of compiling, of a step without and with it."""
+    """`fmer-lite` with torch.compile and an empty cache: CPU seconds of compilation, of a step without and with it."""
     features, settings = random_features(8, 16), settings_from_profile(model="fmer-lite", batch=16, oracle=False)
     plain, ours = create_training_loop(features, settings), create_training_loop(features, settings)
     ours.module = torch.compile(ours.module)
-    inductor.compile_threads, inductor.force_disable_caches = 1, True  # compilers are then this process's children
+    inductor.compile_threads, inductor.force_disable_caches = 1, True  # so that compilers are children of this process
     start = sum(os.times()[:4])
-    ours._run_epoch(0)
+    ours.run_epoch(0)
     spent = sum(os.times()[:4]) - start
-    each = [cpu_seconds(lambda one=one: one._run_epoch(0), runs) / one.steps_per_epoch for one in (plain, ours)]
+    each = [
+        time_call(lambda one=one: one.run_epoch(0), runs).cpu_seconds / one.steps_per_epoch for one in (plain, ours)
+    ]
     return {"compile_cpu_s": round(spent, 1), "step_cpu_s": round(each[0], 4), "step_compiled_cpu_s": round(each[1], 4)}
 
 
@@ -268,7 +271,7 @@ def run_seconds(features: Features, files: PlainFiles, settings: TrainSettings, 
         plain.predict_rows(fold.test)
     slow, start = time.perf_counter() - start, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        cross_validation.run_folds(features, settings, everything, Path(folder), jobs)
+        run_folds(features, settings, everything, Path(folder), FoldPool(jobs))
     return slow, time.perf_counter() - start
 
 
@@ -299,22 +302,22 @@ def compare_model(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="just to see that it runs: writes nothing")
+    parser.add_argument("--quick", action="store_true", help="a short test of the script, which writes nothing")
     parser.add_argument("--compile", action="store_true")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    if asked.compile:
+    if options.compile:
         add_compiled_figures()
     else:
-        measure_models(asked.jobs, asked.quick)
+        measure_models(options.jobs, options.quick)
 
 
 def add_compiled_figures() -> None:
     found = measure_compiled()
     print("fmer-lite, torch.compile:", found)
-    RESULT.write_text(json.dumps(json.loads(RESULT.read_text()) | {"torch.compile": found}, indent=2) + "\n")
+    write_result(RESULT, (read_result(RESULT.stem) or {}) | {"torch.compile": found})
 
 
 def measure_models(jobs: int, quick: bool) -> None:
@@ -329,7 +332,7 @@ def measure_models(jobs: int, quick: bool) -> None:
     result["fmer_over_fmer_lite_per_clip"] = round(per_clip["fmer"] / per_clip["fmer-lite"], 1)
     print("fmer / fmer-lite, CPU time of a step per clip:", result["fmer_over_fmer_lite_per_clip"])
     if not quick:
-        RESULT.write_text(json.dumps(result, indent=2) + "\n")
+        write_result(RESULT, result)
 
 
 if __name__ == "__main__":

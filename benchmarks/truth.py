@@ -2,15 +2,14 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/truth.py      # minutes; writes benchmarks/results/truth-cpu.json
 
-Clips are drawn (`merstream.synth`, 640x480, 200 frames/s, JPEG, noise, flicker, head drift), cut by ingest,
-interpolated, magnified and given to the flow. The truth is the displacement from which they were drawn, between the
-very times that the interpolator shows, seen through ingest's crop; for magnified frames whose head was steadied, that
-of the expression alone. All lengths are px of the crop (280 rows x 224).
+Clips are drawn (`merstream.synth`, 640x480, 200 frames/s, JPEG, noise, flicker, head drift). Ingest crops them, then
+they go through interpolator, magnifier and flow. The truth is the displacement from which they were drawn, at the times
+that the interpolator shows, seen through ingest's crop. For magnified frames with a steadied head it is the motion of
+the expression alone. All lengths are px of the crop (280 rows x 224).
 """
 
 import argparse
 import itertools
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,31 +21,32 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.machine import describe_machine
-from merstream.synth import Difficulty, true_motion, write_dataset
+from benchmarks import common
+from benchmarks.common import describe_machine, result_file, write_result
+from merstream.synth import Difficulty, true_motion
 from merstream.synth.action_units import FaceAxes
 from services.flow import stage as flow
 from services.ingest import crop, source_packing, source_reading
 from services.ingest import stage as ingest
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.discover import discover_clips
 from services.ingest.steady_face_box import steady_box
 from services.interpolator import stage as interpolator
+from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.timeline import frame_positions, shown_frame_rate
 from services.magnifier import stage as magnifier
+from services.magnifier.settings import MagnifierSettings
 from services.roi_au.roi import RADIUS, ROI
-from shared.stage import StageSettings
+from shared.stage import Arrays, StageSettings
 
-TRUTH_RESULT = Path(__file__).parent / "results" / "truth-cpu.json"
 FACTORS = (1.2, 2.0, 3.0)
 BROWS, MOUTH = slice(0, 10), slice(10, 30)
-BORDER = 8  # px: the outer frame that is scored by itself
+BORDER = 8  # px: width of the border, which is scored separately
 Floats = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class TrueClip:
-    """One clip as ingest cuts it, and how to ask for its truth. Positions are frames after the onset."""
+    """One clip uint8 [T, H, W, 3] as ingest crops it, and its true motion. Positions are in frames after the onset."""
 
     frames: NDArray[np.uint8]
     apex: int
@@ -61,28 +61,29 @@ class TrueClip:
 
     @property
     def scale(self) -> Floats:
-        """px of the crop per px of the frame, (x, y)."""
+        """[2] px of the crop per px of the frame, (x, y)."""
         return np.array(self.frames.shape[2:0:-1]) / (self.crop.width, self.crop.height)
 
     @property
     def landmarks(self) -> Floats:
-        """68x2 in the crop, at rest."""
+        """[68, 2] (x, y), px of the crop, of the face at rest."""
         corner = np.array([self.crop.left, self.crop.top])
         return (self.motion.landmarks - corner + 0.5) * self.scale - 0.5
 
     def true_flows(self, pairs: list[tuple[float, float]]) -> Floats:
-        """The true flow of each pair of positions, [pairs, 2, H, W]."""
-        times = np.array(sorted({at for pair in pairs for at in pair}))
-        mover = true_motion.SourceMapper(self.motion_at(times))
-        whole = [mover.flow_between(*(int(np.searchsorted(times, at)) for at in pair), rounds=8) for pair in pairs]
+        """The true flow of each pair of positions, [pairs, 2, H, W] px."""
+        times = np.array(sorted({position for pair in pairs for position in pair}))
+        mapper = true_motion.SourceMapper(self.motion_at(times))
+        indices = [[int(np.searchsorted(times, position)) for position in pair] for pair in pairs]
+        whole = [mapper.flow_between(first, second, rounds=8) for first, second in indices]
         return np.stack([self.crop_field(field) for field in whole])
 
     def with_still_head(self) -> "TrueClip":
-        """The same clip had the head kept still."""
+        """The same clip with a head that rests."""
         return replace(self, motion=replace(self.motion, head=np.zeros_like(self.motion.head)))
 
     def motion_at(self, times: Floats) -> true_motion.ClipMotion:
-        """The motion at these positions; between two recorded frames (5 ms) it is linear."""
+        """The motion at the positions `times` [N]; linear between two recorded frames (5 ms)."""
         known = self.motion.numbers - self.onset
         columns = [
             np.stack([np.interp(times, known, column) for column in table.T], 1)
@@ -91,7 +92,7 @@ class TrueClip:
         return replace(self.motion, numbers=np.arange(len(times)), weights=columns[0], head=columns[1])
 
     def crop_field(self, field: Floats) -> Floats:
-        """A field of the frame, 2xHxW, in the crop and its px."""
+        """A field of the frame [2, rows, columns] -> [2, H, W], in the crop and its px."""
         rows, columns = self.frames.shape[1:3]
         x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
         map_x = ((x + 0.5) / self.scale[0] - 0.5 + self.crop.left).astype(np.float32)
@@ -100,7 +101,7 @@ class TrueClip:
         return np.stack(seen) * self.scale[:, None, None]
 
     def region_masks(self) -> dict[str, NDArray[np.bool_]]:
-        """Where errors are averaged: the face with its forehead, 7x7 px around each ROI's landmark, the border."""
+        """Masks [H, W] of the face with its forehead, of 7x7 px around each ROI's landmark, and of the border."""
         face, rois, border = (np.zeros(self.frames.shape[1:3], np.uint8) for _ in range(3))
         brows = self.landmarks[17:27] - [0, 0.5 * FaceAxes.from_landmarks(self.landmarks).eye_distance]
         cv2.fillConvexPoly(face, cv2.convexHull(np.rint(np.vstack([self.landmarks, brows])).astype(np.int32)), 1)
@@ -111,22 +112,24 @@ class TrueClip:
         return {"face": face > 0, "ROIs": rois > 0, "border": border > 0}
 
     def roi_pixels(self) -> NDArray[np.int64]:
-        """Row and column of the 30 ROIs' landmarks."""
+        """[30, 2] row and column of the ROIs' landmarks."""
         return np.rint(self.landmarks[ROI][:, ::-1]).astype(np.int64)
 
     def mean_around_rois(self, fields: Floats) -> Floats:
-        """...x2xHxW -> ...x2x30: the mean over 7x7 px around each landmark."""
+        """[..., 2, H, W] -> [..., 2, 30]: the mean over 7x7 px around each landmark."""
         rows, columns = self.roi_pixels().T[:, :, None] + np.arange(-RADIUS, RADIUS + 1)
         return fields[..., rows[:, :, None], columns[:, None, :]].mean((-1, -2))
 
 
-def draw_clips(folder: Path, subjects: int, clips: int, seed: int, difficulty: Difficulty) -> list[TrueClip]:
-    write_dataset(folder, subjects, clips, seed, difficulty=difficulty)
-    return [cut_clip(found, folder) for found in discover_clips(folder) if isinstance(found, FoundClip)]
+def draw_clips(subjects: int, clips: int, seed: int, difficulty: Difficulty) -> list[TrueClip]:
+    """Draw clips of this difficulty and crop them."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = common.draw_clips(Path(folder), subjects, clips, seed, difficulty=difficulty)
+        return [crop_clip(each, Path(folder)) for each in found]
 
 
-def cut_clip(found: FoundClip, folder: Path) -> TrueClip:
-    """A clip through ingest, and the crop that ingest chose: both profiles choose the same."""
+def crop_clip(found: FoundClip, folder: Path) -> TrueClip:
+    """A drawn clip through ingest, with the crop that ingest chooses (both profiles choose the same)."""
     arrays, settings = source_packing.pack_source(found), ingest.STAGE.profiles["corrected"]
     made = ingest.compute({"source": arrays}, settings)
     _, onset_frame = next(source_reading.read_source(arrays).read_frames())
@@ -142,30 +145,55 @@ class MeasuredClip:
     """One clip through one set of settings. Pairs are those of the magnified frames' flow."""
 
     clip: TrueClip
-    positions: list[float]  # of the frames whose flow is taken
-    true_flows: Floats  # [pairs, 2, H, W]
-    true_magnified: Floats  # the same, of what is left in the magnified frames
-    flows: Floats  # [1 + factors, pairs, 2, H, W]; first without magnification
+    positions: list[float]  # of the frames between which the flow is computed
+    true_flows: Floats  # [pairs, 2, H, W] px
+    true_magnified: Floats  # [pairs, 2, H, W] px: the true motion in the magnified frames
+    flows: Floats  # [1 + factors, pairs, 2, H, W] px; first without magnification
+
+    @property
+    def apex_pair(self) -> int:
+        """The number of pairs from the first frame to the one nearest the apex; at least 1."""
+        return max(1, int(np.argmin(np.abs(np.array(self.positions) - self.clip.apex))))
+
+
+@dataclass(frozen=True)
+class ShownFrames:
+    """The interpolated frames of a clip: positions and uint8 [T, H, W, 3]."""
+
+    clip: TrueClip
+    positions: list[float]
+    frames: NDArray[np.uint8]
+
+    def magnify(self, settings: MagnifierSettings, factors: tuple[float, ...]) -> Arrays:
+        """The magnifier's artifact by these factors, `frames` uint8 [F, T-1 or T, H, W, 3] and `factors` [F]."""
+        inputs = {"frames": self.frames, "fps": np.array(shown_frame_rate(self.positions, self.clip.fps))}
+        return magnifier.compute({"interpolator": inputs}, settings.model_copy(update={"factors": factors}))
+
+
+def interpolate_clip(clip: TrueClip, settings: InterpolatorSettings) -> ShownFrames:
+    """The frames for the flow, from onset to offset."""
+    positions = frame_positions(settings.timeline, 0, clip.apex, clip.offset, settings.flow_frames)
+    frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, settings.flow_frames, settings)
+    return ShownFrames(clip, positions, frames)
 
 
 def measure_clip(
     clip: TrueClip, settings: Mapping[str, StageSettings], factors: tuple[float, ...] = FACTORS
 ) -> MeasuredClip:
+    """Interpolate, magnify and compute the flow, without magnification and by each factor."""
     chain: Any = dict(settings)
-    rule, count = chain["interpolator"].timeline, chain["interpolator"].flow_frames
-    positions = frame_positions(rule, 0, clip.apex, clip.offset, count)
-    frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, count, chain["interpolator"])
-    shown = {"frames": frames, "fps": np.array(shown_frame_rate(positions, clip.fps))}
-    magnified = magnifier.compute({"interpolator": shown}, chain["magnifier"].model_copy(update={"factors": factors}))
-    every = np.concatenate([frames[None, -magnified["frames"].shape[1] :], magnified["frames"]])
+    shown = interpolate_clip(clip, chain["interpolator"])
+    magnified = shown.magnify(chain["magnifier"], factors)["frames"]
+    every = np.concatenate([shown.frames[None, -magnified.shape[1] :], magnified])
     found = flow.compute({"magnifier": {"frames": every, "factors": np.array([0, *factors])}}, chain["flow"])
-    used = positions[-every.shape[1] :]
+    used = shown.positions[-every.shape[1] :]
     pairs = list(itertools.pairwise(used))
-    left = clip.with_still_head() if chain["magnifier"].head == "steadied" else clip
-    return MeasuredClip(clip, used, clip.true_flows(pairs), left.true_flows(pairs), found["flows"].astype(np.float32))
+    moving = clip.with_still_head() if chain["magnifier"].head == "steadied" else clip
+    return MeasuredClip(clip, used, clip.true_flows(pairs), moving.true_flows(pairs), found["flows"].astype(np.float32))
 
 
 def profile_settings(name: str) -> dict[str, StageSettings]:
+    """Settings of a profile by stage."""
     return {stage.STAGE.name: stage.STAGE.profiles[name] for stage in (interpolator, magnifier, flow)}
 
 
@@ -180,28 +208,30 @@ def end_point_errors(run: MeasuredClip) -> dict[str, tuple[float, float]]:
 
 
 def gain_sums(run: MeasuredClip) -> Floats:
-    """[factors, part, what, 3]: sums mm, mt, tt of measured m and true t motion, for brows and mouth; what is each pair
-    by itself, or the way from the first frame to the apex. Sums, so that clips can be pooled."""
-    last = max(1, int(np.argmin(np.abs(np.array(run.positions) - run.clip.apex))))
+    """[1 + factors, 2, 2, 3] sums mm, mt, tt of measured motion m and true motion t, so that clips can be pooled.
+
+    Axis 1: brows, mouth. Axis 2: each pair by itself, and the motion from the first frame to the apex.
+    """
+    last = run.apex_pair
     out = run.clip.mean_around_rois(run.flows)
     plain, magnified = run.clip.mean_around_rois(run.true_flows), run.clip.mean_around_rois(run.true_magnified)
     table = np.zeros((len(out), 2, 2, 3))
     for index, (found, true) in enumerate(zip(out, [plain, *[magnified] * (len(out) - 1)], strict=True)):
         for part, rois in enumerate((BROWS, MOUTH)):
-            for what, (m, t) in enumerate(((found, true), (found[:last].sum(0), true[:last].sum(0)))):
+            for span, (m, t) in enumerate(((found, true), (found[:last].sum(0), true[:last].sum(0)))):
                 m, t = m[..., rois], t[..., rois]
-                table[index, part, what] = (m * m).sum(), (m * t).sum(), (t * t).sum()
+                table[index, part, span] = (m * m).sum(), (m * t).sum(), (t * t).sum()
     return table
 
 
 def gain_and_correlation(sums: Floats) -> tuple[float, float]:
-    """Motion out per motion in (least squares), and the correlation (about zero) of the two."""
+    """Motion out per motion in (least squares), and their correlation (about zero), from sums [3] of `gain_sums`."""
     mm, mt, tt = sums
     return float(mt / tt), float(mt / np.sqrt(mm * tt))
 
 
 def score_stages(clips: list[TrueClip], settings: Mapping[str, StageSettings]) -> dict[str, Any]:
-    """Without magnification: error and motion per region, means over clips. Per factor: gains, clips pooled."""
+    """Error and motion per region without magnification (means over clips), and gains per factor (clips pooled)."""
     runs = [measure_clip(clip, settings) for clip in clips]
     errors = [end_point_errors(run) for run in runs]
     sums = np.sum([gain_sums(run) for run in runs], 0)
@@ -211,11 +241,11 @@ def score_stages(clips: list[TrueClip], settings: Mapping[str, StageSettings]) -
     }
     factors = {
         f"{factor:g}": {
-            f"{part}, {what}": dict(
+            f"{part}, {span}": dict(
                 zip(("gain", "correlation"), np.round(gain_and_correlation(cell), 3).tolist(), strict=True)
             )
             for part, row in zip(("brows", "mouth"), table, strict=True)
-            for what, cell in zip(("pairs", "to the apex"), row, strict=True)
+            for span, cell in zip(("pairs", "to the apex"), row, strict=True)
         }
         for factor, table in zip((0.0, *FACTORS), sums, strict=True)
     }
@@ -223,7 +253,7 @@ def score_stages(clips: list[TrueClip], settings: Mapping[str, StageSettings]) -
 
 
 def setting_variants() -> dict[str, dict[str, StageSettings]]:
-    """The two profiles, and the corrected one with one choice taken back."""
+    """The two profiles, and the corrected one with one choice of the paper each."""
     best, paper = profile_settings("corrected"), profile_settings("paper")
     apex = best["interpolator"].model_copy(update={"timeline": "apex"})
     flicker, head = (best["magnifier"].model_copy(update={name: "as-recorded"}) for name in ("light", "head"))
@@ -249,34 +279,31 @@ def format_scores(name: str, table: dict[str, Any]) -> str:
 
 
 def clip_argument_parser(doc: str | None, result: Path) -> argparse.ArgumentParser:
-    """Which clips to draw, and where the result goes; `drawn` takes the former as `which` picks them."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Arguments for the clips to draw and for the result's file."""
+    parser = common.argument_parser(doc, result)
     parser.add_argument("--subjects", type=int, default=3)
     parser.add_argument("--clips", type=int, default=3, help="per subject")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, default=result)
     return parser
 
 
 def clip_options(options: argparse.Namespace) -> dict[str, int]:
+    """The arguments of `draw_clips` among the parsed options."""
     return {name: getattr(options, name) for name in ("subjects", "clips", "seed")}
 
 
 def main() -> None:
-    parser = clip_argument_parser(__doc__, TRUTH_RESULT)
+    parser = clip_argument_parser(__doc__, result_file("truth-cpu"))
     parser.add_argument("--flicker", type=float, default=Difficulty().flicker, help="rms change of light per frame")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    asked, used = clip_options(options), describe_machine("numpy", "opencv-python-headless", "numba", "torch")
-    results = {}
-    with tempfile.TemporaryDirectory() as folder:
-        clips = draw_clips(Path(folder), **asked, difficulty=Difficulty(flicker=options.flicker))
-        for name, settings in setting_variants().items():
-            results[name] = score_stages(clips, settings)
-            print(format_scores(name, results[name]), flush=True)
-    report = {"benchmark": "truth", "machine": used, **asked, "flicker": options.flicker, "results": results}
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    drawn, machine = clip_options(options), describe_machine("numpy", "opencv-python-headless", "numba", "torch")
+    clips, results = draw_clips(**drawn, difficulty=Difficulty(flicker=options.flicker)), {}
+    for name, settings in setting_variants().items():
+        results[name] = score_stages(clips, settings)
+        print(format_scores(name, results[name]), flush=True)
+    report = {"benchmark": "truth", "machine": machine, **drawn, "flicker": options.flicker, "results": results}
+    write_result(options.out, report)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import data_differences, environment_differences
 from services.trainer.sources.samples_csv import load_plan_from_table
-from shared.action_units import parse_action_units
 from shared.errors import BadData, Misconfigured
 from shared.records import RunContents
 
@@ -47,9 +46,7 @@ def repeat_run(
     folder = _report_folder(file, run_folders[0])
     if table:
         choice = options_of_run(run, str(file))
-        train_and_write_report(
-            run, folder, lambda: load_plan_from_table(table, choice, parse_action_units), jobs=jobs, faces=faces
-        )
+        train_and_write_report(run, folder, lambda: load_plan_from_table(table, choice), jobs=jobs, faces=faces)
     else:
         train_and_write_report(run, folder, lambda: load_evaluation_plan(run, run_folders), jobs=jobs, faces=faces)
     return recorded is None or _print_comparison(recorded, read_report(folder), file.parent)

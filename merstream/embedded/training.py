@@ -11,15 +11,14 @@ from merstream.embedded.features import ExtractedFeatures, exit_on_interrupt
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.trainer import experiment
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.folds.cross_validation import FoldProgress, ProgressCallback
-from services.trainer.folds.fold import BASELINE_LEARNERS
+from services.trainer.folds.cross_validation import FoldPool, FoldProgress, ProgressCallback
 from services.trainer.learners.batch_source import max_parallel_folds
+from services.trainer.learners.registry import BASELINES
 from services.trainer.options import TrainingOptions, resolve_options
 from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import describe_run
 from services.trainer.sources.artifacts import load_plan_from_artifacts
 from services.trainer.sources.samples_csv import load_plan_from_table, read_samples_csv, table_clips
-from shared.action_units import parse_action_units
 from shared.device import choose_device
 from shared.records import RunContents
 from shared.store import LocalStore
@@ -58,7 +57,7 @@ def train_on_table(
     train_and_write_report(
         run,
         Workspace(out).report_folder,
-        lambda: load_plan_from_table(table, options_of_run(run, RUN_FILE), parse_action_units),
+        lambda: load_plan_from_table(table, options_of_run(run, RUN_FILE)),
         jobs=jobs,
         faces=faces,
     )
@@ -74,7 +73,7 @@ def run_from_features(extracted: ExtractedFeatures, choice: TrainingOptions) -> 
 
 def run_from_table(table: Path, choice: TrainingOptions) -> RunContents:
     """The run that somebody's table and this choice make. Raises BadData."""
-    rows = table_clips(read_samples_csv(table, parse_action_units))
+    rows = table_clips(read_samples_csv(table))
     return describe_run("+".join(sorted({row.dataset for row in rows})), "", choice, table=rows, device=choose_device())
 
 
@@ -94,9 +93,9 @@ def train_and_write_report(
     LocalStore(folder).put(RUN_FILE, (run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
     processes = max_parallel_folds(evaluation.features, settings.model, jobs, where)
     with exit_on_interrupt(), learner_bars(evaluation.seeds * len(evaluation.folds)) as tell:
-        experiment.run_experiment(
-            evaluation, settings, folder, processes, where, on_progress=tell, faults=run.faults, faces=faces
-        )
+        pool = FoldPool(processes, where, on_progress=tell)
+        report = experiment.ReportOptions(faults=run.faults, faces=faces)
+        experiment.run_experiment(evaluation, settings, folder, pool, report)
     print_report(folder)
 
 
@@ -118,7 +117,7 @@ def learner_bars(folds: int) -> Iterator[ProgressCallback]:
                     f"{fold_progress.held_out} seed {fold_progress.seed} epoch {epoch.number + 1} loss {epoch.loss:.3f}"
                 )
                 progress.update(task, advance=1, remark=remark)
-            elif fold_progress.reused or fold_progress.model in BASELINE_LEARNERS:
+            elif fold_progress.reused or fold_progress.model in BASELINES:
                 progress.update(task, advance=fold_progress.epochs, remark="reused" if fold_progress.reused else "")
 
         yield update_bar

@@ -14,16 +14,10 @@ from shared.store import Store
 
 @contextmanager
 def connect_bus_and_store(out: Path | None) -> Iterator[tuple[Bus, Store]]:
-    """Bus and store of the embedded run in `out`; without it, of the stack. Raises Misconfigured if there is none."""
-    with connect_bus(out) as bus:
-        yield bus, open_store(connection_settings(out))
-
-
-@contextmanager
-def connect_bus(out: Path | None) -> Iterator[Bus]:
-    """For those who need no store."""
-    with closing(open_bus(connection_settings(out))) as bus:
-        yield bus
+    """Bus and store of the embedded run in `out`, or of the stack. Raises Misconfigured if there is none."""
+    settings = connection_settings(out)
+    with closing(open_bus(settings)) as bus:
+        yield bus, open_store(settings)
 
 
 def connection_settings(out: Path | None) -> Settings:

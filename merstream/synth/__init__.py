@@ -1,8 +1,10 @@
-"""Synthetic micro-expressions for tests and demos: a public-domain portrait re-shaped into persons whose action units
-move as the Facial Action Coding System says, filmed at 200 fps, in CASME II's layout, with the true motion beside it.
+"""Synthetic micro-expressions for tests and demos.
 
-    from merstream.synth import write
-    write("data", subjects=8, clips=10, seed=0)
+A public-domain portrait is reshaped into persons. Their action units move as the Facial Action Coding System says,
+filmed at 200 fps. The files have CASME II's layout, with the true motion beside them.
+
+    from merstream.synth import write_dataset
+    write_dataset("data", subjects=8, clips=10, seed=0)
 """
 
 from merstream.synth.dataset import write_dataset

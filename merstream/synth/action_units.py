@@ -1,8 +1,8 @@
 """Action units (AUs) of the Facial Action Coding System as displacement fields anchored at the 68 landmarks.
 
-A field is where skin moves at the peak, its longest vector 1, evaluated in frame px. Directions and regions after
-Ekman, Friesen & Hager 2002. Lengths are in units of the distance between the eyes' centres, so that they fit any face.
-Landmarks are in iBUG order; `L` is the person's own left, the right half of the picture.
+A field is the displacement of the skin at the peak, in frame px, with longest vector 1. Directions and regions are
+those of Ekman, Friesen & Hager 2002. Lengths are in units of the distance between the eyes' centres, so that they fit
+any face. Landmarks are in iBUG order. `L` is the person's own left, the right half of the picture.
 """
 
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from merstream.synth.warping import Floats, pixel_grid, smooth_step
 
 @dataclass(frozen=True)
 class SkinPull:
-    """A Gaussian patch of skin that moves one way. All is given for the person's right side (the picture's left)."""
+    """A Gaussian patch of skin that moves in one direction, given for the person's right side (the picture's left)."""
 
     anchor_landmarks: tuple[int, ...]  # landmarks whose mean is the patch's centre
-    shift: tuple[float, float]  # from there to the centre: (outwards, down)
+    shift: tuple[float, float]  # from that mean to the patch's centre: (outwards, down)
     spread: tuple[float, float]  # standard deviation: (across, down)
     displacement: tuple[float, float]  # displacement: (outwards, down)
 
 
-LIP_STRIP = 0.03  # half the height over which the upper lip's motion gives way to the lower lip's
+LIP_STRIP = 0.03  # half the height of the transition from the upper lip's motion to the lower lip's
 PULLS_BY_AU: dict[int, tuple[SkinPull, ...]] = {
     1: (SkinPull((20, 21), (-0.02, -0.06), (0.17, 0.17), (0.0, -1.0)),),
     2: (SkinPull((17, 18), (0.02, -0.06), (0.17, 0.17), (0.08, -1.0)),),
@@ -90,10 +90,10 @@ _OPPOSITE_LANDMARKS = {
 
 
 def displacement_field(landmarks: Floats, au_number: int, side: str, shape: tuple[int, int]) -> Floats:
-    """The displacement field of AU `number`, [H, W, 2] float32 (x, y), longest vector 1.
+    """The displacement field of AU `au_number`, float32 [H, W, 2] (x, y), longest vector 1.
 
-    landmarks: [68, 2] frame px. side: "L" or "R" (the person's own), "" for AUs on the midline. Raises KeyError for an
-    AU that isn't modelled.
+    landmarks: [68, 2] frame px. side: "L" or "R" (the person's own), "" for AUs on the midline. shape: H, W. Raises
+    KeyError for an AU without a model.
     """
     face = FaceAxes.from_landmarks(landmarks)
     total = _parting_lips_field(landmarks, face, shape) if au_number == 25 else np.zeros((*shape, 2), np.float32)
@@ -112,13 +112,14 @@ class FaceAxes:
 
     @classmethod
     def from_landmarks(cls, landmarks: Floats) -> "FaceAxes":
+        """From landmarks [68, 2] (x, y), px."""
         across = landmarks[42:48].mean(0) - landmarks[36:42].mean(0)
         eye = float(np.linalg.norm(across))
         right = across / eye
         return cls(right, np.array([-right[1], right[0]]), eye)
 
     def local_coordinates(self, centre: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
-        """Each pixel's coordinates (to the right, down) from `centre`, in distances between the eyes."""
+        """Two [H, W]: each pixel's coordinates (right, down) from `centre` [2], in distances between the eyes."""
         x, y = pixel_grid(*shape)
         dx, dy = ((v - c).astype(np.float32) / self.eye_distance for v, c in ((x, centre[0]), (y, centre[1])))
         return dx * self.right[0] + dy * self.right[1], dx * self.down[0] + dy * self.down[1]
@@ -127,8 +128,8 @@ class FaceAxes:
 def _pull_field(pull: SkinPull, landmarks: Floats, face: FaceAxes, side: str, shape: tuple[int, int]) -> Floats:
     left = side == "L"
     outward = face.right if left else -face.right
-    at = [_OPPOSITE_LANDMARKS.get(i, i) for i in pull.anchor_landmarks] if left else list(pull.anchor_landmarks)
-    centre = landmarks[at].mean(0) + face.eye_distance * (pull.shift[0] * outward + pull.shift[1] * face.down)
+    anchors = [_OPPOSITE_LANDMARKS.get(i, i) for i in pull.anchor_landmarks] if left else list(pull.anchor_landmarks)
+    centre = landmarks[anchors].mean(0) + face.eye_distance * (pull.shift[0] * outward + pull.shift[1] * face.down)
     across, down = face.local_coordinates(centre, shape)
     weight = np.exp(-0.5 * ((across / pull.spread[0]) ** 2 + (down / pull.spread[1]) ** 2))
     return np.asarray(
@@ -140,7 +141,7 @@ _JAW_PULLS = (SkinPull((7, 8, 9), (0.0, -0.1), (0.3, 0.2), (0.0, 0.35)),)
 
 
 def _parting_lips_field(landmarks: Floats, face: FaceAxes, shape: tuple[int, int]) -> Floats:
-    """AU 25: upper lip up, lower lip down, on either side of the line where they meet; nothing at the corners."""
+    """AU 25: the upper lip moves up and the lower lip down from the line where they meet; the corners rest."""
     line = (landmarks[60:65] + landmarks[[60, 67, 66, 65, 64]]) / 2
     along, below = face.local_coordinates(line[2], shape)
     places = (line - line[2]) / face.eye_distance

@@ -1,4 +1,4 @@
-"""What makes a face look like another person without moving it: tone, hair, brows, beard, marks, skin, light."""
+"""The look of a person without a change of shape: skin tone, hair, brows, beard, marks, texture, light."""
 
 from dataclasses import dataclass
 
@@ -38,12 +38,12 @@ CLOTHES_COLOURS: tuple[RGB, ...] = (
     (70, 84, 120),
 )
 
-HIGHLIGHT_KNEE = 185.0  # grey level above which highlights roll off instead of clipping, as in a camera
+HIGHLIGHT_KNEE = 185.0  # grey level above which highlights are compressed instead of clipped, as in a camera
 
 
 @dataclass(frozen=True)
 class FaceMasks:
-    """Where things are in the identity's picture, [H, W] float32 0..1 each."""
+    """Regions of the identity's picture, float32 [H, W] in 0..1 each."""
 
     hair: Floats
     skin: Floats
@@ -70,7 +70,7 @@ class PersonLook:
 
 
 def draw_look(rng: np.random.Generator) -> PersonLook:
-    """A person's looks, from that person's own random generator."""
+    """A person's look, from that person's own random generator."""
     skin, hair = (palette[rng.integers(len(palette))] for palette in (SKIN_COLOURS, HAIR_COLOURS))
     if sum(skin) < 360:  # dark skin with fair hair would look dyed
         hair = HAIR_COLOURS[rng.integers(2)]
@@ -90,7 +90,7 @@ def draw_look(rng: np.random.Generator) -> PersonLook:
 
 
 def apply_look(image: Floats, masks: FaceMasks, points: Floats, look: PersonLook, rng: np.random.Generator) -> Floats:
-    """`image` [H, W, 3] of the re-shaped portrait as the person `look`; `points` [68, 2] are its landmarks."""
+    """Give the reshaped portrait `image` float32 [H, W, 3] in 0..255 with landmarks `points` [68, 2] the `look`."""
     eye = float(np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0)))  # px between the eyes: the face's scale
     image = _recolour_regions(image, masks, look)
     image = _draw_beard(image, masks, points, look, eye)
@@ -116,9 +116,9 @@ def _recolour_regions(image: Floats, masks: FaceMasks, look: PersonLook) -> Floa
 
 
 def _tone_region(image: Floats, mask: Floats, colour: RGB, contrast: float, own_shading: float = 1.0) -> Floats:
-    """What lies under `mask` takes the mean `colour` and keeps its shading, as ratios to its own mean.
+    """Give the region under `mask` [H, W] the mean `colour`, and keep its shading as ratios to its own mean.
 
-    own: how far each channel keeps its own shading, 1, or takes that of the brightness, 0 (no coloured gleams).
+    own_shading: 1: each channel keeps its own shading; 0: all have that of the brightness (no coloured highlights).
     """
     mean = np.maximum((image * mask[..., None]).sum((0, 1)) / max(float(mask.sum()), 1.0), 8.0)
     ratio = np.maximum(image, 1.0) / mean.astype(np.float32)
@@ -128,7 +128,7 @@ def _tone_region(image: Floats, mask: Floats, colour: RGB, contrast: float, own_
 
 
 def _draw_beard(image: Floats, masks: FaceMasks, points: Floats, look: PersonLook, eye: float) -> Floats:
-    """A shaved beard's bluish shadow over jaw and upper lip, not on the lips."""
+    """The bluish shadow of a shaved beard over jaw and upper lip, not on the lips."""
     height, width = image.shape[:2]
     jaw = np.vstack([points[3:14], points[[54, 35, 33, 31, 48]]])
     area = np.zeros((height, width), np.float32)
@@ -138,7 +138,7 @@ def _draw_beard(image: Floats, masks: FaceMasks, points: Floats, look: PersonLoo
 
 
 def _draw_brows(image: Floats, points: Floats, look: PersonLook, eye: float, rng: np.random.Generator) -> Floats:
-    """Fine hairs along the brow landmarks, upright at the inner end and lying down towards the outer one."""
+    """Fine hairs along the brow landmarks, upright at the inner end and nearly level at the outer one."""
     strokes = np.zeros(image.shape[:2], np.float32)
     for brow in (points[17:22][::-1], points[22:27]):  # from the inner end to the outer
         outward = np.sign(brow[4, 0] - brow[0, 0])
@@ -158,7 +158,7 @@ def _draw_brows(image: Floats, points: Floats, look: PersonLook, eye: float, rng
 
 
 def _draw_brow_hair(strokes: Floats, root: Floats, tip: Floats, width: int) -> None:
-    """One more hair: hairs that cross are denser, not merely drawn over."""
+    """Add one hair, so that crossing hairs are denser."""
     corner = np.floor(np.minimum(root, tip)).astype(int) - 2
     patch = np.zeros(np.ceil(np.abs(tip - root)).astype(int)[::-1] + 6, np.float32)
     ends = [tuple(int(v) for v in np.round((end - corner) * 16)) for end in (root, tip)]

@@ -1,4 +1,4 @@
-"""One micro-expression: when and how far each action unit moves, and the frames that a 200 fps camera sees of it."""
+"""One micro-expression: the motion of each action unit over time, and the frames of a 200 fps camera."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from merstream.synth.true_motion import ClipMotion, SourceMapper
 from merstream.synth.warping import Floats
 
 FPS = 200
-NOISE_MARGIN = 64  # px by which each frame's noise may be shifted in a clip's noise picture
+NOISE_MARGIN = 64  # px: largest shift of a frame's noise in the clip's noise picture
 
 
 @dataclass(frozen=True)
 class ClipTiming:
-    """Frame numbers as in the sheet, and those of the first and last frame on disk."""
+    """Frame numbers as in the coding sheet, and those of the first and last frame on disk."""
 
     first: int
     onset: int
@@ -30,7 +30,7 @@ class ClipTiming:
 
 
 def draw_timing(rng: np.random.Generator, difficulty: Difficulty) -> ClipTiming:
-    """Random absolute numbers; the apex at 30..60 % of the clip; a few frames before onset and after offset."""
+    """Random frame numbers: the apex at 30..60 % of the clip, a few frames before onset and after offset."""
     length = max(4, round(FPS * rng.uniform(*difficulty.duration)))
     before, after = rng.integers(3, 9, 2)
     onset = int(rng.integers(20, 300))
@@ -39,8 +39,9 @@ def draw_timing(rng: np.random.Generator, difficulty: Difficulty) -> ClipTiming:
 
 
 def amplitude_envelope(frame_numbers: Floats, timing: ClipTiming, residual: float, rise: float = 1.0) -> Floats:
-    """Amplitude 0..1 at frame `numbers`: 0 up to the onset, 1 at the apex, `residual` from the offset on; by raised
-    cosines. `rise` bends the way up: above 1 it starts late, below 1 early.
+    """Amplitude [T] in 0..1 at `frame_numbers` [T]: 0 up to the onset, 1 at the apex, `residual` from the offset on.
+
+    The course consists of raised cosines. `rise` bends the part before the apex: above 1 it starts late, below 1 early.
     """
     up = np.clip((frame_numbers - timing.onset) / (timing.apex - timing.onset), 0, 1)
     down = np.clip((frame_numbers - timing.apex) / (timing.offset - timing.apex), 0, 1)
@@ -69,7 +70,7 @@ def draw_motion(
     head = _slow_drift(rng, len(numbers), np.array([1, 1, 0]) * scale * difficulty.head_motion) + _slow_drift(
         rng, len(numbers), np.array([0, 0, 1]) * np.deg2rad(difficulty.head_rotation)
     )
-    (aside,) = rng.spawn(1)  # so that what may be added changes nothing of a clip without it
+    (aside,) = rng.spawn(1)  # a generator of its own, so that turns and lids change nothing of a clip without them
     turns = _slow_drift(aside, len(numbers), np.array([1, 1, 0]) * np.deg2rad(difficulty.head_turn))[:, :2]
     if aside.random() < difficulty.lids:
         units += ["45L", "45R"]
@@ -81,21 +82,24 @@ def draw_motion(
 
 
 def _lid_flutter(rng: np.random.Generator, numbers: NDArray[np.int64]) -> Floats:
-    """[frames] px: how far the upper lids come down in a blink that stays incomplete, and when."""
+    """[T] px: the way of the upper lids down in an incomplete blink at a random time."""
     length, peak = FPS * rng.uniform(0.1, 0.3), rng.uniform(1.0, 3.0)
     middle = rng.uniform(numbers[0], numbers[-1])
     return np.asarray(peak * np.cos(np.pi * np.clip((numbers - middle) / length, -0.5, 0.5)) ** 2)
 
 
 def _slow_drift(rng: np.random.Generator, frames: int, rms: Floats) -> Floats:
-    """[frames, 3] slow wandering: three sinusoids of 0.4..2 Hz per component, `rms` each in all."""
+    """[frames, 3] slow drift: three sinusoids of 0.4..2 Hz per component, with an rms of `rms` [3] in sum."""
     seconds = np.arange(frames)[:, None, None] / FPS
     rates, phases = rng.uniform(0.4, 2.0, (1, 3, 3)), rng.uniform(0, 2 * np.pi, (1, 3, 3))
     return np.asarray(np.sqrt(2 / 3) * rms * np.sin(2 * np.pi * rates * seconds + phases).sum(1))
 
 
 def crop_box(landmarks: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the face as CASME II crops it: forehead to chin, about 280 x 340 of 640 x 480."""
+    """Left, top, right, bottom (px) of the face, cropped as in CASME II: forehead to chin, about 280 x 340 px.
+
+    landmarks: [68, 2] (x, y), px; size: rows, columns of the frame.
+    """
     (left, top), (right, bottom) = landmarks.min(0), landmarks.max(0)
     width, height = right - left, bottom - top
     box = np.round([left - 0.06 * width, top - 0.3 * height, right + 0.06 * width, bottom + 0.08 * height])
@@ -107,7 +111,7 @@ def crop_box(landmarks: Floats, size: tuple[int, int]) -> tuple[int, int, int, i
 def render_frames(
     rng: np.random.Generator, identity: Identity, motion: ClipMotion, difficulty: Difficulty
 ) -> Iterator[NDArray[np.uint8]]:
-    """Each frame of the clip in turn, uint8 [H, W, 3] RGB, with the light's flicker and the sensor's noise."""
+    """Yield each frame of the clip, uint8 [H, W, 3] RGB, with the light's flicker and the sensor's noise."""
     mover = SourceMapper(motion)
     rows, columns = motion.size
     grain = _sensor_grain(rng, rows + NOISE_MARGIN, columns + NOISE_MARGIN) * np.float32(difficulty.noise)
@@ -129,6 +133,6 @@ def render_frames(
 
 
 def _sensor_grain(rng: np.random.Generator, rows: int, columns: int) -> Floats:
-    """Unit noise [rows, columns, 3], mostly shared by the colours, which come from the same few sensels."""
+    """Unit noise float32 [rows, columns, 3]; the colours share most of it, as they come from the same few sensels."""
     normal = rng.standard_normal((rows, columns, 4), np.float32)
     return np.asarray(np.float32(0.8) * normal[..., 3:] + np.float32(0.6) * normal[..., :3])

@@ -24,7 +24,7 @@ FIXED_DATE = datetime.datetime(2020, 1, 1)
 
 
 def write_sheet(file: Path, rows: list[tuple[object, ...]]) -> None:
-    """Header first, then `rows` in the order of COLUMNS."""
+    """Write the header, then `rows` in the order of `SHEET_COLUMNS`."""
     book = Workbook()
     page = book.active
     assert page is not None
@@ -34,15 +34,15 @@ def write_sheet(file: Path, rows: list[tuple[object, ...]]) -> None:
 
 
 def save_workbook(book: Workbook, file: Path) -> None:
-    """The workbook without the moment of its making."""
+    """Save the workbook without its time of creation, so that equal workbooks give equal bytes."""
     book.properties.creator, book.properties.created = "merstream", FIXED_DATE
-    held = io.BytesIO()
-    book.save(held)
-    file.write_bytes(_remove_dates(held.getvalue()))
+    dated = io.BytesIO()
+    book.save(dated)
+    file.write_bytes(_remove_dates(dated.getvalue()))
 
 
 def _remove_dates(workbook: bytes) -> bytes:
-    """The same workbook without the moment of its making, in the archive and in its properties."""
+    """The same workbook without its time of creation, in the archive and in its properties."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(workbook)) as dated, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as plain:
         for name in dated.namelist():

@@ -1,4 +1,4 @@
-"""A whole synthetic dataset on disk in the CASME II layout, the same bytes for the same seed."""
+"""A whole synthetic dataset on disk in the CASME II layout; equal arguments give equal bytes."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +20,7 @@ FrameImage = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class DrawingOrder:
-    """What to draw; a worker process needs no more than this and a subject's number."""
+    """What to draw. A worker process needs only this and a subject's number."""
 
     folder: Path
     clips: int
@@ -48,10 +48,10 @@ def write_dataset(
 ) -> Path:
     """Draw `subjects` persons with `clips` micro-expressions each and return the coding sheet's path.
 
-    `folder` gets `CASME2_RAW_selected/sub01/EP../img{N}.jpg` (raw: whole frames of `size` = rows, columns),
+    `folder` receives `CASME2_RAW_selected/sub01/EP../img{N}.jpg` (raw: whole frames of `size` = rows, columns),
     `Cropped/sub01/EP../reg_img{N}.jpg` (cropped: the face alone), `truth/sub01/EP...npz` (truth: see
-    `truth.displacement`) and the sheet. Displacements, noise-free, scale with the frame's height. A person depends on
-    (seed, subject) alone and the files on nothing but the arguments, whatever the number of `jobs` (processes).
+    `true_motion.read_true_flow`) and the sheet. Displacements scale with the frame's height. A person depends on seed
+    and subject alone. The files depend on the arguments alone, not on the number of `jobs` (processes).
     `progress(done, all)` counts subjects.
     """
     order = DrawingOrder(Path(folder), clips, seed, size, raw, cropped, truth, difficulty)
@@ -76,7 +76,7 @@ def _write_subjects(order: DrawingOrder, subjects: int, jobs: int) -> Iterator[l
 
 
 def write_subject(order: DrawingOrder, subject: int) -> list[SheetRow]:
-    """All clips of one person; returns their rows of the sheet."""
+    """Draw all clips of one person; return their rows of the sheet."""
     person = identity.draw_identity(order.seed, subject, order.size)
     rng = identity.random_generator(order.seed, subject, 1)
     habits = emotions.draw_habits(rng, order.difficulty)

@@ -1,4 +1,4 @@
-"""What a person moves when an emotion shows: prototypes with variants, a person's own habits, and what a coder sees."""
+"""The action units of an emotion: prototypes with variants, a person's habits, and the coder's view."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from merstream.synth.difficulty import Difficulty
 
 @dataclass(frozen=True)
 class ExpressionVariant:
-    """One way in which an emotion shows: AUs always there, and AUs that may join, with their chances."""
+    """One expression of an emotion: AUs that always move, and optional AUs with their chances."""
 
     chance: float
     core_aus: tuple[int, ...]
@@ -19,12 +19,12 @@ class ExpressionVariant:
 
 @dataclass(frozen=True)
 class AuMovement:
-    """One AU of one clip. `side` "L", "R" or "" (both, or midline); each peak px of a 480-row frame at the apex."""
+    """One AU of one clip. side: "L", "R" or "" (both, or midline); peaks: px of a 480-row frame at the apex."""
 
     au_number: int
     side: str
     peaks: tuple[tuple[str, float], ...]
-    coded: bool  # does it stand in the coding sheet?
+    coded: bool  # whether the coding sheet has it
 
 
 # Shares as in CASME II's five classes (99, 63, 32, 27, 25 of 246 clips).
@@ -58,7 +58,7 @@ EMOTION_PROTOTYPES: dict[str, tuple[ExpressionVariant, ...]] = {
         ExpressionVariant(0.1, (20,), ((25, 0.3), (14, 0.2))),
     ),
 }
-# What class `others` borrows when it moves as another class may: labels overlap in real sheets too.
+# Variants for clips of class `others` that move like another class: labels overlap in real sheets too.
 BORROWED_VARIANTS = (
     ExpressionVariant(0.3, (14,)),
     ExpressionVariant(0.3, (17,)),
@@ -70,7 +70,7 @@ ONE_SIDED_CHANCES = {12: 0.15, 14: 0.45, 10: 0.25, 15: 0.15, 7: 0.15, 2: 0.15, 6
 
 @dataclass(frozen=True)
 class PersonHabits:
-    """One person's way: which variants it prefers, how strong it moves, which side is the weaker."""
+    """One person's habits: preferred variants, strength of motion, and the weaker side."""
 
     preference: dict[str, tuple[float, ...]]
     strength: float
@@ -92,14 +92,14 @@ def draw_emotions(rng: np.random.Generator, clips: int) -> list[str]:
     if rng.random() < 0.6:
         del shares[list(shares)[rng.integers(2, 5)]]
     ends = np.cumsum(list(shares.values())) / sum(shares.values())
-    places = (rng.random() + np.arange(clips)) / clips % 1
-    return [list(shares)[i] for i in rng.permutation(np.searchsorted(ends, places, side="right"))]
+    quantiles = (rng.random() + np.arange(clips)) / clips % 1
+    return [list(shares)[i] for i in rng.permutation(np.searchsorted(ends, quantiles, side="right"))]
 
 
 def draw_movements(
     rng: np.random.Generator, emotion: str, habits: PersonHabits, difficulty: Difficulty
 ) -> list[AuMovement]:
-    """The AUs of one clip, strongest part first drawn; the core AUs of its variant are always coded."""
+    """The AUs of one clip, sorted by number; the core AUs of its variant are always coded."""
     variants, chances = EMOTION_PROTOTYPES[emotion], habits.preference[emotion]
     if emotion == "others" and rng.random() < difficulty.overlap:
         variants, chances = BORROWED_VARIANTS, tuple(variant.chance for variant in BORROWED_VARIANTS)

@@ -1,4 +1,4 @@
-"""Persons: the neutral portrait re-shaped, posed and dressed; a person depends on the seed and its number alone."""
+"""Persons: the neutral portrait reshaped, posed and dressed; a person depends on the seed and its number alone."""
 
 from dataclasses import dataclass, fields
 
@@ -8,13 +8,13 @@ from merstream.synth import appearance, portrait
 from merstream.synth.warping import Floats, gaussian_blur, invert_backward_map, sample_image, thin_plate_spline
 
 OVERSAMPLING = 2  # source px per frame px, so that bilinear sampling of the source costs no detail in a frame
-# Landmark i of a mirrored face is landmark MIRROR[i] of the face.
+# Landmark i of a mirrored face is landmark MIRRORED_LANDMARKS[i] of the face.
 MIRRORED_LANDMARKS = np.r_[16:-1:-1, 26:16:-1, 27:31, 35:30:-1, 45:41:-1, 47, 46, 39:35:-1, 41, 40, 54:47:-1, 59:54:-1]
 MIRRORED_LANDMARKS = np.r_[MIRRORED_LANDMARKS, 64:59:-1, 67:64:-1]
-# Blur of lens and pixel, standard deviation in frame px. Without it bilinear sampling would blur each frame by how its
-# pixels happen to fall between those of the source, and motion would shimmer.
+# Blur of lens and pixel, standard deviation in frame px. Without it, the blur of bilinear sampling would depend on the
+# positions of a frame's pixels between those of the source, and motion would shimmer.
 LENS_BLUR_PX = 0.5
-SHAPE_SMOOTHING = 30.0  # of the shape spline: keeps neighbouring landmarks from folding the face
+SHAPE_SMOOTHING = 30.0  # px^2, of the shape spline: prevents folds between neighbouring landmarks
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Identity:
 
 
 def random_generator(seed: int, *path: int) -> np.random.Generator:
-    """The random generator of one subject or clip: independent of all others and of how many there are."""
+    """The random generator of one subject or clip, independent of all others and of their number."""
     return np.random.default_rng(np.random.SeedSequence([seed, *path]))
 
 
@@ -59,7 +59,7 @@ def draw_identity(seed: int, subject: int, size: tuple[int, int] = (480, 640)) -
 
 
 def _background_anchors(face: portrait.Portrait) -> Floats:
-    """Places around the head that keep the background from following the face's shape."""
+    """Points [5, 2] around the head that keep the background in place when the face changes shape."""
     height, width = face.image.shape[:2]
     return np.array(
         [(x, y) for x in (0, width / 2, width) for y in (-40, height) if (x, y) != (width / 2, height)], float
@@ -67,7 +67,10 @@ def _background_anchors(face: portrait.Portrait) -> Floats:
 
 
 def _reshape_face(face: portrait.Portrait, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Landmarks and hair outline of another person, still in portrait px. Fractions are of the distance of the eyes."""
+    """Landmarks [68, 2] and hair outline [N, 2] of another person, in portrait px.
+
+    Fractions below are of the distance between the eyes.
+    """
     points, outline = face.landmarks.copy(), face.outline.copy()
     eye = float(np.linalg.norm(points[36:42].mean(0) - points[42:48].mean(0)))
     middle = points[27:31, 0].mean()
@@ -82,9 +85,9 @@ def _reshape_face(face: portrait.Portrait, rng: np.random.Generator) -> tuple[Fl
     return points, outline
 
 
-def _nearby_shift(places: Floats, points: Floats, moved: Floats, eye: float) -> Floats:
-    """How the hair's outline follows the landmarks beside it: their mean shift, weighted down with distance."""
-    far = np.linalg.norm(places[:, None] - points[None], axis=-1) / (0.15 * eye)
+def _nearby_shift(outline: Floats, points: Floats, moved: Floats, eye: float) -> Floats:
+    """[N, 2] shift of the hair's outline with the landmarks beside it: their mean shift, weighted by distance."""
+    far = np.linalg.norm(outline[:, None] - points[None], axis=-1) / (0.15 * eye)
     weights = 1 / (0.1 + far**3)
     near = np.exp(-((far.min(1, keepdims=True) / 6) ** 2))
     return np.asarray(near * (weights @ moved) / weights.sum(1, keepdims=True))
@@ -130,15 +133,15 @@ def _shape_mouth(points: Floats, eye: float, rng: np.random.Generator) -> None:
 
 
 class _PortraitPose:
-    """Portrait px to frame px: size in the frame, a little roll, and where the person sits."""
+    """Portrait px to frame px: the person's size, a little roll, and the position in the frame."""
 
     def __init__(self, points: Floats, canvas: tuple[int, int], rng: np.random.Generator) -> None:
         size, roll, x, y = rng.uniform([0.92, -4.0, -0.02, -0.01], [1.06, 4.0, 0.02, 0.02])
         self.centre = points[27:36].mean(0)
-        self.place = np.array([canvas[1] * (0.5 + x), canvas[0] * (0.6 + y)])
+        self.position = np.array([canvas[1] * (0.5 + x), canvas[0] * (0.6 + y)])
         angle = np.deg2rad(roll)
         scale = size * canvas[0] / 480 * 0.69
         self.turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
     def __call__(self, points: Floats) -> Floats:
-        return np.asarray((points - self.centre) @ self.turn.T + self.place)
+        return np.asarray((points - self.centre) @ self.turn.T + self.position)

@@ -1,7 +1,7 @@
-"""The one photograph that every identity is made from: landmarks, masks, and its smile closed to a neutral mouth.
+"""The photograph of which every identity is made: landmarks, masks, and the smile closed to a neutral mouth.
 
-Source: `skimage.data.astronaut()`, NASA's portrait of Eileen Collins, public domain. Its outlines are
-in `contours`.
+Source: `skimage.data.astronaut()`, NASA's portrait of Eileen Collins, public domain. Its outlines are in
+`portrait_outlines`.
 """
 
 from dataclasses import dataclass
@@ -23,23 +23,23 @@ from merstream.synth.warping import (
 )
 
 PORTRAIT_SCALE = 4  # portrait px per photograph px
-PHOTOGRAPH_BOX = (95, 0, 355, 210)  # left, top, right, bottom of what is used of the photograph
+PHOTOGRAPH_BOX = (95, 0, 355, 210)  # left, top, right, bottom of the used part of the photograph, px
 
 EYE_LANDMARKS = ((36, 42), (42, 48))
 JAW_LANDMARKS = slice(5, 12)
-JAW_DROP_PX = 2.2  # px that a smile with parted teeth lowers the chin by; closing lifts it back
+JAW_DROP_PX = 2.2  # px: a smile with parted teeth lowers the chin by this; the closed mouth lifts it back
 
 
 @dataclass(frozen=True)
 class Portrait:
     """The neutral face in portrait px.
 
-    image: [H, W, 3] float32 RGB 0..255.  landmarks: [68, 2] (x, y).  Masks: [H, W] float32 0..1.
+    image: float32 [H, W, 3] RGB 0..255. landmarks: [68, 2] (x, y). Masks: float32 [H, W] in 0..1.
     """
 
     image: Floats
     landmarks: Floats
-    outline: Floats  # [N, 2] the hair's outline, for re-shaping it
+    outline: Floats  # [N, 2] the hair's outline, for a change of its shape
     hair: Floats
     skin: Floats
     suit: Floats
@@ -48,13 +48,13 @@ class Portrait:
 
 
 def portrait_points(points: Floats) -> Floats:
-    """Photograph px to portrait px (pixel centres at whole numbers in both)."""
+    """Points [N, 2] in photograph px -> portrait px (pixel centres at whole numbers in both)."""
     return np.asarray((points - np.array(PHOTOGRAPH_BOX[:2]) + 0.5) * PORTRAIT_SCALE - 0.5)
 
 
 @cache
 def neutral_portrait() -> Portrait:
-    """The portrait with its mouth closed; made once per process, the same for every seed."""
+    """The portrait with its mouth closed; computed once per process, the same for every seed."""
     smiling = _enlarge_photograph()
     height, width = smiling.shape[:2]
     image = _close_mouth(_soften_smile_folds(smiling))
@@ -99,7 +99,7 @@ def _skin_likelihood(image: Floats) -> Floats:
 
 
 def _soften_smile_folds(image: Floats) -> Floats:
-    """The folds that the smile draws from the nose to the mouth's corners, softened to a resting face."""
+    """Blur the folds of the smile between the nose and the mouth's corners, as in a resting face."""
     height, width = image.shape[:2]
     for fold in portrait_outlines.SMILE_FOLDS:
         mask = 0.75 * fill_polygon(portrait_points(fold), height, width, 8.0)[..., None]
@@ -108,7 +108,7 @@ def _soften_smile_folds(image: Floats) -> Floats:
 
 
 def _close_mouth(image: Floats) -> Floats:
-    """Upper and lower lip, each pulled by its own spline to the common line where closed lips meet."""
+    """Pull the upper and the lower lip, each by its own spline, to the line where closed lips meet."""
     height, width = image.shape[:2]
     upper = _pull_lip(
         image,
@@ -127,7 +127,7 @@ def _close_mouth(image: Floats) -> Floats:
 
 
 def _pull_lip(image: Floats, closed: Floats, smile: Floats) -> Floats:
-    """The image with the contour `smile` at `closed`, the chin lifted, and the rest of the face where it was."""
+    """The image with the contour `smile` [N, 2] moved to `closed` [N, 2] and the chin lifted; the rest stays."""
     height, width = image.shape[:2]
     jaw = portrait_outlines.PHOTOGRAPH_LANDMARKS[JAW_LANDMARKS]
     still = np.vstack(
@@ -150,7 +150,7 @@ def _draw_lip_line(image: Floats, line: Floats) -> Floats:
 
 
 def _smooth_curve(line: Floats, x: Floats) -> Floats:
-    """A smooth curve near the points `line` [N, 2], at `x`; level beyond its ends."""
+    """A smooth curve near the points `line` [N, 2], at `x` [W]; level beyond its ends."""
     fitted = np.polynomial.Polynomial.fit(line[:, 0], line[:, 1], 5)
     return np.asarray(fitted(np.clip(x, line[0, 0], line[-1, 0])), np.float32)
 
@@ -160,7 +160,7 @@ def _lift_chin(points: Floats) -> Floats:
 
 
 def _closed_landmarks() -> Floats:
-    """The photograph's 48 points above the mouth, the chin lifted, and the 20 points of the closed mouth."""
+    """[68, 2] photograph px: the 48 points above the mouth with the chin lifted, and 20 points of the closed mouth."""
     face = portrait_outlines.PHOTOGRAPH_LANDMARKS.copy()
     face[JAW_LANDMARKS] = _lift_chin(face[JAW_LANDMARKS])
     upper, line, lower = (

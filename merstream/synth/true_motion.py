@@ -1,8 +1,9 @@
-"""The true motion of a clip, exact and small: what `clip` renders from, and how to ask for any two of its frames.
+"""The true motion of a clip, in exact and compact form. `clip` renders frames from it.
 
-A frame pixel p shows the source pixel  S_t(p) = A_t(p) - sum_k w_k(t) F_k(A_t(p)),  where A_t undoes the head's motion
-(it shifts, rolls, turns and nods; all fades out beyond the head, since the backdrop rests), F_k is the field of action
-unit k (`actions.field`, longest vector 1) and w_k(t) its amplitude in px. The file holds landmarks, w and head motion.
+A frame pixel p shows the source pixel S_t(p) = A_t(p) - sum_k w_k(t) F_k(A_t(p)). A_t undoes the head's motion: shift,
+roll, turn and nod, which fade out beyond the head, since the backdrop rests. F_k is the field of action unit k
+(`action_units.displacement_field`, longest vector 1), and w_k(t) is its amplitude in px. The file has the landmarks, w
+and the head's motion.
 """
 
 from dataclasses import dataclass
@@ -17,21 +18,19 @@ from merstream.synth.warping import Floats, pixel_grid, smooth_step
 from shared.errors import BadData
 
 TRUTH_FORMAT = 2
-HEAD_RADIUS, HEAD_FADE = (
-    1.9,
-    0.9,
-)  # the head's motion is whole up to HEAD distances of the eyes from its centre, gone FADE further
+# In distances between the eyes: pixels up to HEAD_RADIUS from the face's centre move with the head; HEAD_FADE further
+# out they rest.
+HEAD_RADIUS, HEAD_FADE = 1.9, 0.9
 
 
 @dataclass(frozen=True)
 class ClipMotion:
-    """How one clip moves, T frames. Px are those of the frame as rendered.
+    """The motion of one clip of T frames. Px are those of the rendered frame.
 
-    numbers: int64 [T] frame numbers as in the file names.  units: K strings like "12L" (AU, then side "L", "R" or "").
-    weights: float64 [T, K] px.  head: float64 [T, 5] = translation (x, y) px, rotation in the plane in rad, clockwise,
-    turn (the nose to the picture's right) and nod (the nose down), rad.
-    landmarks: float64 [68, 2] px of the face at rest.  size: rows, columns.  crop: left, top, right, bottom px of the
-    cropped version of the clip in the frame.
+    numbers: int64 [T] frame numbers as in the file names. units: K strings like "12L" (AU, then side "L", "R" or "").
+    weights: float64 [T, K] px. head: float64 [T, 5] = translation (x, y) px, rotation in the plane in rad, clockwise,
+    turn (the nose to the picture's right) and nod (the nose down), rad. landmarks: float64 [68, 2] px of the face at
+    rest. size: rows, columns. crop: left, top, right, bottom px of the cropped version of the clip in the frame.
     """
 
     numbers: NDArray[np.int64]
@@ -43,7 +42,7 @@ class ClipMotion:
     crop: tuple[int, int, int, int]
 
     def frame_index(self, number: int) -> int:
-        """The position of frame `number`; raises BadData if the clip has no such frame."""
+        """The index of frame `number`. Raises BadData if the clip has no such frame."""
         found = np.flatnonzero(self.numbers == number)
         if not len(found):
             raise BadData(
@@ -54,7 +53,7 @@ class ClipMotion:
 
 
 def _moving_box(motion: ClipMotion) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the part of the frame that any action unit moves: four standard deviations around."""
+    """Left, top, right, bottom (px) of the part of the frame that action units move, up to four standard deviations."""
     margin = action_units.FaceAxes.from_landmarks(motion.landmarks).eye_distance * np.array([0.3, 0.75])
     low = np.maximum(np.floor(motion.landmarks.min(0) - margin), 0).astype(int)
     high = np.minimum(np.ceil(motion.landmarks.max(0) + margin), motion.size[::-1]).astype(int)
@@ -62,10 +61,10 @@ def _moving_box(motion: ClipMotion) -> tuple[int, int, int, int]:
 
 
 def face_depth(landmarks: Floats, shape: tuple[int, int]) -> Floats:
-    """How far each pixel's skin stands out towards the camera, px, [H, W] float32; 0 between the eyes.
+    """The depth of each pixel's skin towards the camera, px, float32 [H, W]; 0 between the eyes.
 
-    A head that turns by a small angle moves what it shows by angle times depth. A round head, its ears 0.8 distances of
-    the eyes behind, forehead and chin 0.2, and a nose that rises along its ridge to 0.35 at the tip.
+    landmarks: [68, 2] px; shape: H, W. A small turn of the head moves a pixel by angle times depth. The ears are 0.8
+    distances between the eyes behind, forehead and chin 0.2. The nose rises along its ridge to 0.35 at the tip.
     """
     face = action_units.FaceAxes.from_landmarks(landmarks)
     across, down = face.local_coordinates(landmarks[27], shape)
@@ -97,7 +96,7 @@ class SourceMapper:
         self.fields = np.stack(fields) if fields else np.zeros((0, *shape, 2), np.float32)  # [K, h, w, 2]
 
     def source_coordinates(self, index: int) -> tuple[Floats, Floats]:
-        """x and y, [H, W] float32: where in the clip's source picture (frame px) each pixel of frame `index` lies."""
+        """x and y, float32 [H, W]: each pixel of frame `index` in the clip's source picture, in frame px."""
         shift_x, shift_y, roll, turn, nod = self.motion.head[index]
         cos, sin = np.cos(roll), np.sin(roll)
         back_x, back_y = cos * shift_x + sin * shift_y, cos * shift_y - sin * shift_x
@@ -111,9 +110,9 @@ class SourceMapper:
         return x, y
 
     def flow_between(self, first: int, second: int, rounds: int = 25) -> Floats:
-        """[2, H, W] float32 (u, v): what shows at p in frame `first` (index) shows at p + (u, v) in frame `second`.
+        """float32 [2, H, W] (u, v), px: content at p in frame `first` (index) is at p + (u, v) in frame `second`.
 
-        The implicit S_second(q) = S_first(p) is solved for q by fixed-point iteration; S is near the identity.
+        Fixed-point iteration solves the implicit S_second(q) = S_first(p) for q, since S is near the identity.
         """
         source = np.stack(self.source_coordinates(first), -1)
         pixels = np.stack((self.x, self.y), -1)
@@ -125,10 +124,10 @@ class SourceMapper:
 
 
 def read_true_flow(file: Path, first: int, second: int, cropped: bool = False) -> Floats:
-    """The true flow between two frames of the clip whose truth lies in `file`: [2, H, W] float32 (u, v), px.
+    """The true flow between two frames of the clip with the truth `file`: float32 [2, H, W] (u, v), px.
 
-    first, second: frame numbers as in the file names. Convention of flow(first, second): what frame `first` shows at
-    (x, y), frame `second` shows at (x + u, y + v); head motion included. `cropped`: in the frame of the cropped clip.
+    first, second: frame numbers as in the file names. Convention of flow(first, second): content at (x, y) in frame
+    `first` is at (x + u, y + v) in frame `second`, head motion included. `cropped`: in the frame of the cropped clip.
     Raises BadData for an unknown frame number.
     """
     motion = load_motion(file)
@@ -139,7 +138,7 @@ def read_true_flow(file: Path, first: int, second: int, cropped: bool = False) -
 
 
 def save_motion(file: Path, motion: ClipMotion) -> None:
-    """Write `motion`; equal motions give equal bytes."""
+    """Write `motion` to an npz file; equal motions give equal bytes."""
     np.savez(
         file,
         format=np.int64(TRUTH_FORMAT),
@@ -154,14 +153,14 @@ def save_motion(file: Path, motion: ClipMotion) -> None:
 
 
 def load_motion(file: Path) -> ClipMotion:
-    """Read what `save` wrote. Raises BadData for another format."""
-    with np.load(file, allow_pickle=False) as held:
-        if int(held["format"]) != TRUTH_FORMAT:
+    """Read a file of `save_motion`. Raises BadData for another format."""
+    with np.load(file, allow_pickle=False) as stored:
+        if int(stored["format"]) != TRUTH_FORMAT:
             raise BadData(
-                f"{file} has truth format {held['format']}, expected {TRUTH_FORMAT}: write the dataset again."
+                f"{file} has truth format {stored['format']}, expected {TRUTH_FORMAT}: write the dataset again."
             )
-        rows, columns = (int(v) for v in held["size"])
-        left, top, right, bottom = (int(v) for v in held["crop"])
-        units = tuple(str(unit) for unit in held["units"])
-        arrays = {name: held[name] for name in ("numbers", "weights", "head", "landmarks")}
+        rows, columns = (int(v) for v in stored["size"])
+        left, top, right, bottom = (int(v) for v in stored["crop"])
+        units = tuple(str(unit) for unit in stored["units"])
+        arrays = {name: stored[name] for name in ("numbers", "weights", "head", "landmarks")}
     return ClipMotion(**arrays, units=units, size=(rows, columns), crop=(left, top, right, bottom))

@@ -1,4 +1,4 @@
-"""Black & Anandan's optical flow between pairs of grey images: the public function; solvers lie beside it."""
+"""Black & Anandan's optical flow between pairs of grey images: the public function; solvers are other modules."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ def flow(
 ) -> NDArray[np.float32]:
     """Displacement from `first` to `second`, pair by pair.
 
-    first, second: N x H x W grey on 0..255, any real type; the blur before the flow happens inside.
-    solver: 'fast', 'exact' or 'torch'; None takes the profile's ('fast' unless changed).
-    Returns float32 N x 2 x H x W: u (to the right) and v (down) in px.
-    Raises ValueError for other shapes or values that are not finite; `exact` raises BadData for flat images under a
-    profile without ridge, `torch` Misconfigured where torch is not installed.
+    first, second: [N, H, W] grey on 0..255, any real type; this function applies the blur before the flow.
+    solver: 'fast', 'exact' or 'torch'; None selects the profile's ('fast' unless changed).
+    Returns float32 [N, 2, H, W]: u (to the right) and v (down) in px.
+    Raises ValueError for other shapes or values that are not finite. `exact` raises BadData for flat images under a
+    profile without ridge, and `torch` raises Misconfigured where torch is not installed.
     """
     settings = settings_for_profile(profile, PROFILES)
     first, second = _require_grey_images(first, "first"), _require_grey_images(second, "second")
@@ -30,10 +30,10 @@ def flow(
 
 
 def _solve_on_tensors(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> NDArray[np.float32]:
-    where = choose_device()
+    device = choose_device()
     from services.flow import torch_flow  # the plain image has no torch
 
-    return torch_flow.estimate_flow_torch(first, second, settings, where)
+    return torch_flow.estimate_flow_torch(first, second, settings, device)
 
 
 SOLVERS = {"fast": fast.estimate_flow_fast, "exact": exact.estimate_flow_exact, "torch": _solve_on_tensors}
@@ -43,10 +43,11 @@ def _require_grey_images(stack: ArrayLike, name: str) -> NDArray[Any]:
     images = np.asarray(stack)
     if images.ndim != 3 or 0 in images.shape[1:]:
         raise ValueError(
-            f"Expected `{name}` as N x H x W grey images, got shape {images.shape}; give one pair as [:1]."
+            f"Expected `{name}` as grey images [N, H, W], got shape {images.shape}; pass one pair as [:1]."
         )
     if images.dtype.kind not in "uif" or not np.isfinite(images).all():
         raise ValueError(
-            f"Expected finite grey values in `{name}`, got {images.dtype} with NaN, infinity or no numbers."
+            f"Expected finite grey values in `{name}`, got {images.dtype} with NaN, infinity or no numbers; "
+            "look for the frame that is not finite."
         )
     return images

@@ -16,15 +16,17 @@ from services.flow.settings import FlowSettings
 
 Image = NDArray[np.float32]
 # Measured at 224 x 280 on clean, noisy and magnified faces: 3e-5 px on average, 0.02 px at most from the exact solver.
-SWEEPS, ITERATIONS, TOLERANCE = 2, 12, 0.02  # half sweeps of either colour; per system, at most; px
+SWEEPS = 2  # half sweeps of either colour per level and direction of a V-cycle
+ITERATIONS = 12  # most conjugate gradients per system
+TOLERANCE = 0.02  # px: an iteration that changes less is the last
 
 
 def estimate_flow_fast(first: NDArray[Any], second: NDArray[Any], settings: FlowSettings) -> Image:
-    """N x H x W pairs -> float32 N x 2 x H x W.
+    """Flow of N pairs: [N, H, W] grey on 0..255, twice -> float32 [N, 2, H, W], px.
 
-    Pairs are shared out over `numba.get_num_threads()` threads (NUMBA_NUM_THREADS, numba.set_num_threads), the
-    interpreter's lock released; each pair is computed by one thread alone, so neither their number nor the pair's
-    neighbours change a byte. Memory: some 250 bytes per pixel and thread (16 MB at 224 x 280), beside input and output.
+    `numba.get_num_threads()` threads share the pairs (NUMBA_NUM_THREADS, numba.set_num_threads), with the interpreter's
+    lock released. One thread alone computes a pair, so neither the number of threads nor the other pairs change a byte.
+    Memory: some 250 bytes per pixel and thread (16 MB at 224 x 280), besides input and output.
     """
     flows = np.empty((len(first), 2, *first.shape[1:]), np.float32)
     threads = max(1, min(numba.get_num_threads(), len(first)))
@@ -61,7 +63,10 @@ def _resample_axes(image: Image, axes: Axes, factor: float, out: Image) -> None:
 
 @lru_cache(maxsize=64)
 def _energy_constants(alpha: float, settings: FlowSettings) -> Image:
-    """Constants of a GNC stage's weights: quadratic share, Lorentzian numerator and 2 sigma^2: data, ridge, spatial."""
+    """float32 [7] constants of a GNC stage's weights.
+
+    Quadratic part, Lorentzian numerator and 2 sigma^2 of the data term; the ridge; the same three of the spatial term.
+    """
     data, spatial = settings.sigma_data, settings.sigma_spatial
     robust = 1.0 - alpha
     constants = (
@@ -77,7 +82,7 @@ def _energy_constants(alpha: float, settings: FlowSettings) -> Image:
 
 
 class PairSolver:
-    """Work buffers and resampling taps for pairs of one shape; reused from pair to pair."""
+    """Solves pairs of one shape [H, W] in the same work buffers, with the resampling taps of that shape."""
 
     def __init__(self, shape: tuple[int, int], settings: FlowSettings) -> None:
         self.settings = settings
@@ -94,7 +99,7 @@ class PairSolver:
         self.grids = {size: LevelSolver(size, settings) for size in {step.shape for step in self.steps}}
 
     def solve_pair(self, first: Image, second: Image, out: Image) -> None:
-        """Flow of one pair, written to `out` (2 x H x W)."""
+        """Write the flow of a pair of float32 images [H, W] to `out` [2, H, W], px."""
         self.build_pyramids(first, second)
         uv = None
         for step in self.steps:
@@ -103,7 +108,7 @@ class PairSolver:
         out[:] = uv
 
     def build_pyramids(self, first: Image, second: Image) -> None:
-        """Blurred images and every pyramid's coarse levels, into `sharp` and `coarse`."""
+        """Write the blurred images [H, W] to `sharp` and the coarse levels of every pyramid to `coarse`."""
         for image, sharp in zip((first, second), self.sharp, strict=True):
             _resample_axes(image, self.blur, 1.0, sharp)
         for (spacing, level), images in self.coarse.items():
@@ -114,7 +119,7 @@ class PairSolver:
 
 
 class LevelSolver:
-    """Warps and solves at one size."""
+    """Warps and solves at one size [h, w]."""
 
     def __init__(self, shape: tuple[int, int], settings: FlowSettings) -> None:
         self.settings = settings
@@ -127,7 +132,7 @@ class LevelSolver:
         self.planes = self.grid.buffer[: multigrid.PLANES * cells].reshape(multigrid.PLANES, cells)
 
     def refine_flow(self, images: tuple[Image, Image], uv: Image | None, alpha: float) -> Image:
-        """The flow after this level's warps, starting from `uv` of any size (None: zero)."""
+        """The flow [2, h, w], px, after this level's warps of images [h, w], from `uv` [2, any size] (None: zero)."""
         self._set_initial_flow(uv)
         energy = _energy_constants(alpha, self.settings)
         for _ in range(self.settings.warps):
@@ -139,7 +144,7 @@ class LevelSolver:
         return self.uv
 
     def _build_system(self, first: Image, second: Image, energy: Image) -> None:
-        """The linear system of the increment at the present flow, into the grid."""
+        """Write the linear system of the increment at the present flow to the grid."""
         still = self.settings.outside == "first"
         warp = linearise.warp_cubic if self.settings.interpolation == "cubic" else linearise.warp_linear
         warp(first, second, self.uv, still, self.pulled)
@@ -159,6 +164,6 @@ class LevelSolver:
                 _resample_axes(component, axes, ratio, own)
 
     def _flow_ratios(self, uv: Image) -> tuple[float, float]:
-        """What u and v are multiplied by on their way here."""
+        """The factors of u and v that come from the level of `uv` to this one."""
         height, width = (own / other for own, other in zip(self.uv.shape[1:], uv.shape[1:], strict=True))
         return (height if self.settings.rescale == "height" else width), height

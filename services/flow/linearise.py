@@ -1,7 +1,8 @@
 """One warp's linear system, compiled: warped image, derivatives, robust weights, written to the solver's planes.
 
-Rows are computed in natural order in a few short buffers and then dealt out to the red and black planes that
-`services.flow.multigrid` describes; the images are read once. `services.flow.exact` has the formulas in readable form.
+Kernels compute rows in natural order in a few short buffers. Then they deal them out to the red and black planes that
+`services.flow.multigrid` describes. So the images are read once. `services.flow.exact` has the formulas in readable
+form. Unless a docstring says otherwise, arrays are float32.
 """
 
 from typing import Any
@@ -12,8 +13,8 @@ from numba import uintp
 from services.flow.compiled import compiled_kernel
 
 MARGIN = 3  # px that the derivative filter reaches beyond the image
-# Natural-order buffers of one row, the first pixel at index 1. RIGHT, DOWN (edge weights), FLOW_EVEN and FLOW_ODD
-# (weight times difference downwards, of even and odd rows) have one each for u and v.
+# Buffers of one row in natural order; the first pixel is at index 1. RIGHT, DOWN (edge weights), FLOW_EVEN and FLOW_ODD
+# (weight times difference downwards, of even and odd rows) have one buffer for u and the next one for v.
 D11, D12, D22, BU, BV, RIGHT, DOWN = 0, 1, 2, 3, 4, 5, 7
 FLOW_RIGHT, FLOW_EVEN, FLOW_ODD, IT, IX, IY, WEIGHT, COLUMN = 9, 10, 12, 14, 15, 16, 17, 18
 ROWS = 19
@@ -21,7 +22,10 @@ ROWS = 19
 
 @compiled_kernel
 def warp_linear(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) -> None:
-    """`second` pulled back along uv, bilinearly, into `pulled`; outside the image the edge's value, or `first`'s."""
+    """Pull `second` [H, W] back along uv [2, H, W], px, bilinearly, into `pulled` (H and W plus 2 x MARGIN).
+
+    A pixel that leaves the image gets the value at the edge, or `first`'s with `keep_first`.
+    """
     height, width = first.shape
     right, bottom = np.float32(width - 1), np.float32(height - 1)
     for y in range(height):
@@ -40,7 +44,7 @@ def warp_linear(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any)
 
 @compiled_kernel
 def warp_cubic(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) -> None:
-    """The same by cubic convolution with a = -1/2 (Keys 1981), the edge replicated."""
+    """As `warp_linear`, by cubic convolution with a = -1/2 (Keys 1981), the edge replicated."""
     height, width = first.shape
     right, bottom = np.float32(width - 1), np.float32(height - 1)
     for y in range(height):
@@ -67,7 +71,7 @@ def warp_cubic(first: Any, second: Any, uv: Any, keep_first: bool, pulled: Any) 
 
 @compiled_kernel
 def _cubic_weights_compiled(t: Any) -> Any:
-    """Weights of the four samples around a position, t past the second."""
+    """Weights of the four samples around a position that lies t (px, 0..1) behind the second one."""
     half, two, three = np.float32(0.5), np.float32(2), np.float32(3)
     one, four, five = np.float32(1), np.float32(4), np.float32(5)
     return (
@@ -80,7 +84,7 @@ def _cubic_weights_compiled(t: Any) -> Any:
 
 @compiled_kernel
 def _mirror_margin(image: Any) -> None:
-    """Fills the margin with the image mirrored about its edge, the edge sample repeated, however small it is."""
+    """Fill the margin with the image mirrored about its edge, the edge sample repeated, for images of any size."""
     height, width = image.shape[0] - 2 * MARGIN, image.shape[1] - 2 * MARGIN
     for i in range(MARGIN):
         before, after = _mirror_index(-1 - i, width) + MARGIN, _mirror_index(width + i, width) + MARGIN
@@ -100,7 +104,7 @@ def _mirror_index(i: int, n: int) -> int:
 
 @compiled_kernel
 def _write_derivative_row(first: Any, pulled: Any, y: int, rows: Any) -> None:
-    """It, Ix, Iy of one row; the gradient is the warped image's alone."""
+    """Write It, Ix, Iy of one row; the gradient is that of the warped image alone."""
     a, b, c = np.float32(45 / 60), np.float32(-9 / 60), np.float32(1 / 60)
     one, two, three, four, five, six = uintp(1), uintp(2), uintp(3), uintp(4), uintp(5), uintp(6)
     t = uintp(y)
@@ -118,7 +122,10 @@ def _write_derivative_row(first: Any, pulled: Any, y: int, rows: Any) -> None:
 
 @compiled_kernel
 def _write_data_row(uv: Any, y: int, rows: Any, energy: Any, outside: float) -> None:
-    """Data terms of one row: w times the products of (Ix, Iy), and -w It (Ix, Iy); w is `outside` * wd out there."""
+    """Write the data terms of one row: w times the products of (Ix, Iy), and -w It (Ix, Iy).
+
+    w is the weight of the residual, times `outside` where uv leaves the image.
+    """
     quadratic, robust, scale, ridge = energy[0], energy[1], energy[2], energy[3]
     height, width = uv.shape[1:]
     right, bottom, out = np.float32(width - 1), np.float32(height - 1), np.float32(outside)
@@ -166,7 +173,7 @@ def _write_spatial_row(component: Any, y: int, c: int, rows: Any, energy: Any) -
 def _deal_buffer_row(
     rows: Any, source: int, p: Any, plane: int, start: int, plane_odd: int, start_odd: int, count: int
 ) -> None:
-    """A row's even columns into one plane, its odd ones into another."""
+    """Copy a row's even columns to one plane and its odd columns to another."""
     r, a, b, oa, ob = uintp(source), uintp(plane), uintp(plane_odd), uintp(start), uintp(start_odd)
     one, two = uintp(1), uintp(2)
     for k in range(uintp(count)):
@@ -176,10 +183,10 @@ def _deal_buffer_row(
 
 @compiled_kernel
 def _deal_row(rows: Any, p: Any, y: int, stride: int) -> None:
-    """One row from natural order to its red and black planes (named in `services.flow.multigrid`).
+    """Copy one row from natural order to its red and black planes (named in `services.flow.multigrid`).
 
-    In even rows even columns are red. An edge is kept by its red end: to the right or down from a red pixel, or from a
-    black one, where it is the left edge of the next red pixel or the upper edge of the red one below.
+    In even rows, even columns are red. The red end of an edge stores it. So an edge to the right of a black pixel is
+    the left edge of the next red pixel. An edge down from a black pixel is the upper edge of the red one below.
     """
     here, count, odd = (y + 1) * stride + 1, stride - 2, y & 1
     for c in range(2):
@@ -197,10 +204,10 @@ def _deal_row(rows: Any, p: Any, y: int, stride: int) -> None:
 
 @compiled_kernel
 def linearise_at_flow(first: Any, pulled: Any, uv: Any, planes: Any, stride: int, energy: Any, outside: float) -> None:
-    """Edges, data terms and right-hand side of the increment at uv, into a finest level's planes.
+    """Write edges, data terms and right-hand side of the increment at uv to the planes of the finest level.
 
-    first: H x W; pulled: the warped second image within a margin; uv: 2 x H x W; energy: see `services.flow.fast`;
-    outside: weight of the data term where uv leaves the image.
+    first: [H, W]. pulled: the warped second image, with a margin. uv: [2, H, W] px. planes: [PLANES, cells]. energy:
+    [7], the constants of `services.flow.fast`. outside: share of the data term where uv leaves the image.
     """
     _mirror_margin(pulled)
     rows = np.zeros((ROWS, 2 * stride + 2), np.float32)
@@ -215,7 +222,7 @@ def linearise_at_flow(first: Any, pulled: Any, uv: Any, planes: Any, stride: int
 
 @compiled_kernel
 def apply_increment(uv: Any, planes: Any, stride: int, limit: float, red: int, black: int) -> None:
-    """uv += the solved increment, clamped to +-limit; `red` and `black` name its planes."""
+    """uv [2, H, W] += the solved increment, clamped to +-limit px; `red` and `black` are its first `planes`."""
     height, width = uv.shape[1:]
     bound = np.float32(limit)
     for c in range(2):

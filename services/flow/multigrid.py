@@ -1,13 +1,27 @@
 """The linear solver of the compiled path: conjugate gradients on a red-black grid, preconditioned by a multigrid cycle.
 
 The system couples (du, dv) of a pixel through a 2 x 2 block and each component with its four neighbours through edge
-weights. Pixels are split like a chess board, red where row + column is even. Every neighbour of a red pixel is black,
-so black unknowns are eliminated exactly and the conjugate gradients run on the red ones alone; stored apart, each
-colour's rows are contiguous and the kernels work on whole vectors. Coarse grids join 2 x 2 pixels: data terms add up,
-edge weights are averaged (half their sum, as re-discretising gives), transfers are piecewise constant.
+weights. Pixels are coloured like a chess board, red where row + column is even. Every neighbour of a red pixel is
+black. So black unknowns are eliminated exactly, and the conjugate gradients run on the red ones alone. The two colours
+are stored apart, so that a colour's rows are contiguous and the kernels work on whole vectors. A coarse grid joins
+2 x 2 pixels. Data terms add up, edge weights are averaged (half their sum, as in a new discretisation), and transfers
+are piecewise constant.
 
-Layout: a level is PLANES planes of (height + 3) x stride float32; pixel (y, x) lies at row y + 1, column x // 2 + 1 of
-its colour's planes, and the frame around stays zero. All levels lie one after the other in one work buffer.
+Layout: a level has PLANES planes of [height + 3, stride] float32. Pixel (y, x) is at row y + 1, column x // 2 + 1 of
+its colour's planes, and the frame around stays zero. All levels are in one work buffer, one after the other. Kernels
+take a level's planes `p` [PLANES, cells] and write to them; their text has plane numbers.
+
+| planes                           | content                                                                  |
+| -------------------------------- | ------------------------------------------------------------------------ |
+| 0..3 for u, 4..7 for v           | weights of the edges to the left, right, up, down, stored at the red end |
+| 8..10 red, 11..13 black          | data terms wd Ix^2, wd Ix Iy, wd Iy^2 (ridge included)                   |
+| 14..16 red, 17..19 black         | inverse of the diagonal block                                            |
+| 20, 21 red, 22, 23 black         | X: du, dv of the cycle                                                   |
+| 24, 25 red, 26, 27 black         | B: right-hand side of the cycle                                          |
+| 28, 29 red                       | SOLUTION; this and the following on the finest level only                |
+| 30, 31 red                       | DIRECTION of the conjugate gradients                                     |
+| 32, 33 red                       | IMAGE: the operator applied to DIRECTION                                 |
+| 34, 35 black                     | RIGHT_BLACK: right-hand side of the eliminated unknowns                  |
 
 Sources: Briggs, Henson & McCormick, "A Multigrid Tutorial" (2000); Axelsson & Vassilevski (1991) on multigrid as
 preconditioner; Bruhn et al. (2006), "A multigrid platform for real-time motion computation".
@@ -21,30 +35,28 @@ from numpy.typing import NDArray
 
 from services.flow.compiled import compiled_kernel
 
-EDGE = 0  # + 0..3 for u, 4..7 for v: weight to the left, right, upper, lower neighbour, kept at the red end
-DATA_RED, DATA_BLACK = 8, 11  # + 0..2: wd Ix^2, wd Ix Iy, wd Iy^2 (ridge included)
-INVERSE_RED, INVERSE_BLACK = 14, 17  # + 0..2: inverse of the diagonal block
-X_RED, X_BLACK = 20, 22  # + 0..1: du, dv of the cycle
-B_RED, B_BLACK = 24, 26  # + 0..1: right-hand side of the cycle
-SOLUTION, DIRECTION, IMAGE, RIGHT_BLACK = 28, 30, 32, 34  # + 0..1: of the conjugate gradients, finest level only
+DATA_RED, DATA_BLACK = 8, 11
+X_RED, X_BLACK = 20, 22
+B_RED, B_BLACK = 24, 26
+SOLUTION, DIRECTION, RIGHT_BLACK = 28, 30, 34
 PLANES = 36
-COARSEST = 4  # px: no further level below this size
+COARSEST = 4  # px: a level of at most this size is the last
 
 
 class Grid(NamedTuple):
-    """The levels of one image size in one buffer; row l of `levels` is (height, width, stride, start)."""
+    """The levels of one image size in one `buffer` [cells]; `levels` [L, 4] has height, width, stride, start."""
 
     buffer: NDArray[np.float32]
     levels: NDArray[np.int64]
 
 
 def plane_stride(width: int) -> int:
-    """Columns of a colour's plane: half the pixels, a frame of one each side, up to a whole vector of 16."""
+    """Columns of a colour's plane: half the pixels and a frame of one on each side, rounded up to a multiple of 16."""
     return -(-((width + 1) // 2 + 2) // 16) * 16
 
 
 def make_grid(shape: tuple[int, int]) -> Grid:
-    """An empty grid for images of `shape`; some 110 bytes per pixel."""
+    """An empty grid for images of `shape` (rows, columns); some 110 bytes per pixel."""
     height, width = shape
     levels, start = [], 0
     while True:
@@ -57,7 +69,7 @@ def make_grid(shape: tuple[int, int]) -> Grid:
 
 @compiled_kernel
 def level_planes(buffer: Any, levels: Any, level: int) -> Any:
-    """One level as PLANES x cells."""
+    """One level of the buffer [cells] as planes [PLANES, cells of the level]."""
     height, _, stride, start = levels[level]
     cells = (height + 3) * stride
     return buffer[start : start + PLANES * cells].reshape(PLANES, cells)
@@ -129,7 +141,7 @@ def apply_red(p: Any, height: int, stride: int, x: int) -> Any:
 
 @compiled_kernel
 def sum_in_order(sums: Any) -> Any:
-    """The sum of a row of sums, from left to right in double precision."""
+    """The sum of the row `sums` [stride], from left to right in double precision."""
     found = np.float64(0.0)
     for k in range(uintp(sums.size)):
         found += sums[k]
@@ -138,7 +150,7 @@ def sum_in_order(sums: Any) -> Any:
 
 @compiled_kernel
 def couple_red(p: Any, height: int, stride: int) -> None:
-    """B_RED += coupling to X_BLACK: what eliminating black leaves on the right-hand side."""
+    """B_RED += coupling to X_BLACK: the right-hand side after the elimination of black."""
     for y in range(height):
         here = (y + 1) * stride + 1
         o, up, down = uintp(here), uintp(here - stride), uintp(here + stride)
@@ -169,7 +181,7 @@ def invert_blocks(p: Any, height: int, stride: int) -> None:
 
 @compiled_kernel
 def invert_block(a: Any, b: Any, c: Any, u: Any, v: Any) -> Any:
-    """Inverse of [[a + u, b], [b, c + v]] for a c >= b^2, its determinant a sum that can't cancel; 0 for nothing."""
+    """Inverse of [[a + u, b], [b, c + v]] for a c >= b^2; the determinant is a sum that cannot cancel."""
     data, tiny = a * c - b * b, np.float32(1e-30)
     determinant = (data if data > 0 else np.float32(0.0)) + a * v + c * u + u * v
     scale = np.float32(1.0) / (determinant if determinant > tiny else tiny)
@@ -178,7 +190,7 @@ def invert_block(a: Any, b: Any, c: Any, u: Any, v: Any) -> Any:
 
 @compiled_kernel
 def coarsen_operator(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
-    """Operator of the next level (q: height x width, stride `coarse`) from the finer one's (p, `stride`)."""
+    """Operator of the next level (planes q; height, width and stride `coarse`) from the finer one's (p, `stride`)."""
     row = np.zeros(2 * coarse + 2, np.float32)
     half, one = np.float32(0.5), uintp(1)
     for y in range(height):
@@ -207,7 +219,7 @@ def coarsen_operator(p: Any, stride: int, q: Any, height: int, width: int, coars
 
 @compiled_kernel
 def deal_coarse_row(row: Any, q: Any, plane: int, start: int, plane_odd: int, start_odd: int, stride: int) -> None:
-    """A natural row's even columns (the first at index 1) into one plane, its odd ones into another."""
+    """Copy a natural row's even columns (the first at index 1) to one plane and its odd columns to another."""
     a, b, oa, ob = uintp(plane), uintp(plane_odd), uintp(start), uintp(start_odd)
     one, two = uintp(1), uintp(2)
     for k in range(uintp(stride - 2)):
@@ -217,7 +229,7 @@ def deal_coarse_row(row: Any, q: Any, plane: int, start: int, plane_odd: int, st
 
 @compiled_kernel
 def restrict_residual(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
-    """Right-hand side of the next level: the residual's sums; black residuals are zero after a black half sweep."""
+    """Right-hand side of the next level q: sums of the residual; black residuals are zero after a black half sweep."""
     row = np.zeros((2, 2 * coarse + 2), np.float32)
     for y in range(height):
         even, odd = uintp((2 * y + 1) * stride), uintp((2 * y + 2) * stride)
@@ -235,7 +247,7 @@ def restrict_residual(p: Any, stride: int, q: Any, height: int, width: int, coar
 
 @compiled_kernel
 def prolong_solution(p: Any, stride: int, q: Any, height: int, width: int, coarse: int) -> None:
-    """Adds the next level's solution; to red only, for black is relaxed next and forgets what it was."""
+    """Add the next level's solution to red only, since the next half sweep overwrites black."""
     row = np.zeros((2, 2 * coarse + 2), np.float32)
     for y in range(height):
         o, shift = uintp((y + 1) * coarse + 1), uintp(y & 1)
@@ -255,7 +267,7 @@ def prolong_solution(p: Any, stride: int, q: Any, height: int, width: int, coars
 
 @compiled_kernel
 def prepare_levels(buffer: Any, levels: Any) -> None:
-    """Everything that depends on the operator alone, after the finest level's edges and data are in place."""
+    """Compute everything that depends on the operator alone, from the finest level's edges and data terms."""
     for level in range(len(levels)):
         height, width, stride, _ = levels[level]
         p = level_planes(buffer, levels, level)
@@ -282,7 +294,7 @@ def apply_v_cycle(buffer: Any, levels: Any, sweeps: int) -> None:
 
 @compiled_kernel
 def descend_level(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
-    """Relax from zero, red before black, and hand the residual down."""
+    """Relax from zero, red before black, and restrict the residual to the next level."""
     height, _, stride, _ = levels[level]
     p = level_planes(buffer, levels, level)
     scale_red(p, height, stride)
@@ -297,7 +309,7 @@ def descend_level(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
 
 @compiled_kernel
 def ascend_level(buffer: Any, levels: Any, level: int, sweeps: int) -> None:
-    """Add the coarse correction and relax, black before red: the transpose of going down."""
+    """Add the coarse correction and relax, black before red: the transpose of `descend_level`."""
     height, _, stride, _ = levels[level]
     p = level_planes(buffer, levels, level)
     below, width, coarse, _ = levels[level + 1]
@@ -321,7 +333,7 @@ def plane_dot_product(p: Any, stride: int, height: int, a: int, b: int) -> Any:
 
 @compiled_kernel
 def eliminate_black(p: Any, height: int, stride: int) -> None:
-    """Right-hand side on red alone: black is solved for and put away for the end."""
+    """Right-hand side on red alone; that of black is stored in RIGHT_BLACK for the end."""
     for i in range(uintp(stride), uintp((height + 1) * stride)):
         p[34, i], p[35, i] = p[26, i], p[27, i]
         p[22, i] = p[17, i] * p[26, i] + p[18, i] * p[27, i]
@@ -341,7 +353,7 @@ def update_direction(p: Any, height: int, stride: int, share: float) -> None:
 
 @compiled_kernel
 def step_along_direction(p: Any, height: int, stride: int, step: float) -> Any:
-    """SOLUTION and B_RED one step along DIRECTION; returns the largest change of the solution, px."""
+    """Move SOLUTION and B_RED one step along DIRECTION; return the largest change of the solution, px."""
     length, largest = np.float32(step), np.zeros(stride, np.float32)
     for i in range(uintp(stride), uintp((height + 1) * stride)):
         p[28, i] += length * p[30, i]
@@ -359,9 +371,9 @@ def step_along_direction(p: Any, height: int, stride: int, step: float) -> Any:
 
 @compiled_kernel
 def solve_system(buffer: Any, levels: Any, sweeps: int, max_iterations: int, tolerance: float) -> int:
-    """Solve for the finest B; du, dv go to SOLUTION (red) and X_BLACK. Returns the iterations taken.
+    """Solve for the finest B; du, dv go to SOLUTION (red) and X_BLACK. Returns the number of iterations.
 
-    Stops when an iteration changes no unknown by more than `tolerance` px, or after `most`.
+    Stops when an iteration changes no unknown by more than `tolerance` px, or after `max_iterations`.
     """
     height, _, stride, _ = levels[0]
     p = level_planes(buffer, levels, 0)

@@ -1,7 +1,6 @@
 """Gaussian kernels, pyramid levels and the resampling of flow between them, one axis at a time.
 
-Each operation along an axis is a small matrix of size out x in with few non-zero taps, so the reference solver and the
-compiled one apply the very same weights.
+An operation along an axis is a matrix [out, in] with few non-zero taps. All solvers apply the same taps.
 """
 
 import math
@@ -20,17 +19,17 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Taps:
-    """A linear operation along one axis: out[i] = sum_k weights[i, k] * in[index[i, k]]."""
+    """A linear operation along one axis: out[i] = sum_k weights[i, k] * in[index[i, k]]; both arrays [out, taps]."""
 
     index: Indices
     weights: NDArray[Any]
 
 
-Axes = tuple[Taps, Taps]  # of rows, of columns
+Axes = tuple[Taps, Taps]  # for the rows, for the columns
 
 
 def gaussian_taps(size: int, sigma: float) -> Floats:
-    """Normalised samples of a Gaussian, `size` (odd) taps."""
+    """[size] samples of a Gaussian of `sigma` px with sum 1; `size` is odd."""
     x = np.arange(size) - size // 2
     kernel = np.exp(-(x**2) / (2.0 * sigma**2))
     normalised: Floats = kernel / kernel.sum()
@@ -38,19 +37,19 @@ def gaussian_taps(size: int, sigma: float) -> Floats:
 
 
 def mirror_indices(index: Indices, n: int) -> Indices:
-    """Indices beyond 0..n-1 folded back, the edge sample repeated, however far they lie outside."""
+    """Fold indices of any shape back into 0..n-1, the edge sample repeated, from any distance."""
     folded = np.mod(index, 2 * n)
     inside: Indices = np.minimum(folded, 2 * n - 1 - folded)
     return inside
 
 
 def coarse_size(n: int, spacing: float) -> int:
-    """Samples per axis one level up."""
+    """Samples per axis one level up; `spacing` is the ratio of neighbouring levels."""
     return math.ceil(n / spacing)
 
 
 def blur_taps(n: int, size: int, sigma: float, border: str) -> Taps:
-    """Gaussian blur along an axis of n samples; border 'zero', 'replicate' or 'mirror'."""
+    """Gaussian blur along an axis of n samples by `size` taps; border 'zero', 'replicate' or 'mirror'."""
     index = np.arange(n)[:, None] + np.arange(size) - size // 2
     weights = np.broadcast_to(gaussian_taps(size, sigma), index.shape)
     if border == "zero":
@@ -60,7 +59,7 @@ def blur_taps(n: int, size: int, sigma: float, border: str) -> Taps:
 
 
 def shrink_taps(n: int, spacing: float) -> Taps:
-    """One pyramid step along an axis: blur with sigma = spacing / 2, then the nearest sample (no further antialias)."""
+    """One pyramid step along an axis of n samples: blur with sigma = spacing / 2, then take the nearest sample."""
     sigma = spacing / 2.0
     blur = blur_taps(n, 2 * math.floor(1.5 * sigma + 0.5) + 1, sigma, "mirror")
     kept = mirror_indices(
@@ -80,12 +79,12 @@ def resize_taps(n: int, out: int) -> Taps:
 
 
 def _sample_centres(n: int, out: int, scale: float) -> Floats:
-    """Where the centres of `out` samples lie on an axis of n samples, counted from 0."""
+    """[out] positions of the centres of `out` samples on an axis of n = out / scale samples, counted from 0."""
     return (np.arange(out, dtype=np.float64) + 0.5) / scale - 0.5
 
 
 def apply_taps(image: Floats, axes: Axes) -> Floats:
-    """H x W through both axes' taps."""
+    """Image [H, W] through the taps of both axes -> [out rows, out columns]."""
     rows, columns = axes
     tall = np.einsum("ik,ikx->ix", rows.weights, image[rows.index])
     wide: Floats = np.einsum("jk,yjk->yj", columns.weights, tall[:, columns.index])
@@ -94,7 +93,11 @@ def apply_taps(image: Floats, axes: Axes) -> Floats:
 
 @dataclass(frozen=True)
 class PyramidStep:
-    """One level of one GNC stage: its size, its images and what becomes of the flow on the way to it."""
+    """One level of one GNC stage.
+
+    stage: from 1. level: from 0, the finest. shape: rows and columns. alpha: quadratic share of the energy. spacing:
+    ratio of neighbouring levels.
+    """
 
     stage: int
     level: int
@@ -105,7 +108,7 @@ class PyramidStep:
 
 @lru_cache(maxsize=64)
 def level_schedule(shape: tuple[int, int], settings: FlowSettings) -> tuple[PyramidStep, ...]:
-    """Every level that is visited for images of `shape`, in order: stage by stage, coarse to fine."""
+    """Every level that the solver visits for images of `shape`, in order: stage by stage, coarse to fine."""
     stages = zip(settings.gnc_alphas, settings.gnc_spacings, strict=True)
     return tuple(
         PyramidStep(stage, level, size, alpha, spacing)
@@ -115,7 +118,7 @@ def level_schedule(shape: tuple[int, int], settings: FlowSettings) -> tuple[Pyra
 
 
 def level_sizes(shape: tuple[int, int], spacing: float, levels: int) -> list[tuple[int, int]]:
-    """Sizes of a pyramid's levels, finest first."""
+    """Rows and columns of a pyramid's levels, finest first."""
     found = [shape]
     for _ in range(levels - 1):
         found.append((coarse_size(found[-1][0], spacing), coarse_size(found[-1][1], spacing)))

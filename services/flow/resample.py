@@ -12,7 +12,10 @@ from services.flow.compiled import compiled_kernel
 def resample_image(
     image: Any, row_index: Any, row_weights: Any, column_index: Any, column_weights: Any, factor: float, out: Any
 ) -> None:
-    """out = factor * (rows' taps) image (columns' taps)'; a row at a time, so nothing but one row is kept between."""
+    """out [h, w] = factor * (rows' taps) image [H, W] (columns' taps)', float32; index and weights are [out, taps].
+
+    It works one row at a time, so that only one row is kept in between.
+    """
     tall = np.empty(image.shape[1], np.float32)
     for y in range(out.shape[0]):
         tall[:] = np.float32(0.0)

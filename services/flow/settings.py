@@ -1,4 +1,4 @@
-"""Settings of the flow and its two profiles; every difference between the profiles is one field."""
+"""Settings of the flow and its two profiles. Every difference between the profiles is one field."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ _SUN = "Sun, Roth & Black 2010"
 
 
 class FlowSettings(StageSettings):
-    """Black & Anandan's flow. Lengths in pixels of the level at hand, intensities on 0..255."""
+    """Black & Anandan's flow. Lengths are in pixels of the current level, intensities on 0..255."""
 
     solver: Solver = Field(
         "fast",
@@ -21,21 +21,22 @@ class FlowSettings(StageSettings):
     )
 
     border: Literal["replicate", "zero"] = Field(
-        "replicate", description="What the 5x5 blur before the flow sees outside the image; zero darkens the outer 2 px"
+        "replicate",
+        description="Values outside the image for the 5x5 blur before the flow; zero darkens the outer 2 px",
     )
     rescale: Literal["own", "height"] = Field(
-        "own", description="Ratio that scales u between levels: its own axis', or the height's as in " + _CODE
+        "own", description="Ratio that scales u between levels: that of its own axis, or of the height as in " + _CODE
     )
     ridge: float = Field(
         1e-5, ge=0, description="Added to the system's diagonal (as wd Ix^2); keeps flat images solvable, at zero flow"
     )
     interpolation: Literal["cubic", "linear"] = Field(
         "cubic",
-        description="How the second image is read between pixels; linear blurs it by the fraction of the motion",
+        description="Interpolation of the second image between pixels; linear blurs it by the fraction of the motion",
     )
     outside: Literal["ignored", "first"] = Field(
         "ignored",
-        description="Pixels whose motion leaves the image: no data term, or the first image's value, as if still",
+        description="For pixels whose motion leaves the image. ignored: no data term; first: the first image's value",
     )
 
     blur_sigma: float = Field(

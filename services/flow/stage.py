@@ -1,4 +1,4 @@
-"""The flow's adapter: magnified frames of every factor to the flow between each two consecutive ones."""
+"""Adapter of the flow: magnified frames of every factor -> the flow between each two consecutive frames."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,16 +15,16 @@ LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.fl
 
 
 def rgb_to_luma(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 RGB [..., 3] to uint8 luma, rounded."""
+    """uint8 RGB [..., 3] -> uint8 luma [...], rounded."""
     luma: NDArray[np.uint8] = np.floor(frames @ LUMA + np.float32(0.5)).astype(np.uint8)
     return luma
 
 
 def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
-    """magnifier: frames uint8 [F, T, H, W, 3], factors [F] -> flows float16 [F, T-1, 2, H, W] (u, v) px, factors.
+    """Magnifier's frames uint8 [F, T, H, W, 3] and factors [F] -> flows float16 [F, T-1, 2, H, W] (u, v) px, factors.
 
     Raises BadData for other shapes and for a flow that is not finite. float16 costs at most 0.0005 px up to 1 px of
-    motion, 0.001 px up to 2 px. Beside the input some 10 bytes per pixel and frame are held.
+    motion, and 0.001 px up to 2 px. Memory: some 10 bytes per pixel and frame, besides the input.
     """
     frames, factors = inputs["magnifier"]["frames"], inputs["magnifier"]["factors"]
     _check_inputs(frames, factors)

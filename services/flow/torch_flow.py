@@ -1,10 +1,11 @@
-"""The flow on tensors, on a GPU or a CPU: all pairs go through every step side by side, as many as memory holds.
+"""The flow on tensors, on a GPU or a CPU: as many pairs as fit into memory go through every step together.
 
-Peak memory is `BYTES` per pixel of a pair (measured, tests/unit/flow/test_torch_flow.py): 90 pairs of 224 x 280, a clip
-of ten factors, take 1.4 GB. See `services.flow.torch_multigrid` for
-why neither the batch nor, on devices that round as IEEE 754 says, the device changes a bit.
+Peak memory is `BYTES_PER_PIXEL` per pixel of a pair (measured, tests/unit/flow/test_torch_flow.py). 90 pairs of
+224 x 280, a clip of ten factors, take 1.4 GB. The batch does not change a bit of a pair's flow, nor does the device, if
+it rounds as IEEE 754 says: see `services.flow.torch_multigrid`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,28 +17,36 @@ from services.flow import pyramid, torch_linearise, torch_multigrid
 from services.flow.settings import FlowSettings
 from services.flow.torch_resample import filter_images, resize_images
 
-# Conjugate gradients per system: while the energy is partly quadratic, and for the last GNC stage. No system stops by
-# itself, so nothing is read back. Measured at 224 x 280 on a large motion, from a converged solution: 5e-5 px on
-# average and 0.02 px at most by `corrected`, 7e-5 and 0.06 px by `paper`. 4 and 6 give a third of it.
+# Conjugate gradients per system: while the energy is partly quadratic, and for the last GNC stage. The number is fixed,
+# so that nothing is read back. Measured at 224 x 280 on a large motion, from a converged solution: 5e-5 px on average
+# and 0.02 px at most with `corrected`, 7e-5 and 0.06 px with `paper`. 4 and 6 give a third of it.
 EARLY, LAST = 3, 5
 BYTES_PER_PIXEL = 256  # per pixel of a pair, at the peak
 MEMORY_SHARE = 0.8  # of a GPU's free memory
-CPU_BATCH_PIXELS = 2**17  # pairs x rows x columns in one piece on a CPU, where more only leaves the cache
+CPU_BATCH_PIXELS = 2**17  # pairs x rows x columns of a batch on a CPU; larger ones leave the cache
+BatchSolver = Callable[[Tensor, Tensor, FlowSettings], Tensor]
 
 
 def estimate_flow_torch(
-    first: NDArray[Any], second: NDArray[Any], settings: FlowSettings, device: str = "cpu"
+    first: NDArray[Any],
+    second: NDArray[Any],
+    settings: FlowSettings,
+    device: str = "cpu",
+    batch_size: int | None = None,
+    solve: BatchSolver | None = None,
 ) -> NDArray[np.float32]:
-    """N x H x W pairs -> float32 N x 2 x H x W, computed on a device.
+    """Flow of N pairs: [N, H, W] grey on 0..255, twice -> float32 [N, 2, H, W], px, computed on a device.
 
-    Out of memory halves the piece and goes on; raises torch.OutOfMemoryError where one pair is too much.
+    batch_size: pairs per batch; None: as many as fit (`pairs_per_batch`). solve: None for `estimate_flow_batch`.
+    When memory runs out, the batch is halved. Raises torch.OutOfMemoryError if one pair does not fit.
     """
-    where = torch.device(device)
+    torch_device = torch.device(device)
     flows = np.empty((len(first), 2, *first.shape[1:]), np.float32)
-    size, start = pairs_per_batch(where, first[0].size) if len(first) else 1, 0
+    size, start = batch_size or (pairs_per_batch(torch_device, first[0].size) if len(first) else 1), 0
     while start < len(first):
         part = slice(start, start + size)
-        if (found := try_flow_batch(first[part], second[part], settings, where)) is None:
+        found = try_flow_batch(first[part], second[part], settings, torch_device, solve or estimate_flow_batch)
+        if found is None:
             size = halve_batch_size(min(size, len(first) - start))
             continue
         flows[part] = found
@@ -46,7 +55,7 @@ def estimate_flow_torch(
 
 
 def pairs_per_batch(torch_device: torch.device, pixels: int) -> int:
-    """How many pairs of so many pixels go through together."""
+    """The number of pairs of images with this number of pixels that fit into one batch."""
     if torch_device.type != "cuda":
         return max(1, CPU_BATCH_PIXELS // pixels)
     unused = torch.cuda.memory_reserved(torch_device) - torch.cuda.memory_allocated(torch_device)
@@ -55,7 +64,7 @@ def pairs_per_batch(torch_device: torch.device, pixels: int) -> int:
 
 
 def halve_batch_size(size: int) -> int:
-    """Half as many pairs, after memory ran out; what was cached for other sizes is given back."""
+    """Half as many pairs, after memory ran out; frees the memory that torch cached for other sizes."""
     if size == 1:
         raise torch.OutOfMemoryError("The flow of one pair of images does not fit into the device's memory.")
     if torch.cuda.is_available():
@@ -64,29 +73,26 @@ def halve_batch_size(size: int) -> int:
 
 
 def try_flow_batch(
-    first: NDArray[Any], second: NDArray[Any], settings: FlowSettings, torch_device: torch.device
+    first: NDArray[Any], second: NDArray[Any], settings: FlowSettings, torch_device: torch.device, solve: BatchSolver
 ) -> NDArray[np.float32] | None:
-    """The flow of some pairs, or None when memory ran out."""
+    """The flow [B, 2, H, W], px, of images [B, H, W] by `solve` on the device, or None when memory ran out."""
     try:
-        uv: NDArray[np.float32] = (
-            estimate_flow_batch(*(place_on_device(images, torch_device) for images in (first, second)), settings)
-            .cpu()
-            .numpy()
-        )
+        near, far = (place_on_device(images, torch_device) for images in (first, second))
+        uv: NDArray[np.float32] = solve(near, far, settings).cpu().numpy()
     except torch.OutOfMemoryError:
         return None
     return uv
 
 
 def place_on_device(images: NDArray[Any], torch_device: torch.device) -> Tensor:
-    """On the device in float32; bytes travel as bytes."""
+    """Images [B, H, W] of any real type -> float32 on the device; uint8 travels as uint8."""
     small = images if images.dtype == np.uint8 else images.astype(np.float32)
     return torch.from_numpy(np.ascontiguousarray(small)).to(torch_device).float()
 
 
 @torch.inference_mode()
 def estimate_flow_batch(first: Tensor, second: Tensor, settings: FlowSettings) -> Tensor:
-    """B x H x W float32 images on 0..255 -> B x 2 x H x W, on their device; nothing in it waits for the device."""
+    """float32 images [B, H, W] on 0..255 -> flow [B, 2, H, W], px, on their device, without a wait for the device."""
     blur = pyramid.blur_taps, settings.blur_size, settings.blur_sigma, settings.border
     sharp = filter_images(first, *blur), filter_images(second, *blur)
     uv = first.new_zeros(len(first), 2, *first.shape[1:])
@@ -99,7 +105,7 @@ def estimate_flow_batch(first: Tensor, second: Tensor, settings: FlowSettings) -
 
 
 def resize_flow_batch(uv: Tensor, shape: tuple[int, int], rescale: str) -> Tensor:
-    """B x 2 x H x W flow to another size; displacements grow with the image."""
+    """Flow [B, 2, H, W] -> [B, 2, *shape]; displacements scale with the image as in `exact.resize_flow`."""
     height, width = uv.shape[2:]
     if (height, width) == shape:
         return uv
@@ -110,14 +116,14 @@ def resize_flow_batch(uv: Tensor, shape: tuple[int, int], rescale: str) -> Tenso
 
 
 def reduce_to_level_batch(images: Tensor, step: pyramid.PyramidStep) -> Tensor:
-    """Blurred images at a step's level of its stage's pyramid."""
+    """Blurred images [B, H, W] -> [B, *step.shape], the level of the step's pyramid."""
     for _ in range(step.level):
         images = filter_images(images, pyramid.shrink_taps, step.spacing)
     return images
 
 
 def solve_increment_batch(first: Tensor, second: Tensor, uv: Tensor, alpha: float, settings: FlowSettings) -> Tensor:
-    """Of one warp, clamped."""
+    """Increment [B, 2, H, W] of one warp, px, clamped to the setting `limit`; images [B, H, W], uv [B, 2, H, W]."""
     right, down, data, right_side = torch_linearise.build_system_batch(first, second, uv, alpha, settings)
     solved = torch_multigrid.solve_system_batch(
         torch_multigrid.build_levels(right, down, data), right_side, EARLY if alpha else LAST

@@ -1,12 +1,12 @@
-"""The linear solver on tensors: conjugate gradients, a fixed number of them, preconditioned by a multigrid cycle.
+"""The linear solver on tensors: a fixed number of conjugate gradients, preconditioned by a multigrid cycle.
 
-The same systems and the same coarse grids as in `services.flow.multigrid`, but every grid is whole and relaxed by two
-damped Jacobi sweeps (a Chebyshev polynomial of degree 2) where the compiled path splits red from black: all pairs of
-a batch and both components go through one launch. Nothing is read back while it runs, so a GPU never waits.
+Systems and coarse grids are those of `services.flow.multigrid`. The compiled path splits red from black; here every
+grid is whole and relaxed by two damped Jacobi sweeps (a Chebyshev polynomial of degree 2). So all pairs of a batch and
+both components go through one launch. Nothing is read back while it runs, so a GPU never waits.
 
-Equal bits: only additions, multiplications and divisions of whole tensors are used, each correctly rounded by itself on
-any device, and sums are taken in an order that is written out. So a pair's flow depends neither on the batch it is in
-nor on the number of threads, nor, where the device rounds as IEEE 754 says, on the device.
+Equal bits: the solver uses only additions, multiplications and divisions of whole tensors, each rounded by itself, and
+sums in an order that is written out. So a pair's flow depends neither on its batch nor on the number of threads. Nor
+does it depend on the device, if that rounds as IEEE 754 says.
 
 Sources: Briggs, Henson & McCormick, "A Multigrid Tutorial" (2000); Adams et al. (2003), "Parallel multigrid smoothing:
 polynomial versus Gauss-Seidel".
@@ -19,17 +19,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-COARSEST = 4  # px: no further level below this size
+from services.flow.multigrid import COARSEST
+
 COARSEST_SWEEPS = 6  # on the coarsest level
-# Chebyshev's steps for what a coarser grid can't see: eigenvalues 0.5 to 2 of the Jacobi-scaled stencil.
+# Chebyshev's steps for errors that a coarser grid cannot represent: eigenvalues 0.5 to 2 of the Jacobi-scaled stencil
 CHEBYSHEV_STEPS = tuple(1 / (1.25 + 0.75 * math.cos(math.pi * (2 * k + 1) / 4)) for k in range(2))
 
 
 class FlowField:
-    """(du, dv) on a grid: `values` B x 2 x H x W, zero at first, with a row of zeros above and below.
+    """(du, dv) on a grid, px: `values` [B, 2, H, W], zero at first, with a row of zeros above and below.
 
-    `around` is B x 2 x 2 x 2 x H x W, without a copy: the neighbours of every pixel, [[up, right], [left, down]]. Left
-    of the first column lies the last one of the row above; the weight of that edge is zero.
+    `around` [B, 2, 2, 2, H, W] is a view: the neighbours of every pixel, [[up, right], [left, down]]. The left
+    neighbour of the first column is the last one of the row above, and the weight of that edge is zero.
     """
 
     def __init__(self, batch: int, height: int, width: int, like: Tensor) -> None:
@@ -43,17 +44,16 @@ class FlowField:
 
 @dataclass
 class GridLevel:
-    """One grid's operator: edge weights as in `Field.around`, data terms, for each of `STEPS` the inverse diagonal
-    blocks times the step; and its unknowns."""
+    """One grid's operator and its unknowns x."""
 
-    edges: Tensor  # B x 2 x 2 x 2 x H x W
-    data: Tensor  # B x 3 x H x W: wd Ix^2, wd Ix Iy, wd Iy^2, ridge included
-    inverses: tuple[Tensor, ...]  # B x 3 x H x W
+    edges: Tensor  # [B, 2, 2, 2, H, W] weights, as in `FlowField.around`
+    data: Tensor  # [B, 3, H, W]: wd Ix^2, wd Ix Iy, wd Iy^2, ridge included
+    inverses: tuple[Tensor, ...]  # [B, 3, H, W] for each of CHEBYSHEV_STEPS: inverse diagonal blocks times the step
     x: FlowField
 
 
 def build_level(right: Tensor, down: Tensor, data: Tensor) -> GridLevel:
-    """A grid from its edge weights to the right and downwards, B x 2 x H x W, and its data terms."""
+    """A grid from its edge weights to the right and downwards [B, 2, H, W] and its data terms [B, 3, H, W]."""
     batch, _, height, width = right.shape
     edges = right.new_zeros(batch, 2, 2, 2, height, width)
     edges[:, 0, 1], edges[:, 1, 1] = right, down
@@ -66,7 +66,10 @@ def build_level(right: Tensor, down: Tensor, data: Tensor) -> GridLevel:
 
 
 def inverse_blocks(data: Tensor, edges: Tensor) -> Tensor:
-    """Of the blocks [[a + u, b], [b, c + v]] for a c >= b^2; the determinant is a sum that can't cancel."""
+    """Inverses [B, 3, H, W] of the blocks [[a + u, b], [b, c + v]] for a c >= b^2.
+
+    data: [B, 3, H, W], a, b and c; edges: [B, 2, H, W], u and v. The determinant is a sum that cannot cancel.
+    """
     a, b, c = data.unbind(1)
     u, v = edges.unbind(1)
     determinant = (a * c - b * b).clamp_min(0) + a * v + c * u + u * v
@@ -74,7 +77,7 @@ def inverse_blocks(data: Tensor, edges: Tensor) -> Tensor:
 
 
 def build_levels(right: Tensor, down: Tensor, data: Tensor) -> list[GridLevel]:
-    """The finest level and all coarser ones."""
+    """The finest level and all coarser ones, from edge weights [B, 2, H, W] and data terms [B, 3, H, W]."""
     levels = [build_level(right, down, data)]
     while max(data.shape[2:]) > COARSEST:
         height, width = data.shape[2:]
@@ -88,7 +91,7 @@ def build_levels(right: Tensor, down: Tensor, data: Tensor) -> list[GridLevel]:
 
 
 def restrict_batch(fine: Tensor) -> Tensor:
-    """Sums over 2 x 2 pixels, B x C x H x W -> half of it, rounded up."""
+    """Sums over 2 x 2 pixels: [B, C, H, W] -> [B, C, ceil(H/2), ceil(W/2)]."""
     height, width = fine.shape[2:]
     coarse = fine[..., ::2, ::2].clone()
     coarse[..., : width // 2].add_(fine[..., ::2, 1::2])
@@ -98,7 +101,7 @@ def restrict_batch(fine: Tensor) -> Tensor:
 
 
 def prolong_batch(coarse: Tensor, fine: Tensor) -> None:
-    """Adds to each of 2 x 2 pixels what the coarse one holds."""
+    """Add the value of each coarse pixel [B, C, ceil(H/2), ceil(W/2)] to its 2 x 2 pixels of `fine` [B, C, H, W]."""
     height, width = fine.shape[2:]
     for y in range(2):
         for x in range(2):
@@ -106,13 +109,13 @@ def prolong_batch(coarse: Tensor, fine: Tensor) -> None:
 
 
 def sum_over_neighbours(edges: Tensor) -> Tensor:
-    """Sum over the four neighbours."""
+    """Sum over the four neighbours: [B, 2, 2, 2, H, W] -> [B, 2, H, W]."""
     pairs = edges[:, 0] + edges[:, 1]
     return pairs[:, 0] + pairs[:, 1]
 
 
 def multiply_blocks(block: Tensor, x: Tensor) -> Tensor:
-    """Symmetric 2 x 2 blocks (B x 3 x H x W) times (du, dv)."""
+    """Symmetric 2 x 2 blocks [B, 3, H, W] times (du, dv) [B, 2, H, W]."""
     product, cross = block[:, ::2] * x, block[:, 1:2] * x
     product[:, 0].add_(cross[:, 1])
     product[:, 1].add_(cross[:, 0])
@@ -120,25 +123,25 @@ def multiply_blocks(block: Tensor, x: Tensor) -> Tensor:
 
 
 def apply_operator(grid: GridLevel, x: FlowField) -> Tensor:
-    """The operator on x; neighbours enter as differences, which keeps smooth fields exact."""
+    """The operator applied to x: [B, 2, H, W]. Neighbours enter as differences, which keeps smooth fields exact."""
     fluxes = (x.around - x.values[:, None, None]).mul_(grid.edges)
     return multiply_blocks(grid.data, x.values).sub_(sum_over_neighbours(fluxes))
 
 
 def relax_jacobi(grid: GridLevel, right: Tensor, step: int) -> None:
-    """One damped Jacobi sweep, by the step of this number."""
+    """One damped Jacobi sweep of the grid's unknowns for the right-hand side `right` [B, 2, H, W]; `step` is 0 or 1."""
     wanted = multiply_blocks(grid.inverses[step], sum_over_neighbours(grid.x.around * grid.edges).add_(right))
     grid.x.values.mul_(1 - CHEBYSHEV_STEPS[step]).add_(wanted)
 
 
 def relax_from_zero(grid: GridLevel, right: Tensor) -> None:
-    """The two sweeps from zero."""
+    """Both sweeps from zero for the right-hand side `right` [B, 2, H, W]."""
     grid.x.values.copy_(multiply_blocks(grid.inverses[0], right))
     relax_jacobi(grid, right, 1)
 
 
 def apply_v_cycle_batch(levels: list[GridLevel], right: Tensor) -> Tensor:
-    """One symmetric V-cycle from zero; the result lies in the finest level's unknowns until the next."""
+    """One symmetric V-cycle from zero for `right` [B, 2, H, W]; returns the finest level's unknowns, not a copy."""
     rights = [right]
     for grid in levels[:-1]:
         relax_from_zero(grid, rights[-1])
@@ -154,7 +157,7 @@ def apply_v_cycle_batch(levels: list[GridLevel], right: Tensor) -> Tensor:
 
 
 def dot_product_batch(a: Tensor, b: Tensor) -> Tensor:
-    """Of each pair, B x 1 x 1 x 1; halves are added to each other until one number is left."""
+    """Dot products of a and b [B, ...] for each pair: [B, 1, 1, 1]; halves are added until one number is left."""
     sums = (a * b).flatten(1)
     while (count := sums.shape[1]) > 1:
         half = count // 2
@@ -166,12 +169,12 @@ def dot_product_batch(a: Tensor, b: Tensor) -> Tensor:
 
 
 def safe_ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """Their ratio; nothing where there is nothing left to solve."""
+    """part / whole, any shape; 0 where `whole` is 0, since nothing is left to solve there."""
     return torch.where(whole > 0, part / whole, 0.0)
 
 
 def solve_system_batch(levels: list[GridLevel], right: Tensor, iterations: int) -> Tensor:
-    """(du, dv) B x 2 x H x W with operator (du, dv) = right, after so many conjugate gradients."""
+    """(du, dv) [B, 2, H, W], px, with operator (du, dv) = right [B, 2, H, W], after `iterations` steps."""
     finest = levels[0]
     solution, residual = torch.zeros_like(right), right.clone()
     direction = FlowField(len(right), *right.shape[2:], right)

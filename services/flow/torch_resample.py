@@ -8,14 +8,14 @@ from torch import Tensor
 
 
 def filter_images(images: Tensor, make_taps: Any, *args: Any) -> Tensor:
-    """B x H x W with each axis through the taps that `make` gives for its size and `args`."""
+    """Images [B, H, W] with each axis through the taps of `make_taps(size, *args)`."""
     for axis in (1, 2):
         images = _apply_along_axis(images, axis, *_device_taps(make_taps, images.shape[axis], args, images.device))
     return images
 
 
 def resize_images(images: Tensor, shape: tuple[int, int], make_taps: Any, factor: float) -> Tensor:
-    """B x H x W to another size, by the taps that `make` gives for an axis' two sizes; times `factor`."""
+    """Images [B, H, W] -> [B, *shape], by the taps of `make_taps(old size, new size)`; times `factor`."""
     index, weights = _device_taps(make_taps, images.shape[1], shape[:1], images.device)
     images = _apply_along_axis(images, 1, index, weights * factor)
     return _apply_along_axis(images, 2, *_device_taps(make_taps, images.shape[2], shape[1:], images.device))
@@ -23,7 +23,7 @@ def resize_images(images: Tensor, shape: tuple[int, int], make_taps: Any, factor
 
 @lru_cache(maxsize=256)
 def _device_taps(make_taps: Any, size: int, args: tuple[Any, ...], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Index and weights, taps x samples, kept on the device: a copy would wait for all that is under way there."""
+    """Index and weights [taps, samples] on the device; cached, since a copy would wait for the device."""
     taps = make_taps(size, *args)
     index, weights = (torch.from_numpy(values.T.copy()).to(device) for values in (taps.index, taps.weights))
     return index, weights.float()

@@ -1,8 +1,8 @@
 """Frames at fractional positions, by halving: the frame between two frames, then the one between it and its neighbour.
 
-Positions between the same two frames share their first halvings, and frames that are repeated in a clip share all of
-them. So all positions of a clip are searched together, one batch of midpoints per depth, none computed twice. Frames
-stay in float32 between halvings; only results are quantised.
+Positions between the same two frames share their first halvings. Frames that a clip repeats share all of them. So all
+positions of a clip are searched together, with one batch of midpoints per depth, and no midpoint is computed twice.
+Frames stay in float32 between halvings; only results are quantised.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from services.interpolator.motion import peak_motion
 from services.interpolator.rife import Rife, unpack_frames
 from services.interpolator.settings import InterpolatorSettings
 
-Key: TypeAlias = "int | Pair"  # a recorded frame, or the midpoint of two
+Key: TypeAlias = "int | Pair"  # the index of a recorded frame, or the midpoint of two keys
 Pair: TypeAlias = "tuple[Key, Key]"
 Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """The two known frames nearest to a position on either side, where they are and what they are."""
+    """The two known frames nearest to a position on either side: their positions and their keys."""
 
     low: float
     high: float
     pair: Pair
 
     def half_containing(self, position: float) -> Bracket:
-        """The half in which the position lies, bounded by the midpoint."""
+        """The half that contains the position, bounded by the midpoint."""
         middle, (first, second) = (self.low + self.high) / 2, self.pair
         if position < middle:
             return Bracket(self.low, middle, (first, self.pair))
@@ -44,23 +44,24 @@ class Bracket:
 
 
 def frames_at(frames: Image, positions: Sequence[float], net: Rife, settings: InterpolatorSettings) -> Image:
-    """Clip [T,H,W,3] RGB and N positions within 0..T-1 -> frames [N,H,W,3] at these positions.
+    """Clip uint8 [T,H,W,3] RGB and N positions within 0..T-1 -> frames uint8 [N,H,W,3] at these positions.
 
-    Memory: at most four packed float32 frames (12 bytes per pixel) per distinct position, beside one forward pass.
+    Memory: at most four packed float32 frames (12 bytes per pixel) per distinct position, besides one forward pass.
     """
     found = FrameSearch(frames, net, settings).find_frames(sorted(set(positions)))
     return np.stack([found[position] for position in positions])
 
 
 class FrameSearch:
-    """One clip's positions, narrowed together."""
+    """The search for all positions of one clip [T,H,W,3]. Packed frames are the network's input [3,H',W']."""
 
     def __init__(self, frames: Image, net: Rife, settings: InterpolatorSettings) -> None:
         self.frames, self.net, self.settings = frames, net, settings
-        self.known: dict[Key, Tensor] = {}  # packed [3,H',W']
+        self.known: dict[Key, Tensor] = {}
         self.found: dict[float, Image] = {}
 
     def find_frames(self, positions: Sequence[float]) -> dict[float, Image]:
+        """The frame uint8 [H,W,3] at each position."""
         brackets = self.initial_brackets(positions)
         for _ in range(self.settings.cycles):
             brackets = self.settle_brackets(brackets)
@@ -72,7 +73,7 @@ class FrameSearch:
         return self.found
 
     def initial_brackets(self, positions: Iterable[float]) -> dict[float, Bracket]:
-        """Between which recorded frames each position lies; a frame that repeats an earlier one goes by its number."""
+        """The two recorded frames around each position; a frame that repeats an earlier one has the earlier index."""
         brackets: dict[float, Bracket] = {}
         originals: dict[bytes, int] = {}
         for position in positions:
@@ -85,56 +86,58 @@ class FrameSearch:
         return hashlib.blake2b(self.frames[number].tobytes()).digest()
 
     def settle_brackets(self, brackets: dict[float, Bracket]) -> dict[float, Bracket]:
-        """Show what is near enough to a known frame, or still enough to be blended; return the rest."""
+        """Render positions that are near a known frame or between frames that hardly differ; return the others."""
         near = {
             position
             for position, bracket in brackets.items()
             if self.nearest_known_frame(position, bracket) is not None
         }
         still = self.still_pairs(bracket.pair for position, bracket in brackets.items() if position not in near)
-        left = {}
+        remaining = {}
         for position, bracket in brackets.items():
             if position in near or bracket.pair in still:
                 self.found[position] = self.render_frame(position, bracket)
             else:
-                left[position] = bracket
-        return left
+                remaining[position] = bracket
+        return remaining
 
     def nearest_known_frame(self, position: float, bracket: Bracket) -> Key | None:
+        """The end of the bracket within the tolerance of the position, or None."""
         if position - bracket.low <= self.settings.tolerance:
             return bracket.pair[0]
         return bracket.pair[1] if bracket.high - position <= self.settings.tolerance else None
 
     def still_pairs(self, pairs: Iterable[Pair]) -> set[Pair]:
-        """The pairs whose content moves so little that a blend shows what lies between them."""
+        """The pairs whose content moves so little that a blend shows the frames between them."""
         limit = self.settings.blend_below
         return {pair for pair in set(pairs) if limit and self.pair_motion(pair) <= limit}
 
     def pair_motion(self, pair: Pair) -> float:
-        """The strongest between two known frames, px."""
+        """The strongest motion between two known frames, px."""
         height, width = self.frames.shape[1:3]
         first, second = (self.packed_frame(key)[:, :height, :width] for key in pair)
         return peak_motion(first, second)
 
     def compute_midpoints(self, pairs: Iterable[Pair]) -> None:
-        """Compute the midpoints that are not known yet, in one batch."""
+        """Compute the unknown midpoints in one batch."""
         missing = [pair for pair in dict.fromkeys(pairs) if pair not in self.known]
         if missing:
             first, second = ([self.packed_frame(pair[end]) for pair in missing] for end in (0, 1))
             self.known.update(zip(missing, self.net.packed_midpoints(first, second), strict=True))
 
     def packed_frame(self, key: Key) -> Tensor:
+        """The packed frame of a recorded frame or of a known midpoint."""
         if isinstance(key, int) and key not in self.known:
             self.known[key] = self.net.pack_frames(self.frames[key : key + 1])[0]
         return self.known[key]
 
     def drop_unneeded_frames(self, brackets: Iterable[Bracket]) -> None:
-        """Let go of the frames that bound no position any more."""
+        """Drop the frames that bound no position any more."""
         needed = {key for bracket in brackets for key in bracket.pair}
         self.known = {key: frame for key, frame in self.known.items() if key in needed}
 
     def render_frame(self, position: float, bracket: Bracket) -> Image:
-        """The bytes at a position: a recorded frame as it is, a computed one, or the blend of its two neighbours."""
+        """The frame uint8 [H,W,3] at a position: a recorded one, a computed one, or the blend of its neighbours."""
         key = self.nearest_known_frame(position, bracket)
         if isinstance(key, int):
             recorded: Image = self.frames[key]
@@ -147,6 +150,7 @@ class FrameSearch:
         )
 
     def quantise_frame(self, packed: Tensor) -> Image:
+        """A packed frame in 0..1 -> uint8 [H,W,3], rounded or truncated by the settings."""
         levels = unpack_frames(packed[None], *self.frames.shape[1:3])[0] * np.float32(255)
         whole = np.rint(levels) if self.settings.quantise == "round" else np.trunc(levels)
         return np.asarray(whole.clip(0, 255), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What a clip must look like before anything is computed from it."""
+"""Checks of a clip before anything is computed from it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from shared.errors import BadData
 
 
 def check_clip(frames: NDArray[Any], onset: int, apex: int, offset: int) -> None:
-    """Raises BadData unless frames are uint8 [T,H,W,3] and 0 <= onset <= apex <= offset < T, with onset < offset."""
+    """Raise BadData unless frames are uint8 [T,H,W,3] and 0 <= onset <= apex <= offset < T, with onset < offset."""
     check_frames(frames)
     if not 0 <= onset <= apex <= offset < len(frames):
         raise BadData(
@@ -20,11 +20,12 @@ def check_clip(frames: NDArray[Any], onset: int, apex: int, offset: int) -> None
     if onset == offset:
         raise BadData(
             f"Onset and offset are the same frame ({onset}), so there is nothing to interpolate: expected at least two "
-            "frames; correct the annotation or leave this clip out."
+            "frames; correct the annotation or exclude this clip."
         )
 
 
 def check_frames(frames: NDArray[Any]) -> None:
+    """Raise BadData unless frames are uint8 [T,H,W,3] with H and W of at least `SMALLEST` px."""
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
         raise BadData(
             f"Frames are {frames.dtype} of shape {frames.shape}, expected uint8 [frames, rows, columns, 3] in RGB: "

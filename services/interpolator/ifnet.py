@@ -1,15 +1,15 @@
-"""IFNet of RIFE HDv3: estimates the flow from a frame half-way between two frames to each of them.
+"""IFNet of RIFE HDv3: estimates the flow from the frame half-way between two frames to each of them.
 
-Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022; the layer widths are
-those of the published HDv3 weights (model 3.8). Names of modules follow the keys of that checkpoint.
+Source: Huang et al., "Real-Time Intermediate Flow Estimation for Video Frame Interpolation", ECCV 2022. The layer
+widths are those of the published HDv3 weights (model 3.8). Names of modules follow the keys of that checkpoint.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDTH = 90
-SCALES = (4, 2, 1)  # coarse to fine, one block each
+WIDTH = 90  # channels of a block's features
+SCALES = (4, 2, 1)  # coarse to fine, one block each; reduction of the frames
 
 
 def conv_prelu(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -25,7 +25,7 @@ def upsampling_head(outputs: int) -> nn.Sequential:
 
 
 class FlowBlock(nn.Module):
-    """One scale: images, mask and flow so far -> what to add to flow (4 channels, px) and mask (1 channel)."""
+    """One scale: images, mask and flow so far -> the changes of flow (4 channels, px) and mask (1 channel, logit)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class FlowBlock(nn.Module):
     def forward(self, x: Tensor, flow: Tensor, scale: int) -> tuple[Tensor, Tensor]:
         """x [N,7,H,W] (image 0, image 1, mask), flow [N,4,H,W] -> flow [N,4,H,W], mask [N,1,H,W].
 
-        Convolutions take their weights' type; what they are given and give, and all resizing, is x's.
+        Convolutions have the type of their weights; inputs, outputs and all resizing have that of x.
         """
         given = torch.cat((resize_bilinear(x, 1 / scale), resize_bilinear(flow, 1 / scale) / scale), 1)
         features = self.conv0(given.to(self.conv0[0][0].weight.dtype))
@@ -51,8 +51,8 @@ class FlowBlock(nn.Module):
 class IFNet(nn.Module):
     """Two frames [N,3,H,W] (BGR, 0..1, H and W multiples of 32) -> the frame half-way, the flow and the mask.
 
-    The flow [N,4,H,W] holds (x, y) in px from the middle to the first and to the second frame; the mask [N,1,H,W] is
-    the logit of the first frame's weight.
+    The flow [N,4,H,W] is (x, y) in px from the middle to the first and to the second frame. The mask [N,1,H,W] is the
+    logit of the first frame's weight.
     """
 
     def __init__(self) -> None:
@@ -60,6 +60,7 @@ class IFNet(nn.Module):
         self.block0, self.block1, self.block2 = FlowBlock(), FlowBlock(), FlowBlock()
 
     def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """first, second [N,3,H,W] -> frame half-way [N,3,H,W], flow [N,4,H,W], mask [N,1,H,W]."""
         flow = first.new_zeros(len(first), 4, *first.shape[2:])
         mask, warped = flow[:, :1], (first, second)
         for block, scale in zip((self.block0, self.block1, self.block2), SCALES, strict=True):
@@ -72,7 +73,10 @@ class IFNet(nn.Module):
 def refine_flow(
     block: nn.Module, warped: tuple[Tensor, Tensor], flow: Tensor, mask: Tensor, scale: int
 ) -> tuple[Tensor, Tensor]:
-    """Flow and mask after one block, which sees the pair both ways round so that time has no preferred direction."""
+    """Flow [N,4,H,W] and mask [N,1,H,W] after one block; warped: both frames [N,3,H,W] at the flow so far.
+
+    The block sees the pair in both orders, so that time has no preferred direction.
+    """
     forth = torch.cat((*warped, mask), 1)
     back = torch.cat((*reversed(warped), -mask), 1)
     flows, masks = block(torch.cat((forth, back)), torch.cat((flow, swap_flow_directions(flow))), scale)
@@ -81,18 +85,19 @@ def refine_flow(
 
 
 def swap_flow_directions(flow: Tensor) -> Tensor:
-    """The same flow with the roles of first and second frame exchanged."""
+    """The flow [N,4,H,W] with the roles of first and second frame exchanged."""
     return torch.cat((flow[:, 2:], flow[:, :2]), 1)
 
 
 def resize_bilinear(x: Tensor, scale: float) -> Tensor:
+    """[N,C,H,W] -> [N,C,scale * H,scale * W], bilinear, corners not aligned."""
     if scale == 1:
         return x
     return functional.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
 def warp_backward(image: Tensor, flow: Tensor) -> Tensor:
-    """The image [N,C,H,W] read at (x + u, y + v), bilinear; what lies outside takes the border's value."""
+    """The image [N,C,H,W] read at (x + u, y + v), px, bilinear; flow [N,2,H,W]; outside, the border's value."""
     height, width = image.shape[2:]
     x = torch.linspace(-1, 1, width, device=image.device, dtype=image.dtype) + flow[:, 0] / ((width - 1) / 2)
     y = torch.linspace(-1, 1, height, device=image.device, dtype=image.dtype)[:, None] + flow[:, 1] / ((height - 1) / 2)

@@ -1,9 +1,10 @@
-"""How far the content of two frames is apart: what decides whether a plain blend of them is good enough.
+"""The strongest motion between two frames, which decides whether a plain blend of them is good enough.
 
 Lucas & Kanade, "An Iterative Image Registration Technique", IJCAI 1981: one least-squares step per window, on frames
-reduced by `REDUCE`, which makes 4 px a small motion and averages the camera's noise. A constant change of light in a
-window drops out. Where there is no texture the ridge pulls the estimate to zero, rightly: there a blend cannot ghost.
-On a real face the estimate is 1.25 to 1.35 of a shift of all of it and 0.85 of the peak of local bumps (0.3 to 3 px).
+reduced by `REDUCE`. The reduction makes 4 px a small motion and averages the camera's noise. A constant change of light
+in a window has no effect. Without texture the ridge pulls the estimate to zero, which is right: there a blend shows no
+ghost. On a real face the estimate is 1.25 to 1.35 of a shift of the whole face. It is 0.85 of the peak of local bumps
+(0.3 to 3 px).
 """
 
 import torch
@@ -12,9 +13,9 @@ from torch.nn import functional
 
 REDUCE = 4  # px from cell to cell
 WINDOW = 5  # cells: 20 px, about a brow
-RIDGE = 6.0  # (grey levels per cell)^2: gradients of that size are taken for noise
-QUANTILE = 0.99  # of all windows: the strongest motion, not the luckiest noise
-SMALLEST = REDUCE * (WINDOW + 2) + 6  # rows or columns that one window, its gradients and the smoothing take
+RIDGE = 6.0  # (grey levels per cell)^2: gradients of that size count as noise
+QUANTILE = 0.99  # share of the windows: the maximum would follow noise
+SMALLEST = REDUCE * (WINDOW + 2) + 6  # px: rows or columns that one window, its gradients and the smoothing need
 
 
 def peak_motion(first: Tensor, second: Tensor) -> float:
@@ -32,15 +33,19 @@ def peak_motion(first: Tensor, second: Tensor) -> float:
 
 
 def reduce_frame(frame: Tensor) -> Tensor:
-    """Grey levels 0..255 [1,about H/4,about W/4]; two means over 4, so that fine texture does not alias into motion."""
+    """Frame [3,H,W] in 0..1 -> grey levels 0..255 [1,about H/4,about W/4].
+
+    It takes two means over 4 px, so that fine texture does not alias into motion.
+    """
     half = functional.avg_pool2d(frame.mean(0, keepdim=True) * 255, REDUCE, stride=2)
     return functional.avg_pool2d(half, REDUCE, stride=2)
 
 
 def window_covariance(p: Tensor, q: Tensor) -> Tensor:
-    """Of two images over each window: least squares with a free constant."""
+    """Covariance of two images [1,H,W] over each window: [1,H - 4,W - 4], as in least squares with a free constant."""
     return window_mean(p * q) - window_mean(p) * window_mean(q)
 
 
 def window_mean(x: Tensor) -> Tensor:
+    """Mean of an image [1,H,W] over each window: [1,H - 4,W - 4]."""
     return functional.avg_pool2d(x, WINDOW, stride=1)

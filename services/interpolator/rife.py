@@ -12,19 +12,21 @@ from torch.nn import functional
 
 from services.interpolator.ifnet import IFNet
 
-MULTIPLE = 32  # of rows and columns, as the original pads; the network itself needs 16 (scale 4, then stride 2 twice)
-PIXELS = 2**22  # pairs x rows x columns in one pass of a GPU, which bounds memory; a CPU takes one pair at a time,
-# as batches there only leave the cache (160 x 192, per pair: 0.13 s alone, 0.20 s in eights)
+# Rows and columns are padded to a multiple of this, as in the original; the network needs 16 (scale 4, stride 2 twice).
+MULTIPLE = 32
+# Pairs x rows x columns in one pass of a GPU, which bounds memory. A CPU takes one pair at a time, since batches leave
+# its cache (160 x 192, per pair: 0.13 s alone, 0.20 s in batches of eight).
+PIXELS = 2**22
 
 
 class Rife:
-    """The network with its weights, on one device. Inference only; equal calls give equal results."""
+    """The network with its weights on one device, for inference only. Equal calls give equal results."""
 
     def __init__(self, weights: str | Path, device: str = "cpu", precision: str = "float32") -> None:
-        """`weights` is the published flownet file; only tensors are read from it, and they must fit exactly.
+        """Read the published flownet file `weights`: only its tensors, which must fit exactly.
 
-        precision `bfloat16` is that of the convolutions, in the layout that a GPU's matrix units take (channels last);
-        frames, flows, warps and blending stay in float32.
+        The precision `bfloat16` applies to the convolutions, in the layout for a GPU's matrix units (channels last).
+        Frames, flows, warps and blending stay in float32.
         """
         self.device = torch.device(device)
         self.net = IFNet()
@@ -71,7 +73,7 @@ def unpack_frames(packed: Tensor, height: int, width: int) -> NDArray[np.float32
 
 
 def inference_tensors(weights: str | Path) -> dict[str, Any]:
-    """The checkpoint without the `module.` of its multi-GPU training and the teacher block used only there."""
+    """The checkpoint's tensors without the prefix `module.` of multi-GPU training and without the teacher block."""
     tensors = torch.load(weights, map_location="cpu", weights_only=True)
     named = {key.removeprefix("module."): tensor for key, tensor in tensors.items()}
     return {key: tensor for key, tensor in named.items() if not key.startswith("block_tea.")}

@@ -1,4 +1,4 @@
-"""Settings of the interpolator: what the corrected profile does, and where the paper's code differs."""
+"""Settings of the interpolator and its two profiles. Each difference between the profiles is one field."""
 
 from typing import Literal
 
@@ -8,36 +8,36 @@ from shared.stage import StageSettings
 
 
 class InterpolatorSettings(StageSettings):
-    """All lengths in frames of the result, positions in frames of the clip, motion in px."""
+    """Lengths are in frames of the result, positions in frames of the clip, motion in px."""
 
     timeline: Literal["uniform", "apex"] = Field(
         "uniform",
-        description="Where frames are taken: evenly from onset to offset, as the magnifier's temporal filter assumes, "
-        "or by the paper's rule (nearly all before the apex, one or two after it), which is not uniform in time.",
+        description="Positions of the frames. uniform: evenly from onset to offset, as the magnifier's temporal filter "
+        "assumes; apex: the paper's rule, nearly all before the apex and one or two after it.",
     )
     flow_frames: int = Field(
         11,
         ge=2,
-        description="Frames for magnification and flow: 11 make 10 magnified ones and 9 real flows; the paper 10.",
+        description="Frames for magnification and flow: 11 give 10 magnified ones and 9 real flows; paper: 10.",
     )
-    au_frames: int = Field(16, ge=2, description="Frames of the clip from which action units are learned (paper: 16).")
+    au_frames: int = Field(16, ge=2, description="Frames of the clip for action units (paper: 16).")
     blend_below: float = Field(
         0.75,
         ge=0,
-        description="Strongest motion between two frames (px) up to which they are blended; above it RIFE first makes "
-        "the frame between them. Measured: below about 0.75 px the blend is the more exact. 0 never blends (paper).",
+        description="Frames with at most this motion between them (px) are blended; above it RIFE first makes the "
+        "frame between them. Measured: below about 0.75 px the blend is more exact. 0 never blends (paper).",
     )
     tolerance: float = Field(
         0.005,
         ge=0,
         lt=0.5,
-        description="Distance from a frame (in frames) at which that frame itself is taken (paper).",
+        description="A position this near to a frame (in frames) shows that frame itself (paper).",
     )
     cycles: int = Field(8, ge=1, le=16, description="Most halvings of the interval between two frames (paper: 8).")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
-        description="Of RIFE's convolutions; bfloat16 is for GPUs with matrix units and changes a midpoint by 0.01 "
-        "grey levels on average, 0.7 at most (measured on a CPU).",
+        description="Precision of RIFE's convolutions; bfloat16 is for GPUs with matrix units and changes a midpoint "
+        "by 0.01 grey levels on average, 0.7 at most (measured on a CPU).",
     )
     quantise: Literal["round", "truncate"] = Field(
         "round", description="Grey levels to bytes; truncating (paper) darkens interpolated frames by half a level."

@@ -1,13 +1,13 @@
-"""At which points of a clip the method looks. Positions are in frames; fractions lie between two recorded frames."""
+"""The positions of the frames that the method shows. Positions are in frames of the clip and may be fractions."""
 
 from collections.abc import Sequence
 
 
-def positions(onset: int, apex: int, offset: int, frames: int) -> list[float]:
+def paper_positions(onset: int, apex: int, offset: int, frames: int) -> list[float]:
     """The paper's rule: nearly all frames from onset to apex, one half-way back (more than 5 frames only), the offset.
 
-    With the apex at the offset, or without room for a frame on either side of it, the frames are spread evenly.
-    Returns `frames` positions, the first at the onset, the last at the offset. Raises ValueError below two frames.
+    Frames are spread evenly if the apex is at the offset or there is no room for a frame on either side of it. Returns
+    `frames` positions, the first at the onset, the last at the offset. Raises ValueError for fewer than two frames.
     """
     if apex == offset or frames < 3:
         return uniform_positions(onset, offset, frames)
@@ -17,24 +17,24 @@ def positions(onset: int, apex: int, offset: int, frames: int) -> list[float]:
 
 
 def frame_positions(rule: str, onset: int, apex: int, offset: int, frames: int) -> list[float]:
-    """The positions by rule: `uniform`, or `apex` for the paper's."""
+    """Positions by rule: `uniform_positions` for "uniform", `paper_positions` for "apex"."""
     if rule == "uniform":
         return uniform_positions(onset, offset, frames)
-    return positions(onset, apex, offset, frames)
+    return paper_positions(onset, apex, offset, frames)
 
 
 def uniform_positions(onset: int, offset: int, frames: int) -> list[float]:
-    """Evenly from onset to offset, both included. Raises ValueError below two frames."""
+    """`frames` positions evenly from onset to offset, both included. Raises ValueError for fewer than two frames."""
     if frames < 2:
         raise ValueError(f"A timeline runs from onset to offset: expected at least 2 frames, got {frames}.")
     return _even_steps(onset, offset, frames)
 
 
 def shown_frame_rate(shown_positions: Sequence[float], fps: float) -> float:
-    """Frames per second of what is shown at these positions of a clip recorded with `fps`; its mean if uneven."""
+    """Frame rate in Hz of frames at these positions of a clip recorded with `fps` Hz; the mean rate if uneven."""
     return fps * (len(shown_positions) - 1) / (shown_positions[-1] - shown_positions[0])
 
 
 def _even_steps(first: int, last: int, frames: int) -> list[float]:
-    """Evenly, both ends exact; one frame alone is the first."""
+    """`frames` values from first to last, both ends exact; one frame alone is the first."""
     return [first + step * (last - first) / max(frames - 1, 1) for step in range(frames)]

@@ -1,26 +1,24 @@
 """Temporal band-pass of EVM, on arrays or tensors: the difference of two first-order Butterworth low-passes."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[Any]
+from services.magnifier.ops import Floats
 
 
 def low_pass_coefficients(cutoff: float) -> tuple[float, float]:
-    """First-order Butterworth low-pass with its cut-off at a share 0..1 of Nyquist: num (twice the same) and den[1].
+    """Coefficients of a first-order Butterworth low-pass, its cut-off at a share 0..1 of Nyquist.
 
-    Bilinear transform, cut-off prewarped. Towards Nyquist pole and zero meet at -1: the filter becomes the identity.
+    Returns b0 and a1 of y[t] = b0 (x[t] + x[t-1]) - a1 y[t-1], by the bilinear transform with the cut-off prewarped.
+    Towards Nyquist pole and zero meet at -1, and the filter becomes the identity.
     """
     warped = np.tan(np.pi / 2 * cutoff)
     return float(warped / (warped + 1)), float((warped - 1) / (warped + 1))
 
 
 def apply_low_pass(change: Floats, cutoff: float) -> Floats:
-    """Filtered along axis 0, starting from rest: zeros come before the first row.
+    """Filter T x ... along axis 0, starting from rest: zeros come before the first row. `cutoff` is a share of Nyquist.
 
-    From Nyquist on (a clip slower than 2 * fh frames/s) all that the frames can show passes, the limit of the formula.
+    From Nyquist on (a clip slower than 2 * fh frames/s) everything passes, which is the limit of the formula.
     """
     if cutoff >= 1:
         return change
@@ -33,9 +31,9 @@ def apply_low_pass(change: Floats, cutoff: float) -> Floats:
 
 
 def band_pass(frames: Floats, low: float, high: float) -> Floats:
-    """T x ... -> (T-1) x ...: what moves between the cut-offs (shares of Nyquist), frame 0 being the steady state.
+    """T x ... -> (T-1) x ...: what changes between the cut-offs (shares of Nyquist); frame 0 is the steady state.
 
-    It is the change against frame 0 that is filtered: equal in exact arithmetic, and where nothing changes exactly 0.
+    The filter gets the change against frame 0. That is equal in exact arithmetic, and exactly 0 where nothing changes.
     """
     change: Floats = frames[1:] - frames[0]
     passed: Floats = apply_low_pass(change, high) - apply_low_pass(change, low)

@@ -1,11 +1,12 @@
 """Eulerian video magnification of one clip by many factors, from one temporal filter and one decomposition.
 
 Filter and pyramid are linear, so a clip magnified by alpha is the clip plus a sum of bands times gains(alpha). The
-gains of all factors span few dimensions (they are piecewise linear in alpha: 1 to 4 where there are ten factors), so as
-many sums are formed, and every factor is a mixture of these. Wu et al. 2012, Eulerian Video Magnification.
+gains of all factors span few dimensions: they are piecewise linear in alpha, and ten factors span 1 to 4. So this
+module forms only that many sums, and every factor is a mixture of them. Source: Wu et al. 2012, Eulerian Video
+Magnification.
 
-Motion out per motion in at the apex (benchmarks/magnification_gain.py: a face moved by 0.3 / 1 / 2 / 3 px, 40 frames/s,
-as seen through the flow's blur; RMS grey levels of halo in brackets):
+The table shows motion out per motion in at the apex (benchmarks/magnification_gain.py). A face moves by 0.3 / 1 / 2 /
+3 px at 40 frames/s and is seen through the flow's blur. In brackets: RMS grey levels of halo.
 
 | size, profile      | factor 1.2                | factor 2.0                | factor 3.0                       |
 | ------------------ | ------------------------- | ------------------------- | -------------------------------- |
@@ -14,25 +15,23 @@ as seen through the flow's blur; RMS grey levels of halo in brackets):
 | 224x280, corrected | 1.75 1.69 1.63 1.56 (0-4) | 2.35 2.19 2.03 1.88 (0-7) | 3.07 2.75 2.41 2.17 (1-11)       |
 | 224x280, paper     | 0.23 0.25 0.26 0.25 (0-3) | 0.46 0.45 0.46 0.45 (0-4) | 0.72 0.69 0.69 0.71 (0-5)        |
 
-Nominal is 1 + factor; of the factor the temporal cut-offs let 0.72 through at 40 frames/s (0.55 at 20, 0.76 at 60), and
-a motion longer than the edge it moves is beyond any linear method. Memory for 11 frames of 224x280 and ten factors:
-`magnify` 92 MB (75 are its result), the stage 50 MB (82 in float64), as it holds one factor at a time in floats.
+The nominal value is 1 + factor. The temporal cut-offs let 0.72 of the factor through at 40 frames/s (0.55 at 20, 0.76
+at 60). No linear method can magnify a motion longer than the edge that it moves. Memory for 11 frames of 224x280 and
+ten factors: `magnify` takes 92 MB, of which 75 are its result. The stage holds one factor at a time in floats and takes
+50 MB (82 in float64).
 """
 
 from collections.abc import Iterator, Sequence
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from services.magnifier import butterworth, colour, gains, head, light, pyramid
+from services.magnifier.ops import NUMPY_OPS, Doubles, Floats, Ops
 from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData
 from shared.stage import settings_for_profile
-
-Floats = NDArray[Any]
-Bytes = NDArray[np.uint8]
 
 
 def magnify(
@@ -41,21 +40,22 @@ def magnify(
     profile: str | MagnifierSettings = "corrected",
     fps: float = 30.0,
     dtype: DTypeLike = np.float32,
-    device: str | None = None,
+    ops: Ops = NUMPY_OPS,
 ) -> Floats:
-    """Clip magnified by each factor: TxHxWx3 RGB (uint8, or float 0..1) -> float Fx(T-1)xHxWx3 RGB in 0..1.
+    """Magnify a clip by each factor: [T, H, W, 3] RGB (uint8, or float 0..1) -> float [F, T-1, H, W, 3] RGB in 0..1.
 
     Output k belongs to input k+1; input 0 (onset) is the steady state. `fps` is the frame rate of `frames` in Hz.
-    `device`: None computes with numpy and OpenCV and returns an array; a name computes and returns tensors there.
-    Raises BadData for frames that are no such clip or a frame rate that is none.
+    `dtype` is that of the computation and of the result.
+    `ops` chooses numpy (default) or torch: `choose_ops`. With `TorchOps` the result is a tensor on its device.
+    Raises BadData for frames of another shape or type, a frame rate that is not positive, and negative factors.
     """
     settings = settings_for_profile(profile, PROFILES)
-    rgb = _prepare_rgb(frames, dtype, settings, device)
-    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps)
-    out = allocate_like(rgb, len(mixtures), len(moments), *rgb.shape[1:])
-    for index, (frame, top, part) in enumerate(moments):  # all factors while this moment is in the cache
+    rgb = ops.place_frames(_prepare_rgb(frames, dtype, settings))
+    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, ops)
+    out = ops.allocate_like(rgb, len(mixtures), len(moments), *rgb.shape[1:])
+    for index, (frame, top, part) in enumerate(moments):  # all factors while this frame is in the CPU's cache
         for mixture, clip in zip(mixtures, out, strict=True):
-            colour.add_in_gamut(frame, top, mix_bands(part, mixture), clip[index])
+            ops.add_in_gamut(frame, top, ops.mix_bands(part, mixture), clip[index])
     return out
 
 
@@ -65,59 +65,39 @@ def magnify_each(
     profile: str | MagnifierSettings = "corrected",
     fps: float = 30.0,
     dtype: DTypeLike = np.float32,
-    device: str | None = None,
+    ops: Ops = NUMPY_OPS,
 ) -> Iterator[Floats]:
-    """`magnify`, one factor at a time: yields (T-1)xHxWx3, valid until the next is asked for (one buffer for all)."""
+    """As `magnify`, one factor at a time: yields [T-1, H, W, 3] in 0..1.
+
+    All factors share one buffer: a result is valid until the next one is requested.
+    """
     settings = settings_for_profile(profile, PROFILES)
-    rgb = _prepare_rgb(frames, dtype, settings, device)
-    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps)
-    out = allocate_like(rgb, len(moments), *rgb.shape[1:])
+    rgb = ops.place_frames(_prepare_rgb(frames, dtype, settings))
+    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, ops)
+    out = ops.allocate_like(rgb, len(moments), *rgb.shape[1:])
     for mixture in mixtures:
         for (frame, top, part), target in zip(moments, out, strict=True):
-            colour.add_in_gamut(frame, top, mix_bands(part, mixture), target)
+            ops.add_in_gamut(frame, top, ops.mix_bands(part, mixture), target)
         yield out
 
 
-@singledispatch
-def quantise_frames(frames: Floats) -> Bytes:
-    """Float 0..1 -> uint8, halves upwards as MATLAB's im2uint8 rounds them."""
-    scaled: Floats = frames * frames.dtype.type(255)
-    scaled += frames.dtype.type(0.5)
-    return scaled.astype(np.uint8)
+def choose_ops(device: str | None) -> Ops:
+    """`NumpyOps` for None, else `TorchOps` on this device. Raises ImportError where torch is not installed."""
+    if device is None:
+        return NUMPY_OPS
+    from services.magnifier.torch_ops import TorchOps  # the plain image has no torch
+
+    return TorchOps(device)
 
 
-@singledispatch
-def allocate_like(like: Floats, *shape: int) -> Floats:
-    """Room for numbers of the same kind."""
-    return np.empty(shape, like.dtype)
-
-
-@singledispatch
-def mix_bands(part: Floats, mixture: NDArray[np.float64]) -> Floats:
-    """Sum of a part's R rows times the mixture's weights: CxRxHW -> CxHW."""
-    change: Floats = mixture.astype(part.dtype) @ part
-    return change
-
-
-@singledispatch
-def pyramid_chunks(moving: Floats) -> Iterator[tuple[int, ...]]:
-    """Which planes of TxCxHxW go through the pyramid together: each by itself."""
-    return np.ndindex(*moving.shape[:2])
-
-
-def _prepare_rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings, device: str | None) -> Floats:
-    """The clip as floats 0..1, if it is one, in the light and with the head that the settings ask for; where it is to
-    be computed."""
+def _prepare_rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
+    """The clip as floats 0..1, [T, H, W, 3]; its light equalised and its head steadied if the settings ask for it."""
     rgb = _to_float_rgb(frames, dtype)
     if settings.light == "equalised":
         rgb = light.equalise_light(rgb)
     if settings.head == "steadied":
         rgb = head.steady_frames(rgb)
-    if device is None:
-        return rgb
-    from services.magnifier import torch_steps  # registers every step on tensors; the plain image has no torch
-
-    return torch_steps.place_on_device(rgb, device)
+    return rgb
 
 
 def _to_float_rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
@@ -136,20 +116,23 @@ def _to_float_rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
 
 
 def _prepare_mixtures(
-    rgb: Floats, factors: Sequence[float], settings: MagnifierSettings, fps: float
+    rgb: Floats, factors: Sequence[float], settings: MagnifierSettings, fps: float, ops: Ops
 ) -> tuple[Floats, list[tuple[Floats, Floats, Floats]]]:
-    """What the factors share: FxR mixtures, and per output frame its RGB, its brightest channel and CxRxHW parts."""
+    """What all factors share: mixtures [F, R], and three arrays for each output frame.
+
+    These are its RGB [H, W, 3], its brightest channel [HW] and the band sums [C, R, HW] that the mixtures weight.
+    """
     alphas = np.asarray(factors, np.float64)
     if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
         raise BadData(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
     mixtures, weights = _factorise_gains(gains.band_gains(rgb.shape[1], rgb.shape[2], alphas, settings))
-    parts = _sum_bands(_band_passed_signal(rgb, settings, fps), weights)
-    tops = colour.brightest_channel(rgb[1:]).reshape(len(parts), -1)
+    parts = _sum_bands(_band_passed_signal(rgb, settings, fps, ops), weights, ops)
+    tops = ops.brightest_channel(rgb[1:]).reshape(len(parts), -1)
     return mixtures, list(zip(rgb[1:], tops, parts, strict=True))
 
 
-def _factorise_gains(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """FxB -> FxR, RxB with that product and the smallest R: few rows of weights that all gains are mixtures of."""
+def _factorise_gains(rows: Doubles) -> tuple[Doubles, Doubles]:
+    """[F, B] gains -> [F, R] mixtures and [R, B] weights with that product, for the smallest R."""
     used = rows.any(axis=0)
     left, sizes, right = np.linalg.svd(rows[:, used], full_matrices=False)
     rank = int((sizes > 1e-12 * sizes.max(initial=1e-300)).sum())
@@ -158,23 +141,23 @@ def _factorise_gains(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
     return left[:, :rank] * sizes[:rank], weights
 
 
-def _band_passed_signal(rgb: Floats, settings: MagnifierSettings, fps: float) -> Floats:
-    """The band-passed signal that is magnified, (T-1)xCxHxW."""
+def _band_passed_signal(rgb: Floats, settings: MagnifierSettings, fps: float, ops: Ops) -> Floats:
+    """[T, H, W, 3] RGB -> the band-passed signal that is magnified, [T-1, C, H, W]."""
     rate = settings.nominal_fps or fps
     if not (np.isfinite(rate) and rate > 0):
         raise BadData(f"Magnification needs the clip's frame rate in Hz, more than 0, got {fps}.")
     nyquist = rate if settings.halved_cutoffs else rate / 2
     return butterworth.band_pass(
-        colour.signal_to_magnify(rgb, settings.chrom_attenuation), settings.fl / nyquist, settings.fh / nyquist
+        colour.signal_to_magnify(rgb, settings.chrom_attenuation, ops), settings.fl / nyquist, settings.fh / nyquist
     )
 
 
-def _sum_bands(moving: Floats, weights: NDArray[np.float64]) -> Floats:
-    """Sums of the bands of every plane, one per row of weights: (T-1)xCxHxW -> (T-1)xCxRxHxW."""
+def _sum_bands(moving: Floats, weights: Doubles, ops: Ops) -> Floats:
+    """Sums of the bands of every plane, one for each of R rows of weights: [T-1, C, H, W] -> [T-1, C, R, HW]."""
     times, planes, height, width = moving.shape
-    parts = allocate_like(moving, times, planes, len(weights), height, width)
-    for index in pyramid_chunks(moving):
-        images = pyramid.gaussian_levels(moving[index], weights.shape[1])
+    parts = ops.allocate_like(moving, times, planes, len(weights), height, width)
+    for index in ops.pyramid_chunks(moving):
+        images = pyramid.gaussian_levels(moving[index], weights.shape[1], ops)
         for number, row in enumerate(weights):
-            parts[index][..., number, :, :] = pyramid.sum_weighted_bands(images, row)
+            parts[index][..., number, :, :] = pyramid.sum_weighted_bands(images, row, ops)
     return parts.reshape(times, planes, len(weights), height * width)

@@ -1,40 +1,38 @@
-"""Head motion, taken out before it is magnified: every frame is moved, turned and scaled back onto the first.
+"""Removal of head motion before magnification: every frame is moved, turned and scaled back onto the first.
 
-A head drifts by as far as a micro-expression moves skin. Magnified, that is no longer the motion of a rigid head, since
-the gain depends on texture and on how far an edge moves, and nothing behind can take it out. Drawn faces whose heads
-drift by 0.8 px, factor 2, whatever is rigid taken out of both: the flow over the face has a correlation with the true
-expression of 0.74 as recorded, of 0.93 steadied (benchmarks/head_motion.py, docs/explanation/stages/magnifier.md).
+A head drifts by as far as a micro-expression moves skin. After magnification, the drift is no longer the motion of a
+rigid head, since the gain depends on texture and on the distance that an edge moves. No later step can remove it.
+Drawn faces whose heads drift by 0.8 px were measured at factor 2. The flow over the face correlates with the true
+expression by 0.74 as recorded and by 0.93 steadied. Rigid motion is removed from both before the comparison
+(benchmarks/head_motion.py, docs/explanation/stages/magnifier.md).
 
-The motion of most of the picture is found from brightness alone (Lucas & Kanade 1981, from coarse to fine as Bergen et
-al. 1992), reweighted as Cauchy's estimator does: what expresses, and a background that rests, are fewer and do not
-count. A similarity is what a head does in the image plane; an affine motion, tried once, came out further off.
+The motion of most of the picture is estimated from brightness alone: Lucas & Kanade 1981, from coarse to fine as Bergen
+et al. 1992. Cauchy's estimator reweights the residuals, so that the pixels of the expression and of a resting
+background hardly count. The model is a similarity, which is a head's motion in the image plane. An affine model was
+tried once and was less accurate.
 """
-
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from services.magnifier.colour import YIQ_FROM_RGB
+from services.magnifier.ops import Floats
 
-Floats = NDArray[Any]
-
-LEVELS = (4, 2)  # the picture shrunk by this; full size found no better motion at four times the cost
-SHORTEST = 16  # px a shrunk picture keeps, else its level is left out
-SIGMA = 1.0  # px of blur at each level, so that a gradient holds for a pixel's way and noise counts less
-ROUNDS = 10  # at most, per level
-CLOSE = 1e-5  # of the longer side: steps below end a level
-CAUCHY = 2.385  # times the residuals' spread: 95 % efficiency where they are normal
-STEPS = 32  # OpenCV's per px
-BORDER = 0.05  # share of each side that is not looked at: the motion brings in what frame 0 does not show
+LEVELS = (4, 2)  # factors by which the picture is shrunk; full size was not better and cost four times as much
+SHORTEST = 16  # px: smallest side of a shrunk picture; a smaller level is skipped
+SIGMA = 1.0  # px of blur at each level, so that a gradient is valid over a pixel and noise counts less
+ROUNDS = 10  # most iterations per level
+CLOSE = 1e-5  # share of the longer side: a smaller step ends a level
+CAUCHY = 2.385  # scale, in spreads of the residuals: 95 % efficiency for normal residuals
+STEPS = 32  # per px: the grid on which OpenCV interpolates
+BORDER = 0.05  # share of each side that is left out: there the motion brings in what frame 0 does not show
 
 
 def steady_frames(rgb: Floats) -> Floats:
-    """TxHxWx3 RGB -> the same clip, in place, each frame moved back onto frame 0 (Lanczos; the border is repeated)."""
-    greys = [_luma_levels(frame) for frame in rgb]
+    """[T, H, W, 3] RGB floats -> the same array, each frame moved onto frame 0 in place (Lanczos, border repeated)."""
+    greys = [luma_levels(frame) for frame in rgb]
     references = [ReferencePicture(grey) for grey in greys[0]]
-    motion = np.zeros(4)  # each search begins where the last frame's ended: a head moves little from frame to frame
+    motion = np.zeros(4)  # each search starts at the motion of the frame before: a head moves little between frames
     for frame, levels in zip(rgb[1:], greys[1:], strict=True):
         for reference, grey in zip(references, levels, strict=True):
             motion = reference.estimate_motion(grey, motion)
@@ -43,7 +41,7 @@ def steady_frames(rgb: Floats) -> Floats:
 
 
 class ReferencePicture:
-    """A grey picture HxW, and how its brightness changes per unit of motion [4], as `moved` has it."""
+    """A grey picture [H, W] and the change of its brightness per unit of motion [4]; motion as in `warp_by_motion`."""
 
     def __init__(self, grey: Floats) -> None:
         height, width = grey.shape
@@ -57,7 +55,7 @@ class ReferencePicture:
         self.slopes = np.stack([across, down, down * x - across * y, across * x + down * y])
 
     def estimate_motion(self, grey: Floats, start: Floats) -> Floats:
-        """The motion [4] to a later picture HxW, from that of an earlier one; `start` where nothing comes nearer."""
+        """The motion [4] from here to the picture `grey` [H, W], found from `start` [4]; `start` if none is better."""
         motion, nearest = start, (np.inf, start)
         for _ in range(ROUNDS):
             left = warp_by_motion(grey, motion)[self.inner] - self.values
@@ -77,11 +75,11 @@ class ReferencePicture:
 
 
 def warp_by_motion(image: Floats, motion: Floats) -> Floats:
-    """HxW or HxWx3 -> what it shows at every place of the reference after `motion` = (x, y, turn, scale), in shares of
-    the longer side and about the centre.
+    """Read an image [H, W] or [H, W, 3] at every pixel of the reference after `motion`; the shape stays.
 
-    Lanczos, since OpenCV's cubic kernel reads slopes up to a twentieth px off. OpenCV reads at multiples of 1/32 px and
-    would leave a head that jitters by as much; the slope of what is read adds the rest of the way.
+    motion: [4] x and y (to the right, down; shares of the longer side), turn (rad) and scale (share) about the centre.
+    Lanczos is used since OpenCV's cubic kernel reads slopes up to a twentieth px off. OpenCV reads at multiples of
+    1/32 px, which would leave a head that jitters by as much. The slope of the result adds the remaining distance.
     """
     height, width = image.shape[:2]
     x, y = np.arange(width) - (width - 1) / 2, np.arange(height)[:, None] - (height - 1) / 2
@@ -96,8 +94,8 @@ def warp_by_motion(image: Floats, motion: Floats) -> Floats:
     return np.asarray(read + rest_x * across + rest_y * down)
 
 
-def _luma_levels(frame: Floats) -> list[Floats]:
-    """HxWx3 -> its brightness at each level, float32."""
+def luma_levels(frame: Floats) -> list[Floats]:
+    """[H, W, 3] -> luma at each of `LEVELS`, float32, blurred."""
     luma = (frame @ YIQ_FROM_RGB[0].astype(frame.dtype)).astype(np.float32)
     sizes = [(round(luma.shape[1] / by), round(luma.shape[0] / by)) for by in LEVELS]
     small = [cv2.resize(luma, size, interpolation=cv2.INTER_AREA) for size in sizes if min(size) >= SHORTEST]

@@ -26,17 +26,17 @@ class MagnifierSettings(StageSettings):
     nominal_fps: float | None = Field(
         None,
         gt=0,
-        description="Frame rate in Hz taken for every clip (paper: 30); none: the clip's after interpolation.",
+        description="Frame rate in Hz assumed for every clip (paper: 30); none: the clip's own after interpolation.",
     )
     light: Literal["equalised", "as-recorded"] = Field(
         "equalised",
-        description="Every frame at the first one's brightness (a factor per frame), so that flicker is not magnified "
-        "into false motion; or as recorded, as in the paper's code.",
+        description="equalised: every frame is scaled to the first one's brightness, so that flicker does not become "
+        "motion; as-recorded: as in the paper's code.",
     )
     head: Literal["steadied", "as-recorded"] = Field(
         "steadied",
-        description="Every frame moved, turned and scaled back onto the first one, so that the head's motion is not "
-        "magnified with the expression's; or as recorded, as in the paper's code.",
+        description="steadied: every frame is moved, turned and scaled onto the first one, so that head motion is not "
+        "magnified with the expression; as-recorded: as in the paper's code.",
     )
     lambda_c: float = Field(
         12.0,
@@ -47,14 +47,15 @@ class MagnifierSettings(StageSettings):
         2.0, gt=0, description="Slope of a band's gain over the bound, before the cap at alpha."
     )
     wavelengths: Literal["octave", "diagonal"] = Field(
-        "octave", description="A band's wavelength: its spectral peak, or the paper's guess from the frame's diagonal."
+        "octave",
+        description="Wavelength of a band. octave: its spectral peak; diagonal: the paper's guess from the frame size.",
     )
     gain_floor: float | None = Field(
-        0.0, description="Lowest gain of a band; none: the paper's code, where gains down to -2 take motion away."
+        0.0, description="Lowest gain of a band; none: the paper's code, whose gains down to -2 reduce motion."
     )
     finest_band: bool = Field(
         True,
-        description="Magnify the finest band too; the paper's code leaves it out, and with it most of a face's motion.",
+        description="Magnify the finest band too; the paper's code omits it, and with it most of a face's motion.",
     )
     chrom_attenuation: float = Field(
         0.0,

@@ -4,34 +4,36 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from services.magnifier import evm
+from services.magnifier.evm import choose_ops, magnify_each
+from services.magnifier.ops import Bytes
 from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.device import choose_device
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 
-Bytes = NDArray[np.uint8]
-
 
 def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays:
-    """`frames` TxHxWx3 and `fps` of the interpolator -> `frames` Fx(T-1)xHxWx3, T with `append_raw_last`; `factors`."""
+    """`frames` uint8 [T, H, W, 3] and `fps` (Hz) -> `frames` uint8 [F, T-1, H, W, 3] and `factors` float64 [F].
+
+    The input is the interpolator's artifact. With the setting `append_raw_last` there are T frames per factor. Raises
+    BadData for frames that are not uint8 and for what `magnify` refuses.
+    """
     frames, fps = inputs["interpolator"]["frames"], float(inputs["interpolator"]["fps"])
     if frames.dtype != np.uint8:
         raise BadData(
-            f"The magnifier needs uint8 frames of the interpolator, got {frames.dtype}: run that stage again."
+            f"The magnifier needs uint8 frames from the interpolator, got {frames.dtype}: run the interpolator again."
         )
-    where = choose_device() if settings.library == "torch" else None
-    clips = evm.magnify_each(frames, settings.factors, settings, fps, settings.precision, where)
+    ops = choose_ops(choose_device() if settings.library == "torch" else None)
+    clips = magnify_each(frames, settings.factors, settings, fps, settings.precision, ops)
     return {
-        "frames": np.stack([_finish_clip(evm.quantise_frames(clip), frames[-1:], settings) for clip in clips]),
+        "frames": np.stack([_finish_clip(ops.quantise_frames(clip), frames[-1:], settings) for clip in clips]),
         "factors": np.array(settings.factors, np.float64),
     }
 
 
 def _finish_clip(clip: Bytes, last: Bytes, settings: MagnifierSettings) -> Bytes:
-    """The clip as the flow sees it: with the raw last frame and the loss of JPEG where the settings ask for them."""
+    """The clip as the flow sees it: with the raw last frame and the loss of JPEG if the settings ask for them."""
     if settings.append_raw_last:
         clip = np.concatenate([clip, last])
     if settings.jpeg_quality is not None:

@@ -11,10 +11,10 @@ CLIP_SIDE = 144  # px
 
 
 def resize_au_clip(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """16xHxWx3 uint8 RGB -> 16x144x144x3 uint8 RGB, bilinear, the aspect not kept, as in the paper's code.
+    """[16, H, W, 3] uint8 RGB -> [16, 144, 144, 3] uint8 RGB, bilinear; as in the paper's code, the aspect changes.
 
-    The paper's float tensor (BGR, 0..255) and any scaling of values are made where the network is trained.
-    Raises BadData for another count, shape or type.
+    The trainer makes the paper's float tensor (BGR, 0..255) from it and scales the values. Raises BadData for another
+    count, shape or type.
     """
     if frames.ndim != 4 or frames.shape[0] != FRAME_COUNT or frames.shape[3] != 3 or 0 in frames.shape:
         shape = "x".join(map(str, frames.shape))

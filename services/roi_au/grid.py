@@ -1,6 +1,6 @@
-"""The grid that patches are cut on: the flow at one scale, whatever the camera's.
+"""The grid on which patches are cut: the flow at one scale for all cameras.
 
-A patch has 7x7 values. At the resolution of a 224x280 crop it would cover 7 % of the eye distance, at 112x140 14 %; so
+A patch has 7x7 values. It would cover 7 % of the eye distance in a crop of 224x280 px and 14 % in one of 112x140 px. So
 the flow is first averaged down (or interpolated up) to a grid on which all faces have the same size.
 """
 
@@ -17,18 +17,19 @@ from shared.errors import BadData
 from shared.stage import settings_for_profile
 
 IMAGE = (128, 128)  # rows, columns of the paper's face image
-MARGIN = RADIUS + 2  # grid px kept around the outermost landmark: its patch, rounding, one more to interpolate
-SMALLEST_EYES = 8.0  # px; below it dlib's whole-px landmarks say nothing about a face's size
+MARGIN = RADIUS + 2  # grid px around the outermost landmark: its patch, rounding, one more for interpolation
+SMALLEST_EYES = 8.0  # px; below it, landmarks in whole px do not show a face's size
 
 Flows = NDArray[np.float32]
 Points = NDArray[np.float64]
 
 
 def to_grid(flows: NDArray[Any], landmarks: Points, profile: str | RoiAuSettings = "corrected") -> tuple[Flows, Points]:
-    """Flows ...x2xHxW and landmarks 68x2 (px of the frame) -> both on the grid, the flow as float32.
+    """Flows [..., 2, H, W] and landmarks [68, 2] (x, y), px of the frame -> both on the grid.
 
-    The grid `face` holds only the part of the frame around brows and mouth. u and v come in px of the grid or of the
-    frame (setting `flow_units`). Raises BadData for wrong shapes, values that are not finite, and eyes that coincide.
+    Returns the flows as float32 [..., 2, rows, columns] and the landmarks in px of the grid. The grid `face` has only
+    the part of the frame around brows and mouth. u and v are in px of the grid or of the frame (setting `flow_units`).
+    Raises BadData for wrong shapes, values that are not finite, and eyes that are too close together.
     """
     settings = settings_for_profile(profile, PROFILES)
     check_flows_and_landmarks(flows, landmarks)
@@ -46,7 +47,7 @@ def to_grid(flows: NDArray[Any], landmarks: Points, profile: str | RoiAuSettings
 
 
 def measured_eye_distance(landmarks: Points) -> float:
-    """Distance between the eyes' centres, px. Raises BadData below `SMALLEST_EYES`."""
+    """Distance between the eyes' centres, px, from landmarks [68, 2]. Raises BadData below `SMALLEST_EYES`."""
     distance = float(np.linalg.norm(landmarks[36:42].mean(axis=0) - landmarks[42:48].mean(axis=0)))
     if distance < SMALLEST_EYES:
         raise BadData(
@@ -56,7 +57,7 @@ def measured_eye_distance(landmarks: Points) -> float:
 
 
 def _crop_around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> tuple[NDArray[Any], Points]:
-    """The part of the flow that patches can reach, and the landmarks in it."""
+    """The part [..., 2, h, w] of the flow that patches can reach, and the landmarks [68, 2] in px of that part."""
     height, width = flows.shape[-2:]
     margin = MARGIN / scale
     last = np.array([width, height]) - 1  # a landmark outside the frame still leaves one row and column inside
@@ -66,7 +67,7 @@ def _crop_around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> t
 
 
 def _resample_flows(flows: NDArray[Any], rows: int, columns: int) -> Flows:
-    """Along each axis the mean where the grid is coarser (no aliasing), linear interpolation where it is finer."""
+    """[..., 2, H, W] -> [..., 2, rows, columns]: means over areas where the grid is coarser, else interpolation."""
     height, width = flows.shape[-2:]
     down = cv2.INTER_LINEAR if rows >= height else cv2.INTER_AREA
     across = cv2.INTER_LINEAR if columns >= width else cv2.INTER_AREA

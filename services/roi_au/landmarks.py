@@ -1,7 +1,8 @@
 """The 68 facial landmarks (iBUG order) of dlib's regression-tree predictor (Kazemi & Sullivan 2014).
 
-dlib answers in whole px and its answer is kept. Averaging it over 16 shifted boxes halved the scatter on one face under
-known small motions (0.37 to 0.18 px, eyes 53 px apart) and did nothing on another (0.45 to 0.43 px, eyes 70 px apart).
+dlib returns whole px, and this module keeps them. A mean over 16 shifted boxes was tried on faces under known small
+motions. It halved the scatter on one face (0.37 to 0.18 px, eyes 53 px apart) and did nothing on another (0.45 to
+0.43 px, eyes 70 px apart).
 """
 
 from functools import cache
@@ -18,7 +19,10 @@ from shared.stage import settings_for_profile
 
 
 def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected") -> NDArray[np.float64]:
-    """68x2 float64 (x, y), px, of the face in a uint8 RGB frame HxWx3. Raises BadData, MissingWeights."""
+    """Landmarks float64 [68, 2] (x, y), px, of the face in a uint8 RGB frame [H, W, 3].
+
+    Raises BadData if there is no face or the frame has another type, and MissingWeights without the predictor's file.
+    """
     settings = settings_for_profile(profile, PROFILES)
     faces.check_frame(frame)
     pixels = frame if settings.landmark_image == "frame" else paper_face_image(frame)
@@ -31,21 +35,24 @@ def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected")
 
 
 def fit_landmarks(pixels: NDArray[np.uint8], box: faces.FaceBox) -> NDArray[np.float64]:
-    """68x2 (x, y) of the face in a given box, in uint8 HxWx3 RGB pixels."""
-    shape = load_predictor()(np.ascontiguousarray(pixels), _import_dlib().rectangle(*box))
+    """Landmarks float64 [68, 2] (x, y), px, of the face in a box of a uint8 RGB image [H, W, 3]."""
+    shape = load_landmark_predictor()(np.ascontiguousarray(pixels), _import_dlib().rectangle(*box))
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
 
 
 def rescale_points(
     points: NDArray[np.float64], size: tuple[int, ...], new_size: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Points (x, y) of an image of `size` (rows, columns) where they lie once it is resized; px centres are whole."""
+    """Points [N, 2] (x, y) of an image of `size` (rows, columns) -> their positions after it is resized to `new_size`.
+
+    The centres of pixels have whole coordinates.
+    """
     ratio = np.array([new_size[1] / size[1], new_size[0] / size[0]])
     return np.asarray((points + 0.5) * ratio - 0.5, dtype=np.float64)
 
 
 def paper_face_image(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The paper's face image: 256x256, grey, 128x128, bilinear, as three equal planes 128x128x3."""
+    """RGB [H, W, 3] -> the paper's face image, uint8 [128, 128, 3]: stretched to 256x256, made grey, halved."""
     grey = cv2.cvtColor(cv2.resize(frame, (256, 256)), cv2.COLOR_RGB2GRAY)
     return np.repeat(np.asarray(cv2.resize(grey, (128, 128)), dtype=np.uint8)[:, :, None], 3, axis=2)
 
@@ -62,8 +69,8 @@ def _last_detection_box(pixels: NDArray[np.uint8], settings: RoiAuSettings) -> f
 
 
 @cache
-def load_predictor() -> Any:
-    """dlib's predictor of 68 landmarks, read once per process. Raises MissingWeights."""
+def load_landmark_predictor() -> Any:
+    """dlib's predictor, read once per process. Raises MissingWeights without its file."""
     return _import_dlib().shape_predictor(str(weights.weights_path(weights.LANDMARKS)))
 
 

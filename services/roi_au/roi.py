@@ -18,11 +18,11 @@ Indices = NDArray[np.int64]
 def patches(
     flows: NDArray[Any], landmarks: NDArray[np.float64], profile: str | RoiAuSettings = "corrected"
 ) -> NDArray[np.float32]:
-    """Tx2xHxW flows, 68x2 landmarks (x, y) in px of those flows -> Tx2x30x7x7 float32; any leading shape before the 2.
+    """Flows [..., 2, H, W] and landmarks [68, 2] (x, y) in px of these flows -> patches float32 [..., 2, 30, 7, 7].
 
-    A patch is cut at the flow's own resolution, around the landmark's nearest px; see `grid.to_grid` for the scale.
-    Values keep their unit. Raises BadData for wrong shapes, values that are not finite and, in the profile `paper`, for
-    a patch that would reach over the border (the original code stops there).
+    A patch is cut at the flow's own resolution, around the landmark's nearest px; `grid.to_grid` sets the scale. Values
+    keep their unit. Raises BadData for wrong shapes and values that are not finite. The profile `paper` also raises it
+    for a patch that would reach over the border, where the original code fails.
     """
     settings = settings_for_profile(profile, PROFILES)
     check_flows_and_landmarks(flows, landmarks)
@@ -35,7 +35,7 @@ def patches(
 
 
 def check_flows_and_landmarks(flows: NDArray[Any], landmarks: NDArray[np.float64]) -> None:
-    """Raises BadData unless flows are finite ...x2xHxW and landmarks finite 68x2."""
+    """Raise BadData unless flows are finite [..., 2, H, W] and landmarks are finite [68, 2]."""
     if flows.ndim < 3 or flows.shape[-3] != 2 or 0 in flows.shape:
         raise BadData(
             f"expected flows of shape ...x2xHxW with (u, v), got {_format_shape(flows)}; move u and v to axis -3"
@@ -52,13 +52,13 @@ def check_flows_and_landmarks(flows: NDArray[Any], landmarks: NDArray[np.float64
 
 
 def _clamp_patch_indices(centres: Indices, size: int, axis: str) -> Indices:
-    """30x7 indices along one axis; those outside stay at the border."""
+    """[30, 7] indices along one axis; those outside are moved to the border."""
     reach = centres[:, None] + np.arange(-RADIUS, RADIUS + 1)
     return np.asarray(np.clip(reach, 0, size - 1), dtype=np.int64)
 
 
 def _refuse_outside_indices(centres: Indices, size: int, axis: str) -> Indices:
-    """30x7 indices as a slice gives them, so that a start below zero counts from the end, as in the original."""
+    """[30, 7] indices as a slice gives them: a start below zero counts from the end, as in the original code."""
     cut = [np.arange(size)[centre - RADIUS : centre + RADIUS + 1] for centre in centres]
     for landmark, centre, indices in zip(ROI, centres, cut, strict=True):
         if len(indices) != 2 * RADIUS + 1:

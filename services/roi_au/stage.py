@@ -17,8 +17,12 @@ from shared.stage import Arrays, Stage
 
 
 def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
-    """`patches` float32 Fx9x2x30x7x7, `maps` float32 Fx3x28x28, `clip` uint8 16x144x144x3, `landmarks` float64 68x2
-    (px), `factors` float64 F."""
+    """Features of one clip from the artifacts of interpolator and flow, with F factors and T flows per factor.
+
+    `patches` float32 [F, T, 2, 30, 7, 7], `maps` float32 [F, 3, 28, 28], `clip` uint8 [16, 144, 144, 3], `landmarks`
+    float64 [68, 2] (px), `factors` float64 [F]. Raises BadData for inputs of other shapes, flows that are not finite
+    and a frame without a face.
+    """
     shown = inputs["interpolator"]
     onset = shown["frames"][0]  # unmagnified: magnified frames would move the landmarks
     flows, factors = inputs["flow"]["flows"], inputs["flow"]["factors"]
@@ -54,8 +58,8 @@ def _check_flows(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]
 def _check_apex(shown: Arrays) -> None:
     if absent := {"positions", "apex"} - shown.keys():
         raise BadData(
-            f"expected the interpolator's artifact with positions and apex, got no {', '.join(sorted(absent))}; it is "
-            "of an earlier version: ingest the clip again"
+            f"expected the interpolator's artifact with positions and apex, got no {', '.join(sorted(absent))}; an "
+            "earlier version made it: ingest the clip again"
         )
 
 

@@ -1,4 +1,4 @@
-"""Profile `paper` against what the original research code made of the same frames (tests/data/README.md)."""
+"""Profile `paper` against results of the original research code for the same frames (tests/data/README.md)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from services.magnifier import butterworth, colour, evm, gains, pyramid
+from services.magnifier.ops import NUMPY_OPS
 from services.magnifier.settings import FACTORS, PROFILES
 from services.magnifier.stage import STAGE
+from tests.unit.magnifier.laplacian import laplacian_bands
 
 PAPER = PROFILES["paper"]
 ALPHAS = {"a12": 1.2, "a20": 2.0, "a30": 3.0}
@@ -26,7 +28,7 @@ def recorded() -> Recorded:
 
 @pytest.fixture(scope="module")
 def magnified(recorded: Recorded) -> Mapping[str, np.ndarray]:
-    """All three factors at once, Fx(T-1)xHxWx3, of each clip."""
+    """All three factors of each clip, [F, T-1, H, W, 3]."""
     clips = {name: recorded[f"{name}_in"] for name in ("face", "tex", "odd")}
     return {name: evm.magnify(clip, [*ALPHAS.values()], "paper", dtype=np.float64) for name, clip in clips.items()}
 
@@ -57,7 +59,7 @@ def test_bytes_are_equal(
     recorded: Recorded, magnified: Mapping[str, np.ndarray], array: str, kept: list[int] | slice
 ) -> None:
     clip, _, alpha = array.split("_")
-    got = evm.quantise_frames(magnified[clip][[*ALPHAS].index(alpha)][kept])
+    got = NUMPY_OPS.quantise_frames(magnified[clip][[*ALPHAS].index(alpha)][kept])
     expected = recorded[array] if clip != "tex" else np.repeat(recorded[array][..., None], 3, axis=-1)
     np.testing.assert_array_equal(got, expected)
 
@@ -94,12 +96,12 @@ def test_gains(recorded: Recorded, clip: str, alphas: list[float]) -> None:
 @pytest.mark.parametrize("clip", ["face", "tex", "odd"])
 def test_band_sizes(recorded: Recorded, clip: str) -> None:
     image = np.zeros(recorded[f"{clip}_in"].shape[1:3])
-    bands = pyramid.laplacian_bands(image, pyramid.band_count(*image.shape))
+    bands = laplacian_bands(image, pyramid.band_count(*image.shape))
     assert [band.shape for band in bands] == [tuple(size) for size in recorded[f"{clip}_pind"]]
 
 
 def luma(recorded: Recorded) -> np.ndarray:
-    return colour.signal_to_magnify(recorded["face_in"][:2] / 255, 0)[:, 0]
+    return colour.signal_to_magnify(recorded["face_in"][:2] / 255, 0, NUMPY_OPS)[:, 0]
 
 
 def flat(bands: list[np.ndarray]) -> np.ndarray:
@@ -110,11 +112,11 @@ def flat(bands: list[np.ndarray]) -> np.ndarray:
 def test_luma_and_its_pyramid(recorded: Recorded) -> None:
     frame = luma(recorded)[1]
     np.testing.assert_allclose(frame, recorded["face_y_frame1"], atol=FLOAT32)
-    np.testing.assert_allclose(flat(pyramid.laplacian_bands(frame, 6)), recorded["face_lpyr_y_frame1"], atol=1e-6)
+    np.testing.assert_allclose(flat(laplacian_bands(frame, 6)), recorded["face_lpyr_y_frame1"], atol=1e-6)
 
 
 def test_filtered_and_gained_bands(recorded: Recorded) -> None:
     moving = butterworth.band_pass(luma(recorded), 0.5 / 30, 10 / 30)[0]
     applied = gains.band_gains(112, 96, [2.0], PAPER)[0]
-    bands = [gain * band for gain, band in zip(applied, pyramid.laplacian_bands(moving, 6), strict=True)]
+    bands = [gain * band for gain, band in zip(applied, laplacian_bands(moving, 6), strict=True)]
     np.testing.assert_allclose(flat(bands), recorded["face_filtered_y_frame1_a20"], atol=FLOAT32)

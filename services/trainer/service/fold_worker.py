@@ -22,18 +22,16 @@ from pathlib import Path
 import numpy as np
 
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.evaluation.protocol import FoldSplit
-from services.trainer.experiment import expand_learners, write_report
-from services.trainer.folds import fold as folds
+from services.trainer.experiment import ReportOptions, expand_learners, write_report
 from services.trainer.folds import store as kept
-from services.trainer.folds.fold import FoldOutcome
+from services.trainer.folds.fold import FOLD_VERSION, FoldJob, FoldOutcome
 from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.options import TrainingOptions
 from services.trainer.report.model import FIGURES, FigureSpreads, Report
 from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
 from services.trainer.service.metrics import TrainingMetrics
-from services.trainer.settings import TrainSettings
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
 from shared.bus.topics import RESULTS
 from shared.errors import BadData
@@ -43,15 +41,6 @@ from shared.telemetry import Metrics
 from shared.worker import OutgoingMessage
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FoldJob:
-    """One fold of an open run, and the key under which it is stored."""
-
-    settings: TrainSettings
-    split: FoldSplit
-    fold_key: str
 
 
 @dataclass(frozen=True)
@@ -67,9 +56,8 @@ class OpenRun:
     @cached_property
     def jobs(self) -> dict[tuple[str, int, str], FoldJob]:
         """Every fold, by learner, seed and held-out group."""
-        digest = self.evaluation.features.digest
         return {
-            (each.model, each.seed, split.held_out): FoldJob(each, split, folds.fold_key(digest, each, split))
+            (each.model, each.seed, split.held_out): FoldJob(self.evaluation.features, split, each)
             for each in expand_learners(self.options.settings, self.options.seeds)
             for split in self.evaluation.folds
         }
@@ -93,7 +81,7 @@ class FoldHandler:
     scratch: Path | None = None
     should_stop: Callable[[], bool] = lambda: False  # called before each training step
     name = "trainer"
-    version = folds.FOLD_VERSION
+    version = FOLD_VERSION
     _current_run: OpenRun | None = field(default=None, init=False)
 
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
@@ -104,7 +92,7 @@ class FoldHandler:
         except BadData as reason:
             return self._publish_results(fold, "failed", self._failed_results(fold.run, str(reason)))
         job = opened.find_job(fold)
-        outcome, seconds = self._load_or_train_fold(opened, job)
+        outcome, seconds = self._load_or_train_fold(job)
         if seconds is not None:
             metrics.compute.labels(self.name).observe(seconds)
             self.train_metrics.seconds.labels(fold.learner).observe(seconds)
@@ -131,25 +119,27 @@ class FoldHandler:
             self._current_run = OpenRun(run, contents, options, evaluation)
         return self._current_run
 
-    def _load_or_train_fold(self, open_run: OpenRun, job: FoldJob) -> tuple[FoldOutcome, float | None]:
+    @cached_property
+    def _fold_trainer(self) -> kept.FoldTrainer:
+        return kept.FoldTrainer(self.store, TrainingDevice(self.device))
+
+    def _load_or_train_fold(self, job: FoldJob) -> tuple[FoldOutcome, float | None]:
         """The fold's outcome and the seconds of its training, None if it was stored already."""
-        if found := kept.load_outcome(self.store, job.fold_key):
+        if found := kept.load_outcome(self.store, job.key):
             return found, None
         callbacks = TrainingCallbacks(
             self.train_metrics.track_fold(job.settings.model, job.split.held_out), self.should_stop
         )
         started = time.monotonic()
-        outcome = kept.train_and_store_fold(
-            self.store, job.fold_key, open_run.evaluation.features, job.split, job.settings, self.device, callbacks
-        )
+        outcome = self._fold_trainer.train_and_store(job, callbacks)
         return outcome, time.monotonic() - started
 
     def _report_if_complete(self, open_run: OpenRun) -> list[RunResult]:
         """The run's result, if all its folds are stored."""
         for job in open_run.jobs.values():
-            if job.fold_key not in open_run.stored_fold_keys and not self.store.exists(kept.outcome_key(job.fold_key)):
+            if job.key not in open_run.stored_fold_keys and not self.store.exists(kept.outcome_key(job.key)):
                 return []
-            open_run.stored_fold_keys.add(job.fold_key)
+            open_run.stored_fold_keys.add(job.key)
         prefix = open_run.run.report_prefix
         report_key = f"{prefix}report.json"
         if self.store.exists(report_key):
@@ -160,7 +150,7 @@ class FoldHandler:
             open_run.evaluation,
             open_run.options.settings,
             self._load_outcomes(open_run),
-            faults=open_run.contents.faults,
+            ReportOptions(faults=open_run.contents.faults),
         )
         log.info("report written", extra={"mer": {"stage": self.name, "key": open_run.run.id}})
         return [_run_result(open_run, report)]
@@ -169,9 +159,9 @@ class FoldHandler:
         """The outcomes by learner and seed, in the order of the folds."""
         outcomes: dict[str, dict[int, list[FoldOutcome]]] = {}
         for job in open_run.jobs.values():
-            found = kept.load_outcome(self.store, job.fold_key)
+            found = kept.load_outcome(self.store, job.key)
             if found is None:
-                raise BadData(f"{kept.outcome_key(job.fold_key)} cannot be read; delete it and publish the run again.")
+                raise BadData(f"{kept.outcome_key(job.key)} cannot be read; delete it and publish the run again.")
             outcomes.setdefault(job.settings.model, {}).setdefault(job.settings.seed, []).append(found)
         return outcomes
 
@@ -191,7 +181,7 @@ def _fold_result(
         tested_on=len(outcome.names),
         accuracy=float(right.mean()),
         seconds=None if seconds is None else round(seconds, 3),
-        outcome=kept.outcome_key(job.fold_key),
+        outcome=kept.outcome_key(job.key),
     )
 
 

@@ -1,4 +1,4 @@
-"""The solver on tensors against the others; on a GPU too, where there is one."""
+"""The solver on tensors against the others; also on a GPU if there is one."""
 
 import sys
 import weakref
@@ -41,7 +41,7 @@ def moving_pairs(count=4, shape=(25, 34), seed=0):
 @pytest.mark.parametrize(("name", "count"), [("odd", 1), ("tex", 2), ("face", 3)])
 @pytest.mark.usefixtures("where")
 def test_recorded_flow(recorded, name, count):
-    """Half of what the stage may differ by at most, 0.1 px, and a tenth of it on average, 0.01 px."""
+    """At most half of the stage's largest allowed difference of 0.1 px, and a tenth of the mean one of 0.01 px."""
     first, second = (recorded[f"{name}_{image}"][:count] for image in ("im1", "im2"))
     off = np.abs(flow(first, second, "paper", "torch").transpose(0, 2, 3, 1) - recorded[f"{name}_uv"][:count])
     assert off.mean(axis=(1, 2, 3)).max() < 1e-3
@@ -66,12 +66,12 @@ def test_compiled_solver(recorded):
         assert off.max() < 0.03
 
 
-def test_batch_equals_single_pairs(where, monkeypatch):
+def test_batch_equals_single_pairs(where):
     first, second = moving_pairs()
     single = np.concatenate([flow(first[i : i + 1], second[i : i + 1], "corrected", "torch") for i in range(4)])
     for size in (3, 4):
-        monkeypatch.setattr(torch_flow, "pieces", lambda device, pixels, size=size: size)
-        assert flow(first, second, "corrected", "torch").tobytes() == single.tobytes(), (where, size)
+        batched = torch_flow.estimate_flow_torch(first, second, PROFILES["corrected"], where, batch_size=size)
+        assert batched.tobytes() == single.tobytes(), (where, size)
 
 
 def test_threads_do_not_change_a_bit():
@@ -118,28 +118,27 @@ def test_no_pairs(where):
     assert flow(np.zeros((0, 12, 10)), np.zeros((0, 12, 10)), solver="torch").shape == (0, 2, 12, 10), where
 
 
-def test_out_of_memory_halves_the_piece_and_goes_on(monkeypatch):
+def test_out_of_memory_halves_the_batch():
     first, second = moving_pairs(7, (9, 11))
-    expected, tried, real = flow(first, second, solver="torch"), [], torch_flow.estimate_flow_batch
+    expected, tried = flow(first, second, solver="torch"), []
 
-    def pairs(first, second, settings):
+    def solve_two_at_most(first, second, settings):
         tried.append(len(first))
         if len(first) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return real(first, second, settings)
+        return torch_flow.estimate_flow_batch(first, second, settings)
 
-    monkeypatch.setattr(torch_flow, "pairs", pairs)
-    assert flow(first, second, solver="torch").tobytes() == expected.tobytes()
+    found = torch_flow.estimate_flow_torch(first, second, PROFILES["corrected"], solve=solve_two_at_most)
+    assert found.tobytes() == expected.tobytes()
     assert tried == [7, 3, 1, 1, 1, 1, 1, 1, 1]
 
 
-def test_one_pair_that_does_not_fit_is_trouble(monkeypatch):
-    def pairs(first, second, settings):
+def test_one_pair_that_does_not_fit_is_an_error():
+    def solve_nothing(first, second, settings):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(torch_flow, "pairs", pairs)
     with pytest.raises(torch.OutOfMemoryError, match="one pair"):
-        flow(*moving_pairs(3, (9, 11)), solver="torch")
+        torch_flow.estimate_flow_torch(*moving_pairs(3, (9, 11)), PROFILES["corrected"], solve=solve_nothing)
 
 
 def test_without_torch_the_sentence_says_what_to_do(monkeypatch):

@@ -1,11 +1,10 @@
-"""The adapter and `interpolate`: what comes out per profile, which clips are refused."""
+"""The adapter and `interpolate`: results per profile, and refused clips."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from services.interpolator import stage
 from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.stage import STAGE, compute, interpolate
 from shared.errors import BadData
@@ -15,23 +14,15 @@ Clip = Callable[[int, float], np.ndarray]
 FACE = slice(28, 68)  # enough of it, and quick
 
 
-@pytest.fixture
-def mean_network(monkeypatch: pytest.MonkeyPatch, mean):
-    """The adapter with midpoints that cost nothing, where only their number or the recorded frames matter."""
-    monkeypatch.setattr(stage, "network", lambda *which: mean)
-    return mean
-
-
 def ingested(frames: np.ndarray, apex: int, fps: float = 200) -> dict[str, dict[str, np.ndarray]]:
     marks = {"onset": 0, "apex": apex, "offset": len(frames) - 1}
     return {"ingest": {"frames": frames, "fps": np.array(fps), **{k: np.array(v) for k, v in marks.items()}}}
 
 
 @pytest.mark.parametrize(("profile", "count", "fps"), [("corrected", 11, 1000), ("paper", 10, 900)])
-@pytest.mark.usefixtures("mean_network")
-def test_artifact(moving: Clip, profile: str, count: int, fps: float) -> None:
+def test_artifact(moving: Clip, mean, profile: str, count: int, fps: float) -> None:
     frames = moving(3, 0.2)[:, FACE, FACE]
-    arrays = compute(ingested(frames, apex=1), STAGE.profiles[profile])
+    arrays = compute(ingested(frames, apex=1), STAGE.profiles[profile], mean)
     assert arrays["frames"].shape == (count, *frames.shape[1:])
     assert arrays["au_frames"].shape == (16, *frames.shape[1:])
     assert arrays["frames"].dtype == arrays["au_frames"].dtype == np.uint8
@@ -40,16 +31,16 @@ def test_artifact(moving: Clip, profile: str, count: int, fps: float) -> None:
     assert arrays["apex"] == 1
     assert arrays["fps"] == fps
     for key, number in (("frames", count), ("au_frames", 16)):
-        np.testing.assert_array_equal(arrays[key], interpolate(frames, 0, 1, 2, number, profile))
+        np.testing.assert_array_equal(arrays[key], interpolate(frames, 0, 1, 2, number, profile, mean))
 
 
-def test_both_sets_of_frames_share_their_midpoints(moving: Clip, mean_network) -> None:
+def test_both_sets_of_frames_share_their_midpoints(moving: Clip, mean) -> None:
     frames = moving(3, 2.0)[:, FACE, FACE]
-    compute(ingested(frames, apex=1), PROFILES["paper"])
-    together = mean_network.forwards
+    compute(ingested(frames, apex=1), PROFILES["paper"], mean)
+    together = mean.forwards
     for count in (10, 16):
-        interpolate(frames, 0, 1, 2, count, "paper")
-    assert together < mean_network.forwards - together
+        interpolate(frames, 0, 1, 2, count, "paper", mean)
+    assert together < mean.forwards - together
 
 
 def test_timeline(ramp: np.ndarray) -> None:
@@ -69,10 +60,9 @@ def test_profiles_differ_in_these_settings_only() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize(("frames", "apex"), [(2, 0), (2, 1), (5, 0), (5, 4), (5, 2)])
-@pytest.mark.usefixtures("mean_network")
-def test_short_clips_and_apexes_at_an_end(moving: Clip, profile: str, frames: int, apex: int) -> None:
+def test_short_clips_and_apexes_at_an_end(moving: Clip, mean, profile: str, frames: int, apex: int) -> None:
     clip = moving(frames, 0.4)[:, FACE, FACE]
-    shown = interpolate(clip, 0, apex, frames - 1, 11, profile)
+    shown = interpolate(clip, 0, apex, frames - 1, 11, profile, mean)
     np.testing.assert_array_equal(shown[[0, -1]], clip[[0, -1]])
 
 

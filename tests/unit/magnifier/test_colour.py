@@ -3,6 +3,7 @@
 import numpy as np
 
 from services.magnifier import colour
+from services.magnifier.ops import NUMPY_OPS
 
 RNG = np.random.default_rng(4)
 
@@ -13,25 +14,25 @@ def test_luma_weights() -> None:
 
 def test_without_chroma_one_plane_serves_all() -> None:
     rgb = RNG.random((2, 3, 4, 3))
-    luma = colour.signal_to_magnify(rgb, 0)
+    luma = colour.signal_to_magnify(rgb, 0, NUMPY_OPS)
     assert luma.shape == (2, 1, 3, 4)
     np.testing.assert_allclose(luma[:, 0], rgb @ colour.YIQ_FROM_RGB[0])
 
 
 def test_with_all_chroma_the_signal_is_the_colour_itself() -> None:
     rgb = RNG.random((2, 3, 4, 3))
-    np.testing.assert_allclose(colour.signal_to_magnify(rgb, 1), np.moveaxis(rgb, -1, 1), atol=1e-14)
+    np.testing.assert_allclose(colour.signal_to_magnify(rgb, 1, NUMPY_OPS), np.moveaxis(rgb, -1, 1), atol=1e-14)
 
 
 def test_little_chroma_is_nearly_luma() -> None:
     rgb = RNG.random((2, 3, 4, 3))
-    near = colour.signal_to_magnify(rgb, 1e-9)
-    np.testing.assert_allclose(near, np.repeat(colour.signal_to_magnify(rgb, 0), 3, axis=1), atol=1e-8)
+    near = colour.signal_to_magnify(rgb, 1e-9, NUMPY_OPS)
+    np.testing.assert_allclose(near, np.repeat(colour.signal_to_magnify(rgb, 0, NUMPY_OPS), 3, axis=1), atol=1e-8)
 
 
 def added(pixel: list[float], change: list[float]) -> np.ndarray:
     frame, out = np.array([[pixel]]), np.empty((1, 1, 3))
-    colour.add_in_gamut(frame, colour.brightest_channel(frame).ravel(), np.array(change)[:, None], out)
+    NUMPY_OPS.add_in_gamut(frame, NUMPY_OPS.brightest_channel(frame).ravel(), np.array(change)[:, None], out)
     return out[0, 0]
 
 

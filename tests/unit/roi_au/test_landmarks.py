@@ -1,4 +1,4 @@
-"""Landmarks land where the face is, in every size of crop."""
+"""Landmarks are on the face, in every size of crop."""
 
 import cv2
 import numpy as np
@@ -35,13 +35,16 @@ def test_the_larger_of_two_faces() -> None:
     assert landmarks.detect(frame)[:, 0].min() > 230
 
 
-def test_paper_takes_the_last_detection_of_one_search(monkeypatch: pytest.MonkeyPatch, onset: np.ndarray) -> None:
-    found = [faces.FaceDetection((31, 32, 93, 94), 1.4), faces.FaceDetection((40, 60, 70, 90), 0.1)]
-    monkeypatch.setattr(faces, "detect_faces", lambda pixels, upsample: found)
+def test_paper_takes_the_last_detection_of_one_search(onset: np.ndarray) -> None:
+    """The last detection of the astronaut's picture is a badge, not the face."""
+    picture = np.asarray(skimage.data.astronaut())
+    face, *_, badge = (detection.box for detection in faces.detect_faces(picture))
+    assert faces.largest_face(picture) == face != badge
     settings = PROFILES["corrected"].model_copy(update={"face": "last"})
-    assert (landmarks.detect(onset, settings) == landmarks.fit_landmarks(onset, (40, 60, 70, 90))).all()
-    assert (landmarks.detect(onset) == landmarks.fit_landmarks(onset, (31, 32, 93, 94))).all()
-    on_grid = landmarks.fit_landmarks(landmarks.paper_face_image(onset), (40, 60, 70, 90))
+    assert (landmarks.detect(picture, settings) == landmarks.fit_landmarks(picture, badge)).all()
+    assert (landmarks.detect(picture) == landmarks.fit_landmarks(picture, face)).all()
+    small = landmarks.paper_face_image(onset)
+    on_grid = landmarks.fit_landmarks(small, faces.detect_faces(small)[-1].box)
     assert (landmarks.detect(onset, "paper") == landmarks.rescale_points(on_grid, (128, 128), (280, 224))).all()
 
 
@@ -52,15 +55,17 @@ def test_paper_looks_at_a_grey_image_of_128_px(onset: np.ndarray) -> None:
     assert np.abs(landmarks.detect(onset, settings) - landmarks.detect(onset)).max() < 12
 
 
-def test_upsampling_is_handed_on(monkeypatch: pytest.MonkeyPatch, onset: np.ndarray) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr(faces, "largest_face", lambda pixels, upsample: asked.append(upsample) or (20, 50, 200, 230))
-    landmarks.detect(onset, PROFILES["corrected"].model_copy(update={"upsample": 2}))
-    assert asked == [2]
+def test_upsampling_is_a_setting() -> None:
+    """A face of some 25 px is found after two doublings, which `upsample` 1 allows and 0 does not."""
+    small = cv2.resize(np.asarray(skimage.data.astronaut())[:260, 90:350], (60, 60), interpolation=cv2.INTER_AREA)
+    more, none = (PROFILES["corrected"].model_copy(update={"upsample": upsample}) for upsample in (1, 0))
+    assert landmarks.detect(small, more).shape == (68, 2)
+    with pytest.raises(BadData, match="upsample"):
+        landmarks.detect(small, none)
 
 
 def test_the_predictor_is_read_once() -> None:
-    assert landmarks.load_predictor() is landmarks.load_predictor()
+    assert landmarks.load_landmark_predictor() is landmarks.load_landmark_predictor()
 
 
 def test_the_same_frame_gives_the_same_landmarks(onset: np.ndarray) -> None:

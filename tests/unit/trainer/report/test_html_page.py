@@ -113,7 +113,7 @@ def test_misclassified_clips_show_their_motion_and_no_face_unless_asked(two):
     assert faces.count('alt="Frame of toy/s01/c02"') == 1
     assert "This page shows frames of faces" in faces
     assert "taken for happiness, 0.600" in plain
-    none = replace(features, maps=None)
+    none = replace(features, arrays={"clip": features.arrays["clip"]})
     assert "Motion of" not in render_page(said, none)
     assert "hold no maps" in render_page(said, none)
 

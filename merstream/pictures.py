@@ -1,0 +1,120 @@
+"""Pictures of what each stage made of a clip, with captions, in rows; all are uint8 RGB [H, W, 3]."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.roi_au.roi import ROI
+from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
+from shared.stage import Arrays
+
+Picture = NDArray[np.uint8]
+CAPTION_HEIGHT = 18  # px above a picture
+
+
+def draw_marked_frames(ingest: Arrays) -> Picture:
+    """Onset, apex and offset of ingest's `frames` uint8 [T, H, W, 3] in a row."""
+    marks = [(name, int(ingest[name])) for name in ("onset", "apex", "offset")]
+    return join_row([add_title(ingest["frames"][index], f"{name} {index}") for name, index in marks])
+
+
+def draw_timeline(interpolated: Arrays) -> Picture:
+    """The interpolator's `frames` uint8 [T, H, W, 3] with their `positions` [T], six in a row."""
+    frames, positions = interpolated["frames"], interpolated["positions"]
+    return join_grid([add_title(frame, f"frame {at:.2f}") for frame, at in zip(frames, positions, strict=True)], 6)
+
+
+def draw_magnified_frames(interpolated: Arrays, magnified: Arrays) -> Picture:
+    """Rows: interpolated frames [T, H, W, 3], then magnified ones [F, T, H, W, 3] of three factors.
+
+    These are the smallest, a middle and the largest factor.
+    """
+    frames, factors = magnified["frames"], magnified["factors"]
+    count = frames.shape[1]
+    rows = [join_row([add_title(frame, "interpolated") for frame in interpolated["frames"][-count:]])]
+    for index in sorted({0, len(factors) // 2, len(factors) - 1}):
+        rows.append(join_row([add_title(frame, f"x{factors[index]:.1f}") for frame in frames[index]]))
+    return np.concatenate(rows)
+
+
+def draw_flow_pairs(flow: Arrays) -> Picture:
+    """`flows` [F, T, 2, H, W], px, in colour on one scale; rows: smallest and largest factor, columns: pairs."""
+    flows, factors = flow["flows"].astype(np.float32), flow["factors"]
+    full = _full_flow_scale(flows)
+    rows = []
+    for index in sorted({0, len(factors) - 1}):
+        titled = [
+            add_title(colour_flow(pair, full), f"x{factors[index]:.1f} pair {k}") for k, pair in enumerate(flows[index])
+        ]
+        rows.append(join_row(titled))
+    key = add_title(draw_colour_wheel(min(rows[0].shape[0] - CAPTION_HEIGHT, 96)), f"{full:.2f} px")
+    below = np.full((key.shape[0], rows[0].shape[1], 3), 255, np.uint8)
+    below[:, : key.shape[1]] = key
+    return np.concatenate([*rows, below])
+
+
+def draw_roi_motion(interpolated: Arrays, flow: Arrays, features: Arrays) -> Picture:
+    """The ROIs' landmarks on the onset frame, each with its motion over the first half of the clip, drawn longer.
+
+    interpolated: `frames` [T, H, W, 3]; flow: `flows` [F, T, 2, H, W] and `factors` [F]; features: `landmarks` [68, 2].
+    """
+    scale = 3
+    middle = len(flow["factors"]) // 2
+    onset, points = interpolated["frames"][0], features["landmarks"][ROI]
+    pairs = flow["flows"][middle].astype(np.float32)
+    moved = pairs[: (len(pairs) + 1) // 2].sum(0)
+    row, column = (np.clip(np.rint(points[:, axis]), 0, moved.shape[2 - axis] - 1).astype(int) for axis in (1, 0))
+    motion = moved[:, row, column].T
+    longer = _round_scale_down(onset.shape[1] / 6 / max(float(np.hypot(*motion.T).max()), 1e-3))
+    picture = cv2.resize(onset, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    for start, arrow in zip(points * scale, motion * scale * longer, strict=True):
+        cv2.circle(picture, _pixel_position(start), 3, (255, 220, 0), -1, cv2.LINE_AA)
+        cv2.arrowedLine(picture, _pixel_position(start), _pixel_position(start + arrow), (0, 220, 90), 1, cv2.LINE_AA)
+    return add_title(
+        np.asarray(picture, np.uint8), f"30 ROIs, motion x{longer:g}, factor {flow['factors'][middle]:.1f}"
+    )
+
+
+def _round_scale_down(value: float) -> float:
+    """Round down to 1, 2 or 5 times a power of ten, a scale by which readers can divide."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(step for step in (1, 2, 5) if step * power <= value) * power)
+
+
+def _full_flow_scale(flows: NDArray[Any]) -> float:
+    return float(max(0.1, np.percentile(np.hypot(flows[:, :, 0], flows[:, :, 1]), 99.5)))
+
+
+def _pixel_position(point: NDArray[Any]) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))
+
+
+def add_title(picture: NDArray[Any], title: str) -> Picture:
+    """A picture [H, W, 3] with a caption above: [H + CAPTION_HEIGHT, W + 4, 3]."""
+    canvas = np.full((picture.shape[0] + CAPTION_HEIGHT, picture.shape[1] + 4, 3), 255, np.uint8)
+    canvas[CAPTION_HEIGHT:, : picture.shape[1]] = picture
+    cv2.putText(canvas, title, (2, CAPTION_HEIGHT - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (30, 30, 30), 1, cv2.LINE_AA)
+    return canvas
+
+
+def join_row(pictures: Sequence[Picture]) -> Picture:
+    """Pictures [H, W, 3] of one height side by side."""
+    return np.concatenate(pictures, axis=1)
+
+
+def join_grid(pictures: Sequence[Picture], columns: int) -> Picture:
+    """Pictures [H, W, 3] of one size in rows of `columns`, the last row filled up with white."""
+    blank = np.full_like(pictures[0], 255)
+    filled = [*pictures, *[blank] * (-len(pictures) % columns)]
+    return np.concatenate([join_row(filled[start : start + columns]) for start in range(0, len(filled), columns)])
+
+
+def write_png(file: Path, picture: Picture) -> Path:
+    """Write a picture [H, W, 3]; returns the file."""
+    # imencode, not imwrite, since OpenCV cannot open every path outside the locale's alphabet
+    file.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+    return file

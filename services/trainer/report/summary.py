@@ -153,7 +153,7 @@ def epoch_series(outcomes: Sequence[FoldOutcome]) -> EpochSeries:
 
 
 def _outcome_rows(features: Features, outcomes: Sequence[FoldOutcome]) -> list[int]:
-    """The rows of the outcomes' clips among the features, in the outcomes' order."""
+    """The rows of the outcomes' clips, in the outcomes' order."""
     return features.find_rows(name for each in outcomes for name in each.names)
 
 

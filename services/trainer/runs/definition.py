@@ -21,14 +21,14 @@ from shared.store import Store
 
 
 def compose_run(
-    dropped: Sequence[tuple[Dataset, DatasetProgress]], options: TrainingOptions, device: str = "cpu"
+    datasets: Sequence[tuple[Dataset, DatasetProgress]], options: TrainingOptions, device: str = "cpu"
 ) -> tuple[Run, RunContents]:
     """The run on uploaded datasets, pooled, with these options.
 
     Equal runs have equal ids, in any order of the datasets. Raises BadData for no dataset, for one
     that is named twice, and for datasets of several pipelines.
     """
-    parts = sorted(dropped, key=lambda part: part[0].name)
+    parts = sorted(datasets, key=lambda part: part[0].name)
     name, pipeline = "+".join(dataset.name for dataset, _ in parts), _common_pipeline([dataset for dataset, _ in parts])
     records = [record for _, progress in parts for record in progress.features]
     faults = [fault for _, progress in parts for fault in progress.left_out]

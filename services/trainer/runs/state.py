@@ -67,12 +67,12 @@ class PipelineState:
                 kept.close()
 
     def _read_topics(self) -> PipelineSnapshot:
-        told = self._results.read_newest()
+        results = self._results.read_newest()
         return PipelineSnapshot(
             datasets=self._datasets.read_newest(),
             features=self._features.read_newest(),
             failure_sentences=failure_sentences(self._letters),
             runs=self._runs.read_newest(),
-            results={key: each for key, each in told.items() if isinstance(each, RunResult)},
-            folds={key: each for key, each in told.items() if isinstance(each, FoldResult)},
+            results={key: each for key, each in results.items() if isinstance(each, RunResult)},
+            folds={key: each for key, each in results.items() if isinstance(each, FoldResult)},
         )

@@ -28,8 +28,8 @@ def features(toy):
 def made(features, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     evaluation = EvaluationPlan(features, seeds=3)
-    report = ReportOptions(faults=["toy/s09/c1: no face."])
-    return folder, experiment.run_experiment(evaluation, SETTINGS, folder, report=report)
+    options = ReportOptions(faults=["toy/s09/c1: no face."])
+    return folder, experiment.run_experiment(evaluation, SETTINGS, folder, report=options)
 
 
 def test_every_learner_has_figures_of_every_seed_and_their_mean_and_deviation(made):

@@ -25,10 +25,10 @@ import numpy as np
 
 from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
 from merstream import synth
-from merstream.embedded.pipeline import run_stages
+from merstream.embedded.pipeline import StageRun, run_stages
 from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
-from shared.records import Pipeline, Record
+from shared.records import Record
 from shared.store import npz
 
 CASME2_CLIPS = 255  # clips
@@ -79,7 +79,7 @@ def time_run(dataset: Path, out: Path, jobs: int) -> tuple[float, MemoryPeaks, l
         def count_finished(tally: Any) -> None:
             peaks.finished = tally.done.get("roi-au", 0)
 
-        timed = time_call(lambda: run_stages(dataset, Workspace(out), Pipeline(), jobs=jobs, on_tally=count_finished))
+        timed = time_call(lambda: run_stages(StageRun(dataset), Workspace(out), jobs=jobs, on_tally=count_finished))
     assert not timed.result.failures, timed.result.failures
     return timed.wall_seconds, peaks, timed.result.features
 

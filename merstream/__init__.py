@@ -1,5 +1,48 @@
-"""The whole pipeline in one process tree on one machine, and the `mer` command.
+"""Micro-expression recognition in Python.
 
-The only place that knows every service: the same stages and the same worker as in a cluster, over an embedded bus
-(one SQLite file) and an embedded store (a folder).
+    clips = merstream.magnify(frames, factors=(2.0,), fps=200.0)
+    flow = merstream.optical_flow(first, second)
+    features = merstream.extract_features(frames, onset, apex, offset, fps=200.0)
+    report = merstream.evaluate("samples.csv", model="linear")
+    report = merstream.run("CASME2", "out/casme2")
+    held = merstream.load_features("out/casme2")
+
+`docs/tutorial/python.md` uses each of them. `import merstream` itself is fast: a function imports torch, numba, OpenCV
+and dlib when it needs them. The command `mer` does the same work in a terminal.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from merstream.clips import ClipFeatures, extract_features, magnify, optical_flow
+    from merstream.evaluation import Features, Report, evaluate, load_features, run
+
+__all__ = [
+    "ClipFeatures",
+    "Features",
+    "Report",
+    "evaluate",
+    "extract_features",
+    "load_features",
+    "magnify",
+    "optical_flow",
+    "run",
+]
+
+_MODULE_BY_NAME = {
+    **dict.fromkeys(("ClipFeatures", "extract_features", "magnify", "optical_flow"), "merstream.clips"),
+    **dict.fromkeys(("Features", "Report", "evaluate", "load_features", "run"), "merstream.evaluation"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_BY_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_BY_NAME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

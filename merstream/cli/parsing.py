@@ -1,40 +1,43 @@
-"""Options as somebody types them -> what stages and trainer read, refused before any work if it makes no sense."""
+"""What a person typed -> what stages and trainer read. Wrong options are refused before any work."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 from pydantic import JsonValue
 
-from shared.errors import BadData, Misconfigured
+from shared.errors import Misconfigured
 from shared.protocols.label_sets import DATASET_NAMES
 from shared.records import Pipeline
-from shared.worker.stage_handler import pipeline_settings
 
 
-def parse_overrides(profile: str, changes: list[str]) -> dict[str, dict[str, JsonValue]]:
-    """`--set stage.field=value` -> the overrides of a pipeline. Raises Misconfigured that names the stages, the
-    fields or the profiles there are."""
-    from merstream.stages import STAGES
+def given_parameters(context: typer.Context) -> set[str]:
+    """The names of the parameters that the command line gives, whether or not they have their default values."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
 
-    stages = {stage.name: stage for stage in STAGES}
+
+def parse_pipeline(profile: str, changes: Sequence[str]) -> Pipeline:
+    """`--profile` and `--set stage.field=value` -> a pipeline. Raises Misconfigured as `build_pipeline` does."""
+    from merstream.stages import build_pipeline
+
     parsed: dict[str, dict[str, JsonValue]] = {}
     for change in changes:
-        where, equals, value = change.partition("=")
-        name, dot, field = where.partition(".")
-        if not (equals and dot) or name not in stages:
-            raise Misconfigured(f"--set {change}: expected STAGE.FIELD=VALUE with a stage of {', '.join(stages)}.")
-        known = type(next(iter(stages[name].profiles.values()))).model_fields
-        if field not in known:
-            raise Misconfigured(f"--set {change}: {name} has no setting {field!r}; it has {', '.join(known)}.")
-        parsed.setdefault(name, {})[field] = _parse_json_or_text(value)
-    _check_stage_settings(stages.values(), Pipeline(profile=profile, overrides=parsed))
-    return parsed
+        target, equals, value = change.partition("=")
+        stage, dot, field = target.partition(".")
+        if not (equals and dot):
+            raise Misconfigured(f"--set {change}: expected STAGE.FIELD=VALUE, for example flow.solver=exact.")
+        parsed.setdefault(stage, {})[field] = _parse_json_or_text(value)
+    return build_pipeline(profile, parsed)
 
 
 def parse_training_settings(changes: Sequence[str]) -> dict[str, Any]:
-    """`--set field=value` of `mer train` -> what `services.trainer.options.chosen` reads. Raises Misconfigured."""
+    """`--set field=value` of `mer train` -> what `services.trainer.options.resolve_options` reads.
+
+    Raises Misconfigured for an option without `=`.
+    """
     parsed: dict[str, Any] = {}
     for change in changes:
         field, equals, value = change.partition("=")
@@ -44,28 +47,28 @@ def parse_training_settings(changes: Sequence[str]) -> dict[str, Any]:
     return parsed
 
 
-def collect_evaluation_options(
-    protocol: str | None = None,
-    seeds: int | None = None,
-    folds: int | None = None,
-    test_subjects: str | None = None,
-    known_as: Sequence[str] | None = None,
-    other_counts: bool | None = None,
-) -> dict[str, Any]:
-    """What `services.trainer.options.chosen` is asked for; what was not given is left out."""
-    asked = {
-        "protocol": protocol,
-        "seeds": seeds,
-        "folds": folds,
-        "test_subjects": _parse_subject_names(test_subjects),
-        "datasets": dict(map(_parse_known_dataset, known_as or [])) or None,
-        "allow_other_counts": other_counts,
+def collect_training_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The training options among a command's parameters (`typer.Context.params`).
+
+    `services.trainer.options.resolve_options` reads the result. Options without a value are left out.
+    """
+    requested = {
+        **{name: parameters.get(name) for name in ("model", "epochs", "learning_rate", "seed", "protocol", "seeds")},
+        **{name: parameters.get(name) for name in ("folds", "allow_other_counts")},
+        "batch": parameters.get("batch_size"),
+        "classes": _split_names(parameters.get("classes")),
+        "test_subjects": _parse_subject_names(parameters.get("test_subjects")),
+        "datasets": dict(map(_parse_known_dataset, parameters.get("known_as") or [])) or None,
     }
-    return {name: value for name, value in asked.items() if value is not None}
+    return {name: value for name, value in requested.items() if value is not None}
+
+
+def _split_names(text: str | None) -> list[str] | None:
+    return text.split(",") if text else None
 
 
 def _parse_subject_names(text: str | None) -> list[str] | None:
-    """`s1,s2`, or a file with a name on each line. Raises Misconfigured for none at all."""
+    """`s1,s2`, or a file with one name per line. Raises Misconfigured if it names no subject."""
     if text is None:
         return None
     file = Path(text)
@@ -85,16 +88,8 @@ def _parse_known_dataset(text: str) -> tuple[str, str]:
     return name, key
 
 
-def _check_stage_settings(stages: Any, pipeline: Pipeline) -> None:
-    for stage in stages:
-        try:
-            pipeline_settings(stage, pipeline)
-        except BadData as error:
-            raise Misconfigured(str(error)) from None
-
-
 def _parse_json_or_text(text: str) -> JsonValue:
-    """JSON where it is JSON (3, true, [1.2, 2.0]), else the text itself."""
+    """The JSON value of a text (3, true, [1.2, 2.0]), or the text itself if it is no JSON."""
     try:
         value: JsonValue = json.loads(text)
     except json.JSONDecodeError:

@@ -1,10 +1,9 @@
-"""`mer dead-letters`: what could not be processed and why; and putting it back when the cause is mended."""
+"""`mer dead-letters`: messages that a stage could not process, and what to do with them."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from merstream.cli.console import stdout_console
+from merstream.cli.options import RunOrStack
 from merstream.stack.connection import connect_bus_and_store
 from shared.bus import Bus
 from shared.bus.dead_letters import DeadLetter, discard_letter, read_outstanding_letters, replay_letter
@@ -19,29 +19,30 @@ from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData, Misconfigured
 from shared.store import Store
 
-HEX_PREVIEW_BYTES = 256  # of a value that is no JSON
+HEX_PREVIEW_BYTES = 256  # bytes shown of a value that is no JSON
 
-app = typer.Typer(help="What could not be processed and why; put back when the cause is mended.", no_args_is_help=True)
+dead_letters_app = typer.Typer(
+    help="Messages that a stage could not process: list, show, replay, discard.", no_args_is_help=True
+)
 
-RunOrStack = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder of an embedded run; default: the stack that MER_* names.")
+GroupName = Annotated[
+    str | None, typer.Argument(show_default="all", help=f"One of the groups {', '.join(TOPIC_BY_GROUP)}.")
 ]
-GroupName = Annotated[str | None, typer.Argument(help=f"One of {', '.join(TOPIC_BY_GROUP)}; default all.")]
 
 
-@app.command("list")
+@dead_letters_app.command("list")
 def list_dead_letters(group: GroupName = None, out: RunOrStack = None) -> None:
-    """One line per dead letter, oldest first within a group."""
+    """List dead letters, oldest first within a group."""
     with connect_bus_and_store(out) as (bus, store):
         letters = gather_letters(bus, store, group)
     stdout_console.print(_letters_table(letters) if letters else "No dead letters.")
 
 
-@app.command()
-def show(
-    id: Annotated[str, typer.Argument(help="As `list` gives it, or its beginning.")], out: RunOrStack = None
+@dead_letters_app.command("show")
+def show_dead_letter(
+    id: Annotated[str, typer.Argument(help="ID from `list`, or the beginning of it.")], out: RunOrStack = None
 ) -> None:
-    """Headers, reason and the message itself: JSON where it is JSON, else its first bytes."""
+    """Show the headers, the reason and the message: as JSON if it is JSON, otherwise its first bytes."""
     with connect_bus_and_store(out) as (bus, store):
         (letter,) = select_letters(gather_letters(bus, store), [id])
     stdout_console.print(
@@ -52,16 +53,21 @@ def show(
     stdout_console.print(format_message_value(letter.value), markup=False, highlight=False, soft_wrap=True)
 
 
-@app.command("replay")
+@dead_letters_app.command("replay")
 def replay_dead_letters(
-    which: Annotated[list[str] | None, typer.Argument(metavar="[ID...|GROUP]", help="IDs; with --all a group.")] = None,
-    all: Annotated[bool, typer.Option("--all", help="Every letter of GROUP, or of all groups.")] = False,
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...|GROUP]", help="IDs. With --all: a group.")
+    ] = None,
+    all: Annotated[bool, typer.Option("--all", help="Every dead letter of GROUP, or of all groups.")] = False,
     out: RunOrStack = None,
 ) -> None:
-    """Put messages back on their topics; their letters go. What fails again is buried again."""
+    """Put messages back on their topics and remove their dead letters.
+
+    A message that fails again becomes a dead letter again.
+    """
     which = which or []
     if (all and len(which) > 1) or not (all or which):
-        raise Misconfigured("`mer dead-letters replay` takes IDs, or --all and at most one group.")
+        raise Misconfigured("`mer dead-letters replay` needs IDs, or --all and at most one group.")
     with connect_bus_and_store(out) as (bus, store):
         letters = gather_letters(bus, store, *which) if all else select_letters(gather_letters(bus, store), which)
         for letter in letters:
@@ -70,19 +76,21 @@ def replay_dead_letters(
     if not letters:
         stdout_console.print("No dead letters.")
     elif out:
-        stdout_console.print("Workers of the folder take it up: `mer run` with the same dataset and --out.")
+        stdout_console.print("`mer run` with the same dataset and --out processes them.")
 
 
-@app.command("discard")
-def discard_dead_letters(which: Annotated[list[str], typer.Argument(metavar="ID...")], out: RunOrStack = None) -> None:
-    """Throw letters away whose message is of no use any more: its clip was dropped anew, or never belonged here.
+@dead_letters_app.command("discard")
+def discard_dead_letters(
+    which: Annotated[list[str], typer.Argument(metavar="ID...", help="IDs from `list`.")], out: RunOrStack = None
+) -> None:
+    """Delete dead letters whose message is no longer needed, for example because its clip was uploaded again.
 
-    A dataset whose clip has neither features nor a letter waits for it, so take the clip out of the dataset too.
+    A dataset waits for a clip without features and without a dead letter, so remove the clip from the dataset too.
     """
     with connect_bus_and_store(out) as (bus, store):
         for letter in select_letters(gather_letters(bus, store), which):
             discard_letter(bus, letter)
-            _print_letter_outcome(letter, "is thrown away")
+            _print_letter_outcome(letter, "is deleted")
 
 
 def _print_letter_outcome(letter: DeadLetter, outcome: str) -> None:
@@ -92,9 +100,12 @@ def _print_letter_outcome(letter: DeadLetter, outcome: str) -> None:
 
 
 def gather_letters(bus: Bus, store: Store, group: str | None = None) -> list[DeadLetter]:
-    """The outstanding letters of a group, or of all in the pipeline's order. Raises Misconfigured for no group."""
+    """The outstanding letters of one group, or of all groups in the pipeline's order.
+
+    Raises Misconfigured for an unknown group.
+    """
     if group is not None and group not in TOPIC_BY_GROUP:
-        raise Misconfigured(f"No group {group!r}; there are {', '.join(TOPIC_BY_GROUP)}.")
+        raise Misconfigured(f"No group {group!r}. Expected one of {', '.join(TOPIC_BY_GROUP)}.")
     return [
         letter
         for name in ([group] if group else TOPIC_BY_GROUP)
@@ -103,24 +114,27 @@ def gather_letters(bus: Bus, store: Store, group: str | None = None) -> list[Dea
 
 
 def letter_id(letter: DeadLetter) -> str:
-    """Short enough to type; the same each time."""
+    """A short digest of group and origin, the same each time."""
     return hashlib.sha256(f"{letter.group} {letter.origin}".encode()).hexdigest()[:8]
 
 
 def select_letters(letters: Sequence[DeadLetter], ids: Iterable[str]) -> list[DeadLetter]:
-    """Those that `ids` or their beginnings name, each once. Raises BadData for none or several of one name."""
+    """The letters that `ids` or their beginnings name, each once.
+
+    Raises BadData for an ID that fits no letter or several.
+    """
     found: dict[str, DeadLetter] = {}
     for wanted in ids:
         fitting = {letter_id(letter): letter for letter in letters if letter_id(letter).startswith(wanted)}
         if len(fitting) != 1:
             known = ", ".join(fitting or map(letter_id, letters)) or "none"
-            raise BadData(f"Expected the ID of one dead letter, got {wanted!r}; there are {known}.")
+            raise BadData(f"Expected the ID of one dead letter, got {wanted!r}. Known IDs: {known}.")
         found |= fitting
     return list(found.values())
 
 
 def format_message_value(value: bytes) -> str:
-    """JSON indented; anything else as hex with its length."""
+    """JSON with indents. Any other value as hex, with its length."""
     try:
         return json.dumps(json.loads(value), indent=2, ensure_ascii=False)
     except ValueError:
@@ -130,7 +144,7 @@ def format_message_value(value: bytes) -> str:
 
 
 def format_age(since: str | None, now: datetime) -> str:
-    """Since an ISO time: the largest unit alone."""
+    """The time since an ISO time, in its largest unit."""
     if since is None:
         return "?"
     seconds = max(0, int((now - datetime.fromisoformat(since)).total_seconds()))

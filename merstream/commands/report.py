@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from merstream.cli.report_view import order_report_files, print_report
 from merstream.embedded.run_folder import OUTPUT_FOLDER, Workspace
@@ -12,6 +15,20 @@ from shared.records import FoldResult, RunResult, result_type
 from shared.settings import load_settings
 from shared.store import Store
 from shared.topic_views import read_records
+
+
+def report_command(
+    out: Annotated[Path | None, typer.Option("--out", "-o", show_default="out/run", help="Folder of a run.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="On a stack: the report of this dataset.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(show_default="out/reports/...", help="Folder for a report from a stack.")
+    ] = None,
+) -> None:
+    """Print the figures of a report and the path of its page.
+
+    If MER_* settings name a stack and --out is not given, the newest report is fetched first.
+    """
+    show_report(out, dataset, to)
 
 
 def show_report(out: Path | None, dataset: str | None, destination: Path | None) -> None:

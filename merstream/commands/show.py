@@ -1,8 +1,14 @@
-"""Pictures of one clip: what each stage made of it."""
+"""`mer show`: pictures of what each stage made of a clip."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
 
 from merstream import pictures
+from merstream.cli.console import stdout_console
+from merstream.cli.options import OutFolder
 from merstream.embedded.run_folder import Workspace
 from shared.bus.topics import FEATURES
 from shared.errors import BadData
@@ -11,20 +17,33 @@ from shared.topic_views import read_records
 from shared.worker.stage_handler import read_artifact
 
 
+def show_command(
+    clip: Annotated[str, typer.Argument(help="`subject/clip` or the clip's name, as in the sheet.")],
+    out: OutFolder = Path("out/run"),
+    to: Annotated[Path | None, typer.Option(show_default="OUT/show", help="Folder for the pictures.")] = None,
+) -> None:
+    """Write what each stage made of a clip as PNG: crop, timeline, magnified frames, flow, ROIs."""
+    for file in write_pictures(clip, Workspace(out), to or out / "show"):
+        stdout_console.print(escape(str(file)), soft_wrap=True)
+
+
 def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
-    """Write crop, timeline, magnified, flow and ROIs of `clip` ("subject/clip", or just the clip's name) as PNG."""
+    """Draw one picture per stage into the folder. `clip` is "subject/clip" or the clip's name.
+
+    Raises BadData for an unknown clip.
+    """
+
     record = find_features_record(clip, workspace)
     store = workspace.open_store()
-    opened = {
-        name: read_artifact(store, artifact, name) for name, artifact in record.inputs.items() if name != SOURCE_STAGE
-    }
-    opened[record.stage] = read_artifact(store, record.artifact, record.stage)
+    artifacts = {name: artifact for name, artifact in record.inputs.items() if name != SOURCE_STAGE}
+    artifacts[record.stage] = record.artifact
+    arrays = {name: read_artifact(store, artifact, name) for name, artifact in artifacts.items()}
     drawn = {
-        "1-clip": pictures.draw_marked_frames(opened["ingest"]),
-        "2-timeline": pictures.draw_timeline(opened["interpolator"]),
-        "3-magnified": pictures.draw_magnified_frames(opened["interpolator"], opened["magnifier"]),
-        "4-flow": pictures.draw_flow_pairs(opened["flow"]),
-        "5-rois": pictures.draw_roi_motion(opened["interpolator"], opened["flow"], opened["roi-au"]),
+        "1-clip": pictures.draw_marked_frames(arrays["ingest"]),
+        "2-timeline": pictures.draw_timeline(arrays["interpolator"]),
+        "3-magnified": pictures.draw_magnified_frames(arrays["interpolator"], arrays["magnifier"]),
+        "4-flow": pictures.draw_flow_pairs(arrays["flow"]),
+        "5-rois": pictures.draw_roi_motion(arrays["interpolator"], arrays["flow"], arrays["roi-au"]),
     }
     folder.mkdir(parents=True, exist_ok=True)
     name = "-".join((record.sample.subject, record.sample.clip))
@@ -32,7 +51,7 @@ def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
 
 
 def find_features_record(clip: str, workspace: Workspace) -> Record:
-    """The newest features record of a clip. Raises BadData that lists what there is."""
+    """The newest features record of a clip. Raises BadData that lists the known clips for any other name."""
     bus = workspace.open_bus()
     records = read_records(bus, FEATURES.name, lambda key: Record)
     bus.close()
@@ -41,4 +60,4 @@ def find_features_record(clip: str, workspace: Workspace) -> Record:
         if clip in ("/".join(names), "/".join(names[1:]), names[2]):
             return record
     known = sorted({f"{record.sample.subject}/{record.sample.clip}" for record in records})
-    raise BadData(f"No clip {clip!r} under {workspace.folder}; there are {', '.join(known[:20]) or 'none'}.")
+    raise BadData(f"No clip {clip!r} under {workspace.folder}. Known clips: {', '.join(known[:20]) or 'none'}.")

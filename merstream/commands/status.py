@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -15,6 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from merstream.cli.console import stdout_console
+from merstream.cli.options import RunOrStack
 from merstream.commands.report import newest_results
 from merstream.stack.connection import connect_bus_and_store
 from shared.bus import Bus
@@ -28,6 +30,18 @@ from shared.topic_views import TopicView, dead_letter_view, failure_sentences, r
 REFRESH_SECONDS = 2.0
 MOST_FAULTS = 3  # sentences per dataset; --json has all
 UNREPORTED_RESULT_FIELDS = {"schema_name", "dataset", "pipeline", "files"}  # fields of a `RunResult`
+
+
+def status_command(
+    out: RunOrStack = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
+) -> None:
+    """Show the progress of every group, dead letters, and the state of each uploaded dataset.
+
+    Example: `mer --env docker/localhost.env status --watch`.
+    """
+    show_status(out, as_json=as_json, watching=watch)
 
 
 @dataclass(frozen=True)

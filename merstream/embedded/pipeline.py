@@ -1,8 +1,8 @@
-"""A dataset through every image stage: discovery, worker processes, progress, result of each clip."""
+"""A dataset through every image stage: discover clips, start workers, watch, report the outcome of each clip."""
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,12 +22,26 @@ from shared.settings import KeepPolicy
 from shared.store import Store
 
 TALLY_INTERVAL_SECONDS = 0.25
+DEFAULT_PIPELINE = Pipeline()
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What an embedded run computes: a dataset folder, read in one way, under one pipeline."""
+
+    dataset: Path
+    pipeline: Pipeline = DEFAULT_PIPELINE
+    reading: ReadingOptions = DEFAULT_READING
+    retain: KeepPolicy = "all"
 
 
 @dataclass
 class Tally:
-    """How far a run is. `done` counts records by stage, since its start; failures and notes are sentences; `clips`:
-    recipe of the source artifact by the sample's identity."""
+    """The state of a run.
+
+    `clips` maps each sample's identity to the recipe of its source artifact. `done` counts the records of each stage
+    since the run started. Failures and notes are sentences.
+    """
 
     clips: dict[str, str] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
@@ -44,8 +58,10 @@ TallyCallback = Callable[[Tally], None]
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a run made: one features record per clip that came through, one sentence per clip that did not; and what
-    was repaired or doubtful in the annotation."""
+    """One features record per processed clip, and one sentence per clip that failed.
+
+    `notes` are sentences about repaired or doubtful annotation.
+    """
 
     features: list[Record]
     failures: list[str]
@@ -53,74 +69,67 @@ class RunOutcome:
 
 
 def run_stages(
-    dataset: Path,
-    workspace: Workspace,
-    pipeline: Pipeline,
-    *,
-    jobs: int,
-    reading: ReadingOptions = DEFAULT_READING,
-    keep: KeepPolicy = "all",
-    on_tally: TallyCallback = lambda tally: None,
+    work: StageRun, workspace: Workspace, *, jobs: int, on_tally: TallyCallback = lambda tally: None
 ) -> RunOutcome:
-    """Take every clip of the dataset folder to features. What an earlier run did under `place` is reused.
+    """Compute the features of every clip of the dataset folder. Artifacts of earlier runs in `workspace` are reused.
 
-    Raises BadData if the folder is no dataset or nothing in it can be used, Misconfigured or MissingWeights if the
-    workers can't work.
+    Raises BadData if the folder is no dataset or no clip of it can be used. Raises Misconfigured or MissingWeights if
+    the workers cannot work.
     """
-    trace = uuid.uuid4().hex
-    bus, tally = workspace.open_bus(), Tally()
+    bus, emitter = workspace.open_bus(), ClipEmitter(workspace.open_store(), work.pipeline)
     before = {stage.name: _committed_count(bus, stage.name) for stage in STAGES}
-    clips = discover_clips(dataset, reading=reading)
-    crew = WorkerCrew(workspace.folder, jobs, keep)
+    clips = discover_clips(work.dataset, reading=work.reading)
+    crew = WorkerCrew(workspace.folder, jobs, work.retain)
     try:
-        for _ in _emit_clips(clips, pipeline, trace, workspace, bus, tally):
+        for _ in emitter.emit_clips(clips, bus):
             crew.replace_dead_workers()
-            _update_tally(bus, before, tally, on_tally)
-        consists_of = _publish_dataset(dataset, pipeline, tally, bus)
-        while _update_tally(bus, before, tally, on_tally):
+            _update_tally(bus, before, emitter.tally, on_tally)
+        contents = _publish_dataset(work, emitter.tally, bus)
+        while _update_tally(bus, before, emitter.tally, on_tally):
             crew.replace_dead_workers()
             time.sleep(TALLY_INTERVAL_SECONDS)
-        outcome = _read_outcome(bus, workspace.open_store(), trace, consists_of, tally.notes)
+        outcome = _read_outcome(bus, emitter, contents)
     finally:
         crew.close()
         bus.close()
     if not outcome.features:
-        raise BadData("No clip came through:\n  " + "\n  ".join(outcome.failures or ["the sheet has no rows."]))
+        raise BadData("No clip has features:\n  " + "\n  ".join(outcome.failures or ["the sheet has no rows."]))
     return outcome
 
 
-def _emit_clips(
-    clips: Iterator[FoundClip | ClipProblem],
-    pipeline: Pipeline,
-    trace: str,
-    workspace: Workspace,
-    bus: LocalBus,
-    tally: Tally,
-) -> Iterator[None]:
-    store = workspace.open_store()
-    for clip in clips:
-        if isinstance(clip, ClipProblem):
-            tally.failures.append(clip.sentence)
-        else:
-            _emit_clip(clip, pipeline, trace, store, bus, tally)
-        yield
+@dataclass(frozen=True)
+class ClipEmitter:
+    """Publishes the clips of one run as source records, and tallies them."""
 
+    store: Store
+    pipeline: Pipeline
+    trace: str = field(default_factory=lambda: uuid.uuid4().hex)
+    tally: Tally = field(default_factory=Tally)
 
-def _emit_clip(clip: FoundClip, pipeline: Pipeline, trace: str, store: Store, bus: LocalBus, tally: Tally) -> None:
-    """A clip that can't be read is left out and stops no other."""
-    try:
-        record = emit_record(clip, pipeline, trace, store, bus)
-    except BadData as fault:
-        tally.failures.append(str(fault))
-        return
-    tally.clips[record.sample.identity] = record.recipe
-    tally.notes += [*clip.notes, *clip.label_notes, *(str(change) for change in clip.changes if change.applied)]
+    def emit_clips(self, clips: Iterable[FoundClip | ClipProblem], bus: LocalBus) -> Iterator[None]:
+        """Publish clip by clip, and yield after each one. An unreadable clip becomes a failure and stops no other."""
+        for clip in clips:
+            if isinstance(clip, ClipProblem):
+                self.tally.failures.append(clip.sentence)
+            else:
+                self._emit_clip(clip, bus)
+            yield
+
+    def _emit_clip(self, clip: FoundClip, bus: LocalBus) -> None:
+        try:
+            record = emit_record(clip, self.pipeline, self.trace, self.store, bus)
+        except BadData as fault:
+            self.tally.failures.append(str(fault))
+            return
+        self.tally.clips[record.sample.identity] = record.recipe
+        applied = (str(change) for change in clip.changes if change.applied)
+        self.tally.notes += [*clip.notes, *clip.label_notes, *applied]
 
 
 def _update_tally(bus: LocalBus, before: dict[str, int], tally: Tally, on_tally: TallyCallback) -> bool:
-    """Bring the tally up to date; True while anything waits.
+    """Bring the tally up to date. Returns True while any stage has records left.
 
-    Upstream first: a stage publishes before it commits, so what has left one stage is seen waiting at the next.
+    A stage publishes before it commits. So upstream stages are read first, and no record is missed between two.
     """
     depths = {stage.name: bus.group_progress(topic_by_short_name(stage.consumes).name, stage.name) for stage in STAGES}
     tally.done = {name: depth.committed - before[name] for name, depth in depths.items()}
@@ -133,18 +142,22 @@ def _committed_count(bus: LocalBus, stage: str) -> int:
     return bus.group_progress(topic_by_short_name(consumes).name, stage).committed
 
 
-def _publish_dataset(folder: Path, pipeline: Pipeline, tally: Tally, bus: LocalBus) -> Dataset:
-    """What the dataset consists of now, on the bus: so `mer train` knows which clips are no more part of it."""
+def _publish_dataset(work: StageRun, tally: Tally, bus: LocalBus) -> Dataset:
+    """Publish the present contents of the dataset. `mer train` reads them and so ignores removed clips."""
     dataset = Dataset(
-        name=folder.resolve().name, pipeline=pipeline, clips=tally.clips, faults=tally.failures, complete=True
+        name=work.dataset.resolve().name,
+        pipeline=work.pipeline,
+        clips=tally.clips,
+        faults=tally.failures,
+        complete=True,
     )
     bus.publish(DATASETS.name, dataset.key, dataset.encode())
     return dataset
 
 
-def _read_outcome(bus: LocalBus, store: Store, trace: str, dataset: Dataset, notes: list[str]) -> RunOutcome:
-    """By the rule that a stack goes by; features are those that this run made or found."""
-    known = PipelineState(bus, store).read_snapshot()
-    features = {key: record for key, record in known.features.items() if record.trace == trace}
-    now = measure_progress(dataset, features, known.failure_sentences)
-    return RunOutcome(list(now.features), list(now.left_out), notes)
+def _read_outcome(bus: LocalBus, emitter: ClipEmitter, contents: Dataset) -> RunOutcome:
+    """The outcome by the rule that a stack follows too. Features are those that this run computed or reused."""
+    known = PipelineState(bus, emitter.store).read_snapshot()
+    features = {key: record for key, record in known.features.items() if record.trace == emitter.trace}
+    now = measure_progress(contents, features, known.failure_sentences)
+    return RunOutcome(list(now.features), list(now.left_out), emitter.tally.notes)

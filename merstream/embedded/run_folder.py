@@ -31,13 +31,17 @@ class Workspace:
         return self.folder / "report"
 
 
-class PooledStores(LocalStore):
-    """For reading: a key is looked for in each folder. Equal keys are equal content, whichever run made it."""
+class PooledStores:
+    """Artifacts of several folders, to read only. Equal keys have equal content, whichever run made it."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        super().__init__(folders[0])
-        self._all = [LocalStore(folder) for folder in folders]
+        self._stores = [LocalStore(folder) for folder in folders]
 
     def get(self, key: str) -> bytes:
-        holder = next((store for store in self._all if store.exists(key)), self._all[0])
-        return holder.get(key)
+        return self._choose_store(key).get(key)
+
+    def fetch_file(self, key: str, file: Path) -> None:
+        self._choose_store(key).fetch_file(key, file)
+
+    def _choose_store(self, key: str) -> LocalStore:
+        return next((store for store in self._stores if store.exists(key)), self._stores[0])

@@ -1,13 +1,15 @@
-"""From features to a report: the trainer's settings chosen, progress shown."""
+"""From features to a report: the run is stated, trained and tested, with or without progress in the terminal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from merstream.cli.progress import progress_bars
+from merstream.caller_script import hide_caller_script
+from merstream.cli.console import progress_bars
 from merstream.cli.report_view import print_report
-from merstream.embedded.features import ExtractedFeatures, exit_on_interrupt
+from merstream.embedded.features import ExtractedFeatures
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.trainer import experiment
 from services.trainer.evaluation.plan import EvaluationPlan
@@ -15,6 +17,7 @@ from services.trainer.folds.cross_validation import FoldPool, FoldProgress, Prog
 from services.trainer.learners.batch_source import max_parallel_folds
 from services.trainer.learners.registry import BASELINES
 from services.trainer.options import TrainingOptions, resolve_options
+from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import describe_run
 from services.trainer.sources.artifacts import load_plan_from_artifacts
@@ -23,7 +26,33 @@ from shared.device import choose_device
 from shared.records import RunContents
 from shared.store import LocalStore
 
-RUN_FILE = "run.json"  # what a run consists of, beside its report
+RUN_FILE = "run.json"  # states what a run consists of, beside its report
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A run, the folder of its report, and a function that loads the clips."""
+
+    run: RunContents
+    folder: Path
+    load_plan: Callable[[], EvaluationPlan]
+
+    def write_report(
+        self,
+        evaluation: EvaluationPlan,
+        *,
+        jobs: int = 1,
+        faces: bool = False,
+        on_progress: ProgressCallback = lambda progress: None,
+    ) -> Report:
+        """Write run.json, train and test every fold, write and return the report. `load_plan` gives `evaluation`."""
+        device, settings = choose_device(), options_of_run(self.run, RUN_FILE).settings
+        LocalStore(self.folder).put(RUN_FILE, (self.run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
+        processes = max_parallel_folds(evaluation.features, settings.model, jobs, device)
+        with hide_caller_script():
+            pool = FoldPool(processes, device, on_progress=on_progress)
+            options = experiment.ReportOptions(faults=self.run.faults, faces=faces)
+            return experiment.run_experiment(evaluation, settings, self.folder, pool, options)
 
 
 def train_and_report(
@@ -33,75 +62,74 @@ def train_and_report(
     profile: str = "corrected",
     jobs: int = 1,
     faces: bool = False,
-    **asked: Any,
+    **requested: Any,
 ) -> None:
-    """Train on features of the run folders `outs` beside the baselines, write the report under the first, print it.
+    """Train a model and its baselines on features of run folders, write the report in the first folder, print it.
 
-    `asked`: what `services.trainer.options.chosen` reads. `faces`: with frames of the misclassified clips.
+    `services.trainer.options.resolve_options` reads `requested`. `faces` adds frames of misclassified clips.
     """
-    run = run_from_features(extracted, resolve_options(profile, asked, choose_device()))
-    train_and_write_report(
-        run,
-        Workspace(run_folders[0]).report_folder,
-        lambda: load_evaluation_plan(run, run_folders),
-        jobs=jobs,
-        faces=faces,
-    )
+    job = job_on_features(extracted, run_folders, resolve_options(profile, requested, choose_device()))
+    train_and_print(job, jobs=jobs, faces=faces)
 
 
 def train_on_table(
-    table: Path, out: Path, *, profile: str = "corrected", jobs: int = 1, faces: bool = False, **asked: Any
+    table: Path, out: Path, *, profile: str = "corrected", jobs: int = 1, faces: bool = False, **requested: Any
 ) -> None:
-    """The same on the features that somebody's `samples.csv` names."""
-    run = run_from_table(table, resolve_options(profile, asked, choose_device()))
-    train_and_write_report(
-        run,
-        Workspace(out).report_folder,
-        lambda: load_plan_from_table(table, options_of_run(run, RUN_FILE)),
-        jobs=jobs,
-        faces=faces,
+    """Train as `train_and_report` does, on the features that a `samples.csv` names."""
+    train_and_print(
+        job_on_table(table, out, resolve_options(profile, requested, choose_device())), jobs=jobs, faces=faces
     )
 
 
-def run_from_features(extracted: ExtractedFeatures, choice: TrainingOptions) -> RunContents:
-    """The run that these features and this choice make."""
+def job_on_features(extracted: ExtractedFeatures, run_folders: Sequence[Path], options: TrainingOptions) -> TrainingJob:
+    """The training job of these options on features in the stores of run folders."""
+    run = run_from_features(extracted, options)
+    return TrainingJob(run, Workspace(run_folders[0]).report_folder, lambda: load_evaluation_plan(run, run_folders))
+
+
+def job_on_table(table: Path, out: Path, options: TrainingOptions) -> TrainingJob:
+    """The training job of these options on a `samples.csv`. Raises BadData for a faulty table."""
+    run = run_from_table(table, options)
+    return TrainingJob(run, Workspace(out).report_folder, lambda: load_table_plan(run, table))
+
+
+def run_from_features(extracted: ExtractedFeatures, options: TrainingOptions) -> RunContents:
+    """The run that these features and options state."""
     names = dict.fromkeys(record.sample.dataset for record in extracted.features)
     pipelines = dict.fromkeys(record.pipeline.digest for record in extracted.features)
-    about = "+".join(sorted(names)), "+".join(sorted(pipelines))
-    return describe_run(*about, choice, extracted.features, faults=extracted.faults, device=choose_device())
+    identity = "+".join(sorted(names)), "+".join(sorted(pipelines))
+    return describe_run(*identity, options, extracted.features, faults=extracted.faults, device=choose_device())
 
 
-def run_from_table(table: Path, choice: TrainingOptions) -> RunContents:
-    """The run that somebody's table and this choice make. Raises BadData."""
+def run_from_table(table: Path, options: TrainingOptions) -> RunContents:
+    """The run that a `samples.csv` and these options state. Raises BadData for a faulty table."""
     rows = table_clips(read_samples_csv(table))
-    return describe_run("+".join(sorted({row.dataset for row in rows})), "", choice, table=rows, device=choose_device())
+    names = "+".join(sorted({row.dataset for row in rows}))
+    return describe_run(names, "", options, table=rows, device=choose_device())
 
 
 def load_evaluation_plan(run: RunContents, run_folders: Sequence[Path]) -> EvaluationPlan:
-    """What it is trained and tested on, from the stores of run folders."""
+    """The clips and folds of a run on features, from the stores of run folders."""
     store = PooledStores([Workspace(out).folder / "store" for out in run_folders])
     return load_plan_from_artifacts(run.features, store, options_of_run(run, RUN_FILE))
 
 
-def train_and_write_report(
-    run: RunContents, folder: Path, load_plan: Callable[[], EvaluationPlan], *, jobs: int = 1, faces: bool = False
-) -> None:
-    """Write run.json, train, write the report, all into `folder`; print it."""
-    where, settings = choose_device(), options_of_run(run, RUN_FILE).settings
-    with exit_on_interrupt():
-        evaluation = load_plan()
-    LocalStore(folder).put(RUN_FILE, (run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
-    processes = max_parallel_folds(evaluation.features, settings.model, jobs, where)
-    with exit_on_interrupt(), learner_bars(evaluation.seeds * len(evaluation.folds)) as tell:
-        pool = FoldPool(processes, where, on_progress=tell)
-        report = experiment.ReportOptions(faults=run.faults, faces=faces)
-        experiment.run_experiment(evaluation, settings, folder, pool, report)
-    print_report(folder)
+def load_table_plan(run: RunContents, table: Path) -> EvaluationPlan:
+    """The clips and folds of a run on a `samples.csv`."""
+    return load_plan_from_table(table, options_of_run(run, RUN_FILE))
+
+
+def train_and_print(job: TrainingJob, *, jobs: int = 1, faces: bool = False) -> None:
+    """Do a training job with bars in the terminal, and print the figures of its report."""
+    evaluation = job.load_plan()
+    with learner_bars(evaluation.seeds * len(evaluation.folds)) as show_progress:
+        job.write_report(evaluation, jobs=jobs, faces=faces, on_progress=show_progress)
+    print_report(job.folder)
 
 
 @contextmanager
 def learner_bars(folds: int) -> Iterator[ProgressCallback]:
-    """One bar per learner; its remark is the newest epoch."""
+    """One bar per learner, with the newest epoch as its remark. Yields the callback that moves them."""
     with progress_bars() as progress:
         tasks: dict[str, Any] = {}
 

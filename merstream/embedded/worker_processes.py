@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from merstream.caller_script import hide_caller_script
 from merstream.single_thread import single_thread_environment
 from shared.errors import Misconfigured, MissingWeights
 from shared.settings import KeepPolicy, Settings
@@ -23,8 +24,8 @@ IDLE_SECONDS = 0.05
 class WorkerCrew:
     """`size` processes that work until `close`. A process that is killed is replaced, at most `restarts` times."""
 
-    def __init__(self, home: Path, size: int, keep: KeepPolicy = "all", restarts: int = 3) -> None:
-        self.home, self.keep = home, keep
+    def __init__(self, home: Path, size: int, retain: KeepPolicy = "all", restarts: int = 3) -> None:
+        self.home, self.retain = home, retain
         self._context = multiprocessing.get_context("spawn")
         self._restarts_left = restarts
         self._members = [self._start_worker() for _ in range(size)]
@@ -60,15 +61,15 @@ class WorkerCrew:
         ours, theirs = self._context.Pipe()
         name = f"worker-{time.time_ns():x}"
         process = self._context.Process(
-            target=_run_worker_process, args=(self.home, self.keep, theirs, name), name=name, daemon=True
+            target=_run_worker_process, args=(self.home, self.retain, theirs, name), name=name, daemon=True
         )
-        with single_thread_environment():
+        with single_thread_environment(), hide_caller_script():
             process.start()
         theirs.close()
         return process, ours
 
 
-def _run_worker_process(home: Path, keep: KeepPolicy, lifeline: Connection, name: str) -> None:
+def _run_worker_process(home: Path, retain: KeepPolicy, lifeline: Connection, name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, the parent decides
     stopping = threading.Event()
     threading.Thread(target=_await_stop, args=(lifeline, stopping), daemon=True).start()
@@ -76,13 +77,13 @@ def _run_worker_process(home: Path, keep: KeepPolicy, lifeline: Connection, name
     log.parent.mkdir(parents=True, exist_ok=True)
     log_as_json("INFO", logging.FileHandler(log, encoding="utf-8"))
     try:
-        _serve_stages(home, keep, stopping)
+        _serve_stages(home, retain, stopping)
     except (Misconfigured, MissingWeights) as reason:
         log.with_suffix(".refused").write_text(str(reason))
         raise SystemExit(REFUSED_EXIT_CODE) from None
 
 
-def _serve_stages(home: Path, keep: KeepPolicy, stopping: threading.Event) -> None:
+def _serve_stages(home: Path, retain: KeepPolicy, stopping: threading.Event) -> None:
     import cv2
 
     from merstream.embedded.run_folder import Workspace
@@ -95,7 +96,8 @@ def _serve_stages(home: Path, keep: KeepPolicy, stopping: threading.Event) -> No
     # No limit: the run reports every failed clip at its end.
     settings = Settings(dead_letters_consecutive=0, dead_letters_ratio=0)
     workers = [
-        Worker(StageHandler(stage, store, keep), bus, store, settings, metrics, stopping) for stage in reversed(STAGES)
+        Worker(StageHandler(stage, store, retain), bus, store, settings, metrics, stopping)
+        for stage in reversed(STAGES)
     ]
     while not stopping.is_set():
         # To finish clips in work before new ones keeps few large artifacts between stages.

@@ -36,20 +36,24 @@ class ObjectInfo:
     modified: datetime
 
 
-class Store(Protocol):
+class ObjectReader(Protocol):
+    """Bytes under keys, to read only."""
+
+    def get(self, key: str) -> bytes:
+        """The bytes under a key. Raises NotStored."""
+
+    def fetch_file(self, key: str, file: Path) -> None:
+        """Write the bytes under a key to a file, never whole in memory. Raises NotStored."""
+
+
+class Store(ObjectReader, Protocol):
     """Bytes under keys with slashes. A put is atomic: a reader sees all bytes or none."""
 
     def put(self, key: str, data: bytes) -> None:
         """Store bytes, in place of earlier ones. Returns when they are durable."""
 
-    def get(self, key: str) -> bytes:
-        """The bytes under a key. Raises NotStored."""
-
     def put_file(self, key: str, file: Path) -> None:
         """Store the bytes of a file of any size, never whole in memory."""
-
-    def fetch_file(self, key: str, file: Path) -> None:
-        """Write the bytes under a key to a file, never whole in memory. Raises NotStored."""
 
     def exists(self, key: str) -> bool: ...
 

@@ -11,7 +11,7 @@ from shared.errors import BadData
 from shared.records import Artifact, Pipeline, Record, artifact_key, json_digest, manifest_key
 from shared.settings import KeepPolicy
 from shared.stage import Arrays, Stage, StageSettings, settings_for_profile
-from shared.store import NotStored, Store, npz
+from shared.store import NotStored, ObjectReader, Store, npz
 from shared.store.retention import delete_intermediates, rewind_to_source
 from shared.telemetry import Metrics
 from shared.worker import OutgoingMessage
@@ -120,7 +120,7 @@ def _compute_result(
     return result
 
 
-def read_artifact(store: Store, artifact: Artifact, label: str) -> Arrays:
+def read_artifact(store: ObjectReader, artifact: Artifact, label: str) -> Arrays:
     """The arrays of an artifact by name, any shape [...] and dtype, compared with the digest in the record.
 
     Raises BadData if the bytes were changed or an array is not finite, NotStored if the artifact is gone.

@@ -16,8 +16,13 @@ import cv2
 import numpy as np
 import pytest
 
+import merstream
 from merstream import synth
+from merstream.embedded.features import load_extracted_features
+from merstream.embedded.run_folder import Workspace
+from shared.worker.stage_handler import read_artifact
 
+SMALL_SETTINGS = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
 SMALL = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[2.0]"]
 
 
@@ -93,6 +98,39 @@ def test_train_again_with_another_learner(finished: Path, tmp_path: Path) -> Non
     assert json.loads((copy / "report" / "report.json").read_text())["model"] == "linear"
 
 
+def test_python_gives_the_bytes_that_the_run_has_stored(dataset: Path, finished: Path) -> None:
+    records = load_extracted_features([finished]).features
+    record = next(each for each in records if each.sample.subject == "02")
+    sample, folder = record.sample, dataset / "CASME2_RAW_selected" / "sub02" / record.sample.clip
+    numbers = range(sample.onset, sample.offset + 1)
+    frames = np.stack([cv2.imread(str(folder / f"img{number}.jpg"))[..., ::-1] for number in numbers])
+    assert sample.apex is not None
+    marks = 0, sample.apex - sample.onset, len(frames) - 1
+    features = merstream.extract_features(frames, *marks, sample.fps, settings=SMALL_SETTINGS)
+    stored = read_artifact(Workspace(finished).open_store(), record.artifact, "features")
+    assert {name: getattr(features, name).tobytes() for name in stored} == {
+        name: array.tobytes() for name, array in stored.items()
+    }
+
+
+def test_a_script_without_a_guard_runs_everything(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    copy, script = tmp_path / "copy", tmp_path / "script.py"
+    shutil.copytree(finished, copy)
+    script.write_text(
+        "import merstream\n"
+        f"dataset, out, settings = {str(dataset)!r}, {str(copy)!r}, {SMALL_SETTINGS}\n"
+        "report = merstream.run(dataset, out, 'ststnet', jobs=2, settings=settings, epochs=1)\n"
+        "held = merstream.load_features(out)\n"
+        "print(report.model, f'{report.result.uf1:.6f}', len(held), held.patches.shape[1:])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((copy / "report" / "report.json").read_text())
+    assert done.stdout == f"ststnet {written['result']['uf1']:.6f} 5 (1, 9, 2, 30, 7, 7)\n"
+    assert done.stderr.count("left out: ") == 1
+
+
 def test_too_few_people_to_train_on_keeps_the_features(dataset: Path, finished: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
@@ -117,7 +155,7 @@ def test_ctrl_c_stops_cleanly_and_leaves_no_process(dataset: Path, tmp_path: Pat
     os.killpg(running.pid, signal.SIGINT)
     _, said = running.communicate()
     assert running.returncode == 130, said
-    assert "The same command goes on where it stopped." in said
+    assert said.count("Stopped. The same command continues where it stopped.") == 1
     deadline = time.monotonic() + 60
     while (left := workers_of(running.pid)) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -141,11 +179,12 @@ def workers_of(group: int) -> list[str]:
     [
         (["run", "nowhere"], 1, "expected a dataset folder, got nothing there"),
         (["run", ".", "--set", "flow.sovler=exact"], 2, "flow has no setting 'sovler'"),
-        (["run", ".", "--profile", "papre"], 2, "Unknown profile 'papre'"),
+        (["run", ".", "--set", "flow=exact"], 2, "--set flow=exact: expected STAGE.FIELD=VALUE"),
         (["report", "--out", "nowhere"], 1, "expected a report, got none"),
         (["report", "--out", "[raw]"], 1, "[raw]/report/report.json: expected a report"),
         (["train", "--out", "nowhere"], 1, "expected the folder of an earlier run, got none"),
-        (["weights", "none"], 2, "No weights 'none'; there are rife-hdv3, dlib-68"),
+        (["rerun", "nowhere/run.json"], 1, "nowhere/run.json: expected a run.json, got No such file"),
+        (["weights", "none"], 2, "No weights 'none'. Expected one of rife-hdv3, dlib-68"),
     ],
 )
 def test_a_wrong_command_is_one_sentence(arguments: list[str], code: int, sentence: str, tmp_path: Path) -> None:
@@ -165,8 +204,11 @@ def test_missing_weights_are_one_sentence(dataset: Path, tmp_path: Path) -> None
     assert "Run `mer weights rife-hdv3`" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["demo", "synth", "run", "train", "report", "show", "weights"])
+COMMANDS = ["demo", "synth", "run", "drop", "train", "rerun", "report", "status", "show", "doctor", "weights"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "stack train", "dead-letters list", "dead-letters discard"])
 def test_every_command_teaches(command: str) -> None:
-    done = mer(command, "--help")
+    done = mer(*command.split(), "--help")
     assert done.returncode == 0
     assert len(done.stdout) > 300

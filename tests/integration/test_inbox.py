@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from merstream.commands import drop
-from merstream.commands.s3_etag import content_etag
+from merstream.stack import upload as drop
 from services.ingest.inbox.inbox import Inbox
 from shared.bus.kafka.bus import KafkaBus
 from shared.errors import Unavailable
 from shared.records import Dataset, Record
 from shared.settings import Settings
 from shared.setup import set_up_servers
+from shared.store.s3 import PART_BYTES
 from tests.integration.test_setup import TellingMinio
 from tests.servers.kafka import KafkaServer, NoServer, external
 from tests.servers.minio import CannotBuild, binary
@@ -206,7 +206,7 @@ def test_etags_are_what_the_server_says(tmp_path: Path, name: str) -> None:
             (tmp_path / "f").write_bytes(bytes([size % 251]) * size)
             store.put_file("f", tmp_path / "f")
             (entry,) = store.list_objects()
-            assert entry.etag == content_etag(tmp_path / "f"), size
+            assert entry.etag == drop.content_etag(tmp_path / "f", PART_BYTES), size
 
 
 def test_the_store_away_is_waited_out(kafka_bootstrap: str, prefix: str, tmp_path: Path) -> None:

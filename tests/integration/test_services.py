@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from merstream import synth
-from merstream.embedded.pipeline import run_stages
+from merstream.embedded.pipeline import StageRun, run_stages
 from merstream.embedded.run_folder import Workspace
 from merstream.single_thread import THREAD_COUNT_VARIABLES
 from merstream.stages import STAGES
@@ -65,7 +65,7 @@ def environment(kafka_bootstrap: str) -> Iterator[dict[str, str]]:
 def test_five_services_make_what_one_process_tree_makes(
     dataset: Path, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedded = run_stages(dataset, Workspace(tmp_path), PIPELINE, jobs=1)
+    embedded = run_stages(StageRun(dataset, PIPELINE), Workspace(tmp_path), jobs=1)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     bus, store = open_bus(Settings()), open_store(Settings())

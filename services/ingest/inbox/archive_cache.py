@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from services.ingest.inbox.archive import ArchiveUnpacker, Heartbeat, UnpackedMember, UnpackingBudget
 from shared.errors import BadData
 from shared.records import FrozenModel, json_digest
-from shared.store import ObjectInfo, Store
+from shared.store import ObjectInfo, ObjectReader
 
 LISTING_NAME = "listing.json"
 
@@ -23,7 +23,7 @@ class ArchiveListing(FrozenModel):
 class ArchiveCache:
     """Archives of `store`, each in a folder of its own below `folder`."""
 
-    def __init__(self, folder: Path, store: Store, files: int, size: int, beat: Heartbeat) -> None:
+    def __init__(self, folder: Path, store: ObjectReader, files: int, size: int, beat: Heartbeat) -> None:
         self.folder, self.store, self.files, self.size, self.beat = folder, store, files, size, beat
         folder.mkdir(parents=True, exist_ok=True)
 

@@ -9,7 +9,7 @@ from services.ingest.inbox import names
 from services.ingest.inbox.archive import relocate_members
 from services.ingest.inbox.archive_cache import ArchiveCache
 from shared.errors import Unavailable
-from shared.store import ObjectInfo, Store
+from shared.store import ObjectInfo, ObjectReader
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class DroppedFile:
     key: str
     file: Path | None = None
 
-    def fetch_to(self, store: Store, target: Path) -> None:
+    def fetch_to(self, store: ObjectReader, target: Path) -> None:
         """Put the file's bytes at `target`. Raises NotStored if the object is gone."""
         if self.file is None:
             store.fetch_file(self.key, target)

@@ -16,7 +16,7 @@ from services.ingest.inbox.dropped_files import DatasetContents
 from services.ingest.inbox.names import PLAN
 from shared.errors import BadData
 from shared.records import json_digest
-from shared.store import Store
+from shared.store import ObjectReader
 
 SHEETS = (".xlsx", ".csv")
 LEVELS = 3  # discovery reads sheets in the dataset's folder and two levels below
@@ -46,7 +46,7 @@ class DiscoveryView:
     faults: list[str] = field(default_factory=list)
 
 
-def discover_on_skeleton(name: str, contents: DatasetContents, store: Store, scratch: Path) -> DiscoveryView:
+def discover_on_skeleton(name: str, contents: DatasetContents, store: ObjectReader, scratch: Path) -> DiscoveryView:
     """Discover the clips of the dataset `name`. Never raises BadData: `faults` has a sentence for each problem."""
     seen = DiscoveryView(faults=list(contents.faults))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -74,7 +74,7 @@ def clip_fingerprint(clip: DroppedClip, contents: DatasetContents, version: int)
     return json_digest([version, files, list(found.numbers), shape, list(found.notes)])
 
 
-def _read_plan(contents: DatasetContents, store: Store, file: Path) -> DatasetPlan:
+def _read_plan(contents: DatasetContents, store: ObjectReader, file: Path) -> DatasetPlan:
     held = contents.files.get(PLAN) or contents.files.get(f"{_wrapping_folder(contents)}{PLAN}")
     if held is None:
         return DatasetPlan()
@@ -93,7 +93,7 @@ def _discover_skeleton(inner: Path, top: Path, name: str, plan: DatasetPlan) -> 
             raise fault from None
 
 
-def _build_skeleton(contents: DatasetContents, store: Store, top: Path) -> Path:
+def _build_skeleton(contents: DatasetContents, store: ObjectReader, top: Path) -> Path:
     """Write the skeleton into `top`. Returns the innermost folder that holds everything."""
     wrapping = _wrapping_folder(contents)
     (top / wrapping).mkdir(parents=True)

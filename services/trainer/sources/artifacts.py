@@ -16,12 +16,12 @@ from services.trainer.evaluation.clip_selection import content_digests, select_b
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.options import TrainingOptions
 from shared.records import Record
-from shared.store import Store
+from shared.store import ObjectReader
 from shared.worker.stage_handler import read_artifact
 
 
 def load_plan_from_artifacts(
-    records: Sequence[Record], store: Store, options: TrainingOptions, allocate: ArrayAllocator = np.empty
+    records: Sequence[Record], store: ObjectReader, options: TrainingOptions, allocate: ArrayAllocator = np.empty
 ) -> EvaluationPlan:
     """Read the selected clips one by one and compare each artifact with the digest in its record.
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from merstream import app
-from merstream.commands import drop
-from merstream.commands.s3_etag import content_etag
+from merstream.stack import upload as drop
 from shared.errors import BadData, Misconfigured
 from shared.settings import Settings
 from shared.store import LocalStore
@@ -154,16 +153,13 @@ def test_what_cannot_be_dropped(tmp_path: Path) -> None:
     assert drop.plan_from_options(None, [], {"seed": None}, None) is None
 
 
-def test_etags_of_one_and_of_many_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from merstream.commands import s3_etag
-
+def test_etags_of_one_and_of_many_parts(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"")
-    assert content_etag(tmp_path / "f") == "d41d8cd98f00b204e9800998ecf8427e"
-    monkeypatch.setattr(s3_etag, "PART_BYTES", 4)
+    assert drop.content_etag(tmp_path / "f", 4) == "d41d8cd98f00b204e9800998ecf8427e"
     (tmp_path / "f").write_bytes(b"four")
-    assert content_etag(tmp_path / "f") == "8cbad96aced40b3838dd9f07f6ef5772"
+    assert drop.content_etag(tmp_path / "f", 4) == "8cbad96aced40b3838dd9f07f6ef5772"
     (tmp_path / "f").write_bytes(b"fourfive")
-    assert content_etag(tmp_path / "f").endswith("-2")
+    assert drop.content_etag(tmp_path / "f", 4).endswith("-2")
 
 
 def test_the_inbox_of_a_folder_needs_no_stack(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_all_means_a_group_or_every_group(out: Path, group: list[str], left: set
 
 def test_thrown_away_it_is_neither_a_letter_nor_back(out: Path) -> None:
     (flow,) = letters_of(out, "flow")
-    assert "d/s/EP01@p is thrown away" in mer("dead-letters", "discard", flow, "--out", out).stdout
+    assert "d/s/EP01@p is deleted" in mer("dead-letters", "discard", flow, "--out", out).stdout
     assert set(letters_of(out).values()) == {"ingest"}
     bus = Workspace(out).open_bus()
     assert bus.read_newest("mer.magnified") == {}
@@ -98,11 +98,11 @@ def test_nothing_there_is_said(out: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
-        (["show", "zzz"], BadData, "got 'zzz'; there are [0-9a-f]{8}, "),
+        (["show", "zzz"], BadData, "got 'zzz'. Known IDs: [0-9a-f]{8}, "),
         (["replay", ""], BadData, "Expected the ID of one dead letter"),
-        (["replay"], Misconfigured, "takes IDs, or --all"),
+        (["replay"], Misconfigured, "needs IDs, or --all"),
         (["replay", "--all", "flow", "ingest"], Misconfigured, "at most one group"),
-        (["list", "flwo"], Misconfigured, "No group 'flwo'; there are ingest, "),
+        (["list", "flwo"], Misconfigured, "No group 'flwo'. Expected one of ingest, "),
     ],
 )
 def test_what_is_typed_wrong_changes_nothing_and_is_named(out: Path, arguments, error, sentence) -> None:

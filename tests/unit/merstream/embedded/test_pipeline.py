@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from merstream.embedded.features import ExtractedFeatures, load_extracted_features
-from merstream.embedded.pipeline import Tally, _emit_clips
+from merstream.embedded.pipeline import ClipEmitter
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from shared.errors import BadData
@@ -29,16 +29,15 @@ def test_a_clip_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
         ClipProblem("d", "01", "x", "row 7"),
         clip("fine", tmp_path / "img3.jpg"),
     ]
-    place, tally = Workspace(tmp_path / "out"), Tally()
-    bus = place.open_bus()
-    for _ in _emit_clips(iter(clips), Pipeline(), "trace", place, bus, tally):
-        pass
+    place = Workspace(tmp_path / "out")
+    bus, emitter = place.open_bus(), ClipEmitter(place.open_store(), Pipeline())
+    assert len(list(emitter.emit_clips(clips, bus))) == 3
     (message,) = bus.read_newest("mer.sources").values()
     bus.close()
     assert Record.decode(message.value).sample.clip == "fine"
-    assert tally.clip_count == 1
-    assert tally.failures[0].startswith("01/folder: expected a readable img9.jpg, got Is a directory")
-    assert tally.failures[1] == "row 7"
+    assert emitter.tally.clip_count == 1
+    assert emitter.tally.failures[0].startswith("01/folder: expected a readable img9.jpg, got Is a directory")
+    assert emitter.tally.failures[1] == "row 7"
 
 
 def record(pipeline: Pipeline, name: str, recipe: str = "0" * 32, dataset: str = "d") -> Record:
@@ -105,7 +104,7 @@ def test_clips_that_are_under_way_are_not_passed_over(tmp_path: Path) -> None:
     bus, late = Workspace(tmp_path).open_bus(), Dataset(name="d", clips={"d/01/a": R0, "d/01/b": R0}, complete=True)
     bus.publish("mer.datasets", late.key, late.encode())
     bus.close()
-    with pytest.raises(BadData, match=r"clips under way: 1 of d; start `mer run` again"):
+    with pytest.raises(BadData, match="clips in work: 1 of d"):
         load_extracted_features([tmp_path])
 
 
@@ -122,5 +121,7 @@ def test_artifacts_of_several_folders_are_one_store(tmp_path: Path) -> None:
         LocalStore(tmp_path / name).put(f"roi-au/{name}.npz", name.encode())
     pooled = PooledStores([tmp_path / "one", tmp_path / "other"])
     assert (pooled.get("roi-au/one.npz"), pooled.get("roi-au/other.npz")) == (b"one", b"other")
+    pooled.fetch_file("roi-au/other.npz", tmp_path / "fetched")
+    assert (tmp_path / "fetched").read_bytes() == b"other"
     with pytest.raises(NotStored, match="roi-au/none"):
         pooled.get("roi-au/none.npz")

@@ -1,4 +1,4 @@
-"""`mer train --features`: from somebody's table to a report."""
+"""`mer train --features`: from a samples.csv to a report."""
 
 import json
 from pathlib import Path
@@ -40,4 +40,4 @@ def test_what_does_not_go_together_is_told(table: Path, capsys: pytest.CaptureFi
     assert train("--features", str(table), "--model", "fmer-lite") == 1
     assert "expected patches and maps for the model 'fmer-lite', got maps" in capsys.readouterr().err
     assert train("--features", str(table), "--pipeline", "0123") == 2
-    assert "--features takes the place of --stack" in capsys.readouterr().err
+    assert "--features goes without --stack" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`mer train --stack` against an API as it is served, on a bus and a store of its own."""
+"""`mer stack train` against an API as it is served, on a bus and a store of its own."""
 
 import threading
 from collections.abc import Iterator
@@ -33,24 +33,28 @@ def api(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
 
 
 def mer(*arguments: str) -> int:
-    """Its exit code."""
+    """The exit code of a command."""
     with pytest.raises(SystemExit) as end:
-        main(["train", *arguments])
+        main(list(arguments))
     return int(end.value.code or 0)
+
+
+def stack_train(url: str, *arguments: str) -> int:
+    return mer("stack", "train", "--url", url, *arguments)
 
 
 def test_a_run_is_followed_to_its_report(api, lab, trainer, capsys):
     one = trainer()
 
     def work() -> None:
-        while not lab.bus.latest("mer.runs"):
+        while not lab.bus.read_newest("mer.runs"):
             pass
         while one.planner.step() or one.folds.step():
             pass
 
     worker = threading.Thread(target=work)
     worker.start()
-    assert mer("--stack", api, "--dataset", "toy", "--model", "majority", "--seed", "5", "--watch") == 0
+    assert stack_train(api, "toy", "--model", "majority", "--seed", "5", "--watch") == 0
     worker.join()
     result = lab.result()
     folder = Path("out/reports/toy") / result.run
@@ -65,8 +69,8 @@ def test_a_run_is_followed_to_its_report(api, lab, trainer, capsys):
 
 def test_without_watch_it_says_where_the_run_is_and_ends(api, lab, capsys):
     for _ in range(2):
-        assert mer("--stack", api + "/", "--dataset", "toy", "--model", "majority", "--epochs", "3") == 0
-        (run,) = map(Run.decode, (message.value for message in lab.bus.latest("mer.runs").values()))
+        assert stack_train(api + "/", "toy", "--model", "majority", "--epochs", "3") == 0
+        (run,) = map(Run.decode, (message.value for message in lab.bus.read_newest("mer.runs").values()))
         said = capsys.readouterr().err
         assert f"Run {run.id} of toy is planned: {api}/runs/{run.id}" in said.replace("\n", "")
         assert "--watch" in said
@@ -79,8 +83,8 @@ def test_what_is_asked_for_here_is_trained_there(api, lab):
         (sample.model_copy(update={"emotion": LABELS[sample.emotion]}), arrays) for sample, arrays in lab.clips
     ]
     lab.extract()
-    assert mer("--stack", api, "--dataset", "toy", "--seed", "4", "--seeds", "2", "--model", "linear", *protocol) == 0
-    (key,) = lab.store.keys("runs/")
+    assert stack_train(api, "toy", "--seed", "4", "--seeds", "2", "--model", "linear", *protocol) == 0
+    (key,) = lab.store.list_keys("runs/")
     made = RunContents.decode(lab.store.get(key))
     assert (made.seeds, made.settings["seed"], made.settings["model"]) == (2, 4, "linear")
     assert (made.protocol["name"], made.protocol["datasets"]) == ("casme3c-4", {"toy": "casme3c"})
@@ -91,12 +95,12 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_come_back(api, lab, monkeyp
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training.time, "sleep", press)
-    assert mer("--stack", api, "--dataset", "toy", "--model", "majority", "--watch") == 130
+    assert stack_train(api, "toy", "--model", "majority", "--watch") == 130
     assert "The same command follows it again" in capsys.readouterr().err
     assert lab.published("mer.runs") == 1
 
 
-def test_trouble_while_following_is_waited_out(api, lab, trainer, monkeypatch):
+def test_trouble_while_following_is_waited_out(api, lab, trainer):
     """The API goes away and comes back elsewhere in time, as a client sees it: refused connections, then the run."""
     client, one = TrainerApi(api), trainer()
     run = client.post("/runs", {"datasets": ["toy"], "model": "majority"})
@@ -104,17 +108,17 @@ def test_trouble_while_following_is_waited_out(api, lab, trainer, monkeypatch):
         pass
     away, shown = TrainerApi(f"http://127.0.0.1:{free_port()}"), []
 
-    def come_back(_seconds: float) -> None:
+    def come_back() -> None:
         if len(shown) > 2:
             away.url = client.url
 
-    monkeypatch.setattr(training.time, "sleep", come_back)
-    assert training._wait_until_finished(away, run, lambda now, remark: shown.append(remark))["state"] == "done"
+    run = training.wait_until_finished(away, run, lambda now, remark: shown.append(remark), come_back)
+    assert run["state"] == "done"
     assert any("no answer" in remark for remark in shown)
 
 
 def test_a_run_that_failed_says_why(lab):
-    with pytest.raises(BadData, match="Run 7 has failed: one subject"):
+    with pytest.raises(BadData, match="Run 7 failed: one subject"):
         training.fetch_and_print_report(
             TrainerApi("http://127.0.0.1:1"), {"state": "failed", "id": "7", "reason": "one subject"}
         )
@@ -123,39 +127,54 @@ def test_a_run_that_failed_says_why(lab):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--dataset", "casme"], "No dataset 'casme' was dropped; there are toy."),
-        (["--dataset", "toy", "--model", "resnet"], "model 'resnet': Input should be"),
-        (["--dataset", "toy", "--classes", "happiness,fear"], "No clip shows fear"),
-        (["--dataset", "toy", "--pipeline", "0" * 12], "toy was not dropped with pipeline"),
-        ([], "expected the name of a dropped dataset too: --dataset NAME"),
+        (["casme"], "No dataset 'casme' was dropped; there are toy."),
+        (["toy", "--model", "resnet"], "model 'resnet': Input should be"),
+        (["toy", "--classes", "happiness,fear"], "No clip shows fear"),
+        (["toy", "--pipeline", "0" * 12], "toy was not dropped with pipeline"),
     ],
 )
 def test_what_the_api_refuses_is_said_in_its_words(arguments, said, api, lab, capsys):
-    assert mer("--stack", api, *arguments) == 2
+    assert stack_train(api, *arguments) == 2
     assert said in capsys.readouterr().err.replace("\n", " ")
     assert lab.published("mer.runs") == 0
 
 
-def test_no_stack_no_address_and_options_without_one(tmp_path, monkeypatch, capsys):
+def test_no_stack_and_no_address(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     nobody = f"http://127.0.0.1:{free_port()}"
-    assert mer("--stack", nobody, "--dataset", "toy") == 1
+    assert stack_train(nobody, "toy") == 1
     assert f"{nobody}: no answer" in capsys.readouterr().err
-    assert mer("--stack", "127.0.0.1:8080", "--dataset", "toy") == 2
-    assert "expected the address of a stack's API, e.g. http://127.0.0.1:8080" in capsys.readouterr().err
-    assert mer("--dataset", "toy") == 2
-    assert "go with --stack URL" in capsys.readouterr().err
+    assert stack_train("127.0.0.1:8080", "toy") == 2
+    assert "expected the address of a stack's API, for example http://127.0.0.1:8080" in capsys.readouterr().err
+    assert stack_train(nobody) == 2
+    assert "DATASET" in capsys.readouterr().err
+
+
+def test_the_old_spelling_works_and_names_the_new_one(api, lab, capsys):
+    assert mer("train", "--stack", api, "--dataset", "toy", "--model", "majority") == 0
+    said = capsys.readouterr().err
+    assert f"is now `mer stack train NAME --url {api}`" in said.replace("\n", " ")
+    assert lab.published("mer.runs") == 1
+    for arguments, fault in (
+        (["--stack", api], "expected the name of an uploaded dataset too: --dataset NAME"),
+        (["--stack", api, "--dataset", "toy", "--faces"], "the reports of a stack show no faces"),
+        (["--dataset", "toy"], "go with --stack URL"),
+        (["--partial"], "go with --stack URL"),
+    ):
+        assert mer("train", *arguments) == 2
+        assert fault in capsys.readouterr().err.replace("\n", " ")
+    assert lab.published("mer.runs") == 1
 
 
 def test_the_token_is_sent(lab, monkeypatch, capsys):
     lab.extract()
     lab.drop()
     with served(lab.bus, lab.store, api_token="s3cret") as client:
-        given = ("--stack", f"http://127.0.0.1:{client.port}", "--dataset", "toy", "--model", "majority")
-        assert mer(*given) == 2
+        given = (f"http://127.0.0.1:{client.port}", "toy", "--model", "majority")
+        assert stack_train(*given) == 2
         assert "MER_API_TOKEN" in capsys.readouterr().err
         monkeypatch.setenv("MER_API_TOKEN", "s3cret")
-        assert mer(*given) == 0
+        assert stack_train(*given) == 0
 
 
 class Stranger(BaseHTTPRequestHandler):
@@ -175,7 +194,7 @@ def test_another_server_is_not_taken_for_the_api(status, capsys):
     with HTTPServer(("127.0.0.1", 0), Stranger) as server:
         threading.Thread(target=server.handle_request).start()
         url = f"http://127.0.0.1:{server.server_port}/{status}"
-        assert mer("--stack", url, "--dataset", "toy") == 2
+        assert stack_train(url, "toy") == 2
     assert f"answers {status} and not as merstream's API does" in capsys.readouterr().err.replace("\n", " ")
 
 

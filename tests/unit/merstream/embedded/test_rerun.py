@@ -1,4 +1,4 @@
-"""`mer train --from run.json` on features as `mer run` leaves them: the same bytes, or what differs."""
+"""`mer rerun` on features as `mer run` leaves them: the same bytes, or what differs."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from merstream.app import main
-from merstream.commands.rerun import repeat_run
 from merstream.embedded import training
 from merstream.embedded.features import load_extracted_features
+from merstream.embedded.rerun import repeat_run
 from services.trainer.report.writer import REPORT_FILES
 from shared.errors import BadData, Misconfigured
 from shared.records import RunContents, Sample
@@ -89,23 +89,39 @@ def test_figures_that_differ_are_told(trained: Path, tmp_path: Path, capsys: pyt
     (fetched / "run.json").write_bytes((trained / "report" / "run.json").read_bytes())
     assert not repeat_run(fetched / "run.json", [home])
     assert "linear, seed 4, uf1: 0.125000 recorded" in capsys.readouterr().out
-    assert command("--from", fetched / "run.json", "--out", home, "--jobs", 1) == 1
-    with pytest.raises(Misconfigured, match="say with --out where features are"):
+    assert mer("rerun", fetched / "run.json", "--out", home, "--jobs", 1) == 1
+    with pytest.raises(Misconfigured, match="--out"):
         repeat_run(fetched / "run.json")
 
 
-def command(*arguments: object) -> int:
+def mer(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        main(["train", *map(str, arguments)])
+        main(list(map(str, arguments)))
     return int(ended.value.code or 0)
 
 
-@pytest.mark.parametrize("more", [["--model", "linear"], ["--seed", 1], ["--set", "keep=last"], ["--dataset", "x"]])
+@pytest.mark.parametrize(
+    "more",
+    [["--model", "linear"], ["--seed", 0], ["--profile", "corrected"], ["--set", "keep=last"], ["--dataset", "x"]],
+)
 def test_what_a_run_json_says_can_not_be_said_otherwise(
     trained: Path, more: list[object], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command("--from", trained / "report" / "run.json", *more) == 2
+    assert mer("train", "--from", trained / "report" / "run.json", *more) == 2
     assert "--from says how to train" in capsys.readouterr().err
+    assert mer("rerun", trained / "report" / "run.json", *more) == 2
+    assert "No such option" in capsys.readouterr().err
+
+
+def test_the_old_spelling_works_and_names_the_new_one(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(tmp_path / "other")
+    file = trained / "report" / "run.json"
+    assert mer("train", "--from", file, "--out", tmp_path / "other", "--jobs", 1) == 0
+    said = capsys.readouterr()
+    assert f"is now `mer rerun {file}`" in said.err
+    assert "The figures are those of the report" in said.out
 
 
 def test_other_libraries_are_warned_of(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,11 +132,6 @@ def test_other_libraries_are_warned_of(trained: Path, tmp_path: Path, capsys: py
     (tmp_path / "run.json").write_text(json.dumps(said))
     assert repeat_run(tmp_path / "run.json", [home]), "nothing recorded, nothing differs"
     assert "torch: the run was started with 0.1" in capsys.readouterr().err
-
-
-def test_faces_are_not_asked_of_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("--stack", "http://127.0.0.1:9", "--dataset", "x", "--faces") == 2
-    assert "a stack's reports show no faces" in capsys.readouterr().err
 
 
 def test_a_table_is_repeated_from_the_table(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from shared.records import RunContents, RunResult
 from shared.settings import Settings
 from shared.store import Store
 from tests.servers import docker
-from tests.servers.s3 import free_port
+from tests.servers.process import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 1800

@@ -13,7 +13,7 @@ from shared.errors import Misconfigured, Unavailable
 from shared.settings import Settings
 from shared.store import LocalStore
 from shared.telemetry import Metrics
-from tests.servers.kafka import free_port
+from tests.servers.process import free_port
 from tests.unit.trainer.api.conftest import served
 
 

@@ -47,7 +47,7 @@ def test_flows_have_a_row_per_outer_factor_and_a_colour_key(factors: int) -> Non
 
 
 def test_arrows_show_the_motion_of_the_rois() -> None:
-    points = np.zeros((68, 2)) + np.array([15, 20])
+    points = np.full((68, 2), (15.0, 20.0))
     still, moving = (
         pictures.draw_roi_motion(
             {"frames": ONSET[None]},

@@ -12,19 +12,20 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup servers demo test test-all lint lock weights bench bench-bus images up down e2e gen k8s-test clean
+.PHONY: setup demo test test-all servers lint lock weights bench bench-bus images up down e2e gen k8s-test clean
 
 demo: setup
 	$(BIN)/mer demo
 
-# About 10 CPU minutes. `test-all` also runs what is marked exhaustive, as CI does.
-test: setup lint servers
+# The short suite: every property once, with a real Kafka, MinIO and SeaweedFS.
+test: lint servers
 	$(BIN)/pytest -m "not exhaustive"
 
-test-all: setup lint servers
+# Everything, as CI runs it.
+test-all: lint servers
 	$(BIN)/pytest
 
-# Kafka, MinIO, SeaweedFS and Kustomize for the tests. The first time downloads and builds, and says what.
+# The servers that tests start, kept in the user's cache. The first time builds MinIO, which takes minutes.
 servers: setup
 	$(BIN)/python -m tests.servers
 

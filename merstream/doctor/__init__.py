@@ -1,1 +1,1 @@
-"""What is wrong with a dataset's folder, and how to mend it."""
+"""What is wrong with a dataset folder, and how to repair it."""

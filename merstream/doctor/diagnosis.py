@@ -1,4 +1,4 @@
-"""What is found in a dataset's folder: clips, labels, frames, and everything that is wrong with them, as sentences."""
+"""The examination of a dataset folder: clips, labels, frames, and a sentence for everything that is wrong."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,12 +20,12 @@ from shared.errors import BadData
 from shared.names import spelling_key
 
 IGNORED_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
-RATE_TOLERANCE = 0.02  # a video's own rate may differ from the sheet's by so much: 29.97 is 30
+RATE_TOLERANCE = 0.02  # allowed difference between the rates of a video and of the sheet, as a share: 29.97 is 30
 
 
 @dataclass
 class Diagnosis:
-    """One dataset's folder. Lists hold one sentence per finding; `fault` says why there are no clips at all."""
+    """The findings in one dataset folder, a sentence each. `fault` says why there are no clips at all."""
 
     folder: str
     dataset: str = ""
@@ -43,20 +43,20 @@ class Diagnosis:
     labels: list[str] = field(default_factory=list)
     frames: int = 0
     sizes: Counter[str] = field(default_factory=Counter)
-    broken: set[str] = field(default_factory=set)  # identities of clips with a file that can't be read
+    broken: set[str] = field(default_factory=set)  # identities of clips with an unreadable file
 
     @property
     def usable(self) -> bool:
-        """At least one clip can be taken as it lies."""
+        """Whether at least one clip can be used as it is."""
         return not self.fault and bool(self.readable_clips)
 
     @property
     def readable_clips(self) -> list[FoundClip]:
-        """The clips whose files can all be read."""
+        """The clips without an unreadable file."""
         return [clip for clip in self.clips if clip.sample.identity not in self.broken]
 
     def summary_figures(self) -> dict[str, object]:
-        """The figures, as plain values."""
+        """The figures of the dataset, as plain values."""
         return {
             "clips": len(self.clips),
             "sound": len(self.readable_clips),
@@ -70,8 +70,10 @@ class Diagnosis:
 
 
 def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False) -> Diagnosis:
-    """Look at a dataset's folder. Frames are opened for their headers, with `deep` decoded. Raises nothing for what
-    lies there."""
+    """Examine a dataset folder. Only the headers of frames are read, unless `deep` decodes them.
+
+    Raises no error for bad data: it becomes a finding.
+    """
     diagnosis = Diagnosis(str(folder), dataset=cell_text(folder.resolve().name))
     tree = DatasetTree(folder)
     try:
@@ -84,7 +86,7 @@ def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False) ->
     for result in results:
         _record_result(diagnosis, result)
     if not diagnosis.clips:
-        diagnosis.fault = f"{folder}: no clip can be used; the first reason: {(diagnosis.problems or ['no rows'])[0]}"
+        diagnosis.fault = f"{folder}: no clip can be used. The first reason: {(diagnosis.problems or ['no rows'])[0]}"
     known = {(spelling_key(each.sample.subject), spelling_key(each.filename)) for each in diagnosis.clips}
     known |= {
         (spelling_key(each.subject), spelling_key(each.filename)) for each in results if isinstance(each, ClipProblem)
@@ -98,10 +100,10 @@ def _record_result(diagnosis: Diagnosis, result: FoundClip | ClipProblem) -> Non
     if isinstance(result, ClipProblem):
         diagnosis.problems.append(result.sentence)
         return
-    who = f"{result.sample.subject}/{result.sample.clip}"
+    name = f"{result.sample.subject}/{result.sample.clip}"
     diagnosis.clips.append(result)
-    diagnosis.missing += [f"{who}: {note}" for note in result.notes if "is missing" in note]
-    diagnosis.repairs += [f"{who}: {note}" for note in result.notes if "is missing" not in note]
+    diagnosis.missing += [f"{name}: {note}" for note in result.notes if "is missing" in note]
+    diagnosis.repairs += [f"{name}: {note}" for note in result.notes if "is missing" not in note]
     diagnosis.contradictions += result.doubts
     diagnosis.labels += result.label_notes
     diagnosis.corrections += map(str, result.changes)
@@ -110,7 +112,7 @@ def _record_result(diagnosis: Diagnosis, result: FoundClip | ClipProblem) -> Non
 def _unannotated_folders(folders: Iterable[tuple[str, tuple[str, str]]], known: set[tuple[str, str]]) -> Iterator[str]:
     for folder, key in folders:
         if key not in known:
-            yield f"{folder}: the sheet does not mention this clip; nothing is done with it"
+            yield f"{folder}: the sheet does not mention this clip. It is ignored"
 
 
 def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
@@ -133,12 +135,12 @@ def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
 
 
 def _check_frames(clip: FoundClip, deep: bool) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
-    """Faults by file, and the sizes in the order of the frames."""
+    """(file, fault) of every unreadable frame, and the sizes (columns, rows) in the order of the frames."""
     faults, sizes = [], []
     for file in dict.fromkeys(clip.files):
         header = _decode_header(file) if deep else read_header(file)
         if header.fault:
-            faults.append((file, f"{header.fault}; copy it again from the original"))
+            faults.append((file, f"{header.fault}. Copy it again from the original"))
         if header.size:
             sizes.append(header.size)
     return faults, sizes
@@ -162,21 +164,21 @@ def _check_video(clip: FoundClip) -> tuple[list[tuple[Path, str]], list[tuple[in
     size = int(opened.get(cv2.CAP_PROP_FRAME_WIDTH)), int(opened.get(cv2.CAP_PROP_FRAME_HEIGHT))
     opened.release()
     if frames <= 0:
-        return [(file, "is no video that can be opened; convert it")], []
+        return [(file, "is no video that can be opened. Convert it")], []
     faults = []
     if clip.offset >= frames:
-        faults.append((file, f"has {frames} frames, counted from 0, and the offset is {clip.offset}; correct the row"))
+        faults.append((file, f"has {frames} frames, counted from 0, and the offset is {clip.offset}. Correct the row"))
     if abs(rate - clip.fps) > RATE_TOLERANCE * clip.fps:
-        faults.append((file, f"runs at {rate:g} frames per second, the sheet says {clip.fps:g}; correct the row"))
+        faults.append((file, f"runs at {rate:g} frames per second, the sheet says {clip.fps:g}. Correct the row"))
     return faults, [size]
 
 
 def _stray_files(clip_folder: Path, folder: Path) -> Iterator[str]:
-    """Files in a clip's folder that are no frames."""
+    """A sentence for every file in a clip's folder that is no frame."""
     frames = {file for files in numbered.numbered_images(clip_folder).values() for file in files}
     for file in sorted(clip_folder.iterdir()):
         if file not in frames and file.name.casefold() not in IGNORED_FILES and not file.name.startswith("."):
-            yield f"{_relative_path(file, folder)}: no numbered image; nothing is done with it"
+            yield f"{_relative_path(file, folder)}: no numbered image. It is ignored"
 
 
 def _relative_path(file: Path, folder: Path) -> str:
@@ -184,7 +186,7 @@ def _relative_path(file: Path, folder: Path) -> str:
 
 
 def dataset_folders(folders: Sequence[Path]) -> list[Path]:
-    """The dataset folders that are meant: each one given, or its children where they are datasets of several kinds."""
+    """The given folders. A folder whose children are datasets of several kinds is replaced by them."""
     return [each for folder in folders for each in _child_datasets(folder) or [folder]]
 
 

@@ -1,6 +1,6 @@
-"""Is a file the image its name says, and whole? Told from its first and last bytes; nothing is decoded.
+"""Whether a file is a whole image, from its first and last bytes. Nothing is decoded.
 
-Formats are those of `services.ingest.catalogue.numbered.SUFFIXES`; sizes are read for JPEG, PNG and BMP.
+Formats are those of `services.ingest.catalogue.numbered.SUFFIXES`. Sizes are read for JPEG, PNG and BMP.
 """
 
 import os
@@ -22,12 +22,12 @@ MAGIC_NUMBERS: dict[bytes, str] = {
     b"\x00\x00\x00\x0cjP": "JPEG 2000",
     b"\xff\x4f\xff\x51": "JPEG 2000",
 }
-FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15: where a JPEG says its size
+FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15: the segments of a JPEG with its size
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """`fault` is '' for a whole image; `size` is (columns, rows) where the format says it early."""
+    """`fault` is '' for a whole image. `size` is (columns, rows) if the format states it early."""
 
     kind: str = ""
     size: tuple[int, int] | None = None
@@ -35,7 +35,7 @@ class ImageHeader:
 
 
 def read_header(file: Path) -> ImageHeader:
-    """What the file's bytes say; never raises for what lies in it."""
+    """The header of a file. Bad content becomes a fault and raises no error."""
     try:
         handle = os.open(file, os.O_RDONLY)
     except OSError as error:
@@ -76,7 +76,7 @@ def _image_size(handle: int, kind: str, head: bytes) -> tuple[int, int] | None:
 
 
 def _bmp_length(head: bytes) -> int:
-    """Bytes that a BMP needs for its pixels. Its own field of the length is not trusted: some writers leave it 0."""
+    """The bytes that a BMP needs for its pixels. Its own length field is not used: some writers leave it 0."""
     offset, width, height, bits, compression = (
         int.from_bytes(head[at : at + size], "little", signed=True)
         for at, size in ((10, 4), (18, 4), (22, 4), (28, 2), (30, 4))
@@ -86,7 +86,7 @@ def _bmp_length(head: bytes) -> int:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """From the frame header (ITU-T T.81, B.2.2); None if it lies beyond `data`."""
+    """The size in the frame header (ITU-T T.81, B.2.2), None if the header lies beyond `data`."""
     at = 2
     while at + 9 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]

@@ -1,4 +1,4 @@
-"""`mer doctor`: a dataset's diagnosis as text, JSON and HTML, and what every protocol would hold."""
+"""The diagnosis of dataset folders as text, JSON and HTML, and what each protocol would use of them."""
 
 import json
 from collections import Counter
@@ -19,22 +19,22 @@ from shared.protocols.catalogue import PROTOCOL_BY_NAME
 from shared.records import Sample
 
 SCHEMA = "mer.doctor/1"
-MAX_PRINTED_FINDINGS = 10  # findings of one kind in the terminal; JSON and HTML hold all
+MAX_PRINTED_FINDINGS = 10  # findings of one kind in the terminal. JSON and HTML list all
 FINDING_HEADINGS = {
     "problems": "clips that cannot be used",
     "unreadable": "files that cannot be read",
     "missing": "frames that are missing",
     "contradictions": "contradictions",
     "corrections": "known errors of the sheet",
-    "repairs": "what was repaired",
+    "repairs": "repairs",
     "labels": "labels in doubt",
-    "extra": "files and folders that nothing mentions",
+    "extra": "files and folders that no sheet mentions",
 }
 
 
 @dataclass(frozen=True)
 class ProtocolVerdict:
-    """What a protocol would hold of the datasets at hand."""
+    """What a protocol would use of the examined datasets, in clips."""
 
     name: str
     title: str
@@ -43,12 +43,12 @@ class ProtocolVerdict:
     counts: Mapping[str, int]
     left_out: Mapping[str, int]
     faults: tuple[str, ...]
-    asserted: bool  # are there published counts to compare with?
+    asserted: bool  # whether there are published counts to compare with
     remark: str
 
 
 def diagnose_folders(folders: Sequence[Path], reading: ReadingOptions, deep: bool = False) -> dict[str, Any]:
-    """Everything that is said, as plain values."""
+    """Everything that the command reports, as plain values."""
     found = [examine_folder(folder, reading, deep) for folder in dataset_folders(folders)]
     return {
         "schema": SCHEMA,
@@ -59,23 +59,23 @@ def diagnose_folders(folders: Sequence[Path], reading: ReadingOptions, deep: boo
 
 
 def protocol_verdicts(found: Sequence[Diagnosis]) -> Iterator[ProtocolVerdict]:
-    """One for each protocol to which a dataset at hand contributes."""
+    """One verdict for each protocol to which an examined dataset contributes."""
     clips = [(diagnosis, clip) for diagnosis in found for clip in diagnosis.readable_clips]
     keys = {clip.sample.dataset: diagnosis.key for diagnosis, clip in clips}
     for task in PROTOCOL_BY_NAME.values():
         mine = [_protocol_sample(clip, task.labels) for diagnosis, clip in clips if _takes_part(task.name, diagnosis)]
         if not mine or not any(sample.emotion for sample in mine):
             continue
-        told = apply_evaluation_protocol(task, mine, keys)
-        counts = dict(told.counts) if task.classes else {}
+        applied = apply_evaluation_protocol(task, mine, keys)
+        counts = dict(applied.counts) if task.classes else {}
         yield ProtocolVerdict(
             name=task.name,
             title=task.title,
-            clips=len(told.kept),
-            groups=told.groups,
+            clips=len(applied.kept),
+            groups=applied.groups,
             counts=counts,
-            left_out=told.left_out,
-            faults=told.faults,
+            left_out=applied.left_out,
+            faults=applied.faults,
             asserted=task.total_clips is not None,
             remark=task.remark,
         )
@@ -86,7 +86,7 @@ def _takes_part(name: str, diagnosis: Diagnosis) -> bool:
 
 
 def _protocol_sample(clip: FoundClip, labels: str) -> Sample:
-    """The sample under the protocol's label set, by the name that protocols know it by."""
+    """The clip's sample with the label and the clip name that the protocol uses."""
     return clip.sample.model_copy(update={"emotion": clip.labels.get(labels), "clip": clip.filename})
 
 
@@ -101,27 +101,27 @@ def _plain_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
 def show_diagnosis(
     folders: Sequence[Path], reading: ReadingOptions, *, deep: bool, as_json: bool, html: Path | None
 ) -> bool:
-    """Tell what is found on stdout, and as a page where asked; True if all of it is usable."""
-    told = diagnose_folders(folders, reading, deep)
+    """Print the diagnosis to stdout, and write it as a page to `html`. Returns True if every dataset is usable."""
+    diagnosis = diagnose_folders(folders, reading, deep)
     if html:
-        write_html_page(told, html)
+        write_html_page(diagnosis, html)
     if as_json:
-        stdout_console.file.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        stdout_console.file.write(json.dumps(diagnosis, indent=1, ensure_ascii=False) + "\n")
     else:
-        print_diagnosis(told, stdout_console)
-    return bool(told["usable"])
+        print_diagnosis(diagnosis, stdout_console)
+    return bool(diagnosis["usable"])
 
 
 def write_html_page(diagnosis: Mapping[str, Any], file: Path) -> None:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
     )
-    page = environment.get_template("doctor.html.j2").render(told=diagnosis, findings=FINDING_HEADINGS)
+    page = environment.get_template("doctor.html.j2").render(diagnosis=diagnosis, findings=FINDING_HEADINGS)
     file.write_text(page, encoding="utf-8")
 
 
 def print_diagnosis(diagnosis: Mapping[str, Any], console: Console) -> None:
-    """The terminal's version: figures, findings (the first of each kind), protocols, verdict."""
+    """Print figures, the first findings of each kind, protocols and the verdict."""
     for dataset in diagnosis["datasets"]:
         _print_dataset(dataset, console)
     if diagnosis["protocols"]:
@@ -133,7 +133,7 @@ def print_diagnosis(diagnosis: Mapping[str, Any], console: Console) -> None:
         console.print(f"  {mark} {escape(line)}", soft_wrap=True, highlight=False)
         for fault in verdict["faults"]:
             console.print(f"    {escape(fault)}", soft_wrap=True, highlight=False, style="dim")
-    console.print("\n[green]usable[/]" if diagnosis["usable"] else "\n[red]not usable[/] as it lies")
+    console.print("\n[green]usable[/]" if diagnosis["usable"] else "\n[red]not usable[/] as it is")
 
 
 def _print_dataset(dataset: Mapping[str, Any], console: Console) -> None:
@@ -145,7 +145,7 @@ def _print_dataset(dataset: Mapping[str, Any], console: Console) -> None:
         console.print(
             f"  {dataset['clips']} clips of {dataset['subjects']} subjects, {dataset['frames']} frames "
             f"({_format_counts(dataset['sizes'])}), {', '.join(dataset['fps'])} frames per second, "
-            f"{dataset['without_apex']} without an apex (spotted later)",
+            f"{dataset['without_apex']} without an apex (it is spotted later)",
             soft_wrap=True,
             highlight=False,
         )
@@ -162,7 +162,7 @@ def _print_findings(heading: str, sentences: Sequence[str], console: Console) ->
         console.print(f"    {escape(sentence)}", soft_wrap=True, highlight=False)
     if len(sentences) > MAX_PRINTED_FINDINGS:
         console.print(
-            f"    and {len(sentences) - MAX_PRINTED_FINDINGS} more: --json or --html has them all", style="dim"
+            f"    and {len(sentences) - MAX_PRINTED_FINDINGS} more. --json and --html list all of them", style="dim"
         )
 
 

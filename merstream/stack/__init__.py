@@ -1,1 +1,1 @@
-"""The client's side of a stack: its bus, its store, its training API."""
+"""A client of a stack: its bus, its store, its inbox and its training API."""

@@ -1,4 +1,4 @@
-"""A client of the trainer's API: JSON over HTTP, refusals as our errors."""
+"""A client of the trainer's HTTP API. Its refusals become the errors of `shared.errors`."""
 
 import json
 import shutil
@@ -12,15 +12,15 @@ from urllib3.util import parse_url
 from shared.errors import MerError, Misconfigured, Unavailable
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-RETRYABLE_STATUSES = {409, 503}  # clips are under way; broker or store are away
+RETRYABLE_STATUSES = {409, 503}  # clips are in work; broker or store are away
 INVALID_REQUEST_STATUSES = {401, 404, 422}
 
 
 class TrainerApi:
-    """The API at `url`, e.g. http://127.0.0.1:8080; `token` where it asks for one. Raises Misconfigured for no URL.
+    """The API at `url`, for example http://127.0.0.1:8080. Raises Misconfigured for a wrong URL.
 
-    Each call raises Unavailable while nobody answers or the answer is to come again, and Misconfigured for a request
-    that has to be changed; the sentence is the API's own.
+    A call raises Unavailable if there is no answer or the API asks to try again, and Misconfigured if the request must
+    be changed. Then the sentence is the API's own.
     """
 
     def __init__(self, url: str, token: str = "") -> None:
@@ -36,7 +36,7 @@ class TrainerApi:
         return self._request_json("POST", path, json=body)
 
     def download_file(self, path: str, file: Path) -> None:
-        """Into a file, never whole in memory."""
+        """Write the answer to a file, never whole in memory."""
         try:
             answer = self._pool.request("GET", self.url + path, preload_content=False)
             if answer.status != 200:
@@ -61,26 +61,28 @@ class TrainerApi:
 
     def _refusal_error(self, path: str, status: int, body: bytes) -> MerError:
         try:
-            said = str(json.loads(body)["detail"])
+            sentence = str(json.loads(body)["detail"])
         except (ValueError, KeyError, TypeError):
             return self._foreign_answer_error(path, status)
         if status in INVALID_REQUEST_STATUSES:
-            return Misconfigured(said)
-        return Unavailable(said) if status in RETRYABLE_STATUSES else MerError(f"{self.url}: {said}")
+            return Misconfigured(sentence)
+        return Unavailable(sentence) if status in RETRYABLE_STATUSES else MerError(f"{self.url}: {sentence}")
 
     def _no_answer_error(self, error: HTTPError) -> Unavailable:
-        return Unavailable(f"{self.url}: no answer ({error}). Is the stack up, and is this the address of its API?")
+        return Unavailable(
+            f"{self.url}: no answer ({error}). Check that the stack is up and that this is the address of its API."
+        )
 
     def _foreign_answer_error(self, path: str, status: int) -> Misconfigured:
-        return Misconfigured(f"{self.url}{path} answers {status} and not as merstream's API does. Is this its address?")
+        return Misconfigured(f"{self.url}{path} answers {status} and not as merstream's API does. Check the address.")
 
 
 def _check_url(url: str) -> str:
-    """Without a slash at its end."""
+    """The URL without a slash at its end. Raises Misconfigured if it is none."""
     try:
-        place = parse_url(url)
+        parsed = parse_url(url)
     except LocationParseError:
-        place = parse_url("")
-    if place.scheme not in ("http", "https") or not place.host:
-        raise Misconfigured(f"{url!r}: expected the address of a stack's API, e.g. http://127.0.0.1:8080.")
+        parsed = parse_url("")
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise Misconfigured(f"{url!r}: expected the address of a stack's API, for example http://127.0.0.1:8080.")
     return url.rstrip("/")

@@ -1,4 +1,4 @@
-"""What a command looks at: the stack that the MER_* settings name, or the folder of an embedded run."""
+"""Bus and store of the stack that the MER_* settings name, or of an embedded run's folder."""
 
 import os
 from collections.abc import Iterator
@@ -14,32 +14,32 @@ from shared.store import Store
 
 @contextmanager
 def connect_bus_and_store(out: Path | None) -> Iterator[tuple[Bus, Store]]:
-    """Bus and store of the embedded run in `out`; without it, of the stack. Raises Misconfigured if there is none."""
-    with connect_bus(out) as bus:
-        yield bus, open_store(connection_settings(out))
+    """Bus and store of the embedded run in `out`, or of the stack if `out` is None.
 
-
-@contextmanager
-def connect_bus(out: Path | None) -> Iterator[Bus]:
-    """For those who need no store."""
-    with closing(open_bus(connection_settings(out))) as bus:
-        yield bus
+    Raises Misconfigured if there is neither.
+    """
+    settings = connection_settings(out)
+    with closing(open_bus(settings)) as bus:
+        yield bus, open_store(settings)
 
 
 def connection_settings(out: Path | None) -> Settings:
-    """The settings of what `opened` opens."""
+    """The settings of the embedded run in `out`, or of the stack. Raises Misconfigured if there is neither."""
     settings = load_settings() if out is None else load_settings(home=out, kafka_servers="", s3_endpoint="")
     if not settings.kafka_servers and not (settings.home / "bus.sqlite").exists():
         raise Misconfigured(
             f"Expected a running stack or the folder of a run, got neither: {settings.home} has no bus.sqlite. "
             "Name a stack with MER_KAFKA_SERVERS and MER_S3_* (`mer --env FILE ...` reads them from a file), or a "
-            "run's folder with --out."
+            "folder of a run with --out."
         )
     return settings
 
 
 def load_environment_file(file: Path) -> None:
-    """Take MER_* settings from lines NAME=VALUE; what the environment has already wins. Raises Misconfigured."""
+    """Read MER_* settings from lines NAME=VALUE into the environment. Variables that are already set win.
+
+    Raises Misconfigured for a file that cannot be read and for a line without `=`.
+    """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -143,7 +143,7 @@ def test_no_stack_and_no_address(tmp_path, monkeypatch, capsys):
     assert stack_train(nobody, "toy") == 1
     assert f"{nobody}: no answer" in capsys.readouterr().err
     assert stack_train("127.0.0.1:8080", "toy") == 2
-    assert "expected the address of a stack's API, e.g. http://127.0.0.1:8080" in capsys.readouterr().err
+    assert "expected the address of a stack's API, for example http://127.0.0.1:8080" in capsys.readouterr().err
     assert stack_train(nobody) == 2
     assert "DATASET" in capsys.readouterr().err
 

@@ -53,15 +53,15 @@ def test_every_fault_is_a_sentence(casme2: Path) -> None:
     (found,) = said["datasets"]
     assert found["missing"] == ["01/EP01_01: frame 11 is missing: frame 10 is shown instead"]
     assert found["unreadable"] == [
-        "Cropped/sub02/EP01_01/reg_img12.jpg is empty; copy it again from the original",
-        "Cropped/sub03/EP01_01/reg_img12.jpg is no image (it begins with b'<html>no'); copy it again from the original",
-        "Cropped/sub03/EP01_01/reg_img13.jpg is a JPEG cut short; copy it again from the original",
+        "Cropped/sub02/EP01_01/reg_img12.jpg is empty. Copy it again from the original",
+        "Cropped/sub03/EP01_01/reg_img12.jpg is no image (it begins with b'<html>no'). Copy it again from the original",
+        "Cropped/sub03/EP01_01/reg_img13.jpg is a JPEG cut short. Copy it again from the original",
     ]
     assert len(found["problems"]) == 1
     assert "expected the clip at Cropped/sub04/EP12_01f, got nothing there; copy it" in found["problems"][0]
     assert found["extra"] == [
-        "Cropped/sub05/EP99_99: the sheet does not mention this clip; nothing is done with it",
-        "Cropped/sub06/EP01_01/notes.txt: no numbered image; nothing is done with it",
+        "Cropped/sub05/EP99_99: the sheet does not mention this clip. It is ignored",
+        "Cropped/sub06/EP01_01/notes.txt: no numbered image. It is ignored",
     ]
     assert (found["clips"], found["sound"], found["usable"]) == (5, 3, True)
     assert [verdict["clips"] for verdict in said["protocols"] if verdict["name"] == "casme2-5"] == [3]
@@ -133,7 +133,7 @@ def test_videos_are_asked_for_their_length_and_rate(tmp_path: Path) -> None:
     header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
     (tmp_path / "clips.csv").write_text("\n".join([header, *rows]))
     assert told(tmp_path)["unreadable"] == [
-        "v.avi has 10 frames, counted from 0, and the offset is 10; correct the row",
-        "v.avi runs at 30 frames per second, the sheet says 25; correct the row",
-        "broken.avi is no video that can be opened; convert it",
+        "v.avi has 10 frames, counted from 0, and the offset is 10. Correct the row",
+        "v.avi runs at 30 frames per second, the sheet says 25. Correct the row",
+        "broken.avi is no video that can be opened. Convert it",
     ]

@@ -1,4 +1,4 @@
-"""Which bus and store a command looks at."""
+"""Which bus and store a command uses."""
 
 import os
 from pathlib import Path

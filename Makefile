@@ -12,13 +12,22 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test lint lock weights bench bench-bus images up down e2e gen k8s-test clean
+.PHONY: setup demo test test-all servers lint lock weights bench bench-bus images up down e2e gen k8s-test clean
 
 demo: setup
 	$(BIN)/mer demo
 
-test: setup lint
+# The short suite: every property once, with a real Kafka, MinIO and SeaweedFS.
+test: lint servers
+	$(BIN)/pytest -m "not exhaustive"
+
+# Everything, as CI runs it.
+test-all: lint servers
 	$(BIN)/pytest
+
+# The servers that tests start, kept in the user's cache. The first time builds MinIO, which takes minutes.
+servers: setup
+	$(BIN)/python -m tests.servers
 
 lint: setup
 	$(BIN)/ruff check .
@@ -39,7 +48,7 @@ setup: .venv/ready
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/mer weights
 	$(BIN)/python -c "$$COMPILE_KERNELS"

@@ -22,6 +22,7 @@ import torch
 
 from benchmarks.common import describe_machine, result_file, write_result
 from benchmarks.imbalance import format_mean_deviation, measure_figures, read_run_plan, run_argument_parser
+from services.trainer.data.arrays import ARRAY_SPECS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
@@ -58,9 +59,11 @@ def read_run_features(run: Path) -> Features:
 def select_factors(features: Features, factors: list[float]) -> Features:
     """The same clips with some of the factors."""
     indices = [features.factors.tolist().index(factor) for factor in factors]
-    maps = None if features.maps is None else np.ascontiguousarray(features.maps[:, indices])
-    patches = None if features.patches is None else np.ascontiguousarray(features.patches[:, indices])
-    return replace(features, patches=patches, maps=maps, factors=features.factors[indices])
+    arrays = {
+        name: np.ascontiguousarray(array[:, indices]) if ARRAY_SPECS[name].by_factor else array
+        for name, array in features.arrays.items()
+    }
+    return replace(features, arrays=arrays, factors=features.factors[indices])
 
 
 def without_factor_zero(features: Features) -> Features:

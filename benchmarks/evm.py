@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/evm.py   # writes benchmarks/results/evm-cpu.json or evm-cuda.json
 
-The plain implementation follows the paper step by step. For each factor it converts every frame to YIQ, builds a
-Laplacian pyramid of each channel, applies two recursive low-passes per coefficient, gains, reconstruction, and converts
-back to RGB. Both follow profile `paper` and must agree. The largest difference is printed beside the ratio of CPU times
-(least of several runs). The script also measures the whole stage (to bytes) on tensors, on MER_DEVICE, by default a GPU
-if there is one.
+The plain implementation follows the paper step by step for each factor. It converts every frame to YIQ and builds a
+Laplacian pyramid of each channel. It applies two recursive low-passes per coefficient and the gains, reconstructs the
+frame, and converts it back to RGB. Both follow profile `paper` and must agree. The largest difference is printed beside
+the ratio of CPU times (least of several runs). The script also measures the whole stage (to bytes) on tensors, on
+MER_DEVICE, by default a GPU if there is one.
 """
 
 import cv2

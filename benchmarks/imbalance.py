@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.machine import describe_machine
 
+from benchmarks.common import describe_machine
 from merstream.embedded.features import load_extracted_features
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.folds import cross_validation
+from services.trainer.folds.cross_validation import FoldPool, run_folds
 from services.trainer.options import resolve_options
 from services.trainer.report.model import FIGURES
 from services.trainer.report.summary import pooled_figures
@@ -59,9 +59,8 @@ def measure_figures(
     found: dict[str, list[float | None]] = {name: [] for name in COMPARED_FIGURES}
     for seed in range(seeds):
         each = settings.model_copy(update={"seed": seed})
-        outcomes = cross_validation.run_folds(
-            evaluation.features, each, evaluation.folds, folder, jobs, choose_device()
-        )
+        pool = FoldPool(jobs, choose_device())
+        outcomes = run_folds(evaluation.features, each, evaluation.folds, folder, pool)
         figures = pooled_figures(evaluation.features, outcomes, seed)
         for name in COMPARED_FIGURES:
             found[name].append(getattr(figures, name))

@@ -25,8 +25,8 @@ from merstream.stages import STAGES
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.source_packing import pack_source
 from services.trainer.data import features as dataset
-from services.trainer.folds.fold import create_learner
-from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.learners.base import NO_CALLBACKS
+from services.trainer.learners.registry import create_learner
 from services.trainer.settings import LITE_SETTINGS
 from shared.records import Sample
 from shared.stage import Arrays
@@ -66,7 +66,7 @@ def training_seconds(features: Arrays) -> float:
     settings = LITE_SETTINGS.model_copy(update={"epochs": EPOCHS, "oracle": False})
     fitted = create_learner(len(built.classes), settings)
     subset = dataset.FeatureSubset(built, np.arange(TRAINING_CLIPS))
-    timed = time_call(lambda: fitted.fit(subset, TrainingCallbacks()))
+    timed = time_call(lambda: fitted.fit(subset, NO_CALLBACKS))
     return timed.cpu_seconds / (TRAINING_CLIPS * EPOCHS)
 
 

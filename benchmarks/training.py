@@ -28,19 +28,21 @@ from torch._inductor import config as inductor
 from torch.nn import functional
 
 from benchmarks.common import argument_parser, describe_machine, read_result, result_file, time_call, write_result
+from services.trainer.data.annotations import AU_COUNT, BROW_AU_COUNT
+from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT
 from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.evaluation.protocol import loso_folds
-from services.trainer.folds import cross_validation
-from services.trainer.learners.base import TrainingCallbacks
-from services.trainer.learners.batch_source import HostBatchSource
+from services.trainer.folds.cross_validation import FoldPool, run_folds
+from services.trainer.learners.base import NO_CALLBACKS
+from services.trainer.learners.batch_source import HostBatchSource, TrainingDevice
 from services.trainer.learners.network import NetworkLearner, deterministic_torch
 from services.trainer.learners.training_loop import TrainingLoop
 from services.trainer.models import ARRAYS_BY_MODEL
-from services.trainer.models.au_graph import AU_COUNT, AuGraph
+from services.trainer.models.au_graph import AuGraph
 from services.trainer.models.fmer import Fmer
-from services.trainer.models.fusion import BROW_AU_COUNT, Fusion
+from services.trainer.models.fusion import Fusion
 from services.trainer.models.p3d import P3D
-from services.trainer.models.roi_graph import BROW_ROI_COUNT, PAIR_COUNT, RoiGraph
+from services.trainer.models.roi_graph import RoiGraph
 from services.trainer.settings import TrainSettings, settings_from_profile
 
 RESULT = result_file("training-cpu")
@@ -51,9 +53,11 @@ def random_features(subjects: int, clips: int) -> Features:
     """Random clips; every subject has all classes."""
     rng, total = np.random.default_rng(0), subjects * clips
     return Features(
-        patches=rng.normal(0, 0.2, (total, FACTORS, PAIR_COUNT, 2, 30, 7, 7)).astype(np.float32),
-        clips=rng.integers(0, 256, (total, 16, 144, 144, 3), dtype=np.uint8),
-        maps=rng.normal(0, 0.2, (total, FACTORS, 3, 28, 28)).astype(np.float32),
+        arrays={
+            "patches": rng.normal(0, 0.2, (total, FACTORS, FLOW_COUNT, 2, 30, 7, 7)).astype(np.float32),
+            "clip": rng.integers(0, 256, (total, 16, 144, 144, 3), dtype=np.uint8),
+            "maps": rng.normal(0, 0.2, (total, FACTORS, 3, 28, 28)).astype(np.float32),
+        },
         factors=np.array([1.2, 2.0]),
         emotions=np.arange(total) % CLASSES,
         aus=rng.integers(0, 2, (total, AU_COUNT)).astype(np.uint8),
@@ -82,14 +86,14 @@ class PlainFiles:
                 self._save_patches(clip, factor)
 
     def _save_patches(self, clip: int, factor: int) -> None:
-        for field in range(PAIR_COUNT):
+        for field in range(FLOW_COUNT):
             patches = self.features.array_by_name("patches")[clip, factor, field]
             for name, part in (("brow", patches[:, :BROW_ROI_COUNT]), ("mouth", patches[:, BROW_ROI_COUNT:])):
                 np.save(self.folder / f"{name}-{clip}-{factor}-{field}.npy", part)
 
     def load_clip(self, clip: int, factor: int) -> tuple[Tensor, Tensor]:
         fields = []
-        for field in range(PAIR_COUNT):
+        for field in range(FLOW_COUNT):
             halves = [np.load(self.folder / f"{part}-{clip}-{factor}-{field}.npy") for part in ("brow", "mouth")]
             fields.append(torch.from_numpy(np.concatenate(halves, axis=1)))
         more = f"clip-{clip}.npy" if self.more == "clip" else f"map-{clip}-{factor}.npy"
@@ -142,7 +146,7 @@ def region_features(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def region_features_by_field(graph: RoiGraph, patches: Tensor) -> tuple[Tensor, Tensor]:
-    seen = [graph.pair_conv.conv(patches[:, field].transpose(1, 2)) for field in range(PAIR_COUNT)]
+    seen = [graph.pair_conv.conv(patches[:, field].transpose(1, 2)) for field in range(FLOW_COUNT)]
     tokens = graph.time_conv(graph.pair_conv.norm(torch.cat(seen, 2)).relu())
     eyebrow, mouth = graph.brow_encoder(tokens[:, :BROW_ROI_COUNT]), graph.mouth_encoder(tokens[:, BROW_ROI_COUNT:])
     return graph.brow_head(eyebrow), graph.mouth_head(mouth)
@@ -214,7 +218,7 @@ def logit_difference(features: Features, files: PlainFiles, settings: TrainSetti
     It is relative to the largest logit.
     """
     everything, factor = np.arange(min(4, len(features))), FACTORS - 1
-    source = HostBatchSource(FeatureSubset(features, everything), ARRAYS_BY_MODEL[settings.model], "cpu")
+    source = HostBatchSource(FeatureSubset(features, everything), ARRAYS_BY_MODEL[settings.model], TrainingDevice())
     inputs = source(everything, np.full(len(everything), factor))
     read = [
         torch.stack(column) for column in zip(*(files.load_clip(int(clip), factor) for clip in everything), strict=True)
@@ -232,13 +236,13 @@ def step_seconds(features: Features, files: PlainFiles, settings: TrainSettings,
     plain, halved = PlainTraining(features, files, settings), settings.model_copy(update={"precision": "bf16"})
     with deterministic_torch(0):
         ours = [create_training_loop(features, each) for each in (settings, halved)]
-        works = [lambda: plain.train_epoch(rows), *(lambda each=each: each._run_epoch(0) for each in ours)]
+        works = [lambda: plain.train_epoch(rows), *(lambda each=each: each.run_epoch(0) for each in ours)]
         return tuple(time_call(work, runs).cpu_seconds / ours[0].steps_per_epoch for work in works)
 
 
 def create_training_loop(features: Features, settings: TrainSettings) -> TrainingLoop:
     network, part = NetworkLearner(CLASSES, settings), FeatureSubset(features, np.arange(len(features)))
-    return TrainingLoop(network.module, settings, 0, "cpu", part, TrainingCallbacks(), network.predict)
+    return TrainingLoop(network.module, settings, 0, network.device, part, NO_CALLBACKS)
 
 
 def measure_compiled(runs: int = 5) -> dict[str, float]:
@@ -248,10 +252,10 @@ def measure_compiled(runs: int = 5) -> dict[str, float]:
     ours.module = torch.compile(ours.module)
     inductor.compile_threads, inductor.force_disable_caches = 1, True  # so that compilers are children of this process
     start = sum(os.times()[:4])
-    ours._run_epoch(0)
+    ours.run_epoch(0)
     spent = sum(os.times()[:4]) - start
     each = [
-        time_call(lambda one=one: one._run_epoch(0), runs).cpu_seconds / one.steps_per_epoch for one in (plain, ours)
+        time_call(lambda one=one: one.run_epoch(0), runs).cpu_seconds / one.steps_per_epoch for one in (plain, ours)
     ]
     return {"compile_cpu_s": round(spent, 1), "step_cpu_s": round(each[0], 4), "step_compiled_cpu_s": round(each[1], 4)}
 
@@ -267,7 +271,7 @@ def run_seconds(features: Features, files: PlainFiles, settings: TrainSettings, 
         plain.predict_rows(fold.test)
     slow, start = time.perf_counter() - start, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        cross_validation.run_folds(features, settings, everything, Path(folder), jobs)
+        run_folds(features, settings, everything, Path(folder), FoldPool(jobs))
     return slow, time.perf_counter() - start
 
 

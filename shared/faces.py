@@ -4,6 +4,7 @@ The detector needs a margin around a face and a face of at least about 80 px. If
 frame is searched again with a replicated border, then at twice the size. A box is never invented.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -26,18 +27,21 @@ class FaceDetection(NamedTuple):
     score: float
 
 
-def largest_face(frame: NDArray[np.uint8], upsample: int = 1) -> FaceBox:
+Detector = Callable[[NDArray[np.uint8], int], list[FaceDetection]]  # pixels, upsample -> detections
+
+
+def largest_face(frame: NDArray[np.uint8], upsample: int = 1, detect: Detector | None = None) -> FaceBox:
     """Box (left, top, right, bottom) in px of the largest face in a frame [H,W,3], uint8 RGB.
 
     Both ends are inside the box. A box may exceed the frame: cut it with `clip_box` before slicing. `upsample` is the
-    number of doublings before the search: 0 finds faces from 80 px, 1 from 40 px. Raises BadData if the frame is no
-    uint8 RGB image or shows no face.
+    number of doublings before the search: 0 finds faces from 80 px, 1 from 40 px. `detect` is `detect_faces` by
+    default. Raises BadData if the frame is no uint8 RGB image or shows no face.
     """
     check_frame(frame)
     for border, enlarged in ((0.0, upsample), (BORDER_SHARE, upsample), (BORDER_SHARE, upsample + 1)):
         if enlarged > upsample and frame.shape[0] * frame.shape[1] * 4**enlarged > LARGEST_SEARCH_PIXELS:
             break
-        if found := _detect_with_border(frame, border, enlarged):
+        if found := _detect_with_border(frame, border, enlarged, detect or detect_faces):
             return max(drop_weak_detections(found), key=_size_and_score).box
     height, width = frame.shape[:2]
     raise BadData(
@@ -78,9 +82,11 @@ def check_frame(frame: NDArray[np.uint8]) -> None:
         raise BadData(f"expected an RGB frame of uint8 0..255, got {frame.dtype}; scale the values to 0..255 first")
 
 
-def _detect_with_border(frame: NDArray[np.uint8], border: float, upsample: int) -> list[FaceDetection]:
+def _detect_with_border(
+    frame: NDArray[np.uint8], border: float, upsample: int, detect: Detector
+) -> list[FaceDetection]:
     pad = round(border * max(frame.shape[:2]))
-    found = detect_faces(np.pad(frame, ((pad, pad), (pad, pad), (0, 0)), mode="edge"), upsample)
+    found = detect(np.pad(frame, ((pad, pad), (pad, pad), (0, 0)), mode="edge"), upsample)
     return [FaceDetection(_shift_box(box, -pad), score) for box, score in found]
 
 

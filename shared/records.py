@@ -3,7 +3,6 @@
 import hashlib
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
@@ -308,12 +307,6 @@ def manifest_key(artifact: str) -> str:
 def json_digest(value: Any) -> str:
     """sha256 of the canonical JSON of `value`."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def file_sha256(file: Path) -> str:
-    """sha256 of a file's bytes, which are never whole in memory."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _quote_segment(part: str) -> str:

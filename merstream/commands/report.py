@@ -1,4 +1,4 @@
-"""`mer report`: the figures of a report in the terminal; from a stack, the report itself is fetched first."""
+"""`mer report`: print the figures of a report. From a stack, fetch the newest report first."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,7 +32,7 @@ def report_command(
 
 
 def show_report(out: Path | None, dataset: str | None, destination: Path | None) -> None:
-    """Of the run in `out`; without it of the newest training on the stack, if the settings name one."""
+    """Print the report of the run in `out`. Without `out`, fetch the newest one if the settings name a stack."""
     if out is None and load_settings().kafka_servers:
         print_report(fetch_report(dataset, destination))
     else:
@@ -40,9 +40,9 @@ def show_report(out: Path | None, dataset: str | None, destination: Path | None)
 
 
 def fetch_report(dataset: str | None, destination: Path | None) -> Path:
-    """Fetch the newest report, of `dataset` or of any, into the folder `to`; that folder.
+    """Fetch the newest report, of `dataset` or of any dataset, and return its folder.
 
-    Raises BadData if there is none, or if the newest training of a named dataset has failed.
+    Raises BadData if there is none, or if the newest training of a named dataset failed.
     """
     with connect_bus_and_store(None) as (bus, store):
         result = select_result(newest_results(read_records(bus, RESULTS.name, result_type)).values(), dataset)
@@ -59,15 +59,19 @@ def newest_results(found: Iterable[FoldResult | RunResult]) -> dict[tuple[str, s
 
 
 def select_result(found: Iterable[RunResult], dataset: str | None) -> RunResult:
-    """The newest that has a report; of `dataset` the newest at all. Raises BadData."""
-    found = list(found)
-    fitting = [one for one in found if dataset == one.dataset or (dataset is None and one.status == "done")]
-    if not fitting:
-        known = ", ".join(dict.fromkeys(one.dataset for one in found)) or "none"
+    """The newest result that has a report, or the newest result of `dataset`. Results are ordered by age.
+
+    Raises BadData if there is none, or if it is a failure.
+    """
+    results = list(found)
+    matching = [each for each in results if dataset == each.dataset or (dataset is None and each.status == "done")]
+    if not matching:
+        known = ", ".join(dict.fromkeys(each.dataset for each in results)) or "none"
         raise BadData(f"Expected a report of {dataset or 'any dataset'}, got none; there are results of {known}.")
-    if fitting[-1].status == "failed":
-        raise BadData(f"The newest training on {fitting[-1].dataset} has failed: {fitting[-1].reason}")
-    return fitting[-1]
+    newest = matching[-1]
+    if newest.status == "failed":
+        raise BadData(f"The newest training on {newest.dataset} failed: {newest.reason}")
+    return newest
 
 
 def _download_report(store: Store, result: RunResult, folder: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from merstream import pictures
 from merstream.cli.console import stdout_console
 from merstream.cli.options import OutFolder
 from merstream.embedded.run_folder import Workspace
@@ -31,7 +32,6 @@ def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
 
     Raises BadData for an unknown clip.
     """
-    from merstream import pictures
 
     record = find_features_record(clip, workspace)
     store = workspace.open_store()

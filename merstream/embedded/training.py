@@ -13,16 +13,15 @@ from merstream.embedded.features import ExtractedFeatures
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.trainer import experiment
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.folds.cross_validation import FoldProgress, ProgressCallback
-from services.trainer.folds.fold import BASELINE_LEARNERS
+from services.trainer.folds.cross_validation import FoldPool, FoldProgress, ProgressCallback
 from services.trainer.learners.batch_source import max_parallel_folds
+from services.trainer.learners.registry import BASELINES
 from services.trainer.options import TrainingOptions, resolve_options
 from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import describe_run
 from services.trainer.sources.artifacts import load_plan_from_artifacts
 from services.trainer.sources.samples_csv import load_plan_from_table, read_samples_csv, table_clips
-from shared.action_units import parse_action_units
 from shared.device import choose_device
 from shared.records import RunContents
 from shared.store import LocalStore
@@ -51,16 +50,9 @@ class TrainingJob:
         LocalStore(self.folder).put(RUN_FILE, (self.run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
         processes = max_parallel_folds(evaluation.features, settings.model, jobs, device)
         with hide_caller_script():
-            return experiment.run_experiment(
-                evaluation,
-                settings,
-                self.folder,
-                processes,
-                device,
-                on_progress=on_progress,
-                faults=self.run.faults,
-                faces=faces,
-            )
+            pool = FoldPool(processes, device, on_progress=on_progress)
+            options = experiment.ReportOptions(faults=self.run.faults, faces=faces)
+            return experiment.run_experiment(evaluation, settings, self.folder, pool, options)
 
 
 def train_and_report(
@@ -111,7 +103,7 @@ def run_from_features(extracted: ExtractedFeatures, options: TrainingOptions) ->
 
 def run_from_table(table: Path, options: TrainingOptions) -> RunContents:
     """The run that a `samples.csv` and these options state. Raises BadData for a faulty table."""
-    rows = table_clips(read_samples_csv(table, parse_action_units))
+    rows = table_clips(read_samples_csv(table))
     names = "+".join(sorted({row.dataset for row in rows}))
     return describe_run(names, "", options, table=rows, device=choose_device())
 
@@ -124,7 +116,7 @@ def load_evaluation_plan(run: RunContents, run_folders: Sequence[Path]) -> Evalu
 
 def load_table_plan(run: RunContents, table: Path) -> EvaluationPlan:
     """The clips and folds of a run on a `samples.csv`."""
-    return load_plan_from_table(table, options_of_run(run, RUN_FILE), parse_action_units)
+    return load_plan_from_table(table, options_of_run(run, RUN_FILE))
 
 
 def train_and_print(job: TrainingJob, *, jobs: int = 1, faces: bool = False) -> None:
@@ -153,7 +145,7 @@ def learner_bars(folds: int) -> Iterator[ProgressCallback]:
                     f"{fold_progress.held_out} seed {fold_progress.seed} epoch {epoch.number + 1} loss {epoch.loss:.3f}"
                 )
                 progress.update(task, advance=1, remark=remark)
-            elif fold_progress.reused or fold_progress.model in BASELINE_LEARNERS:
+            elif fold_progress.reused or fold_progress.model in BASELINES:
                 progress.update(task, advance=fold_progress.epochs, remark="reused" if fold_progress.reused else "")
 
         yield update_bar

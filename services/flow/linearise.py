@@ -185,8 +185,8 @@ def _deal_buffer_row(
 def _deal_row(rows: Any, p: Any, y: int, stride: int) -> None:
     """Copy one row from natural order to its red and black planes (named in `services.flow.multigrid`).
 
-    In even rows, even columns are red. The red end of an edge stores it. So an edge to the right or down from a black
-    pixel is the left edge of the next red pixel or the upper edge of the red one below.
+    In even rows, even columns are red. The red end of an edge stores it. So an edge to the right of a black pixel is
+    the left edge of the next red pixel. An edge down from a black pixel is the upper edge of the red one below.
     """
     here, count, odd = (y + 1) * stride + 1, stride - 2, y & 1
     for c in range(2):
@@ -206,8 +206,8 @@ def _deal_row(rows: Any, p: Any, y: int, stride: int) -> None:
 def linearise_at_flow(first: Any, pulled: Any, uv: Any, planes: Any, stride: int, energy: Any, outside: float) -> None:
     """Write edges, data terms and right-hand side of the increment at uv to the planes of the finest level.
 
-    first: [H, W]; pulled: the warped second image, with a margin; uv: [2, H, W] px; planes: [PLANES, cells]; energy:
-    [7], the constants of `services.flow.fast`; outside: share of the data term where uv leaves the image.
+    first: [H, W]. pulled: the warped second image, with a margin. uv: [2, H, W] px. planes: [PLANES, cells]. energy:
+    [7], the constants of `services.flow.fast`. outside: share of the data term where uv leaves the image.
     """
     _mirror_margin(pulled)
     rows = np.zeros((ROWS, 2 * stride + 2), np.float32)

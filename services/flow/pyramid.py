@@ -95,7 +95,7 @@ def apply_taps(image: Floats, axes: Axes) -> Floats:
 class PyramidStep:
     """One level of one GNC stage.
 
-    stage: from 1; level: from 0, the finest; shape: rows and columns; alpha: quadratic share of the energy; spacing:
+    stage: from 1. level: from 0, the finest. shape: rows and columns. alpha: quadratic share of the energy. spacing:
     ratio of neighbouring levels.
     """
 

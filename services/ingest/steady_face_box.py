@@ -1,7 +1,7 @@
 """A face box that is steadier than that of one search of the detector.
 
-dlib's pyramid shrinks by 5/6 per level. So the size of a face's box jumps by up to 20 % with the face's scale in the
-frame, and with it the scale of every flow. Here the face is searched again at sizes spread over one pyramid step, and
+dlib's pyramid shrinks by 5/6 per level. So the size of a face's box jumps by up to 20 % with the face's scale. The
+scale of every flow follows it. Here the face is searched again at sizes spread over one pyramid step, and
 the boxes are averaged. Standard deviations with six searches, in place of those with one: over nine scales of the
 astronaut 0.9 px (4.6) of 93 px width and 0.6 px (2.4) of the centre. Over a real recording with a smile 1.9 px (15) of
 170 px width.

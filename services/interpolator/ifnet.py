@@ -51,8 +51,8 @@ class FlowBlock(nn.Module):
 class IFNet(nn.Module):
     """Two frames [N,3,H,W] (BGR, 0..1, H and W multiples of 32) -> the frame half-way, the flow and the mask.
 
-    The flow [N,4,H,W] holds (x, y) in px from the middle to the first and to the second frame; the mask [N,1,H,W] is
-    the logit of the first frame's weight.
+    The flow [N,4,H,W] is (x, y) in px from the middle to the first and to the second frame. The mask [N,1,H,W] is the
+    logit of the first frame's weight.
     """
 
     def __init__(self) -> None:

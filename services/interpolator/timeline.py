@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def paper_positions(onset: int, apex: int, offset: int, frames: int) -> list[float]:
+def positions(onset: int, apex: int, offset: int, frames: int) -> list[float]:
     """The paper's rule: nearly all frames from onset to apex, one half-way back (more than 5 frames only), the offset.
 
     Frames are spread evenly if the apex is at the offset or there is no room for a frame on either side of it. Returns
@@ -17,10 +17,10 @@ def paper_positions(onset: int, apex: int, offset: int, frames: int) -> list[flo
 
 
 def frame_positions(rule: str, onset: int, apex: int, offset: int, frames: int) -> list[float]:
-    """Positions by rule: `uniform_positions` for "uniform", `paper_positions` for "apex"."""
+    """Positions by rule: `uniform_positions` for "uniform", `positions` for "apex"."""
     if rule == "uniform":
         return uniform_positions(onset, offset, frames)
-    return paper_positions(onset, apex, offset, frames)
+    return positions(onset, apex, offset, frames)
 
 
 def uniform_positions(onset: int, offset: int, frames: int) -> list[float]:

@@ -1,10 +1,10 @@
 """Removal of head motion before magnification: every frame is moved, turned and scaled back onto the first.
 
 A head drifts by as far as a micro-expression moves skin. After magnification, the drift is no longer the motion of a
-rigid head, since the gain depends on texture and on the distance that an edge moves. No later step can remove it. On
-drawn faces whose heads drift by 0.8 px, at factor 2, the flow over the face correlates with the true expression by 0.74
-as recorded and by 0.93 steadied. Rigid motion is removed from both before the comparison (benchmarks/head_motion.py,
-docs/explanation/stages/magnifier.md).
+rigid head, since the gain depends on texture and on the distance that an edge moves. No later step can remove it.
+Drawn faces whose heads drift by 0.8 px were measured at factor 2. The flow over the face correlates with the true
+expression by 0.74 as recorded and by 0.93 steadied. Rigid motion is removed from both before the comparison
+(benchmarks/head_motion.py, docs/explanation/stages/magnifier.md).
 
 The motion of most of the picture is estimated from brightness alone: Lucas & Kanade 1981, from coarse to fine as Bergen
 et al. 1992. Cauchy's estimator reweights the residuals, so that the pixels of the expression and of a resting

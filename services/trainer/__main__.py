@@ -1,4 +1,4 @@
-"""`python -m services.trainer`: starts runs, plans them and trains their folds; `plan` or `train` does the one part."""
+"""`python -m services.trainer` starts runs, plans them and trains their folds. `plan` or `train` does one part."""
 
 import sys
 
@@ -8,8 +8,8 @@ from shared.worker.process import REFUSED_EXIT_CODE, serve_loops
 LOOPS_BY_PART = {"": processes.all_loops, "plan": processes.planning_loops, "train": processes.training_loops}
 
 if __name__ == "__main__":
-    asked = " ".join(sys.argv[1:])
-    if asked not in LOOPS_BY_PART:
-        print(f"{asked}: expected plan, train or nothing for both.", file=sys.stderr)
+    part = " ".join(sys.argv[1:])
+    if part not in LOOPS_BY_PART:
+        print(f"{part}: expected plan, train, or no argument for both.", file=sys.stderr)
         sys.exit(REFUSED_EXIT_CODE)
-    serve_loops(LOOPS_BY_PART[asked])
+    serve_loops(LOOPS_BY_PART[part])

@@ -1,59 +1,66 @@
-"""A model and its baselines on the same folds, and the report of it."""
+"""A model and its baselines on the same folds, and the report on them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.folds import cross_validation
-from services.trainer.folds.cross_validation import ProgressCallback
-from services.trainer.learners import registry
-from services.trainer.report.clips import OutcomesByLearner
+from services.trainer.folds.cross_validation import SINGLE_PROCESS, FoldPool, run_folds
+from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
+from services.trainer.learners.registry import BASELINES, trainable_learners
 from services.trainer.report.model import Report
 from services.trainer.report.summary import summarise_run
 from services.trainer.report.writer import render_files, write_files
 from services.trainer.settings import TrainSettings
 from shared.store import LocalStore, Store
 
-BASELINE_NAMES = ("majority", "linear")
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a report says beside the figures.
+
+    code: version of the code, default the installed one. faults: one sentence per clip without features. faces: whether
+    the report shows frames of misclassified clips.
+    """
+
+    code: str = ""
+    faults: Sequence[str] = ()
+    faces: bool = False
+
+
+PLAIN_REPORT = ReportOptions()
 
 
 def run_experiment(
     evaluation: EvaluationPlan,
     settings: TrainSettings,
     folder: Path,
-    jobs: int = 1,
-    device: str = "cpu",
-    baselines: Sequence[str] = BASELINE_NAMES,
-    on_progress: ProgressCallback = lambda progress: None,
-    code: str = "",
-    faults: Sequence[str] = (),
-    faces: bool = False,
+    pool: FoldPool = SINGLE_PROCESS,
+    report: ReportOptions = PLAIN_REPORT,
+    baselines: Sequence[str] = tuple(BASELINES),
 ) -> Report:
-    """Train, test, score and write the files of the report to `folder`; returns the report. `faces`: with frames of the
-    misclassified clips.
+    """Train, test, score and write the report's files to `folder`; returns the report.
 
-    Started again on the same features with the same settings, it computes only the folds that are missing.
+    A second call with the same features and settings trains only the folds that are missing. Baselines that need other
+    arrays than the features hold are left out. Raises TrainingStopped, and BadData as `EvaluationPlan.folds` does.
     """
-    outcomes: OutcomesByLearner = {}
-    baselines = [name for name in baselines if name in registry.trainable_learners(evaluation.features.array_names)]
-    for each in reversed(
-        expand_learners(settings, evaluation.seeds, baselines)
-    ):  # the simple ones first: they are soon done
-        side_by_side = (jobs, device) if each.model == settings.model else (1, "cpu")
-        found = cross_validation.run_folds(
-            evaluation.features, each, evaluation.folds, folder, *side_by_side, on_progress
-        )
-        outcomes = {**outcomes, each.model: {each.seed: found, **outcomes.get(each.model, {})}}
-    return write_report(LocalStore(folder), "", evaluation, settings, outcomes, code, faults, faces)
+    outcomes: dict[str, dict[int, Sequence[FoldOutcome]]] = {}
+    trainable = trainable_learners(evaluation.features.array_names)
+    baselines = [name for name in baselines if name in trainable]
+    for each in reversed(expand_learners(settings, evaluation.seeds, baselines)):  # baselines first: they are fast
+        own_pool = pool if each.model == settings.model else replace(pool, jobs=1, device="cpu")
+        found = run_folds(evaluation.features, each, evaluation.folds, folder, own_pool)
+        outcomes.setdefault(each.model, {})[each.seed] = found
+    return write_report(LocalStore(folder), "", evaluation, settings, outcomes, report)
 
 
 def expand_learners(
-    settings: TrainSettings, seeds: int = 1, baselines: Sequence[str] = BASELINE_NAMES
+    settings: TrainSettings, seeds: int = 1, baselines: Sequence[str] = tuple(BASELINES)
 ) -> list[TrainSettings]:
-    """The settings of the model, for each seed from its own on, then of the baselines that it is compared with."""
+    """The settings of the model for each seed, from its own seed on; then those of the baselines."""
     names = [settings.model, *(name for name in baselines if name != settings.model)]
-    sown = range(settings.seed, settings.seed + seeds)
-    return [settings.model_copy(update={"model": name, "seed": seed}) for name in names for seed in sown]
+    all_seeds = range(settings.seed, settings.seed + seeds)
+    return [settings.model_copy(update={"model": name, "seed": seed}) for name in names for seed in all_seeds]
 
 
 def write_report(
@@ -62,23 +69,18 @@ def write_report(
     evaluation: EvaluationPlan,
     settings: TrainSettings,
     outcomes: OutcomesByLearner,
-    code: str = "",
-    faults: Sequence[str] = (),
-    faces: bool = False,
+    report: ReportOptions = PLAIN_REPORT,
 ) -> Report:
-    """Score what the learners' folds gave, write the report under `prefix`, return it. Equal outcomes, equal bytes."""
+    """Score the outcomes, write the report under `prefix`, return it. Equal outcomes give equal bytes."""
     ordered = {
         model: dict(sorted(outcomes[model].items())) for model in sorted(outcomes, key=_report_order(settings.model))
     }
-    made = summarise_run(evaluation, settings, ordered, code, faults)
-    write_files(store, prefix, render_files(evaluation.features, ordered, made, faces))
-    return made
+    summary = summarise_run(evaluation, settings, ordered, report.code, report.faults)
+    write_files(store, prefix, render_files(evaluation.features, ordered, summary, report.faces))
+    return summary
 
 
 def _report_order(model: str) -> Callable[[str], tuple[bool, int, str]]:
-    """The model first, then the baselines in their usual order."""
-    return lambda name: (
-        name != model,
-        BASELINE_NAMES.index(name) if name in BASELINE_NAMES else len(BASELINE_NAMES),
-        name,
-    )
+    """Sorts the model first, then the baselines in the order of BASELINES."""
+    ranks = {name: rank for rank, name in enumerate(BASELINES)}
+    return lambda name: (name != model, ranks.get(name, len(ranks)), name)

@@ -1,4 +1,4 @@
-"""From what somebody asked for to how a run is trained: one rule for the command line and for a dropped dataset."""
+"""From requested options to training settings: one rule for command line, API and uploaded datasets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,19 @@ from pydantic import Field, TypeAdapter, ValidationError
 from services.trainer.data.features import OtherEmotions
 from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings, check_protocol
 from services.trainer.settings import TrainSettings, settings_from_profile
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, first_problem
 
-# What is asked for -> the field of Protocol.
+# Name of an option -> field of `ProtocolSettings`.
 PROTOCOL_FIELD_BY_OPTION = {"protocol" if name == "name" else name: name for name in ProtocolSettings.model_fields}
 SEED_COUNT_ADAPTER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=1000, title="seeds")])
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Settings; the emotions to tell apart, None: all that occur; the protocol; how often each fold is trained, with
-    seeds from that of the settings on."""
+    """How a run is trained. `classes`: the emotions to distinguish, None for all that occur.
+
+    Each fold is trained `seeds` times, with consecutive seeds from that of the settings on.
+    """
 
     settings: TrainSettings
     classes: tuple[str, ...] | None = None
@@ -28,14 +30,16 @@ class TrainingOptions:
 
     @property
     def other_emotions(self) -> OtherEmotions:
-        """What becomes of clips of other emotions: who names classes wants the others left out."""
+        """What happens to clips of other emotions: named classes leave them out."""
         return "leave out" if self.classes else "refuse"
 
 
 def resolve_options(profile: str, requested: Mapping[str, Any], device: str) -> TrainingOptions:
-    """What `asked` says (`profile`, `model`, `classes`, `protocol`, any field of Protocol, `seeds`, any field of
-    TrainSettings), the rest from the profile; without a model the one that the device can train. None asks for nothing.
-    Raises Misconfigured that names what is wrong."""
+    """The options that `requested` names, all others from the profile. A value of None requests nothing.
+
+    Names: `profile`, `model`, `classes`, `protocol`, `seeds`, any field of `ProtocolSettings` or `TrainSettings`. The
+    default model is one that the device can train. Raises Misconfigured that names the wrong option.
+    """
     changes = {name: value for name, value in requested.items() if value is not None}
     profile, classes = str(changes.pop("profile", profile)), _parse_classes(changes.pop("classes", None))
     model = changes.pop("model", "fmer-lite" if device == "cpu" else "fmer")
@@ -49,11 +53,11 @@ def resolve_options(profile: str, requested: Mapping[str, Any], device: str) -> 
 
 
 def _take_protocol(changes: dict[str, Any], classes: tuple[str, ...] | None) -> ProtocolSettings:
-    """Takes what is the protocol's out of `changes`."""
-    given = {field: changes.pop(said) for said, field in PROTOCOL_FIELD_BY_OPTION.items() if said in changes}
+    """Remove the protocol's options from `changes` and build the protocol of them."""
+    given = {field: changes.pop(option) for option, field in PROTOCOL_FIELD_BY_OPTION.items() if option in changes}
     protocol = check_protocol(ProtocolSettings.model_validate(given))
     if protocol.named_protocol and classes:
-        raise Misconfigured(f"Protocol {protocol.name} names its classes; leave classes {', '.join(classes)} out.")
+        raise Misconfigured(f"Protocol {protocol.name} names its classes; leave out classes {', '.join(classes)}.")
     return protocol
 
 
@@ -66,10 +70,10 @@ def _parse_classes(requested: Any) -> tuple[str, ...] | None:
 
 
 def _describe_wrong_option(error: ValidationError) -> str:
-    first = error.errors()[0]
-    field, value = ".".join(map(str, first["loc"])) or "seeds", first["input"]
-    field = "protocol" if (error.title, field) == (ProtocolSettings.__name__, "name") else field
-    if first["type"] == "extra_forbidden":
+    """The first problem, by the name of the option. The adapter of `seeds` has no field."""
+    field, value, message = first_problem(error)
+    option = "protocol" if (error.title, field) == (ProtocolSettings.__name__, "name") else field or "seeds"
+    if error.errors()[0]["type"] == "extra_forbidden":
         known = ", ".join([*TrainSettings.model_fields, *PROTOCOL_FIELD_BY_OPTION, "classes", "seeds"])
-        return f"{field} {value!r}: no such training setting; there are {known}."
-    return f"{field} {value!r}: {first['msg']}."
+        message = f"no such training setting; there are {known}"
+    return f"{option} {value!r}: {message}."

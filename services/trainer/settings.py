@@ -1,4 +1,4 @@
-"""How a run is trained: everything that shapes its figures besides the features. Two profiles, two networks."""
+"""Training settings: everything that shapes the figures of a run besides the features; and their profiles."""
 
 from typing import Any, Literal
 
@@ -9,109 +9,123 @@ from shared.stage import StageSettings
 
 
 class TrainSettings(StageSettings):
-    """One run. What the fields `network` and on hold concerns networks; the baselines read `model`, factor and seed."""
+    """The settings of a run. Baselines read only `model`, `seed` and `test_factor`."""
 
     model: Literal["fmer", "fmer-lite", "ststnet", "off-apexnet", "sssnet", "rcn-a", "htnet", "linear", "majority"] = (
-        Field(default="fmer-lite", description="The learner: a network of the registry or a baseline.")
+        Field(default="fmer-lite", description="Name of the learner: a network or a baseline.")
     )
-    seed: int = Field(default=0, ge=0, description="Start weights, order, draws of factors, bootstrap.")
+    seed: int = Field(
+        default=0, ge=0, description="Seed of start weights, order of clips, random factors and bootstrap."
+    )
     test_factor: float = Field(
         default=2.0,
         ge=0,
-        description="Amplification at test (the nearest available); the paper's value. 0: not magnified.",
+        description="Amplification at test, the nearest available; the paper's value. 0: not magnified.",
     )
     network: ModelSettings = Field(default=ModelSettings(), description="Switches of the network's architecture.")
     epochs: int = Field(
-        default=40, ge=1, description="Passes over the training fold; fixed, never chosen on the test fold."
+        default=40, ge=1, description="Passes over the training part. Fixed, never chosen on the test part."
     )
-    batch: int = Field(default=16, ge=1, description="Clips per step.")
-    learning_rate: float = Field(default=4e-3, gt=0, description="Adam's step size.")
-    weight_decay: float = Field(default=0.05, ge=0, description="Decoupled decay (AdamW); 0 is plain Adam.")
+    batch: int = Field(default=16, ge=1, description="Clips per training step.")
+    learning_rate: float = Field(default=4e-3, gt=0, description="Step size of Adam.")
+    weight_decay: float = Field(default=0.05, ge=0, description="Decoupled weight decay (AdamW); 0 is plain Adam.")
     schedule: Literal["one-cycle", "late-exponential"] = Field(
         default="one-cycle",
-        description="one-cycle: linear warm-up over a tenth of the run, cosine to 0; late-exponential: constant, then "
-        "times `gamma` per epoch from epoch index 41 on (paper).",
+        description="one-cycle: linear warm-up over a tenth of the run, then cosine to 0. late-exponential: constant, "
+        "then times `gamma` per epoch from epoch index 41 on (paper).",
     )
     gamma: float = Field(default=0.987, gt=0, le=1, description="Factor per epoch of late-exponential (paper: 0.987).")
     factors: Literal["per-clip", "per-flow"] = Field(
         default="per-clip",
-        description="Amplification drawn at random in training: one per clip and epoch; or one for each of a clip's "
-        "nine flow fields, which mixes magnifications within a sample (paper).",
+        description="Random amplification in training. per-clip: one per clip and epoch. per-flow: one for each of a "
+        "clip's nine flow fields, which mixes amplifications within a clip (paper).",
     )
-    mirror: bool = Field(default=True, description="Half of the training clips are mirrored left to right, at random.")
+    mirror: bool = Field(default=True, description="Mirror a random half of the training clips left to right.")
     mirror_at_test: bool = Field(
-        default=True, description="Predict the clip and its mirror image and average the probabilities."
+        default=True, description="Predict the clip and its mirror image, and average the probabilities."
     )
     jitter: float = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="Training clips are moved in time: the points between the nine flow fields by up to so many fields "
-        "(the sum of the flows stays), the AU clip by a frame at most; 0 is off. Maps have no time.",
+        description="Largest move of training clips in time, in flow fields; the sum of the flows stays. The AU clip "
+        "moves by one frame at most, maps do not move. 0: off.",
     )
     rotate: float = Field(
         default=0.0,
         ge=0,
         le=45,
-        description="Training clips are turned by up to so many degrees, vectors too; 0 is off.",
+        description="Largest rotation of training clips and their vectors, in degrees. 0: off.",
     )
     scale: float = Field(
-        default=0.0, ge=0, le=0.5, description="Training clips are scaled by up to this share, vectors too; 0 is off."
+        default=0.0, ge=0, le=0.5, description="Largest relative scaling of training clips and their vectors. 0: off."
     )
     shift: float = Field(
         default=0.0,
         ge=0,
         le=3,
-        description="Training clips are moved by up to so many px, each ROI's patch by its own shift, as landmarks "
-        "scatter; 0 is off.",
+        description="Largest shift of training clips, in px. Each ROI's patch has its own shift, because landmarks "
+        "scatter. 0: off.",
     )
     au_labels: Literal["coded", "zero"] = Field(
-        default="coded", description="AU targets of training: as coded; or all zero, the published code's defect."
+        default="coded",
+        description="AU targets of training. coded: as annotated. zero: all zero, the defect of the published code.",
     )
-    au_weight: float = Field(default=1.0, ge=0, description="Weight of the AU loss beside the emotion loss (paper: 1).")
+    au_weight: float = Field(
+        default=1.0, ge=0, description="Weight of the AU loss relative to the emotion loss (paper: 1)."
+    )
     au_positives: Literal["balanced", "plain"] = Field(
         default="balanced",
-        description="balanced: a rare unit's positives weigh sqrt(negatives/positives) of the fold, at most 5.",
+        description="balanced: positives of a unit have the weight sqrt(negatives/positives) of the training part, at "
+        "most 5.",
     )
     class_weights: Literal["none", "balanced", "inverse", "effective-number"] = Field(
         default="balanced",
-        description="What a clip weighs in the emotion loss by the n clips of its class in the fold, mean 1: balanced "
-        "1/sqrt(n), since UF1 counts classes alike; inverse 1/n; effective-number (1 - beta)/(1 - beta^n) (Cui 2019).",
+        description="Weight of a clip in the emotion loss, for n clips of its class in the training part; mean 1. "
+        "balanced: 1/sqrt(n), because UF1 counts classes alike. inverse: 1/n. effective-number: "
+        "(1 - beta)/(1 - beta^n) (Cui 2019).",
     )
     effective_beta: float = Field(
-        default=0.99, ge=0, lt=1, description="beta of effective-number: a class's clips count as 1/(1 - beta) at most."
+        default=0.99,
+        ge=0,
+        lt=1,
+        description="beta of effective-number. The clips of a class count as 1/(1 - beta) at most.",
     )
     loss: Literal["cross-entropy", "focal"] = Field(
         default="cross-entropy",
-        description="Emotion loss; focal: times (1 - p)^gamma of the true class, so that what is known weighs little "
-        "(Lin 2017).",
+        description="Emotion loss. focal: cross-entropy times (1 - p)^gamma of the true class, so easy clips have "
+        "little weight (Lin 2017).",
     )
     focal_gamma: float = Field(default=2.0, ge=0, description="gamma of the focal loss; 0 is cross-entropy.")
     logit_adjustment: float = Field(
         default=0.0,
         ge=0,
-        description="tau: in training tau * log(share of the class) is added to the logits, so that the network itself "
-        "learns classes as if all were alike (Menon 2021); 1 instead of class weights; 0 is off.",
+        description="tau: training adds tau * log(share of the class) to the logits, so the network learns as if all "
+        "classes were equally frequent (Menon 2021). Use 1 instead of class weights. 0: off.",
     )
     sampling: Literal["plain", "balanced"] = Field(
         default="plain",
-        description="An epoch's clips: each once; or as many draws, the same number for every class, instead of class "
-        "weights.",
+        description="Clips of an epoch. plain: each clip once. balanced: as many draws, in equal numbers per class; "
+        "use it instead of class weights.",
     )
     keep: Literal["last", "best-training", "best-inner"] = Field(
         default="last",
-        description="Weights to test: of the last epoch; of the epoch with the best training accuracy (paper); or of "
-        "the epoch with the best UF1 on training subjects that are held back for it and never fitted on.",
+        description="Epoch whose weights are tested. last: the last one. best-training: the one with the best training "
+        "accuracy (paper). best-inner: the one with the best UF1 on validation subjects, which are split off from the "
+        "training part.",
     )
-    inner: int = Field(default=5, ge=2, description="best-inner: one in so many training subjects is held back.")
+    inner: int = Field(
+        default=5, ge=2, description="best-inner: one training subject in this many is a validation subject."
+    )
     precision: Literal["float32", "bf16"] = Field(
         default="float32",
-        description="Of the arithmetic of training steps; bf16: torch's autocast, for GPUs that have it. Tests are "
+        description="Precision of training steps. bf16: torch's autocast, for GPUs that have it. Predictions are "
         "always float32.",
     )
     oracle: bool = Field(
         default=True,
-        description="Also test after every epoch, to show what peeking would have given; never the result.",
+        description="Also test after every epoch, to show what selection on the test part would have given. Never the "
+        "result.",
     )
 
 
@@ -132,8 +146,8 @@ PAPER_SETTINGS = TrainSettings(
     class_weights="none",
     keep="best-training",
 )
-# The field's baselines on maps. `corrected`: rate and epochs tried out on drawn clips, the rest as above. `paper`: as
-# their authors' code trains them, without momentum where it has SGD; that of OFF-ApexNet and SSSNet was not at hand.
+# The field's baselines on maps. `corrected`: rate and epochs were tried on drawn clips, the rest is as above.
+# `paper`: as in their authors' code, without the momentum of SGD. That of OFF-ApexNet and SSSNet was not available.
 MAP_BASELINE_CHANGES = {
     "ststnet": {"epochs": 60, "learning_rate": 3e-3},
     "off-apexnet": {"epochs": 30, "learning_rate": 5e-4},
@@ -175,10 +189,12 @@ PROFILES = {
 
 
 def settings_from_profile(profile: str = "corrected", model: str | None = None, **changes: Any) -> TrainSettings:
-    """The settings of a profile for a model (default: the profile's own), with single fields changed; None changes
-    nothing. Raises ValueError for an unknown profile, model or field, or a value out of range."""
+    """The settings of a profile for a model (default: the profile's own), with single fields changed.
+
+    A change to None is ignored. Raises ValueError for an unknown profile, model or field, or a value out of range.
+    """
     if profile not in PROFILES:
         raise ValueError(f"Unknown profile {profile!r}: expected one of {', '.join(sorted(PROFILES))}.")
     base = PROFILES.get(f"{profile}-{model}", PROFILES[profile])
-    asked = {name: value for name, value in {"model": model, **changes}.items() if value is not None}
-    return TrainSettings.model_validate(base.model_dump() | asked)
+    requested = {name: value for name, value in {"model": model, **changes}.items() if value is not None}
+    return TrainSettings.model_validate(base.model_dump() | requested)

@@ -1,4 +1,4 @@
-"""Profile `paper` against what the original research code made of the same frames (tests/data/README.md)."""
+"""Profile `paper` against results of the original research code for the same frames (tests/data/README.md)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ def recorded() -> Recorded:
 
 @pytest.fixture(scope="module")
 def magnified(recorded: Recorded) -> Mapping[str, np.ndarray]:
-    """All three factors at once, Fx(T-1)xHxWx3, of each clip."""
+    """All three factors of each clip, [F, T-1, H, W, 3]."""
     clips = {name: recorded[f"{name}_in"] for name in ("face", "tex", "odd")}
     return {name: evm.magnify(clip, [*ALPHAS.values()], "paper", dtype=np.float64) for name, clip in clips.items()}
 

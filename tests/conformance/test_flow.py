@@ -82,7 +82,7 @@ def test_flow_after_every_stage_and_level(recorded):
 
 
 def test_corrected_profile_is_nearer_to_the_truth(recorded):
-    """Mean end-point error; what each profile reaches is in docs/explanation/stages/flow.md."""
+    """Mean end-point error; docs/explanation/stages/flow.md has the error of each profile."""
     unit, amplitude = recorded["face_motion_unit"].transpose(2, 0, 1), recorded["face_amp_px"]
     texture = recorded["tex_true_uv"][:, :, None, None]
     cases = [("face", 0, unit * (amplitude[7] - amplitude[0])), ("face", 1, unit * (amplitude[5] - amplitude[4]))]

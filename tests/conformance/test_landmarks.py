@@ -22,7 +22,7 @@ def recorded() -> Mapping[str, np.ndarray]:
 
 
 def pixels(recorded: Mapping[str, np.ndarray], entry: int) -> np.ndarray:
-    """What dlib was given for that entry."""
+    """The image that dlib received for the entry."""
     astronaut = np.asarray(skimage.data.astronaut())
     images = {
         "astronaut": astronaut,
@@ -44,7 +44,7 @@ def test_boxes_scores_and_landmarks(recorded: Mapping[str, np.ndarray], entry: i
 
 
 def test_detect_gives_the_recorded_landmarks(recorded: Mapping[str, np.ndarray]) -> None:
-    """Every entry is the largest face of its frame, but the one that is a badge."""
+    """Every entry is the largest face of its frame, except the badge."""
     for entry in range(ENTRIES):
         if recorded["detection"][entry] == 0:
             image = pixels(recorded, entry)

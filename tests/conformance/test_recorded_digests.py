@@ -114,8 +114,10 @@ def toy_features() -> Features:
     rng = np.random.default_rng(0)
     subjects = np.array([f"toy/s{number // 3}" for number in range(12)])
     return Features(
-        patches=rng.normal(size=(12, 2, 9, 2, 30, 7, 7)).astype(np.float32),
-        maps=rng.normal(size=(12, 2, 3, 28, 28)).astype(np.float32),
+        arrays={
+            "patches": rng.normal(size=(12, 2, 9, 2, 30, 7, 7)).astype(np.float32),
+            "maps": rng.normal(size=(12, 2, 3, 28, 28)).astype(np.float32),
+        },
         factors=np.array([1.2, 2.0]),
         emotions=np.arange(12) % 3,
         aus=rng.integers(0, 2, (12, 9)).astype(np.uint8),

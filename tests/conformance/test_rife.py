@@ -11,7 +11,7 @@ from services.interpolator.bisection import frames_at
 from services.interpolator.rife import Rife
 from services.interpolator.settings import PROFILES
 from services.interpolator.stage import interpolate, load_network
-from services.interpolator.timeline import paper_positions
+from services.interpolator.timeline import positions
 
 DATA = Path(__file__).parents[1] / "data" / "rife.npz"
 THIRD = slice(None, None, 3)  # rows and columns that were kept
@@ -60,7 +60,7 @@ def test_padding(recorded: Mapping[str, np.ndarray], net: Rife) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_timestamps(recorded: Mapping[str, np.ndarray], case: str) -> None:
-    *stamps, last = paper_positions(*CASES[case])
+    *stamps, last = positions(*CASES[case])
     assert stamps == recorded[f"{case}_timestamps"].tolist()
     assert last == CASES[case][2]
 
@@ -75,7 +75,7 @@ def test_paper_interpolation(recorded: Mapping[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_paper_halvings(recorded: Mapping[str, np.ndarray], net: Rife, case: str) -> None:
-    """One position alone takes as many calls of the network as the original took for it."""
+    """One position alone takes as many calls of the network as in the original."""
     clip = recorded["clip_rgb_u8"][:, 40:76, 60:96]
     for before, _, fraction, calls in recorded[f"{case}_calls"]:
         earlier = net.forwards

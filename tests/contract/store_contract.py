@@ -83,7 +83,7 @@ class StoreContract:
             assert store.get("k") in versions
         writer.join()
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(name=st.text(min_size=1, max_size=20))
     def test_any_name_of_a_clip_makes_a_key(self, store: Store, name: str) -> None:
         sample = Sample(

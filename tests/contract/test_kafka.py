@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from bus_contract import BusContract
@@ -17,7 +18,6 @@ class TestKafkaBus(BusContract):
     def opener(self, kafka_bootstrap: str) -> Iterator[Callable[[], KafkaBus]]:
         prefix = f"{uuid.uuid4().hex[:8]}."
         created = ensure_topics(kafka_bootstrap, [TOPICS[self.topic]], prefix=prefix)
-        yield lambda: KafkaBus(kafka_bootstrap, prefix=prefix, session_seconds=6)
-        admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
-        admin.delete_topics(created)
-        admin.close()
+        yield lambda: KafkaBus(kafka_bootstrap, prefix=prefix, session_seconds=30)
+        with closing(KafkaAdminClient(bootstrap_servers=kafka_bootstrap)) as admin:
+            admin.delete_topics(created)

@@ -10,7 +10,7 @@ from store_contract import StoreContract
 from shared.errors import Misconfigured
 from shared.store.s3 import S3Store
 from tests.servers.s3 import Endpoint
-from tests.servers.s3_servers import NAMES, endpoint
+from tests.servers.s3_servers import NAMES, SharedServers
 
 # What XML, and so a listing, can carry; MinIO keeps objects as files, whose names are 255 bytes at most.
 NAME = st.text(st.characters(exclude_categories=["C"], exclude_characters="/\\"), min_size=1, max_size=60).filter(
@@ -18,10 +18,9 @@ NAME = st.text(st.characters(exclude_categories=["C"], exclude_characters="/\\")
 )
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def server(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
-    with endpoint(request.param) as answering:
-        yield answering
+@pytest.fixture(params=NAMES)
+def server(request: pytest.FixtureRequest, s3_servers: SharedServers) -> Endpoint:
+    return s3_servers.endpoint(request.param)
 
 
 class TestS3Store(StoreContract):
@@ -30,7 +29,7 @@ class TestS3Store(StoreContract):
         with server.bucket() as store:
             yield store
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(names=st.lists(NAME, min_size=1, max_size=3))
     def test_any_name_in_a_bucket_is_read_back(self, store: S3Store, names: list[str]) -> None:
         key = "/".join(["raw", *names, "end"])

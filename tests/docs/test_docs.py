@@ -6,72 +6,37 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import typer.main
 
 from merstream.app import app
+from tests.docs import pages
+from tests.docs.pages import (
+    FENCE,
+    PAGES,
+    PROSE,
+    ROOT,
+    Block,
+    blocks_of,
+    blocks_tagged,
+    commands_of,
+    name_of,
+    pages_with,
+    read_page,
+)
 
-ROOT = Path(__file__).parents[2]
 TAGS = {"sh", "sh stack", "sh cluster", "sh setup", "sh example", "python", "text"}
 RUN_PYTHON = ("README.md", "docs/tutorial/python.md")
 LONGEST_SENTENCE = 30  # words; the style sheet of CONTRIBUTING.md asks for 25
 LONGEST_AVERAGE = 18  # words per sentence of a page
 RUN_SECONDS = 1500
 
-FENCE = re.compile(r"^(?P<indent> *)```(?P<tag>[^`\n]*)\n(?P<code>.*?)^(?P=indent)```[ ]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!\\)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<target>[^()\s]*(?:\([^()]*\)[^()\s]*)*)\)")
 CODE = re.compile(r"`(?:[^`\n]|\n(?!\s*\n))+`")
 HEADING = re.compile(r"^#{1,6} +(?P<title>.+?) *#*$", re.MULTILINE)
-ASSIGNMENT = re.compile(r"[A-Z_][A-Z0-9_]*=.*", re.DOTALL)
-
-
-class Block(NamedTuple):
-    """A fenced block of a page, without the indent of the list that it may be part of."""
-
-    page: str
-    line: int
-    tag: str
-    code: str
-
-
-def tracked_pages() -> list[str]:
-    """Every *.md that git knows, by its path in the checkout."""
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [page for page in listed.stdout.splitlines() if (ROOT / page).exists()]
-
-
-PAGES = tracked_pages()
-PROSE = [page for page in PAGES if page in ("README.md", "CONTRIBUTING.md") or page.startswith("docs/")]
-
-
-@cache
-def read_page(page: str) -> str:
-    return (ROOT / page).read_text(encoding="utf-8")
-
-
-def blocks_of(page: str) -> list[Block]:
-    text = read_page(page)
-    return [
-        Block(
-            page,
-            text.count("\n", 0, found.start()) + 1,
-            found["tag"].strip(),
-            re.sub(rf"^{found['indent']}", "", found["code"], flags=re.MULTILINE),
-        )
-        for found in FENCE.finditer(text)
-    ]
-
-
-def blocks_tagged(*tags: str) -> list[Block]:
-    return [block for page in PROSE for block in blocks_of(page) if block.tag in tags]
-
-
-def name_of(block: Block) -> str:
-    return f"{block.page}:{block.line}"
 
 
 def without_code(text: str) -> str:
@@ -158,23 +123,6 @@ def test_every_block_has_a_known_tag(page: str) -> None:
     assert "```" not in FENCE.sub("", read_page(page)), f"{page}: a block is not closed"
 
 
-def commands_of(code: str) -> Iterator[list[str]]:
-    """Each simple command of a shell text as words, without what is assigned before it."""
-    text = re.sub(r"\\\n", " ", code).replace("$(", "(")
-    for line in text.splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        lexer.commenters = "#"
-        words: list[str] = []
-        for word in [*lexer, ";"]:
-            if set(word) <= set("();<>|&"):
-                if words:
-                    yield words
-                words = []
-            elif words or not ASSIGNMENT.fullmatch(word):
-                words.append(word)
-
-
 def mer_arguments(code: str) -> Iterator[list[str]]:
     for words in commands_of(code) if "mer " in code else ():
         if Path(words[0]).name == "mer":
@@ -239,6 +187,7 @@ def test_long_sentences_and_lost_links_are_noticed(tmp_path: Path, monkeypatch: 
         f"# One `two`, three!\n\nShort. {words}.\n\n| {words} {words} |\n\n```text\n{words} {words}\n```\n\n"
         "- [a](#one-two-three) [b](#four)\n- [c](gone.md) [d](page.md#one-two-three) [e](https://example.org)\n"
     )
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     read_page.cache_clear()
     try:
@@ -247,10 +196,6 @@ def test_long_sentences_and_lost_links_are_noticed(tmp_path: Path, monkeypatch: 
         assert [block.tag for block in blocks_of("page.md")] == ["text"]
     finally:
         read_page.cache_clear()
-
-
-def pages_with(tag: str) -> list[str]:
-    return [page for page in PROSE if any(block.tag == tag for block in blocks_of(page))]
 
 
 def run(arguments: list[str], page: str) -> None:

@@ -6,6 +6,7 @@ Run by `make e2e`. Images of others are taken as they lie here under their plain
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import pytest
 from minio import Minio
 
 from merstream import synth
+from merstream.commands.dead_letters import gather_letters, letter_id
 from merstream.embedded.run_folder import Workspace
 from shared.bus import Message
 from shared.bus.topics import TOPIC_BY_GROUP, dead_letter_topic, topic_by_short_name
@@ -28,8 +31,9 @@ from shared.errors import Unavailable
 from shared.records import RunContents, RunResult
 from shared.settings import Settings
 from shared.store import Store
+from tests.docs.pages import blocks_of, commands_of, pages_with
 from tests.servers import docker
-from tests.servers.s3 import free_port
+from tests.servers.process import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 1800
@@ -186,6 +190,69 @@ def test_prometheus_understands_every_panel(stack: Stack) -> None:
     answers = {query: stack.ask(query.replace("$namespace", ".*")) for query in queries}
     assert len(answers) > 10
     assert any(answers[query] for query in queries if "mer_records_total" in query)
+
+
+# In this order: the last page starts the dataset anew, with other settings.
+PAGES = [f"docs/how-to/{name}.md" for name in ("training-over-http", "compose", "dead-letters", "upload-a-dataset")]
+
+
+def test_every_page_with_commands_for_a_stack_is_run() -> None:
+    assert sorted(PAGES) == sorted(pages_with("sh stack"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_the_docs_run_on_the_stack(stack: Stack, dataset: Path, page: str, tmp_path: Path) -> None:
+    """As they are written, with names in place of the placeholders and this stack's ports."""
+    for name in (".venv", "docker"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    if "dead-letters" in page:
+        with closing(open_bus(stack.settings())) as bus:
+            bus.publish(topic_by_short_name("clips").name, "nonsense", b"no record")
+    for block in blocks_of(page):
+        for words in commands_of(block.code) if block.tag == "sh stack" else ():
+            if "grafana" not in words:  # its image may not be here
+                run_command_of_docs(stack, dataset, words, tmp_path)
+
+
+def run_command_of_docs(stack: Stack, dataset: Path, words: list[str], folder: Path) -> None:
+    kind = "letter" if "dead-letters" in words else "run"
+    values = {"DATASET": str(dataset), "NAME": dataset.name, "GROUP": "interpolator", "8080": stack.ports["API_PORT"]}
+    if any(word.split("/")[-1] == "ID" or "/ID/" in word for word in words):
+        values["ID"] = outstanding_letter(stack) if kind == "letter" else finished_run(stack)
+    if "status" in words:
+        words = [word for word in words if word != "--watch"]  # it ends with Ctrl-C alone
+    for name, value in values.items():
+        words = [re.sub(rf"\b{name}\b", lambda _, value=value: value, word) for word in words]
+    environment = {
+        **stack.given,
+        "COMPOSE_PROJECT_NAME": stack.name,
+        "MER_KAFKA_SERVERS": f"127.0.0.1:{stack.ports['KAFKA_PORT']}",
+        "MER_S3_ENDPOINT": f"127.0.0.1:{stack.ports['S3_PORT']}",
+        "MER_S3_ACCESS_KEY": stack.key,
+        "MER_S3_SECRET_KEY": stack.secret,
+    }
+    place = ROOT if words[0] == "docker" else folder
+    done = subprocess.run(words, cwd=place, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    if words[0] == "curl" and "-O" not in words:
+        assert "detail" not in json.loads(done.stdout), "an answer of the API, no refusal"
+
+
+def outstanding_letter(stack: Stack) -> str:
+    """The id of a dead letter. A replayed one is there again when its message has failed again."""
+    found: list[str] = []
+
+    def look() -> bool:
+        with closing(open_bus(stack.settings())) as bus:
+            found.extend(map(letter_id, gather_letters(bus, open_store(stack.settings()), "interpolator")))
+        return bool(found)
+
+    wait(look, "a dead letter")
+    return found[-1]
+
+
+def finished_run(stack: Stack) -> str:
+    return next(result.run for result in results(stack) if result.status == "done")
 
 
 def drop(stack: Stack, dataset: Path) -> None:

@@ -30,10 +30,10 @@ from shared.store.s3 import S3Store
 from shared.worker import Worker
 from shared.worker.process import serve_loops
 from shared.worker.stage_handler import StageHandler, read_artifact, write_artifact
-from tests.servers.kafka import free_port
+from tests.servers.process import free_port
 from tests.servers.s3 import Endpoint
 
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 600
 CONSUMED, PRODUCED, BURIED = "mer.magnified", "mer.flows", "mer.flow.dlq"
 PARTITIONS = 4
 ALIVE_OR_KILLED = (None, -9)

@@ -15,7 +15,8 @@ from shared.records import Sample
 from shared.settings import Settings
 from shared.stage import Arrays
 from tests.integration.trainer_lab import Trainer, clips, drop, environment, wait
-from tests.servers.kafka import KafkaServer, free_port
+from tests.servers.kafka import KafkaServer
+from tests.servers.process import free_port
 
 __all__ = ["clips", "environment"]
 # The client leaves the socket of a failed connection to the garbage collector.

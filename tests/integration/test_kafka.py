@@ -13,20 +13,18 @@ import pytest
 from tests.integration.kafka_lab import CONSUMED, PRODUCED, Lab
 from tests.servers.kafka import KafkaServer
 from tests.servers.s3 import Endpoint, S3Server
-from tests.servers.s3_servers import NAMES, OWN, endpoint
-from tests.servers.s3_servers import server as own_server
+from tests.servers.s3_servers import NAMES, SharedServers
 
-DOWN_SECONDS = 20.0
+DOWN_SECONDS = 13.0  # more than two sessions, and two poll intervals, of the lab
 
 # The client leaves the socket of a failed connection to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 OpenLab = Callable[..., Lab]
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[Endpoint]:
-    with endpoint(NAMES[-1]) as given:
-        yield given
+@pytest.fixture
+def s3(s3_servers: SharedServers) -> Endpoint:
+    return s3_servers.endpoint(NAMES[-1])
 
 
 @pytest.fixture
@@ -48,11 +46,10 @@ def open_lab(open_on: OpenLab, s3: Endpoint) -> OpenLab:
     return lambda **options: open_on(s3, **options)
 
 
-@pytest.fixture(params=OWN)
-def mortal(request: pytest.FixtureRequest) -> Iterator[S3Server]:
-    """A store of our own to kill."""
-    with own_server(request.param) as started:
-        yield started
+@pytest.fixture(params=["minio", pytest.param("seaweedfs", marks=pytest.mark.exhaustive)])
+def mortal(request: pytest.FixtureRequest, s3_servers: SharedServers) -> S3Server:
+    """A store of our own to kill. test_s3.py kills both on the embedded bus."""
+    return s3_servers.server(request.param)
 
 
 def test_a_worker_killed_in_mid_work_is_replaced(open_lab: OpenLab) -> None:
@@ -75,7 +72,7 @@ def test_a_broker_that_dies_in_mid_work_delays_and_loses_nothing(
 ) -> None:
     if kafka_broker is None:
         pytest.skip("The broker of MERSTREAM_TEST_KAFKA is not ours to kill; unset it to run this test.")
-    lab = open_lab(work_seconds=0.5)
+    lab = open_lab(work_seconds=0.5, kafka_session_seconds=30)
     (service,) = lab.start()
     lab.publish(8)
     lab.until(lambda: lab.in_work(service))
@@ -107,11 +104,11 @@ def test_a_store_that_is_away_delays_and_loses_nothing(mortal: S3Server, open_on
 def test_what_is_delivered_twice_is_computed_once(open_lab: OpenLab) -> None:
     lab = open_lab()
     lab.start(2)
-    lab.publish(200)
-    lab.publish(200)
+    lab.publish(60)
+    lab.publish(60)
     lab.until_done()
-    lab.every_effect_is_there_once(200)
-    assert lab.ended() == dict.fromkeys(range(200), 1)
+    lab.every_effect_is_there_once(60)
+    assert lab.ended() == dict.fromkeys(range(60), 1)
 
 
 def test_a_poison_record_between_good_ones_is_buried_alone(open_lab: OpenLab) -> None:

@@ -15,7 +15,8 @@ from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
 from shared.bus.topics import TOPICS
 from shared.errors import Unavailable
-from tests.servers.kafka import KafkaServer, NoServer, external, free_port
+from tests.servers.kafka import KafkaServer, external
+from tests.servers.process import ServerMissing, free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
 TOPIC = "mer.clips"
@@ -57,7 +58,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         pytest.skip("No `openssl` on this machine to make a certificate with.")
     try:
         server = SecureServer(tmp_path_factory.mktemp("secure"))
-    except NoServer as lacking:
+    except ServerMissing as lacking:
         pytest.skip(str(lacking))
     server.start()
     yield Broker(
@@ -67,7 +68,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         sasl="PLAIN",
         username="mer",
         password="open sesame",
-        timeout_seconds=5,
+        timeout_seconds=60,
     )
     server.stop()
     gc.collect()
@@ -78,7 +79,7 @@ def test_with_certificate_and_password_all_is_as_ever(broker: Broker) -> None:
     bus = KafkaBus(broker)
     bus.publish(TOPIC, "k", b"v")
     member = bus.subscribe(TOPIC, "g")
-    message = member.take_message(60)
+    message = member.take_message(300)
     assert message is not None
     member.commit(message)
     assert bus.read_newest(TOPIC)["k"].value == b"v"

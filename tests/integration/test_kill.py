@@ -1,8 +1,10 @@
-"""Killed with SIGKILL in any stage and started again: the same bytes, and nothing made twice."""
+"""Killed with SIGKILL in a stage and started again: the same bytes, and nothing made twice."""
 
 import hashlib
 import json
+import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,84 +13,65 @@ from pathlib import Path
 
 import pytest
 
-from merstream import synth
+from merstream.embedded.pipeline import Tally, run_stages
+from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
+from tests.integration.conftest import EmbeddedRun
 
-SMALL = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[1.4,2.0]"]
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "synth"
-    synth.write_dataset(folder, subjects=2, clips=2, seed=3)
-    return folder
+SMALL = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[2.0]"]
+EVERY_STAGE = [stage.name for stage in STAGES]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    out = tmp_path_factory.mktemp("undisturbed")
-    assert start(dataset, out).wait() == 0
-    return digests(out)
-
-
-def test_killed_in_every_stage_ends_with_the_same_bytes(
-    dataset: Path, undisturbed: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize(
+    "stages",
+    [["ingest", "flow"], pytest.param(EVERY_STAGE, marks=pytest.mark.exhaustive)],
+    ids=["two stages", "every stage"],
+)
+def test_killed_in_a_stage_ends_with_the_same_bytes(
+    embedded_run: EmbeddedRun, stages: list[str], tmp_path: Path
 ) -> None:
     written: dict[str, int] = {}
-    for stage in STAGES:
-        killed = start(dataset, tmp_path)
-        wait_for_artifact(killed, tmp_path, stage.name)
+    for stage in stages:
+        killed = start(embedded_run.asked.dataset, tmp_path)
+        wait_for_artifact(killed, tmp_path, stage)
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
         nothing_was_rewritten(written, tmp_path)
-    assert start(dataset, tmp_path).wait() == 0
+    run_stages(embedded_run.asked, Workspace(tmp_path), jobs=1)
     nothing_was_rewritten(written, tmp_path)
-    assert digests(tmp_path) == undisturbed
+    assert digests(tmp_path) == digests(embedded_run.workspace.folder)
     assert every_artifact_was_made_once(tmp_path)
 
 
-def test_a_second_start_computes_nothing(dataset: Path, tmp_path: Path) -> None:
-    assert start(dataset, tmp_path).wait() == 0
-    first = {file: file.stat().st_mtime_ns for file in (tmp_path / "store").rglob("*.npz")}
-    assert start(dataset, tmp_path).wait() == 0
-    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "store").rglob("*.npz")} == first
-    outcomes = [line["message"] for line in logged(tmp_path)]
-    assert outcomes.count("computed") == outcomes.count("reused") == 4 * len(STAGES)
+def test_a_second_start_computes_nothing(embedded_run: EmbeddedRun, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(embedded_run.workspace.folder, out)
+    first = {file: file.stat().st_mtime_ns for file in (out / "store").rglob("*.npz")}
+    run_stages(embedded_run.asked, Workspace(out), jobs=1)
+    assert {file: file.stat().st_mtime_ns for file in (out / "store").rglob("*.npz")} == first
+    outcomes = [line["message"] for line in logged(out)]
+    assert outcomes.count("computed") == outcomes.count("reused") == 2 * len(STAGES)
 
 
-def test_a_worker_that_is_killed_is_replaced(dataset: Path, undisturbed: dict[str, str], tmp_path: Path) -> None:
-    running = start(dataset, tmp_path)
-    wait_for_artifact(running, tmp_path, "ingest")
-    try:
-        os.kill(a_worker_of(running.pid), signal.SIGKILL)
-    finally:
-        code = running.wait()
-    assert code == 0
-    assert digests(tmp_path) == undisturbed
-    assert len(list((tmp_path / "logs").glob("*.jsonl"))) == 3
+def test_a_worker_that_is_killed_is_replaced(embedded_run: EmbeddedRun, tmp_path: Path) -> None:
+    killed: list[int] = []
 
+    def kill_worker(tally: Tally) -> None:
+        if not killed and any((tmp_path / "store" / "ingest").rglob("*.npz")):
+            (worker,) = multiprocessing.active_children()
+            assert worker.pid
+            os.kill(worker.pid, signal.SIGKILL)
+            killed.append(worker.pid)
 
-def a_worker_of(parent: int) -> int:
-    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    return next(int(pid) for pid, ppid, args in rows if int(ppid) == parent and "spawn_main" in args)
+    run_stages(embedded_run.asked, Workspace(tmp_path), jobs=1, on_tally=kill_worker)
+    assert digests(tmp_path) == digests(embedded_run.workspace.folder)
+    assert len(list((tmp_path / "logs").glob("*.jsonl"))) == 2
 
 
 def start(dataset: Path, out: Path) -> "subprocess.Popen[bytes]":
-    command = [
-        sys.executable,
-        "-m",
-        "merstream",
-        "run",
-        str(dataset),
-        "--out",
-        str(out),
-        "--no-train",
-        "--jobs",
-        "2",
-        *SMALL,
-    ]
-    return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "merstream", "run", str(dataset), "--out", str(out), "--no-train", "--jobs", "1"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([*command, *SMALL], start_new_session=True, **quiet)
 
 
 def wait_for_artifact(process: "subprocess.Popen[bytes]", out: Path, stage: str) -> None:

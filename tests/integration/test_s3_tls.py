@@ -7,12 +7,12 @@ import pytest
 
 from shared.errors import Misconfigured
 from tests.servers.s3 import Endpoint
-from tests.servers.s3_servers import server
+from tests.servers.s3_servers import own_server
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[Endpoint]:
-    with server("minio", tls=True) as started:
+    with own_server("minio", tls=True) as started:
         yield started.endpoint
 
 

@@ -17,11 +17,11 @@ from shared.bus.topics import TOPICS
 from shared.settings import Settings
 from shared.setup import announce_uploads, set_up_servers
 from shared.store.s3 import S3Store
-from tests.servers.minio import CannotBuild, MinioServer, binary
+from tests.servers.minio import MinioServer
 from tests.servers.s3 import Endpoint
-from tests.servers.s3_servers import endpoint
+from tests.servers.s3_servers import SharedServers, skip_without_minio
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 PLAIN = {"replication": 1, "min_insync": 1, "retention_days": None}
 
 
@@ -42,18 +42,15 @@ class TellingMinio(MinioServer):
         return {**super().environment(), **{f"MINIO_NOTIFY_KAFKA_{name}_MER": value for name, value in target.items()}}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def prefix() -> str:
     return f"setup-{uuid.uuid4().hex[:8]}."
 
 
-@pytest.fixture(scope="module")
-def minio(kafka_bootstrap: str, prefix: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
-    try:
-        binary()
-    except CannotBuild as missing:
-        pytest.skip(str(missing))
-    server = TellingMinio(tmp_path_factory.mktemp("minio"), kafka_bootstrap, f"{prefix}mer.bucket-events")
+@pytest.fixture
+def minio(kafka_bootstrap: str, prefix: str, tmp_path: Path) -> Iterator[MinioServer]:
+    skip_without_minio()
+    server = TellingMinio(tmp_path, kafka_bootstrap, f"{prefix}mer.bucket-events")
     try:
         server.start()
         yield server
@@ -62,9 +59,12 @@ def minio(kafka_bootstrap: str, prefix: str, tmp_path_factory: pytest.TempPathFa
 
 
 def settings(kafka: str, prefix: str, where: Endpoint) -> Settings:
+    """Topics and buckets are of one test."""
     return Settings(
         kafka_servers=kafka,
         kafka_prefix=prefix,
+        s3_bucket=f"{prefix}mer",
+        inbox_bucket=f"{prefix}mer-inbox",
         s3_endpoint=where.address,
         s3_access_key=where.access_key,
         s3_secret_key=where.secret_key,
@@ -103,14 +103,16 @@ def test_what_others_asked_the_bucket_for_stays(kafka_bootstrap: str, prefix: st
     assert [queue.config_id for queue in after.queue_config_list] == ["theirs"]
 
 
-def test_a_store_that_tells_nobody_is_no_fault(kafka_bootstrap: str, caplog: pytest.LogCaptureFixture) -> None:
-    with endpoint("seaweedfs") as where:
-        given = settings(kafka_bootstrap, f"setup-{uuid.uuid4().hex[:8]}.", where)
-        set_up_servers(given, **PLAIN)
-        assert "only the scan of the inbox finds uploads" in caplog.text
-        store = where.store(given.inbox_bucket)
-        store.put("it", b"takes objects")
-        assert isinstance(store, S3Store)
+def test_a_store_that_tells_nobody_is_no_fault(
+    kafka_bootstrap: str, prefix: str, s3_servers: SharedServers, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = s3_servers.endpoint("seaweedfs")
+    given = settings(kafka_bootstrap, prefix, where)
+    set_up_servers(given, **PLAIN)
+    assert "only the scan of the inbox finds uploads" in caplog.text
+    store = where.store(given.inbox_bucket)
+    store.put("it", b"takes objects")
+    assert isinstance(store, S3Store)
 
 
 def told(kafka: str, prefix: str, count: int) -> list[tuple[str, str]]:

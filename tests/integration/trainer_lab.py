@@ -5,7 +5,6 @@ Whoever uses its fixtures imports them by name: `clips` and `environment`.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,7 +25,8 @@ from shared.records import Artifact, Dataset, FoldResult, Record, RunResult, Sam
 from shared.stage import Arrays
 from shared.store import Store
 from shared.worker.stage_handler import write_artifact
-from tests.servers.s3_servers import NAMES, endpoint
+from tests.servers.process import free_port
+from tests.servers.s3_servers import NAMES, SharedServers
 
 PATIENCE_SECONDS = 600
 TRAIN = {"model": "fmer-lite", "epochs": 4, "batch": 3}
@@ -36,11 +36,14 @@ Result = TypeVar("Result", FoldResult, RunResult)
 
 
 @pytest.fixture
-def environment(kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environment(
+    kafka_bootstrap: str, s3_servers: SharedServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """What a container is given; topics and an empty bucket are there. A member that is killed is missed soon."""
     prefix = f"trainer-{uuid.uuid4().hex[:8]}."
     ensure_topics(kafka_bootstrap, prefix=prefix)
-    with endpoint(NAMES[-1]) as server, server.bucket() as store:
+    server = s3_servers.endpoint(NAMES[-1])
+    with server.bucket() as store:
         given = {
             "MER_KAFKA_SERVERS": kafka_bootstrap,
             "MER_KAFKA_PREFIX": prefix,
@@ -85,9 +88,7 @@ class Trainer:
     """A process `python -m services.trainer`, asked over its own port."""
 
     def __init__(self, log: Path, *part: str, **settings: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         given = {**os.environ, "MER_PORT": str(self.port), **settings}
         with log.open("wb") as file:
             command = [sys.executable, "-m", "services.trainer", *part]
@@ -113,7 +114,7 @@ class Trainer:
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
 
 def drop(clips: Sequence[tuple[Sample, Arrays]], bus: Bus, store: Store, train: Mapping[str, Any] = TRAIN) -> None:

@@ -4,22 +4,22 @@ jars on Maven Central.
 A broker that runs already is used instead when MERSTREAM_TEST_KAFKA names its bootstrap servers.
 """
 
-import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from tests.servers import docker
+from tests.servers import process as processes
+from tests.servers.process import DIE_WITH_PARENT, ServerMissing, free_port
 
 VERSION = "4.1.1"
-CACHE = Path.home() / ".cache" / "merstream" / "servers" / f"kafka-{VERSION}"
+CACHE = processes.CACHE / f"kafka-{VERSION}"
 PATIENCE_SECONDS = 120
 # A small heap and the quick compiler: tests start it often and ask little of it.
 JAVA = [
@@ -37,14 +37,10 @@ wait $java; code=$?; [ $code -lt 128 ] && exit $code; wait $java
 """
 
 
-class NoServer(Exception):
-    """A sentence that says what this machine lacks to start the server."""
-
-
 def jars() -> Path:
-    """The folder of the server's jars, fetched on first use. Raises NoServer."""
+    """The folder of the server's jars, fetched on first use. Raises ServerMissing."""
     if not shutil.which("java"):
-        raise NoServer("No `java` on this machine: install a JDK 17 or name a broker in MERSTREAM_TEST_KAFKA.")
+        raise ServerMissing("No `java` on this machine: install a JDK 17 or name a broker in MERSTREAM_TEST_KAFKA.")
     if not CACHE.exists():
         _fetch()
     return CACHE
@@ -52,7 +48,7 @@ def jars() -> Path:
 
 def _fetch() -> None:
     if not shutil.which("mvn"):
-        raise NoServer(
+        raise ServerMissing(
             "No `mvn` on this machine to fetch Kafka with: install maven or name a broker in MERSTREAM_TEST_KAFKA."
         )
     aside = CACHE.with_name(f"{CACHE.name}.{uuid.uuid4().hex}")
@@ -63,7 +59,7 @@ def _fetch() -> None:
     )
     if fetched.returncode != 0:
         shutil.rmtree(aside, ignore_errors=True)
-        raise NoServer(f"Maven could not fetch Kafka {VERSION}: {fetched.stdout.strip()[-300:]}")
+        raise ServerMissing(f"Maven could not fetch Kafka {VERSION}: {fetched.stdout.strip()[-300:]}")
     try:
         aside.rename(CACHE)  # whole or not at all, also when two runs fetch at once
     except OSError:
@@ -95,9 +91,13 @@ class KafkaServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=DIE_WITH_PARENT,
             )
         self._wait_until_it_answers()
+
+    def start_if_down(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            self.start()
 
     def stop(self) -> None:
         """In an orderly way."""
@@ -206,14 +206,3 @@ def external() -> str | None:
 
 def _cluster_id() -> str:
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _die_with_parent() -> None:
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -11,16 +11,13 @@ from typing import Any
 
 import yaml
 
+from tests.servers.process import CACHE, ServerMissing
+
 VERSION = "v5.7.1"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merstream" / "servers"
-
-
-class CannotBuild(Exception):
-    """What is missing on this machine, in a sentence."""
 
 
 def build(folder: Path) -> list[dict[str, Any]]:
-    """The manifests of a kustomization. Raises AssertionError with what kustomize dislikes, CannotBuild."""
+    """The manifests of a kustomization. Raises AssertionError with what kustomize dislikes, ServerMissing."""
     built = subprocess.run([*command(), str(folder)], capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     return [document for document in yaml.safe_load_all(built.stdout) if document]
@@ -47,12 +44,12 @@ def _binary() -> Path:
 
 def _install(folder: Path) -> None:
     if (go := shutil.which("go")) is None:
-        raise CannotBuild("No `kubectl`, no `kustomize` and no `go` (1.24 or newer) to build it with on the PATH.")
+        raise ServerMissing("No `kubectl`, no `kustomize` and no `go` (1.24 or newer) to build it with on the PATH.")
     environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
     command = [go, "install", "-trimpath", f"sigs.k8s.io/kustomize/kustomize/v5@{VERSION}"]
     built = subprocess.run(command, env=environment, capture_output=True, text=True)
     if built.returncode:
-        raise CannotBuild(f"Kustomize {VERSION} could not be built: {built.stderr.strip()[-500:]}")
+        raise ServerMissing(f"Kustomize {VERSION} could not be built: {built.stderr.strip()[-500:]}")
 
 
 class Mixer:

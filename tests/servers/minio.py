@@ -12,22 +12,18 @@ from pathlib import Path
 
 from shared.records import json_digest
 from tests.servers import docker
+from tests.servers.process import CACHE, ServerMissing
 from tests.servers.s3 import S3Server
 
 # The newest that the Go module proxy serves: the project's last commit.
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merstream" / "servers"
-
-
-class CannotBuild(Exception):
-    """What is missing on this machine, in a sentence."""
 
 
 class MinioServer(S3Server):
     def speak_tls(self) -> None:
-        """From its next start, with a certificate signed by itself. Raises CannotBuild."""
+        """From its next start, with a certificate signed by itself. Raises ServerMissing."""
         if (openssl := shutil.which("openssl")) is None:
-            raise CannotBuild("A certificate is made by `openssl`, which is not on the PATH.")
+            raise ServerMissing("A certificate is made by `openssl`, which is not on the PATH.")
         folder = self.folder / "certs"
         folder.mkdir()
         files = ["-keyout", str(folder / "private.key"), "-out", str(folder / "public.crt")]
@@ -57,7 +53,7 @@ class MinioServer(S3Server):
 
 def binary() -> Path:
     """The MinIO of this machine; made on first use (a build takes minutes), by one process at a time. Raises
-    CannotBuild."""
+    ServerMissing."""
     image = docker.usable("MINIO_IMAGE") if sys.platform == "linux" else None  # what is in it runs on Linux
     folder = CACHE / (f"minio-{json_digest(image)[:16]}" if image else f"minio-{VERSION}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,11 +76,11 @@ def _take_out(image: str, folder: Path) -> None:
 
 def _build(folder: Path) -> None:
     if (go := shutil.which("go")) is None:
-        raise CannotBuild(
+        raise ServerMissing(
             "MinIO is built from source and `go` (1.24 or newer) is not on the PATH; or give MERSTREAM_TEST_S3."
         )
     command = [go, "install", "-trimpath", "-ldflags=-s -w", f"github.com/minio/minio@{VERSION}"]
     environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
     built = subprocess.run(command, env=environment, capture_output=True, text=True)
     if built.returncode:
-        raise CannotBuild(f"MinIO {VERSION} could not be built: {built.stderr.strip()[-500:]}")
+        raise ServerMissing(f"MinIO {VERSION} could not be built: {built.stderr.strip()[-500:]}")

@@ -1,12 +1,9 @@
 """An S3 server as a process of the tests' own: free ports, random credentials; stopped, killed, frozen, restarted."""
 
-import ctypes
 import os
 import secrets
 import signal
-import socket
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -20,8 +17,9 @@ from minio.deleteobjects import DeleteObject
 
 from shared.errors import MerError
 from shared.store.s3 import S3Store
+from tests.servers.process import DIE_WITH_PARENT, free_port
 
-PATIENCE = 90.0  # seconds until a server that starts on a busy machine is given up
+PATIENCE_SECONDS = 300.0  # until a server that starts on a busy machine is given up
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,13 @@ class S3Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=DIE_WITH_PARENT,
             )
         self._wait_until_it_serves()
+
+    def start_if_down(self) -> None:
+        if self.process is None or self.process.poll() is not None:
+            self.start()
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL for a server that takes too long."""
@@ -133,7 +135,7 @@ class S3Server:
 
     def _wait_until_it_serves(self) -> None:
         store = self.endpoint.store("mer-probe", connect_seconds=1, read_seconds=5)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             assert self.process is not None
             assert self.process.poll() is None, f"{self.command()[0]} ended:\n{self._tail()}"
@@ -148,15 +150,3 @@ class S3Server:
 
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:]
-
-
-def _die_with_parent() -> None:
-    """Tests killed with SIGKILL leave no server behind."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

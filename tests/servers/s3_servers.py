@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.minio import CannotBuild, MinioServer, binary
+from tests.servers.minio import MinioServer, binary
+from tests.servers.process import ServerMissing
 from tests.servers.s3 import Endpoint, S3Server
 from tests.servers.seaweedfs import SeaweedFs
 
@@ -15,22 +16,44 @@ OWN = {"minio": MinioServer, "seaweedfs": SeaweedFs}
 NAMES = ["given"] if Endpoint.from_environment() else list(OWN)
 
 
-@contextmanager
-def endpoint(name: str) -> Iterator[Endpoint]:
-    if given := Endpoint.from_environment():
-        yield given
-    else:
-        with server(name) as started:
-            yield started.endpoint
+class SharedServers:
+    """One server of each name for the whole session. Data and ports stay the same when one is killed and restarted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._started: dict[str, S3Server] = {}
+
+    def __enter__(self) -> "SharedServers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self._started.values():
+            server.kill()
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Of one of NAMES."""
+        return Endpoint.from_environment() or self.server(name).endpoint
+
+    def server(self, name: str) -> S3Server:
+        """One of OWN, running; a test may kill it. Skips where it can't be built."""
+        if name not in self._started:
+            made = OWN[name](self.folder / name)
+            if isinstance(made, MinioServer):
+                skip_without_minio()
+            self._started[name] = made
+        self._started[name].start_if_down()
+        return self._started[name]
 
 
 @contextmanager
-def server(name: str, tls: bool = False) -> Iterator[S3Server]:
-    """One of OWN, for tests that stop it; killed and deleted afterwards. Skips where it can't be built."""
+def own_server(name: str, tls: bool = False) -> Iterator[S3Server]:
+    """One of OWN with settings of its own; killed and deleted afterwards. Skips where it can't be built."""
     with tempfile.TemporaryDirectory(prefix="mer-", ignore_cleanup_errors=True) as folder:
         started = OWN[name](Path(folder))
         if isinstance(started, MinioServer):
-            _prepare(started, tls)
+            skip_without_minio()
+            if tls:
+                _make_certificate(started)
         try:
             started.start()
             yield started
@@ -38,10 +61,15 @@ def server(name: str, tls: bool = False) -> Iterator[S3Server]:
             started.kill()
 
 
-def _prepare(minio: MinioServer, tls: bool) -> None:
+def skip_without_minio() -> None:
     try:
         binary()
-        if tls:
-            minio.speak_tls()
-    except CannotBuild as missing:
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+def _make_certificate(minio: MinioServer) -> None:
+    try:
+        minio.speak_tls()
+    except ServerMissing as missing:
         pytest.skip(str(missing))

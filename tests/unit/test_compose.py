@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -208,3 +211,14 @@ def test_a_build_sees_what_it_copies_and_nothing_private() -> None:
 
 def test_minio_from_source_is_the_one_that_tests_run() -> None:
     assert f"ARG MINIO={minio.VERSION}" in instructions(DOCKERFILES[1])
+
+
+def test_weights_need_no_more_than_the_image_has_when_it_gets_them(tmp_path: Path) -> None:
+    """Their layer stays in the cache of builds while the other files of `shared` change."""
+    (line,) = [
+        line for line in DOCKERFILES[0].read_text().splitlines() if "shared/weights.py" in line and "COPY" in line
+    ]
+    (tmp_path / "shared").mkdir()
+    for file in line.split()[1:-1]:
+        shutil.copy(ROOT / file, tmp_path / file)
+    subprocess.run([sys.executable, "-c", "import shared.weights"], cwd=tmp_path, check=True)

@@ -40,7 +40,7 @@ def test_the_measures_find_what_they_look_for(tmp_path: Path) -> None:
     sources = {
         "shared/one.py": "from shared import two\ndef run(): ...\n",
         "shared/two.py": "import shared.one\nfrom services.x.y import z\ndef run(): ...\n",
-        "services/x/y.py": 'from numpy.typing import NDArray\ndef z(a: NDArray): ...\ndef load_b(b: NDArray): "[N,2]"\n',
+        "services/x/y.py": 'from numpy import ndarray\ndef z(a: ndarray): ...\ndef load_b(b: ndarray): "[N,2]"\n',
         "merstream/__init__.py": "",
     }
     for name, text in sources.items():

@@ -1,1 +1,1 @@
-"""Dataset layouts, one file each; a layout turns a folder into annotation rows and knows nothing about pixels."""
+"""Dataset layouts, one file each. A layout reads annotation rows from a folder and knows nothing about pixels."""

@@ -1,5 +1,7 @@
-"""CASME (Yan et al. 2013): folders as CASME II's, `sub03/EP07_1/EP07_1-101.jpg`, crops `reg_EP07_1-101.jpg`, numbers
-padded in part; 60 frames per second; of two apex columns the first counts."""
+"""CASME (Yan et al. 2013): folders as in CASME II, `sub03/EP07_1/EP07_1-101.jpg`, crops `reg_EP07_1-101.jpg`.
+
+Some numbers are padded. 60 frames per second. Of two apex columns the first counts.
+"""
 
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution

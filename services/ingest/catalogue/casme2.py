@@ -1,6 +1,8 @@
-"""CASME II (Yan et al. 2014): one coding sheet of 246 to 256 rows, `Cropped/sub01/EP02_01f/reg_img46.jpg` and/or
-`CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`; numbers are absolute and unpadded. Objective classes come in a sheet
-of their own."""
+"""CASME II (Yan et al. 2014): one coding sheet of 246 to 256 rows, and crops or raw frames or both.
+
+Crops are `Cropped/sub01/EP02_01f/reg_img46.jpg`, raw frames `CASME2_RAW_selected/sub01/EP02_01f/img46.jpg`. Numbers are
+absolute and not padded. Objective classes are in a sheet of their own.
+"""
 
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution

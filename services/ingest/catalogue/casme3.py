@@ -1,5 +1,7 @@
-"""CAS(ME)^3 (Li et al. 2022), parts A and C: long videos as `part_A/spNO.1/a/color/123.jpg` with depth beside them, 30
-frames per second. Several expressions bear one file name; part C codes no apex and writes units between commas."""
+"""CAS(ME)^3 (Li et al. 2022), parts A and C: long videos as `part_A/spNO.1/a/color/123.jpg`, depth beside them.
+
+30 frames per second. Several expressions have one file name. Part C codes no apex and writes units between commas.
+"""
 
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution

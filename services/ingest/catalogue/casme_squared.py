@@ -1,5 +1,7 @@
-"""CAS(ME)^2 (Qu et al. 2018): long videos as `rawpic/s15/15_0101disgustingteeth/img001.jpg`, 30 frames per second; a
-sheet without a header, and two further pages that say which folder a subject's number and a video's name mean."""
+"""CAS(ME)^2 (Qu et al. 2018): long videos as `rawpic/s15/15_0101disgustingteeth/img001.jpg`, 30 frames per second.
+
+The coding sheet has no header. Two further pages give the folder of each subject's number and of each video's name.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,28 +18,29 @@ ROLES = ("subject", "clip", "onset", "apex", "offset", "aus", "emotion", "kind",
 
 
 def read_micro_rows(tree: DatasetTree, spec: Distribution) -> Iterator[SheetRow]:
-    """The micro-expressions, with subject and video as the folders are called; raises BadData without the pages."""
+    """The rows of micro-expressions, with the folders' names of subject and video. Raises BadData without the pages."""
     coding, subjects, videos = _find_pages(tree)
-    people, names = _subject_folders(subjects), _video_codes(videos)
+    subject_folders, names = _subject_folders(subjects), _video_codes(videos)
     heads = {role: f"column {column_letters(column)}" for column, role in enumerate(ROLES, 1)}
     for number in range(1, len(coding.rows) + 1):
         cells = {role: coding.cell_at(number, column) for column, role in enumerate(ROLES, 1)}
         kind = cell_text(cells["kind"]).casefold()
         if not any(cell_text(value) for value in cells.values()) or "macro" in kind:
             continue
-        person = people.get(cell_text(cells["subject"]), cell_text(cells["subject"]))
+        subject = cell_text(cells["subject"])
+        folder = subject_folders.get(subject, subject)
         video = cell_text(cells["clip"])
         code = names.get(video.casefold()) or names.get(video.rpartition("_")[0].casefold()) or video
-        yield SheetRow(f"{coding.name} row {number}", {**cells, "subject": person, "clip": f"{person}_{code}"}, heads)
+        yield SheetRow(f"{coding.name} row {number}", {**cells, "subject": folder, "clip": f"{folder}_{code}"}, heads)
 
 
 def is_coding_table(table: Table) -> bool:
-    """No header: from the first row on a subject's number, a video's name and three frame numbers."""
+    """Whether a table has no header, and its first row a subject's number, a video's name and three frame numbers."""
     first = [cell_text(cell) for cell in (table.rows[0] if table.rows else ())]
     return (
         len(first) >= 8
         and whole_number(first[1]) is None
-        and all(whole_number(first[at]) is not None for at in (0, 2, 3, 4))
+        and all(whole_number(first[column]) is not None for column in (0, 2, 3, 4))
     )
 
 
@@ -54,7 +57,7 @@ def _find_pages(tree: DatasetTree) -> tuple[Table, Table, Table]:
 
 
 def _subject_folders(table: Table) -> dict[str, str]:
-    """Subject's number in the codes -> number in the folder's name, which is the last of its row: 1 -> 15."""
+    """The number in the folder's name by the subject's number in the codes: 1 -> 15. It is the last of its row."""
     found = {}
     for cells in table.rows:
         numbers = re.findall(r"\d{1,18}", " ".join(cell_text(cell) for cell in cells))
@@ -64,7 +67,7 @@ def _subject_folders(table: Table) -> dict[str, str]:
 
 
 def _video_codes(table: Table) -> dict[str, str]:
-    """Video's name -> code of four digits; a spreadsheet makes 101 of 0101."""
+    """The code of four digits by the video's name. A spreadsheet writes 0101 as 101."""
     found = {}
     for cells in table.rows:
         words = [cell_text(cell) for cell in cells if cell_text(cell)]

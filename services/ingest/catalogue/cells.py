@@ -1,4 +1,4 @@
-"""Cells of sheets as people fill them in: whole numbers as text, blanks, slashes, composed and decomposed accents."""
+"""Cells of sheets that people fill in: whole numbers as text, blanks, slashes, composed and decomposed accents."""
 
 import math
 import unicodedata
@@ -9,7 +9,7 @@ ABSENT = {"", "/", "-", "–", "?", "na", "n/a", "nan", "none"}
 
 
 def cell_text(value: object) -> str:
-    """A cell as trimmed NFC text; a whole float is written without its point, a blank cell is ''."""
+    """A cell as trimmed NFC text. A whole float has no decimal point, a blank cell is ''."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -18,12 +18,12 @@ def cell_text(value: object) -> str:
 
 
 def is_absent(value: object) -> bool:
-    """Blank, or one of the marks that sheets use for "not coded"."""
+    """Whether a cell is blank or one of the marks that sheets use for "not coded"."""
     return cell_text(value).casefold() in ABSENT
 
 
 def whole_number(value: object) -> int | None:
-    """A whole number of at most 18 digits, from a number or its text; None for anything else."""
+    """A whole number of at most 18 digits, from a number or its text. None for anything else."""
     digits = cell_text(value)
     if isinstance(value, bool) or not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
         return None
@@ -31,13 +31,13 @@ def whole_number(value: object) -> int | None:
 
 
 def quote_cell(value: object) -> str:
-    """A cell as messages quote it: not the whole of a novel."""
-    words = cell_text(value)
-    return repr(words if len(words) <= 60 else words[:60] + "...")
+    """A cell as messages quote it, at most 60 characters."""
+    text = cell_text(value)
+    return repr(text if len(text) <= 60 else text[:60] + "...")
 
 
 def frame_number(value: object, column: str, location: str) -> int:
-    """A frame number, from a number or its text; raises BadData for anything else."""
+    """A frame number, from a number or its text. Raises BadData for anything else."""
     number = whole_number(value)
     if number is None:
         got = "an empty cell" if cell_text(value) == "" else quote_cell(value)
@@ -46,7 +46,7 @@ def frame_number(value: object, column: str, location: str) -> int:
 
 
 def frame_rate(value: object, column: str, location: str) -> float:
-    """Frames per second, > 0; raises BadData."""
+    """Frames per second, above 0. Raises BadData."""
     try:
         fps = float(cell_text(value))
     except ValueError:

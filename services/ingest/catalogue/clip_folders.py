@@ -1,4 +1,4 @@
-"""Where a dataset keeps its clips: a pattern such as "sub{subject}/{clip}", found wherever it was unpacked."""
+"""The folders of a dataset's clips: patterns such as "sub{subject}/{clip}", found wherever the dataset was unpacked."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,29 +10,29 @@ from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
 from shared.names import normalise_name, spelling_key
 
-ClipKey = tuple[str, str]  # subject and clip, as `loose` writes them
-SubjectSpelling = Callable[[str], str]  # a subject as folders write it -> as keys do
+ClipKey = tuple[str, str]  # subject and clip, as `spelling_key` writes them
+SubjectSpelling = Callable[[str], str]  # from a subject as folders write it to a subject as keys write it
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class FolderPattern:
-    """Folders below the place where the dataset was unpacked: `{name}` stands for the expression `fields[name]`.
+    """A pattern of clip folders below a dataset's root. `{name}` stands for the regular expression `fields[name]`.
 
-    `parents` must be, and `strangers` must not be, among the folders above (SMIC keeps HS beside VIS and NIR).
+    `excluded_parents` must not be among the folders above: SMIC has HS beside VIS and NIR.
     """
 
     path: str
     fields: Mapping[str, str] = field(default_factory=dict)
     excluded_parents: frozenset[str] = frozenset()
-    cropped: bool | None = None  # None: the names say it ("Cropped/", "reg_img1.jpg")
+    cropped: bool | None = None  # None: decided by names ("Cropped/", "reg_img1.jpg")
 
     @cached_property
     def segments(self) -> tuple[re.Pattern[str], ...]:
         return tuple(re.compile(self._segment_expression(part), re.IGNORECASE) for part in self.path.split("/"))
 
     def match_folder(self, folder: PurePosixPath) -> dict[str, str] | None:
-        """The fields in a folder's last names; None if it is no clip's folder."""
+        """The fields in a folder's last names. None if it is no clip's folder."""
         parts = folder.parts[-len(self.segments) :]
         above = {part.casefold() for part in folder.parts[: -len(self.segments)]}
         if len(parts) < len(self.segments) or above & self.excluded_parents:
@@ -55,7 +55,7 @@ class FolderPattern:
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """One clip's folder, what its path says, and the folder in which its dataset was unpacked."""
+    """The folder of one clip, the fields in its path, and the folder in which its dataset was unpacked."""
 
     folder: PurePosixPath
     root: PurePosixPath
@@ -70,12 +70,12 @@ class ClipFolder:
     def subject(self) -> str:
         return normalise_name(self.fields.get("subject", ""))
 
-    def clip_key(self, person: SubjectSpelling) -> ClipKey:
-        return spelling_key(person(self.subject)), spelling_key(self.clip)
+    def clip_key(self, subject_spelling: SubjectSpelling) -> ClipKey:
+        return spelling_key(subject_spelling(self.subject)), spelling_key(self.clip)
 
 
 class ClipFolders:
-    """The clips' folders of one kind (crops or raw), by subject and clip."""
+    """The clip folders of one kind, crops or raw frames, by subject and clip."""
 
     def __init__(
         self,
@@ -83,43 +83,43 @@ class ClipFolders:
         patterns: Sequence[FolderPattern],
         prefer: str,
         example: str,
-        person: SubjectSpelling = str,
+        subject_spelling: SubjectSpelling = str,
     ) -> None:
         found = list(find_clip_folders(tree, patterns))
         if not found:
             raise _no_frames_error(tree, example)
-        kinds = {place.root: is_cropped(tree, place) for place in found}
+        kinds = {clip.root: is_cropped(tree, clip) for clip in found}
         wanted = prefer == "cropped"
         self.tree, self.patterns = tree, patterns
         self.roots = [root for root, cropped in kinds.items() if cropped == wanted] or list(kinds)
         self.cropped = kinds[self.roots[0]]
-        self.all = [place for place in found if place.root in self.roots]
-        self._known = self._index_by_key(prefer, person)
+        self.all = [clip for clip in found if clip.root in self.roots]
+        self._known = self._index_by_key(prefer, subject_spelling)
 
     def find_folder(self, subject: str, clip: str) -> ClipFolder | None:
-        """The folder of a clip however its numbers are padded and its accents are written."""
+        """The folder of a clip, whatever the padding of its numbers and the form of its accents."""
         return self._known.get((spelling_key(subject), spelling_key(clip)))
 
     def expected_folder(self, fields: Mapping[str, str]) -> PurePosixPath:
-        """Where a clip that was not found should lie."""
+        """The folder in which a clip that was not found is expected."""
         pattern = self.all[0].pattern
         names = _FIELD.sub(lambda match: fields.get(match[1], "*") or "*", pattern.path)
         return self.roots[0] / names
 
-    def _index_by_key(self, prefer: str, person: SubjectSpelling) -> dict[ClipKey, ClipFolder]:
+    def _index_by_key(self, prefer: str, subject_spelling: SubjectSpelling) -> dict[ClipKey, ClipFolder]:
         known: dict[ClipKey, ClipFolder] = {}
-        for place in self.all:
-            other = known.setdefault(place.clip_key(person), place)
-            if other is not place and other.root != place.root:
+        for clip in self.all:
+            other = known.setdefault(clip.clip_key(subject_spelling), clip)
+            if other is not clip and other.root != clip.root:
                 raise BadData(
-                    f"{self.tree.folder}: expected one folder of {prefer} frames, got {other.root} and {place.root}; "
+                    f"{self.tree.folder}: expected one folder of {prefer} frames, got {other.root} and {clip.root}; "
                     "move one out of the dataset."
                 )
         return known
 
 
 def find_clip_folders(tree: DatasetTree, patterns: Sequence[FolderPattern]) -> Iterator[ClipFolder]:
-    """Every clip's folder that one of the patterns describes."""
+    """Every folder of the tree that matches one of the patterns."""
     for folder in tree.folders:
         for pattern in patterns:
             fields = pattern.match_folder(folder)
@@ -129,13 +129,13 @@ def find_clip_folders(tree: DatasetTree, patterns: Sequence[FolderPattern]) -> I
                 break
 
 
-def is_cropped(tree: DatasetTree, place: ClipFolder) -> bool:
-    """By its pattern, by its root's name, or by the files' names where the root is the dataset's folder itself."""
-    if place.pattern.cropped is not None:
-        return place.pattern.cropped
-    if place.root.parts:
-        return "crop" in str(place.root).casefold()
-    return next(Path(tree.folder / place.folder).glob("reg_*"), None) is not None
+def is_cropped(tree: DatasetTree, clip: ClipFolder) -> bool:
+    """Whether a clip folder has face crops: by its pattern, by its root's name, or by file names if it has no root."""
+    if clip.pattern.cropped is not None:
+        return clip.pattern.cropped
+    if clip.root.parts:
+        return "crop" in str(clip.root).casefold()
+    return next(Path(tree.folder / clip.folder).glob("reg_*"), None) is not None
 
 
 def _no_frames_error(tree: DatasetTree, example: str) -> BadData:

@@ -1,4 +1,4 @@
-"""The plain layout: `clips.csv` names per clip a folder of numbered frames or a video file, relative to the csv."""
+"""The plain layout: `clips.csv` names for each clip a folder of numbered frames or a video, relative to the csv."""
 
 import math
 from collections.abc import Iterator
@@ -16,14 +16,15 @@ YES = {"1", "yes", "true"}
 
 
 def clips_csv_likeness(tree: DatasetTree) -> tuple[float, ...]:
+    """Infinite for a folder with a clips.csv, since it is written for merstream. Otherwise ()."""
     return (math.inf,) if (tree.folder / CLIPS_CSV_NAME).is_file() else ()
 
 
 def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -> Iterator[AnnotationEntry]:
-    """One entry per line. The csv's own `dataset` column counts; `dataset` stands in where it is blank."""
-    for where, row in _csv_rows(tree.folder / CLIPS_CSV_NAME):
+    """One entry per row. `dataset` is the name of the dataset if the column `dataset` is blank."""
+    for location, row in _csv_rows(tree.folder / CLIPS_CSV_NAME):
         yield AnnotationEntry(
-            location=where,
+            location=location,
             dataset=row["dataset"] or dataset,
             subject=row["subject"],
             clip=row["clip"],

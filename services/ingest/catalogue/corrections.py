@@ -1,12 +1,12 @@
 """Known errors of the distributed sheets, as data: `corrections.csv`, keyed by dataset, subject and file name.
 
-A row is applied where the sheet still holds `old`, and reported. `old` is a value, `absent`, `=onset` or `=offset` (the
-cell repeats that one), `offset=40` (another cell holds that value), `contains or`, several of these between `|`, or
-nothing where the source did not say what stood there: such a row is told and never applied. `confidence`:
+A row is applied and reported if the sheet still has `old`: a value, `absent`, `=onset` or `=offset` (the cell repeats
+that cell), `offset=40` (another cell has that value) or `contains or`. Several of these are separated by `|`. `old` is
+empty if the source does not state it. Such a row is reported and never applied. `confidence`:
 
-    documented   the source names the clip and what is wrong with it; applied by default
-    estimated    somebody's judgement from optical flow
-    row order    the source names a row of its own copy of the sheet: which clip that is, was inferred
+    documented   the source names the clip and the error. Applied by default
+    estimated    a judgement from optical flow
+    row order    the source names a row of its own copy of the sheet. The clip was inferred from it
     disputed     versions of the sheet differ, and none is known to be right
 """
 
@@ -44,15 +44,17 @@ class Correction:
         return self.dataset, spelling_key(self.subject), spelling_key(self.filename)
 
     def matches_entry(self, entry: AnnotationEntry) -> bool:
-        """Does the sheet still hold what is wrong?"""
+        """Whether the sheet still has the wrong value."""
         return any(_cell_holds(entry, self.field, old) for old in self.old.split("|"))
 
 
 def apply_corrections(
     entry: AnnotationEntry, dataset: str, switch: CorrectionSwitch
 ) -> tuple[AnnotationEntry, tuple[AnnotationChange, ...]]:
-    """The entry with its corrections, and what was or could be changed. All conditions are tried on the sheet's own
-    cells, so that one correction does not hide another."""
+    """The entry with its corrections, and all changes that were or could be made.
+
+    All conditions are tested on the sheet's own cells, so that one correction does not hide another.
+    """
     known = _load_corrections().get(
         (dataset, spelling_key(entry.subject), spelling_key(entry.filename or entry.clip)), []
     )
@@ -60,7 +62,7 @@ def apply_corrections(
     for correction in known:
         old = cell_text(getattr(entry, correction.field))
         if old == correction.new or (correction.old and not correction.matches_entry(entry)):
-            continue  # right already, or a sheet of another version
+            continue  # correct already, or a sheet of another version
         applied = bool(correction.old) and is_wanted(correction, switch)
         changes.append(_describe_change(entry, correction, old, applied))
         if applied:
@@ -104,6 +106,6 @@ def _cell_holds(entry: AnnotationEntry, field: str, old: str) -> bool:
     if old.startswith("contains "):
         return old.removeprefix("contains ") in value.casefold().split()
     if "=" in old:
-        other, _, told = old.partition("=")
-        return cell_text(getattr(entry, other)) == told
+        other, _, expected = old.partition("=")
+        return cell_text(getattr(entry, other)) == expected
     return value == old

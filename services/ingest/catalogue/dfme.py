@@ -1,5 +1,8 @@
-"""DFME (Zhao et al. 2023), as its challenge hands it out, `DFME_train/sub0003_01/00001.png`, and as a whole,
-`USTC_MEv4_partA_sub0003/micro/disgust/<clip>/`. The sheet says the rate; without it the part does."""
+"""DFME (Zhao et al. 2023), from its challenge or as a whole.
+
+The challenge has `DFME_train/sub0003_01/00001.png`, the whole dataset `USTC_MEv4_partA_sub0003/micro/disgust/<clip>/`.
+The frame rate is in the sheet, or else that of the part.
+"""
 
 from services.ingest.catalogue.clip_folders import ClipFolder, FolderPattern
 from services.ingest.catalogue.distribution import Distribution
@@ -9,8 +12,9 @@ RATES = {"a": 500.0, "b": 300.0, "c": 200.0, "d": 200.0}
 DFME_EMOTIONS = "anger|contempt|disgust|fear|happiness|others?|sadness|surprise"
 
 
-def part_frame_rate(row: SheetRow, place: ClipFolder | None) -> object:
-    return RATES.get(place.fields.get("part", "").casefold()) if place else None
+def part_frame_rate(row: SheetRow, clip_folder: ClipFolder | None) -> object:
+    """Frames per second of the part in which the clip's folder is. None if it is unknown."""
+    return RATES.get(clip_folder.fields.get("part", "").casefold()) if clip_folder else None
 
 
 DFME = Distribution(

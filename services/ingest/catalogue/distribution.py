@@ -1,6 +1,6 @@
-"""A dataset as its owners hand it out, told as data: where frames lie, what the sheet's columns are called, the rate.
+"""A dataset as its owners distribute it, described as data: folders of frames, columns of the sheet, frame rate.
 
-A `Distribution` turns its folder into entries; what no dataset shares with another is a small function in its own file.
+A `Distribution` reads entries from its folder. Rules of one dataset alone are small functions in its own file.
 """
 
 import re
@@ -24,30 +24,29 @@ SheetNeed = Literal["needed", "optional"]
 
 @dataclass(frozen=True)
 class Distribution:
-    """One dataset. `columns` are names by role: subject, clip, onset, apex, offset, aus, emotion; more if it has them:
-    objective (class), duration, first (number of the first file), fps, kind (micro or macro), file.
+    """One dataset. `columns` are the sheet's names by role: subject, clip, onset, apex, offset, aus, emotion.
+
+    Further roles are objective (class), duration, first (number of the first file), fps, kind (micro or macro).
     """
 
     key: str
     name: str
-    example: str  # where frames lie, for messages
+    example: str  # path of a frame, for messages
     fps: float
     patterns: tuple[FolderPattern, ...]
     columns: ColumnNames
     optional: frozenset[str] = frozenset({"aus", "emotion", "objective", "duration", "first", "fps", "kind"})
     sheet: SheetNeed = "needed"
-    subject_digits: int = 2  # of a subject's number: 1, "01" and "sub01" are one person
-    subject: str = r"(?:sub|s)?[ _-]?0*(\d{1,18})"  # how sheets and folders write a subject; group 1 is the number
-    clip: str = ".+"  # file names as its sheet writes them: tells datasets with equal columns apart
-    subject_in_clip: str = ""  # where the file name holds the subject's number: group 1
-    shares_file_names: bool = False  # several expressions may bear one file name: the onset joins the clip's name
-    zero_offset: Literal["refuse", "apex"] = "refuse"  # what an offset of 0 means
-    folders: Mapping[str, str] = field(default_factory=dict)  # label by folder's name, where they differ
-    footer: bool = False  # text follows the last clip's row
+    subject_digits: int = 2  # digits of a subject's number: 1, "01" and "sub01" are one person
+    subject: str = r"(?:sub|s)?[ _-]?0*(\d{1,18})"  # a subject in sheets and folders. Group 1 is the number
+    clip: str = ".+"  # file names in its sheet. They distinguish datasets with equal columns
+    subject_in_clip: str = ""  # the subject's number within the file name: group 1
+    shares_file_names: bool = False  # several expressions may have one file name: the onset joins the clip's name
+    zero_offset: Literal["refuse", "apex"] = "refuse"  # the meaning of an offset of 0
+    folders: Mapping[str, str] = field(default_factory=dict)  # label by name of the folder, where they differ
+    footer: bool = False  # text follows the row of the last clip
     renumbered: bool = False  # clips may be cut out of their recording and count from their own first frame
-    ignored_sheets: str = (
-        "$^"  # sheets of this name are others than the coding sheet, though their columns are the same
-    )
+    ignored_sheets: str = "$^"  # names of sheets that are no coding sheets, although they have the same columns
     extra_label_sheets: Mapping[str, ColumnNames] = field(default_factory=dict)  # label sets in a sheet of their own
     read_own_rows: Callable[[DatasetTree, "Distribution"], Iterable[SheetRow]] | None = None
     row_frame_rate: Callable[[SheetRow, ClipFolder | None], object] | None = None
@@ -68,51 +67,51 @@ class Distribution:
         )
 
     def list_clip_folders(self, tree: DatasetTree) -> list[tuple[str, tuple[str, str]]]:
-        """Every folder that holds a clip, annotated or not: its path, subject and file name as `loose` writes them."""
+        """Every clip folder, annotated or not: its path, and subject and file name as `spelling_key` writes them."""
         return [
-            (str(place.folder), place.clip_key(self.subject_key)) for place in find_clip_folders(tree, self.patterns)
+            (str(found.folder), found.clip_key(self.subject_key)) for found in find_clip_folders(tree, self.patterns)
         ]
 
     def likeness(self, tree: DatasetTree) -> tuple[float, ...]:
-        """(frames as here, a complete sheet, how particular the folders are, share of file names as here)."""
-        place = next(find_clip_folders(tree, self.patterns), None)
+        """(frames match, the sheet is complete, number of folder levels that match, share of file names that match).
+
+        () for a folder of another kind.
+        """
+        first = next(find_clip_folders(tree, self.patterns), None)
         sheets = [header(table, self.columns) for table in self._candidate_tables(tree)]
         complete = (
             [sheet for sheet in sheets if set(self.needed_roles) <= set(sheet.columns)] if self.needed_roles else []
         )
         named = max((self._matching_name_share(sheet) for sheet in complete), default=0.0)
-        if place is None and not named:
+        if first is None and not named:
             return ()
-        return (place is not None, bool(complete), len(place.pattern.segments) if place else 0, named)
+        return (first is not None, bool(complete), len(first.pattern.segments) if first else 0, named)
 
     def read_entries(self, tree: DatasetTree, dataset: str, reading: ReadingOptions) -> Iterator[AnnotationEntry]:
-        """One entry per row of the coding sheet; without a sheet, where it is optional, one per folder."""
-        places = ClipFolders(tree, self.patterns, reading.prefer, self.example, self.subject_key)
+        """One entry per row of the coding sheet. If the sheet is optional and absent, one per clip folder."""
+        clip_folders = ClipFolders(tree, self.patterns, reading.prefer, self.example, self.subject_key)
         others = {name: self._read_labels(tree, columns) for name, columns in self.extra_label_sheets.items()}
-        for row in self._clip_rows(tree, places):
-            entry = self._build_entry(row, tree, places, dataset, reading)
+        for row in self._clip_rows(tree, clip_folders):
+            entry = self._build_entry(row, tree, clip_folders, dataset, reading)
             more = {name: labels.get((entry.subject, entry.filename)) for name, labels in others.items()}
             yield select_label(replace(entry, labels={**entry.labels, **more}), reading.labels)
 
     def subject_key(self, name: str) -> str:
-        """A subject as this dataset's keys write it: "01"; a name that is no number stays, without its prefix."""
-        match = re.fullmatch(self.subject, name, re.IGNORECASE)
-        return (
-            f"{int(match[1]):0{self.subject_digits}d}"
-            if match
-            else re.sub("^(sub)(?=.)", "", name, flags=re.IGNORECASE)
-        )
+        """A subject as this dataset's keys write it: "01". A name that is no number only loses its prefix."""
+        if match := re.fullmatch(self.subject, name, re.IGNORECASE):
+            return f"{int(match[1]):0{self.subject_digits}d}"
+        return re.sub("^(sub)(?=.)", "", name, flags=re.IGNORECASE)
 
     def _matching_name_share(self, sheet: CodingSheet) -> float:
         names = [cell_text(row["clip"]) for row, _ in zip(sheet.read_rows(), range(20), strict=False)]
         return sum(bool(re.fullmatch(self.clip, name)) for name in names) / max(len(names), 1)
 
-    def _clip_rows(self, tree: DatasetTree, places: ClipFolders) -> Iterable[SheetRow]:
+    def _clip_rows(self, tree: DatasetTree, clip_folders: ClipFolders) -> Iterable[SheetRow]:
         if self.read_own_rows:
             return self.read_own_rows(tree, self)
         sheets = [header(table, self.columns) for table in self._candidate_tables(tree)]
         if self.sheet == "optional" and not any(set(self.needed_roles) <= set(sheet.columns) for sheet in sheets):
-            return [_row_from_folder(place, tree, self.folders) for place in places.all]
+            return [_row_from_folder(each, tree, self.folders) for each in clip_folders.all]
         sheet = find_coding_sheet(
             self._candidate_tables(tree), self.columns, self.needed_roles, tree.folder, tree.faults
         )
@@ -131,40 +130,42 @@ class Distribution:
             yield row
 
     def _build_entry(
-        self, row: SheetRow, tree: DatasetTree, places: ClipFolders, dataset: str, reading: ReadingOptions
+        self, row: SheetRow, tree: DatasetTree, clip_folders: ClipFolders, dataset: str, reading: ReadingOptions
     ) -> AnnotationEntry:
         clip = cell_text(row["clip"])
         subject = self.subject_key(cell_text(row["subject"]) or self._subject_of_clip(clip))
-        place = places.find_folder(subject, clip)
-        name = place.clip if place else clip
-        row, notes = self._repair_row(row, tree.folder / place.folder if place else None)
-        expected = places.expected_folder({"subject": subject, "clip": clip, "emotion": cell_text(row["emotion"])})
+        found = clip_folders.find_folder(subject, clip)
+        name = found.clip if found else clip
+        row, notes = self._repair_row(row, tree.folder / found.folder if found else None)
+        expected = clip_folders.expected_folder(
+            {"subject": subject, "clip": clip, "emotion": cell_text(row["emotion"])}
+        )
         return AnnotationEntry(
             location=row.location,
             dataset=dataset,
             subject=subject,
             clip=f"{name}_{cell_text(row['onset'])}" if self.shares_file_names and name else name,
-            source_path=tree.folder / (place.folder if place else expected),
+            source_path=tree.folder / (found.folder if found else expected),
             onset=row["onset"],
             apex=row["apex"],
             offset=row["offset"],
-            fps=reading.fps or self._frame_rate(row, place),
+            fps=reading.fps or self._frame_rate(row, found),
             emotion=row["emotion"],
             aus=row["aus"],
-            cropped=places.cropped,
+            cropped=clip_folders.cropped,
             column_labels=row.column_labels,
             labels={"emotion": row["emotion"], "objective": row["objective"]},
             filename=name,
             duration=row["duration"],
             notes=notes,
-            doubts=tuple(self._find_doubts(row, subject, clip, place)),
+            doubts=tuple(self._find_doubts(row, subject, clip, found)),
             coded=bool(row.column_labels),
         )
 
-    def _frame_rate(self, row: SheetRow, place: ClipFolder | None) -> object:
+    def _frame_rate(self, row: SheetRow, clip_folder: ClipFolder | None) -> object:
         if not is_absent(row["fps"]):
             return row["fps"]
-        return self.row_frame_rate(row, place) if self.row_frame_rate else self.fps
+        return self.row_frame_rate(row, clip_folder) if self.row_frame_rate else self.fps
 
     def _subject_of_clip(self, clip: str) -> str:
         match = re.match(self.subject_in_clip, clip, re.IGNORECASE) if self.subject_in_clip else None
@@ -183,17 +184,17 @@ class Distribution:
             return replace(row, cells={**row.cells, "offset": row["apex"]}), (note,)
         return row, ()
 
-    def _find_doubts(self, row: SheetRow, subject: str, clip: str, place: ClipFolder | None) -> Iterator[str]:
+    def _find_doubts(self, row: SheetRow, subject: str, clip: str, clip_folder: ClipFolder | None) -> Iterator[str]:
         inside = self._subject_of_clip(clip)
         if inside and self.subject_key(inside) != subject:
             yield f"{row.location}: the subject is {subject}, the file name {clip} says {self.subject_key(inside)}"
-        folder = place.fields.get("emotion", "").casefold() if place else ""
-        label, told = cell_text(row["emotion"]).casefold(), self.folders.get(folder, folder)
-        if folder and label and told != label and folder != label:
-            yield f"{row.location}: the label is {label}, the clip lies in the folder {folder}"
+        folder = clip_folder.fields.get("emotion", "").casefold() if clip_folder else ""
+        label, folder_label = cell_text(row["emotion"]).casefold(), self.folders.get(folder, folder)
+        if folder and label and folder_label != label and folder != label:
+            yield f"{row.location}: the label is {label}, the clip is in the folder {folder}"
 
     def _read_labels(self, tree: DatasetTree, columns: ColumnNames) -> dict[tuple[str, str], object]:
-        """Labels of a sheet of their own, by subject and file name: never by row."""
+        """The labels in a sheet of their own, by subject and file name, never by row."""
         sheets = [header(table, columns) for table in tree.tables]
         found = [sheet for sheet in sheets if set(columns) <= set(sheet.columns)]
         return {
@@ -204,23 +205,26 @@ class Distribution:
 
 
 def select_label(entry: AnnotationEntry, labels: str) -> AnnotationEntry:
-    """The entry with the label of the chosen set as its emotion."""
+    """The entry with the label of the label set `labels` as its emotion."""
     return entry if labels == "emotion" else replace(entry, emotion=entry.labels.get(labels))
 
 
 def shift_frame_numbers(row: SheetRow, folder: Path) -> SheetRow:
-    """Frame numbers of a sheet that counts from its own first number, as those of the files."""
+    """The row with the files' frame numbers, if its sheet counts from another first number."""
     first = whole_number(row["first"])
     files = numbered.numbered_images(folder)
     if first is None or not files:
         return row
-    by = min(files) - first
-    moved = {role: number + by for role in FRAME_ROLES if (number := whole_number(row[role])) is not None}
-    return replace(row, cells={**row.cells, **moved})
+    shift = min(files) - first
+    shifted = {role: number + shift for role in FRAME_ROLES if (number := whole_number(row[role])) is not None}
+    return replace(row, cells={**row.cells, **shifted})
 
 
 def renumber_cut_clip(row: SheetRow, folder: Path) -> SheetRow | None:
-    """The row of a clip that was cut out: as many files as frames, none of them the onset's; None for any other."""
+    """The row, renumbered, of a clip that was cut out of its recording. None for any other clip.
+
+    Such a clip has as many files as frames, and none has the number of the onset.
+    """
     onset, offset = whole_number(row["onset"]), whole_number(row["offset"])
     files = numbered.numbered_images(folder)
     if onset is None or offset is None or not files or onset in files:
@@ -230,15 +234,15 @@ def renumber_cut_clip(row: SheetRow, folder: Path) -> SheetRow | None:
     return shift_frame_numbers(replace(row, cells={**row.cells, "first": onset}), folder)
 
 
-def _row_from_folder(place: ClipFolder, tree: DatasetTree, labels: Mapping[str, str]) -> SheetRow:
-    """A clip that no sheet knows: all its frames, the label of its folder."""
-    numbers: Sequence[int] = sorted(numbered.numbered_images(tree.folder / place.folder)) or [0, 1]
-    folder = place.fields.get("emotion", "").casefold()
+def _row_from_folder(clip_folder: ClipFolder, tree: DatasetTree, labels: Mapping[str, str]) -> SheetRow:
+    """The row of a clip without a sheet: all its frames, the label of its folder."""
+    numbers: Sequence[int] = sorted(numbered.numbered_images(tree.folder / clip_folder.folder)) or [0, 1]
+    folder = clip_folder.fields.get("emotion", "").casefold()
     cells = {
-        "subject": place.subject,
-        "clip": place.clip,
+        "subject": clip_folder.subject,
+        "clip": clip_folder.clip,
         "onset": numbers[0],
         "offset": numbers[-1],
         "emotion": labels.get(folder, folder),
     }
-    return SheetRow(str(place.folder), cells, {})
+    return SheetRow(str(clip_folder.folder), cells, {})

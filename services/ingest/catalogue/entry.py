@@ -1,4 +1,4 @@
-"""What discovery is made of: a row as read, a clip that was found, a problem that a person can repair."""
+"""The types of discovery: a row as read, a clip that was found, a problem that a person can repair."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,23 +16,23 @@ LabelKind = Literal["emotion", "objective"]
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """How a dataset is read where it leaves a choice."""
+    """Options for the reading of a dataset."""
 
-    prefer: PreferredFrames = "cropped"  # where a dataset carries both face crops and raw frames
-    corrections: CorrectionSwitch = "documented"  # `all` takes those that are only inferred or estimated too
-    labels: LabelKind = "emotion"  # which of the dataset's label sets becomes the clip's emotion
-    fps: float | None = None  # the true rate, where the catalogue's is wrong
+    prefer: PreferredFrames = "cropped"  # if a dataset has both face crops and raw frames
+    corrections: CorrectionSwitch = "documented"  # `all` includes inferred and estimated ones
+    labels: LabelKind = "emotion"  # the label set that becomes the clip's emotion
+    fps: float | None = None  # frames per second, if the catalogue's value is wrong
 
 
 @dataclass(frozen=True)
 class AnnotationEntry:
-    """One annotation row as its layout read it: cells are raw, nothing is checked yet."""
+    """One annotation row as its layout read it. Cells are raw and not checked yet."""
 
     location: str  # file, sheet and row, for messages
     dataset: str
     subject: str
     clip: str
-    source_path: Path  # folder of frames or video file; need not exist
+    source_path: Path  # folder of frames or video file, which may be absent
     onset: object
     apex: object
     offset: object
@@ -40,24 +40,22 @@ class AnnotationEntry:
     emotion: object
     aus: object
     cropped: bool  # frames are face crops already
-    column_labels: Mapping[str, str] = field(
-        default_factory=dict
-    )  # what the sheet calls onset, apex, ... and in which column
-    labels: Mapping[str, object] = field(default_factory=dict)  # every label set, by name
-    filename: str = ""  # as corrections and protocols know the clip; "" = its name
-    duration: object = None  # frames onset..offset, where the sheet says so too
-    notes: tuple[str, ...] = ()  # what the layout repaired
-    doubts: tuple[str, ...] = ()  # contradictions that the layout saw
-    coded: bool = True  # onset and offset are annotated; else they are the first and last frame that lie there
+    column_labels: Mapping[str, str] = field(default_factory=dict)  # name and column of onset, apex, ... in the sheet
+    labels: Mapping[str, object] = field(default_factory=dict)  # label of each label set
+    filename: str = ""  # the clip's name in corrections and protocols. "": its name here
+    duration: object = None  # frames onset..offset, if the sheet has this number too
+    notes: tuple[str, ...] = ()  # repairs by the layout
+    doubts: tuple[str, ...] = ()  # contradictions that the layout found
+    coded: bool = True  # onset and offset are annotated. Otherwise they are the first and last frame of the folder
 
     def column_label(self, role: str) -> str:
-        """What a message calls a cell: "ApexFrame (column E)"."""
+        """The name of a cell in messages: "ApexFrame (column E)"."""
         return self.column_labels.get(role, role if role == "fps" else f"the {role}")
 
 
 @dataclass(frozen=True)
 class AnnotationChange:
-    """A known error of the annotation and what was done about it."""
+    """A known error of the annotation, and whether it was corrected."""
 
     clip: str  # subject/clip
     field: str
@@ -76,8 +74,8 @@ class AnnotationChange:
 class FoundClip:
     """A clip whose annotation and files agree.
 
-    `files` and `numbers` run in parallel, onset..offset; a missing frame has its neighbour's file and its own number.
-    A video has one file and the number 0; its frames count from 0.
+    `files` and `numbers` run in parallel, onset..offset. A missing frame has its neighbour's file and its own number.
+    A video has one file and the number 0. Its frames count from 0.
     """
 
     sample: Sample
@@ -85,13 +83,13 @@ class FoundClip:
     numbers: tuple[int, ...]
     kind: SourceKind
     cropped: bool
-    notes: tuple[str, ...] = ()  # repairs that shape the frames; they travel with the clip
-    label_notes: tuple[str, ...] = ()  # how doubtful labels were read; labels never enter an artifact
-    labels: Mapping[str, str] = field(default_factory=dict)  # every label set's label, lower case
-    filename: str = ""  # as corrections and protocols know the clip
+    notes: tuple[str, ...] = ()  # repairs that shape the frames. They enter the artifact: new words are a new recipe
+    label_notes: tuple[str, ...] = ()  # readings of doubtful labels. Labels never enter an artifact
+    labels: Mapping[str, str] = field(default_factory=dict)  # label of each label set, lower case
+    filename: str = ""  # the clip's name in corrections and protocols
     source_path: Path = Path()  # the folder or video
-    doubts: tuple[str, ...] = ()  # contradictions within the annotation: nothing was changed for them
-    coded: bool = True  # see Entry
+    doubts: tuple[str, ...] = ()  # contradictions within the annotation, which changed nothing
+    coded: bool = True  # see `AnnotationEntry`
     changes: tuple[AnnotationChange, ...] = ()
 
     @property
@@ -113,20 +111,20 @@ class FoundClip:
 
 @dataclass(frozen=True)
 class ClipProblem:
-    """A clip that cannot be used, with its identity as far as known; the sentence says what to do."""
+    """A clip that cannot be used, with its identity as far as it is known. The sentence says what to do."""
 
     dataset: str
     subject: str
     clip: str
     sentence: str
-    filename: str = ""  # as the sheet and the folders know the clip
+    filename: str = ""  # the clip's name in sheet and folders
 
 
 @dataclass(frozen=True)
 class DatasetLayout:
-    """How one kind of dataset folder is read: `entries(tree, dataset, how)` raises BadData for dataset faults.
+    """A kind of dataset folder. `read_entries(tree, dataset, reading)` raises BadData for faults of the dataset.
 
-    `likeness(tree)` is () for a folder that is none of this kind, else larger the surer it is one.
+    `likeness(tree)` is () for a folder of another kind. Otherwise it is larger the surer the folder is of this kind.
     """
 
     key: str  # short name in corrections and protocols: "casme2"
@@ -134,6 +132,5 @@ class DatasetLayout:
     expects: str  # completes "expected ..." in a message
     likeness: Callable[[DatasetTree], tuple[float, ...]]
     read_entries: Callable[[DatasetTree, str, ReadingOptions], Iterator[AnnotationEntry]]
-    list_clip_folders: Callable[[DatasetTree], Iterable[tuple[str, tuple[str, str]]]] = (
-        lambda tree: ()
-    )  # every clip's folder: path, key
+    # Path and key of every clip folder.
+    list_clip_folders: Callable[[DatasetTree], Iterable[tuple[str, tuple[str, str]]]] = lambda tree: ()

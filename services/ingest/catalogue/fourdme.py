@@ -1,5 +1,7 @@
-"""4DME (Li et al. 2022), its grey videos: `gray_micro/<sub_ID>/<fold_name>/`, 60 frames per second. Units marked
-(k) are in doubt. A clip may bear several of the five labels; the column Emotion says them as one text."""
+"""4DME (Li et al. 2022), its grey videos: `gray_micro/<sub_ID>/<fold_name>/`, 60 frames per second.
+
+Units marked (k) are in doubt. A clip may have several of the five labels. The column Emotion has them as one text.
+"""
 
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution

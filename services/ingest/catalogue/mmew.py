@@ -1,5 +1,8 @@
-"""MMEW (Ben et al. 2021), its 300 micro-expressions: `Micro_Expression/disgust/S03-01-002/1.jpg`, faces cut out to
-231 x 231, every clip counted from 1. What the sheet calls others lies in the folder repression."""
+"""MMEW (Ben et al. 2021), its 300 micro-expressions: `Micro_Expression/disgust/S03-01-002/1.jpg`.
+
+Faces are cropped to 231 x 231 px, and every clip counts from 1. Clips with the label others are in the folder
+repression.
+"""
 
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution

@@ -1,4 +1,4 @@
-"""Folders of numbered frames: the order is that of the numbers (img2 before img10), holes are small or a fault."""
+"""Folders of numbered frames, in the order of their numbers (img2 before img10). A large hole is a fault."""
 
 import os
 import re
@@ -8,16 +8,16 @@ from pathlib import Path
 from shared.errors import BadData
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2"})
-CROP = "reg_"  # how names of face crops begin
-REACH = 3  # frames; a missing frame is filled from a neighbour at most so far away
+CROP = "reg_"  # names of face crops begin so
+REACH = 3  # frames, longest distance to the neighbour that replaces a missing frame
 
 _LAST_NUMBER = re.compile(r"(\d{1,18})(?!.*\d)")
 
 
 def numbered_images(folder: Path, cropped: bool | None = None) -> dict[int, list[Path]]:
-    """Image files of a folder by the last number in their names; hidden files and other suffixes are passed over.
+    """Image files of a folder by the last number in their names, without hidden files and other suffixes.
 
-    Where face crops (`reg_img1.jpg`) lie among raw frames (`img1.jpg`), `cropped` says which of them count.
+    If a folder has face crops (`reg_img1.jpg`) and raw frames (`img1.jpg`), `cropped` selects one of them.
     """
     names = [name for name in os.listdir(folder) if _is_image(name)]  # noqa: PTH208 (10,000s of names)
     crops = [name for name in names if name.casefold().startswith(CROP)]
@@ -38,10 +38,10 @@ def _is_image(name: str) -> bool:
 def frame_files_between(
     folder: Path, onset: int, offset: int, location: str, cropped: bool | None = None
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """One file per frame onset..offset and notes on what was filled in.
+    """One file per frame onset..offset, and a note for each frame that was replaced.
 
-    Raises BadData for no frames at all, a number that two files bear, a missing onset or offset frame, and a hole in
-    which a frame is more than `REACH` frames from its nearest neighbour.
+    Raises BadData if there are no frames, if two files have one number, or if the onset or offset frame is missing.
+    Another missing frame may be at most `REACH` frames from its nearest neighbour.
     """
     found = numbered_images(folder, cropped)
     if not found:
@@ -49,8 +49,8 @@ def frame_files_between(
     _check_ends(found, onset, offset, folder, location)
     files = {number: found[number] for number in range(onset, offset + 1) if number in found}
     _check_single(files, location)
-    taken = {number: _nearest_frame(files, number, location) for number in range(onset, offset + 1)}
-    return tuple(files[source][0] for source in taken.values()), _note_filled_frames(taken)
+    nearest = {number: _nearest_frame(files, number, location) for number in range(onset, offset + 1)}
+    return tuple(files[neighbour][0] for neighbour in nearest.values()), _note_filled_frames(nearest)
 
 
 def _check_ends(found: Mapping[int, object], onset: int, offset: int, folder: Path, location: str) -> None:
@@ -76,11 +76,13 @@ def _nearest_frame(files: Mapping[int, object], number: int, location: str) -> i
                 return neighbour
     raise BadData(
         f"{location}: expected frames without large holes, got none within {REACH} frames of {number}; "
-        "restore the missing files or take the clip out of the sheet."
+        "restore the missing files or remove the clip from the sheet."
     )
 
 
-def _note_filled_frames(taken: Mapping[int, int]) -> tuple[str, ...]:
+def _note_filled_frames(nearest: Mapping[int, int]) -> tuple[str, ...]:
     return tuple(
-        f"frame {number} is missing: frame {file} is shown instead" for number, file in taken.items() if number != file
+        f"frame {number} is missing: frame {file} is shown instead"
+        for number, file in nearest.items()
+        if number != file
     )

@@ -1,4 +1,4 @@
-"""The known layouts. A new one is a file beside this with a `Layout`, and its line here."""
+"""The known layouts. A new one is a file beside this with a `DatasetLayout`, and its line here."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from services.ingest.catalogue.entry import DatasetLayout
 from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
 
-# A clips.csv is written for merstream and so says what is meant, whatever else lies beside it.
-# Among equally likely ones the first counts: the more particular ones come before those that allow any name.
+# A clips.csv is written for merstream, so it decides, whatever else is beside it.
+# Of equally likely layouts the first counts: more specific ones come before those that allow any name.
 LAYOUTS: tuple[DatasetLayout, ...] = (
     clips_csv.CLIPS_CSV_LAYOUT,
     samm.SAMM_LAYOUT,
@@ -26,7 +26,7 @@ LAYOUTS: tuple[DatasetLayout, ...] = (
 
 
 def recognise_layout(tree: DatasetTree) -> DatasetLayout:
-    """The layout that a dataset folder is most like; raises BadData for none and for an empty folder."""
+    """The most likely layout of a dataset folder. Raises BadData if there is none, or if the folder is empty."""
     _check_dataset_folder(tree.folder)
     likeness = [(layout.likeness(tree), layout) for layout in LAYOUTS]
     best, layout = max(likeness, key=lambda each: each[0])

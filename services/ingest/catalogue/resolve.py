@@ -1,4 +1,4 @@
-"""A row becomes a clip that was found, or a problem: the only place where annotation and files are checked together."""
+"""From a row to a found clip or a problem: here alone annotation and files are checked against each other."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,29 +14,30 @@ from shared.errors import BadData, first_problem
 from shared.records import Sample
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".mpg", ".mpeg", ".webm", ".wmv", ".m4v"})
-SENTENCE_LETTERS = 1000  # letters; a cell may hold 32,767 of them
-LONG_CLIP_SECONDS = 1.0  # s; a micro-expression lasts half a second at most by the usual definition
+SENTENCE_LETTERS = 1000  # longest sentence. A cell may have 32,767 letters
+LONG_CLIP_SECONDS = 1.0  # a micro-expression lasts half a second at most by the usual definition
 ClipFiles = tuple[SourceKind, tuple[Path, ...], tuple[int, ...], tuple[str, ...]]
 
 
 def resolve_entry(
     entry: AnnotationEntry, folder: Path, changes: tuple[AnnotationChange, ...] = ()
 ) -> FoundClip | ClipProblem:
-    """Never raises BadData: what is wrong with one clip must not stop the others."""
+    """The clip of an entry, or a problem. Never raises BadData: a bad clip must not stop the others."""
     try:
         return replace(_find_clip(entry, folder), changes=changes)
     except BadData as fault:
         return problem_of_entry(entry, str(fault))
-    except (OSError, ValueError) as error:  # a name that no file system takes
-        told = getattr(error, "strerror", None) or error
+    except (OSError, ValueError) as error:  # a name that no file system accepts
+        reason = getattr(error, "strerror", None) or error
         return problem_of_entry(
             entry,
-            f"{entry.location}: expected a clip's folder, got a name of which the system says {str(told)!r}; "
+            f"{entry.location}: expected a clip's folder, got a name that the system refuses ({str(reason)!r}); "
             "correct the subject and the file name.",
         )
 
 
 def problem_of_entry(entry: AnnotationEntry, sentence: str) -> ClipProblem:
+    """The problem of an entry, its sentence cut to at most `SENTENCE_LETTERS`."""
     sentence = sentence if len(sentence) <= SENTENCE_LETTERS else sentence[:SENTENCE_LETTERS] + "..."
     return ClipProblem(entry.dataset, entry.subject, entry.clip, sentence, entry.filename or entry.clip)
 
@@ -65,7 +66,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
         cropped=entry.cropped,
         notes=entry.notes + apex_notes + file_notes,
         label_notes=(f"{entry.location}: {remark}",) if remark else (),
-        labels={name: told for name, value in entry.labels.items() if (told := _label_text(value))},
+        labels={name: label for name, value in entry.labels.items() if (label := _label_text(value))},
         filename=entry.filename or entry.clip,
         source_path=entry.source_path,
         doubts=entry.doubts + tuple(_clip_doubts(entry, sample)),
@@ -74,7 +75,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
 
 
 def _build_sample(entry: AnnotationEntry, **values: object) -> Sample:
-    """Raises BadData for what no sample can hold (a name of 10,000 letters is fine, a lone surrogate is not)."""
+    """The sample. Raises BadData for a value that no sample can have, for example a lone surrogate."""
     try:
         return Sample.model_validate({"dataset": entry.dataset, "subject": entry.subject, "clip": entry.clip, **values})
     except ValidationError as error:
@@ -87,11 +88,11 @@ def _label_text(value: object) -> str | None:
 
 
 def _clip_doubts(entry: AnnotationEntry, sample: Sample) -> Iterator[str]:
-    """What contradicts itself but hinders nothing."""
+    """Contradictions within the annotation of a clip that can be used."""
     frames = sample.offset - sample.onset + 1
-    told = whole_number(entry.duration)
-    if told is not None and told not in (frames, frames - 1):
-        yield f"{entry.location}: {entry.column_label('duration')} says {told}, onset to offset are {frames} frames"
+    duration = whole_number(entry.duration)
+    if duration is not None and duration not in (frames, frames - 1):
+        yield f"{entry.location}: {entry.column_label('duration')} is {duration}, onset to offset are {frames} frames"
     if frames / sample.fps > LONG_CLIP_SECONDS:
         yield f"{entry.location}: {frames / sample.fps:.1f} s from onset to offset, long for a micro-expression"
 
@@ -103,7 +104,7 @@ def _check_identity(entry: AnnotationEntry) -> None:
 
 
 def _count_from_one(entry: AnnotationEntry) -> AnnotationEntry:
-    """Some rows count from 0 where the files count from 1: frame 0 is frame 1 then."""
+    """The entry with frame 0 as frame 1, if its row counts from 0 and its files from 1."""
     if cell_text(entry.onset) != "0" or not entry.source_path.is_dir():
         return entry
     found = numbered.numbered_images(entry.source_path)
@@ -135,7 +136,7 @@ def _role_name(entry: AnnotationEntry, role: str) -> str:
 
 
 def _coded_apex(entry: AnnotationEntry, onset: int, offset: int) -> tuple[int | None, tuple[str, ...]]:
-    """The coded apex; one outside the clip counts as not coded, which is noted."""
+    """The coded apex, and notes. An apex outside the clip counts as not coded and is noted."""
     if is_absent(entry.apex):
         return None, ()
     apex = frame_number(entry.apex, entry.column_label("apex"), entry.location)
@@ -160,12 +161,11 @@ def _clip_files(entry: AnnotationEntry, folder: Path, onset: int, offset: int) -
 
 
 def _path_inside(entry: AnnotationEntry, folder: Path) -> Path:
-    """The clip's path within the dataset: a sheet must not make us read other files of the machine."""
+    """The clip's path within the dataset. Raises BadData for other paths: a sheet must not name files elsewhere."""
     inside = entry.source_path.is_relative_to(folder) and entry.source_path.relative_to(folder)
     if not inside or inside == Path() or ".." in inside.parts:
         raise BadData(
             f"{entry.location}: expected a path inside the dataset, got {str(entry.source_path)!r}; move the clip "
-            "there and "
-            "write its path relative to the sheet."
+            "there and write its path relative to the sheet."
         )
     return inside

@@ -1,5 +1,7 @@
-"""SAMM (Davison et al. 2016): `006/006_1_2/006_05562.jpg`, numbers absolute, mostly of five digits; a sheet with a
-preamble of 13 lines, estimated emotions and objective classes beside each other, units with sides and intensities."""
+"""SAMM (Davison et al. 2016): `006/006_1_2/006_05562.jpg`, absolute numbers, mostly of five digits.
+
+The sheet has a preamble of 13 lines, estimated emotions beside objective classes, and units with sides and intensities.
+"""
 
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution

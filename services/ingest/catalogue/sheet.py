@@ -1,4 +1,4 @@
-"""Coding sheets: found by the columns they have, read by column name; preambles, blank and extra cells allowed."""
+"""Coding sheets: found by their columns, read by column name. Preambles, blank cells and extra cells are allowed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from services.ingest.catalogue.cells import cell_text
 from services.ingest.catalogue.spreadsheet import Table, column_letters
 from shared.errors import BadData
 
-HEADER_WITHIN = 30  # rows; some sheets have a preamble
-ColumnNames = Mapping[str, Sequence[str]]  # what each thing is called in the sheets, by role: "apex" -> ("ApexFrame",)
+HEADER_WITHIN = 30  # rows that are searched for a header. Some sheets have a preamble
+ColumnNames = Mapping[str, Sequence[str]]  # names of columns in the sheets, by role: "apex" -> ("ApexFrame",)
 
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One row: its place for messages, its cells by role, and what the sheet calls those roles."""
+    """One row: its location for messages, its cells by role, and the sheet's names of the roles."""
 
     location: str
     cells: Mapping[str, object]
@@ -26,7 +26,7 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class CodingSheet:
-    """One table and where its header lies (row from 1, 0 = none; columns from 1 by role)."""
+    """One table and its header: row from 1 (0: none), columns from 1 by role."""
 
     table: Table
     header_row: int
@@ -37,7 +37,7 @@ class CodingSheet:
         return self.table.name
 
     def read_rows(self) -> Iterator[SheetRow]:
-        """Each row that has anything in a named column."""
+        """Each row with a value in a named column."""
         heads = {role: self._column_label(column) for role, column in self.columns.items()}
         for number in range(self.header_row + 1, len(self.table.rows) + 1):
             cells = {role: self._cell_value(number, column) for role, column in self.columns.items()}
@@ -51,16 +51,16 @@ class CodingSheet:
 
     def _column_label(self, column: int) -> str:
         name = cell_text(self.table.cell_at(self.header_row, column)) if self.header_row else ""
-        place = f"column {column_letters(column)}"
-        return f"{name} ({place})" if name else place
+        letters = f"column {column_letters(column)}"
+        return f"{name} ({letters})" if name else letters
 
 
 def find_coding_sheet(
     tables: Sequence[Table], columns: ColumnNames, needed: Sequence[str], folder: Path, faults: Sequence[str] = ()
 ) -> CodingSheet:
-    """The one sheet that has all `needed` columns; raises BadData for none and for several.
+    """The only sheet with all `needed` columns. Raises BadData if there is none or several.
 
-    `faults` are sentences on files that could not be read: one of them may have been the sheet.
+    `faults` are sentences about files that could not be read: one of them may be the sheet.
     """
     names = [columns[role][0] for role in needed]
     if not tables and not faults:
@@ -74,7 +74,7 @@ def find_coding_sheet(
     if len(fullest) > 1:
         raise BadData(
             f"{folder}: expected one coding sheet, got {' and '.join(sheet.name for sheet in fullest)}; "
-            "keep the one you mean."
+            "keep one of them."
         )
     if not fullest and faults:
         raise BadData(" ".join(faults))
@@ -84,7 +84,7 @@ def find_coding_sheet(
 
 
 def locate_header(table: Table, columns: ColumnNames) -> CodingSheet:
-    """The table with the row that names most of the columns as its header; no names, no columns."""
+    """The table with its header: the row that names most of the columns. Without names there are no columns."""
     rows = enumerate(table.rows[:HEADER_WITHIN], 1)
     candidates = [(row, _match_columns([cell_text(cell) for cell in cells], columns)) for row, cells in rows]
     row, found = max(candidates, key=lambda candidate: len(candidate[1]), default=(1, {}))
@@ -102,7 +102,7 @@ def _missing_columns_error(sheet: CodingSheet, columns: ColumnNames, needed: Seq
 
 
 def _match_columns(header: Sequence[str], columns: ColumnNames) -> dict[str, int]:
-    """Column (from 1) by role; the first of several equal names, case and white space aside."""
+    """Column (from 1) by role, without regard to case and white space. Of equal names the first counts."""
     folded = [_fold_name(name) for name in header]
     known = {
         role: [_fold_name(name) for name in names if _fold_name(name) in folded] for role, names in columns.items()

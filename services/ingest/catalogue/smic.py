@@ -1,6 +1,8 @@
-"""SMIC-HS (Li et al. 2013): `SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/reg_image000120.bmp`; no official sheet, so
-a clip is all its frames and its label that of its folder. SMIC-HS-E: longer cuts of the same clips, with a sheet whose
-numbers count from the column FirstF."""
+"""SMIC-HS (Li et al. 2013): `SMIC_all_cropped/HS/s1/micro/negative/s1_ne_01/reg_image000120.bmp`.
+
+There is no official sheet: a clip has all frames of its folder, and the folder's label. SMIC-HS-E has longer cuts of
+the same clips. Its sheet counts frames from the column FirstF.
+"""
 
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution

@@ -1,4 +1,4 @@
-"""Sheets as grids of cells, whichever file they come in: .xlsx (every worksheet) and .csv."""
+"""Sheets as grids of cells, from .xlsx (every worksheet) and .csv."""
 
 import io
 import re
@@ -15,13 +15,13 @@ from services.ingest.catalogue.cells import cell_text
 from shared.csv_rows import parse_csv
 from shared.errors import BadData
 
-BLANK_ROWS = 500  # so many blank rows end a sheet that is formatted down to its last row
+BLANK_ROWS = 500  # this many blank rows end a sheet that is formatted down to its last row
 Cells = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """One worksheet or csv: `rows[0]` is row 1; `formulas` are cells (row, column from 1) without a stored value."""
+    """One worksheet or csv. `rows[0]` is row 1. `formulas` are cells (row, column from 1) without a stored value."""
 
     name: str  # "coding.xlsx [Sheet1]"
     title: str
@@ -29,7 +29,7 @@ class Table:
     formulas: frozenset[tuple[int, int]] = frozenset()
 
     def cell_at(self, row: int, column: int) -> object:
-        """The value at row and column from 1; None beyond the grid."""
+        """The value at row and column, from 1. None beyond the grid."""
         cells = self.rows[row - 1] if row <= len(self.rows) else ()
         return cells[column - 1] if column <= len(cells) else None
 
@@ -66,9 +66,9 @@ def _read_workbook(file: Path) -> Iterator[Table]:
 def _open_workbook(file: Path, data: bytes, values: bool) -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # styles and validations that openpyxl does not keep
+            warnings.simplefilter("ignore")  # openpyxl warns of styles and validations that it does not keep
             return openpyxl.load_workbook(io.BytesIO(data), data_only=values)
-    except Exception as error:  # whatever a broken archive makes the parser raise
+    except Exception as error:  # a broken archive makes the parser raise any error
         raise BadData(
             f"{file.name}: expected an .xlsx workbook, got a file that cannot be opened ({error}); "
             "save it as .xlsx again."
@@ -103,7 +103,7 @@ def _cell_grid(worksheet: Any) -> tuple[Cells, ...]:
 
 
 def _spread_merged_cells(worksheet: Any, rows: list[list[object]]) -> None:
-    """A cell merged over several rows says its value once: it counts for each of them, in its first column."""
+    """Copy the value of a cell that is merged over several rows into each of them, in its first column."""
     for area in worksheet.merged_cells.ranges:
         for row in range(area.min_row, min(area.max_row, len(rows))):
             rows[row][area.min_col - 1] = rows[area.min_row - 1][area.min_col - 1]

@@ -1,4 +1,4 @@
-"""A dataset folder as it lies: its folders and its sheets, each looked at once; frames are never opened."""
+"""A dataset folder: its folders and its sheets, each read once. Frames are never opened."""
 
 import os
 import re
@@ -9,14 +9,14 @@ from pathlib import Path, PurePosixPath
 from services.ingest.catalogue.spreadsheet import Table, read_tables
 from shared.errors import BadData
 
-FOLDER_DEPTH = 8  # levels below the dataset's folder; what is unpacked deeper is not looked for
-LEAF_FILES = 2000  # so many files and no folder among them: frames; the rest of such a folder is not listed
+FOLDER_DEPTH = 8  # levels below the dataset's folder. Deeper folders are not read
+LEAF_FILES = 2000  # this many files without a folder among them are frames: the rest of the folder is not listed
 
 _NUMBERS = re.compile(r"([^0-9]*)([0-9]*)")
 
 
 class DatasetTree:
-    """`folders` relative to `folder`, in order, hidden ones left out; `tables` of its workbooks and csv files."""
+    """`folders` are relative to `folder`, in order, without hidden ones. `tables` are its workbooks and csv files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,12 +41,12 @@ class DatasetTree:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """One sentence per sheet file that can't be read."""
+        """One sentence per sheet file that cannot be read."""
         return self.tables_and_faults[1]
 
 
 def find_sheets(folder: Path) -> list[Path]:
-    """Workbooks and csv files in the folder and up to two levels below; hidden files and Office's lock files not."""
+    """Workbooks and csv files in the folder and two levels below, without hidden files and lock files of Office."""
     levels = ("*", "*/*", "*/*/*")
     found = {file for level in levels for suffix in (".xlsx", ".csv") for file in folder.glob(level + suffix)}
     return sorted(file for file in found if not file.name.startswith(("~", ".")) and file.is_file())
@@ -59,7 +59,7 @@ def _folders_below(folder: Path, relative: PurePosixPath, depth: int) -> Iterato
 
 
 def _natural_order(path: PurePosixPath) -> list[list[tuple[str, int]]]:
-    """s2 before s11, part by part."""
+    """Sort key that puts s2 before s11, part by part."""
     return [[(other, int(n or -1)) for other, n in _NUMBERS.findall(part)] for part in path.parts]
 
 

@@ -1,4 +1,4 @@
-"""Training over HTTP (FastAPI): ask for a run, see how far it is, fetch its report. In the process that plans.
+"""Training over HTTP (FastAPI): start a run, follow it, fetch its report. It runs in the process that plans.
 
-It keeps nothing: what it answers lies on the bus and in the store, so that any number of replicas answer alike.
+The API stores nothing. All answers come from the bus and the store, so every replica gives the same answer.
 """

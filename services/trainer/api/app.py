@@ -1,4 +1,4 @@
-"""The application: routes, the guard in front, and every error as `{"detail": sentence}`."""
+"""The ASGI application: routes, middleware, and every error as `{"detail": sentence}`."""
 
 from typing import Any
 
@@ -12,8 +12,11 @@ from services.trainer.api.run_request import RunRequest
 
 
 def create_application(routes: Routes, token: str = "") -> TokenAndSizeMiddleware:
-    """ASGI. It has /openapi.json and no page of documentation: FastAPI's would fetch its scripts from the internet."""
-    handlers: dict[Any, Any] = {RequestValidationError: _answer_invalid_request, Exception: _answer_surprise}
+    """Build the ASGI application. It serves /openapi.json, but no page of documentation.
+
+    FastAPI's pages load scripts from the internet.
+    """
+    handlers: dict[Any, Any] = {RequestValidationError: _answer_invalid_request, Exception: _answer_unexpected_error}
     app = FastAPI(title="merstream", docs_url=None, redoc_url=None, exception_handlers=handlers)
     app.include_router(routes.build_router())
     return TokenAndSizeMiddleware(app, token)
@@ -23,19 +26,22 @@ async def _answer_invalid_request(request: Request, error: RequestValidationErro
     return JSONResponse({"detail": _describe_invalid_request(error.errors()[0])}, 422)
 
 
-async def _answer_surprise(request: Request, error: Exception) -> JSONResponse:
-    """The server logs it in full."""
-    return JSONResponse({"detail": "Something went wrong that nobody foresaw; the trainer's log has it."}, 500)
+async def _answer_unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    """The client gets no details. The server logs the traceback."""
+    return JSONResponse({"detail": "The server met an unexpected error. The log of the trainer has the details."}, 500)
 
 
-def _describe_invalid_request(wrong: dict[str, Any]) -> str:
-    """Of the first thing that is wrong, as `choice.chosen` words it."""
-    field = ".".join(map(str, wrong["loc"][1:]))
-    if wrong["type"] == "json_invalid":
-        return f"Expected JSON: {wrong['ctx']['error']} at character {field}."
+def _describe_invalid_request(problem: dict[str, Any]) -> str:
+    """The first problem as a sentence. `loc` begins with the part of the request, for example `body`."""
+    field = ".".join(map(str, problem["loc"][1:]))
+    if problem["type"] == "json_invalid":
+        return f"Expected JSON: {problem['ctx']['error']} at character {field}."
     if not field:
         return "Expected a JSON object, sent as `Content-Type: application/json`."
-    if wrong["type"] == "extra_forbidden":
-        known = f"there are {', '.join(RunRequest.model_fields)}"
-        return f"{field} {wrong['input']!r}: no such field of a run; {known}. Training settings go into `settings`."
-    return f"{field}: {wrong['msg']}."
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(RunRequest.model_fields)
+        return (
+            f"{field} {problem['input']!r}: no such field of a run; there are {known}. "
+            "Training settings belong in `settings`."
+        )
+    return f"{field}: {problem['msg']}."

@@ -1,4 +1,4 @@
-"""What a request must be before anybody reads it: of a client with the token, where there is one, and not too large."""
+"""Checks before a request is read: the token and the size of the body."""
 
 import secrets
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BODY_BYTES = 1 << 20  # of a body: a request names things, it does not hold them
+MAX_BODY_BYTES = 1 << 20  # a request names data and does not contain them
 
 
 @dataclass(frozen=True)
 class TokenAndSizeMiddleware:
-    """ASGI: `token` empty: whoever reaches the port is let in."""
+    """ASGI middleware. With an empty `token` every client is accepted."""
 
     app: ASGIApp
     token: str = ""
@@ -26,27 +26,27 @@ class TokenAndSizeMiddleware:
 
     def _refusal_response(self, headers: Headers) -> JSONResponse | None:
         if self.token and not _token_matches(headers.get("authorization", ""), self.token):
-            said = "Expected the deployment's token as `Authorization: Bearer TOKEN` (MER_API_TOKEN)."
-            return JSONResponse({"detail": said}, 401, {"WWW-Authenticate": "Bearer"})
+            sentence = "Expected the deployment's token as `Authorization: Bearer TOKEN` (MER_API_TOKEN)."
+            return JSONResponse({"detail": sentence}, 401, {"WWW-Authenticate": "Bearer"})
         return None
 
 
 def _token_matches(authorization: str, token: str) -> bool:
-    """In a time that says nothing of where they differ."""
+    """Compare in constant time: the time does not show where a wrong token differs."""
     scheme, _, given = authorization.partition(" ")
     return secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"
 
 
 def _limit_body(receive: Receive) -> Receive:
-    """A body is counted as it comes, whatever it says of its length."""
-    got = 0
+    """Count the bytes that arrive: a client can send a wrong Content-Length, or none."""
+    received = 0
 
     async def receive_counted() -> Message:
-        nonlocal got
+        nonlocal received
         message = await receive()
-        got += len(message.get("body", b""))
-        if got > MOST_BODY_BYTES:
-            raise HTTPException(413, f"Expected a request of at most {MOST_BODY_BYTES} bytes.")
+        received += len(message.get("body", b""))
+        if received > MAX_BODY_BYTES:
+            raise HTTPException(413, f"Expected a request of at most {MAX_BODY_BYTES} bytes.")
         return message
 
     return receive_counted

@@ -1,25 +1,29 @@
-"""What clients are told of runs and datasets."""
+"""What the API answers about runs and datasets."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from services.trainer.runs.definition import run_identity
 from services.trainer.runs.state import PipelineSnapshot
 from shared.records import Dataset, Figures, FrozenModel, Run, RunResult
 
 
 class FoldCounts(FrozenModel):
-    """Of the model and its baselines together. `total` is None where the run's contents can't be read."""
+    """Folds of the model and its baselines. `total` is None if the run's contents cannot be read."""
 
     done: int
     total: int | None
 
 
 class RunAnswer(FrozenModel):
-    """One run. `figures` by learner and `files` (where to fetch them) once it is done; `reason` if it can't be."""
+    """One run. A finished run has `figures` by learner and `files` with the paths of their URLs.
+
+    A failed run has a `reason`.
+    """
 
     id: str
     url: str
@@ -30,7 +34,7 @@ class RunAnswer(FrozenModel):
     protocol: str
     seed: int | None
     seeds: int
-    folds: FoldCounts | None = Field(description="None where the run is over.")
+    folds: FoldCounts | None = Field(description="Null for a run that is done or failed.")
     reason: str = ""
     figures: dict[str, Figures] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
@@ -56,10 +60,9 @@ class DatasetAnswer(FrozenModel):
 
 
 def list_dataset_answers(snapshot: PipelineSnapshot) -> Iterator[DatasetAnswer]:
-    """The newest first."""
-    return (
-        _dataset_answer(snapshot, each) for each in sorted(snapshot.datasets.values(), key=_creation_time, reverse=True)
-    )
+    """All datasets, the newest first."""
+    newest = sorted(snapshot.datasets.values(), key=lambda dataset: dataset.created, reverse=True)
+    return (_dataset_answer(snapshot, dataset) for dataset in newest)
 
 
 def _dataset_answer(snapshot: PipelineSnapshot, dataset: Dataset) -> DatasetAnswer:
@@ -81,7 +84,7 @@ def _dataset_answer(snapshot: PipelineSnapshot, dataset: Dataset) -> DatasetAnsw
 def find_run_answer(
     snapshot: PipelineSnapshot, run_id: str, count_folds: Callable[[Run], int | None]
 ) -> RunAnswer | None:
-    """`total` tells how many folds a run has. None for a run that nobody started."""
+    """The answer for one run, None if there is no such run. `count_folds` returns how many folds a run has."""
     if result := snapshot.results.get(run_id):
         return _finished_answer(result)
     if started := snapshot.runs.get(run_id):
@@ -93,11 +96,11 @@ def find_run_answer(
 def list_run_answers(
     snapshot: PipelineSnapshot, dataset: str | None, limit: int, count_folds: Callable[[Run], int | None]
 ) -> list[RunAnswer]:
-    """The newest first."""
+    """The newest runs first, `limit` of them at most; of one dataset if it is given."""
     done = Counter(fold.run for fold in snapshot.folds.values())
     every: dict[str, Run | RunResult] = {**snapshot.runs, **snapshot.results}
     wanted = [(name, each) for name, each in every.items() if dataset in (None, each.dataset)]
-    newest = sorted(wanted, key=lambda named: _creation_time(named[1]), reverse=True)[:limit]
+    newest = sorted(wanted, key=lambda named: named[1].created, reverse=True)[:limit]
     return [
         _finished_answer(each)
         if isinstance(each, RunResult)
@@ -108,7 +111,9 @@ def list_run_answers(
 
 def _unfinished_answer(run: Run, folds: FoldCounts) -> RunAnswer:
     state: Literal["planned", "training"] = "training" if folds.done else "planned"
-    return RunAnswer(id=run.id, url=f"/runs/{run.id}", state=state, folds=folds, **_common_fields(run))
+    return RunAnswer(
+        id=run.id, url=f"/runs/{run.id}", state=state, folds=folds, created=run.created, **run_identity(run)
+    )
 
 
 def _finished_answer(result: RunResult) -> RunAnswer:
@@ -121,13 +126,6 @@ def _finished_answer(result: RunResult) -> RunAnswer:
         reason=result.reason,
         figures=result.figures,
         files={name: f"{url}/{name}" for name in result.files},
-        **_common_fields(result),
+        created=result.created,
+        **run_identity(result),
     )
-
-
-def _common_fields(each: Run | RunResult) -> dict[str, Any]:
-    return each.model_dump(include={"dataset", "pipeline", "model", "protocol", "seed", "seeds", "created"})
-
-
-def _creation_time(each: Dataset | Run | RunResult) -> datetime:
-    return each.created

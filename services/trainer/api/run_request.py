@@ -1,4 +1,4 @@
-"""What a client asks to be trained, and the run that it means."""
+"""The body of `POST /runs`, and the run that it describes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,35 +13,42 @@ from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData, Misconfigured
 from shared.records import Dataset, FrozenModel, Run, RunContents
 
-NOT_TRAINING_OPTIONS = {"datasets", "pipeline", "settings", "partial"}  # what is no matter of `choice.chosen`
+NOT_TRAINING_OPTIONS = {"datasets", "pipeline", "settings", "partial"}  # fields that `resolve_options` does not read
 
 
 class RunRequest(FrozenModel):
-    """What is left out is as `mer train` has it; without a model the deployment's device chooses one."""
+    """A training run. Fields that are left out have the defaults of `mer train`.
 
-    datasets: tuple[str, ...] = Field(min_length=1, description="Names of dropped datasets, pooled.")
-    pipeline: str | None = Field(None, description="Digest, where a dataset was dropped with several pipelines.")
-    profile: str | None = Field(None, description="Training profile; default: that of the features.")
-    model: str | None = Field(None, description="fmer, fmer-lite, linear, ...")
-    protocol: str | None = Field(None, description="loso, ...; its further fields go into `settings`. Default: loso.")
-    seed: int | None = Field(None, description="Seed of everything random.")
-    seeds: int | None = Field(None, description="How often each fold is trained, with seeds from `seed` on.")
-    classes: tuple[str, ...] | None = Field(None, description="Emotions to keep; default: all that occur.")
-    settings: dict[str, JsonValue] = Field(
-        {}, description="Any other field of training settings and protocol: epochs, ..."
+    The default model depends on the device of the deployment: fmer with a GPU, else fmer-lite.
+    """
+
+    datasets: tuple[str, ...] = Field(min_length=1, description="Names of uploaded datasets. Several are pooled.")
+    pipeline: str | None = Field(None, description="Digest of the pipeline, if a dataset was uploaded with several.")
+    profile: str | None = Field(None, description="Training profile. Default: the profile of the features.")
+    model: str | None = Field(None, description="Name of a model, for example fmer, fmer-lite or linear.")
+    protocol: str | None = Field(None, description="Name of a protocol, default loso. Its fields belong in `settings`.")
+    seed: int | None = Field(None, description="Seed of all random numbers.")
+    seeds: int | None = Field(
+        None, description="Number of trainings of each fold, with consecutive seeds from `seed` on."
     )
-    partial: bool = Field(False, description="Do not wait: clips that are under way are left out, and named.")
+    classes: tuple[str, ...] | None = Field(None, description="Emotions to train on. Default: all that occur.")
+    settings: dict[str, JsonValue] = Field(
+        {}, description="Any other training setting or field of the protocol, for example `epochs`."
+    )
+    partial: bool = Field(False, description="Do not wait for pending clips. The report names them.")
 
     def resolve_run(self, snapshot: PipelineSnapshot, device: str) -> tuple[Run, RunContents]:
-        """Raises HTTPException: 404 for a dataset that nobody dropped, 409 for one that is not through, 422 for what
-        makes no sense."""
+        """The run and its contents.
+
+        Raises HTTPException: 404 for an unknown dataset, 409 if clips are pending, 422 if the run cannot be trained.
+        """
         datasets = [self._find_dataset(snapshot, name) for name in self.datasets]
         try:
-            choice = resolve_options(datasets[0].pipeline.profile, self._merged_options(), device)
+            options = resolve_options(datasets[0].pipeline.profile, self._merged_options(), device)
             run, contents = definition.compose_run(
-                [(each, self._require_ready(snapshot, each)) for each in datasets], choice, device
+                [(each, self._require_ready(snapshot, each)) for each in datasets], options, device
             )
-            definition.list_folds(contents.features, choice)  # what could not be planned is refused here and now
+            definition.list_folds(contents.features, options)  # raises for a run that could not be planned later
         except (Misconfigured, BadData) as reason:
             raise HTTPException(422, str(reason)) from None
         return run, contents
@@ -50,31 +57,33 @@ class RunRequest(FrozenModel):
         named = [each for each in snapshot.datasets.values() if each.name == name]
         found = [each for each in named if self.pipeline in (None, each.pipeline.digest)]
         if not named:
-            there = _join_names(each.name for each in snapshot.datasets.values())
-            raise HTTPException(404, f"No dataset {name!r} was dropped; there are {there}.")
+            known = _join_names(each.name for each in snapshot.datasets.values())
+            raise HTTPException(404, f"No dataset {name!r} was dropped; there are {known}.")
         digests = _join_names(each.pipeline.digest for each in named)
         if not found:
             raise HTTPException(404, f"{name} was not dropped with pipeline {self.pipeline}; there are {digests}.")
         if len(found) > 1:
-            raise HTTPException(422, f"{name} was dropped with several pipelines: say which of {digests}.")
+            raise HTTPException(422, f"{name} was dropped with several pipelines; set `pipeline` to one of {digests}.")
         return found[0]
 
     def _require_ready(self, snapshot: PipelineSnapshot, dataset: Dataset) -> DatasetProgress:
-        now = snapshot.progress_of(dataset)
-        if now.is_ready or self.partial:
-            return now.without_pending()
+        progress = snapshot.progress_of(dataset)
+        if progress.is_ready or self.partial:
+            return progress.without_pending()
         missing = (
-            f"{now.pending_count} of {now.clip_count} clips are under way" if now.pending_count else "more is expected"
+            f"{progress.pending_count} of {progress.clip_count} clips have no features yet"
+            if progress.pending_count
+            else "more clips are expected"
         )
-        later = 'Ask again later, or with "partial": true for what is there.'
-        raise HTTPException(409, f"{dataset.name} is not through: {missing}. {later}")
+        advice = 'Ask again later, or set "partial": true to train on the clips that have features.'
+        raise HTTPException(409, f"{dataset.name} is not complete: {missing}. {advice}")
 
     def _merged_options(self) -> dict[str, Any]:
-        """Raises Misconfigured for what is said twice."""
-        said = self.model_dump(exclude=NOT_TRAINING_OPTIONS, exclude_none=True)
-        if twice := said.keys() & self.settings.keys():
-            raise Misconfigured(f"{_join_names(twice)}: said both in `settings` and beside it; say it once.")
-        return {**self.settings, **said}
+        """All training options. Raises Misconfigured for an option that is given twice."""
+        options = self.model_dump(exclude=NOT_TRAINING_OPTIONS, exclude_none=True)
+        if twice := options.keys() & self.settings.keys():
+            raise Misconfigured(f"{_join_names(twice)}: given both in `settings` and beside it; give it once.")
+        return {**self.settings, **options}
 
 
 def _join_names(names: Iterable[str]) -> str:

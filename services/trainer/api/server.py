@@ -1,4 +1,4 @@
-"""The loop that serves the API: uvicorn in a thread of its own."""
+"""The loop that serves the API, by uvicorn."""
 
 import asyncio
 import logging
@@ -14,27 +14,33 @@ from shared.device import choose_device
 from shared.errors import Misconfigured
 from shared.settings import Settings
 
-PATIENCE_SECONDS = 15.0  # for broker and store; longer than the broker's client waits, whose words say more
-MOST_CONNECTIONS = 200
+TIMEOUT_SECONDS = 15.0  # for broker and store. The broker's client gives up earlier, and its message says more
+MAX_CONNECTIONS = 200
 _STOP_CHECK_SECONDS = 0.1
 
 
 class ApiServer:
-    """A `shared.worker.process.Loop`. The port is taken at once, so that one in use is told at the start."""
+    """A `shared.worker.process.Loop`. The constructor opens the port and raises Misconfigured if it is in use."""
 
-    def __init__(self, state: PipelineState, settings: Settings, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        state: PipelineState,
+        settings: Settings,
+        stopping: threading.Event,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
         self.state = state
         self.stopping = stopping
         self._socket = _open_listening_socket(settings.api_host, settings.api_port)
         self.port: int = self._socket.getsockname()[1]
-        routes = Routes(state, choose_device(), settings.scratch, PATIENCE_SECONDS)
+        routes = Routes(state, choose_device(), settings.scratch, timeout_seconds)
         config = uvicorn.Config(
             create_application(routes, settings.api_token.get_secret_value()),
             lifespan="off",
-            log_config=None,  # ours: a JSON object a line
+            log_config=None,  # keep that of `shared.telemetry`
             access_log=False,
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
+            limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=int(settings.grace_seconds),
         )
         self._server = uvicorn.Server(config)
@@ -54,7 +60,7 @@ class ApiServer:
         return False
 
     async def _serve_until_stopped(self) -> None:
-        """Requests in work are answered after `stopping`, new ones are not taken."""
+        """Serve until `stopping` is set. Then finish the open requests and accept no new ones."""
         serving = asyncio.create_task(self._server.serve([self._socket]))
         while not (self.stopping.is_set() or serving.done()):
             await asyncio.sleep(_STOP_CHECK_SECONDS)
@@ -63,9 +69,11 @@ class ApiServer:
 
 
 def _open_listening_socket(host: str, port: int) -> socket.socket:
-    """Raises Misconfigured."""
+    """Raises Misconfigured if the address is wrong or the port is in use."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=128)
     except OSError as error:
-        raise Misconfigured(f"MER_API_HOST={host} MER_API_PORT={port}: can't listen there: {error}.") from None
+        raise Misconfigured(
+            f"MER_API_HOST={host} MER_API_PORT={port}: cannot listen on this address: {error}. Set another one."
+        ) from None

@@ -1,1 +1,1 @@
-"""What is learned from: the arrays, their labels, the features of a run. Knows numpy only."""
+"""The input of training: arrays, their labels, and the features of a run. No torch."""

@@ -1,9 +1,9 @@
-"""All features of a run, held once: arrays that stay in memory or lie in .npy files that every process maps."""
+"""All features of a run, held once: arrays in memory, or in .npy files that every process maps."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -14,31 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.trainer.data.annotations import AnnotatedClip, au_vector, clip_id, emotion_classes, subject_id
-from services.trainer.data.arrays import ARRAY_SPECS, PATCHES_SHAPE, ArrayAllocator, collect_arrays
+from services.trainer.data.arrays import (
+    ARRAY_SPECS,
+    FLOW_COUNT,
+    ArrayAllocator,
+    Indices,
+    collect_arrays,
+    take_batch,
+)
 from shared.errors import BadData
 from shared.stage import Arrays
 
 OtherEmotions = Literal["refuse", "leave out"]
-FIELD_BY_ARRAY = {
-    "patches": "patches",
-    "clip": "clips",
-    "maps": "maps",
-}  # a clip's array -> the field that holds all of them
 
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
     """N clips with their targets.
 
-    patches [N,F,9,2,30,7,7] float32 flow in px, clips [N,16,144,144,3] uint8 RGB, maps [N,F,3,28,28] float32 (u, v,
-    strain) from onset to apex, factors [F] amplification, emotions [N] int64 index into `classes`, aus [N,9] uint8,
-    subjects and names [N] text, `left_out` = clips of other emotions by name. What roi-au made holds all arrays;
-    somebody's table may hold some of them, the others are None.
+    arrays: by name `patches` [N,F,9,2,30,7,7] float32 flow in px, `clip` [N,16,144,144,3] uint8 RGB and `maps`
+    [N,F,3,28,28] float32 (u, v in px, strain) from onset to apex. Features from roi-au hold all three, features from a
+    user's table may hold some of them.
+    factors: [F] amplification. emotions: [N] int64 index into `classes`. aus: [N,9] uint8. subjects and names: [N]
+    `dataset/subject` and `dataset/subject/clip`. left_out: number of clips of other emotions, by emotion.
     """
 
-    patches: NDArray[np.float32] | None = None
-    clips: NDArray[np.uint8] | None = None
-    maps: NDArray[np.float32] | None = None
+    arrays: Mapping[str, NDArray[Any]]
     factors: NDArray[np.float64]
     emotions: NDArray[np.int64]
     aus: NDArray[np.uint8]
@@ -52,37 +53,47 @@ class Features:
 
     @property
     def array_names(self) -> tuple[str, ...]:
-        """Which of `patches`, `clip` and `maps` there are."""
-        return tuple(what for what, field_ in FIELD_BY_ARRAY.items() if getattr(self, field_) is not None)
+        """The names of the arrays that these features hold, in the order of ARRAY_SPECS."""
+        return tuple(name for name in ARRAY_SPECS if name in self.arrays)
+
+    @property
+    def dataset_names(self) -> NDArray[np.str_]:
+        """[N] the dataset of each clip."""
+        return np.array([subject.partition("/")[0] for subject in self.subjects.tolist()])
 
     def array_by_name(self, array_name: str) -> NDArray[Any]:
-        """All clips' arrays of this name. Raises BadData where there are none."""
-        array: NDArray[Any] | None = getattr(self, FIELD_BY_ARRAY[array_name])
-        if array is None:
+        """The array of this name of all clips, [N, ...]. Raises BadData if these features do not hold it."""
+        if array_name not in self.arrays:
             raise BadData(
-                f"Expected features with {array_name}, got features that hold only {', '.join(self.array_names)}."
+                f"Expected features with {array_name}, got features that hold only {', '.join(self.array_names)}. "
+                "Choose a model that needs no other arrays."
             )
-        return array
+        return self.arrays[array_name]
 
     def factor_index(self, factor: float) -> int:
         """Index of the available factor nearest to `factor`."""
         return int(np.abs(self.factors - factor).argmin())
 
+    def find_rows(self, clip_names: Iterable[str]) -> list[int]:
+        """Row of each named clip, in the order of the names. Raises KeyError for a name that no clip has."""
+        row_by_name = {name: row for row, name in enumerate(self.names.tolist())}
+        return [row_by_name[name] for name in clip_names]
+
     @cached_property
     def digest(self) -> str:
-        """sha256 over all arrays and labels: what a run was trained on."""
+        """sha256 of all arrays and labels: it identifies what a run was trained on."""
         total = hashlib.sha256(json.dumps(_features_labels(self), sort_keys=True).encode())
-        for what in self.array_names:
-            total.update(what.encode())
-            for row in self.array_by_name(what):
+        for name in self.array_names:
+            total.update(name.encode())
+            for row in self.arrays[name]:
                 total.update(np.ascontiguousarray(row).data)
         return total.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write an .npy for each array that there is, then labels.json."""
+        """Write one .npy per array, then labels.json."""
         folder.mkdir(parents=True, exist_ok=True)
-        for what in self.array_names:
-            np.save(folder / f"{what}.npy", self.array_by_name(what), allow_pickle=False)
+        for name in self.array_names:
+            np.save(folder / f"{name}.npy", self.arrays[name], allow_pickle=False)
         (folder / "labels.json").write_text(json.dumps(_features_labels(self)))
 
     @classmethod
@@ -90,9 +101,8 @@ class Features:
         """Map what `save` wrote: processes that open the same folder share its pages."""
         labels = json.loads((folder / "labels.json").read_text())
         return cls(
-            **{
-                FIELD_BY_ARRAY[what]: np.load(folder / f"{what}.npy", mmap_mode="r", allow_pickle=False)
-                for what in labels["holds"]
+            arrays={
+                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in labels["holds"]
             },
             factors=np.array(labels["factors"], np.float64),
             emotions=np.array(labels["emotions"], np.int64),
@@ -106,20 +116,22 @@ class Features:
 
 @dataclass(frozen=True)
 class FeatureSubset:
-    """Some of the clips, by index: what a learner is handed, so that it cannot see the others or their labels."""
+    """Some of the clips, by index `rows` [n]. A learner gets this, so it cannot see other clips or their labels."""
 
     features: Features
-    rows: NDArray[np.intp]
+    rows: Indices
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def emotions(self) -> NDArray[np.int64]:
+        """[n] index into the classes."""
         return self.features.emotions[self.rows]
 
     @property
     def aus(self) -> NDArray[np.uint8]:
+        """[n,9] 0 or 1."""
         return self.features.aus[self.rows]
 
     @property
@@ -128,21 +140,22 @@ class FeatureSubset:
 
     @property
     def factors(self) -> NDArray[np.float64]:
+        """[F] amplification."""
         return self.features.factors
 
-    def batch_array(
-        self, array_name: str, clip_indices: NDArray[np.intp], factor_indices: NDArray[np.intp]
-    ) -> NDArray[Any]:
-        """Of the clips `which` [n], at the factor indices [n] or, one per flow field, [n,9]: `patches` [n,9,2,30,7,7],
-        `maps` [n,3,28,28] (u, v, strain; of nine factors the last) or the frames `clip` [n,3,16,144,144]."""
-        rows, array = self.rows[clip_indices], self.features.array_by_name(array_name)
-        if array_name == "clip":
-            return array[rows].transpose(0, 4, 1, 2, 3)
-        if factor_indices.ndim == 1:
-            return array[rows, factor_indices]
-        if array_name == "maps":
-            return array[rows, factor_indices[:, -1]]
-        return array[rows[:, None], factor_indices, np.arange(PATCHES_SHAPE[0])]
+    def batch_array(self, array_name: str, clip_indices: Indices, factor_indices: Indices) -> NDArray[Any]:
+        """One array of the clips `clip_indices` [n] of this subset, at `factor_indices` [n] or, per flow field, [n,9].
+
+        Returns the shapes of `take_batch`. Raises BadData if the features do not hold the array.
+        """
+        array: NDArray[Any] = take_batch(
+            array_name,
+            self.features.array_by_name(array_name),
+            self.rows[clip_indices],
+            factor_indices,
+            np.arange(FLOW_COUNT),
+        )
+        return array
 
 
 def features_from_pairs(
@@ -150,7 +163,10 @@ def features_from_pairs(
     classes: Sequence[str] | None = None,
     other_emotions: OtherEmotions = "refuse",
 ) -> Features:
-    """Features of (annotation, arrays `patches`, `clip`, `maps`, `factors`); see `assemble`."""
+    """Features of pairs (annotation, arrays by name with the shapes of ARRAY_SPECS and `factors` [F]).
+
+    Raises BadData as `build_features` does.
+    """
     found = list(pairs)
     return build_features([sample for sample, _ in found], lambda row: found[row][1], classes, other_emotions)
 
@@ -163,14 +179,17 @@ def build_features(
     allocate: ArrayAllocator = np.empty,
     array_names: Sequence[str] = tuple(ARRAY_SPECS),
 ) -> Features:
-    """Features of annotated clips in the order of their names, whatever order they come in; `read(row)` gives the
-    arrays of one, one is held at a time, and `empty` the room for all; `names`: the arrays to take. Raises BadData as
-    `select` does and, naming the clip, for an absent array, wrong shapes, differing factors or NaN."""
+    """Features of N annotated clips, sorted by clip name.
+
+    `read_arrays(row)` returns the arrays of one clip: shapes as in ARRAY_SPECS, and `factors` [F]. Only one clip's
+    arrays are held at a time. `allocate` returns the arrays [N, ...] to fill. `array_names`: the arrays to read.
+    Raises BadData as `select_clips` and `collect_arrays` do.
+    """
     rows, chosen = select_clips(samples, classes, other_emotions)
     kept = [samples[row] for row in rows]
     arrays, factors = collect_arrays(kept, (read_arrays(row) for row in rows), array_names, allocate)
     return Features(
-        **{FIELD_BY_ARRAY[what]: array for what, array in arrays.items()},
+        arrays=arrays,
         factors=factors,
         emotions=np.array([chosen.index(str(sample.emotion)) for sample in kept], np.int64),
         aus=np.stack([au_vector(sample.aus) for sample in kept]),
@@ -184,25 +203,26 @@ def build_features(
 def select_clips(
     samples: Sequence[AnnotatedClip], classes: Sequence[str] | None = None, other_emotions: OtherEmotions = "refuse"
 ) -> tuple[list[int], tuple[str, ...]]:
-    """Which of the clips to take, in the order of their names, and the classes: by default all that occur. A clip of
-    another emotion is refused, or left out. Raises BadData for no clip at all, one given twice, an unknown emotion."""
+    """Rows of the clips to use, sorted by clip name, and the classes (default: all emotions that occur).
+
+    Clips of other emotions are an error or are left out. Raises BadData for no clips, a repeated clip, and as
+    `emotion_classes` does.
+    """
     if not samples:
-        raise BadData("No features at all: expected at least one clip; run the stages up to roi-au first.")
+        raise BadData("No features at all: expected at least one clip. Run the stages up to roi-au first.")
     chosen = emotion_classes(samples, classes)
     order = sorted(range(len(samples)), key=lambda row: clip_id(samples[row]))
     for one, other in pairwise(order):
         if clip_id(samples[one]) == clip_id(samples[other]):
             raise BadData(
-                f"{clip_id(samples[one])}: given twice; expected each clip once, so hand in one pipeline's "
-                "features only."
+                f"{clip_id(samples[one])}: expected each clip once, got it twice. Use features of one pipeline only."
             )
     kept = [row for row in order if samples[row].emotion in chosen]
     if other_emotions == "refuse" and len(kept) < len(order):
         wrong = next(samples[row] for row in order if samples[row].emotion not in chosen)
         raise BadData(
-            f"{clip_id(wrong)}: emotion {wrong.emotion!r} is none of {', '.join(chosen)}; add it to the classes "
-            "or leave "
-            "clips of other emotions out."
+            f"{clip_id(wrong)}: expected one of the emotions {', '.join(chosen)}, got {wrong.emotion!r}. Add it to the "
+            "classes or leave clips of other emotions out."
         )
     return kept, chosen
 

@@ -1,1 +1,1 @@
-"""Who is tested apart from whom, which clips count, and what predictions are worth."""
+"""Evaluation: the clips of a protocol, its folds, and the scores of predictions."""

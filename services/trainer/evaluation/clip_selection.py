@@ -1,4 +1,4 @@
-"""What a protocol takes of the clips that there are, under which classes, and what it says of them."""
+"""The clips that a protocol selects, their classes, and the differences from its published data."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,12 +10,12 @@ from shared.errors import BadData
 from shared.protocols import apply_evaluation_protocol
 from shared.records import ActionUnit, Record
 
-UNLABELLED_CLASS = "unlabelled"  # the class of a clip without an emotion, in a task that is not one of classes
+UNLABELLED_CLASS = "unlabelled"  # class of a clip without an emotion, in a protocol without classes
 
 
 @dataclass(frozen=True)
 class ProtocolClip:
-    """A clip as a protocol sees it: the class in the place of the emotion. `row`: where it stands among those given."""
+    """A clip of a protocol: `emotion` is the protocol's class, `row` the clip's index among the given samples."""
 
     row: int
     dataset: str
@@ -27,8 +27,8 @@ class ProtocolClip:
 
 @dataclass(frozen=True)
 class ClipSelection:
-    """`left_out` counts by reason what the protocol has no place for; `faults`: where the data differ from those that
-    it was defined on."""
+    """The selected clips. `left_out`: number of other clips by reason. `faults`: differences from the data that the
+    protocol was defined on."""
 
     clips: tuple[ProtocolClip, ...]
     classes: tuple[str, ...] | None = None
@@ -43,11 +43,11 @@ def select_by_protocol(
     classes: tuple[str, ...] | None = None,
     contents: Sequence[Iterable[str]] = (),
 ) -> ClipSelection:
-    """Apply the protocol. `classes`: of a protocol that has none of its own, clips of others are left out; `contents`:
-    digests of what stands for each clip.
+    """Apply the protocol to the samples.
 
-    Raises BadData where a named protocol's counts are not met and that was not allowed, where nothing is left, and
-    where two clips of one content would be tested apart.
+    classes: the classes of a generic protocol; clips of other emotions are left out. contents: digests of each sample's
+    files. Raises BadData for counts that differ from a named protocol's, unless this is allowed, and if no clip is
+    left. It also raises BadData if two clips with the same content belong to different groups.
     """
     clips = tuple(
         ProtocolClip(row, each.dataset, each.subject, each.clip, each.emotion, each.aus)
@@ -65,14 +65,14 @@ def select_by_protocol(
 
 
 def content_digests(record: Record) -> tuple[str, ...]:
-    """Digests of a clip's features and of the files that they go back to."""
+    """Digests of a clip's features and of the artifacts that they were made from."""
     return tuple(artifact.sha256 for artifact in (record.artifact, *record.inputs.values()))
 
 
 def refuse_duplicate_content(
     clips: Sequence[ProtocolClip], contents: Sequence[Iterable[str]], protocol: ProtocolSettings
 ) -> None:
-    """One content under two names is no harm within a group; across groups it would be trained on and tested."""
+    """Raises BadData if two clips of different groups share content: it would be trained on and tested."""
     if not contents:
         return
     seen: dict[str, ProtocolClip] = {}
@@ -81,25 +81,24 @@ def refuse_duplicate_content(
             other = seen.setdefault(content, clip)
             if protocol.group_key(subject_id(other)) != protocol.group_key(subject_id(clip)):
                 raise BadData(
-                    f"{clip_id(other)} and {clip_id(clip)} have the same content (sha256 {content[:12]}...), yet "
-                    "they would "
-                    "be tested apart: one is a copy of the other. Correct the sheet or delete one of them."
+                    f"{clip_id(other)} and {clip_id(clip)} have the same content (sha256 {content[:12]}...), but are "
+                    "in different groups: one is a copy of the other. Correct the sheet or delete one of them."
                 )
 
 
 def _select_by_named_protocol(clips: Sequence[ProtocolClip], protocol: ProtocolSettings) -> ClipSelection:
-    """Of a protocol of shared/protocols/catalogue.py."""
+    """The selection of a protocol of shared/protocols/catalogue.py."""
     task = protocol.named_protocol
     assert task is not None
     selection = apply_evaluation_protocol(task, clips, protocol.datasets)
-    told = " ".join(selection.faults)
+    differences = " ".join(selection.faults)
     if selection.faults and not protocol.allow_other_counts:
         raise BadData(
-            f"{told} These data are not what {task.name} was defined on; --allow-other-counts (allow_other_counts in "
-            "merstream.json) goes on all the same, and the report says so."
+            f"{differences} {task.name} was defined on other data. To train anyway, use --allow-other-counts "
+            "(allow_other_counts in merstream.json): the report then names the differences."
         )
     if not selection.kept:
-        raise BadData(f"Protocol {task.name} keeps none of the {len(clips)} clips. {told}".strip())
+        raise BadData(f"Protocol {task.name} keeps none of the {len(clips)} clips. {differences}".strip())
     kept = tuple(replace(clip, emotion=label or UNLABELLED_CLASS) for clip, label in selection.kept)
     present = {clip.emotion for clip in kept}
     classes = tuple(label for label in task.classes if label in present) or None

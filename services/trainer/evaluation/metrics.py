@@ -1,8 +1,8 @@
-"""Honest figures: predictions of all folds pooled, then scored.
+"""Scores of the pooled predictions of all folds.
 
-Conventions follow scikit-learn. The classes are those that occur in the truth or among the predictions, sorted; F1,
-recall and precision of a class without a denominator are 0; UF1 is macro F1, UAR is macro recall. An AU that occurs
-neither in the truth nor among the predictions has no F1 (None) and stays out of the mean (`zero_division=nan`).
+Conventions follow scikit-learn. The classes are those that occur in the truth or in the predictions, sorted. F1, recall
+and precision of a class without a denominator are 0. UF1 is macro F1, UAR is macro recall. An AU that occurs in neither
+has no F1 (None) and does not enter the mean (`zero_division=nan`).
 """
 
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ def score_emotions(
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Score N pooled predictions (labels: names or integers) of N samples, each belonging to a subject.
+    """Score the labels y_pred [N] against y_true [N] (names or integers); subjects [N] are the samples' subjects.
 
-    Returns classes, uf1, uar, accuracy, confusion (list of rows: truth; columns: prediction), per_class, per_subject,
-    and interval: 95 % bounds of uf1, uar and accuracy over `resamples` seeded redraws of whole subjects, since clips
-    of one person are no independent evidence. Raises ValueError for empty input or unequal lengths.
+    Returns samples, classes, uf1, uar, accuracy, confusion (rows: truth, columns: prediction), per_class, per_subject
+    and interval. The interval has 95 % bounds of uf1, uar and accuracy over `resamples` seeded redraws of whole
+    subjects, because clips of one person are not independent. Raises ValueError for empty input or unequal lengths.
     """
-    true, pred, who = np.asarray(y_true), np.asarray(y_pred), np.asarray(subjects)
-    if not len(true) == len(pred) == len(who) or not len(true):
+    true, pred, groups = np.asarray(y_true), np.asarray(y_pred), np.asarray(subjects)
+    if not len(true) == len(pred) == len(groups) or not len(true):
         raise ValueError(
-            f"Expected as many predictions and subjects as labels, got {len(pred)}, {len(who)}, {len(true)}."
+            f"Expected as many predictions and subjects as labels, got {len(pred)}, {len(groups)} and {len(true)}."
         )
     classes = np.unique(np.concatenate([true, pred]))
-    names, tables = _subject_confusions(true, pred, who, classes)
+    names, tables = _subject_confusions(true, pred, groups, classes)
     total = tables.sum(0)
     f1, recall, precision = _class_f1_scores(total), _class_recalls(total), _class_recalls(total.T)
     return {
@@ -57,7 +57,10 @@ def score_emotions(
 
 
 def score_action_units(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -> dict[str, Any]:
-    """F1 per action unit and their mean. true, pred: [N, len(units)], non-zero = present."""
+    """F1 per action unit and their mean, of true and pred [N,U], non-zero = present, for U `units`.
+
+    Raises ValueError for other shapes.
+    """
     t, p = np.asarray(true).astype(bool), np.asarray(pred).astype(bool)
     if t.shape != p.shape or t.ndim != 2 or t.shape[1] != len(units):
         raise ValueError(f"Expected two arrays of N x {len(units)} units, got {t.shape} and {p.shape}.")
@@ -72,7 +75,7 @@ def score_action_units(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -
 
 
 def empty_action_unit_scores(positives: Sequence[int], units: Sequence[int]) -> dict[str, Any]:
-    """What stands in the place of `score_aus` where a learner says nothing of action units."""
+    """The result of `score_action_units` for a learner that predicts no AUs; positives [U] per unit."""
     none = {"predicted": None, "f1": None}
     return {
         "macro": None,
@@ -83,7 +86,7 @@ def empty_action_unit_scores(positives: Sequence[int], units: Sequence[int]) -> 
 def _subject_confusions(
     true: NDArray[Any], pred: NDArray[Any], subject_ids: NDArray[Any], classes: NDArray[Any]
 ) -> tuple[list[Any], FloatArray]:
-    """One confusion matrix per subject: names [S], [S,C,C]."""
+    """One confusion matrix per subject: names [S], counts [S,C,C]."""
     names, subject = np.unique(subject_ids, return_inverse=True)
     tables = np.zeros((len(names), len(classes), len(classes)))
     np.add.at(tables, (subject, np.searchsorted(classes, true), np.searchsorted(classes, pred)), 1)
@@ -95,7 +98,7 @@ def _safe_ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
 
 
 def _class_recalls(table: FloatArray) -> FloatArray:
-    """[..., C, C] -> [..., C]: share of each row on the diagonal (precision: hand in the transpose)."""
+    """[..., C, C] -> [..., C]: share of each row on the diagonal. The transpose gives precision."""
     return _safe_ratio(np.diagonal(table, axis1=-2, axis2=-1).copy(), table.sum(-1))
 
 
@@ -105,7 +108,7 @@ def _class_f1_scores(table: FloatArray) -> FloatArray:
 
 
 def _bootstrap_intervals(tables: FloatArray, resamples: int, seed: int) -> dict[str, list[float]]:
-    """Percentile bootstrap; a redraw is scored over the classes that occur in it, as `score` would do."""
+    """Percentile bootstrap. A redraw is scored over the classes that occur in it, as in `score_emotions`."""
     subjects = len(tables)
     draws = np.random.default_rng(seed).multinomial(subjects, np.full(subjects, 1 / subjects), resamples)
     drawn = np.einsum("rs,sij->rij", draws.astype(float), tables)

@@ -1,4 +1,4 @@
-"""How a run is evaluated: its folds, the seeds it is trained with, and what a reader must know of both."""
+"""The plan of a run's evaluation: its folds, its seeds, and the gaps in its folds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ OTHER_COUNTS_REMARK = " (NOT with the published counts)"
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """Of some features. `taken`: what the protocol made of all clips that there were."""
+    """Features with the protocol and the number of seeds that they are evaluated with."""
 
     features: Features
     protocol: ProtocolSettings = LOSO_PROTOCOL
@@ -26,12 +26,12 @@ class EvaluationPlan:
 
     @cached_property
     def folds(self) -> list[FoldSplit]:
-        """Raises BadData as `protocol.folds` does."""
+        """The folds of the protocol. Raises BadData as `protocol_folds` does."""
         return protocol_folds(self.protocol, self.features.subjects, self.features.emotions)
 
     @cached_property
     def report_fields(self) -> dict[str, Any]:
-        """What a report says of it, as plain values."""
+        """The plan for a report, as plain values."""
         features, task = self.features, self.protocol.named_protocol
         counts = np.bincount(features.emotions, minlength=len(features.classes)).tolist()
         differs = self.selection.faults if self.selection else ()
@@ -51,7 +51,7 @@ class EvaluationPlan:
 
 
 def describe_fold_gaps(evaluation: EvaluationPlan) -> list[str]:
-    """One sentence for whatever the folds cannot show, whichever learner is trained."""
+    """One sentence for each gap in the folds that limits every learner's figures."""
     features = evaluation.features
     alone = _single_group_classes(evaluation)
     sentences = [
@@ -68,7 +68,7 @@ def describe_fold_gaps(evaluation: EvaluationPlan) -> list[str]:
 
 
 def _single_group_classes(evaluation: EvaluationPlan) -> Mapping[int, str]:
-    """Classes that one held-out group alone shows."""
+    """The group of each class that only one group shows."""
     groups = np.array([evaluation.protocol.group_key(subject) for subject in evaluation.features.subjects.tolist()])
     shown = {
         label: np.unique(groups[evaluation.features.emotions == label])
@@ -78,7 +78,7 @@ def _single_group_classes(evaluation: EvaluationPlan) -> Mapping[int, str]:
 
 
 def _describe_missing_labels(features: Features, fold: FoldSplit, single_group_classes: Mapping[int, str]) -> list[str]:
-    """What there is nothing to learn of in the training part of a fold."""
+    """A sentence about the classes and AUs that no clip of the fold's training part shows."""
     lacking = [label for label in _present_classes(features) if label not in features.emotions[fold.train]]
     classes = [features.classes[label] for label in lacking if label not in single_group_classes]
     coded, learned = features.aus.sum(0).tolist(), features.aus[fold.train].sum(0).tolist()

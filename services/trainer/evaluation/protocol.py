@@ -1,4 +1,4 @@
-"""Who is tested apart from whom: the folds of a protocol. No person stands on both sides of any of them."""
+"""The folds of a protocol. No person is in both the training part and the test part of a fold."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,32 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from services.trainer.data.arrays import Indices
 from shared.errors import BadData, Misconfigured
 from shared.names import spelling_key
 from shared.protocols import EvaluationProtocol, catalogue, dataset_key, person_pool
 from shared.records import FrozenModel
 
-Indices = NDArray[np.intp]
-GENERIC_PROTOCOLS = ("loso", "k-fold", "split")  # of any data; all others are named in shared/protocols/catalogue.py
+GENERIC_PROTOCOLS = ("loso", "k-fold", "split")  # for any data; the others are in shared/protocols/catalogue.py
 GROUP_PLURALS = {"subject": "people", "dataset": "datasets"}
 POOLED_PREDICTIONS = "predictions pooled over all folds"
 
 
 class ProtocolSettings(FrozenModel):
-    """How clips are divided into what is trained on and what is tested."""
+    """How clips are divided into training parts and test parts."""
 
     name: str = Field(
         "loso", description=f"{', '.join(GENERIC_PROTOCOLS)}, or a named protocol of shared/protocols/catalogue.py."
     )
-    folds: int = Field(5, ge=2, description="k-fold: how many.")
-    fold_seed: int = Field(0, ge=0, description="k-fold: which folds; the same for every seed of the training.")
-    test_subjects: tuple[str, ...] = Field((), description="split: names, or dataset/subject.")
-    datasets: dict[str, str] = Field(default_factory=dict, description='what is what: {"lab copy": "casme2"}.')
-    allow_other_counts: bool = Field(False, description="Go on where a named protocol's counts are not met.")
+    folds: int = Field(5, ge=2, description="k-fold: number of folds.")
+    fold_seed: int = Field(
+        0, ge=0, description="k-fold: seed that draws the folds; the same for every seed of the training."
+    )
+    test_subjects: tuple[str, ...] = Field((), description="split: subjects to test, by name or as dataset/subject.")
+    datasets: dict[str, str] = Field(
+        default_factory=dict, description='Catalogue name by dataset name: {"lab copy": "casme2"}.'
+    )
+    allow_other_counts: bool = Field(False, description="Accept data whose counts differ from a named protocol's.")
 
     @property
     def named_protocol(self) -> EvaluationProtocol | None:
-        """The named protocol; None for one of our own."""
+        """The protocol of the catalogue; None for a generic protocol."""
         return None if self.name in GENERIC_PROTOCOLS else catalogue.protocol_by_name(self.name)
 
     @property
@@ -42,7 +46,7 @@ class ProtocolSettings(FrozenModel):
 
     @property
     def title(self) -> str:
-        """As a report says it."""
+        """The protocol in words, for reports."""
         if self.name == "k-fold":
             return f"{self.folds}-fold by subject, stratified by emotion, {POOLED_PREDICTIONS}"
         if self.name == "split":
@@ -51,7 +55,7 @@ class ProtocolSettings(FrozenModel):
         return f"{self.named_protocol.title}; {out}" if self.named_protocol else out
 
     def group_key(self, subject: str) -> str:
-        """Of a `dataset/subject`: what is tested together."""
+        """The group of a `dataset/subject`: clips of one group are tested in the same fold."""
         dataset, _, person = subject.partition("/")
         key = dataset_key(dataset, self.datasets) or dataset
         return key if self.hold_out == "dataset" else f"{key}/{person}" if self.named_protocol else subject
@@ -62,7 +66,7 @@ LOSO_PROTOCOL = ProtocolSettings()
 
 @dataclass(frozen=True)
 class FoldSplit:
-    """What is held out, by name, and the samples to train on and to test, as indices."""
+    """The name of the held-out group, and the indices of the clips to train on and to test."""
 
     held_out: str
     train: Indices
@@ -70,7 +74,7 @@ class FoldSplit:
 
 
 def check_protocol(protocol: ProtocolSettings) -> ProtocolSettings:
-    """Raises Misconfigured for an unknown name, and for what the named protocol does not read."""
+    """Returns the protocol. Raises Misconfigured for an unknown name, and for fields that this protocol ignores."""
     if protocol.name not in GENERIC_PROTOCOLS:
         try:
             catalogue.protocol_by_name(protocol.name)
@@ -79,7 +83,9 @@ def check_protocol(protocol: ProtocolSettings) -> ProtocolSettings:
     given = protocol.model_fields_set
     for names, owner in ((("folds", "fold_seed"), "k-fold"), (("test_subjects",), "split")):
         if foreign := [name for name in names if name in given and protocol.name != owner]:
-            raise Misconfigured(f"{foreign[0]} belongs to protocol {owner}, got protocol {protocol.name}.")
+            raise Misconfigured(
+                f"{foreign[0]} belongs to protocol {owner}, got protocol {protocol.name}. Leave {foreign[0]} out."
+            )
     if protocol.name == "split" and not protocol.test_subjects:
         raise Misconfigured("Protocol split needs test_subjects: the names of those to test on.")
     return protocol
@@ -88,76 +94,82 @@ def check_protocol(protocol: ProtocolSettings) -> ProtocolSettings:
 def protocol_folds(
     protocol: ProtocolSettings, subjects: Sequence[str] | NDArray[Any], classes: Sequence[int] | NDArray[Any]
 ) -> list[FoldSplit]:
-    """The folds of clips given by `dataset/subject` and class index, in the order of what they hold out.
+    """The folds of N clips with subjects [N] (`dataset/subject`) and class indices [N], sorted by held-out name.
 
-    Raises BadData for too few to divide, and for one person under two names.
+    Raises BadData for too few subjects or datasets, and for one person under two names.
     """
-    who = np.asarray(subjects)
-    _refuse_person_aliases(protocol, who)
+    subjects = np.asarray(subjects)
+    _refuse_person_aliases(protocol, subjects)
     if protocol.name == "k-fold":
-        return stratified_k_folds(who, classes, protocol.folds, protocol.fold_seed)
+        return stratified_k_folds(subjects, classes, protocol.folds, protocol.fold_seed)
     if protocol.name == "split":
-        return [fixed_split(who, protocol.test_subjects)]
+        return [fixed_split(subjects, protocol.test_subjects)]
     if protocol.named_protocol is None:
-        return loso_folds(who)
-    return _leave_one_group_out(np.array([protocol.group_key(subject) for subject in who.tolist()]), protocol.hold_out)
+        return loso_folds(subjects)
+    groups = np.array([protocol.group_key(subject) for subject in subjects.tolist()])
+    return _leave_one_group_out(groups, protocol.hold_out)
 
 
 def loso_folds(subjects: Sequence[Any] | NDArray[Any]) -> list[FoldSplit]:
-    """One fold per subject, in the order of their names. Raises BadData for fewer than two subjects."""
+    """One fold per subject of subjects [N], sorted by name. Raises BadData for fewer than two subjects."""
     return _leave_one_group_out(np.asarray(subjects), "subject")
 
 
 def stratified_k_folds(
     subjects: NDArray[Any], classes: Sequence[int] | NDArray[Any], fold_count: int, seed: int
 ) -> list[FoldSplit]:
-    """Whole subjects dealt out so that each fold has its share of every class, as far as that goes.
+    """Folds of whole subjects with similar shares of every class, from subjects [N] and class indices [N].
 
-    Greedy: who holds most of a class goes first, each to the fold whose classes are least like theirs. Raises BadData
-    for fewer subjects than folds.
+    Greedy: subjects with the largest shares of the classes come first. Each goes to the fold whose classes are least
+    like its own. Raises BadData for fewer subjects than folds.
     """
-    names, who = np.unique(subjects, return_inverse=True)
+    names, subject_of_clip = np.unique(subjects, return_inverse=True)
     if len(names) < fold_count:
         raise BadData(
             f"Expected at least {fold_count} subjects for {fold_count} folds, got {len(names)}: "
-            f"{', '.join(map(str, names)) or 'none'}; choose fewer folds, or loso."
+            f"{', '.join(map(str, names)) or 'none'}. Choose fewer folds, or loso."
         )
     table = np.zeros((len(names), int(np.max(classes)) + 1))
-    np.add.at(table, (who, np.asarray(classes)), 1)
-    shares = table / np.maximum(table.sum(0), 1)  # [S,C] of each class
+    np.add.at(table, (subject_of_clip, np.asarray(classes)), 1)
+    shares = table / np.maximum(table.sum(0), 1)  # [S,C] share of each class
     drawn = np.random.default_rng(seed).permutation(len(names))
     fold = np.zeros(len(names), int)
     load, sizes = np.zeros((fold_count, shares.shape[1])), np.zeros(fold_count, int)
     for subject in drawn[np.argsort(-shares[drawn].sum(1).round(9), kind="stable")]:
         alike = (load * shares[subject]).sum(1).round(9)
-        chosen = np.lexsort((sizes, alike))[0]  # an empty fold is like nobody, so none stays empty
+        chosen = np.lexsort((sizes, alike))[0]  # an empty fold is like no subject, so none stays empty
         fold[subject], load[chosen], sizes[chosen] = chosen, load[chosen] + shares[subject], sizes[chosen] + 1
     return [
-        FoldSplit(f"fold-{k + 1}", np.flatnonzero(fold[who] != k), np.flatnonzero(fold[who] == k))
+        FoldSplit(
+            f"fold-{k + 1}", np.flatnonzero(fold[subject_of_clip] != k), np.flatnonzero(fold[subject_of_clip] == k)
+        )
         for k in range(fold_count)
     ]
 
 
 def fixed_split(subjects: NDArray[Any], test_subjects: Sequence[str]) -> FoldSplit:
-    """One fold that tests the named subjects. Raises BadData for a name that fits none or several, or if all are."""
+    """One fold that tests the named subjects of subjects [N].
+
+    Raises BadData for a name that fits no subject or several, and if no subject is left to train on.
+    """
     known = np.unique(subjects).tolist()
     chosen = {_match_one_subject(name, known) for name in test_subjects}
     test = np.isin(subjects, sorted(chosen))
     if test.all():
-        raise BadData(f"Expected subjects to train on, got a split that tests all {len(known)}; name fewer.")
+        raise BadData(f"Expected subjects to train on, got a split that tests all {len(known)}. Name fewer.")
     return FoldSplit("test", np.flatnonzero(~test), np.flatnonzero(test))
 
 
 def _match_one_subject(name: str, subjects: Sequence[str]) -> str:
-    """The one `dataset/subject` that is meant."""
+    """The one `dataset/subject` that the name fits, exactly or by its spelling key."""
     for spelling in (str, spelling_key):
         same: Callable[[str], str] = spelling
         fits = [each for each in subjects if same(name) in (same(each), same(each.partition("/")[2]))]
         if len(fits) == 1:
             return fits[0]
         if fits:
-            raise BadData(f"Test subject {name!r} may be {' or '.join(fits)}; write dataset/subject.")
-    raise BadData(f"Expected test subjects among {', '.join(subjects)}; got {name!r}.")
+            raise BadData(f"Test subject {name!r} may be {' or '.join(fits)}. Write dataset/subject.")
+    raise BadData(f"Expected test subjects among {', '.join(subjects)}, got {name!r}. Correct the name.")
 
 
 def _leave_one_group_out(groups: NDArray[Any], group_kind: str) -> list[FoldSplit]:
@@ -165,19 +177,19 @@ def _leave_one_group_out(groups: NDArray[Any], group_kind: str) -> list[FoldSpli
     if len(names) < 2:
         raise BadData(
             f"Leave-one-{group_kind}-out needs at least 2 {group_kind}s, got {len(names)}: "
-            f"{', '.join(map(str, names)) or 'none'}; add clips of other {GROUP_PLURALS[group_kind]}."
+            f"{', '.join(map(str, names)) or 'none'}. Add clips of other {GROUP_PLURALS[group_kind]}."
         )
     return [FoldSplit(str(name), np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in names]
 
 
 def _refuse_person_aliases(protocol: ProtocolSettings, subjects: NDArray[Any]) -> None:
-    """`1` and `01`, or the same dataset in two folders: one person who would be trained on and tested."""
+    """Subjects `1` and `01`, or one dataset in two folders, are one person, who would be trained on and tested."""
     seen: dict[tuple[str, str], str] = {}
     for subject in np.unique(subjects).tolist():
         dataset, _, person = subject.partition("/")
         other = seen.setdefault((person_pool(dataset, protocol.datasets), spelling_key(person)), subject)
         if other != subject and protocol.group_key(other) != protocol.group_key(subject):
             raise BadData(
-                f"{other} and {subject}: one person under two names would be trained on and tested; write the name in "
+                f"{other} and {subject}: one person under two names would be trained on and tested. Write the name in "
                 "one way, or leave one of the two datasets out."
             )

@@ -1,1 +1,1 @@
-"""One fold trained, kept in the store, and all folds of a run side by side."""
+"""Training of one fold, its storage, and all folds of a run in parallel."""

@@ -1,28 +1,29 @@
-"""All folds of one learner: side by side in processes, each kept as it ends, none computed twice."""
+"""All folds of one learner, several processes at a time. Each fold is stored when it ends; no fold is trained twice."""
 
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import ClassVar
 
 from services.trainer.data.features import Features
 from services.trainer.evaluation.protocol import FoldSplit
-from services.trainer.folds import fold as folds
-from services.trainer.folds import store as kept
-from services.trainer.folds.fold import FoldOutcome
+from services.trainer.folds.fold import FoldJob, FoldOutcome
+from services.trainer.folds.store import FoldTrainer, load_outcome
 from services.trainer.learners.base import EpochSummary, TrainingCallbacks, TrainingStopped
+from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.settings import TrainSettings
 from shared.store import LocalStore
 
 
 @dataclass(frozen=True)
 class FoldProgress:
-    """What a run tells while it goes: an epoch of a fold, or (epoch None) a fold done, computed now or `reused`."""
+    """Progress of a run: an epoch of a fold or, with `epoch` None, a fold that is done, trained now or `reused`."""
 
     model: str
     seed: int
@@ -35,105 +36,103 @@ class FoldProgress:
 ProgressCallback = Callable[[FoldProgress], None]
 
 
-def run_folds(
-    features: Features,
-    settings: TrainSettings,
-    all_folds: Sequence[FoldSplit],
-    folder: Path,
-    jobs: int = 1,
-    device: str = "cpu",
-    on_progress: ProgressCallback = lambda progress: None,
-) -> list[FoldOutcome]:
-    """Outcomes in the order of the folds. They lie in `folder/folds`; with `jobs` > 1 the features are written to
-    `folder/features` once and mapped by every process. Ctrl-C ends the processes at their next step; folds that ended
-    before stay and are reused."""
-    store = LocalStore(folder)
-    names = {fold.held_out: folds.fold_key(features.digest, settings, fold) for fold in all_folds}
-    outcomes = {held_out: outcome for held_out, name in names.items() if (outcome := kept.load_outcome(store, name))}
-    for held_out in outcomes:
-        on_progress(_fold_done_progress(settings, held_out, reused=True))
-    open_ = [fold for fold in all_folds if fold.held_out not in outcomes]
-    work = _FoldContext(settings, device, store, names)
-    if jobs == 1 or len(open_) < 2:
-        outcomes |= _run_in_process(features, open_, work, on_progress)
-    else:
-        mapped = _write_features_once(features, folder / "features" / features.digest[:16])
-        outcomes |= _run_in_pool(mapped, open_, work, on_progress, min(jobs, len(open_)))
-    return [outcomes[held_out] for held_out in names]
+def ignore_progress(progress: FoldProgress) -> None:
+    """The ProgressCallback that does nothing."""
 
 
 @dataclass(frozen=True)
-class _FoldContext:
-    """What all folds of a run have in common but for their features, which a process maps itself."""
+class FoldPool:
+    """How the folds of a run are computed: `jobs` processes at a time, each on `device`."""
 
-    settings: TrainSettings
-    device: str
-    store: LocalStore
-    fold_keys: Mapping[str, str]
-
-    def train_and_store(self, features: Features, fold: FoldSplit, callbacks: TrainingCallbacks) -> FoldOutcome:
-        return kept.train_and_store_fold(
-            self.store, self.fold_keys[fold.held_out], features, fold, self.settings, self.device, callbacks
-        )
+    jobs: int = 1
+    device: str = "cpu"
+    on_progress: ProgressCallback = ignore_progress
 
 
-def _write_features_once(features: Features, folder: Path) -> Path:
-    """The folder of this digest's features; labels.json is written last, so what has it is whole."""
-    if not (folder / "labels.json").exists():
-        features.save(folder)
-    return folder
+SINGLE_PROCESS = FoldPool()
 
 
-def _run_in_process(
-    features: Features, open_: list[FoldSplit], work: _FoldContext, on_progress: ProgressCallback
-) -> dict[str, FoldOutcome]:
-    outcomes = {}
-    for fold in open_:
-        watch = TrainingCallbacks(
-            on_epoch=lambda epoch, who=fold.held_out: on_progress(_epoch_progress(work.settings, who, epoch))
-        )  # type: ignore[misc]
-        outcomes[fold.held_out] = work.train_and_store(features, fold, watch)
-        on_progress(_fold_done_progress(work.settings, fold.held_out))
-    return outcomes
+def run_folds(
+    features: Features,
+    settings: TrainSettings,
+    splits: Sequence[FoldSplit],
+    folder: Path,
+    pool: FoldPool = SINGLE_PROCESS,
+) -> list[FoldOutcome]:
+    """Outcomes in the order of the splits; they are stored in `folder/folds`.
+
+    For several processes the features are written to `folder/features` once, and each process maps them. Ctrl-C ends
+    the processes at their next step: folds that ended before are stored, and the next call reuses them.
+    """
+    store, jobs = LocalStore(folder), [FoldJob(features, split, settings) for split in splits]
+    outcomes = {job.split.held_out: outcome for job in jobs if (outcome := load_outcome(store, job.key))}
+    missing = [job for job in jobs if job.split.held_out not in outcomes]
+    for held_out in outcomes:
+        pool.on_progress(_fold_progress(settings, held_out, reused=True))
+
+    def finish_fold(outcome: FoldOutcome) -> None:
+        outcomes[outcome.held_out] = outcome
+        pool.on_progress(_fold_progress(settings, outcome.held_out))
+
+    train_folds = _train_in_process if pool.jobs == 1 or len(missing) < 2 else _train_in_pool
+    train_folds(missing, folder, pool, finish_fold)
+    return [outcomes[split.held_out] for split in splits]
 
 
-def _epoch_progress(settings: TrainSettings, held_out: str, epoch: EpochSummary) -> FoldProgress:
-    return FoldProgress(settings.model, settings.seed, held_out, settings.epochs, epoch)
+def _fold_progress(
+    settings: TrainSettings, held_out: str, epoch: EpochSummary | None = None, reused: bool = False
+) -> FoldProgress:
+    return FoldProgress(settings.model, settings.seed, held_out, settings.epochs, epoch, reused)
 
 
-def _fold_done_progress(settings: TrainSettings, held_out: str, reused: bool = False) -> FoldProgress:
-    return FoldProgress(settings.model, settings.seed, held_out, settings.epochs, reused=reused)
+def _report_epochs(job: FoldJob, report: ProgressCallback) -> Callable[[EpochSummary], None]:
+    """The `on_epoch` of a fold's training that calls `report` for each epoch."""
+
+    def report_epoch(epoch: EpochSummary) -> None:
+        report(_fold_progress(job.settings, job.split.held_out, epoch))
+
+    return report_epoch
 
 
-def _run_in_pool(
-    mapped: Path, open_: list[FoldSplit], work: _FoldContext, on_progress: ProgressCallback, jobs: int
-) -> dict[str, FoldOutcome]:
+def _train_in_process(
+    jobs: Sequence[FoldJob], folder: Path, pool: FoldPool, finish_fold: Callable[[FoldOutcome], None]
+) -> None:
+    trainer = FoldTrainer(LocalStore(folder), TrainingDevice(pool.device))
+    for job in jobs:
+        finish_fold(trainer.train_and_store(job, TrainingCallbacks(_report_epochs(job, pool.on_progress))))
+
+
+def _train_in_pool(
+    jobs: Sequence[FoldJob], folder: Path, pool: FoldPool, finish_fold: Callable[[FoldOutcome], None]
+) -> None:
+    """Train jobs of the same features and settings; `finish_fold` gets their outcomes in the order of their ends."""
+    mapped, settings = _write_features_once(jobs[0].features, folder / "features"), jobs[0].settings
     context = multiprocessing.get_context("spawn")
     epochs: SimpleQueue[FoldProgress | None] = context.SimpleQueue()
     stop = context.Event()
-    listener = threading.Thread(target=_forward_progress, args=(epochs, on_progress), daemon=True)
+    listener = threading.Thread(target=_forward_progress, args=(epochs, pool.on_progress), daemon=True)
     listener.start()
-    pool = ProcessPoolExecutor(jobs, context, _init_worker, (mapped, work, epochs, stop))
+    worker = (mapped, settings, folder, pool.device, epochs, stop)
+    executor = ProcessPoolExecutor(min(pool.jobs, len(jobs)), context, _PoolWorker.start, worker)
     try:
-        waiting = {pool.submit(_train_in_worker, fold): fold.held_out for fold in open_}
-        return _await_outcomes(waiting, work.settings, on_progress)
+        waiting = [executor.submit(_PoolWorker.train_split, job.split) for job in jobs]
+        for future in as_completed(waiting):
+            finish_fold(future.result())
     except BaseException:
-        stop.set()  # the processes leave at their next step
+        stop.set()  # the processes end at their next step
         raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=True, cancel_futures=True)
         epochs.put(None)
         listener.join()
 
 
-def _await_outcomes(
-    waiting: dict[Future[FoldOutcome], str], settings: TrainSettings, on_progress: ProgressCallback
-) -> dict[str, FoldOutcome]:
-    outcomes = {}
-    for future in as_completed(waiting):
-        outcomes[waiting[future]] = future.result()
-        on_progress(_fold_done_progress(settings, waiting[future]))
-    return outcomes
+def _write_features_once(features: Features, folder: Path) -> Path:
+    """The folder of these features. `labels.json` is written last, so a folder that has it is complete."""
+    own = folder / features.digest[:16]
+    if not (own / "labels.json").exists():
+        features.save(own)
+    return own
 
 
 def _forward_progress(epochs: "SimpleQueue[FoldProgress | None]", on_progress: ProgressCallback) -> None:
@@ -141,31 +140,42 @@ def _forward_progress(epochs: "SimpleQueue[FoldProgress | None]", on_progress: P
         on_progress(progress)
 
 
-@dataclass
-class _WorkerState:
-    """What a process of the pool keeps between its folds."""
+@dataclass(frozen=True)
+class _PoolWorker:
+    """What a process of the pool keeps between its folds.
+
+    An executor passes nothing from its initialiser to its tasks, so `current` holds the one worker of the process.
+    """
+
+    current: ClassVar["_PoolWorker"]
 
     features: Features
-    work: _FoldContext
+    settings: TrainSettings
+    trainer: FoldTrainer
     epochs: "SimpleQueue[FoldProgress | None]"
     stop: Event
 
+    @classmethod
+    def start(
+        cls,
+        mapped: Path,
+        settings: TrainSettings,
+        folder: Path,
+        device: str,
+        epochs: "SimpleQueue[FoldProgress | None]",
+        stop: Event,
+    ) -> None:
+        """The initialiser of the pool. `mapped`: the folder of the features, `folder`: that of the outcomes."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and sets `stop`
+        trainer = FoldTrainer(LocalStore(folder), TrainingDevice(device))
+        cls.current = cls(Features.open(mapped), settings, trainer, epochs, stop)
 
-_worker_state: _WorkerState
-
-
-def _init_worker(mapped: Path, work: _FoldContext, epochs: "SimpleQueue[FoldProgress | None]", stop: Event) -> None:
-    global _worker_state
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and sets `stop`
-    _worker_state = _WorkerState(Features.open(mapped), work, epochs, stop)
-
-
-def _train_in_worker(fold: FoldSplit) -> FoldOutcome:
-    if _worker_state.stop.is_set():
-        raise TrainingStopped
-    settings = _worker_state.work.settings
-    watch = TrainingCallbacks(
-        lambda epoch: _worker_state.epochs.put(_epoch_progress(settings, fold.held_out, epoch)),
-        _worker_state.stop.is_set,
-    )
-    return _worker_state.work.train_and_store(_worker_state.features, fold, watch)
+    @classmethod
+    def train_split(cls, split: FoldSplit) -> FoldOutcome:
+        """A task of the pool. Raises TrainingStopped once `stop` is set."""
+        worker = cls.current
+        if worker.stop.is_set():
+            raise TrainingStopped
+        job = FoldJob(worker.features, split, worker.settings)
+        callbacks = TrainingCallbacks(_report_epochs(job, worker.epochs.put), worker.stop.is_set)
+        return worker.trainer.train_and_store(job, callbacks)

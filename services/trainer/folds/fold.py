@@ -1,33 +1,42 @@
-"""One fold: train on one part of the clips, test what is held out; and the name that says from what."""
+"""One fold: train on one part of the clips and test the held-out part; the key that identifies its inputs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
+import numpy as np
+
+from services.trainer.data.arrays import Indices
 from services.trainer.data.features import Features, FeatureSubset
-from services.trainer.evaluation.protocol import FoldSplit, Indices
-from services.trainer.folds import inner
-from services.trainer.learners.base import EpochSummary, Learner, TrainingCallbacks
-from services.trainer.learners.baselines import LinearLearner, MajorityLearner
-from services.trainer.learners.network import NetworkLearner
+from services.trainer.evaluation.metrics import score_emotions
+from services.trainer.evaluation.protocol import FoldSplit, stratified_k_folds
+from services.trainer.learners.base import (
+    NO_CALLBACKS,
+    EpochSummary,
+    Learner,
+    TrainingCallbacks,
+    epoch_from_json,
+)
+from services.trainer.learners.batch_source import TrainingDevice
+from services.trainer.learners.registry import BASELINES, create_learner
 from services.trainer.settings import TrainSettings
 from shared.records import json_digest
 
-FOLD_VERSION = 4  # raise it when equal features and settings give another outcome: kept folds then count no longer
-BASELINE_LEARNERS: dict[str, Callable[[int, TrainSettings], Learner]] = {
-    "majority": MajorityLearner,
-    "linear": LinearLearner,
-}
+FOLD_VERSION = 4  # raise it when equal features and settings give another outcome: stored folds are then ignored
 
 
 @dataclass(frozen=True)
 class FoldOutcome:
-    """What one fold gives: the held-out clips, what was predicted for them, and how training went. `kept_epoch`: the
-    one (from 0) whose weights were tested, where held-back training subjects chose it."""
+    """The result of one fold: the held-out clips, their predictions, and the course of the training.
+
+    `kept_epoch`: number (from 0) of the epoch whose weights were tested, if validation subjects selected it.
+    """
 
     held_out: str
     names: list[str]
     emotions: list[list[float]]  # probabilities [n][C]
-    aus: list[list[float]] | None  # probabilities [n][9]; None from a learner that says nothing of them
+    aus: list[list[float]] | None  # probabilities [n][9]; None from a learner without AU predictions
     epochs: list[EpochSummary]
     trained_on: int
     kept_epoch: int | None = None
@@ -38,57 +47,93 @@ class FoldOutcome:
         return [max(range(len(row)), key=row.__getitem__) for row in self.emotions]
 
 
-def create_learner(classes: int, settings: TrainSettings, seed: int = 0, device: str = "cpu") -> Learner:
-    """The learner that the settings name."""
-    if settings.model in BASELINE_LEARNERS:
-        return BASELINE_LEARNERS[settings.model](classes, settings)
-    return NetworkLearner(classes, settings, seed, device)
+OutcomesByLearner = Mapping[str, Mapping[int, Sequence[FoldOutcome]]]  # by learner, then by seed
+
+
+def outcome_from_json(stored: Mapping[str, Any]) -> FoldOutcome:
+    """The outcome whose fields JSON stored. Raises TypeError or KeyError for other fields."""
+    return FoldOutcome(**{**stored, "epochs": [epoch_from_json(epoch) for epoch in stored["epochs"]]})
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """One fold to train: its clips and the settings of its learner."""
+
+    features: Features
+    split: FoldSplit
+    settings: TrainSettings
+
+    @cached_property
+    def key(self) -> str:
+        """The key of the fold's outcome and weights in a store."""
+        return fold_key(self.features.digest, self.settings, self.split)
+
+    @property
+    def seed(self) -> int:
+        """Follows from the run's seed and from what is held out. The order of the folds plays no part."""
+        return int(json_digest([self.settings.seed, self.split.held_out])[:12], 16)
+
+    @property
+    def selects_epoch(self) -> bool:
+        """Whether validation subjects select the epoch whose weights are tested."""
+        return self.settings.keep == "best-inner" and self.settings.model not in BASELINES
+
+
+def fold_key(features_digest: str, settings: TrainSettings, split: FoldSplit) -> str:
+    """Digest of everything that shapes a fold's outcome."""
+    inputs = {"features": features_digest, "settings": settings.model_dump(mode="json"), "held_out": split.held_out}
+    rows = {"train": split.train.tolist(), "test": split.test.tolist()}
+    return json_digest({**inputs, **rows, "version": FOLD_VERSION})[:32]
 
 
 def train_fold(
-    features: Features,
-    fold: FoldSplit,
-    settings: TrainSettings,
-    device: str = "cpu",
-    callbacks: TrainingCallbacks | None = None,
+    job: FoldJob,
+    device: TrainingDevice | None = None,
+    callbacks: TrainingCallbacks = NO_CALLBACKS,
+    score_validation: Callable[[Learner, FeatureSubset], float] | None = None,
 ) -> tuple[FoldOutcome, Learner]:
-    """Run one fold. Its seed follows from the run's and from what is held out, not from the order of folds."""
-    callbacks = callbacks or TrainingCallbacks()
-    if settings.oracle:
-        callbacks.oracle_subset = FeatureSubset(features, fold.test)
-    fitted = create_learner(len(features.classes), settings, _fold_seed(settings, fold), device)
-    rows = _select_training_rows(fitted, features, fold, settings, callbacks)
-    fitted.fit(FeatureSubset(features, rows), callbacks)
-    predictions = fitted.predict(FeatureSubset(features, fold.test))
+    """Train and test one fold; also returns the fitted learner.
+
+    `score_validation`: scores the weights after each epoch on the validation subjects, default `validation_uf1`. Raises
+    TrainingStopped, and BadData if there are too few training subjects to split off validation subjects.
+    """
+    features, split, score = job.features, job.split, score_validation or validation_uf1
+    learner = create_learner(len(features.classes), job.settings, job.seed, device)
+    train_rows, test = split.train, FeatureSubset(features, split.test)
+    if job.settings.oracle:
+        callbacks = replace(callbacks, oracle_subset=test)
+    if job.selects_epoch:
+        train_rows, validation_rows = split_off_validation_subjects(job)
+        validation = FeatureSubset(features, validation_rows)
+        callbacks = replace(callbacks, score_validation=lambda: score(learner, validation))
+    history = learner.fit(FeatureSubset(features, train_rows), callbacks)
+    predictions = learner.predict(test)
     outcome = FoldOutcome(
-        held_out=fold.held_out,
-        names=features.names[fold.test].tolist(),
+        held_out=split.held_out,
+        names=features.names[split.test].tolist(),
         emotions=predictions.emotions.tolist(),
         aus=None if predictions.aus is None else predictions.aus.tolist(),
-        epochs=callbacks.epochs,
-        trained_on=len(rows),
-        kept_epoch=callbacks.best_epoch if callbacks.score_validation else None,
+        epochs=list(history.epochs),
+        trained_on=len(train_rows),
+        kept_epoch=history.best_epoch if job.selects_epoch else None,
     )
-    return outcome, fitted
+    return outcome, learner
 
 
-def _select_training_rows(
-    fitted: Learner, features: Features, fold: FoldSplit, settings: TrainSettings, callbacks: TrainingCallbacks
-) -> Indices:
-    """The fold's training part, or what is left of it when some subjects are held back to choose an epoch by."""
-    if settings.keep != "best-inner" or settings.model in BASELINE_LEARNERS:
-        return fold.train
-    rows, back = inner.split_off_validation_subjects(features, fold, settings)
-    callbacks.score_validation = lambda: inner.validation_uf1(fitted, FeatureSubset(features, back))
-    return rows
+def split_off_validation_subjects(job: FoldJob) -> tuple[Indices, Indices]:
+    """Rows to train on and rows for validation, both from the fold's training part.
+
+    Validation gets whole subjects, about one in `settings.inner`, with similar shares of each class. Raises BadData for
+    fewer than two training subjects.
+    """
+    train, settings = job.split.train, job.settings
+    subjects, emotions = job.features.subjects[train], job.features.emotions[train]
+    parts = max(2, min(settings.inner, len(np.unique(subjects))))
+    inner = stratified_k_folds(subjects, emotions, parts, settings.seed)[settings.seed % parts]
+    return train[inner.train], train[inner.test]
 
 
-def fold_key(features_digest: str, settings: TrainSettings, fold: FoldSplit) -> str:
-    """Digest of everything that shapes a fold's outcome."""
-    made_from = {"features": features_digest, "settings": settings.model_dump(mode="json"), "held_out": fold.held_out}
-    rows = {"train": fold.train.tolist(), "test": fold.test.tolist()}
-    return json_digest({**made_from, **rows, "version": FOLD_VERSION})[:32]
-
-
-def _fold_seed(settings: TrainSettings, fold: FoldSplit) -> int:
-    return int(json_digest([settings.seed, fold.held_out])[:12], 16)
+def validation_uf1(learner: Learner, validation: FeatureSubset) -> float:
+    """UF1 of the learner, with its present weights, on the validation clips."""
+    predicted = learner.predict(validation).emotions.argmax(1)
+    return float(score_emotions(validation.emotions, predicted, validation.emotions, resamples=1)["uf1"])

@@ -1,1 +1,1 @@
-"""What is trained on a fold: networks and baselines, with their batches, losses and checkpoints."""
+"""Learners: networks and baselines, with their batches, losses and checkpoints."""

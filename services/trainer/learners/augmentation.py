@@ -1,9 +1,9 @@
-"""What may be done to a training clip without changing its emotion: mirrored, moved a little in time and in place.
+"""Changes to a training clip that keep its emotion: mirroring, and small moves in time and in the image.
 
-Image coordinates: x to the right, y down; a positive angle turns x towards y. Inputs are batches on any device:
-patches [n,9,2,30,7,7] and maps [n,3,28,28] (u, v, strain) in px, clips [n,3,16,144,144] uint8. Action units carry no
-side here (`L12` and `R12` are both 12), so the labels of a mirrored clip are those of the clip. Maps are one flow,
-onset to apex, and have no time to be moved in.
+Image coordinates: x to the right, y down. A positive angle turns x towards y. Inputs are batches of n clips on any
+device: patches [n,9,2,30,7,7] and maps [n,3,28,28] (u, v in px, strain), clips [n,3,16,144,144] uint8. Action units
+have no side here (`L12` and `R12` are both 12), so a mirrored clip keeps its labels. Maps hold one flow, from onset to
+apex, so they can not move in time.
 """
 
 import math
@@ -17,19 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from services.trainer.data.arrays import FLOW_COUNT, ROI_COUNT
 from services.trainer.learners.batch_source import NetworkInputs
 from services.trainer.settings import TrainSettings
 
-MIRRORED_ROIS = np.array(  # ROI i of a mirrored face is ROI MIRRORED[i] of the face: brows, outer lip, inner lip
+MIRRORED_ROIS = np.array(  # ROI i of a mirrored face is ROI MIRRORED_ROIS[i] of the face: brows, outer lip, inner lip
     [*range(9, -1, -1), *range(16, 9, -1), *range(21, 16, -1), *range(26, 21, -1), *range(29, 26, -1)]
 )
-FLOW_COUNT, ROIS = 9, 30
 
 
 @dataclass(frozen=True)
 class AffineDraw:
-    """Per clip an angle [n] in radians, a scale [n] and shifts in px: [n,2] of the picture, [n,30,2] of the patches,
-    each its own, as landmarks scatter. float32 tensors."""
+    """float32 draws of n clips: angle [n] in radians, scale [n], and shifts in px: shift [n,2], patch_shift [n,30,2].
+
+    Each patch has its own shift, because landmarks scatter.
+    """
 
     angle: Tensor
     scale: Tensor
@@ -39,8 +41,10 @@ class AffineDraw:
 
 @dataclass(frozen=True)
 class AugmentationDraw:
-    """What happens to each of n clips; None: nothing. `flip` [n] bool, always on the CPU, `times` [n,9,9] weights of
-    the flows, `delay` [n] frames of the AU clip."""
+    """The drawn changes of n clips; None: no change.
+
+    flip: [n] bool, always on the CPU. times: [n,9,9] weights of the flow fields. delay: [n] frames of the AU clip.
+    """
 
     flip: Tensor
     times: Tensor | None = None
@@ -48,11 +52,11 @@ class AugmentationDraw:
     affine: AffineDraw | None = None
 
     def mirrored_indices(self, batch: Tensor) -> Tensor:
-        """Which to mirror, found on the CPU: a mask on a GPU would have to be waited for."""
+        """Indices of the clips to mirror, on the batch's device. The CPU finds them, so nothing waits for a GPU."""
         return self.flip.nonzero().flatten().to(batch.device)
 
     def subset_on_device(self, clip_indices: Tensor, device: str) -> "AugmentationDraw":
-        """Of these clips only, on the device."""
+        """The draws of the clips `clip_indices` [b], on the device."""
         pick = {name: value[clip_indices].to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         if self.affine is not None:
             pick["affine"] = AffineDraw(
@@ -62,7 +66,7 @@ class AugmentationDraw:
 
 
 def draw_augmentation(clip_count: int, settings: TrainSettings, rng: np.random.Generator) -> AugmentationDraw:
-    """Fresh for every epoch. What is off draws nothing, so that it changes no other draw."""
+    """Draw the changes of an epoch's clips. A change that is off draws nothing, so it does not alter other draws."""
     drawn: dict[str, Any] = {"flip": torch.from_numpy(settings.mirror & rng.integers(0, 2, clip_count).astype(bool))}
     if settings.jitter:
         drawn["times"] = time_weights(settings.jitter * rng.uniform(-0.5, 0.5, (clip_count, 2)))
@@ -71,21 +75,21 @@ def draw_augmentation(clip_count: int, settings: TrainSettings, rng: np.random.G
         angle = math.radians(settings.rotate) * rng.uniform(-1, 1, clip_count)
         scale = 1 + settings.scale * rng.uniform(-1, 1, clip_count)
         shift = settings.shift * rng.uniform(-1, 1, (clip_count, 2))
-        patch_shift = settings.shift * rng.uniform(-1, 1, (clip_count, ROIS, 2))
+        patch_shift = settings.shift * rng.uniform(-1, 1, (clip_count, ROI_COUNT, 2))
         drawn["affine"] = AffineDraw(*map(_float_tensor, (angle, scale, shift, patch_shift)))
     return AugmentationDraw(**drawn)
 
 
 def augment_batch(inputs: NetworkInputs, drawn: AugmentationDraw) -> NetworkInputs:
-    """The batch with what was drawn for it; may write into its tensors."""
+    """Apply the draws to the batch; may write into its tensors. Shapes stay."""
     ways = {"patches": _augment_patches, "clip": _augment_clips, "maps": _augment_maps}
-    return {what: ways[what](batch, drawn) for what, batch in inputs.items()}
+    return {name: ways[name](batch, drawn) for name, batch in inputs.items()}
 
 
 def mirror_batch(inputs: NetworkInputs) -> NetworkInputs:
-    """All clips of a batch mirrored left to right."""
+    """Mirror all clips of a batch left to right. Shapes stay."""
     ways = {"patches": mirror_patches, "clip": lambda clips: clips.flip(-1), "maps": mirror_maps}
-    return {what: ways[what](batch) for what, batch in inputs.items()}
+    return {name: ways[name](batch) for name, batch in inputs.items()}
 
 
 def _augment_patches(patches: Tensor, drawn: AugmentationDraw) -> Tensor:
@@ -101,15 +105,15 @@ def _augment_clips(clips: Tensor, drawn: AugmentationDraw) -> Tensor:
         clips = delay_clips(clips, drawn.delay)
     if drawn.affine is not None:
         clips = warp_clips(clips, drawn.affine)
-    rows = clips.permute(0, 2, 3, 4, 1).contiguous()  # as features hold them: no copy of what has just been picked
-    which = drawn.mirrored_indices(rows)
-    turned = rows.index_select(0, which).flip(3)
-    _view_as_words(rows).index_copy_(0, which, _view_as_words(turned))
+    rows = clips.permute(0, 2, 3, 4, 1).contiguous()  # the layout of the features: no copy of a fresh batch
+    chosen = drawn.mirrored_indices(rows)
+    mirrored = rows.index_select(0, chosen).flip(3)
+    _view_as_words(rows).index_copy_(0, chosen, _view_as_words(mirrored))
     return rows.permute(0, 4, 1, 2, 3)
 
 
 def _view_as_words(rows: Tensor) -> Tensor:
-    """Bytes by eights, since torch copies element by element."""
+    """Eight bytes per element, because torch copies by element: [n,...] uint8 -> [n,bytes/8] int64."""
     return rows.flatten(1).view(torch.int64)
 
 
@@ -120,28 +124,31 @@ def _augment_maps(maps: Tensor, drawn: AugmentationDraw) -> Tensor:
 
 
 def _mirror_drawn_clips(batch: Tensor, drawn: AugmentationDraw, mirror: Callable[[Tensor], Tensor]) -> Tensor:
-    which = drawn.mirrored_indices(batch)
-    return batch.index_copy_(0, which, mirror(batch.index_select(0, which)))
+    chosen = drawn.mirrored_indices(batch)
+    return batch.index_copy_(0, chosen, mirror(batch.index_select(0, chosen)))
 
 
 def mirror_patches(patches: Tensor) -> Tensor:
-    """Patches [...,2,30,7,7] of the mirrored face: ROIs change sides, columns run backwards, u changes sign."""
-    turned = patches.flip(-1)[..., torch.from_numpy(MIRRORED_ROIS).to(patches.device), :, :]
-    turned[..., 0, :, :, :] *= -1
-    return turned
+    """Patches [...,2,30,7,7] of the mirrored face: ROIs change sides, columns are reversed, u changes sign."""
+    mirrored = patches.flip(-1)[..., torch.from_numpy(MIRRORED_ROIS).to(patches.device), :, :]
+    mirrored[..., 0, :, :, :] *= -1
+    return mirrored
 
 
 def mirror_maps(maps: Tensor) -> Tensor:
-    """Maps [...,3,28,28] of the mirrored face: columns run backwards, u changes sign, strain is what it was."""
-    turned = maps.flip(-1)
-    turned[..., 0, :, :] *= -1
-    return turned
+    """Maps [...,3,28,28] of the mirrored face: columns are reversed, u changes sign, strain keeps its values."""
+    mirrored = maps.flip(-1)
+    mirrored[..., 0, :, :] *= -1
+    return mirrored
 
 
 def time_weights(amplitudes: NDArray[np.float64]) -> Tensor:
-    """[n,9,9] weights from amplitudes [n,2] (flow fields) of a half and a whole sine by which the ten time points are
-    moved; the first and the last stay. Motion is even within a flow field, so a new field takes of each old one the
-    share of time that it covers: columns sum to 1 and the sum of the flows stays what it was."""
+    """Weights [n,9,9] of the flow fields of a warped time axis.
+
+    A half sine and a whole sine move the ten time points between the fields, with amplitudes [n,2] in flow fields. The
+    first and the last point stay. Motion is taken as even within a field. So a new field gets the share of each old one
+    that it covers in time: columns sum to 1, and the sum of the flows stays.
+    """
     points = np.arange(FLOW_COUNT + 1)
     waves = np.sin(math.pi * np.array([[1], [2]]) * points / FLOW_COUNT)
     waves[:, [0, -1]] = 0  # sin(pi) is not quite 0
@@ -151,21 +158,21 @@ def time_weights(amplitudes: NDArray[np.float64]) -> Tensor:
 
 
 def retime_flows(patches: Tensor, times: Tensor) -> Tensor:
-    """Flow fields of a warped time axis: patches [n,9,...] by weights [n,9,9]."""
+    """Patches [n,9,...] and weights [n,9,9] -> patches [n,9,...] on the warped time axis."""
     return (times @ patches.flatten(2)).view_as(patches)
 
 
 def delay_clips(clips: Tensor, delay: Tensor) -> Tensor:
-    """Frames `delay` [n] later (or earlier); the first or the last frame is held."""
+    """Clips [n,3,16,144,144] shifted by delay [n] frames. The first or the last frame is repeated."""
     frames = clips.shape[2]
     index = (torch.arange(frames, device=clips.device) + delay[:, None]).clamp(0, frames - 1)
     return clips[torch.arange(len(clips), device=clips.device)[:, None], :, index].transpose(1, 2)
 
 
 def warp_patches(patches: Tensor, affine: AffineDraw) -> Tensor:
-    """Each patch turned and scaled about its centre and moved, its vectors turned and scaled with it."""
+    """Patches [n,9,2,30,7,7] rotated and scaled about their centres, then shifted. Vectors rotate and scale too."""
     each = patches.permute(0, 3, 1, 2, 4, 5)  # [n,30,9,2,7,7]
-    angle, scale = (value.repeat_interleave(ROIS) for value in (affine.angle, affine.scale))
+    angle, scale = (value.repeat_interleave(ROI_COUNT) for value in (affine.angle, affine.scale))
     warped = warp_images(
         each.flatten(0, 1).flatten(1, 2), angle, scale, affine.patch_shift.flatten(0, 1)
     )  # [n*30,18,7,7]
@@ -173,31 +180,33 @@ def warp_patches(patches: Tensor, affine: AffineDraw) -> Tensor:
 
 
 def warp_maps(maps: Tensor, affine: AffineDraw) -> Tensor:
-    """The map turned and scaled about its centre and moved, its vectors with it. Strain, an invariant of the flow's
-    gradient under turning and scaling, only moves."""
+    """Maps [n,3,28,28] rotated and scaled about their centres, then shifted. Vectors (u, v) rotate and scale too.
+
+    Strain keeps its values, because rotation and scale do not change the flow's gradient.
+    """
     warped = warp_images(maps, affine.angle, affine.scale, affine.shift)
     return torch.cat([_transform_vectors(warped[:, :2], affine, 1), warped[:, 2:]], 1)
 
 
 def warp_clips(clips: Tensor, affine: AffineDraw) -> Tensor:
-    """Frames turned, scaled and moved, all of a clip alike."""
+    """Clips [n,3,16,144,144] rotated, scaled and shifted, all frames of a clip alike."""
     warped = warp_images(clips.flatten(1, 2).float(), affine.angle, affine.scale, affine.shift)
     return warped.round().to(torch.uint8).view(clips.shape)
 
 
 def warp_images(images: Tensor, angle: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Square images [n,c,s,s] turned by angle [n] and scaled by [n] about their centre, then moved by [n,2] px (x, y);
-    bilinear, and what comes in over the edge is the edge."""
-    reach = (images.shape[-1] - 1) / 2  # px that torch's grid calls 1
+    """Square images [n,c,s,s] rotated by angle [n] and scaled by scale [n] about their centres, then shifted by
+    shift [n,2] px (x, y). Sampling is bilinear, and border pixels fill the outside."""
+    reach = (images.shape[-1] - 1) / 2  # px per unit of torch's grid
     cos, sin = angle.cos() / scale, angle.sin() / scale
-    back = torch.stack([cos, sin, -sin, cos], 1).view(-1, 2, 2)  # from where a place of the result comes
+    back = torch.stack([cos, sin, -sin, cos], 1).view(-1, 2, 2)  # inverse map, from result to source
     offset = -back @ (shift / reach).unsqueeze(-1)
     grid = functional.affine_grid(torch.cat([back, offset], 2), list(images.shape), align_corners=True)
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=True)
 
 
 def _transform_vectors(flow: Tensor, affine: AffineDraw, axis: int) -> Tensor:
-    """Flow with (u, v) along `axis`, its vectors turned and scaled."""
+    """Flow with (u, v) along `axis`, its vectors rotated and scaled."""
     shape = (-1, *[1] * (flow.ndim - 2))
     cos, sin = ((affine.scale * wave).view(shape) for wave in (affine.angle.cos(), affine.angle.sin()))
     u, v = flow.unbind(axis)

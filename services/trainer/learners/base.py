@@ -1,7 +1,7 @@
-"""What every learner, network or baseline, looks like from outside: fit on one part of the clips, predict another."""
+"""The interface of every learner, network or baseline: `fit` on one part of the clips, `predict` another."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,12 +13,12 @@ Weights = Mapping[str, NDArray[Any]]
 
 
 class TrainingStopped(Exception):
-    """Training was asked to stop before its end; nothing of it is kept."""
+    """Training was asked to stop before its end. Its weights are not stored."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Probabilities: emotions [n,C], rows sum to 1; aus [n,9], None from a network without a head for them."""
+    """Probabilities: emotions [n,C], rows sum to 1; aus [n,9], None from a network without an AU head."""
 
     emotions: NDArray[np.float64]
     aus: NDArray[np.float64] | None
@@ -26,8 +26,11 @@ class Predictions:
 
 @dataclass(frozen=True)
 class EpochSummary:
-    """Figures of one epoch on the training part, in train mode, and what was predicted then for the watched part.
-    `au_f1` is None without AU predictions, or where no unit occurs; `clips`: how many it drew."""
+    """Figures of one epoch on the training part, in train mode.
+
+    `watched`: classes predicted for the oracle part after the epoch. `au_f1`: None without AU predictions, or if no
+    unit occurs. `clips`: number of clips drawn. `rate`: learning rate of the last step.
+    """
 
     number: int
     loss: float
@@ -41,9 +44,14 @@ class EpochSummary:
     clips: int = 0
 
 
+def epoch_from_json(stored: Mapping[str, Any]) -> EpochSummary:
+    """The summary whose fields JSON stored. Raises TypeError or KeyError for other fields."""
+    return EpochSummary(**{**stored, "watched": tuple(stored["watched"])})
+
+
 @dataclass(frozen=True)
 class TrainingState:
-    """A training after its newest epoch: all that the epochs to come depend on, as arrays and as what JSON holds."""
+    """A training after its newest epoch: everything that later epochs depend on, as arrays and as JSON values."""
 
     arrays: Mapping[str, NDArray[Any]]
     numbers: Mapping[str, Any]
@@ -51,39 +59,49 @@ class TrainingState:
 
 
 class TrainingCheckpoint(Protocol):
-    """Where a training is kept while it runs."""
+    """Stores the state of a training while it runs."""
 
     def load_state(self) -> TrainingState | None:
-        """What was kept last of this training, if there is anything."""
+        """The newest stored state of this training; None if there is none."""
 
     def save_if_due(self, capture: Callable[[], TrainingState]) -> None:
-        """After an epoch: keep the state if it is time to."""
+        """Store the state if it is time to. A learner calls this after each epoch."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class TrainingCallbacks:
-    """Hooks of a training: told of each epoch, asked before each step whether to stop, the part to be tested after
-    each epoch for the oracle figure, a judge of the weights as they are after an epoch (the best are kept, of equals
-    the first; `chosen` is then their epoch), and the keeper of what must survive a kill. The learner never lets the
-    part shape its weights. Who goes on from a kept state is told of the epochs before it, too."""
+    """Hooks of a training.
+
+    on_epoch: called after each epoch. A resumed training calls it for the earlier epochs first.
+    should_stop: asked before each step. If it returns true, the training raises TrainingStopped.
+    oracle_subset: predicted after each epoch for the oracle figure. It never shapes the weights.
+    score_validation: scores the weights after each epoch. The best epoch's weights are kept, of equals the first.
+    checkpoint: stores the state, so that a killed training resumes.
+    """
 
     on_epoch: Callable[[EpochSummary], None] = lambda epoch: None
     should_stop: Callable[[], bool] = lambda: False
     oracle_subset: FeatureSubset | None = None
     score_validation: Callable[[], float] | None = None
     checkpoint: TrainingCheckpoint | None = None
-    best_epoch: int | None = None
-    epochs: list[EpochSummary] = field(default_factory=list)
 
-    def record_epoch(self, epoch: EpochSummary) -> None:
-        self.epochs.append(epoch)
-        self.on_epoch(epoch)
+
+NO_CALLBACKS = TrainingCallbacks()
+
+
+@dataclass(frozen=True)
+class TrainingHistory:
+    """What a training reports at its end. `best_epoch`: number of the epoch whose weights were kept; None if those of
+    the last epoch were."""
+
+    epochs: Sequence[EpochSummary] = ()
+    best_epoch: int | None = None
 
 
 class Learner(Protocol):
-    """`fit` once, then `predict`; `weights` and `load` carry what was learned as named arrays."""
+    """`fit` once, then `predict`. Weights are exported and loaded as named arrays."""
 
-    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> None: ...
+    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> TrainingHistory: ...
     def predict(self, subset: FeatureSubset) -> Predictions: ...
     def export_weights(self) -> Weights: ...
     def load_weights(self, weights: Weights) -> None: ...

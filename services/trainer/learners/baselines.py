@@ -1,24 +1,28 @@
-"""What a network must beat: the most frequent class, and a linear model of the mean flow per ROI."""
+"""Learners that a network must beat: the most frequent class, and a linear model of the mean flow per ROI."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.trainer.data.arrays import MAP_SIDE
 from services.trainer.data.features import FeatureSubset
-from services.trainer.learners.base import Predictions, TrainingCallbacks, Weights
+from services.trainer.learners.base import Predictions, TrainingCallbacks, TrainingHistory, Weights
 from services.trainer.settings import TrainSettings
 
-INVERSE_L2_PENALTY = 0.05  # inverse of the L2 penalty: 540 inputs face some hundred clips
+INVERSE_L2_PENALTY = 0.05  # inverse of the L2 penalty: a few hundred clips have 540 inputs each
+CELL_SIDE = 4  # px; a map is averaged over square cells of this side
+CELL_COUNT = MAP_SIDE // CELL_SIDE  # cells along a side of the map
 
 
 class MajorityLearner:
-    """Predicts the shares of the training part for every clip: its majority class, and the AUs present in over half."""
+    """Predicts the training part's class shares and AU shares for every clip."""
 
     def __init__(self, classes: int, settings: TrainSettings) -> None:
         self.classes = classes
 
-    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> None:
+    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> TrainingHistory:
         self.emotions = np.bincount(train.emotions, minlength=self.classes) / len(train)
         self.aus = train.aus.mean(0)
+        return TrainingHistory()
 
     def predict(self, subset: FeatureSubset) -> Predictions:
         return Predictions(np.tile(self.emotions, (len(subset), 1)), np.tile(self.aus, (len(subset), 1)))
@@ -31,20 +35,23 @@ class MajorityLearner:
 
 
 class LinearLearner:
-    """Logistic regression on the mean (u, v) of each ROI in each of the nine flow fields at the test factor,
-    standardised by the training part; one for the emotion, one for each AU. Where features hold no patches, on the
-    means of u, v and strain over 4x4 cells of the map."""
+    """One logistic regression per emotion and per AU, on inputs standardised by the training part.
+
+    Inputs are the mean (u, v) of each ROI in each of the nine flow fields at the test factor. Features without patches
+    give the means of u, v and strain over cells of 4x4 px of the map instead.
+    """
 
     def __init__(self, classes: int, settings: TrainSettings) -> None:
         self.classes, self.factor = classes, settings.test_factor
 
-    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> None:
+    def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> TrainingHistory:
         inputs = self._mean_flow_inputs(train)
         spread = inputs.std(0)
         self.mean, self.scale = inputs.mean(0), np.where(spread > 0, spread, 1.0)
         inputs = (inputs - self.mean) / self.scale
         self.emotion = _fit_logistic_per_column(inputs, np.eye(self.classes, dtype=int)[train.emotions], balanced=True)
         self.au = _fit_logistic_per_column(inputs, train.aus, balanced=False)
+        return TrainingHistory()
 
     def predict(self, subset: FeatureSubset) -> Predictions:
         inputs = np.column_stack([(self._mean_flow_inputs(subset) - self.mean) / self.scale, np.ones(len(subset))])
@@ -58,20 +65,22 @@ class LinearLearner:
         self.mean, self.scale, self.emotion, self.au = (weights[k] for k in ("mean", "scale", "emotion", "au"))
 
     def _mean_flow_inputs(self, subset: FeatureSubset) -> NDArray[np.float64]:
-        which, factor = np.arange(len(subset)), np.full(len(subset), subset.features.factor_index(self.factor))
+        """[n,540], from maps [n,147]."""
+        clips, factor = np.arange(len(subset)), np.full(len(subset), subset.features.factor_index(self.factor))
         if "patches" not in subset.features.array_names:
-            cells = subset.batch_array("maps", which, factor).reshape(len(subset), 3, 7, 4, 7, 4)
-            return cells.mean((-1, -3), dtype=np.float64).reshape(len(subset), -1)  # [n,147]
-        patches = subset.batch_array("patches", which, factor)
-        return patches.mean((-1, -2), dtype=np.float64).reshape(len(subset), -1)  # [n,540]
+            cells = (len(subset), 3, CELL_COUNT, CELL_SIDE, CELL_COUNT, CELL_SIDE)
+            maps = subset.batch_array("maps", clips, factor).reshape(cells)
+            return maps.mean((-1, -3), dtype=np.float64).reshape(len(subset), -1)
+        patches = subset.batch_array("patches", clips, factor)
+        return patches.mean((-1, -2), dtype=np.float64).reshape(len(subset), -1)
 
 
 def _fit_logistic_per_column(
     inputs: NDArray[np.float64], targets: NDArray[np.integer], balanced: bool
 ) -> NDArray[np.float64]:
-    """Coefficients and intercept per column of targets [n,K]: [K, inputs + 1]; a column that never varies becomes a
-    constant."""
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # slow; networks do without
+    """Coefficients and intercept [K,D+1] for inputs [n,D], one row per column of targets [n,K]. A column that never
+    varies becomes a constant."""
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # slow; networks do not need it
 
     rows = np.zeros((targets.shape[1], inputs.shape[1] + 1))
     for row, column in zip(rows, targets.T, strict=True):

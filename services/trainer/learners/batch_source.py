@@ -1,111 +1,123 @@
-"""A part's arrays as a network takes them: held on a GPU whole where they fit, else gathered batch by batch."""
+"""Network inputs of a batch: from features that a GPU holds whole, or copied batch by batch."""
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.trainer.data.arrays import PATCHES_SHAPE
+from services.trainer.data.arrays import FLOW_COUNT, Indices, take_batch
 from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.models import ARRAYS_BY_MODEL
 
 ArrayNames = tuple[str, ...]  # of `patches`, `clip`, `maps`
-NetworkInputs = dict[str, Tensor]  # what a network needs, in the order that it is called with
-Indices = NDArray[np.intp]
-BatchSource = Callable[
-    [Indices, Indices], NetworkInputs
-]  # (which [n] of the part, factors [n] or [n,9]) -> inputs on the device
-FREE_MEMORY_SHARE = 0.5  # of a GPU's free memory that features may take; the rest is for the network
+NetworkInputs = dict[str, Tensor]  # the arrays that a network needs, in the order of its arguments
+FREE_MEMORY_SHARE = 0.5  # share of a GPU's free memory that features may take; the rest is for the network
 FOLD_BYTES = {"fmer": 10 << 30, "htnet": 6 << 30}  # weights, optimiser, activations of a batch of 16, torch itself
 SMALL_FOLD_BYTES = 2 << 30
 
 
-def make_batch_source(subset: FeatureSubset, needs: ArrayNames, device: str) -> BatchSource:
-    """By whichever way the device takes."""
-    if torch.device(device).type == "cuda" and _fits_on_device(subset.features, needs, device):
-        return DeviceBatchSource(subset, needs, device)
-    return HostBatchSource(subset, needs, device)
+def free_gpu_bytes(device: str) -> int:
+    """Free memory of a GPU in bytes."""
+    return torch.cuda.mem_get_info(device)[0]
+
+
+class TrainingDevice:
+    """The device that a process trains on. A GPU holds the newest features for all folds, if they fit.
+
+    `free_bytes`: returns the free memory of a GPU in bytes.
+    """
+
+    def __init__(self, name: str = "cpu", free_bytes: Callable[[str], int] = free_gpu_bytes) -> None:
+        self.name, self.free_bytes = name, free_bytes
+        self.is_gpu = torch.device(name).type == "cuda"
+        self._features: weakref.ref[Features] | None = None
+        self._arrays: NetworkInputs = {}
+
+    def batch_source(self, subset: FeatureSubset, needs: ArrayNames) -> "BatchSource":
+        """The faster source of batches that the device's memory allows."""
+        if self.is_gpu and self.has_room(subset.features, needs):
+            return DeviceBatchSource(subset, needs, self)
+        return HostBatchSource(subset, needs, self)
+
+    def has_room(self, features: Features, needs: ArrayNames) -> bool:
+        """Whether the device holds these arrays already, or has enough free memory for them."""
+        required = _required_bytes(features, needs)
+        return self._holds(features, needs) or required <= FREE_MEMORY_SHARE * self.free_bytes(self.name)
+
+    def load_arrays(self, features: Features, needs: ArrayNames) -> NetworkInputs:
+        """All clips' arrays on the device, [N, ...] each. Later calls for the same features return the same tensors."""
+        if not self._holds(features, needs):
+            self._arrays = {}  # frees the memory for the next features
+            self._arrays = {name: torch.tensor(features.array_by_name(name), device=self.name) for name in needs}
+            self._features = weakref.ref(features)
+        return self._arrays
+
+    def _holds(self, features: Features, needs: ArrayNames) -> bool:
+        return self._features is not None and self._features() is features and tuple(self._arrays) == needs
+
+
+class BatchSource(Protocol):
+    """A function from indices [n] of a subset's clips and factor indices [n] or [n,9] to the network's inputs.
+
+    The inputs have the shapes of `take_batch` and are on the source's device.
+    """
+
+    needs: ArrayNames
+    device: TrainingDevice
+
+    def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs: ...
 
 
 class HostBatchSource:
-    """Copies what a batch needs out of the features, which may be mapped files; to a GPU through pinned memory."""
+    """Copies each batch from the features, which may be mapped files; to a GPU through pinned memory."""
 
-    def __init__(self, subset: FeatureSubset, needs: ArrayNames, device: str) -> None:
-        self.part, self.needs, self.device = subset, needs, device
-        self.pinned = torch.device(device).type == "cuda"
+    def __init__(self, subset: FeatureSubset, needs: ArrayNames, device: TrainingDevice) -> None:
+        self.subset, self.needs, self.device = subset, needs, device
 
-    def __call__(self, which: Indices, factors: Indices) -> NetworkInputs:
-        return {what: self._copy_to_device(self.part.batch_array(what, which, factors)) for what in self.needs}
+    def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs:
+        return {
+            name: self._copy_to_device(self.subset.batch_array(name, clip_indices, factor_indices))
+            for name in self.needs
+        }
 
     def _copy_to_device(self, array: NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(array)
-        return tensor.pin_memory().to(self.device, non_blocking=True) if self.pinned else tensor.to(self.device)
+        if self.device.is_gpu:
+            return tensor.pin_memory().to(self.device.name, non_blocking=True)
+        return tensor.to(self.device.name)
 
 
 class DeviceBatchSource:
-    """Holds all features on the device once, for every fold of the process, and picks batches there."""
+    """Indexes batches on the device, which holds all features once for every fold of the process."""
 
-    def __init__(self, subset: FeatureSubset, needs: ArrayNames, device: str) -> None:
-        self.rows = torch.from_numpy(subset.rows).to(device)
-        self.arrays = _cached_device_arrays(subset.features, needs, device)
+    def __init__(self, subset: FeatureSubset, needs: ArrayNames, device: TrainingDevice) -> None:
+        self.needs, self.device = needs, device
+        self.rows = torch.from_numpy(subset.rows).to(device.name)
+        self.flows = torch.arange(FLOW_COUNT, device=device.name)
+        self.arrays = device.load_arrays(subset.features, needs)
 
-    def __call__(self, which: Indices, factors: Indices) -> NetworkInputs:
-        rows = self.rows[torch.from_numpy(which).to(self.rows.device)]
-        drawn = torch.from_numpy(factors).to(rows.device)
-        return {what: _pick_batch_array(what, array, rows, drawn) for what, array in self.arrays.items()}
-
-
-def _pick_batch_array(array_name: str, array: Tensor, rows: Tensor, factors: Tensor) -> Tensor:
-    """As `Part.picked` does, on the device."""
-    if array_name == "clip":
-        return array[rows].permute(0, 4, 1, 2, 3)
-    if factors.ndim == 1:
-        return array[rows, factors]
-    if array_name == "maps":
-        return array[rows, factors[:, -1]]
-    return array[rows[:, None], factors, torch.arange(PATCHES_SHAPE[0], device=rows.device)]
-
-
-_device_cache: tuple[weakref.ref[Features], ArrayNames, str, NetworkInputs] | None = None  # of the newest features only
-
-
-def _cached_device_arrays(features: Features, needs: ArrayNames, device: str) -> NetworkInputs:
-    """Moved at the first call; folds that follow find them there."""
-    global _device_cache
-    if _device_cache is None or _device_cache[0]() is not features or _device_cache[1:3] != (needs, device):
-        _device_cache = None  # room for the next
-        moved = {what: torch.tensor(features.array_by_name(what), device=device) for what in needs}
-        _device_cache = weakref.ref(features), needs, device, moved
-    return _device_cache[3]
-
-
-def _fits_on_device(features: Features, needs: ArrayNames, device: str) -> bool:
-    held = _device_cache is not None and _device_cache[0]() is features and _device_cache[1:3] == (needs, device)
-    return held or _required_bytes(features, needs) <= FREE_MEMORY_SHARE * free_gpu_bytes(device)
+    def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs:
+        rows = self.rows[torch.from_numpy(clip_indices).to(self.device.name)]
+        factors = torch.from_numpy(factor_indices).to(self.device.name)
+        return {name: take_batch(name, array, rows, factors, self.flows) for name, array in self.arrays.items()}
 
 
 def max_parallel_folds(
-    features: Features, model: str, jobs: int, device: str, free_memory: Callable[[str], int] | None = None
+    features: Features, model: str, jobs: int, device: str, free_memory: Callable[[str], int] = free_gpu_bytes
 ) -> int:
-    """How many processes train folds at a time: `jobs`, on a GPU at most as many as its free memory takes.
+    """Number of processes that train folds at a time: `jobs`, on a GPU at most as many as its free memory holds.
 
-    Processes, and not the stacked models of torch.func: those draw every fold's dropout from one generator and sum in
-    another order, so that a fold's figures would depend on the folds beside it.
+    Processes are used and not the stacked models of torch.func. Those draw every fold's dropout from one generator and
+    sum in another order, so a fold's figures would depend on the folds beside it.
     """
     if torch.device(device).type != "cuda" or model not in ARRAYS_BY_MODEL:
         return jobs
     each = _required_bytes(features, ARRAYS_BY_MODEL[model]) + FOLD_BYTES.get(model, SMALL_FOLD_BYTES)
-    return max(1, min(jobs, (free_memory or free_gpu_bytes)(device) // each))
-
-
-def free_gpu_bytes(device: str) -> int:
-    """Of a GPU's memory."""
-    return torch.cuda.mem_get_info(device)[0]
+    return max(1, min(jobs, free_memory(device) // each))
 
 
 def _required_bytes(features: Features, needs: ArrayNames) -> int:
-    return sum(features.array_by_name(what).nbytes for what in needs)
+    return sum(features.array_by_name(name).nbytes for name in needs)

@@ -1,4 +1,4 @@
-"""A fold's training as it stood after an epoch, kept beside its outcome-to-be: killed, it goes on there."""
+"""The state of a fold's training after an epoch, stored beside the outcome: a killed training resumes from it."""
 
 import json
 import time
@@ -9,57 +9,65 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from services.trainer.learners.base import EpochSummary, TrainingState
+from services.trainer.learners.base import TrainingState, epoch_from_json
 from shared.store import NotStored, Store
 
-SAVE_INTERVAL_SECONDS = 60.0  # seconds between two; a kill costs no more than these and the epoch that runs
-NUMBERS_ARRAY = "numbers"  # the array that holds, as JSON, what no array is
+SAVE_INTERVAL_SECONDS = 60.0  # between two saves; a kill costs at most this time and the running epoch
+NUMBERS_ARRAY = "numbers"  # the array that holds the JSON values
 
 
-def checkpoint_key(fold_name: str) -> str:
-    """Of the fold of this name."""
-    return f"folds/{fold_name}.checkpoint.safetensors"
+def checkpoint_key(fold_key: str) -> str:
+    """Store key of the checkpoint of a fold."""
+    return f"folds/{fold_key}.checkpoint.safetensors"
 
 
 class StoredCheckpoint:
-    """A `learner.Keeper`. One put holds everything, so that there is a whole state or the one before it."""
+    """A `TrainingCheckpoint` in a store. One put writes everything, so a state is complete or not there.
+
+    `interval_seconds`: shortest time between two saves. `clock`: returns seconds.
+    """
 
     def __init__(
         self,
         store: Store,
-        fold_name: str,
-        every: float = SAVE_INTERVAL_SECONDS,
+        fold_key: str,
+        interval_seconds: float = SAVE_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.store, self.key, self.every, self.clock = store, checkpoint_key(fold_name), every, clock
+        self.store, self.key, self.interval_seconds, self.clock = (
+            store,
+            checkpoint_key(fold_key),
+            interval_seconds,
+            clock,
+        )
         self._last = clock()
 
     def load_state(self) -> TrainingState | None:
-        """None also for what can't be read: the training begins anew."""
+        """The stored state. None if there is none or it can not be read: training then starts from the beginning."""
         try:
             return decode_state(self.store.get(self.key))
         except (NotStored, SafetensorError, ValueError, TypeError, KeyError):
             return None
 
     def save_if_due(self, capture: Callable[[], TrainingState]) -> None:
-        if self.clock() - self._last < self.every:
+        if self.clock() - self._last < self.interval_seconds:
             return
         self.store.put(self.key, encode_state(capture()))
         self._last = self.clock()
 
     def delete(self) -> None:
-        """The outcome is stored: nobody goes on from here."""
+        """Call this once the outcome is stored."""
         self.store.delete(self.key)
 
 
 def encode_state(state: TrainingState) -> bytes:
-    """safetensors; floats in JSON come back as they were."""
-    numbers = json.dumps({"numbers": state.numbers, "epochs": [asdict(epoch) for epoch in state.epochs]})
-    return safetensors.numpy.save({**state.arrays, NUMBERS_ARRAY: np.frombuffer(numbers.encode(), np.uint8)})
+    """The state as safetensors. Its JSON values come back exactly, floats too."""
+    text = json.dumps({"numbers": state.numbers, "epochs": [asdict(epoch) for epoch in state.epochs]})
+    return safetensors.numpy.save({**state.arrays, NUMBERS_ARRAY: np.frombuffer(text.encode(), np.uint8)})
 
 
 def decode_state(data: bytes) -> TrainingState:
+    """The inverse of `encode_state`. Raises SafetensorError, ValueError, TypeError or KeyError for other bytes."""
     arrays = safetensors.numpy.load(data)
-    said = json.loads(arrays.pop(NUMBERS_ARRAY).tobytes())
-    epochs = [EpochSummary(**{**epoch, "watched": tuple(epoch["watched"])}) for epoch in said["epochs"]]
-    return TrainingState(arrays, said["numbers"], epochs)
+    stored = json.loads(arrays.pop(NUMBERS_ARRAY).tobytes())
+    return TrainingState(arrays, stored["numbers"], [epoch_from_json(epoch) for epoch in stored["epochs"]])

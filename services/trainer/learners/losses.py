@@ -1,6 +1,6 @@
-"""What training minimises: emotion loss plus AU loss, and how either meets classes of unequal size.
+"""The loss of training: emotion loss plus AU loss, each with weights for classes of unequal size.
 
-Sources: focal loss Lin et al. 2017 (ICCV, eq. 5); effective number Cui et al. 2019 (CVPR, eq. 2); logit adjustment
+Sources: focal loss: Lin et al. 2017 (ICCV, eq. 5). Effective number: Cui et al. 2019 (CVPR, eq. 2). Logit adjustment:
 Menon et al. 2021 (ICLR, eq. 10, the loss version).
 """
 
@@ -17,7 +17,7 @@ from services.trainer.settings import TrainSettings
 
 @dataclass(frozen=True)
 class TrainingLosses:
-    """Of one training part: class weights [C], what is added to the logits [C], weights of AU positives [9]."""
+    """The losses of one training part: class weights [C], offsets of the logits [C], weights of AU positives [9]."""
 
     settings: TrainSettings
     class_weights: Tensor
@@ -28,7 +28,7 @@ class TrainingLosses:
     def from_labels(
         cls, emotions: NDArray[np.int64], aus: Tensor, classes: int, settings: TrainSettings, device: str
     ) -> "TrainingLosses":
-        """emotions [n] index of the class, aus [n,9] float: the labels of the whole training part."""
+        """From the labels of the whole training part: emotions [n] class index, aus [n,9] float."""
         return cls(
             settings,
             class_weights(emotions, classes, settings).to(device),
@@ -39,8 +39,10 @@ class TrainingLosses:
     def __call__(
         self, logits: Tensor, au_logits: Tensor | None, emotions: Tensor, aus: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(emotion loss, AU loss, their weighted sum) of logits [b,C] and [b,9]; a network without AU logits has no AU
-        loss."""
+        """(emotion loss, AU loss, their weighted sum), scalars, of logits [b,C] and au_logits [b,9].
+
+        emotions [b] are class indices, aus [b,9] float targets. Without AU logits the AU loss is 0.
+        """
         emotion = self._emotion_loss(logits.float(), emotions)
         if au_logits is None:
             return emotion, torch.zeros_like(emotion), emotion
@@ -56,14 +58,20 @@ class TrainingLosses:
 
 
 def focal_loss(logits: Tensor, emotions: Tensor, weights: Tensor, gamma: float) -> Tensor:
-    """Mean of -(1 - p)^gamma log p of the true class, weighted by class; gamma 0 is the weighted cross-entropy."""
+    """Scalar mean of -(1 - p)^gamma log p of the true class, for logits [b,C], emotions [b] and class weights [C].
+
+    gamma 0 gives the weighted cross-entropy (Lin et al. 2017, eq. 5).
+    """
     log_p = logits.log_softmax(1).gather(1, emotions[:, None]).squeeze(1)  # [b]
     weight = weights[emotions]
     return -(weight * (1 - log_p.exp()) ** gamma * log_p).sum() / weight.sum()
 
 
 def class_weights(emotions: NDArray[np.int64], classes: int, settings: TrainSettings) -> Tensor:
-    """[C] weights of the emotion loss; their mean over the clips is 1. A class without a clip weighs nothing."""
+    """[C] weights of the emotion loss from class indices emotions [n]. Their mean over the clips is 1.
+
+    A class without a clip has weight 0.
+    """
     counts = np.bincount(emotions, minlength=classes).astype(float)
     if settings.class_weights == "none":
         return torch.ones(classes)
@@ -80,14 +88,16 @@ def _rarity_weights(counts: NDArray[np.float64], settings: TrainSettings) -> NDA
 
 
 def class_logit_offsets(emotions: NDArray[np.int64], classes: int, settings: TrainSettings) -> Tensor:
-    """[C] tau * log(share of the class), added to the logits in training only; a class without a clip counts as one
-    with a single clip, since the logarithm of nothing is no number."""
+    """[C] tau * log(share of the class) from class indices emotions [n]. Only training adds it to the logits.
+
+    A class without a clip counts as one with a single clip, because log 0 is not finite.
+    """
     counts = np.maximum(np.bincount(emotions, minlength=classes), 1)
     return torch.tensor(settings.logit_adjustment * np.log(counts / counts.sum()), dtype=torch.float32)
 
 
 def au_weights(aus: Tensor, settings: TrainSettings) -> Tensor:
-    """[9] weights of positives in the AU loss."""
+    """[9] weights of positives in the AU loss, from targets aus [n,9]."""
     if settings.au_positives == "plain":
         return torch.ones(aus.shape[1])
     positives = aus.sum(0)

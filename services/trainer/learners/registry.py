@@ -1,16 +1,34 @@
-"""Which learners can be trained on which arrays: asked before anything is trained."""
+"""Learners by name: the networks and the baselines, and the arrays that each can be trained on."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from services.trainer import models
+from services.trainer.learners.base import Learner
+from services.trainer.learners.baselines import LinearLearner, MajorityLearner
+from services.trainer.learners.batch_source import TrainingDevice
+from services.trainer.learners.network import NetworkLearner
+from services.trainer.settings import TrainSettings
 from shared.errors import BadData
 
-# By learner what it can be trained on: any of these, all that stands in one.
+BASELINES: dict[str, Callable[[int, TrainSettings], Learner]] = {
+    "majority": MajorityLearner,
+    "linear": LinearLearner,
+}
+# By learner: any one of these groups of arrays, all arrays of the group.
 ARRAYS_BY_LEARNER: dict[str, tuple[tuple[str, ...], ...]] = {
     "majority": ((),),
     "linear": (("patches",), ("maps",)),
     **{name: (needs,) for name, needs in models.ARRAYS_BY_MODEL.items()},
 }
+
+
+def create_learner(
+    classes: int, settings: TrainSettings, seed: int = 0, device: TrainingDevice | None = None
+) -> Learner:
+    """The learner that `settings.model` names. Baselines use neither seed nor device."""
+    if settings.model in BASELINES:
+        return BASELINES[settings.model](classes, settings)
+    return NetworkLearner(classes, settings, seed, device)
 
 
 def trainable_learners(array_names: Collection[str]) -> list[str]:
@@ -27,7 +45,6 @@ def require_arrays(array_names: Collection[str], learner_name: str, source: str)
     if learner_name not in (fitting := trainable_learners(array_names)):
         wanted = " or ".join(" and ".join(arrays) for arrays in ARRAYS_BY_LEARNER[learner_name])
         raise BadData(
-            f"{source}: expected {wanted} for the model {learner_name!r}, got {', '.join(array_names)}; choose a "
-            "model that can be "
-            f"trained on these: {', '.join(fitting)}."
+            f"{source}: expected {wanted} for the model {learner_name!r}, got {', '.join(array_names)}. Choose a model "
+            f"that can be trained on these: {', '.join(fitting)}."
         )

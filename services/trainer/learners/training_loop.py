@@ -1,8 +1,9 @@
-"""Training of a network: emotion and AU loss together, fixed epochs; nothing in a step looks at single clips, and on a
-GPU nothing in it waits for the device."""
+"""Training of a network: emotion and AU loss together, a fixed number of epochs.
+
+No step looks at single clips, and on a GPU no step waits for the device.
+"""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,168 +14,205 @@ from services.trainer import models
 from services.trainer.data.annotations import AUS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.evaluation.metrics import score_action_units, score_emotions
-from services.trainer.learners import batches, snapshot
 from services.trainer.learners.base import (
     EpochSummary,
-    Predictions,
     TrainingCallbacks,
+    TrainingHistory,
     TrainingState,
     TrainingStopped,
-    Weights,
 )
-from services.trainer.learners.batch_source import NetworkInputs, make_batch_source
+from services.trainer.learners.batch_source import NetworkInputs, TrainingDevice
+from services.trainer.learners.batches import training_batches
 from services.trainer.learners.losses import TrainingLosses
+from services.trainer.learners.optimiser import (
+    build_optimiser,
+    export_optimiser_state,
+    learning_rate_factor,
+    load_optimiser_state,
+)
+from services.trainer.learners.prediction import predict_subset
+from services.trainer.learners.weights import (
+    NamedArrays,
+    add_prefix,
+    copy_module_weights,
+    load_module_weights,
+    strip_prefix,
+    tensor_to_array,
+)
 from services.trainer.models.input_scaling import MapScale, PatchScale
 from services.trainer.settings import TrainSettings
 
 
 @dataclass
-class _EpochSums:
-    """What one epoch gathers per batch, on the device: losses (emotion, AU, both), the share of right answers, the
-    drawn clips, the predicted emotions [b] and AUs [b,9]."""
+class _EpochTensors:
+    """Results of an epoch's steps, one tensor per batch of b clips, on the device."""
 
-    losses: list[Tensor] = field(default_factory=list)
-    accuracies: list[Tensor] = field(default_factory=list)
-    which: list[Tensor] = field(default_factory=list)
-    predicted: list[Tensor] = field(default_factory=list)
-    aus: list[Tensor] = field(default_factory=list)
+    losses: list[Tensor] = field(default_factory=list)  # [3]: emotion, AU, both
+    accuracies: list[Tensor] = field(default_factory=list)  # scalar
+    clips: list[Tensor] = field(default_factory=list)  # [b] indices
+    emotions: list[Tensor] = field(default_factory=list)  # [b] predicted classes
+    aus: list[Tensor] = field(default_factory=list)  # [b,9] predicted, bool
 
 
 class TrainingLoop:
-    """One run over one training part; `predict` is asked about the watched part after each epoch."""
+    """One training run of a module on one subset of the clips."""
 
     def __init__(
         self,
         module: nn.Module,
         settings: TrainSettings,
         seed: int,
-        device: str,
+        device: TrainingDevice,
         train: FeatureSubset,
         callbacks: TrainingCallbacks,
-        predict: Callable[[FeatureSubset], Predictions],
     ) -> None:
-        self.module, self.settings, self.device, self.train, self.watch = module, settings, device, train, callbacks
-        self.predict, self.needs = predict, models.ARRAYS_BY_MODEL[settings.model]
+        self.module, self.settings, self.device, self.train, self.callbacks = module, settings, device, train, callbacks
         self.rng = np.random.default_rng(seed)
-        self.source = make_batch_source(train, self.needs, device)
-        self.emotions = torch.from_numpy(train.emotions).to(device)
+        self.source = device.batch_source(train, models.ARRAYS_BY_MODEL[settings.model])
+        self.emotions = torch.from_numpy(train.emotions).to(device.name)
         aus = torch.from_numpy(train.aus.astype(np.float32) * (settings.au_labels == "coded"))
-        self.losses = TrainingLosses.from_labels(train.emotions, aus, train.class_count, settings, device)
-        self.aus = aus.to(device)
+        self.losses = TrainingLosses.from_labels(train.emotions, aus, train.class_count, settings, device.name)
+        self.aus = aus.to(device.name)
         self.optimiser = build_optimiser(module, settings)
         self.steps_per_epoch = math.ceil(len(train) / settings.batch)
-        self.step, self.best = 0, -1.0
-        self.kept: Weights | None = None
+        self.step = 0
+        self.epochs: list[EpochSummary] = []
+        self.best_score = -1.0
+        self.best_epoch: int | None = None
+        self.best_weights: NamedArrays = {}
         self._fit_input_scaling()
 
     def _fit_input_scaling(self) -> None:
-        everything = np.arange(len(self.train))
+        clips = np.arange(len(self.train))
         factor = np.full(len(self.train), self.train.features.factor_index(self.settings.test_factor))
         for layer in self.module.modules():
             if isinstance(layer, PatchScale | MapScale):
-                what = "patches" if isinstance(layer, PatchScale) else "maps"
-                layer.fit(torch.from_numpy(self.train.batch_array(what, everything, factor)))
+                name = "patches" if isinstance(layer, PatchScale) else "maps"
+                layer.fit(torch.from_numpy(self.train.batch_array(name, clips, factor)))
 
-    def run(self) -> Weights | None:
-        """Train to the end, from the newest kept state where there is one; the weights to test, None: the module's."""
-        for number in range(self._resume_from_checkpoint(), self.settings.epochs):
-            epoch = self._run_epoch(number)
-            worth = self._selection_score(epoch)
-            if worth is not None and worth > self.best:
-                self.best, self.kept, self.watch.best_epoch = worth, snapshot.copy_module_weights(self.module), number
-            self.watch.record_epoch(epoch)
-            if self.watch.checkpoint is not None:
-                self.watch.checkpoint.save_if_due(lambda: snapshot.capture_state(self))
-        return self.kept
+    def run(self) -> TrainingHistory:
+        """Train to the end, from the newest stored state if there is one. The module then has the weights to test.
+
+        Raises TrainingStopped as soon as the callback `should_stop` returns true.
+        """
+        self._resume_from_checkpoint()
+        for number in range(len(self.epochs), self.settings.epochs):
+            epoch = self.run_epoch(number)
+            self._keep_best_weights(epoch)
+            self._record_epoch(epoch)
+            if self.callbacks.checkpoint is not None:
+                self.callbacks.checkpoint.save_if_due(self.state_dict)
+        if self.best_weights:
+            load_module_weights(self.module, self.best_weights)
+        return TrainingHistory(tuple(self.epochs), self.best_epoch)
+
+    def _record_epoch(self, epoch: EpochSummary) -> None:
+        self.epochs.append(epoch)
+        self.callbacks.on_epoch(epoch)
+
+    def _keep_best_weights(self, epoch: EpochSummary) -> None:
+        score = self._selection_score(epoch)
+        if score is not None and score > self.best_score:
+            self.best_score, self.best_epoch = score, epoch.number
+            self.best_weights = copy_module_weights(self.module)
 
     def _selection_score(self, epoch: EpochSummary) -> float | None:
-        """By which the epoch whose weights are kept is chosen; None: the last one's are."""
-        if self.watch.score_validation is not None:
-            return self.watch.score_validation()
+        """The score that selects the epoch whose weights are kept; None: the last epoch's are."""
+        if self.callbacks.score_validation is not None:
+            return self.callbacks.score_validation()
         return epoch.accuracy if self.settings.keep == "best-training" else None
 
-    def _resume_from_checkpoint(self) -> int:
-        """Epochs that a kept state spares."""
-        state: TrainingState | None = self.watch.checkpoint.load_state() if self.watch.checkpoint is not None else None
-        if state is None or not snapshot.restore_state(self, state):
-            return 0
-        for epoch in state.epochs:
-            self.watch.record_epoch(epoch)
-        return len(state.epochs)
+    def _resume_from_checkpoint(self) -> None:
+        state = self.callbacks.checkpoint.load_state() if self.callbacks.checkpoint is not None else None
+        if state is not None and self.load_state_dict(state):
+            for epoch in state.epochs:
+                self._record_epoch(epoch)
 
-    def _run_epoch(self, number: int) -> EpochSummary:
-        sums = _EpochSums()
+    def state_dict(self) -> TrainingState:
+        """Weights, optimiser, every random state, and the best epoch so far. Only valid between two epochs: within one
+        it would lack what the epoch has drawn."""
+        arrays = add_prefix("module", copy_module_weights(self.module)) | add_prefix("kept", self.best_weights)
+        arrays |= add_prefix("optimiser", export_optimiser_state(self.optimiser))
+        arrays["random/cpu"] = tensor_to_array(torch.random.get_rng_state())
+        if self.device.is_gpu:
+            arrays["random/gpu"] = tensor_to_array(torch.cuda.get_rng_state(self.device.name))
+        best = {"best": self.best_score, "chosen": self.best_epoch}
+        numbers = {"step": self.step, "draws": self.rng.bit_generator.state, **best}
+        return TrainingState(arrays, numbers, tuple(self.epochs))
+
+    def load_state_dict(self, state: TrainingState) -> bool:
+        """Continue from a state; training then gives the bytes that it would have given without a break.
+
+        Returns False and changes nothing if the state belongs to another network or another kind of device.
+        """
+        weights = strip_prefix("module", state.arrays)
+        own_shapes = {name: value.shape for name, value in self.module.state_dict().items()}
+        if {name: value.shape for name, value in weights.items()} != own_shapes:
+            return False
+        if ("random/gpu" in state.arrays) != self.device.is_gpu:
+            return False
+        load_module_weights(self.module, weights)
+        load_optimiser_state(self.optimiser, strip_prefix("optimiser", state.arrays))
+        torch.random.set_rng_state(torch.from_numpy(state.arrays["random/cpu"]))
+        if self.device.is_gpu:
+            torch.cuda.set_rng_state(torch.from_numpy(state.arrays["random/gpu"]), self.device.name)
+        self.rng.bit_generator.state = state.numbers["draws"]
+        self.step, self.best_score = state.numbers["step"], state.numbers["best"]
+        self.best_epoch, self.best_weights = state.numbers["chosen"], strip_prefix("kept", state.arrays)
+        return True
+
+    def run_epoch(self, number: int) -> EpochSummary:
+        """Train for one epoch (number from 0)."""
+        results = _EpochTensors()
         self.module.train()
-        for inputs, which in batches.training_batches(
-            self.train, self.settings, self.rng, self.needs, self.source, self.device
-        ):
-            if self.watch.should_stop():
+        for inputs, clips in training_batches(self.train, self.settings, self.rng, self.source):
+            if self.callbacks.should_stop():
                 raise TrainingStopped
-            self._run_step(inputs, which, number, sums)
-        return self._summarise_epoch(number, sums)
+            self._run_step(inputs, clips, number, results)
+        return self._summarise_epoch(number, results)
 
-    def _run_step(self, inputs: NetworkInputs, which: Tensor, epoch: int, sums: _EpochSums) -> None:
+    def _run_step(self, inputs: NetworkInputs, clips: Tensor, epoch: int, results: _EpochTensors) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate(epoch)
-        target = self.emotions[which]
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, self.settings.precision == "bf16"):
+        target = self.emotions[clips]
+        with torch.autocast(torch.device(self.device.name).type, torch.bfloat16, self.settings.precision == "bf16"):
             logits, au_logits = self.module(*inputs.values())
-        emotion_loss, au_loss, loss = self.losses(logits, au_logits, target, self.aus[which])
+        emotion_loss, au_loss, loss = self.losses(logits, au_logits, target, self.aus[clips])
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.step += 1
         predicted = logits.argmax(1)
-        sums.losses.append(torch.stack([emotion_loss, au_loss, loss]).detach())
-        sums.accuracies.append((predicted == target).float().mean())
-        sums.which.append(which)
-        sums.predicted.append(predicted)
-        sums.aus += [] if au_logits is None else [au_logits.detach() >= 0]
+        results.losses.append(torch.stack([emotion_loss, au_loss, loss]).detach())
+        results.accuracies.append((predicted == target).float().mean())
+        results.clips.append(clips)
+        results.emotions.append(predicted)
+        results.aus += [] if au_logits is None else [au_logits.detach() >= 0]
 
-    def _summarise_epoch(self, number: int, sums: _EpochSums) -> EpochSummary:
-        sizes = [len(which) for which in sums.which]
-        which, predicted = torch.cat(sums.which).cpu().numpy(), torch.cat(sums.predicted).cpu().numpy()
-        table = torch.stack(sums.losses).double().cpu().numpy()
+    def _summarise_epoch(self, number: int, results: _EpochTensors) -> EpochSummary:
+        sizes = [len(clips) for clips in results.clips]
+        clips, predicted = torch.cat(results.clips).cpu().numpy(), torch.cat(results.emotions).cpu().numpy()
+        table = torch.stack(results.losses).double().cpu().numpy()
         emotion_loss, au_loss, loss = (float(np.average(column, weights=sizes)) for column in table.T)
-        true, aus = self.train.emotions[which], self.train.aus[which]
+        true, aus = self.train.emotions[clips], self.train.aus[clips]
         return EpochSummary(
             number,
             loss,
             emotion_loss,
             au_loss,
-            self._learning_rate(number),
-            float(torch.stack(sums.accuracies).double().mean()),
-            score_emotions(true, predicted, true, resamples=1)["uf1"],
-            self._predict_oracle_subset(),
-            score_action_units(aus, torch.cat(sums.aus).cpu().numpy(), AUS)["macro"] if sums.aus else None,
-            len(which),
+            rate=self._learning_rate(number),
+            accuracy=float(torch.stack(results.accuracies).double().mean()),
+            uf1=score_emotions(true, predicted, true, resamples=1)["uf1"],
+            watched=self._predict_oracle_subset(),
+            au_f1=score_action_units(aus, torch.cat(results.aus).cpu().numpy(), AUS)["macro"] if results.aus else None,
+            clips=len(clips),
         )
 
     def _learning_rate(self, epoch: int) -> float:
         return self.settings.learning_rate * learning_rate_factor(self.settings, epoch, self.step, self.steps_per_epoch)
 
     def _predict_oracle_subset(self) -> tuple[int, ...]:
-        if self.watch.oracle_subset is None:
+        if self.callbacks.oracle_subset is None:
             return ()
-        return tuple(self.predict(self.watch.oracle_subset).emotions.argmax(1).tolist())
-
-
-def learning_rate_factor(settings: TrainSettings, epoch: int, step: int, steps_per_epoch: int) -> float:
-    """What the learning rate is multiplied by in step `step` (from 0), which lies in epoch `epoch` (from 0)."""
-    if settings.schedule == "late-exponential":
-        return settings.gamma ** max(0, epoch - 41)
-    total = settings.epochs * steps_per_epoch
-    warm = max(1, total // 10)
-    if step < warm:
-        return (step + 1) / warm
-    return (1 + math.cos(math.pi * (step - warm) / max(1, total - warm))) / 2
-
-
-def build_optimiser(module: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """AdamW, one kernel for all weights. Weight matrices decay; biases, norms and learned patterns, which have nothing
-    to shrink to, do not."""
-    matrices = [weight for name, weight in module.named_parameters() if name.endswith("weight") and weight.ndim > 1]
-    chosen = {id(weight) for weight in matrices}
-    others = [weight for weight in module.parameters() if id(weight) not in chosen]
-    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, settings.learning_rate, fused=True)
+        found = predict_subset(self.module, self.settings, self.device, self.callbacks.oracle_subset)
+        return tuple(found.emotions.argmax(1).tolist())

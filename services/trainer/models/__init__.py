@@ -1,8 +1,8 @@
-"""Networks by name, and what each is called with: the paper's, and the field's baselines on a map of the motion.
+"""Networks by name and their input arrays: the paper's network, and the field's baselines on a map of the motion.
 
-patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255, maps [B,3,28,28] = u, v, strain from onset to apex. All
-return (emotion logits [B,C], AU logits [B,9]); AU logits are None where the published model has no head for action
-units.
+Inputs: patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255, maps [B,3,28,28] (u, v in px, strain) from onset to
+apex. All networks return (emotion logits [B,C], AU logits [B,9]). AU logits are None if the published model has no AU
+head.
 """
 
 from collections.abc import Callable
@@ -44,5 +44,5 @@ def build(name: str, classes: int, profile: str | ModelSettings = "corrected") -
     if name not in MODEL_CLASSES:
         raise ValueError(f"Unknown model {name!r}: expected one of {', '.join(sorted(MODEL_CLASSES))}.")
     if classes < 2:
-        raise ValueError(f"A model tells at least 2 classes apart, got classes={classes}.")
+        raise ValueError(f"Expected at least 2 classes, got {classes}.")
     return MODEL_CLASSES[name](classes, settings_for_profile(profile, MODEL_PROFILES))

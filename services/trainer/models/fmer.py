@@ -11,7 +11,7 @@ from services.trainer.models.settings import ModelSettings
 
 
 class Fmer(nn.Module):
-    """(patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255) -> (emotion logits [B,C], AU logits [B,9])."""
+    """The paper's network. Without an AU branch its AU logits are None."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
@@ -26,6 +26,7 @@ class Fmer(nn.Module):
         self.detached = settings.emotion_to_au == "detached"
 
     def forward(self, patches: Tensor, clip: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255 -> emotion logits [B,C], AU logits [B,9]."""
         eyebrow, mouth = self.graph(self.patch_scale(patches))
         if not self.au_branch:
             return self.fusion(eyebrow, mouth, None), None

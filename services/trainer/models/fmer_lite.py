@@ -1,10 +1,11 @@
 """FMER-lite: the idea of FMER at a hundredth of its cost, so that two cores train a whole leave-one-subject-out run.
 
-Kept: a token per ROI, an AU branch beside them, AU graph, fusion by dot products. Different: a patch is described by
-its mean flow and how that changes over rows and columns (an affine motion model, Black & Yacoob 1997, learned on from
-there); a region's tokens meet in one linear layer, since attention between them gained nothing
-(docs/explanation/results.md); the AU branch reads the same tokens and the motion of the whole face, in place of 25
-million parameters on raw frames.
+It keeps a token per ROI, an AU branch, the AU graph and the fusion by dot products. Three things differ:
+
+- A patch is described by its mean flow and the slopes over rows and columns (affine motion model, Black & Yacoob 1997).
+  Training changes these patterns from there.
+- A region's tokens meet in one linear layer. Attention between them gained nothing (docs/explanation/results.md).
+- The AU branch reads the same tokens and the motion of the whole face. It replaces 25 million parameters on raw frames.
 """
 
 import math
@@ -12,45 +13,46 @@ import math
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AU_COUNT, AuGraph
-from services.trainer.models.fusion import BROW_AU_COUNT, Fusion
+from services.trainer.data.annotations import AU_COUNT, BROW_AU_COUNT
+from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, MAP_SIDE, PATCH_SIDE, ROI_COUNT
+from services.trainer.models.au_graph import AuGraph
+from services.trainer.models.fusion import Fusion
 from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, map_cell_positions
 from services.trainer.models.input_scaling import MapScale, PatchScale
-from services.trainer.models.roi_graph import BROW_ROI_COUNT, PAIR_COUNT, PATCH_SIDE, ROIS
 from services.trainer.models.settings import ModelSettings
 
 TIME_PATTERNS, SPACE_PATTERNS = 4, 3  # temporal and spatial patterns per ROI
 TOKEN_WIDTH = 2 * TIME_PATTERNS * SPACE_PATTERNS  # u and v
-LITE_REGION_WIDTH = 48  # of the vector per facial region
-FACE_WIDTH = 32  # of the vector for the whole face
-FACE_MAP_SIDE = 28  # rows and columns of a map
+LITE_REGION_WIDTH = 48  # width of the vector per facial region
+FACE_WIDTH = 32  # width of the vector for the whole face
 
 
 class RoiTokens(nn.Module):
-    """Each ROI's motion, relative to that of the head, as amplitudes of learned separable patterns."""
+    """Each ROI's motion relative to the head's motion, as amplitudes of learned separable patterns."""
 
     def __init__(self) -> None:
         super().__init__()
         self.head_motion = HeadMotion(ROI_PLACES)
-        self.courses = nn.Parameter(cosine_basis(TIME_PATTERNS, PAIR_COUNT))  # [4,9]
+        self.courses = nn.Parameter(cosine_basis(TIME_PATTERNS, FLOW_COUNT))  # [4,9]
         self.shapes = nn.Parameter(affine_basis(PATCH_SIDE))  # [3,49]
 
-    def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,24]
+    def forward(self, patches: Tensor) -> Tensor:
+        """Patches [B,9,2,30,7,7] -> tokens [B,30,24]."""
         patches = patches.flatten(-2)  # [B,9,2,30,49]
         own = patches - self.head_motion(patches.mean(-1)).unsqueeze(-1)
         moments = own @ self.shapes.T  # [B,9,2,30,3]
-        moments = moments - moments.mean(3, keepdim=True)  # a head that turns or scales does so within each patch too
+        moments = moments - moments.mean(3, keepdim=True)  # a head that turns or scales also turns or scales each patch
         tokens = torch.einsum("btcrs,kt->brkcs", moments, self.courses)
         return tokens.flatten(2)
 
 
 class WholeFace(nn.Module):
-    """The face's motion from onset to apex, cheeks and nose too, which have no ROI, relative to that of the head."""
+    """The face's motion relative to the head's, from onset to apex. It includes cheeks and nose, which have no ROI."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.head_motion = HeadMotion(map_cell_positions(FACE_MAP_SIDE))
+        self.head_motion = HeadMotion(map_cell_positions(MAP_SIDE))
         self.convs = nn.Sequential(
             *(nn.Conv2d(3, 16, 5, 1, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2)),
             *(nn.Conv2d(16, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
@@ -59,7 +61,8 @@ class WholeFace(nn.Module):
             nn.Flatten(), nn.Dropout(0.5), nn.Linear(32 * 49, FACE_WIDTH), nn.ReLU(), nn.Dropout(0.3)
         )
 
-    def forward(self, maps: Tensor) -> Tensor:  # [B,3,28,28] -> [B,32]
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps [B,3,28,28] (u, v in px, strain) -> [B,32]."""
         maps = self.map_scale(maps)
         motion = maps[:, :2]
         own = motion - self.head_motion(motion.flatten(2)).view_as(motion)
@@ -67,15 +70,14 @@ class WholeFace(nn.Module):
 
 
 class FmerLite(nn.Module):
-    """(patches [B,9,2,30,7,7] px, maps [B,3,28,28] = u, v in px and strain) -> (emotion logits [B,C], AU logits [B,9]
-    or, without an AU branch, None)."""
+    """The small network. Without an AU branch its AU logits are None."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
         self.patch_scale = PatchScale(settings)
         self.tokens = RoiTokens()
         self.brow_head = build_lite_region_head(BROW_ROI_COUNT)
-        self.mouth_head = build_lite_region_head(ROIS - BROW_ROI_COUNT)
+        self.mouth_head = build_lite_region_head(ROI_COUNT - BROW_ROI_COUNT)
         self.whole_face = WholeFace(settings) if settings.whole_face else None
         self.direct = (
             nn.Linear(FACE_WIDTH, classes, bias=False) if settings.whole_face and settings.direct_path else None
@@ -89,11 +91,10 @@ class FmerLite(nn.Module):
         self.detached = settings.emotion_to_au == "detached"
 
     def forward(self, patches: Tensor, maps: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Patches [B,9,2,30,7,7] px, maps [B,3,28,28] (u, v in px, strain) -> emotion logits [B,C], AU logits [B,9]."""
         tokens = self.tokens(self.patch_scale(patches))  # [B,30,24]
-        eyebrow, mouth = (
-            self.brow_head(tokens[:, :BROW_ROI_COUNT]),
-            self.mouth_head(tokens[:, BROW_ROI_COUNT:]),
-        )  # [B,48] each
+        eyebrow = self.brow_head(tokens[:, :BROW_ROI_COUNT])  # [B,48]
+        mouth = self.mouth_head(tokens[:, BROW_ROI_COUNT:])  # [B,48]
         seen = [] if self.whole_face is None else [self.whole_face(maps)]  # [B,32]
         au_logits = self._predict_aus(eyebrow, mouth, seen) if self.au_branch else None
         emotions = self.fusion(eyebrow, mouth, None if au_logits is None else self._au_vectors(au_logits))
@@ -116,14 +117,14 @@ def build_lite_region_head(tokens: int) -> nn.Sequential:
 
 
 def cosine_basis(count: int, length: int) -> Tensor:
-    """The first orthonormal DCT-II vectors [count, length]: where the temporal patterns start."""
+    """The first orthonormal DCT-II vectors [count,length]: the start values of the temporal patterns."""
     k, t = torch.arange(count)[:, None], torch.arange(length)
     basis = torch.cos(math.pi * k * (t + 0.5) / length)
     return basis / basis.norm(dim=1, keepdim=True)
 
 
 def affine_basis(side: int) -> Tensor:
-    """Mean, slope over columns, slope over rows of a patch [3, side*side]: where the spatial patterns start."""
+    """Mean, slope over columns, slope over rows of a patch [3,side*side]: the start values of the spatial patterns."""
     line = torch.linspace(-1, 1, side)
     ones = torch.ones(side, side)
     basis = torch.stack([ones, ones * line, ones * line[:, None]]).flatten(1)

@@ -1,16 +1,14 @@
-"""Fusion: how well each region's vector agrees with each of its AUs decides the emotion."""
+"""Fusion: the agreement of each region's vector with the vectors of its AUs decides the emotion."""
 
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AU_COUNT
+from services.trainer.data.annotations import AU_COUNT, BROW_AU_COUNT
 from services.trainer.models.settings import ModelSettings
-
-BROW_AU_COUNT = 3  # AU 1, 2, 4 belong to the brows; 10, 12, 14, 15, 17, 25 to the mouth
 
 
 class Fusion(nn.Module):
-    """Dot products of region and AU vectors -> LayerNorm(9) -> Linear; plus the direct path where it is on."""
+    """Dot products of region and AU vectors -> LayerNorm(9) -> Linear; plus the direct path if it is on."""
 
     def __init__(self, settings: ModelSettings, classes: int, width: int) -> None:
         super().__init__()
@@ -20,7 +18,7 @@ class Fusion(nn.Module):
         self.direct = nn.Linear(2 * width, classes, bias=False) if settings.direct_path else None
 
     def forward(self, eyebrow: Tensor, mouth: Tensor, aus: Tensor | None) -> Tensor:
-        """[B,d], [B,d], [B,9,d] or, without an AU branch, None -> [B,C]."""
+        """Eyebrow [B,d], mouth [B,d], AUs [B,9,d] (None without an AU branch) -> emotion logits [B,C]."""
         logits = torch.zeros((), device=mouth.device) if aus is None else self._match_regions(eyebrow, mouth, aus)
         return logits if self.direct is None else logits + self.direct(torch.cat([eyebrow, mouth], 1))
 

@@ -1,10 +1,10 @@
-"""What a head does as a whole, fitted to the motion of a face and taken out of it."""
+"""The rigid motion of the head, fitted to the motion of a face. Networks subtract it."""
 
 import torch
 from torch import Tensor, nn
 
-# Where the 30 ROIs lie on a face that looks straight ahead, (x, y) in hundredths of the brows' width from their mean:
-# landmarks of eight drawn persons (merstream/synth), averaged over them and over both sides.
+# Positions of the 30 ROIs on a frontal face: (x, y) from their mean, in hundredths of the brows' width. They are the
+# landmarks of eight drawn persons (merstream/synth), averaged over persons and over both sides.
 BROW_PLACES = [
     *((-50, -46), (-44, -51), (-34, -53), (-23, -51), (-14, -48)),
     *((14, -48), (23, -51), (34, -53), (44, -51), (50, -46)),
@@ -18,8 +18,7 @@ ROI_PLACES = torch.tensor(BROW_PLACES + OUTER_LIP_PLACES + INNER_LIP_PLACES)
 
 
 class HeadMotion(nn.Module):
-    """Motion (u, v) [...,2,n] at n places -> the similarity motion (moved, turned, scaled) nearest to it by least
-    squares, [...,2,n]."""
+    """The similarity motion (shift, rotation, scale) nearest to a motion at n places, by least squares."""
 
     basis: Tensor
 
@@ -28,16 +27,17 @@ class HeadMotion(nn.Module):
         self.register_buffer("basis", similarity_basis(places), persistent=False)
 
     def forward(self, motion: Tensor) -> Tensor:
+        """Motion (u, v) [...,2,n] -> similarity motion [...,2,n], both in the same unit."""
         return (motion.flatten(-2) @ self.basis @ self.basis.T).view_as(motion)
 
 
 def similarity_basis(places: Tensor) -> Tensor:
-    """[2n,4]: an orthonormal basis of the flows (u, v) of a plane that is moved, turned and scaled, at places [n,2]."""
+    """Places (x, y) [n,2] -> [2n,4]: orthonormal basis of a plane's flows (u, v) under shift, rotation and scale."""
     x, y = (places.double() - places.double().mean(0)).T
     one, zero = torch.ones_like(x), torch.zeros_like(x)
     flows = [(one, zero), (zero, one), (-y, x), (x, y)]
     basis = torch.stack([torch.cat(flow) for flow in flows], 1)
-    return (basis / basis.norm(dim=0)).float()  # orthogonal as they are: x and y are centred
+    return (basis / basis.norm(dim=0)).float()  # already orthogonal, because x and y are centred
 
 
 def map_cell_positions(side: int) -> Tensor:

@@ -1,14 +1,18 @@
 """HTNet (Wang, Zhang, Luo, Sankaranarayana: HTNet for micro-expression recognition, 2023; arXiv 2307.14637).
 
-Four blocks of 14x14 around the eyes and the corners of the mouth, put together to 28x28, cut into tokens of 7x7;
-three levels, each with transformers inside its blocks and, but for the last, an aggregation that halves rows and
-columns and doubles the width. Sizes as in the authors' code (github.com/wangzhifengharrison/HTNet, Model.py and its
-main script): width 256, 3 heads, 2 + 2 + 8 transformers: 114,429,446 parameters for 3 classes.
-With these sizes each block is one token at every level: attention inside it weighs nothing against anything, though
-the paper speaks of local self-attention, and only the aggregations mix places. The paper looks for eyes and mouth in
-each picture; here they lie at fixed places of the aligned map. The authors report the best epoch on the test subject
-beside the last; here it is the last. Channels come last and the authors' 1x1 convolutions are linear layers: the same
-sums, but a convolution lays its weights out anew in every step on a CPU, and here weights outweigh pixels.
+Four blocks of 14x14 px lie around the eyes and the corners of the mouth. They form a picture of 28x28 px, cut into
+tokens of 7x7 px. Each of three levels has transformers inside its blocks. All levels but the last end in an
+aggregation, which halves rows and columns and doubles the width. Sizes are those of the authors' code
+(github.com/wangzhifengharrison/HTNet, Model.py and its main script): width 256, 3 heads, 2 + 2 + 8 transformers. That
+makes 114,429,446 parameters for 3 classes.
+
+With these sizes each block is one token at every level. So attention compares nothing, although the paper speaks of
+local self-attention, and only the aggregations mix places. Differences from the paper and its code:
+
+- The paper finds eyes and mouth in each picture. Here they have fixed places on the aligned map.
+- The authors report the best epoch on the test subject beside the last. Here it is the last.
+- Channels come last, and the authors' 1x1 convolutions are linear layers. The sums are the same. On a CPU a convolution
+  lays out its weights again in every step, and here the weights are larger than the pictures.
 """
 
 import torch
@@ -19,20 +23,14 @@ from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
 BLOCK_SIDE = 14  # rows and columns
-BLOCK_CENTRES = (
-    ((9, 8), (9, 20)),
-    ((20, 9), (20, 19)),
-)  # row and column of the blocks' centres: eyes, corners of the mouth
+BLOCK_CENTRES = (((9, 8), (9, 20)), ((20, 9), (20, 19)))  # row and column: eyes, corners of the mouth
 TOKEN_SIDE = 7  # rows and columns
-FIRST_LEVEL_WIDTH, FIRST_LEVEL_HEADS, LEVEL_DEPTHS = (
-    256,
-    3,
-    (2, 2, 8),
-)  # of the first level; width and heads double from level to level
+FIRST_LEVEL_WIDTH, FIRST_LEVEL_HEADS = 256, 3  # both double from level to level
+LEVEL_DEPTHS = (2, 2, 8)  # transformers per level
 
 
 class Htnet(nn.Module):
-    """maps [B,3,28,28] -> (emotion logits [B,C], None)."""
+    """Hierarchical transformer on maps. It predicts no AUs."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
@@ -43,6 +41,7 @@ class Htnet(nn.Module):
         self.norm, self.out = nn.LayerNorm(last), nn.Linear(last, classes)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
+        """Maps [B,3,28,28] (u, v in px, strain) -> emotion logits [B,C], None."""
         seen = self.tokens(gather_face_blocks(self.map_scale(maps))).permute(0, 2, 3, 1)  # [B,4,4,256]
         for each in self.levels:  # [B,2,2,512], [B,1,1,1024], [B,1,1,1024]
             seen = each(seen)
@@ -50,7 +49,7 @@ class Htnet(nn.Module):
 
 
 def gather_face_blocks(maps: Tensor) -> Tensor:
-    """[B,3,28,28] -> [B,3,28,28]: the four blocks, as they lie in the face."""
+    """Maps [B,3,28,28] -> [B,3,28,28]: the four blocks in the arrangement of the face."""
     half = BLOCK_SIDE // 2
     rows = [
         torch.cat([maps[:, :, y - half : y + half, x - half : x + half] for y, x in centres], 3)
@@ -60,7 +59,7 @@ def gather_face_blocks(maps: Tensor) -> Tensor:
 
 
 def build_htnet_level(level_index: int) -> nn.Sequential:
-    """Transformers, then an aggregation; the last level has none."""
+    """Transformers, then an aggregation unless it is the last level: [B,h,w,W] -> [B,h/2,w/2,2W]."""
     width, heads = FIRST_LEVEL_WIDTH * 2**level_index, FIRST_LEVEL_HEADS * 2**level_index
     layers: list[nn.Module] = [
         BlockPosition(),
@@ -79,11 +78,12 @@ class BlockPosition(nn.Module):
         self.place = nn.Parameter(torch.randn(1))
 
     def forward(self, seen: Tensor) -> Tensor:
+        """[B,h,w,W] -> [B,h,w,W]."""
         return seen + self.place
 
 
 class BlockTransformer(nn.Module):
-    """Attention and two layers of four times the width, each with the norm before and the input added: [B,h,w,W]."""
+    """Attention and a two-layer perceptron of four times the width, each with pre-norm and a residual."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -93,12 +93,13 @@ class BlockTransformer(nn.Module):
         )
 
     def forward(self, seen: Tensor) -> Tensor:
+        """[B,h,w,W] -> [B,h,w,W]."""
         seen = seen + self.attention(seen)
         return seen + self.mixed(seen)
 
 
 class BlockAttention(nn.Module):
-    """Attention between the tokens of a block, every token being a block of its own."""
+    """Attention between the tokens of a block. Each token is a block of its own."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -107,6 +108,7 @@ class BlockAttention(nn.Module):
         self.out = nn.Linear(inner, width)
 
     def forward(self, seen: Tensor) -> Tensor:
+        """[B,h,w,W] -> [B,h,w,W]."""
         tokens = seen.shape[:3].numel()
         each = self.queries_keys_values(seen).reshape(tokens, 3, self.heads, 1, -1)
         mixed = functional.scaled_dot_product_attention(*each.unbind(1))  # [B*h*w,heads,1,85]
@@ -114,7 +116,7 @@ class BlockAttention(nn.Module):
 
 
 class BlockAggregation(nn.Module):
-    """To half the rows and columns and twice the width: [B,h,w,W] -> [B,h/2,w/2,2W]."""
+    """Half the rows and columns, twice the width."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -123,5 +125,6 @@ class BlockAggregation(nn.Module):
         self.pool = nn.MaxPool2d(3, 2, padding=1)
 
     def forward(self, seen: Tensor) -> Tensor:
+        """[B,h,w,W] -> [B,h/2,w/2,2W]."""
         mixed = self.norm(self.mix(seen.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
         return self.pool(mixed.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)

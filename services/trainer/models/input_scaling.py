@@ -1,4 +1,4 @@
-"""Input scaling as layers, so that whoever holds the weights holds the scaling too."""
+"""Input scaling as layers, so that stored weights include the scaling."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from services.trainer.models.settings import ModelSettings
 
 
 class PatchScale(nn.Module):
-    """Divide flow patches (px) by one number fitted on the training fold; the number is a buffer of the model."""
+    """Divides flow patches (px) by one number fitted on the training fold. The number is a buffer of the model."""
 
     rms: Tensor
 
@@ -18,17 +18,18 @@ class PatchScale(nn.Module):
 
     @torch.no_grad()
     def fit(self, patches: Tensor) -> None:
-        """Take the RMS of patches of any shape, in px. Without any motion the scale stays 1."""
+        """Set the scale to the RMS of patches [...], in px. Without any motion it stays 1."""
         rms = patches.double().square().mean().sqrt()
         if self.fitted and rms > 0:
             self.rms.copy_(rms)
 
     def forward(self, patches: Tensor) -> Tensor:
+        """Patches [...] px -> [...] without a unit."""
         return patches / self.rms
 
 
 class MapScale(nn.Module):
-    """Divide maps [...,3,28,28] by numbers fitted on the training fold: (u, v) px by one, strain by another."""
+    """Divides maps by numbers fitted on the training fold: (u, v) by one, strain by another."""
 
     motion: Tensor
     strain: Tensor
@@ -41,18 +42,19 @@ class MapScale(nn.Module):
 
     @torch.no_grad()
     def fit(self, maps: Tensor) -> None:
-        """Take the RMS of the maps' motion and strain. What is 0 everywhere is left as it is."""
+        """Set the scales to the RMS of motion and strain of maps [...,3,28,28]. Zeros keep the scale 1."""
         for part, scale in ((maps[..., :2, :, :], self.motion), (maps[..., 2, :, :], self.strain)):
             rms = part.double().square().mean().sqrt()
             if self.fitted and rms > 0:
                 scale.copy_(rms)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps [...,3,28,28] (u, v in px, strain) -> [...,3,28,28] without a unit."""
         return maps / torch.stack([self.motion, self.motion, self.strain])[:, None, None]
 
 
 class ClipScale(nn.Module):
-    """RGB 0..255 [B,3,T,H,W], bytes or floats, to what the AU branch is trained on (channel order, range)."""
+    """Brings clips to the channel order and the range of values that the AU branch is trained on."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -60,5 +62,6 @@ class ClipScale(nn.Module):
         self.symmetric = settings.clip_scaling == "symmetric"
 
     def forward(self, clip: Tensor) -> Tensor:
+        """RGB 0..255 [B,3,T,H,W], bytes or floats -> float32 [B,3,T,H,W]."""
         clip = clip.flip(1).float() if self.flip else clip.float()
         return clip / 127.5 - 1 if self.symmetric else clip

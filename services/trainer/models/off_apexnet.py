@@ -1,10 +1,10 @@
 """OFF-ApexNet (Gan, Liong, Yau, Huang, Tan: OFF-ApexNet on micro-expression recognition system, 2019; arXiv
 1805.08699).
 
-A stream for u and one for v, each of two 5x5 convolutions, joined by two layers of 1,024. 2,664,475 parameters for 3
-classes: the 2.66 M that the README of Off-TANet counts. The re-implementation in github.com/tvaranka/meb is another
-network (one stream on both channels, 3x3, one layer of 1,024; 807,909 parameters). The paper's own code was not at
-hand; dropout of one half before the first and the last of the joined layers is meb's.
+One stream for u and one for v have two 5x5 convolutions each. Two layers of width 1,024 join them. It has 2,664,475
+parameters for 3 classes: the 2.66 M that the README of Off-TANet counts. The re-implementation in
+github.com/tvaranka/meb is another network: one stream on both channels, 3x3, one layer of 1,024, 807,909 parameters.
+The paper's own code was not available. The dropout of one half before the first and the last joined layer is meb's.
 """
 
 import torch
@@ -17,7 +17,7 @@ JOINED_WIDTH = 1024
 
 
 class OffApexnet(nn.Module):
-    """maps [B,3,28,28], of which strain is not read -> (emotion logits [B,C], None)."""
+    """Two streams on maps, of which strain is not read. It predicts no AUs."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
@@ -33,6 +33,7 @@ class OffApexnet(nn.Module):
         self.out = nn.Sequential(nn.Dropout(0.5), nn.Linear(JOINED_WIDTH, classes))
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
+        """Maps [B,3,28,28] (u, v in px, strain) -> emotion logits [B,C], None."""
         u, v = self.map_scale(maps)[:, :2].split(1, 1)  # [B,1,28,28] each
         return self.out(self.joined(torch.cat([self.across(u), self.down(v)], 1))), None  # [B,1568] -> [B,C]
 

@@ -1,16 +1,17 @@
 """P3D-63, the AU branch: a ResNet-50 whose 3x3x3 convolutions are split into space and time (Qiu et al. 2017).
 
-Clip [B,3,16,144,144] -> nine AU logits. Time is halved by four poolings and is 1 when the last, two-dimensional layer
-begins; other lengths than 16..31 frames, other sides than 129..160 pixels do not fit.
+Four poolings halve the time axis. It has length 1 when the last, two-dimensional layer begins. So only clips of 16 to
+31 frames with sides of 129 to 160 px fit.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import count
 
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.au_graph import AU_COUNT
+from services.trainer.data.annotations import AU_COUNT
 from services.trainer.models.settings import ModelSettings
 
 BLOCKS_PER_LAYER = (3, 4, 6, 3)
@@ -18,7 +19,7 @@ EXPANSION = 4
 
 
 def build_conv_norm(width_in: int, width_out: int, kernel: tuple[int, ...], stride: int = 1) -> nn.Sequential:
-    """Convolution and BatchNorm, two- or three-dimensional by the kernel; the stride acts on rows and columns."""
+    """Convolution and BatchNorm, in two or three dimensions like the kernel. The stride acts on rows and columns."""
     padding = tuple(size // 2 for size in kernel)
     if len(kernel) == 2:
         flat = nn.Conv2d(width_in, width_out, kernel, stride, padding, bias=False)  # type: ignore[arg-type]
@@ -28,7 +29,10 @@ def build_conv_norm(width_in: int, width_out: int, kernel: tuple[int, ...], stri
 
 
 class BottleneckBlock(nn.Module):
-    """Bottleneck with shortcut; what stands between the two 1x1 convolutions differs by subclass."""
+    """Bottleneck with shortcut. Subclasses differ in the layers between the two 1x1 convolutions.
+
+    Shapes: [B,C,t,h,w] -> [B,4*width,t,h/stride,w/stride], without the time axis in FlatBlock.
+    """
 
     ones: tuple[int, ...] = (1, 1, 1)
 
@@ -40,9 +44,11 @@ class BottleneckBlock(nn.Module):
         self.shortcut = nn.Identity() if same else build_conv_norm(width_in, EXPANSION * width, self.ones, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B,width_in,t,h,w] -> [B,4*width,t,h/stride,w/stride]."""
         return (self.expand(self.transform_middle(self.reduce(x).relu())) + self.shortcut(x)).relu()
 
     def transform_middle(self, x: Tensor) -> Tensor:
+        """[B,width,t,h,w] -> [B,width,t,h,w]."""
         raise NotImplementedError
 
 
@@ -56,6 +62,7 @@ class SplitBlock(BottleneckBlock):
         self.time = build_conv_norm(width, width, (3, 1, 1))
 
     def transform_middle(self, x: Tensor) -> Tensor:
+        """[B,width,t,h,w] -> [B,width,t,h,w]."""
         space = self.space(x).relu()
         if self.arrangement == "A":  # serial
             return self.time(space).relu()
@@ -74,19 +81,24 @@ class FlatBlock(BottleneckBlock):
         self.space = build_conv_norm(width, width, (3, 3))
 
     def transform_middle(self, x: Tensor) -> Tensor:
+        """[B,width,h,w] -> [B,width,h,w]."""
         return self.space(x).relu()
 
 
 class StemPool(nn.MaxPool3d):
-    """Its windows overlap, and on CUDA torch sums the gradients of what several windows chose in any order; there the
-    maximum is taken axis by axis instead, whose gradients come in one order."""
+    """Max pooling with overlapping windows and deterministic gradients.
 
-    def forward(self, x: Tensor) -> Tensor:  # [B,C,2t,h,w] -> [B,C,t,ceil(h/2),ceil(w/2)]
+    On CUDA torch sums the gradients of overlapping windows in any order. There the maximum is computed axis by axis,
+    and its gradients come in one order.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,C,2t,h,w] -> [B,C,t,ceil(h/2),ceil(w/2)]."""
         return max_pool_by_axis(x) if x.is_cuda else super().forward(x)
 
 
 def max_pool_by_axis(x: Tensor) -> Tensor:
-    """The largest of two frames, of three rows, of three columns, each at every second place."""
+    """[B,C,2t,h,w] -> [B,C,t,ceil(h/2),ceil(w/2)]: maximum of 2 frames, 3 rows and 3 columns, every second place."""
     frames = x.shape[2] // 2 * 2
     x = torch.maximum(x[:, :, 0:frames:2], x[:, :, 1:frames:2])
     for _ in range(2):
@@ -95,58 +107,63 @@ def max_pool_by_axis(x: Tensor) -> Tensor:
 
 
 def max_of_three_rows(x: Tensor) -> Tensor:
-    """Of every second row and those beside it: [B,C,t,h,w] -> [B,C,t,ceil(h/2),w]."""
+    """[B,C,t,h,w] -> [B,C,t,ceil(h/2),w]: maximum of every second row and its two neighbours."""
     here, beside = x[:, :, :, 0::2], x[:, :, :, 1::2]
-    count = here.shape[3]
-    before = torch.cat([here[:, :, :, :1], beside], 3)[:, :, :, :count]
-    after = torch.cat([beside, here[:, :, :, -1:]], 3)[:, :, :, :count]
+    row_count = here.shape[3]
+    before = torch.cat([here[:, :, :, :1], beside], 3)[:, :, :, :row_count]
+    after = torch.cat([beside, here[:, :, :, -1:]], 3)[:, :, :, :row_count]
     return torch.maximum(torch.maximum(before, here), after)
 
 
 class P3D(nn.Module):
-    """Shapes for a clip of 16 frames, 144 x 144."""
+    """The AU branch. Shapes in comments are those of 16 frames of 144x144 px."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, blocks_per_layer: Sequence[int] = BLOCKS_PER_LAYER) -> None:
         super().__init__()
         stem = nn.Conv3d(3, 64, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
         self.stem = nn.Sequential(stem, nn.BatchNorm3d(64), nn.ReLU(), StemPool((2, 3, 3), 2, (0, 1, 1)))
         arrangements = (("A", "B", "C")[n % 3] for n in count())
         self.layers = nn.Sequential()
         width_in = 64
-        for blocks, width, stride in zip(BLOCKS_PER_LAYER[:3], (64, 128, 256), (1, 2, 2), strict=True):
+        for blocks, width, stride in zip(blocks_per_layer[:3], (64, 128, 256), (1, 2, 2), strict=True):
             for index in range(blocks):
                 self.layers.append(SplitBlock(width_in, width, stride if index == 0 else 1, next(arrangements)))
                 width_in = EXPANSION * width
             self.layers.append(nn.MaxPool3d((2, 1, 1)))
         self.flat = nn.Sequential(
-            *(FlatBlock(2048 if i else 1024, 512, 1 if i else 2) for i in range(BLOCKS_PER_LAYER[3]))
+            *(FlatBlock(2048 if i else 1024, 512, 1 if i else 2) for i in range(blocks_per_layer[3]))
         )
         self.classify = nn.Sequential(nn.AvgPool2d(5, 1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(2048, AU_COUNT))
         self.apply(initialise_fan_out if settings.p3d_init == "fan-out" else initialise_two_sizes)
         self.apply(lay_out_channels_last)
 
-    def forward(self, clip: Tensor) -> Tensor:  # [B,3,16,144,144] -> [B,9]
+    def forward(self, clip: Tensor) -> Tensor:
+        """Clip [B,3,16,144,144] -> AU logits [B,9]."""
         x = self.stem(clip.contiguous(memory_format=torch.channels_last_3d))  # [B,64,8,36,36]
         x = self.layers(x)  # [B,256,4,36,36] -> [B,512,2,18,18] -> [B,1024,1,9,9]
-        x = x.transpose(1, 2).flatten(0, 1)  # time, now 1, goes into the batch
+        x = x.transpose(1, 2).flatten(0, 1)  # the time axis, now of length 1, joins the batch
         logits: Tensor = self.classify(self.flat(x))  # [B,2048,5,5] -> [B,9]
         return logits
 
 
 def lay_out_channels_last(module: nn.Module) -> None:
-    """Lay out the weights of 3-D convolutions so that a step is a quarter faster on CPU; values are the same."""
+    """Lay out the weights of a 3-D convolution with the channels last, without a change of values.
+
+    A training step on a CPU is then a quarter faster.
+    """
     if isinstance(module, nn.Conv3d):
         module.to(memory_format=torch.channels_last_3d)
 
 
 def initialise_fan_out(module: nn.Module) -> None:
-    """N(0, 2/fan_out) for every convolution (He et al. 2015)."""
+    """Draw the weights of a convolution from N(0, 2/fan_out) (He et al. 2015)."""
     if isinstance(module, nn.Conv2d | nn.Conv3d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
 def initialise_two_sizes(module: nn.Module) -> None:
-    """What the published code does: the fan leaves out the kernel's third size; 2-D convolutions stay as they are."""
+    """Initialise like the published code: its fan ignores the kernel's third size, and 2-D convolutions keep torch's
+    default."""
     if isinstance(module, nn.Conv3d):
         time, rows = module.kernel_size[:2]
         nn.init.normal_(module.weight, 0.0, math.sqrt(2 / (time * rows * module.out_channels)))

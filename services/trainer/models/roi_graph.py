@@ -1,50 +1,47 @@
-"""Graph learning: flow patches around 30 points of the face -> one vector for the brows, one for the mouth."""
+"""Graph learning: from flow patches around 30 points of the face to one vector for the brows and one for the mouth."""
 
 import torch
 from torch import Tensor, nn
 
+from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, PATCH_SIDE, ROI_COUNT
 from services.trainer.models.settings import ModelSettings
 from services.trainer.models.transformer import build_encoder
 
-PAIR_COUNT, ROIS, BROW_ROI_COUNT, PATCH_SIDE = (
-    9,
-    30,
-    10,
-    7,
-)  # flow fields, points, the first ten of them on the brows, patch side in px
-REGION_WIDTH = 160  # of the vector per facial region
+REGION_WIDTH = 160  # width of the vector per facial region
 
 
 class PairConv(nn.Module):
-    """Mix u and v of each ROI; the same weights serve all nine flow fields."""
+    """Mixes u and v of each ROI, with the same weights for all nine flow fields."""
 
     def __init__(self, each: bool) -> None:
         super().__init__()
         self.each = each
-        self.conv = nn.Conv3d(ROIS, ROIS, (2, 3, 3), padding=(0, 1, 1), groups=ROIS)
-        self.norm = nn.BatchNorm3d(ROIS)
+        self.conv = nn.Conv3d(ROI_COUNT, ROI_COUNT, (2, 3, 3), padding=(0, 1, 1), groups=ROI_COUNT)
+        self.norm = nn.BatchNorm3d(ROI_COUNT)
 
-    def forward(self, patches: Tensor) -> Tensor:  # [B,9,2,30,7,7] -> [B,30,9,7,7]
+    def forward(self, patches: Tensor) -> Tensor:
+        """Patches [B,9,2,30,7,7] -> [B,30,9,7,7]."""
         batch, pairs = patches.shape[:2]
         x = self.conv(patches.transpose(2, 3).flatten(0, 1))  # [B*9,30,1,7,7]
-        x = x.reshape(batch, pairs, ROIS, PATCH_SIDE, PATCH_SIDE).transpose(1, 2)  # [B,30,9,7,7]
+        x = x.reshape(batch, pairs, ROI_COUNT, PATCH_SIDE, PATCH_SIDE).transpose(1, 2)  # [B,30,9,7,7]
         return self._normalise_pairs(x).relu()
 
     def _normalise_pairs(self, x: Tensor) -> Tensor:
-        if self.each and self.training:  # statistics of one pair at a time, nine updates per forward
-            return torch.cat([self.norm(x[:, :, [pair]]) for pair in range(PAIR_COUNT)], dim=2)
+        if self.each and self.training:  # statistics of one flow field at a time, nine updates per forward
+            return torch.cat([self.norm(x[:, :, [pair]]) for pair in range(FLOW_COUNT)], dim=2)
         return self.norm(x)
 
 
 class TimeConv(nn.Module):
-    """Mix the nine flow fields of each ROI into one token of 49 values."""
+    """Mixes the nine flow fields of each ROI into one token of 49 values."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(ROIS, ROIS, (PAIR_COUNT, 3, 3), padding=(0, 1, 1), groups=ROIS)
-        self.norm = nn.BatchNorm3d(ROIS)
+        self.conv = nn.Conv3d(ROI_COUNT, ROI_COUNT, (FLOW_COUNT, 3, 3), padding=(0, 1, 1), groups=ROI_COUNT)
+        self.norm = nn.BatchNorm3d(ROI_COUNT)
 
-    def forward(self, x: Tensor) -> Tensor:  # [B,30,9,7,7] -> [B,30,49]
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,30,9,7,7] -> tokens [B,30,49]."""
         return self.norm(self.conv(x)).relu().flatten(2)
 
 
@@ -61,7 +58,7 @@ def build_region_head(tokens: int) -> nn.Sequential:
 
 
 class RoiGraph(nn.Module):
-    """Brows and mouth are two sets of tokens, each fully connected by its own six encoder layers."""
+    """Two fully connected graphs, one of the brows' tokens and one of the mouth's, each with six encoder layers."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -71,9 +68,10 @@ class RoiGraph(nn.Module):
         self.brow_encoder = build_encoder(layers, PATCH_SIDE**2, 128)
         self.mouth_encoder = build_encoder(layers, PATCH_SIDE**2, 128)
         self.brow_head = build_region_head(BROW_ROI_COUNT)
-        self.mouth_head = build_region_head(ROIS - BROW_ROI_COUNT)
+        self.mouth_head = build_region_head(ROI_COUNT - BROW_ROI_COUNT)
 
-    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:  # [B,9,2,30,7,7] -> [B,160], [B,160]
+    def forward(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Patches [B,9,2,30,7,7] -> brows [B,160], mouth [B,160]."""
         tokens = self.time_conv(self.pair_conv(patches))  # [B,30,49]
         eyebrow = self.brow_head(self.brow_encoder(tokens[:, :BROW_ROI_COUNT]))
         mouth = self.mouth_head(self.mouth_encoder(tokens[:, BROW_ROI_COUNT:]))

@@ -1,8 +1,8 @@
 """SSSNet, a shallow single stream (Varanka, Peng, Zhao: Micro-expression recognition with noisy labels, 2021).
 
-Layers as in the authors' code (github.com/tvaranka/meb, meb/models/me_networks.py): 1,349,251 parameters for 3
-classes. That code is tested on maps of 64x64; the map of 28x28 is enlarged to it, which adds no detail and keeps
-every layer.
+Layers are those of the authors' code (github.com/tvaranka/meb, meb/models/me_networks.py): 1,349,251 parameters for 3
+classes. That code is tested on maps of 64x64 px. Here the map of 28x28 px is enlarged to that size. This adds no detail
+and keeps every layer.
 """
 
 from torch import Tensor, nn
@@ -11,11 +11,11 @@ from torch.nn import functional
 from services.trainer.models.input_scaling import MapScale
 from services.trainer.models.settings import ModelSettings
 
-SSSNET_SIDE = 64  # rows and columns that the layers were made for
+SSSNET_SIDE = 64  # px; the input side that the layers need
 
 
 class Sssnet(nn.Module):
-    """maps [B,3,28,28] -> (emotion logits [B,C], None)."""
+    """A shallow stream on maps. It predicts no AUs."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
@@ -29,6 +29,7 @@ class Sssnet(nn.Module):
         self.out = nn.Linear(256, classes)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
+        """Maps [B,3,28,28] (u, v in px, strain) -> emotion logits [B,C], None."""
         large = functional.interpolate(
             self.map_scale(maps), size=(SSSNET_SIDE, SSSNET_SIDE), mode="bilinear", align_corners=False
         )
@@ -36,6 +37,6 @@ class Sssnet(nn.Module):
 
 
 def build_conv_layer(width_in: int, width: int, kernel: int, pool: int) -> list[nn.Module]:
-    """Whole channels are dropped."""
+    """Convolution, ReLU, pooling, BatchNorm, and dropout of whole channels."""
     conv = nn.Conv2d(width_in, width, kernel)
     return [conv, nn.ReLU(), nn.MaxPool2d(pool), nn.BatchNorm2d(width), nn.Dropout2d(0.5)]

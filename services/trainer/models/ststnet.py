@@ -1,9 +1,9 @@
 """STSTNet (Liong, Gan, See, Khor, Huang: Shallow triple stream three-dimensional CNN, FG 2019; arXiv 1902.03634).
 
-Three shallow streams of 3, 5 and 8 filters see the same map and are laid side by side. Layers as in the authors'
-PyTorch code (github.com/christy1206/STSTNet, main.py): 1,683 parameters for 3 classes. That code trains for 800
-epochs, the authors' MATLAB script for 5, both with Adam at 5e-5 and 256 clips a step. Both feed 8-bit pictures; here
-the map keeps its unit, divided by one number for motion and one for strain.
+Three shallow streams of 3, 5 and 8 filters see the same map, and their outputs are concatenated. Layers are those of
+the authors' PyTorch code (github.com/christy1206/STSTNet, main.py): 1,683 parameters for 3 classes. That code trains
+for 800 epochs, the authors' MATLAB script for 5, both with Adam at 5e-5 and 256 clips per step. Both read 8-bit
+pictures. Here the map keeps its unit, divided by one number for motion and one for strain.
 """
 
 import torch
@@ -16,7 +16,7 @@ STREAM_FILTERS = (3, 5, 8)
 
 
 class Ststnet(nn.Module):
-    """maps [B,3,28,28] -> (emotion logits [B,C], None)."""
+    """Three shallow streams on maps. It predicts no AUs."""
 
     def __init__(self, classes: int, settings: ModelSettings) -> None:
         super().__init__()
@@ -26,13 +26,14 @@ class Ststnet(nn.Module):
         self.out = nn.Linear(5 * 5 * sum(STREAM_FILTERS), classes)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
+        """Maps [B,3,28,28] (u, v in px, strain) -> emotion logits [B,C], None."""
         maps = self.map_scale(maps)
         seen = torch.cat([each(maps) for each in self.streams], 1)  # [B,16,10,10]
         return self.out(self.pool(seen).flatten(1)), None  # [B,400] -> [B,C]
 
 
 def build_shallow_stream(filters: int) -> nn.Sequential:
-    """[B,3,28,28] -> [B,filters,10,10]; the border of two makes 30 of 28."""
+    """[B,3,28,28] -> [B,filters,10,10]. A border of two enlarges 28 to 30 rows and columns."""
     return nn.Sequential(
         nn.Conv2d(3, filters, 3, padding=2),
         nn.ReLU(),

@@ -7,7 +7,7 @@ ATTENTION_WIDTH = HEAD_COUNT * HEAD_WIDTH
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over n tokens of width d: no mask, no position, no dropout on the attention itself."""
+    """Self-attention over tokens: no mask, no position, no dropout on the attention weights."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -16,7 +16,8 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(width, ATTENTION_WIDTH, bias=False)
         self.out = nn.Linear(ATTENTION_WIDTH, width)
 
-    def forward(self, tokens: Tensor) -> Tensor:  # [B,n,d] -> [B,n,d]
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[B,n,d] -> [B,n,d]."""
         q, k, v = (self._split_heads(project(tokens)) for project in (self.query, self.key, self.value))  # [B,8,n,16]
         weights = (q @ k.transpose(-1, -2) * HEAD_WIDTH**-0.5).softmax(-1)  # [B,8,n,n], rows over keys
         return self.out((weights @ v).transpose(1, 2).flatten(2))
@@ -38,11 +39,12 @@ class EncoderLayer(nn.Module):
         )
         self.norm_perceptron = nn.LayerNorm(width, eps=1e-6)
 
-    def forward(self, tokens: Tensor) -> Tensor:  # [B,n,d] -> [B,n,d]
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[B,n,d] -> [B,n,d]."""
         tokens = self.norm_attention(tokens + self.attention(tokens))
         return self.norm_perceptron(tokens + self.perceptron(tokens))
 
 
 def build_encoder(layers: int, width: int, hidden: int) -> nn.Sequential:
-    """A stack of encoder layers."""
+    """A stack of encoder layers for tokens of this width: [B,n,width] -> [B,n,width]."""
     return nn.Sequential(*(EncoderLayer(width, hidden) for _ in range(layers)))

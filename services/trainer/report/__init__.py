@@ -1,6 +1,6 @@
-"""What came of a run, for people and for programs: outcomes of all folds in, the files of the report out.
+"""The report of a run: the outcomes of all folds in, the files of the report out.
 
-`summary.summary` scores the outcomes and says everything as plain values; `files.files` makes of it and of the outcomes
-report.html, report.json, predictions.csv, per_subject.csv, latex.tex and model_card.md. They follow from features,
-settings and outcomes alone: no clock, no host, no path is in them, and equal outcomes give equal bytes.
+`summary.summarise_run` scores the outcomes and returns a `model.Report`. `writer.render_files` makes report.html,
+report.json, predictions.csv, per_subject.csv, latex.tex and model_card.md of it. They depend only on features, settings
+and outcomes, never on clock, host or path. Equal outcomes give equal bytes.
 """

@@ -7,8 +7,7 @@ from typing import Any
 
 from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
-from services.trainer.folds.fold import FoldOutcome
-from services.trainer.report.clips import OutcomesByLearner, outcome_rows
+from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.report.model import Report
 
 CLIP_COLUMNS = ("learner", "seed", "held_out", "clip", "subject", "dataset", "emotion", "predicted")
@@ -41,7 +40,7 @@ def render_subjects_csv(report: Report) -> str:
 
 def _prediction_rows(features: Features, outcome: FoldOutcome) -> Iterator[list[Any]]:
     """A row per clip, without learner, seed and fold."""
-    rows, units = outcome_rows(features, [outcome]), outcome.aus or [[]] * len(outcome.names)
+    rows, units = features.find_rows(outcome.names), outcome.aus or [[]] * len(outcome.names)
     for row, label, chances, unit_chances in zip(rows, outcome.predicted_classes, outcome.emotions, units, strict=True):
         unit_cells = [f"{chance:.4f}" for chance in unit_chances] if unit_chances else [""] * len(AUS)
         coded_and_predicted = [cell for pair in zip(features.aus[row], unit_cells, strict=True) for cell in pair]

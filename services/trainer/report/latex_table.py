@@ -1,4 +1,4 @@
-"""The figures as LaTeX, for a table of a paper: booktabs rows, one per learner."""
+"""The figures as a LaTeX table, a row per learner."""
 
 import re
 
@@ -17,7 +17,7 @@ def render_latex(report: Report) -> str:
     comments = [
         f"{protocol.title}; {data.samples} clips of {data.subjects} subjects",
         f"datasets: {', '.join(data.datasets)}; features {data.digest[:16]}; seeds {seeds}",
-        *(f"mind: {sentence}" for sentence in protocol.faults),
+        *(f"note: {sentence}" for sentence in protocol.faults),
         r"\usepackage{booktabs}",
     ]
     rows = [_latex_row(name, protocol.name, spread) for name, spread in report.spread.items()]

@@ -8,7 +8,6 @@ import numpy as np
 from services.trainer.data.features import Features
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.report import png_encoder
-from services.trainer.report.clips import outcome_rows
 from services.trainer.report.flow_colour import colour_flow
 from services.trainer.report.model import MisclassifiedClip, MisclassifiedClips
 
@@ -18,8 +17,7 @@ FULL_PERCENTILE = 98  # of the lengths of a clip's flow: longer vectors, outlier
 
 @dataclass(frozen=True)
 class ClipPictures:
-    """Data URIs of a clip's pictures, None where there is none. `full`: the length that has full colour, as the flow's
-    unit."""
+    """Data URIs of a clip's pictures, None if missing. `full` is the length with full colour, in the flow's unit."""
 
     flow: str | None
     full: float | None
@@ -41,17 +39,18 @@ def clip_pictures(features: Features, clip: str, factor: float, faces: bool = Fa
     clip. The frame only with `faces`."""
     row = features.names.tolist().index(clip)
     frame = None
-    if faces and features.clips is not None:
-        frame = png_encoder.png_data_uri(np.asarray(features.clips[row][len(features.clips[row]) // 2]))
-    if features.maps is None:
+    if faces and "clip" in features.arrays:
+        frames = features.arrays["clip"][row]
+        frame = png_encoder.png_data_uri(np.asarray(frames[len(frames) // 2]))
+    if "maps" not in features.arrays:
         return ClipPictures(None, None, frame)
-    flow = features.maps[row, features.factor_index(factor), :2]
+    flow = features.arrays["maps"][row, features.factor_index(factor), :2]
     full = float(np.percentile(np.hypot(*flow.astype(np.float64)), FULL_PERCENTILE))
     return ClipPictures(png_encoder.png_data_uri(colour_flow(flow, full)), full, frame)
 
 
 def _wrong_predictions(features: Features, outcome: FoldOutcome) -> Iterator[MisclassifiedClip]:
-    rows, classes = outcome_rows(features, [outcome]), features.classes
+    rows, classes = features.find_rows(outcome.names), features.classes
     for row, label, chances in zip(rows, outcome.predicted_classes, outcome.emotions, strict=True):
         emotion = features.emotions[row]
         if label != emotion:

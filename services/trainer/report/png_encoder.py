@@ -1,4 +1,4 @@
-"""A small picture as a PNG inside a page."""
+"""Small pictures as PNG inside a page."""
 
 import base64
 import struct
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 
 def png_data_uri(picture: NDArray[np.uint8]) -> str:
-    """HxWx3 RGB -> data URI."""
+    """RGB picture [H,W,3], uint8 -> data URI."""
     return "data:image/png;base64," + base64.b64encode(encode_png(picture)).decode()
 
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:
-    """HxWx3 RGB -> PNG, stored and not deflated: what deflate makes of equal pixels differs between builds of zlib, and
-    equal outcomes must give equal bytes."""
+    """RGB picture [H,W,3], uint8 -> PNG, without compression.
+
+    Builds of zlib compress equal pixels to different bytes, but equal outcomes must give equal reports.
+    """
     height, width, _ = picture.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), picture.reshape(height, -1)], 1)  # 0: no filter
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -32,10 +34,10 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
 
 def _stored_zlib_stream(data: bytes) -> bytes:
     """A zlib stream of stored blocks (RFC 1950, RFC 1951 3.2.4)."""
-    most = 0xFFFF
-    blocks = [data[start : start + most] for start in range(0, len(data), most)]
+    block_bytes = 0xFFFF
+    blocks = [data[start : start + block_bytes] for start in range(0, len(data), block_bytes)]
     heads: list[Any] = [
-        struct.pack("<BHH", number == len(blocks) - 1, len(block), len(block) ^ most)
+        struct.pack("<BHH", number == len(blocks) - 1, len(block), len(block) ^ 0xFFFF)
         for number, block in enumerate(blocks)
     ]
     body = b"".join(head + block for head, block in zip(heads, blocks, strict=True))

@@ -8,9 +8,8 @@ from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.metrics import empty_action_unit_scores, score_action_units, score_emotions
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.folds.fold import FoldOutcome
+from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.report import seed_statistics
-from services.trainer.report.clips import OutcomesByLearner, clip_datasets, outcome_rows
 from services.trainer.report.misclassified import misclassified_clips
 from services.trainer.report.model import (
     EMOTION_FIGURES,
@@ -77,7 +76,7 @@ def summarise_data(features: Features, test_factor: float, faults: Sequence[str]
         digest=features.digest,
         samples=len(features),
         subjects=len(set(features.subjects.tolist())),
-        datasets=tuple(sorted(set(clip_datasets(features).tolist()))),
+        datasets=tuple(sorted(set(features.dataset_names.tolist()))),
         classes=dict(zip(features.classes, counts, strict=True)),
         left_out=dict(features.left_out),
         faults=tuple(faults),
@@ -101,9 +100,9 @@ def pooled_figures(
     features: Features, outcomes: Sequence[FoldOutcome], seed: int, dataset: str | None = None
 ) -> PooledFigures:
     """The scores of the pooled predictions, of all clips or of one dataset's clips. `seed` is that of the bootstrap."""
-    rows = np.array(outcome_rows(features, outcomes))
+    rows = np.array(_outcome_rows(features, outcomes))
     predicted = np.array([label for each in outcomes for label in each.predicted_classes])
-    selected = clip_datasets(features)[rows] == dataset if dataset is not None else np.ones(len(rows), bool)
+    selected = features.dataset_names[rows] == dataset if dataset is not None else np.ones(len(rows), bool)
     rows = rows[selected]
     scores = score_emotions(
         _class_names(features, features.emotions[rows]),
@@ -123,10 +122,10 @@ def figures_per_dataset(
     features: Features, outcomes: OutcomesByLearner, seed: int
 ) -> dict[str, dict[str, PooledFigures]]:
     """The figures of each dataset's clips, by learner and dataset. Empty if there is only one dataset."""
-    names = sorted(set(clip_datasets(features).tolist()))
+    names = sorted(set(features.dataset_names.tolist()))
     if len(names) < 2:
         return {}
-    tested = {name: set(clip_datasets(features)[outcome_rows(features, runs[seed])]) for name, runs in outcomes.items()}
+    tested = {name: set(features.dataset_names[_outcome_rows(features, runs[seed])]) for name, runs in outcomes.items()}
     return {
         name: {each: pooled_figures(features, runs[seed], seed, each) for each in names if each in tested[name]}
         for name, runs in outcomes.items()
@@ -137,7 +136,7 @@ def oracle_figures(features: Features, outcomes: Sequence[FoldOutcome], seed: in
     """The figures of one seed if each fold's epoch were chosen on its test clips. None if no epoch was tested."""
     if not all(each.epochs and each.epochs[0].watched for each in outcomes):
         return None
-    rows = outcome_rows(features, outcomes)
+    rows = _outcome_rows(features, outcomes)
     predicted = [label for each in outcomes for label in _best_epoch_predictions(features, each)]
     scores = score_emotions(features.emotions[rows], predicted, features.subjects[rows], resamples=1)
     return OracleSeedFigures(seed=seed, **{name: scores[name] for name in EMOTION_FIGURES})
@@ -153,9 +152,14 @@ def epoch_series(outcomes: Sequence[FoldOutcome]) -> EpochSeries:
     )
 
 
+def _outcome_rows(features: Features, outcomes: Sequence[FoldOutcome]) -> list[int]:
+    """The rows of the outcomes' clips, in the outcomes' order."""
+    return features.find_rows(name for each in outcomes for name in each.names)
+
+
 def _best_epoch_predictions(features: Features, outcome: FoldOutcome) -> tuple[int, ...]:
     """The predictions of the epoch with the best UF1 on the fold's test clips; of equals the first."""
-    true = features.emotions[outcome_rows(features, [outcome])]
+    true = features.emotions[features.find_rows(outcome.names)]
     return max(
         (epoch.watched for epoch in outcome.epochs),
         key=lambda predicted: score_emotions(true, predicted, true, resamples=1)["uf1"],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from services.trainer.data.features import Features
-from services.trainer.report.clips import OutcomesByLearner
+from services.trainer.folds.fold import OutcomesByLearner
 from services.trainer.report.csv_tables import render_predictions_csv, render_subjects_csv
 from services.trainer.report.html_page import render_model_card, render_page
 from services.trainer.report.latex_table import render_latex

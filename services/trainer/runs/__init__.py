@@ -1,1 +1,1 @@
-"""What a run consists of, its id, and what the bus says of it."""
+"""Runs: their contents, their ids, and their state on the bus."""

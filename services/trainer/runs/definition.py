@@ -1,4 +1,4 @@
-"""What a training run consists of, and the name that says so."""
+"""The contents of a training run, and the id that follows from them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,20 +15,23 @@ from services.trainer.options import TrainingOptions
 from services.trainer.runs.manifest import describe_run
 from services.trainer.settings import TrainSettings
 from shared.dataset_progress import DatasetProgress
-from shared.errors import BadData
+from shared.errors import BadData, first_problem
 from shared.records import Dataset, Record, Run, RunContents, RunResult, json_digest
 from shared.store import Store
 
 
 def compose_run(
-    dropped: Sequence[tuple[Dataset, DatasetProgress]], options: TrainingOptions, device: str = "cpu"
+    datasets: Sequence[tuple[Dataset, DatasetProgress]], options: TrainingOptions, device: str = "cpu"
 ) -> tuple[Run, RunContents]:
-    """The run that dropped datasets as they stand, pooled, and a choice of settings make; equal ones have equal ids,
-    in whatever order the datasets come. Raises BadData for none, for one twice, and for several pipelines."""
-    parts = sorted(dropped, key=lambda part: part[0].name)
+    """The run on uploaded datasets, pooled, with these options.
+
+    Equal runs have equal ids, in any order of the datasets. Raises BadData for no dataset, for one
+    that is named twice, and for datasets of several pipelines.
+    """
+    parts = sorted(datasets, key=lambda part: part[0].name)
     name, pipeline = "+".join(dataset.name for dataset, _ in parts), _common_pipeline([dataset for dataset, _ in parts])
-    records = [record for _, now in parts for record in now.features]
-    faults = [fault for _, now in parts for fault in now.left_out]
+    records = [record for _, progress in parts for record in progress.features]
+    faults = [fault for _, progress in parts for fault in progress.left_out]
     contents = describe_run(name, pipeline, options, records, faults=faults, device=device)
     run = Run(
         id=_run_id(contents),
@@ -43,29 +46,29 @@ def compose_run(
 
 
 def _common_pipeline(datasets: Sequence[Dataset]) -> str:
-    """The digest of the one pipeline that made the features of all."""
+    """The digest of the pipeline of all datasets. Raises BadData if there is not exactly one."""
     names, digests = [each.name for each in datasets], {each.pipeline.digest for each in datasets}
     if len(set(names)) < len(names) or not names:
         raise BadData(f"Expected different datasets to train on together, got {', '.join(names) or 'none'}.")
     if len(digests) > 1:
-        told = ", ".join(f"{each.name} {each.pipeline.digest}" for each in datasets)
+        found = ", ".join(f"{each.name} {each.pipeline.digest}" for each in datasets)
         raise BadData(
-            f"Expected datasets of one pipeline, got {told}: drop them again with the same profile and overrides."
+            f"Expected datasets of one pipeline, got {found}; upload them again with the same profile and overrides."
         )
     return digests.pop()
 
 
 def _run_id(contents: RunContents) -> str:
-    """Features by content and labels: who made them, when and where, shapes nothing."""
-    shaped_by = contents.model_dump(mode="json", exclude={"features", "table", "environment"})
-    return json_digest([shaped_by, FOLD_VERSION])[:32]
+    """The id depends on content and labels of the features, not on who computed them, when or where."""
+    identifying = contents.model_dump(mode="json", exclude={"features", "table", "environment"})
+    return json_digest([identifying, FOLD_VERSION])[:32]
 
 
 def rejected_result(dataset: Dataset, reason: str) -> RunResult:
-    """The outcome of a dataset whose training settings make no sense."""
-    about = [dataset.name, dataset.pipeline.digest, dataset.train, reason]
+    """The result of a dataset whose training settings are invalid."""
+    identifying = [dataset.name, dataset.pipeline.digest, dataset.train, reason]
     return RunResult(
-        run=json_digest(about)[:32],
+        run=json_digest(identifying)[:32],
         dataset=dataset.name,
         pipeline=dataset.pipeline.digest,
         model=str(dataset.train.get("model") or ""),
@@ -75,33 +78,40 @@ def rejected_result(dataset: Dataset, reason: str) -> RunResult:
 
 
 def failed_result(run: Run, reason: str) -> RunResult:
-    """The outcome of a run that can't be done with these data. Publish the run again once they are mended."""
+    """The result of a run that cannot be trained on its data. After a correction, publish the run again."""
     return RunResult(run=run.id, status="failed", reason=reason, **run_identity(run))
 
 
-def run_identity(run: Run) -> dict[str, Any]:
-    """What a run's result repeats of the run."""
+def run_identity(run: Run | RunResult) -> dict[str, Any]:
+    """The fields that a run, its result and the API's answer have in common."""
     return run.model_dump(include={"dataset", "pipeline", "model", "protocol", "seed", "seeds"})
 
 
 def open_run(store: Store, run: Run) -> tuple[RunContents, TrainingOptions]:
-    """Raises BadData."""
+    """The contents and options of a run. Raises BadData if they cannot be read."""
     contents = RunContents.decode(store.get(run.contents_key))
     return contents, options_of_run(contents, run.contents_key)
 
 
 def options_of_run(contents: RunContents, location: str) -> TrainingOptions:
-    """`told` is what a fault begins with. Raises BadData."""
+    """The options of a run. Raises BadData that begins with `location`."""
     try:
         settings = TrainSettings.model_validate(contents.settings)
         protocol = ProtocolSettings.model_validate(contents.protocol)
         return TrainingOptions(settings, contents.classes, protocol, contents.seeds)
     except ValidationError as error:
-        raise BadData(f"{location} has settings of another version of the trainer: {error}") from None
+        field, value, message = first_problem(error)
+        raise BadData(
+            f"{location}: expected settings of this version of the trainer, got {field} {value!r}: {message}; "
+            "start the run again."
+        ) from None
 
 
 def list_folds(records: Sequence[Record], options: TrainingOptions) -> list[tuple[str, int, str]]:
-    """(learner, seed, what is held out) of every fold, those of the model first: they take longest. Raises BadData."""
+    """(learner, seed, held-out group) of every fold. Those of the model are first: they take longest.
+
+    Raises BadData if the clips cannot be divided by the protocol.
+    """
     samples, contents = [record.sample for record in records], [content_digests(record) for record in records]
     found = select_by_protocol(samples, options.protocol, options.classes, contents)
     rows, classes = features_.select_clips(found.clips, found.classes, found.other_emotions)

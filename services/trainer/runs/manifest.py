@@ -1,4 +1,4 @@
-"""A run as it is stated before it is trained (run.json), and what differs where it is to be repeated."""
+"""The description of a run before its training (run.json), and differences to a repetition."""
 
 import platform
 import sys
@@ -12,7 +12,7 @@ from shared.records import Environment, Record, RunContents, TableClip, json_dig
 
 RECORDED_LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "safetensors", "threadpoolctl", "pydantic")
 NOT_INSTALLED = "not installed"
-MOST_NAMED_CLIPS = 5  # clips of a sentence; the others are counted
+MAX_NAMED_CLIPS = 5  # clips that a sentence names; the others are counted
 RunClip = Record | TableClip
 
 
@@ -25,7 +25,7 @@ def describe_run(
     faults: Sequence[str] = (),
     device: str = "cpu",
 ) -> RunContents:
-    """What a run consists of; `device` is that of this process, which starts it."""
+    """The contents of a run that this process starts. `device` is the device of this process."""
     records = tuple(sorted(features, key=lambda clip: clip.key))
     rows = tuple(sorted(table, key=lambda clip: clip.key))
     clips: tuple[RunClip, ...] = (*records, *rows)
@@ -45,7 +45,7 @@ def describe_run(
 
 
 def current_environment(device: str) -> Environment:
-    """Of this process; no host's name is in it."""
+    """The environment of this process. It has no host name."""
     gpu = f" ({torch.cuda.get_device_name(device)})" if torch.device(device).type == "cuda" else ""
     return Environment(
         code=package_version("merstream"),
@@ -72,9 +72,9 @@ def _clips_by_name(run: RunContents) -> dict[str, RunClip]:
     return {_run_clip_name(clip): clip for clip in clips}
 
 
-def data_differences(then: RunContents, now: RunContents) -> list[str]:
-    """A sentence per kind of clip that is not as it was; none where the features are the same."""
-    before, after = _clips_by_name(then), _clips_by_name(now)
+def data_differences(recorded: RunContents, present: RunContents) -> list[str]:
+    """A sentence for each kind of difference between the clips of two runs. None for equal clips."""
+    before, after = _clips_by_name(recorded), _clips_by_name(present)
     both = sorted(before.keys() & after.keys())
     found = {
         "missing": sorted(before.keys() - after.keys()),
@@ -85,15 +85,15 @@ def data_differences(then: RunContents, now: RunContents) -> list[str]:
     return [f"{len(keys)} {kind}: {_join_first_names(keys)}" for kind, keys in found.items() if keys]
 
 
-def environment_differences(then: Environment | None, now: Environment | None) -> Iterator[str]:
-    """A sentence for whatever of the environment is not what the run was started in."""
-    if then is None or now is None:
-        yield "The run does not say what it was started with."
+def environment_differences(recorded: Environment | None, present: Environment | None) -> Iterator[str]:
+    """A sentence for each property of the environment that differs from the one in which the run was started."""
+    if recorded is None or present is None:
+        yield "The run does not state its environment."
         return
-    before, after = _flatten_environment(then), _flatten_environment(now)
+    before, after = _flatten_environment(recorded), _flatten_environment(present)
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
-            yield f"{name}: the run was started with {before.get(name, 'none')}, here is {after.get(name, 'none')}."
+            yield f"{name}: the run was started with {before.get(name, 'none')}, this is {after.get(name, 'none')}."
 
 
 def _flatten_environment(environment: Environment) -> Mapping[str, str]:
@@ -114,5 +114,5 @@ def _run_clip_labels(clip: RunClip) -> list[object]:
 
 
 def _join_first_names(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - MOST_NAMED_CLIPS} more" if len(keys) > MOST_NAMED_CLIPS else ""
-    return ", ".join(keys[:MOST_NAMED_CLIPS]) + more
+    more = f" and {len(keys) - MAX_NAMED_CLIPS} more" if len(keys) > MAX_NAMED_CLIPS else ""
+    return ", ".join(keys[:MAX_NAMED_CLIPS]) + more

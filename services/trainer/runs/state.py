@@ -1,4 +1,4 @@
-"""What bus and store hold of datasets, features and runs: read by the conductor and by the API, each when it looks."""
+"""The state of datasets, features and runs, read from bus and store by the run starter and the API."""
 
 import threading
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from shared.topic_views import TopicView, dead_letter_view, failure_sentences, r
 
 @dataclass(frozen=True)
 class PipelineSnapshot:
-    """As of one look; each by message key, the newest last."""
+    """The state at one moment. Records are by message key, the newest last."""
 
     datasets: Mapping[str, Dataset]
     features: Mapping[str, Record]
@@ -30,7 +30,7 @@ class PipelineSnapshot:
 
 
 class PipelineState:
-    """For any number of threads, one at a time: what each of them reads is what the next need not read again."""
+    """Views of the topics, for several threads. One thread reads at a time, and each reads only what is new."""
 
     def __init__(self, bus: Bus, store: Store) -> None:
         self.bus, self.store = bus, store
@@ -42,35 +42,37 @@ class PipelineState:
         self._letters = [dead_letter_view(bus, store, stage) for stage in IMAGE_STAGES]
 
     def read_snapshot(self, patience_seconds: float = -1) -> PipelineSnapshot:
-        """Everything up to now. Raises Unavailable while broker or store are away, and where another thread has been
-        reading for `patience_seconds` (default: waits for it)."""
+        """The present state. Waits up to `patience_seconds` for another thread that reads, by default without a limit.
+
+        Raises Unavailable if the broker or the store is away, or the other thread does not finish in time.
+        """
         if not self._read_lock.acquire(timeout=patience_seconds):
-            raise Unavailable(f"Reading the state from the bus has not come to an end within {patience_seconds:g} s.")
+            raise Unavailable(f"The state on the bus could not be read within {patience_seconds:g} s.")
         try:
             return self._read_topics()
         finally:
             self._read_lock.release()
 
     def publish_run(self, run: Run, contents: RunContents) -> None:
-        """Contents first, then the run: who hears of it can open it."""
+        """Store the contents first, then publish the run: every reader of the message can open it."""
         if not self.store.exists(run.contents_key):
             self.store.put(run.contents_key, contents.encode())
         self.bus.publish(RUNS.name, run.key, run.encode())
 
     def close(self) -> None:
-        """A later read opens anew what it needs."""
+        """Close the views. A later read opens them again."""
         followed: list[TopicView[Any]] = [self._datasets, self._features, self._runs, self._results, *self._letters]
         with self._read_lock:
             for kept in followed:
                 kept.close()
 
     def _read_topics(self) -> PipelineSnapshot:
-        told = self._results.read_newest()
+        results = self._results.read_newest()
         return PipelineSnapshot(
             datasets=self._datasets.read_newest(),
             features=self._features.read_newest(),
             failure_sentences=failure_sentences(self._letters),
             runs=self._runs.read_newest(),
-            results={key: each for key, each in told.items() if isinstance(each, RunResult)},
-            folds={key: each for key, each in told.items() if isinstance(each, FoldResult)},
+            results={key: each for key, each in results.items() if isinstance(each, RunResult)},
+            folds={key: each for key, each in results.items() if isinstance(each, FoldResult)},
         )

@@ -1,1 +1,1 @@
-"""The trainer's loops on the bus: start runs, plan their folds, train them."""
+"""The trainer's loops on the bus: they start runs, plan their folds and train them."""

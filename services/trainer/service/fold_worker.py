@@ -1,14 +1,15 @@
-"""The group `trainer`: one fold in, its outcome out; and the report with the fold that makes the run whole.
+"""The group `trainer`: a fold in, its outcome out. The last fold of a run also writes the report.
 
-Killed at any instant nothing is lost and nothing is done twice:
+If a worker is killed at any time, nothing is lost and every effect happens once:
 
-- Weights, then the outcome, then the result's message, then the commit. Killed before the outcome is stored, the fold
-  is taken again and trained again, by the same seed to the same bytes; after it, it is taken again and found.
-- Who stores an outcome looks afterwards whether all of the run are there. Whoever stores the last one sees all, so
-  somebody writes the report; two who finish together both do, and write the same bytes, since a report follows from
-  the outcomes alone. Its report.json comes last; killed before that, the fold that was not committed is taken again,
-  found, and the report written again.
-- A fold or a run that is published twice costs a request a message, and its results replace equal ones.
+- Order: weights, outcome, message with the result, commit. A fold without a stored outcome is delivered again and
+  trained again, with the same seed to the same bytes. A fold with a stored outcome is delivered again and found.
+- After a worker has stored an outcome, it checks if all outcomes of the run are stored. The worker that stores the last
+  one sees all of them, so at least one worker writes the report. Two workers that finish together both write it, with
+  the same bytes: the report depends only on the outcomes.
+- report.json is written last. If the worker is killed before that, its fold is not committed. It is delivered again,
+  and the report is written again.
+- A fold or run that is published twice costs one request per message. Its results replace equal ones.
 """
 
 import logging
@@ -21,18 +22,16 @@ from pathlib import Path
 import numpy as np
 
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.evaluation.protocol import FoldSplit
-from services.trainer.experiment import expand_learners, write_report
-from services.trainer.folds import fold as folds
+from services.trainer.experiment import ReportOptions, expand_learners, write_report
 from services.trainer.folds import store as kept
-from services.trainer.folds.fold import FoldOutcome
+from services.trainer.folds.fold import FOLD_VERSION, FoldJob, FoldOutcome
 from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.options import TrainingOptions
 from services.trainer.report.model import FIGURES, FigureSpreads, Report
 from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
 from services.trainer.service.metrics import TrainingMetrics
-from services.trainer.settings import TrainSettings
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
 from shared.bus.topics import RESULTS
 from shared.errors import BadData
@@ -45,17 +44,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class FoldJob:
-    """One fold of an open run, and the name that it is kept under."""
-
-    settings: TrainSettings
-    split: FoldSplit
-    fold_key: str
-
-
-@dataclass(frozen=True)
 class OpenRun:
-    """A run with its features at hand; `present`: names of folds that are known to be stored, since none ever goes."""
+    """A run with its features loaded. `stored_fold_keys`: folds that were found stored. A stored fold stays stored."""
 
     run: Run
     contents: RunContents
@@ -65,10 +55,9 @@ class OpenRun:
 
     @cached_property
     def jobs(self) -> dict[tuple[str, int, str], FoldJob]:
-        """Every fold, by learner, seed and what is held out."""
-        digest = self.evaluation.features.digest
+        """Every fold, by learner, seed and held-out group."""
         return {
-            (each.model, each.seed, split.held_out): FoldJob(each, split, folds.fold_key(digest, each, split))
+            (each.model, each.seed, split.held_out): FoldJob(self.evaluation.features, split, each)
             for each in expand_learners(self.options.settings, self.options.seeds)
             for split in self.evaluation.folds
         }
@@ -78,39 +67,38 @@ class OpenRun:
         try:
             return self.jobs[request.learner, request.seed, request.held_out]
         except KeyError:
-            told = f"{request.learner} with seed {request.seed} for {request.held_out}"
-            raise BadData(f"Run {self.run.id} has no fold of {told}.") from None
+            fold = f"{request.learner} with seed {request.seed} for {request.held_out}"
+            raise BadData(f"Run {self.run.id} has no fold of {fold}; publish the run again.") from None
 
 
 @dataclass
 class FoldHandler:
-    """A `shared.worker.Task`. It keeps the features of the newest run, in files below `scratch`."""
+    """A `shared.worker.MessageHandler`. It keeps the features of the newest run in files below `scratch`."""
 
     store: Store
     train_metrics: TrainingMetrics
     device: str = "cpu"
     scratch: Path | None = None
-    should_stop: Callable[[], bool] = lambda: False  # asked before each step of a training
+    should_stop: Callable[[], bool] = lambda: False  # called before each training step
     name = "trainer"
-    version = folds.FOLD_VERSION
+    version = FOLD_VERSION
     _current_run: OpenRun | None = field(default=None, init=False)
 
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
-        """Data that can't be trained on end the run, with a result that says why."""
+        """Train or find a fold. A run that cannot be trained on its data ends with a result that has the reason."""
         fold = FoldRequest.decode(value)
         try:
             opened = self._open_run(fold.run)
         except BadData as reason:
             return self._publish_results(fold, "failed", self._failed_results(fold.run, str(reason)))
-        task = opened.find_job(fold)
-        outcome, seconds = self._load_or_train_fold(opened, task)
+        job = opened.find_job(fold)
+        outcome, seconds = self._load_or_train_fold(job)
         if seconds is not None:
             metrics.compute.labels(self.name).observe(seconds)
             self.train_metrics.seconds.labels(fold.learner).observe(seconds)
-        said = "reused" if seconds is None else "computed"
-        return self._publish_results(
-            fold, said, [_fold_result(fold, task, opened, outcome, seconds), *self._report_if_complete(opened)]
-        )
+        outcome_word = "reused" if seconds is None else "computed"
+        fold_result = _fold_result(fold, job, opened, outcome, seconds)
+        return self._publish_results(fold, outcome_word, [fold_result, *self._report_if_complete(opened)])
 
     def _publish_results(
         self, fold: FoldRequest, outcome_word: str, results: Sequence[FoldResult | RunResult]
@@ -119,61 +107,62 @@ class FoldHandler:
         return outcome_word, [OutgoingMessage(RESULTS.name, result.key, result.encode()) for result in results]
 
     def _failed_results(self, run: Run, reason: str) -> list[RunResult]:
-        """What was reported stays, also when a fold comes again after its data were cleared away."""
+        """A run that has a report keeps it, even if a fold is delivered again after its data were deleted."""
         return [] if self.store.exists(f"{run.report_prefix}report.json") else [definition.failed_result(run, reason)]
 
     def _open_run(self, run: Run) -> OpenRun:
         if self._current_run is None or self._current_run.run.id != run.id:
-            self._current_run = None  # room for the next
-            contents, choice = definition.open_run(self.store, run)
-            evaluation = load_plan_from_artifacts(contents.features, self.store, choice, memmap_allocator(self.scratch))
-            self._current_run = OpenRun(run, contents, choice, evaluation)
+            self._current_run = None  # free its memory first
+            contents, options = definition.open_run(self.store, run)
+            allocator = memmap_allocator(self.scratch)
+            evaluation = load_plan_from_artifacts(contents.features, self.store, options, allocator)
+            self._current_run = OpenRun(run, contents, options, evaluation)
         return self._current_run
 
-    def _load_or_train_fold(self, open_run: OpenRun, job: FoldJob) -> tuple[FoldOutcome, float | None]:
-        """The fold's outcome and the seconds that it took; None if it was there."""
-        if found := kept.load_outcome(self.store, job.fold_key):
+    @cached_property
+    def _fold_trainer(self) -> kept.FoldTrainer:
+        return kept.FoldTrainer(self.store, TrainingDevice(self.device))
+
+    def _load_or_train_fold(self, job: FoldJob) -> tuple[FoldOutcome, float | None]:
+        """The fold's outcome and the seconds of its training, None if it was stored already."""
+        if found := kept.load_outcome(self.store, job.key):
             return found, None
-        watch = TrainingCallbacks(
+        callbacks = TrainingCallbacks(
             self.train_metrics.track_fold(job.settings.model, job.split.held_out), self.should_stop
         )
         started = time.monotonic()
-        outcome = kept.train_and_store_fold(
-            self.store, job.fold_key, open_run.evaluation.features, job.split, job.settings, self.device, watch
-        )
+        outcome = self._fold_trainer.train_and_store(job, callbacks)
         return outcome, time.monotonic() - started
 
     def _report_if_complete(self, open_run: OpenRun) -> list[RunResult]:
-        """The run's result, if this fold or an earlier one made it whole."""
-        for task in open_run.jobs.values():
-            if task.fold_key not in open_run.stored_fold_keys and not self.store.exists(
-                kept.outcome_key(task.fold_key)
-            ):
+        """The run's result, if all its folds are stored."""
+        for job in open_run.jobs.values():
+            if job.key not in open_run.stored_fold_keys and not self.store.exists(kept.outcome_key(job.key)):
                 return []
-            open_run.stored_fold_keys.add(task.fold_key)
-        where = open_run.run.report_prefix
-        if self.store.exists(f"{where}report.json"):
-            stored = Report.decode(self.store.get(f"{where}report.json"), f"{where}report.json")
-            return [_run_result(open_run, stored)]
+            open_run.stored_fold_keys.add(job.key)
+        prefix = open_run.run.report_prefix
+        report_key = f"{prefix}report.json"
+        if self.store.exists(report_key):
+            return [_run_result(open_run, Report.decode(self.store.get(report_key), report_key))]
         report = write_report(
             self.store,
-            where,
+            prefix,
             open_run.evaluation,
             open_run.options.settings,
             self._load_outcomes(open_run),
-            faults=open_run.contents.faults,
+            ReportOptions(faults=open_run.contents.faults),
         )
         log.info("report written", extra={"mer": {"stage": self.name, "key": open_run.run.id}})
         return [_run_result(open_run, report)]
 
     def _load_outcomes(self, open_run: OpenRun) -> dict[str, dict[int, list[FoldOutcome]]]:
-        """Of every learner and seed, in the order of the folds."""
+        """The outcomes by learner and seed, in the order of the folds."""
         outcomes: dict[str, dict[int, list[FoldOutcome]]] = {}
-        for task in open_run.jobs.values():
-            found = kept.load_outcome(self.store, task.fold_key)
+        for job in open_run.jobs.values():
+            found = kept.load_outcome(self.store, job.key)
             if found is None:
-                raise BadData(f"{kept.outcome_key(task.fold_key)} can't be read; delete it and publish the run again.")
-            outcomes.setdefault(task.settings.model, {}).setdefault(task.settings.seed, []).append(found)
+                raise BadData(f"{kept.outcome_key(job.key)} cannot be read; delete it and publish the run again.")
+            outcomes.setdefault(job.settings.model, {}).setdefault(job.settings.seed, []).append(found)
         return outcomes
 
 
@@ -192,7 +181,7 @@ def _fold_result(
         tested_on=len(outcome.names),
         accuracy=float(right.mean()),
         seconds=None if seconds is None else round(seconds, 3),
-        outcome=kept.outcome_key(job.fold_key),
+        outcome=kept.outcome_key(job.key),
     )
 
 

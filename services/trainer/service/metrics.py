@@ -1,4 +1,4 @@
-"""What the trainer tells Prometheus, each name declared once."""
+"""The Prometheus metrics of the trainer."""
 
 import time
 from collections.abc import Callable
@@ -21,27 +21,27 @@ CLIP_STATES = ("expected", "features", "left_out", "waiting")
 
 
 class TrainingMetrics:
-    """On the registry of the process. Of a dataset that is trained on several times, the newest report counts."""
+    """Metrics on the registry of the process. For each dataset and model, the newest report counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.clips = Gauge(
             "mer_train_clips",
-            f"Clips of a dropped dataset by state: {', '.join(CLIP_STATES)}",
+            f"Clips of an uploaded dataset by state: {', '.join(CLIP_STATES)}",
             ["dataset", "pipeline", "state"],
             registry=registry,
         )
         self.folds = Counter("mer_train_folds", "Folds handled, by outcome", ["model", "outcome"], registry=registry)
         self.epoch = Gauge(
-            "mer_train_epoch", "Newest epoch, from 1, of the fold that is trained", ["model", "fold"], registry=registry
+            "mer_train_epoch", "Newest epoch of the present fold, from 1", ["model", "fold"], registry=registry
         )
         gauges = (
             Gauge(f"mer_train_{name}", title, ["model"], registry=registry) for name, title in _EPOCH_HELP.items()
         )
         self.loss, self.uf1, self.au_f1, self.rate = gauges
-        self.gpu = Gauge("mer_train_gpu_memory_bytes", "Most GPU memory that tensors have taken", registry=registry)
+        self.gpu = Gauge("mer_train_gpu_memory_bytes", "Peak GPU memory of tensors", registry=registry)
         self.seconds = Histogram(
             "mer_train_fold_seconds",
-            "Time of training and testing one fold",
+            "Seconds to train and test one fold",
             ["model"],
             buckets=_FOLD_BUCKETS,
             registry=registry,
@@ -59,7 +59,7 @@ class TrainingMetrics:
     def track_fold(
         self, model: str, fold: str, clock: Callable[[], float] = time.monotonic
     ) -> Callable[[EpochSummary], None]:
-        """A watch's `on_epoch` for a fold that begins now; the fold before it is not shown any longer."""
+        """The `on_epoch` callback of a fold that begins now. The gauge of the fold before is removed."""
         self.epoch.clear()
         started = clock()
 

@@ -1,7 +1,7 @@
-"""The loops of a trainer's process: the conductor, a planner, the API where it has a port, and a worker for folds.
+"""The loops of a trainer's process: run starter, planner, API and a worker for folds. The API only if it has a port.
 
-Whatever is killed when, every loop finds what the others left: run.json lies in the store before the run is published;
-the planner commits a run when all its folds are published; `fold_task` says what becomes of a fold.
+A process can be killed at any time, and another one continues. run.json is stored before the run is published. The
+planner commits a run after all its folds are published. `fold_worker` describes how folds survive.
 """
 
 import threading
@@ -25,25 +25,25 @@ from shared.worker.process import Loop
 def all_loops(
     settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
 ) -> Sequence[Loop]:
-    """All of them: a trainer that does everything."""
-    trained = TrainingMetrics(metrics.registry)
+    """The loops of a trainer that does everything."""
+    train_metrics = TrainingMetrics(metrics.registry)
     return [
-        *_build_planning_loops(settings, bus, store, metrics, stopping, trained),
-        _build_fold_worker(settings, bus, store, metrics, stopping, trained),
+        *_build_planning_loops(settings, bus, store, metrics, stopping, train_metrics),
+        _build_fold_worker(settings, bus, store, metrics, stopping, train_metrics),
     ]
 
 
 def planning_loops(
     settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
 ) -> Sequence[Loop]:
-    """Conductor, planner and API alone: what has to be there while nothing is trained, and needs no GPU."""
+    """Run starter, planner and API. They need no GPU and must run always."""
     return _build_planning_loops(settings, bus, store, metrics, stopping, TrainingMetrics(metrics.registry))
 
 
 def training_loops(
     settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
 ) -> Sequence[Loop]:
-    """A worker for folds alone: as many as folds wait, none while none waits."""
+    """A worker for folds. A deployment scales such processes by the number of waiting folds."""
     return [_build_fold_worker(settings, bus, store, metrics, stopping, TrainingMetrics(metrics.registry))]
 
 
@@ -56,9 +56,9 @@ def _build_planning_loops(
     train_metrics: TrainingMetrics,
 ) -> Sequence[Loop]:
     state = PipelineState(bus, store)
-    conductor = RunStarter(state, metrics, train_metrics, choose_device(), settings.train_poll_seconds, stopping)
+    starter = RunStarter(state, metrics, train_metrics, choose_device(), settings.train_poll_seconds, stopping)
     api = [ApiServer(state, settings, stopping)] if settings.api_port else []
-    return [conductor, Worker(RunPlanner(store), bus, store, settings, metrics, stopping), *api]
+    return [starter, Worker(RunPlanner(store), bus, store, settings, metrics, stopping), *api]
 
 
 def _build_fold_worker(

@@ -1,7 +1,7 @@
-"""The loop that starts training when a dropped dataset has come through the image stages.
+"""The loop that starts a run when all clips of an uploaded dataset have features.
 
-Every trainer's process has one. What it does follows from what lies on the bus alone and has the same effect done
-twice: two of them start a run under one id with the same contents.
+Every process that plans has one. Its actions depend only on the bus, and a repeated action has no further effect. So
+two loops start the same run under the same id.
 """
 
 import logging
@@ -25,8 +25,10 @@ STARTER_NAME = "conductor"
 
 
 class RunStarter:
-    """A `shared.worker.process.Loop`. `look` starts the run of every dataset that is ready, was the same at the look
-    before (corrected labels come clip by clip, and are one run) and has no result yet."""
+    """A `shared.worker.process.Loop`. A poll starts the run of every dataset that is ready and has no result.
+
+    The dataset must be unchanged since the poll before: corrected labels arrive clip by clip, and belong to one run.
+    """
 
     def __init__(
         self,
@@ -48,58 +50,61 @@ class RunStarter:
         try:
             while not self.stopping.is_set():
                 self.metrics.heartbeat.labels(STARTER_NAME).set_to_current_time()
-                self._last_poll_succeeded = self._poll_safely()
+                self.try_poll()
                 self.stopping.wait(self.poll_seconds)
         finally:
             self.state.close()
 
     def is_ready(self) -> bool:
-        """Whether its last look went well."""
+        """Whether the last poll succeeded."""
         return self._last_poll_succeeded
 
     def is_stalled(self) -> bool:
         return False
 
-    def _poll_safely(self) -> bool:
-        """Trouble is waited out; a surprise is logged in full and must not stop the folds that train beside."""
+    def try_poll(self) -> None:
+        """Poll once. An error is logged and counted: it must not stop the folds that the process trains.
+
+        Raises Misconfigured and MissingWeights: another poll cannot help.
+        """
         try:
             self.poll_datasets()
+            self._last_poll_succeeded = True
         except (Misconfigured, MissingWeights):
             raise
         except Exception as error:
-            log.warning("looking for datasets failed: %r", error, exc_info=None if is_transient(error) else error)
+            log.warning("polling for datasets failed: %r", error, exc_info=None if is_transient(error) else error)
             self.metrics.retries.labels(STARTER_NAME).inc()
-            return False
-        return True
+            self._last_poll_succeeded = False
 
     def poll_datasets(self) -> None:
-        """Read what is new, start what is ready, show how far the rest is."""
-        known = self.state.read_snapshot()
-        self._show_figures(known.results.values())
-        self._forget_datasets(self._seen.keys() - known.datasets.keys())
-        for key, dataset in known.datasets.items():
-            now = known.progress_of(dataset)
-            self._show_clips(dataset, now)
-            state, before = (dataset, now), self._seen.get(key)
-            self._seen[key] = state
-            if now.is_ready and state == before and state != self._settled.get(key):
-                self._start_run(dataset, now, known)
-                self._settled[key] = state
+        """Read the state, start the runs of ready datasets, and set the gauges."""
+        snapshot = self.state.read_snapshot()
+        self._show_figures(snapshot.results.values())
+        self._forget_datasets(self._seen.keys() - snapshot.datasets.keys())
+        for key, dataset in snapshot.datasets.items():
+            progress = snapshot.progress_of(dataset)
+            self._show_clips(dataset, progress)
+            present, previous = (dataset, progress), self._seen.get(key)
+            self._seen[key] = present
+            if progress.is_ready and present == previous and present != self._settled.get(key):
+                self._start_run(dataset, progress, snapshot)
+                self._settled[key] = present
 
     def _start_run(self, dataset: Dataset, progress: DatasetProgress, snapshot: PipelineSnapshot) -> None:
         try:
-            choice = resolve_options(dataset.pipeline.profile, dataset.train, self.device)
+            options = resolve_options(dataset.pipeline.profile, dataset.train, self.device)
         except Misconfigured as reason:
-            refused = definition.rejected_result(dataset, str(reason))
-            if refused.run not in snapshot.results:
-                self.state.bus.publish(RESULTS.name, refused.key, refused.encode())
+            rejected = definition.rejected_result(dataset, str(reason))
+            if rejected.run not in snapshot.results:
+                self.state.bus.publish(RESULTS.name, rejected.key, rejected.encode())
             return
-        run, contents = definition.compose_run([(dataset, progress)], choice, self.device)
+        run, contents = definition.compose_run([(dataset, progress)], options, self.device)
         if run.id in snapshot.results or run.id in snapshot.runs:
             return
         self.state.publish_run(run, contents)
-        about = {"stage": STARTER_NAME, "key": run.id, "dataset": run.dataset, "clips": len(contents.features)}
-        log.info("run started", extra={"mer": about})
+        fields = {"stage": STARTER_NAME, "key": run.id, "dataset": run.dataset, "clips": len(contents.features)}
+        log.info("run started", extra={"mer": fields})
 
     def _forget_datasets(self, gone: Iterable[str]) -> None:
         for key in list(gone):

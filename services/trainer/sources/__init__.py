@@ -1,1 +1,1 @@
-"""Where features come from: the pipeline's artifacts, or somebody's own table."""
+"""Sources of features: the artifacts of the pipeline, or a user's table."""

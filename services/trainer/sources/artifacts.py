@@ -1,4 +1,4 @@
-"""What a run is trained and tested on, from the artifacts that its records name."""
+"""The evaluation plan of a run from the artifacts that its records name."""
 
 import math
 import os
@@ -23,8 +23,10 @@ from shared.worker.stage_handler import read_artifact
 def load_plan_from_artifacts(
     records: Sequence[Record], store: ObjectReader, options: TrainingOptions, allocate: ArrayAllocator = np.empty
 ) -> EvaluationPlan:
-    """Read what the protocol takes, clip by clip, each artifact compared with the digest in its record. Raises BadData
-    as `taken` and `assemble` do, and for an artifact that is absent or was changed."""
+    """Read the selected clips one by one and compare each artifact with the digest in its record.
+
+    Raises BadData as `select_by_protocol` and `build_features` do, and for a missing or changed artifact.
+    """
     samples, contents = [record.sample for record in records], [content_digests(record) for record in records]
     found = select_by_protocol(samples, options.protocol, options.classes, contents)
 
@@ -37,12 +39,14 @@ def load_plan_from_artifacts(
 
 
 def memmap_allocator(folder: Path | None) -> ArrayAllocator:
-    """Room in files below `folder` (default the system's) instead of in memory. They have no names, so the kernel
-    frees them when the process ends, however it ends."""
+    """An allocator that maps files below `folder` (default: the system's) instead of using memory.
+
+    The files have no names, so the kernel frees them when the process ends in any way.
+    """
 
     def allocate_memmap(shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
         with tempfile.TemporaryFile(dir=folder) as file:
-            # Taken now: a disk that is full when a mapped page is written would kill the process.
+            # Reserve the space now: a write to a mapped page of a full disk would kill the process.
             os.posix_fallocate(file.fileno(), 0, max(1, math.prod(shape) * kind.itemsize))
             return np.memmap(file, kind, "r+", shape=shape)
 

@@ -1,16 +1,16 @@
-"""Somebody's own features: a table `samples.csv` that names for each clip its labels and the file of its arrays.
+"""Features of a user: a table `samples.csv` names the labels of each clip and the file of its arrays.
 
     dataset,subject,clip,label,aus,path
     casme2,sub01,EP02_01f,happiness,12,maps/sub01_EP02_01f.npz
     casme2,sub01,EP03_02,others,4+L7,maps/sub01_EP03_02.png
 
-`path` is relative to the table. What such a file may be, and how a picture is decoded, says `table_file`; `order` and
-`depth` are columns too. `aus` may be blank or absent. Encodings and delimiters are those of `shared.csv_rows`. Every
-fault names table, row, what was expected, what was found and what to do.
+`path` is relative to the table. `sample_files` describes the files, and the optional columns `order` and `depth`. The
+column `aus` may be blank or missing. `shared.csv_rows` names the encodings and delimiters. Every error names the table
+and the row, what was expected, what was found, and what to do.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from services.trainer.data.arrays import ArrayAllocator
 from services.trainer.data.features import build_features
 from services.trainer.evaluation.clip_selection import select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.learners import registry
+from services.trainer.learners.registry import require_arrays
 from services.trainer.options import TrainingOptions
 from services.trainer.sources.sample_files import (
     CHANNEL_ORDERS,
@@ -29,6 +29,7 @@ from services.trainer.sources.sample_files import (
     PixelDepth,
     read_sample_arrays,
 )
+from shared.action_units import parse_action_units
 from shared.csv_rows import numbered_rows, parse_csv
 from shared.errors import BadData
 from shared.records import ActionUnit, TableClip
@@ -36,14 +37,11 @@ from shared.stage import Arrays
 
 REQUIRED_COLUMNS = ("dataset", "subject", "clip", "label", "path")
 OPTIONAL_COLUMNS = ("aus", "order", "depth")
-UnitParser = Callable[
-    [str], tuple[tuple[ActionUnit, ...], str]
-]  # a cell of units -> units, and what was not understood
 
 
 @dataclass(frozen=True)
 class SampleRow:
-    """A clip of the table. `where`: "samples.csv row 2", rows as a spreadsheet counts them."""
+    """A clip of the table. `location`: "samples.csv row 2", with the row number of a spreadsheet."""
 
     location: str
     dataset: str
@@ -60,15 +58,16 @@ class SampleRow:
         return f"{self.location}: {self.file}"
 
 
-def load_plan_from_table(
-    table: Path, options: TrainingOptions, parse_units: UnitParser, allocate: ArrayAllocator = np.empty
-) -> EvaluationPlan:
-    """What the table's clips are trained and tested on. Raises BadData for a fault of table or file, as `taken` does,
-    and where the arrays do not suffice for the model that is to be trained."""
-    rows = read_samples_csv(table, parse_units)
+def load_plan_from_table(table: Path, options: TrainingOptions, allocate: ArrayAllocator = np.empty) -> EvaluationPlan:
+    """The evaluation plan of the table's clips.
+
+    Raises BadData for an error in the table or a file, and if the model needs other arrays than the files hold. It also
+    raises BadData as `select_by_protocol` and `build_features` do.
+    """
+    rows = read_samples_csv(table)
     first = _read_row_arrays(rows[0])
     names = tuple(name for name in first if name != "factors")
-    registry.require_arrays(names, options.settings.model, table.name)
+    require_arrays(names, options.settings.model, table.name)
     contents = [(clip.sha256,) for clip in table_clips(rows)]
     found = select_by_protocol(rows, options.protocol, options.classes, contents)
 
@@ -79,26 +78,26 @@ def load_plan_from_table(
     return EvaluationPlan(features, options.protocol, options.seeds, found)
 
 
-def read_samples_csv(table: Path, parse_units: UnitParser) -> list[SampleRow]:
-    """The rows in their order. Raises BadData."""
+def read_samples_csv(table: Path) -> list[SampleRow]:
+    """The rows in their order. Raises BadData for an error in the table, a repeated clip, and no rows."""
     seen: dict[tuple[str, ...], str] = {}
     rows = []
-    for where, cells in _read_cells(table):
-        row = _parse_row(where, cells, table.parent, parse_units)
-        other = seen.setdefault((row.dataset, row.subject, row.clip), where)
-        if other != where:
+    for location, cells in _read_cells(table):
+        row = _parse_row(location, cells, table.parent)
+        other = seen.setdefault((row.dataset, row.subject, row.clip), location)
+        if other != location:
             raise BadData(
-                f"{where}: expected each clip once, got {row.dataset}/{row.subject}/{row.clip} again after {other}; "
-                "take one of the two rows out, or give the clips different names."
+                f"{location}: expected each clip once, got {row.dataset}/{row.subject}/{row.clip} again after {other}. "
+                "Remove one of the two rows, or give the clips different names."
             )
         rows.append(row)
     if not rows:
-        raise BadData(f"{table}: expected a row for each clip, got none; add rows below the header.")
+        raise BadData(f"{table}: expected a row for each clip, got none. Add rows below the header.")
     return rows
 
 
 def table_clips(rows: Sequence[SampleRow]) -> list[TableClip]:
-    """What the rows stand for, whatever their files are called. Raises BadData for an absent file."""
+    """The clips with the digests of their files, independent of file names. Raises BadData for a missing file."""
     return [
         TableClip(
             **{name: getattr(row, name) for name in ("dataset", "subject", "clip", "emotion", "aus")},
@@ -108,14 +107,14 @@ def table_clips(rows: Sequence[SampleRow]) -> list[TableClip]:
     ]
 
 
-def _parse_row(location: str, cells: Mapping[str, str], folder: Path, parse_units: UnitParser) -> SampleRow:
+def _parse_row(location: str, cells: Mapping[str, str], folder: Path) -> SampleRow:
     for column in REQUIRED_COLUMNS:
         if not cells[column]:
-            raise BadData(f"{location}: expected a {column}, got an empty cell; fill it in or take the row out.")
-    aus, doubt = parse_units(cells.get("aus", ""))
-    if doubt:
+            raise BadData(f"{location}: expected a {column}, got an empty cell. Fill it in or remove the row.")
+    aus, remark = parse_action_units(cells.get("aus", ""))
+    if remark:
         raise BadData(
-            f"{location}: expected action units such as 4+L7+R12B, got {cells['aus']!r} ({doubt}); correct it."
+            f"{location}: expected action units such as 4+L7+R12B, got {cells['aus']!r} ({remark}). Correct it."
         )
     identity = {name: cells[name] for name in ("dataset", "subject", "clip")}
     order: ChannelOrder = _parse_option(location, "order", cells, CHANNEL_ORDERS)
@@ -127,17 +126,17 @@ def _parse_row(location: str, cells: Mapping[str, str], folder: Path, parse_unit
 
 
 def _parse_option(location: str, column: str, cells: Mapping[str, str], allowed_values: Sequence[str]) -> str:
-    """Blank or absent: the first."""
+    """The value of an optional column; a blank or missing cell means the first allowed value."""
     value = cells.get(column, "") or allowed_values[0]
     if value not in allowed_values:
         raise BadData(
-            f"{location}: expected {column} {' or '.join(allowed_values)}, got {value!r}; correct it or leave it blank."
+            f"{location}: expected {column} {' or '.join(allowed_values)}, got {value!r}. Correct it or leave it blank."
         )
     return value
 
 
 def _read_cells(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each line that is not blank, its cells by column."""
+    """The location and the cells by column of each line that is not blank."""
     rows = numbered_rows(_parse_table(table))
     number, header = next(rows, (1, []))
     columns = [name.casefold() for name in header]
@@ -146,7 +145,7 @@ def _read_cells(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
         location = f"{table.name} row {number}"
         if len(row) > len(columns):
             raise BadData(
-                f"{location}: expected {len(columns)} cells, got {len(row)}; put a cell that holds a comma in "
+                f"{location}: expected {len(columns)} cells, got {len(row)}. Put a cell that holds a comma in "
                 "quotation marks."
             )
         yield location, dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=True))
@@ -156,18 +155,18 @@ def _require_columns(location: str, columns: Sequence[str]) -> None:
     expected = f"expected the columns {','.join(REQUIRED_COLUMNS)} and, if wanted, {','.join(OPTIONAL_COLUMNS)}"
     got = ",".join(columns) or "an empty file"
     if missing := [name for name in REQUIRED_COLUMNS if name not in columns]:
-        raise BadData(f"{location}: {expected}, got {got}; add {', '.join(missing)}.")
+        raise BadData(f"{location}: {expected}, got {got}. Add {', '.join(missing)}.")
     if unknown := [name for name in columns if name not in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)]:
-        raise BadData(f"{location}: {expected}, got {got}; rename or take out {', '.join(map(repr, unknown))}.")
+        raise BadData(f"{location}: {expected}, got {got}. Rename or remove {', '.join(map(repr, unknown))}.")
     if len(set(columns)) < len(columns):
-        raise BadData(f"{location}: {expected}, got {got}, one of them twice; take one of the two out.")
+        raise BadData(f"{location}: {expected}, got {got}, one of them twice. Remove one of the two.")
 
 
 def _parse_table(table: Path) -> list[list[str]]:
     try:
         return parse_csv(table.read_bytes(), str(table))
     except OSError as error:
-        raise BadData(f"{table}: expected a table, got {error.strerror}; give the path of a samples.csv.") from None
+        raise BadData(f"{table}: expected a table, got {error.strerror}. Give the path of a samples.csv.") from None
 
 
 def _read_clip_file(row: SampleRow) -> bytes:
@@ -175,9 +174,8 @@ def _read_clip_file(row: SampleRow) -> bytes:
         return row.file.read_bytes()
     except OSError as error:
         raise BadData(
-            f"{row.error_prefix}: expected the clip's file, got {error.strerror}; paths are relative to the "
-            "table: correct the "
-            "path or put the file there."
+            f"{row.error_prefix}: expected the clip's file, got {error.strerror}. Paths are relative to the table: "
+            "correct the path or put the file there."
         ) from None
 
 
@@ -186,17 +184,17 @@ def _read_row_arrays(row: SampleRow) -> Arrays:
 
 
 def _read_matching_arrays(row: SampleRow, first_row: SampleRow, first_arrays: Arrays) -> Arrays:
-    """A row's arrays, which must be those of the first row and of the same factors."""
+    """The arrays of a row. Raises BadData unless it has the same arrays and factors as the first row."""
     found = _read_row_arrays(row)
     if found.keys() != first_arrays.keys():
         kinds = [", ".join(name for name in arrays if name != "factors") for arrays in (first_arrays, found)]
         raise BadData(
-            f"{row.error_prefix}: expected {kinds[0]}, as {first_row.location} has, got {kinds[1]}; give all rows "
-            "the same arrays."
+            f"{row.error_prefix}: expected {kinds[0]}, as {first_row.location} has, got {kinds[1]}. Give all rows the "
+            "same arrays."
         )
     if not np.array_equal(found["factors"], first_arrays["factors"]):
         raise BadData(
             f"{row.error_prefix}: expected the factors {first_arrays['factors'].tolist()} of {first_row.location}, got "
-            f"{found['factors'].tolist()}; give all rows the same factors."
+            f"{found['factors'].tolist()}. Give all rows the same factors."
         )
     return found

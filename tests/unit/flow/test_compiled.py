@@ -1,4 +1,4 @@
-"""Compiled kernels give the bytes that their text gives, from whatever cache."""
+"""Compiled kernels give the bytes of interpreted ones, from every kind of cache."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ sys.path.insert(0, str(pathlib.Path(sys.argv[1]).parent))
 import small
 print(small.twice(21), sum(small.twice.stats.cache_hits.values()), small.twice._cache.cache_path)
 """
-# Root writes where modes forbid it, so the refusal of a read-only file system is spoken by hand.
+# Root can write where modes forbid it, so this code imitates the refusal of a read-only file system.
 READ_ONLY = """
 import os, tempfile
 def refusing(*, dir, real=tempfile.TemporaryFile):
@@ -46,7 +46,7 @@ def twice(x): return 2 * x
 
 
 def python(code: str, *arguments: str, **environment: str) -> list[str]:
-    """What a process of its own prints."""
+    """The words that a process of its own prints."""
     ran = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, "NUMBA_NUM_THREADS": "1", **environment},
@@ -60,7 +60,7 @@ def python(code: str, *arguments: str, **environment: str) -> list[str]:
 
 
 def test_compiled_kernels_round_as_interpreted_ones():
-    """Order of every sum and each rounding are the text's, so no copy of a kernel can differ from another."""
+    """Sums have the order and the rounding of the source text, so no copy of a kernel can differ from another."""
     assert python(FLOW) == python(FLOW, NUMBA_DISABLE_JIT="1")
 
 
@@ -100,7 +100,7 @@ def test_a_cache_that_can_only_be_read_is_copied_and_used(source, tmp_path):
     value, hits, place = python(READ_ONLY + SMALL, str(source), NUMBA_CACHE_DIR=str(cache), TMPDIR=str(scratch))
     assert (value, hits) == ("42", "1")
     assert Path(place).is_relative_to(scratch)
-    assert not any(scratch.iterdir()), "the copy goes with its process"
+    assert not any(scratch.iterdir()), "the copy is deleted with its process"
     assert sorted(path for path in cache.rglob("*") if path.is_file()) == files
 
 

@@ -1,4 +1,4 @@
-"""Each difference between the profiles does what its sentence says, in both solvers alike."""
+"""Each difference between the profiles works as its description says, in both solvers."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ DIFFERENCES = ["blur_sigma", "border", "interpolation", "outside", "rescale", "r
 
 
 def moving_pair(shape=(40, 53)):
-    """A smooth texture and the same, 1.3 px to the right and 0.7 px up."""
+    """A smooth texture, and the same texture moved 1.3 px to the right and 0.7 px up."""
     noise = ndimage.gaussian_filter(np.random.default_rng(2).normal(size=shape), 2.0, mode="wrap")
     first = 128.0 + 30.0 * noise / noise.std()
     return first[None], ndimage.shift(first, (-0.7, 1.3), order=5, mode="grid-wrap")[None]

@@ -1,4 +1,4 @@
-"""The solver on tensors against the others; on a GPU too, where there is one."""
+"""The solver on tensors against the others; also on a GPU if there is one."""
 
 import sys
 import weakref
@@ -41,7 +41,7 @@ def moving_pairs(count=4, shape=(25, 34), seed=0):
 @pytest.mark.parametrize(("name", "count"), [("odd", 1), ("tex", 2), ("face", 3)])
 @pytest.mark.usefixtures("where")
 def test_recorded_flow(recorded, name, count):
-    """Half of what the stage may differ by at most, 0.1 px, and a tenth of it on average, 0.01 px."""
+    """At most half of the stage's largest allowed difference of 0.1 px, and a tenth of the mean one of 0.01 px."""
     first, second = (recorded[f"{name}_{image}"][:count] for image in ("im1", "im2"))
     off = np.abs(flow(first, second, "paper", "torch").transpose(0, 2, 3, 1) - recorded[f"{name}_uv"][:count])
     assert off.mean(axis=(1, 2, 3)).max() < 1e-3

@@ -16,7 +16,7 @@ FACE = skimage.data.astronaut()[60:156, 160:256].astype(float)
 
 
 class Mean(Rife):
-    """Answers with the mean of two frames, so that each position's value is known; notes the size of its batches."""
+    """Midpoints are the mean of two frames, so that each position's value is known; records the size of its batches."""
 
     def __init__(self) -> None:
         self.device, self.forwards, self.batches = torch.device("cpu"), 0, list[int]()
@@ -50,5 +50,5 @@ def moving() -> Callable[[int, float], np.ndarray]:
 
 @pytest.fixture(scope="session")
 def ramp() -> np.ndarray:
-    """A clip [5,34,34,3] whose frame t is as bright as 40 t everywhere, so that it shows what the time is."""
+    """A clip [5,34,34,3] whose frame t has the value 40 t everywhere, so that a value shows its position."""
     return np.full((5, 34, 34, 3), 40, np.uint8) * np.arange(5, dtype=np.uint8)[:, None, None, None]

@@ -1,4 +1,4 @@
-"""Halving: what is computed, how often, and what comes out, where the answer is known."""
+"""Halving: the computed midpoints, their number, and the result, where the answer is known."""
 
 from collections.abc import Callable
 

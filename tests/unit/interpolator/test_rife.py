@@ -51,7 +51,7 @@ def test_half_the_motion(moving: Clip, net: Rife) -> None:
 
 @pytest.mark.parametrize("where", ["cpu", pytest.param("cuda", marks=GPU)])
 def test_bfloat16_is_near(moving: Clip, net: Rife, where: str) -> None:
-    """Ten times what was measured, in grey levels; and it is not the same network by another name."""
+    """The bounds are ten times the measured differences, in grey levels; the two networks must differ."""
     clip = moving(3, 2.0)
     near = load_network(where, "bfloat16").midpoints(clip[:2], clip[1:])
     off = np.abs(near - net.midpoints(clip[:2], clip[1:])) * 255

@@ -1,10 +1,9 @@
-"""The adapter and `interpolate`: what comes out per profile, which clips are refused."""
+"""The adapter and `interpolate`: results per profile, and refused clips."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-
 
 from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.stage import STAGE, compute, interpolate

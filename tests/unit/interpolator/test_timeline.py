@@ -1,4 +1,4 @@
-"""Positions: closed forms of the paper's rule, and what holds for every clip."""
+"""Positions: closed forms of the paper's rule, and properties of every clip."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.interpolator.timeline import frame_positions, paper_positions, shown_frame_rate, uniform_positions
+from services.interpolator.timeline import frame_positions, positions, shown_frame_rate, uniform_positions
 
 
 @st.composite
@@ -16,40 +16,40 @@ def clips(draw: st.DrawFn) -> tuple[int, int, int]:
 
 
 def test_eleven_frames() -> None:
-    assert paper_positions(0, 8, 12, 11) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12]
+    assert positions(0, 8, 12, 11) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12]
 
 
 def test_sixteen_frames_hold_fourteen_up_to_the_apex() -> None:
-    assert paper_positions(0, 26, 40, 16) == [*range(0, 27, 2), 33, 40]
+    assert positions(0, 26, 40, 16) == [*range(0, 27, 2), 33, 40]
 
 
 def test_five_frames_have_none_between_apex_and_offset() -> None:
-    assert paper_positions(0, 6, 9, 5) == [0, 2, 4, 6, 9]
+    assert positions(0, 6, 9, 5) == [0, 2, 4, 6, 9]
 
 
 def test_apex_at_the_offset_is_spread_evenly() -> None:
-    assert paper_positions(0, 20, 20, 11) == list(range(0, 21, 2))
+    assert positions(0, 20, 20, 11) == list(range(0, 21, 2))
 
 
 def test_apex_at_the_onset_repeats_the_onset() -> None:
-    assert paper_positions(0, 0, 8, 7) == [0, 0, 0, 0, 0, 4, 8]
+    assert positions(0, 0, 8, 7) == [0, 0, 0, 0, 0, 4, 8]
 
 
 def test_uniform() -> None:
     assert uniform_positions(0, 5, 11) == [step / 2 for step in range(11)]
     assert frame_positions("uniform", 0, 2, 5, 11) == uniform_positions(0, 5, 11)
-    assert frame_positions("apex", 0, 2, 5, 11) == paper_positions(0, 2, 5, 11)
+    assert frame_positions("apex", 0, 2, 5, 11) == positions(0, 2, 5, 11)
 
 
 def test_rate_is_the_mean_over_the_clip() -> None:
     assert shown_frame_rate(uniform_positions(0, 60, 11), 200) == pytest.approx(200 / 6)
-    assert shown_frame_rate(paper_positions(0, 30, 60, 11), 200) == pytest.approx(200 / 6)
+    assert shown_frame_rate(positions(0, 30, 60, 11), 200) == pytest.approx(200 / 6)
 
 
 @pytest.mark.parametrize("count", [1, 0, -3])
 def test_a_timeline_has_two_ends(count: int) -> None:
     with pytest.raises(ValueError, match="at least 2 frames"):
-        paper_positions(0, 3, 5, count)
+        positions(0, 3, 5, count)
 
 
 @given(clips(), st.integers(2, 40), st.sampled_from(["apex", "uniform"]))
@@ -63,7 +63,7 @@ def test_every_timeline(clip: tuple[int, int, int], count: int, rule: str) -> No
 
 @given(clips(), st.integers(3, 40))
 def test_the_papers_rule_shows_the_apex(clip: tuple[int, int, int], count: int) -> None:
-    assert clip[1] in paper_positions(*clip, count)
+    assert clip[1] in positions(*clip, count)
 
 
 @given(clips(), st.integers(2, 40))

@@ -1,4 +1,4 @@
-"""The bands of the Laplacian pyramid one by one, which the magnifier never forms: what its sums are compared with."""
+"""The single bands of the Laplacian pyramid, which the magnifier never forms; tests compare its sums with them."""
 
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ from services.magnifier.pyramid import gaussian_levels
 
 
 def laplacian_bands(image: np.ndarray, levels: int) -> list[np.ndarray]:
-    """HxW -> what each reduction loses, fine to coarse, and the coarse residual last."""
+    """[H, W] -> the loss of each reduction, fine to coarse, and the coarse residual last."""
     images = gaussian_levels(image, levels, NUMPY_OPS)
     expanded = [NUMPY_OPS.expand_image(coarse, *fine.shape) for fine, coarse in pairwise(images)]
     return [fine - smooth for fine, smooth in zip(images, expanded, strict=False)] + images[-1:]

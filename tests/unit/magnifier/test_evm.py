@@ -1,4 +1,4 @@
-"""Magnification as a whole: what must hold for any clip, at any size, in both profiles."""
+"""Magnification as a whole: properties of any clip, at any size, in both profiles."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def changed(base: MagnifierSettings, **values: object) -> MagnifierSettings:
 
 
 def mid_grey(change: np.ndarray) -> np.ndarray:
-    """TxHxW change -> a grey clip around one half, RGB floats."""
+    """Change [T, H, W] -> a grey clip around one half, RGB floats [T, H, W, 3]."""
     return np.repeat((0.5 + change)[..., None], 3, axis=-1)
 
 
@@ -107,7 +107,7 @@ def test_luma_alone_moves_unless_chroma_is_asked_for() -> None:
 
 
 def test_a_sinusoid_in_time_gets_the_closed_form_gain() -> None:
-    """In a band at full gain the output is the clip plus alpha times its band-pass: pattern kept, only scaled."""
+    """In a band at full gain the output is the clip plus alpha times its band-pass: the same pattern, scaled."""
     course = np.sin(np.arange(12.0))
     pattern = 0.02 * np.cos(np.pi * np.arange(64) / 16)  # wavelength 32, symmetric about both edges but one pixel
     clip = mid_grey(course[:, None, None] * np.broadcast_to(pattern, (64, 64)))
@@ -125,7 +125,7 @@ def test_a_sinusoid_in_time_gets_the_closed_form_gain() -> None:
     [({}, 40.0, 20.0), ({}, 57.0, 28.5), ({"nominal_fps": 30.0}, 57.0, 15.0), ({"halved_cutoffs": True}, 40.0, 40.0)],
 )
 def test_which_frame_rate_and_cut_offs_hold(values: dict[str, object], rate: float, nyquist: float) -> None:
-    """The applied gain over time is the band-pass at the cut-offs that the settings stand for."""
+    """The gain over time is the band-pass at the cut-offs of the settings."""
     course = np.sin(np.arange(9.0))
     pattern = 0.02 * np.random.default_rng(6).normal(size=(32, 32))
     clip = mid_grey(course[:, None, None] * pattern)
@@ -142,7 +142,7 @@ def test_any_frame_rate_is_stable(fps: float) -> None:
 
 
 def test_corrected_magnifies_a_moving_grating_and_the_paper_reduces_it() -> None:
-    """0.1 px of bars 16 px apart: output phase over input phase, the filter's own share taken out."""
+    """Bars 16 px apart move by 0.1 px: output phase over input phase, without the filter's own share."""
     displacement = 0.1 * 0.5 * (1 - np.cos(np.pi * np.arange(11) / 8))
     clip = grating(16, displacement)
     temporal = butterworth.band_pass(displacement, 0.5 / 20, 10 / 20)[7] / displacement[8]

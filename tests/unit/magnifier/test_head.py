@@ -1,4 +1,4 @@
-"""Head motion: found and taken out, whatever expresses or rests beside it, and nothing invented where there is none."""
+"""Head motion is found and removed beside an expression or a resting background; a resting head is left alone."""
 
 import numpy as np
 import pytest
@@ -18,14 +18,14 @@ def places(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def picture(x: np.ndarray, y: np.ndarray, seed: int = 1) -> np.ndarray:
-    """A texture that is known everywhere, so that it can be moved without resampling: HxWx3 between 0 and 1."""
+    """A texture with a closed form, which can be moved without resampling: [H, W, 3] between 0 and 1."""
     rng = np.random.default_rng(seed)
     waves = [np.sin(rng.normal(0, 0.25) * x + rng.normal(0, 0.25) * y + rng.uniform(0, 6)) for _ in range(30)]
     return np.repeat((0.5 + 0.06 * np.sum(waves, 0))[..., None], 3, -1).clip(0, 1)
 
 
 def source(motion: np.ndarray, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
-    """Where the pixels of a picture come from whose content has moved by (x px, y px, turn, scale) about its centre."""
+    """Source of each pixel of a picture whose content moved by (x px, y px, turn, scale) about its centre."""
     x, y = places(*size)
     linear = np.linalg.inv([[1 + motion[3], -motion[2]], [motion[2], 1 + motion[3]]])
     back = np.einsum("ij,jhw->ihw", linear, np.stack([x - motion[0], y - motion[1]]))
@@ -52,7 +52,7 @@ def test_a_head_that_moves_turns_and_nears_is_put_back(dtype: type) -> None:
 
 
 def test_the_motion_is_found_through_noise() -> None:
-    """The noise of 8 bits at 1.5 grey levels; hundredths of a px over a face of 140 px."""
+    """With noise of 1.5 grey levels the error is hundredths of a px over a face of 140 px."""
     levels = [head.luma_levels(frame) for frame in clip(noise=1.5 / 255)]
     for levels_of_one, true in zip(levels[1:], MOTION[1:], strict=True):
         found = np.zeros(4)
@@ -67,7 +67,7 @@ def test_a_still_head_stays_to_the_bit() -> None:
 
 
 def test_what_expresses_does_not_count_and_stays() -> None:
-    """A brow is raised by 2.5 px while the head drifts: the head is taken out, the brow stays raised."""
+    """A brow is raised by 2.5 px while the head drifts: the head is steadied, and the brow stays raised."""
     x, y = places(*SIZE)
     brow = np.exp(-((x + 20) ** 2 + (y + 30) ** 2) / (2 * 8**2))
     raised = picture(x, y + 2.5 * brow)
@@ -107,7 +107,7 @@ def test_pictures_too_small_are_left_alone(size: tuple[int, int]) -> None:
 
 
 def test_bars_in_one_direction_move_in_that_only() -> None:
-    """Across the bars is known, along them nothing is: no drift may be made up."""
+    """The motion along the bars is unknown: no drift may be invented."""
     x, _ = places(*SIZE)
     bars = np.stack([0.5 + 0.3 * np.cos(2 * np.pi * (x - shift) / 16) for shift in (0, 0.8)])[..., None].repeat(3, -1)
     first, later = (head.luma_levels(frame) for frame in bars)
@@ -137,7 +137,7 @@ def test_a_search_that_strays_ends_where_it_was_nearest(seed: int) -> None:
 
 @pytest.mark.parametrize("steps", [0.5, 0.25])
 def test_reading_is_finer_than_opencvs_steps(steps: float) -> None:
-    """Slopes of 0.1 a px: half a step unread would be wrong by 1.6e-3."""
+    """With slopes of 0.1 per px, an error of half a step would change a value by 1.6e-3."""
     x, y = places(*SIZE)
     shift = steps / 32
     read = head.warp_by_motion(picture(x, y), np.array([shift / 140, -shift / 140, 0, 0]))

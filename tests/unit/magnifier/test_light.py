@@ -1,4 +1,4 @@
-"""Flicker: taken out before magnification, whatever moves, and left alone where it cannot be told."""
+"""Flicker is removed before magnification, also beside motion; frames that do not show it are left alone."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ AS_RECORDED = PROFILES["corrected"].model_copy(update={"light": "as-recorded"})
 
 
 def textured(rows: int = 96, columns: int = 80) -> np.ndarray:
-    """HxWx3 floats between 0.2 and 0.8."""
+    """[H, W, 3] floats between 0.2 and 0.8."""
     smooth = gaussian_filter(np.random.default_rng(1).normal(size=(rows, columns, 3)), (2, 2, 0))
     return 0.5 + 0.3 * smooth / np.abs(smooth).max()
 

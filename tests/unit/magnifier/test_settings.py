@@ -1,4 +1,4 @@
-"""The settings themselves: what differs between the profiles, and what is refused."""
+"""The settings: differences between the profiles, and refused values."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""The adapter: names, shapes and types of the artifact, and the profile differences that live here."""
+"""The adapter: names, shapes and types of the artifact, and the profile differences that belong to the adapter."""
 
 import tracemalloc
 

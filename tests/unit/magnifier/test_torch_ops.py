@@ -1,4 +1,4 @@
-"""Magnification on tensors gives what arrays give; on a GPU too, where there is one."""
+"""Magnification on tensors gives the result of arrays; also on a GPU if there is one."""
 
 import sys
 from inspect import signature

@@ -12,7 +12,7 @@ CORRECTED = PROFILES["corrected"]
 
 
 def face(eyes: float, centre: tuple[float, float]) -> np.ndarray:
-    """68 landmarks, px, of a schematic face whose eyes are that far apart: brows above, mouth below."""
+    """[68, 2] landmarks, px, of a schematic face with this distance between the eyes: brows above, mouth below."""
     points = np.zeros((68, 2))
     points[17:27] = np.stack([np.linspace(-0.9, 0.9, 10), np.full(10, -0.4)], axis=1)
     points[36:42], points[42:48] = (-0.5, 0), (0.5, 0)

@@ -1,4 +1,4 @@
-"""Landmarks land where the face is, in every size of crop."""
+"""Landmarks are on the face, in every size of crop."""
 
 import cv2
 import numpy as np

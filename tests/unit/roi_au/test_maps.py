@@ -1,4 +1,4 @@
-"""Maps: which flows, how they are joined, where the face lies, what a cell holds, strain by hand."""
+"""Maps: the selected flows, their concatenation, the position of the face, the mean of a cell, strain by hand."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ FRAME = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
 
 
 def face(scale: float = 1.0, left: float = 0.0, top: float = 0.0) -> np.ndarray:
-    """68 landmarks with eyes 55 px apart at scale 1, amid 160 columns, and the mouth where PLACES wants it."""
+    """[68, 2] landmarks with eyes 55 px apart at scale 1, amid 160 columns; the mouth is as in `MAP_LANDMARKS`."""
     points = np.tile(np.array([79.5, 90.0]), (68, 1))
     points[36:42], points[42:48] = (52.0, 60.0), (107.0, 60.0)
     points[48], points[54] = (59.5, 117.5), (99.5, 117.5)
@@ -40,7 +40,7 @@ def test_the_papers_last_pair_is_no_motion() -> None:
 
 
 def test_two_known_shifts_follow_one_another() -> None:
-    """First everything moves 3 px to the right; then what stands at column x moves by x/10 px down."""
+    """First everything moves 3 px to the right; then the pixel at column x moves by x/10 px down."""
     x = np.arange(40.0)
     first = np.stack([np.full((20, 40), 3.0), np.zeros((20, 40))])
     second = np.stack([np.zeros((20, 40)), np.broadcast_to(x / 10, (20, 40))])

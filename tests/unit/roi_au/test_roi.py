@@ -13,7 +13,7 @@ REACH = np.arange(-3, 4)
 
 
 def coordinates(height: int, width: int) -> np.ndarray:
-    """1x2xHxW: u = column, v = row."""
+    """[1, 2, H, W]: u = column, v = row."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([columns, rows])[None].astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""The stage: what it reads, what it makes, what it refuses."""
+"""The stage: its inputs, its results, and refused inputs."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def test_the_map_shows_the_motion_up_to_the_frame_nearest_the_apex(inputs: dict[
 
 def test_an_interpolators_artifact_without_an_apex_is_refused(inputs: dict[str, Any]) -> None:
     old = {name: array for name, array in inputs["interpolator"].items() if name != "apex"}
-    with pytest.raises(BadData, match="got no apex; .* ingest the clip again"):
+    with pytest.raises(BadData, match=r"got no apex; .* ingest the clip again"):
         STAGE.compute({**inputs, "interpolator": old}, PROFILES["corrected"])
 
 

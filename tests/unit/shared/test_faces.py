@@ -36,13 +36,12 @@ def test_the_largest_of_two_faces(astronaut: np.ndarray, upsample: int) -> None:
         assert box[2] - box[0] > 110
 
 
-def test_a_badge_is_no_face_however_large(astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_badge_is_no_face_however_large(astronaut: np.ndarray) -> None:
     found = faces.detect_faces(astronaut, 1)
     assert [d.box for d in faces.drop_weak_detections(found)] == [(175, 76, 265, 166)]
     assert len(found) == 2  # the second is the badge on the suit
     larger_badge = [found[0], faces.FaceDetection((0, 300, 400, 511), 0.12)]
-    monkeypatch.setattr(faces, "detect_faces", lambda pixels, upsample: larger_badge)
-    assert faces.largest_face(astronaut) == found[0].box
+    assert faces.largest_face(astronaut, detect=lambda pixels, upsample: larger_badge) == found[0].box
 
 
 @pytest.mark.parametrize("height", [72, 96, 128, 140, 200, 280, 400])
@@ -81,13 +80,17 @@ def test_no_face_says_what_to_do() -> None:
         faces.largest_face(texture)
 
 
-def test_a_large_frame_is_not_enlarged_further(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_frame_is_not_enlarged_further() -> None:
     tried: list[int] = []
-    monkeypatch.setattr(faces, "detect_faces", lambda pixels, upsample: tried.append(upsample) or [])
+
+    def detect_nothing(pixels: np.ndarray, upsample: int) -> list[faces.FaceDetection]:
+        tried.append(upsample)
+        return []
+
     for side, expected in ((2000, [0, 0]), (1000, [0, 0, 1])):
         tried.clear()
         with pytest.raises(BadData):
-            faces.largest_face(np.zeros((side, side, 3), dtype=np.uint8), 0)
+            faces.largest_face(np.zeros((side, side, 3), dtype=np.uint8), 0, detect_nothing)
         assert tried == expected
 
 

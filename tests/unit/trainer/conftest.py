@@ -1,4 +1,4 @@
-"""Toy features: nine action units, each a direction of motion at its own points, and emotions made of them."""
+"""Toy features: nine action units, each a direction of motion at its own points, and emotions as sums of units."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,8 +21,10 @@ FACTORS = np.array([1.2, 2.0, 3.0])
 
 
 def moved(units: tuple[int, ...], rng: np.random.Generator, noise: float = 0.1) -> Arrays:
-    """Arrays of one clip: unit k moves ROIs 3k..3k+3 for seven pairs and half back for two; in the maps v or
-    strain of three whole rows, which a mirror image keeps."""
+    """Arrays of one clip. Unit k moves ROIs 3k to 3k+2 in seven flow fields, and half back in two.
+
+    In the maps it changes v or strain of three whole rows, which a mirror image keeps.
+    """
     course = np.array([1, 1, 1, 1, 1, 1, 1, -1.5, -1.5])[:, None, None, None]
     base = rng.normal(0, noise, (9, 2, 30, 7, 7))
     clip = np.full((16, 144, 144, 3), 128, np.uint8)
@@ -45,7 +47,7 @@ def sample(subject: int, clip: int, emotion: str | None, units: tuple[int, ...] 
 
 @pytest.fixture(scope="session")
 def toy() -> Callable[..., Features]:
-    """`toy(subjects, clips, shuffled)`: features of clips per subject; shuffled, the emotions mean nothing."""
+    """`toy(subjects, clips, shuffled)`: features of clips per subject. If shuffled, emotions are random."""
 
     def make(subjects: int = 4, clips: int = 6, shuffled: bool = False, seed: int = 0) -> Features:
         rng = np.random.default_rng(seed)
@@ -72,10 +74,10 @@ def pair() -> Callable[..., tuple[Sample, Arrays]]:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A dataset of two subjects with three clips each, and nothing told of it yet."""
+    """A dataset of two subjects with three clips each, not yet published on the bus."""
     rng = np.random.default_rng(3)
     emotions = [(number // 3, number % 3, emotion) for number, emotion in enumerate([*PROTOTYPES, *PROTOTYPES])]
-    clips = [(sample(who, clip, e, PROTOTYPES[e]), moved(PROTOTYPES[e], rng)) for who, clip, e in emotions]
+    clips = [(sample(subject, clip, e, PROTOTYPES[e]), moved(PROTOTYPES[e], rng)) for subject, clip, e in emotions]
     lab = Lab(tmp_path / "home", clips)
     yield lab
     lab.bus.close()
@@ -83,7 +85,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture
 def trainer(lab: Lab) -> Iterator[Callable[..., Trainer]]:
-    """`trainer(life)`: another process."""
+    """`trainer(life)` starts another process."""
     started = []
 
     def start(life: Life | None = None) -> Trainer:

@@ -1,4 +1,4 @@
-"""A bus and a store with a dropped dataset, and trainers on them whose steps a test takes one by one."""
+"""A bus and a store with an uploaded dataset, and trainers on them that a test drives step by step."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ PIPELINE = Pipeline()
 
 
 class Killed(BaseException):
-    """The process ends here; nothing that it would have done is done."""
+    """The process ends here, before its next effect."""
 
 
 class Life:
-    """Ends before the effect of this number (from 0); counts effects."""
+    """Counts effects and ends the process before the effect of this number (from 0)."""
 
     def __init__(self, effects: int | None = None) -> None:
         self.left, self.seen = effects, 0
@@ -37,7 +37,7 @@ class Life:
 
 
 class Mortal:
-    """A store, bus or subscription whose puts, publications and commits a Life counts."""
+    """A store, bus or subscription. A Life counts its puts, publications and commits."""
 
     def __init__(self, real: Any, life: Life) -> None:
         self._real, self._life = real, life
@@ -45,14 +45,14 @@ class Mortal:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._real, name)
         if name == "subscribe":
-            return lambda *place: Mortal(found(*place), self._life)
+            return lambda *arguments: Mortal(found(*arguments), self._life)
         if name in ("put", "publish", "commit"):
-            return lambda *what: (self._life.tick(), found(*what))[1]
+            return lambda *arguments: (self._life.tick(), found(*arguments))[1]
         return found
 
 
 class Trainer:
-    """One trainer's process."""
+    """The process of one trainer."""
 
     def __init__(self, home: Path, life: Life | None = None) -> None:
         self.bus: Bus = LocalBus(home / "bus.sqlite")
@@ -62,12 +62,12 @@ class Trainer:
         self.conductor, self.planner, self.folds = all_loops(settings, bus, store, self.metrics, threading.Event())
 
     def look(self) -> None:
-        """Twice: a dataset is started when it was the same at the look before."""
+        """Poll twice: a run starts only if the dataset was the same at the poll before."""
         self.conductor.poll_datasets()
         self.conductor.poll_datasets()
 
     def work(self) -> None:
-        """Until nothing is left to do."""
+        """Work until nothing is left to do."""
         self.look()
         while self.planner.step() or self.folds.step():
             pass
@@ -76,12 +76,12 @@ class Trainer:
         return self.metrics.registry.get_sample_value(name, labels)
 
     def close(self) -> None:
-        """What the kernel does for a process that ends."""
+        """Close what the kernel closes when a process ends."""
         self.bus.close()
 
 
 class Lab:
-    """`clips` as dropped: samples with the arrays that the image stages make of them."""
+    """`clips`: uploaded samples with the arrays that the image stages make of them."""
 
     def __init__(self, home: Path, clips: Sequence[tuple[Sample, Arrays]]) -> None:
         self.home, self.clips = home, list(clips)
@@ -89,20 +89,20 @@ class Lab:
         self.store: Store = LocalStore(home / "store")
 
     def drop(self, complete: bool = True, faults: tuple[str, ...] = (), drops: Mapping[str, int] = {}, **train: Any):
-        """Tell of the dataset; `drops`: by clip, how often it was dropped anew."""
+        """Publish the dataset. `drops`: number of repeated uploads by clip."""
         clips = {sample.identity: recipe(drops.get(sample.clip, 0)) for sample, _ in self.clips}
-        told = Dataset(name="toy", train=train, clips=clips, faults=faults, complete=complete)
-        self.bus.publish("mer.datasets", told.key, told.encode())
+        dataset = Dataset(name="toy", train=train, clips=clips, faults=faults, complete=complete)
+        self.bus.publish("mer.datasets", dataset.key, dataset.encode())
 
     def extract(self, clips: Sequence[tuple[Sample, Arrays]] | None = None, drop: int = 0) -> None:
-        """The image stages have made features of these clips (default all)."""
+        """Publish features of these clips (default: all), as the image stages do."""
         for sample, arrays in self.clips if clips is None else clips:
             artifact = write_artifact(self.store, artifact_key("roi-au", sample, recipe(drop)), arrays)
             inputs = {"source": source(sample, drop)}
             self._publish("mer.features", sample, "roi-au", artifact, inputs, drop)
 
     def bury(self, clip: int, drop: int = 0, stage: str = "flow", reason: str = "no face") -> None:
-        """A stage could not process the clip of this number."""
+        """Publish the dead letter of a stage that could not process the clip of this number."""
         sample = self.clips[clip][0]
         record = self._record(sample, "source", source(sample, drop), {}, drop)
         message = Message("mer.magnified", 0, clip, record.key, record.encode())
@@ -113,12 +113,12 @@ class Lab:
             replay_letter(self.bus, letter)
 
     def results(self) -> dict[str, RunResult]:
-        """By run, oldest first."""
+        """Results by run, oldest first."""
         messages = self.bus.read_newest("mer.results")
         return {key: RunResult.decode(message.value) for key, message in messages.items() if "/" not in key}
 
     def result(self) -> RunResult:
-        """Of the only run."""
+        """The result of the only run."""
         (result,) = self.results().values()
         return result
 
@@ -130,12 +130,12 @@ class Lab:
         return self.bus.group_progress(topic, "nobody").published
 
     def content(self) -> dict[str, bytes]:
-        """Everything in the store by key; of a run.json just that it is there, since it says when records were made."""
+        """Everything in the store by key. A run.json has no content here, because it names creation times."""
         keys = list(self.store.list_keys())
         return {key: b"" if key.startswith("runs/") else self.store.get(key) for key in keys}
 
-    def _publish(self, topic: str, *about: Any) -> None:
-        record = self._record(*about)
+    def _publish(self, topic: str, *fields: Any) -> None:
+        record = self._record(*fields)
         self.bus.publish(topic, record.key, record.encode())
 
     def _record(self, sample: Sample, stage: str, artifact: Artifact, inputs: dict[str, Artifact], drop: int) -> Record:

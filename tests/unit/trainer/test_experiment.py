@@ -10,6 +10,7 @@ import pytest
 from services.trainer import experiment
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.evaluation.protocol import ProtocolSettings
+from services.trainer.experiment import ReportOptions
 from services.trainer.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=2, batch=6, learning_rate=1e-3, seed=5)  # too little for every seed to get all right
@@ -27,7 +28,8 @@ def features(toy):
 def made(features, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     evaluation = EvaluationPlan(features, seeds=3)
-    return folder, experiment.run_experiment(evaluation, SETTINGS, folder, faults=["toy/s09/c1: no face."])
+    options = ReportOptions(faults=["toy/s09/c1: no face."])
+    return folder, experiment.run_experiment(evaluation, SETTINGS, folder, report=options)
 
 
 def test_every_learner_has_figures_of_every_seed_and_their_mean_and_deviation(made):

@@ -50,7 +50,10 @@ def test_a_protocol_and_seeds_can_be_asked_for():
         ({"classes": [1, 2]}, "expected a list of emotions"),
         ({"protocol": 3}, "protocol 3: Input should be a valid string"),
         ({"protocol": "k-fold", "folds": 1}, "folds 1: Input should be greater than or equal to 2"),
-        ({"protocol": "megc2019", "classes": "fear,anger"}, "Protocol megc2019 names its classes; leave classes fear"),
+        (
+            {"protocol": "megc2019", "classes": "fear,anger"},
+            "Protocol megc2019 names its classes; leave out classes fear",
+        ),
         ({"folds": 3}, "folds belongs to protocol k-fold"),
         ({"seeds": 0}, "seeds 0: Input should be greater than or equal to 1"),
         ({"name": "loso"}, "name 'loso': no such training setting; there are .* protocol, folds,"),

@@ -130,7 +130,7 @@ def test_no_sheet_makes_discovery_crash(
         ("F", "#REF!", "a whole frame number in OffsetFrame (column F), got '#REF!'"),
         ("D", datetime.datetime(2020, 4, 7), "OnsetFrame (column D), got '2020-04-07 00:00:00'"),
         ("B", None, "a clip, got an empty cell"),
-        ("B", "x" * 300, "a clip's folder, got a name of which the system says 'File name too long'; correct"),
+        ("B", "x" * 300, "a clip's folder, got a name that the system refuses ('File name too long'); correct"),
         ("A", None, "a subject, got an empty cell"),
         ("F", "9" * 5000, "OffsetFrame (column F), got '" + "9" * 60 + "...'"),
     ],

@@ -62,5 +62,5 @@ def test_a_known_error_is_corrected_and_told(samm: Rows, write_frames: Write) ->
     assert (clip.offset, len(clip.changes)) == (5739, 1)
     assert str(clip.changes[0]).startswith("013/013_1_9: offset 5793 was corrected, documented: 5739 (")
     assert clip.doubts == (
-        "SAMM_Micro_FACS_Codes_v2.xlsx [Sheet] row 15: Duration (column G) says 60, onset to offset are 6 frames",
+        "SAMM_Micro_FACS_Codes_v2.xlsx [Sheet] row 15: Duration (column G) is 60, onset to offset are 6 frames",
     )

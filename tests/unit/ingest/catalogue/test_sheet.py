@@ -103,7 +103,7 @@ def test_two_sheets(tmp_path: Path, write_sheet: Write) -> None:
     write_sheet(tmp_path, [ROW], name="a.xlsx")
     write_sheet(tmp_path, [ROW], name="b.xlsx")
     with pytest.raises(
-        BadData, match=r"expected one coding sheet, got a.xlsx \[Sheet\] and b.xlsx \[Sheet\]; keep the one"
+        BadData, match=r"expected one coding sheet, got a.xlsx \[Sheet\] and b.xlsx \[Sheet\]; keep one"
     ):
         coding_sheet(tmp_path)
 

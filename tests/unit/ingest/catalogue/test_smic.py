@@ -69,7 +69,7 @@ def test_a_clip_without_frames_is_a_problem(smic: Path) -> None:
 def test_a_label_that_the_folder_contradicts(smic: Path) -> None:
     (smic / "labels.csv").write_text(f"{HEADER}\n1,s1_ne_01,121,128,surprise")
     (clip,) = clips(smic)
-    assert clip.doubts == ("labels.csv row 2: the label is surprise, the clip lies in the folder negative",)
+    assert clip.doubts == ("labels.csv row 2: the label is surprise, the clip is in the folder negative",)
 
 
 def test_numbers_of_the_long_clips_count_from_their_own_first(tmp_path: Path, write_frames: Write) -> None:

@@ -1,4 +1,4 @@
-"""An inbox, a store and a bus in a folder; datasets of a few bytes; a clock that is set forward by hand."""
+"""An inbox, a store and a bus in a folder. Datasets of a few bytes, and a clock that is set forward by hand."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -54,7 +54,7 @@ def test_the_report_of_a_dataset_goes_where_it_is_asked_to(stack: Workspace, tmp
 def test_what_can_not_be_fetched_is_said(stack: Workspace) -> None:
     with pytest.raises(BadData, match="report of nobody, got none; there are results of other, lab"):
         fetch_report("nobody", None)
-    with pytest.raises(BadData, match="newest training on lab has failed: one subject"):
+    with pytest.raises(BadData, match="newest training on lab failed: one subject"):
         fetch_report("lab", None)
     assert not Path("out").exists()
 

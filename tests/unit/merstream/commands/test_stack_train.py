@@ -12,7 +12,7 @@ from merstream.stack import training
 from merstream.stack.api_client import TrainerApi
 from shared.errors import BadData, Misconfigured
 from shared.records import Run, RunContents
-from tests.servers.kafka import free_port
+from tests.servers.process import free_port
 from tests.unit.trainer.api.conftest import served
 from tests.unit.trainer.lab import Lab
 

@@ -1,4 +1,4 @@
-"""Each action unit pulls the skin where the Facial Action Coding System says, on the side that it says."""
+"""Each action unit pulls the skin at the place and on the side that the Facial Action Coding System names."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Timing, identity and the true motion: the displacement between two frames is what the pixels show."""
+"""Timing, identity and the true motion: the displacement between two frames is that of the pixels."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -132,7 +132,7 @@ def test_lids_that_flutter_come_down_and_go_up_again_and_are_not_coded(person: i
 
 
 def test_what_is_added_draws_nothing_from_the_clips_own_generator(person: identity.Identity) -> None:
-    """So that plain and hard clips stay what they were, byte by byte."""
+    """Plain and hard clips keep their bytes."""
     following = []
     for more in ({}, {"lids": 1.0, "head_turn": 0.5}, SIDES):
         rng, difficulty = np.random.default_rng(3), QUIET.model_copy(update=more)
@@ -222,7 +222,7 @@ def test_a_mirrored_landmark_mirrored_again_is_itself() -> None:
 
 @pytest.mark.parametrize("subject", range(1, 13))
 def test_dlib_finds_the_face_in_every_frame(subject: int) -> None:
-    """Also where it lies: on average within 4 % of the face's width of the landmarks that the face was made from."""
+    """The detected landmarks are on average within 4 % of the face's width of those from which the face was made."""
     from services.roi_au import landmarks
 
     try:

@@ -1,4 +1,4 @@
-"""Prototypes, a person's habits, and what the coder writes down."""
+"""Prototypes, a person's habits, and the coder's notes."""
 
 import re
 from collections import Counter

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.kafka import free_port
+from tests.servers.process import free_port
 
 PATIENCE_SECONDS = 60
 PROGRAM = """

@@ -59,8 +59,8 @@ class Client:
 
 
 @contextmanager
-def served(bus: Bus, store: Store, **settings: Any) -> Iterator[Client]:
-    server = ApiServer(PipelineState(bus, store), Settings(**settings), threading.Event())
+def served(bus: Bus, store: Store, timeout_seconds: float = CALM, **settings: Any) -> Iterator[Client]:
+    server = ApiServer(PipelineState(bus, store), Settings(**settings), threading.Event(), timeout_seconds)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

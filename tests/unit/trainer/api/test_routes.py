@@ -131,10 +131,10 @@ def test_a_dataset_that_is_not_through_says_how_many_clips_wait(lab, api):
     lab.drop()
     refused = client.post(**MAJORITY)
     assert refused.status == 409
-    assert refused.detail.startswith("toy is not through: 2 of 6 clips are under way.")
+    assert refused.detail.startswith("toy is not complete: 2 of 6 clips have no features yet.")
     lab.drop(complete=False)
     lab.extract(lab.clips[4:])
-    assert client.post(**MAJORITY).detail.startswith("toy is not through: more is expected.")
+    assert client.post(**MAJORITY).detail.startswith("toy is not complete: more clips are expected.")
     assert lab.published("mer.runs") == 0
 
 
@@ -169,7 +169,7 @@ def test_a_dataset_of_several_pipelines_has_to_be_named_more_closely(dropped, ap
         ({"model": "resnet"}, "model 'resnet': Input should be 'fmer'"),
         ({"settings": {"epocs": 3}}, "epocs 3: no such training setting; there are model, seed"),
         ({"settings": {"epochs": 0}}, "epochs 0: Input should be greater than or equal to 1"),
-        ({"settings": {"model": "linear"}}, "model: said both in `settings` and beside it"),
+        ({"settings": {"model": "linear"}}, "model: given both in `settings` and beside it"),
         ({"profile": "best"}, "Unknown profile 'best'"),
         ({"protocol": "guess"}, "No protocol 'guess'; there are"),
         ({"seeds": 0}, "seeds 0: Input should be greater"),

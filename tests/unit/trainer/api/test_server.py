@@ -13,7 +13,7 @@ from shared.errors import Misconfigured, Unavailable
 from shared.settings import Settings
 from shared.store import LocalStore
 from shared.telemetry import Metrics
-from tests.servers.kafka import free_port
+from tests.servers.process import free_port
 from tests.unit.trainer.api.conftest import served
 
 
@@ -74,12 +74,12 @@ def test_a_token_is_not_shown(lab):
 
 def test_a_body_that_is_too_large_is_not_read(api, lab):
     client = api()
-    at_once = client.send(b" " * (middleware.MOST_BODY_BYTES + 1))
-    in_pieces = client.send(iter([b" " * 1000] * (middleware.MOST_BODY_BYTES // 1000 + 2)))
+    at_once = client.send(b" " * (middleware.MAX_BODY_BYTES + 1))
+    in_pieces = client.send(iter([b" " * 1000] * (middleware.MAX_BODY_BYTES // 1000 + 2)))
     for answer in (at_once, in_pieces):
         assert (answer.status, answer.detail) == (
             413,
-            f"Expected a request of at most {middleware.MOST_BODY_BYTES} bytes.",
+            f"Expected a request of at most {middleware.MAX_BODY_BYTES} bytes.",
         )
     assert client.get("/runs").status == 200
 
@@ -124,10 +124,9 @@ def test_a_surprise_is_told_in_the_log_and_not_to_the_client(lab, caplog):
     assert "secret detail" in caplog.text
 
 
-def test_a_broker_that_says_nothing_is_503_and_no_hang(lab, monkeypatch):
-    monkeypatch.setattr("services.trainer.api.server.PATIENCE_SECONDS", 0.5)
+def test_a_broker_that_says_nothing_is_503_and_no_hang(lab):
     bus = Silent(lab.bus)
-    with served(bus, lab.store) as client:
+    with served(bus, lab.store, timeout_seconds=0.5) as client:
         assert [client.get("/runs").status for _ in range(3)] == [503] * 3
         bus.answer.set()
         while (answer := client.get("/runs")).status == 503:

@@ -1,4 +1,6 @@
-"""What a protocol takes of the clips, and that a copy of a clip never stands on both sides."""
+"""The clips that a protocol selects; a copy of a clip is never both trained on and tested."""
+
+from itertools import product
 
 import pytest
 from hypothesis import assume, given, settings
@@ -29,13 +31,14 @@ def shares(name: str) -> dict[str, list[str | None]]:
     }
 
 
-def described(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[str, ...]]]:
-    """Clips for a protocol, and what stands for each of them: now and then the same as for another."""
+def draw_clips(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[str, ...]]]:
+    """Clips for a protocol, and the digests of their files: sometimes two clips have the same ones."""
     labels = shares(name)
-    places = st.tuples(st.sampled_from(sorted(labels)), st.integers(1, 4), st.integers(1, 4))
+    places = st.sampled_from(list(product(sorted(labels), range(1, 5), range(1, 5))))
+    drawn = st.lists(st.tuples(places, st.integers(0, 11)), min_size=8, max_size=24, unique_by=lambda clip: clip[0])
     clips = [
-        sample(dataset, f"s{who}", f"c{number}", data.draw(st.sampled_from(labels[dataset])))
-        for dataset, who, number in data.draw(st.lists(places, min_size=8, max_size=30, unique=True))
+        sample(dataset, f"s{subject}", f"c{number}", labels[dataset][label % len(labels[dataset])])
+        for (dataset, subject, number), label in data.draw(drawn)
     ]
     digests = [(f"features {number}", f"source {number}") for number in range(len(clips))]
     for _ in range(data.draw(st.integers(0, 2))):
@@ -48,7 +51,7 @@ def described(data: st.DataObject, name: str) -> tuple[list[Sample], list[tuple[
 @settings(max_examples=25)
 @given(data=st.data())
 def test_no_content_stands_on_both_sides_under_two_names(name, data) -> None:
-    clips, digests = described(data, name)
+    clips, digests = draw_clips(data, name)
     if name == "split":
         tested = tuple(data.draw(st.sets(st.sampled_from([subject_id(clip) for clip in clips]), min_size=1)))
         protocol = ProtocolSettings(name=name, test_subjects=tested)
@@ -70,7 +73,7 @@ def test_no_content_stands_on_both_sides_under_two_names(name, data) -> None:
 
 
 def test_a_copy_under_another_subject_is_refused_and_both_are_named() -> None:
-    clips = [sample("lab", who, "c1", "disgust") for who in ("s1", "s2", "s3")]
+    clips = [sample("lab", subject, "c1", "disgust") for subject in ("s1", "s2", "s3")]
     with pytest.raises(BadData, match=r"lab/s1/c1 and lab/s3/c1 have the same content \(sha256 a"):
         select_by_protocol(clips, ProtocolSettings(), contents=["a", "b", "a"])
     assert len(select_by_protocol(clips, ProtocolSettings(), contents=["a", "b", "c"]).clips) == 3

@@ -25,8 +25,8 @@ def test_a_case_counted_by_hand():
 @settings(max_examples=60, deadline=None)
 @given(labels)
 def test_figures_are_those_of_scikit_learn(rows):
-    true, pred, who = (np.array(column) for column in zip(*rows, strict=True))
-    figures = score_emotions(true, pred, who, resamples=10)
+    true, pred, subjects = (np.array(column) for column in zip(*rows, strict=True))
+    figures = score_emotions(true, pred, subjects, resamples=10)
     assert figures["uf1"] == pytest.approx(metrics.f1_score(true, pred, average="macro", zero_division=0))
     assert figures["uar"] == pytest.approx(metrics.recall_score(true, pred, average="macro", zero_division=0))
     assert figures["accuracy"] == pytest.approx(metrics.accuracy_score(true, pred))
@@ -56,15 +56,17 @@ def test_interval_brackets_the_figure_is_seeded_and_knows_subjects():
 
 
 def test_interval_is_that_of_redrawing_subjects_and_scoring_again():
-    true, pred, who = [0, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 0], [0, 0, 1, 1, 2, 2]
+    true, pred, subjects = [0, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 0], [0, 0, 1, 1, 2, 2]
     draws = np.random.default_rng(5).multinomial(3, np.full(3, 1 / 3), 50)
     again = []
     for draw in draws:
-        rows = [i for subject, times in enumerate(draw) for _ in range(times) for i in range(6) if who[i] == subject]
+        rows = [
+            i for subject, times in enumerate(draw) for _ in range(times) for i in range(6) if subjects[i] == subject
+        ]
         pair = [true[i] for i in rows], [pred[i] for i in rows]
         again.append(metrics.f1_score(*pair, average="macro", zero_division=0))
     expected = np.percentile(again, [2.5, 97.5])
-    assert score_emotions(true, pred, who, resamples=50, seed=5)["interval"]["uf1"] == pytest.approx(expected)
+    assert score_emotions(true, pred, subjects, resamples=50, seed=5)["interval"]["uf1"] == pytest.approx(expected)
 
 
 def test_aus_are_scored_per_unit_and_absent_units_stay_out_of_the_mean():
@@ -77,10 +79,10 @@ def test_aus_are_scored_per_unit_and_absent_units_stay_out_of_the_mean():
     assert score_action_units(true[:, 2:], pred[:, 2:], [25])["macro"] is None
 
 
-@pytest.mark.parametrize(("true", "pred", "who"), [([], [], []), ([1], [1, 2], [0]), ([1, 2], [1, 2], [0])])
-def test_unequal_or_empty_input_is_refused(true, pred, who):
+@pytest.mark.parametrize(("true", "pred", "subjects"), [([], [], []), ([1], [1, 2], [0]), ([1, 2], [1, 2], [0])])
+def test_unequal_or_empty_input_is_refused(true, pred, subjects):
     with pytest.raises(ValueError, match="as many"):
-        score_emotions(true, pred, who)
+        score_emotions(true, pred, subjects)
 
 
 def test_unequal_au_arrays_are_refused():

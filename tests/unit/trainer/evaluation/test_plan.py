@@ -1,4 +1,4 @@
-"""What a report says of its protocol, and what the folds of these data cannot show."""
+"""The fields of a protocol in a report, and the gaps in its folds."""
 
 from dataclasses import replace
 
@@ -17,9 +17,9 @@ def features(toy):
 
 
 def test_sound_data_leave_nothing_to_mind(features):
-    said = EvaluationPlan(features).report_fields
-    assert said.pop("settings")["name"] == "loso"
-    assert said == {
+    fields = EvaluationPlan(features).report_fields
+    assert fields.pop("settings")["name"] == "loso"
+    assert fields == {
         "name": "loso",
         "title": "leave-one-subject-out, predictions pooled over all folds",
         "hold_out": "subject",
@@ -67,13 +67,13 @@ def test_one_tested_subject_is_no_sample_of_people(toy):
 
 
 def test_data_that_a_protocol_was_not_defined_on_are_marked(features):
-    taken = ClipSelection((), faults=("casme2-5: casme2 must give 246 clips.",), left_out={"casme2: label fear": 2})
-    said = EvaluationPlan(features, ProtocolSettings(name="casme2-5"), selection=taken).report_fields
-    assert said["title"] == (
+    selection = ClipSelection((), faults=("casme2-5: casme2 must give 246 clips.",), left_out={"casme2: label fear": 2})
+    fields = EvaluationPlan(features, ProtocolSettings(name="casme2-5"), selection=selection).report_fields
+    assert fields["title"] == (
         "CASME II, 5 classes; leave-one-subject-out, predictions pooled over all folds (NOT with the published counts)"
     )
-    assert said["faults"] == ["casme2-5: casme2 must give 246 clips."]
-    assert said["left_out"] == {"casme2: label fear": 2}
+    assert fields["faults"] == ["casme2-5: casme2 must give 246 clips."]
+    assert fields["left_out"] == {"casme2: label fear": 2}
 
 
 @pytest.mark.parametrize(

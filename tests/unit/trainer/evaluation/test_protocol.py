@@ -1,4 +1,4 @@
-"""Folds: whoever is tested is never trained on, whatever the protocol."""
+"""Folds of every protocol: no tested subject is in the training part."""
 
 import numpy as np
 import pytest
@@ -17,12 +17,12 @@ from shared.errors import BadData, Misconfigured
 from shared.protocols.catalogue import PROTOCOL_BY_NAME
 
 DATASETS = ("casme2", "samm", "smic-hs", "mmew", "lab")
-people = st.tuples(st.sampled_from(DATASETS), st.integers(1, 6)).map(lambda who: f"{who[0]}/s{who[1]}")
-clips = st.lists(st.tuples(people, st.integers(0, 4)), min_size=2, max_size=60)
+people = st.sampled_from([f"{dataset}/s{number}" for dataset in DATASETS for number in range(1, 7)])
+clips = st.lists(st.tuples(people, st.integers(0, 4)), min_size=2, max_size=40)
 
 
-def drawn(data: st.DataObject, name: str, subjects: list[str]) -> ProtocolSettings:
-    """The protocol with any settings, fit for the subjects or not."""
+def draw_protocol(data: st.DataObject, name: str, subjects: list[str]) -> ProtocolSettings:
+    """The protocol with random settings, valid for these subjects or not."""
     if name == "k-fold":
         return ProtocolSettings(name=name, folds=data.draw(st.integers(2, 6)), fold_seed=data.draw(st.integers(0, 3)))
     if name == "split":
@@ -36,58 +36,58 @@ def drawn(data: st.DataObject, name: str, subjects: list[str]) -> ProtocolSettin
 @settings(max_examples=60)
 @given(data=st.data(), found=clips)
 def test_nobody_and_no_group_stands_on_both_sides(name, data, found) -> None:
-    who = [subject for subject, _ in found]
-    protocol = drawn(data, name, who)
+    subjects = [subject for subject, _ in found]
+    protocol = draw_protocol(data, name, subjects)
     try:
-        divided = protocol_folds(protocol, who, [label for _, label in found])
+        divided = protocol_folds(protocol, subjects, [label for _, label in found])
     except BadData:
         assume(False)
         raise
     for fold in divided:
-        trained, tested = {who[row] for row in fold.train}, {who[row] for row in fold.test}
+        trained, tested = {subjects[row] for row in fold.train}, {subjects[row] for row in fold.test}
         assert trained
         assert tested
         assert not trained & tested
         assert not {protocol.group_key(one) for one in trained} & {protocol.group_key(one) for one in tested}
-        assert sorted([*fold.train, *fold.test]) == list(range(len(who)))
+        assert sorted([*fold.train, *fold.test]) == list(range(len(subjects)))
     tests = sorted(np.concatenate([fold.test for fold in divided]).tolist())
     if name == "split":
-        assert {who[row] for row in tests} == set(protocol.test_subjects)
+        assert {subjects[row] for row in tests} == set(protocol.test_subjects)
     else:
-        assert tests == list(range(len(who))), "every clip is tested exactly once"
+        assert tests == list(range(len(subjects))), "every clip is tested exactly once"
     assert len({fold.held_out for fold in divided}) == len(divided)
 
 
 @given(clips, st.integers(2, 4), st.integers(0, 3))
 def test_k_folds_are_as_many_as_asked_for_and_the_same_again(found, count, seed) -> None:
-    who, labels = np.array([subject for subject, _ in found]), [label for _, label in found]
-    assume(len(set(who.tolist())) >= count)
-    once, again = (stratified_k_folds(who, labels, count, seed) for _ in range(2))
+    subjects, labels = np.array([subject for subject, _ in found]), [label for _, label in found]
+    assume(len(set(subjects.tolist())) >= count)
+    once, again = (stratified_k_folds(subjects, labels, count, seed) for _ in range(2))
     assert [fold.held_out for fold in once] == [f"fold-{number + 1}" for number in range(count)]
     assert all(len(fold.test) for fold in once)
     assert [fold.test.tolist() for fold in once] == [fold.test.tolist() for fold in again]
 
 
 def test_k_folds_share_a_rare_class_out_and_another_seed_shares_otherwise() -> None:
-    who = np.repeat([f"lab/s{number:02}" for number in range(12)], 4)
+    subjects = np.repeat([f"lab/s{number:02}" for number in range(12)], 4)
     labels = np.tile([0, 0, 0, 1], 12)
     labels[:16] = [0, 0, 2, 1] * 4  # only the first four show class 2
-    divided = stratified_k_folds(who, labels, 4, 0)
+    divided = stratified_k_folds(subjects, labels, 4, 0)
     assert [np.bincount(labels[fold.test], minlength=3).tolist() for fold in divided] == [[8, 3, 1]] * 4
     assert [fold.test.tolist() for fold in divided] != [
-        fold.test.tolist() for fold in stratified_k_folds(who, labels, 4, 1)
+        fold.test.tolist() for fold in stratified_k_folds(subjects, labels, 4, 1)
     ]
 
 
 def test_fewer_subjects_than_folds_are_refused() -> None:
-    with pytest.raises(BadData, match=r"at least 5 subjects for 5 folds, got 2: lab/a, lab/b; choose fewer folds"):
+    with pytest.raises(BadData, match=r"at least 5 subjects for 5 folds, got 2: lab/a, lab/b\. Choose fewer folds"):
         protocol_folds(ProtocolSettings(name="k-fold"), ["lab/a", "lab/b"], [0, 1])
 
 
-@pytest.mark.parametrize("who", [[], ["smic/s1"] * 3])
-def test_fewer_than_two_subjects_are_refused(who) -> None:
+@pytest.mark.parametrize("subjects", [[], ["smic/s1"] * 3])
+def test_fewer_than_two_subjects_are_refused(subjects) -> None:
     with pytest.raises(BadData, match="at least 2 subjects"):
-        loso_folds(who)
+        loso_folds(subjects)
 
 
 def test_a_dataset_alone_has_no_other_to_train_on() -> None:
@@ -103,7 +103,7 @@ def test_datasets_are_held_out_under_the_catalogues_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "sentence"),
+    ("subjects", "sentence"),
     [
         (["lab/1", "lab/01", "lab/2"], "lab/01 and lab/1: one person under two names"),
         (["lab/Ann", "lab/ann", "lab/2"], "lab/Ann and lab/ann: one person under two names"),
@@ -112,10 +112,10 @@ def test_datasets_are_held_out_under_the_catalogues_names() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["loso", "k-fold"])
-def test_one_person_under_two_names_is_refused(name, who, sentence) -> None:
+def test_one_person_under_two_names_is_refused(name, subjects, sentence) -> None:
     protocol = ProtocolSettings(name=name, folds=2) if name == "k-fold" else ProtocolSettings(name=name)
     with pytest.raises(BadData, match=sentence):
-        protocol_folds(protocol, who, [0] * len(who))
+        protocol_folds(protocol, subjects, [0] * len(subjects))
 
 
 def test_leaving_datasets_out_two_recordings_of_the_same_people_are_refused() -> None:
@@ -126,9 +126,9 @@ def test_leaving_datasets_out_two_recordings_of_the_same_people_are_refused() ->
 @pytest.mark.parametrize(
     ("tested", "sentence"),
     [
-        (["9"], "Expected test subjects among casme2/1, casme2/2, samm/1; got '9'"),
-        (["1"], "Test subject '1' may be casme2/1 or samm/1; write dataset/subject"),
-        (["casme2/1", "casme2/2", "samm/1"], "a split that tests all 3; name fewer"),
+        (["9"], "Expected test subjects among casme2/1, casme2/2, samm/1, got '9'"),
+        (["1"], "Test subject '1' may be casme2/1 or samm/1. Write dataset/subject"),
+        (["casme2/1", "casme2/2", "samm/1"], "a split that tests all 3. Name fewer"),
     ],
 )
 def test_a_split_names_people_who_are_there(tested, sentence) -> None:

@@ -168,12 +168,12 @@ def test_each_clip_of_a_batch_gets_its_own():
     batch = {"patches": random_patches(6), "clip": random_clips(6), "maps": random_maps(6)}
     which = torch.tensor([4, 0])
     apart = augmentation.augment_batch(
-        {what: array[which] for what, array in batch.items()}, drawn.subset_on_device(which, "cpu")
+        {name: array[which] for name, array in batch.items()}, drawn.subset_on_device(which, "cpu")
     )
     together = augmentation.augment_batch(batch, drawn)
     assert list(together) == list(apart) == ["patches", "clip", "maps"]
-    for what, array in together.items():
-        assert torch.allclose(array[which].float(), apart[what].float(), atol=1e-5)
+    for name, array in together.items():
+        assert torch.allclose(array[which].float(), apart[name].float(), atol=1e-5)
 
 
 def test_maps_are_turned_and_mirrored():

@@ -1,4 +1,5 @@
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 
 from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.learners import batch_source
-from services.trainer.learners.batch_source import DeviceBatchSource, HostBatchSource
+from services.trainer.learners.batch_source import DeviceBatchSource, HostBatchSource, TrainingDevice
 
 WHICH = np.array([3, 0, 4])
 
@@ -22,7 +23,9 @@ FRAMES, MAPS = ("patches", "clip"), ("maps",)
 @pytest.mark.parametrize("needs", [FRAMES, MAPS, ("patches", "maps")], ids="+".join)
 def test_arrays_held_on_the_device_give_the_batches_of_arrays_gathered(part, needs):
     for factors in (np.array([2, 0, 1]), np.arange(27).reshape(3, 9) // 2 % 3):
-        gathered, resident = (way(part, needs, "cpu")(WHICH, factors) for way in (HostBatchSource, DeviceBatchSource))
+        gathered, resident = (
+            way(part, needs, TrainingDevice())(WHICH, factors) for way in (HostBatchSource, DeviceBatchSource)
+        )
         assert tuple(gathered) == tuple(resident) == needs
         for one, other in zip(gathered.values(), resident.values(), strict=True):
             assert torch.equal(one, other)
@@ -31,34 +34,34 @@ def test_arrays_held_on_the_device_give_the_batches_of_arrays_gathered(part, nee
 
 def test_a_batch_may_be_written_into(part):
     for way in (HostBatchSource, DeviceBatchSource):
-        source = way(part, ("patches", "clip", "maps"), "cpu")
+        source = way(part, ("patches", "clip", "maps"), TrainingDevice())
         written = source(WHICH, np.zeros(3, int))
         for array in written.values():
             array += 1
-        for what, array in source(WHICH, np.zeros(3, int)).items():
-            assert torch.equal(array + 1, written[what])
+        for name, array in source(WHICH, np.zeros(3, int)).items():
+            assert torch.equal(array + 1, written[name])
 
 
-def test_features_are_moved_once_for_all_folds_and_let_go_with_the_next(part, toy):
-    one, other = (
-        DeviceBatchSource(part, MAPS, "cpu"),
-        DeviceBatchSource(FeatureSubset(part.features, np.arange(3)), MAPS, "cpu"),
-    )
+def test_features_are_moved_once_for_all_folds_and_released_with_the_next(part, toy):
+    device, other_part = TrainingDevice(), FeatureSubset(part.features, np.arange(3))
+    one, other = (DeviceBatchSource(each, MAPS, device) for each in (part, other_part))
     assert one.arrays["maps"] is other.arrays["maps"]
-    DeviceBatchSource(FeatureSubset(toy(2, 3), np.arange(3)), MAPS, "cpu")
+    moved = weakref.ref(one.arrays["maps"])
+    next_source = DeviceBatchSource(FeatureSubset(toy(2, 3), np.arange(3)), MAPS, device)
+    assert next_source.arrays["maps"] is not one.arrays["maps"]
+    del one, other
     gc.collect()
-    assert batch_source._device_cache is not None
-    assert batch_source._device_cache[3]["maps"] is not one.arrays["maps"]
+    assert moved() is None
 
 
 def test_mapped_features_are_supplied_on_a_cpu_without_a_copy_of_the_whole(part, tmp_path):
     part.features.save(tmp_path)
     mapped = FeatureSubset(Features.open(tmp_path), part.rows)
-    source = batch_source.make_batch_source(mapped, FRAMES, "cpu")
+    source = TrainingDevice().batch_source(mapped, FRAMES)
     assert isinstance(source, HostBatchSource)
-    expected = HostBatchSource(part, FRAMES, "cpu")(WHICH, np.ones(3, int))
-    for what, array in source(WHICH, np.ones(3, int)).items():
-        assert torch.equal(array, expected.pop(what))
+    expected = HostBatchSource(part, FRAMES, TrainingDevice())(WHICH, np.ones(3, int))
+    for name, array in source(WHICH, np.ones(3, int)).items():
+        assert torch.equal(array, expected.pop(name))
     assert not expected
 
 
@@ -73,8 +76,15 @@ def test_folds_side_by_side_are_as_many_as_asked_for_and_on_a_gpu_as_its_memory_
     assert batch_source.max_parallel_folds(part.features, "linear", 4, "cuda", lambda _: 0) == 4
 
 
-def test_features_go_to_a_gpu_whole_where_they_fit_and_in_batches_where_not(part, monkeypatch):
+def test_features_go_to_a_gpu_whole_if_they_fit_and_in_batches_if_not(part):
     for free, fits in [(10**6, False), (10**9, True)]:
-        monkeypatch.setattr(batch_source, "_device_cache", None)
-        monkeypatch.setattr(batch_source, "free_gpu_bytes", lambda device, free=free: free)
-        assert batch_source._fits_on_device(part.features, FRAMES, "cuda") == fits
+        device = TrainingDevice("cuda", free_bytes=lambda name, free=free: free)
+        assert device.has_room(part.features, FRAMES) == fits
+
+
+def test_features_that_a_device_holds_need_no_more_room(part):
+    device = TrainingDevice("cpu", free_bytes=lambda name: 0)
+    assert not device.has_room(part.features, MAPS)
+    device.load_arrays(part.features, MAPS)
+    assert device.has_room(part.features, MAPS)
+    assert not device.has_room(part.features, FRAMES)

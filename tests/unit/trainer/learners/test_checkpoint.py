@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,16 @@ import pytest
 
 from services.trainer.data.features import FeatureSubset
 from services.trainer.evaluation.protocol import loso_folds
-from services.trainer.folds import store as kept
+from services.trainer.folds.fold import FoldJob
+from services.trainer.folds.store import FoldTrainer, outcome_key
 from services.trainer.learners import checkpoint
-from services.trainer.learners.base import EpochSummary, TrainingCallbacks, TrainingState
+from services.trainer.learners.base import (
+    NO_CALLBACKS,
+    EpochSummary,
+    TrainingCallbacks,
+    TrainingHistory,
+    TrainingState,
+)
 from services.trainer.learners.checkpoint import StoredCheckpoint, decode_state, encode_state
 from services.trainer.learners.network import NetworkLearner
 from services.trainer.settings import TrainSettings, settings_from_profile
@@ -33,22 +41,27 @@ def parts(features) -> tuple[FeatureSubset, FeatureSubset]:
     return FeatureSubset(features, np.arange(6, len(features))), FeatureSubset(features, np.arange(6))
 
 
-def fitted(features, settings, watch) -> dict[str, bytes]:
+def fit_network(features, settings, callbacks: TrainingCallbacks) -> tuple[dict[str, bytes], TrainingHistory]:
+    """The bytes of the weights and of predictions, and the history."""
     train, test = parts(features)
     network = NetworkLearner(3, settings)
-    network.fit(train, watch)
+    history = network.fit(train, callbacks)
     weights = {name: value.tobytes() for name, value in network.export_weights().items()}
-    return weights | {"predicted": network.predict(test).emotions.tobytes()}
+    return weights | {"predicted": network.predict(test).emotions.tobytes()}, history
 
 
-def cut_after(features, settings, watch, epochs: int) -> None:
-    def told(epoch: EpochSummary) -> None:
-        if epoch.number == epochs:  # after this one's steps and before it is kept
+def cut_at(number: int) -> Callable[[EpochSummary], None]:
+    """An `on_epoch` that ends training after the steps of this epoch and before its checkpoint."""
+
+    def cut_training(epoch: EpochSummary) -> None:
+        if epoch.number == number:
             raise Cut
 
-    watch.on_epoch = told
-    with pytest.raises(Cut):
-        fitted(features, settings, watch)
+    return cut_training
+
+
+def every_epoch(store: LocalStore) -> StoredCheckpoint:
+    return StoredCheckpoint(store, NAME, interval_seconds=0)
 
 
 @pytest.mark.parametrize(
@@ -62,41 +75,33 @@ def cut_after(features, settings, watch, epochs: int) -> None:
 )
 def test_cut_between_epochs_it_ends_with_the_same_bytes(toy, tmp_path, settings):
     features, store = toy(3), LocalStore(tmp_path)
-    whole, again = (
-        TrainingCallbacks(oracle_subset=parts(features)[1]),
-        TrainingCallbacks(oracle_subset=parts(features)[1]),
-    )
-    expected = fitted(features, settings, whole)
-    cut_after(
-        features,
-        settings,
-        TrainingCallbacks(oracle_subset=parts(features)[1], checkpoint=StoredCheckpoint(store, NAME, every=0)),
-        3,
-    )
-    again.checkpoint = StoredCheckpoint(store, NAME, every=0)
+    plain = TrainingCallbacks(oracle_subset=parts(features)[1])
+    expected, whole = fit_network(features, settings, plain)
+    resumable = replace(plain, checkpoint=every_epoch(store))
+    with pytest.raises(Cut):
+        fit_network(features, settings, replace(resumable, on_epoch=cut_at(3)))
+    reported: list[EpochSummary] = []
     trained: list[int] = []
-    again.should_stop = lambda: bool(trained.append(len(again.epochs)))
-    assert fitted(features, settings, again) == expected
-    assert again.epochs == whole.epochs
-    assert set(trained) == {3, 4}  # the first three were told of, not trained again
+    watched = replace(resumable, on_epoch=reported.append, should_stop=lambda: bool(trained.append(len(reported))))
+    assert fit_network(features, settings, watched) == (expected, whole)
+    assert reported == list(whole.epochs)
+    assert set(trained) == {3, 4}  # the first three epochs are reported, not trained again
 
 
 def test_the_best_epoch_so_far_survives_and_stays_the_best(toy, tmp_path):
     features, store = toy(3), LocalStore(tmp_path)
-    worths = [0.1, 0.9, 0.2, 0.3, 0.9]
+    scores = [0.1, 0.9, 0.2, 0.3, 0.9]
 
-    def judged() -> TrainingCallbacks:
-        watch = TrainingCallbacks(checkpoint=StoredCheckpoint(store, NAME, every=0))
-        watch.score_validation = lambda: worths[len(watch.epochs)]
-        return watch
+    def scored_from(first: int, **callbacks) -> TrainingCallbacks:
+        left = iter(scores[first:])
+        return TrainingCallbacks(score_validation=lambda: next(left), **callbacks)
 
-    whole = judged()
-    whole.checkpoint = None
-    expected = fitted(features, LITE, whole)
-    cut_after(features, LITE, judged(), 3)
-    again = judged()
-    assert fitted(features, LITE, again) == expected
-    assert again.best_epoch == whole.best_epoch == 1
+    expected, whole = fit_network(features, LITE, scored_from(0))
+    with pytest.raises(Cut):
+        fit_network(features, LITE, scored_from(0, checkpoint=every_epoch(store), on_epoch=cut_at(3)))
+    again, resumed = fit_network(features, LITE, scored_from(3, checkpoint=every_epoch(store)))
+    assert again == expected
+    assert resumed.best_epoch == whole.best_epoch == 1
 
 
 def content(store: LocalStore) -> dict[str, bytes]:
@@ -105,28 +110,26 @@ def content(store: LocalStore) -> dict[str, bytes]:
 
 CHILD = """
 import sys
-from functools import partial
 from pathlib import Path
-from services.trainer.folds import store as kept
-from services.trainer.learners import checkpoint
 from services.trainer.data.features import Features
-from services.trainer.learners.base import TrainingCallbacks
 from services.trainer.evaluation.protocol import loso_folds
+from services.trainer.folds.fold import FoldJob
+from services.trainer.folds.store import FoldTrainer
+from services.trainer.learners.base import TrainingCallbacks
 from services.trainer.settings import TrainSettings
 from shared.store import LocalStore
-kept.StoredCheckpoint = partial(checkpoint.StoredCheckpoint, every=0)
 features, settings = Features.open(Path(sys.argv[1])), TrainSettings.model_validate_json(sys.argv[3])
 callbacks = TrainingCallbacks(lambda epoch: print(epoch.number, flush=True))
-fold = loso_folds(features.subjects)[0]
-kept.train_and_store_fold(LocalStore(Path(sys.argv[2])), sys.argv[4], features, fold, settings, callbacks=callbacks)
+job = FoldJob(features, loso_folds(features.subjects)[0], settings)
+FoldTrainer(LocalStore(Path(sys.argv[2])), checkpoint_seconds=0).train_and_store(job, callbacks)
 """
 
 
 def test_killed_in_the_middle_a_fold_goes_on_and_ends_with_the_same_bytes(toy, tmp_path):
     features, settings = toy(3), LITE.model_copy(update={"epochs": 30})
-    fold = loso_folds(features.subjects)[0]
+    job = FoldJob(features, loso_folds(features.subjects)[0], settings)
     features.save(tmp_path / "features")
-    arguments = [tmp_path / "features", tmp_path / "killed", settings.model_dump_json(), NAME]
+    arguments = [tmp_path / "features", tmp_path / "killed", settings.model_dump_json()]
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -142,18 +145,21 @@ def test_killed_in_the_middle_a_fold_goes_on_and_ends_with_the_same_bytes(toy, t
     child.wait()
     child.stdout.close()
     killed, whole = LocalStore(tmp_path / "killed"), LocalStore(tmp_path / "whole")
-    assert [*killed.list_keys()] == [checkpoint.checkpoint_key(NAME)]
-    spared = len(decode_state(killed.get(checkpoint.checkpoint_key(NAME))).epochs)
+    key = checkpoint.checkpoint_key(job.key)
+    assert [*killed.list_keys()] == [key]
+    spared = len(decode_state(killed.get(key)).epochs)
     assert 4 <= spared < 30
-    told: list[int] = []
+    reported: list[int] = []
     steps: list[int] = []
-    watch = TrainingCallbacks(lambda epoch: told.append(epoch.number), lambda: bool(steps.append(len(told))))
-    kept.train_and_store_fold(killed, NAME, features, fold, settings, callbacks=watch)
-    kept.train_and_store_fold(whole, NAME, features, fold, settings)
-    assert told == list(range(30))
+    callbacks = TrainingCallbacks(
+        lambda epoch: reported.append(epoch.number), lambda: bool(steps.append(len(reported)))
+    )
+    FoldTrainer(killed).train_and_store(job, callbacks)
+    FoldTrainer(whole).train_and_store(job)
+    assert reported == list(range(30))
     assert min(steps) == spared
     assert content(killed) == content(whole)
-    assert not killed.exists(checkpoint.checkpoint_key(NAME))
+    assert not killed.exists(key)
 
 
 def test_a_state_comes_back_as_it_was():
@@ -171,7 +177,7 @@ def test_a_state_comes_back_as_it_was():
 
 def test_it_is_kept_when_it_is_time_and_never_left_behind(toy, tmp_path):
     store, now = LocalStore(tmp_path), [0.0]
-    keeper = StoredCheckpoint(store, NAME, every=10, clock=lambda: now[0])
+    stored = StoredCheckpoint(store, NAME, interval_seconds=10, clock=lambda: now[0])
     state, asked = TrainingState({}, {}, ()), []
 
     def made() -> TrainingState:
@@ -179,19 +185,21 @@ def test_it_is_kept_when_it_is_time_and_never_left_behind(toy, tmp_path):
         return state
 
     for now[0] in (5.0, 10.0, 15.0, 21.0):
-        keeper.save_if_due(made)
+        stored.save_if_due(made)
     assert asked == [10.0, 21.0]
-    assert keeper.load_state() is not None
-    features = toy(2, 3)
-    kept.train_and_store_fold(store, NAME, features, loso_folds(features.subjects)[0], TrainSettings(epochs=1))
-    assert sorted(store.list_keys()) == [f"folds/{NAME}.json", f"folds/{NAME}.safetensors"]
+    assert stored.load_state() is not None
+    features, store = toy(2, 3), LocalStore(tmp_path / "fold")
+    job = FoldJob(features, loso_folds(features.subjects)[0], TrainSettings(epochs=1))
+    FoldTrainer(store, checkpoint_seconds=0).train_and_store(job)
+    assert sorted(store.list_keys()) == [f"folds/{job.key}.json", f"folds/{job.key}.safetensors"]
 
 
-@pytest.mark.parametrize("what", ["cut", "text", "another network", "another device", "not there"])
-def test_from_what_can_not_be_used_it_begins_anew(toy, tmp_path, what):
+@pytest.mark.parametrize("state_kind", ["cut", "text", "another network", "another device", "not there"])
+def test_from_what_can_not_be_used_it_begins_anew(toy, tmp_path, state_kind):
     features, store, settings = toy(3), LocalStore(tmp_path), LITE.model_copy(update={"epochs": 2})
-    expected = fitted(features, settings, TrainingCallbacks())
-    cut_after(features, settings, TrainingCallbacks(checkpoint=StoredCheckpoint(store, NAME, every=0)), 1)
+    expected, _ = fit_network(features, settings, NO_CALLBACKS)
+    with pytest.raises(Cut):
+        fit_network(features, settings, TrainingCallbacks(cut_at(1), checkpoint=every_epoch(store)))
     data = store.get(checkpoint.checkpoint_key(NAME))
     state = decode_state(data)
     broken = {
@@ -204,27 +212,23 @@ def test_from_what_can_not_be_used_it_begins_anew(toy, tmp_path, what):
             TrainingState({**state.arrays, "random/gpu": np.zeros(3, np.uint8)}, state.numbers, ())
         ),
     }
-    if what == "not there":
+    if state_kind == "not there":
         store.delete(checkpoint.checkpoint_key(NAME))
     else:
-        store.put(checkpoint.checkpoint_key(NAME), broken[what])
-    watch = TrainingCallbacks(checkpoint=StoredCheckpoint(store, NAME))
-    assert fitted(features, settings, watch) == expected
-    assert len(watch.epochs) == 2
+        store.put(checkpoint.checkpoint_key(NAME), broken[state_kind])
+    found, history = fit_network(features, settings, TrainingCallbacks(checkpoint=StoredCheckpoint(store, NAME)))
+    assert found == expected
+    assert len(history.epochs) == 2
 
 
-def test_an_outcome_says_the_same_after_a_cut(toy, tmp_path, monkeypatch):
-    features, store = toy(2, 3), LocalStore(tmp_path)
-    monkeypatch.setattr(kept, "StoredCheckpoint", partial(StoredCheckpoint, every=0))
-    fold, settings = loso_folds(features.subjects)[0], TrainSettings(epochs=3)
-
-    def told(epoch: EpochSummary) -> None:
-        if epoch.number == 2:
-            raise Cut
-
+def test_an_outcome_is_the_same_after_a_cut(toy, tmp_path):
+    features, stores = toy(2, 3), [LocalStore(tmp_path / name) for name in ("cut", "whole")]
+    job = FoldJob(features, loso_folds(features.subjects)[0], TrainSettings(epochs=3))
+    cut, whole = (FoldTrainer(store, checkpoint_seconds=0) for store in stores)
     with pytest.raises(Cut):
-        kept.train_and_store_fold(store, NAME, features, fold, settings, callbacks=TrainingCallbacks(told))
-    kept.train_and_store_fold(store, NAME, features, fold, settings)
-    kept.train_and_store_fold(store, "0" * 32, features, fold, settings)
-    one, other = (json.loads(store.get(kept.outcome_key(name))) for name in (NAME, "0" * 32))
+        cut.train_and_store(job, TrainingCallbacks(cut_at(2)))
+    assert stores[0].exists(checkpoint.checkpoint_key(job.key))
+    cut.train_and_store(job)
+    whole.train_and_store(job)
+    one, other = (json.loads(store.get(outcome_key(job.key))) for store in stores)
     assert one == other

@@ -7,7 +7,7 @@ import torch
 from services.trainer import models
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.augmentation import mirror_maps, mirror_patches
-from services.trainer.learners.base import TrainingCallbacks, TrainingStopped
+from services.trainer.learners.base import NO_CALLBACKS, TrainingCallbacks, TrainingStopped
 from services.trainer.learners.network import NetworkLearner, to_channels_last_on_gpu
 from services.trainer.settings import PROFILES, TrainSettings, settings_from_profile
 
@@ -20,45 +20,43 @@ def parts(features):
 
 def test_a_few_steps_lower_the_loss_of_fmer_lite(toy):
     train, _ = parts(toy(3))
-    watch = TrainingCallbacks()
-    NetworkLearner(3, TrainSettings(epochs=6, batch=6)).fit(train, watch)
-    assert watch.epochs[-1].loss < 0.8 * watch.epochs[0].loss
-    assert [epoch.number for epoch in watch.epochs] == list(range(6))
+    epochs = NetworkLearner(3, TrainSettings(epochs=6, batch=6)).fit(train, NO_CALLBACKS).epochs
+    assert epochs[-1].loss < 0.8 * epochs[0].loss
+    assert [epoch.number for epoch in epochs] == list(range(6))
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_seed_others(toy):
     train, test = parts(toy(3))
     found = []
     for seed in (1, 1, 2):
-        torch.manual_seed(seed + len(found))  # whatever the process did before plays no part
+        torch.manual_seed(seed + len(found))  # the process's earlier draws play no part
         network = NetworkLearner(3, QUICK, seed)
-        network.fit(train, TrainingCallbacks())
+        network.fit(train, NO_CALLBACKS)
         found.append(network.predict(test))
     assert np.array_equal(found[0].emotions, found[1].emotions)
     assert np.array_equal(found[0].aus, found[1].aus)
     assert not np.array_equal(found[0].emotions, found[2].emotions)
 
 
-@pytest.mark.parametrize(("asked", "place"), [(0.0, 0), (0.4, 0), (2.0, 1), (9.0, 1)])
-def test_is_tested_at_the_nearest_factor_also_on_motion_that_is_not_magnified(toy, asked: float, place: int):
+@pytest.mark.parametrize(("requested", "index"), [(0.0, 0), (0.4, 0), (2.0, 1), (9.0, 1)])
+def test_is_tested_at_the_nearest_factor_also_on_motion_that_is_not_magnified(toy, requested: float, index: int):
     features = replace(toy(3), factors=np.array([0.0, 2.0]))
-    network = NetworkLearner(3, TrainSettings(test_factor=asked))
-    arrays = {"patches": features.patches[:, [place]], "maps": features.maps[:, [place]]}
-    alone = replace(features, **arrays, factors=features.factors[[place]])
+    network = NetworkLearner(3, TrainSettings(test_factor=requested))
+    arrays = {name: features.arrays[name][:, [index]] for name in ("patches", "maps")}
+    alone = replace(features, arrays=arrays, factors=features.factors[[index]])
     found, expected = (network.predict(FeatureSubset(held, np.arange(6))) for held in (features, alone))
     assert np.array_equal(found.emotions, expected.emotions)
-    assert not np.allclose(features.patches[:6, 0], features.patches[:6, 1])
+    assert not np.allclose(features.arrays["patches"][:6, 0], features.arrays["patches"][:6, 1])
 
 
 def test_what_is_watched_shapes_nothing_and_the_callers_random_state_is_left_alone(toy):
     train, test = parts(toy(3))
     plain, watched = NetworkLearner(3, QUICK), NetworkLearner(3, QUICK)
     before = torch.random.get_rng_state()
-    plain.fit(train, TrainingCallbacks())
-    watch = TrainingCallbacks(oracle_subset=test)
-    watched.fit(train, watch)
+    plain.fit(train, NO_CALLBACKS)
+    history = watched.fit(train, TrainingCallbacks(oracle_subset=test))
     assert np.array_equal(plain.predict(test).emotions, watched.predict(test).emotions)
-    assert [len(epoch.watched) for epoch in watch.epochs] == [6] * 3
+    assert [len(epoch.watched) for epoch in history.epochs] == [6] * 3
     assert torch.equal(torch.random.get_rng_state(), before)
     assert not torch.are_deterministic_algorithms_enabled()
 
@@ -66,13 +64,13 @@ def test_what_is_watched_shapes_nothing_and_the_callers_random_state_is_left_alo
 def test_scale_comes_from_the_training_part_alone(toy):
     features = toy(3)
     train, test = parts(features)
-    loud = {name: getattr(features, name).copy() for name in ("patches", "maps")}
+    loud = {name: features.arrays[name].copy() for name in ("patches", "maps")}
     for array in loud.values():
         array[test.rows] *= 50
     networks = [NetworkLearner(3, QUICK), NetworkLearner(3, QUICK)]
-    networks[0].fit(train, TrainingCallbacks())
-    networks[1].fit(FeatureSubset(replace(features, **loud), train.rows), TrainingCallbacks())
-    patches, maps = (array[train.rows, features.factor_index(2.0)] for array in (features.patches, features.maps))
+    networks[0].fit(train, NO_CALLBACKS)
+    networks[1].fit(FeatureSubset(replace(features, arrays=loud), train.rows), NO_CALLBACKS)
+    patches, maps = (features.arrays[name][train.rows, features.factor_index(2.0)] for name in ("patches", "maps"))
     view = "whole_face.map_scale"
     seen = {"patch_scale.rms": patches, f"{view}.motion": maps[:, :2], f"{view}.strain": maps[:, 2]}
     for name, at_test in seen.items():
@@ -82,30 +80,31 @@ def test_scale_comes_from_the_training_part_alone(toy):
 
 def test_a_clip_and_its_mirror_image_are_predicted_alike_where_both_are_averaged(toy):
     features = toy(2, 3)
-    patches = mirror_patches(torch.from_numpy(features.patches)).numpy()
-    turned = replace(features, patches=patches, maps=mirror_maps(torch.from_numpy(features.maps)).numpy())
+    ways = {"patches": mirror_patches, "maps": mirror_maps}
+    mirrored = {name: way(torch.from_numpy(features.arrays[name])).numpy() for name, way in ways.items()}
+    turned = replace(features, arrays=mirrored)
     everything = np.arange(len(features))
     for averaged in (True, False):
         network = NetworkLearner(3, TrainSettings(mirror_at_test=averaged))
-        plain, mirrored = (network.predict(FeatureSubset(f, everything)) for f in (features, turned))
-        assert np.allclose(plain.emotions, mirrored.emotions, atol=1e-6) == averaged
-        assert np.allclose(plain.aus, mirrored.aus, atol=1e-6) == averaged
+        plain, reversed_ = (network.predict(FeatureSubset(f, everything)) for f in (features, turned))
+        assert np.allclose(plain.emotions, reversed_.emotions, atol=1e-6) == averaged
+        assert np.allclose(plain.aus, reversed_.aus, atol=1e-6) == averaged
     assert not PROFILES["paper"].mirror_at_test
 
 
 def test_weights_come_back_as_they_were(toy):
     train, test = parts(toy(3))
     fitted, other = NetworkLearner(3, QUICK), NetworkLearner(3, QUICK, seed=9)
-    fitted.fit(train, TrainingCallbacks())
+    fitted.fit(train, NO_CALLBACKS)
     other.load_weights(fitted.export_weights())
     assert np.array_equal(fitted.predict(test).emotions, other.predict(test).emotions)
 
 
 def test_stops_when_asked_to(toy):
     train, _ = parts(toy(3))
-    asked = iter([False, False, True])
+    requested = iter([False, False, True])
     with pytest.raises(TrainingStopped):
-        NetworkLearner(3, QUICK).fit(train, TrainingCallbacks(should_stop=lambda: next(asked)))
+        NetworkLearner(3, QUICK).fit(train, TrainingCallbacks(should_stop=lambda: next(requested)))
 
 
 def test_paper_trains_on_no_aus_at_all(toy):
@@ -113,7 +112,7 @@ def test_paper_trains_on_no_aus_at_all(toy):
     settings = TrainSettings(epochs=12, batch=6, au_labels="zero", au_positives="plain")
     zero, coded = NetworkLearner(3, settings), NetworkLearner(3, settings.model_copy(update={"au_labels": "coded"}))
     for network in (zero, coded):
-        network.fit(train, TrainingCallbacks())
+        network.fit(train, NO_CALLBACKS)
     assert zero.predict(test).aus.max() < 0.5 < coded.predict(test).aus.max()
 
 
@@ -144,17 +143,15 @@ ON_MAPS = [name for name, needs in models.ARRAYS_BY_MODEL.items() if needs == ("
 @pytest.mark.parametrize("model", ON_MAPS)
 def test_networks_on_maps_learn_and_predict_no_aus_where_they_have_no_head(toy, model):
     train, test = parts(toy(3))
-    both = replace(train.features, patches=None, clips=None)
-    watch, network = (
-        TrainingCallbacks(oracle_subset=FeatureSubset(both, test.rows)),
-        NetworkLearner(3, settings_from_profile(model=model, epochs=4, batch=6)),
-    )
-    network.fit(FeatureSubset(both, train.rows), watch)
+    both = replace(train.features, arrays={"maps": train.features.arrays["maps"]})
+    network = NetworkLearner(3, settings_from_profile(model=model, epochs=4, batch=6))
+    oracle = TrainingCallbacks(oracle_subset=FeatureSubset(both, test.rows))
+    epochs = network.fit(FeatureSubset(both, train.rows), oracle).epochs
     found = network.predict(FeatureSubset(both, test.rows))
     assert found.emotions.shape == (6, 3)
     assert found.aus is None
-    assert watch.epochs[-1].emotion_loss < watch.epochs[0].emotion_loss
-    assert {(epoch.au_loss, epoch.au_f1) for epoch in watch.epochs} == {(0.0, None)}
+    assert epochs[-1].emotion_loss < epochs[0].emotion_loss
+    assert {(epoch.au_loss, epoch.au_f1) for epoch in epochs} == {(0.0, None)}
     assert network.export_weights()["map_scale.motion"] != 1
 
 
@@ -162,6 +159,6 @@ def test_channels_last_is_a_layout_and_no_other_weights():
     plain, turned = (models.build("ststnet", 3) for _ in range(2))
     turned.load_state_dict(plain.state_dict())
     assert to_channels_last_on_gpu(plain, "cpu") is plain
-    turned = turned.to(memory_format=torch.channels_last)  # what laid_out does on a GPU
+    turned = turned.to(memory_format=torch.channels_last)  # what to_channels_last_on_gpu does on a GPU
     maps = torch.randn(4, 3, 28, 28, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(plain.eval()(maps)[0], turned.eval()(maps)[0], atol=1e-5)

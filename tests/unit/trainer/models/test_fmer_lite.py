@@ -1,4 +1,4 @@
-"""FMER-lite: what its view of the whole face sees, what it does not, and where that enters."""
+"""FMER-lite: its view of the whole face, and the paths that it enters."""
 
 import itertools
 

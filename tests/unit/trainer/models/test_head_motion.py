@@ -1,4 +1,4 @@
-"""The motion of a head as a whole: what counts as it, and what does not."""
+"""The rigid motion of a head: which motions it covers, and which it does not."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The field's baselines: their layers and parameter counts as published, and what each does with a map."""
+"""The field's baselines: layers and parameter counts as published, and their use of a map."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def maps(count: int) -> torch.Tensor:
 
 
 def outputs(network: torch.nn.Module, kind: type[torch.nn.Module], seen: torch.Tensor) -> list[tuple[int, ...]]:
-    """Shapes of what every layer of a kind gives, in the order in which they are called."""
+    """Output shapes of all layers of a kind, in the order of their calls."""
     shapes: list[tuple[int, ...]] = []
     hooks = [
         layer.register_forward_hook(lambda _layer, _given, made: shapes.append(tuple(made.shape[1:])))
@@ -109,7 +109,7 @@ def test_rcn_attention_by_hand():
     seen = torch.zeros(1, 32, 5, 5)
     seen[0, 0] = torch.arange(25.0).view(5, 5)
     expected = torch.arange(25.0).view(5, 5) / 24 / 2  # stretched to 0..1, halved by the class that sees nothing
-    assert torch.allclose(network._attention_map(seen)[0, 0], expected)
+    assert torch.allclose(network.attention_map(seen)[0, 0], expected)
 
 
 def test_htnet_levels():

@@ -69,7 +69,7 @@ def test_a_page_without_oracle_curves_and_baselines_still_renders(two):
     Checked(text)
     assert "Oracle" not in text
     assert "<h2>Training</h2>" not in text
-    assert "None of 6." in text
+    assert "None of 6 clips." in text
 
 
 def test_what_to_mind_and_what_was_left_out_is_told(two, toy):
@@ -90,9 +90,9 @@ def test_pooled_datasets_have_figures_of_their_own(two, toy):
     features.subjects[3:] = "samm/s01"
     features.names[3:] = [name.replace("toy/", "samm/") for name in plain.names[3:].tolist()]
     _, _, said = two(features)
-    assert "Each dataset's clips" in render_page(said, features)
+    assert "Figures by dataset" in render_page(said, features)
     assert said.per_dataset["fmer-lite"]["samm"].samples == 3
-    assert "Each dataset's clips" not in render_page(two(plain)[2], plain)
+    assert "Figures by dataset" not in render_page(two(plain)[2], plain)
 
 
 def test_a_hundred_subjects_are_sorted_from_the_least(two, toy):
@@ -112,10 +112,10 @@ def test_misclassified_clips_show_their_motion_and_no_face_unless_asked(two):
     assert "Frames of faces are personal data" in plain
     assert faces.count('alt="Frame of toy/s01/c02"') == 1
     assert "This page shows frames of faces" in faces
-    assert "taken for happiness, 0.600" in plain
-    none = replace(features, maps=None)
+    assert "predicted happiness, 0.600" in plain
+    none = replace(features, arrays={"clip": features.arrays["clip"]})
     assert "Motion of" not in render_page(said, none)
-    assert "hold no maps" in render_page(said, none)
+    assert "have no motion maps" in render_page(said, none)
 
 
 @pytest.mark.parametrize("write", [render_page, lambda report, features: render_model_card(report)])
@@ -133,7 +133,7 @@ def test_markdown_is_escaped():
 def test_the_card_says_what_it_is_for_and_what_not(two):
     _, _, said = two(seeds=2)
     text = render_model_card(said)
-    assert "## What it must not be used for" in text
+    assert "## Prohibited use" in text
     assert "300-W, whose licence excludes commercial use" in text
     assert said.data.digest in text
     found = said.spread["fmer-lite"].uf1

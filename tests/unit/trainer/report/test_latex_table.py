@@ -28,7 +28,7 @@ def test_what_latex_would_read_as_its_own_is_escaped_and_comments_end_with_their
     protocol = said.protocol.model_copy(update={"name": "100%_a&b", "faults": ("one\ntwo",)})
     text = render_latex(said.model_copy(update={"protocol": protocol}))
     assert r"& 100\%\_a\&b &" in text
-    assert "\n% mind: one two\n" in text
+    assert "\n% note: one two\n" in text
     for line in text.splitlines():
         assert line.startswith(("%", "\\", "fmer-lite &", "majority &", "Method &")), line
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1

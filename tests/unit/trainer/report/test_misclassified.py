@@ -34,9 +34,9 @@ def test_the_surest_errors_come_first_and_right_ones_never(toy):
 
 def test_motion_to_the_right_is_red_at_the_factor_of_the_test(toy):
     features = toy(2, 3)
-    maps = features.maps.copy()
+    maps = features.arrays["maps"].copy()
     maps[4, 1, 0], maps[4, 1, 1] = 1.5, 0
-    found = clip_pictures(replace(features, maps=maps), "toy/s01/c01", 2.0)
+    found = clip_pictures(replace(features, arrays={"maps": maps}), "toy/s01/c01", 2.0)
     assert found.full == pytest.approx(1.5)
     assert (pixels(found.flow) == [255, 0, 0]).all()
     assert pixels(found.flow).shape == (28, 28, 3)
@@ -46,7 +46,5 @@ def test_motion_to_the_right_is_red_at_the_factor_of_the_test(toy):
 def test_the_middle_frame_is_shown_when_it_is_asked_for(toy):
     features = toy(2, 3)
     found = clip_pictures(features, "toy/s01/c02", 2.0, faces=True)
-    assert (pixels(found.frame) == features.clips[5, 8]).all()
-    assert clip_pictures(replace(features, clips=None, maps=None), "toy/s01/c02", 2.0, faces=True) == ClipPictures(
-        None, None, None
-    )
+    assert (pixels(found.frame) == features.arrays["clip"][5, 8]).all()
+    assert clip_pictures(replace(features, arrays={}), "toy/s01/c02", 2.0, faces=True) == ClipPictures(None, None, None)

@@ -23,7 +23,12 @@ def made(toy, tmp_path_factory):
     return (
         folder,
         features,
-        experiment.run_experiment(EvaluationPlan(features), TrainSettings(epochs=2, seed=5), folder, code="1.2+abc"),
+        experiment.run_experiment(
+            EvaluationPlan(features),
+            TrainSettings(epochs=2, seed=5),
+            folder,
+            report=experiment.ReportOptions(code="1.2+abc"),
+        ),
     )
 
 
@@ -49,7 +54,12 @@ def test_report_says_what_it_was_made_from(made):
 def test_a_second_start_writes_the_same_report(made):
     folder, features, _ = made
     before = {name: (folder / name).read_bytes() for name in REPORT_FILES}
-    experiment.run_experiment(EvaluationPlan(features), TrainSettings(epochs=2, seed=5), folder, code="1.2+abc")
+    experiment.run_experiment(
+        EvaluationPlan(features),
+        TrainSettings(epochs=2, seed=5),
+        folder,
+        report=experiment.ReportOptions(code="1.2+abc"),
+    )
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 

@@ -59,9 +59,9 @@ def test_another_library_device_or_python_is_told():
     libraries = {**here.libraries, "torch": "1.0", "scipy": here.libraries["scipy"]}
     then = here.model_copy(update={"device": "cuda (A GPU)", "libraries": {**libraries, "gone": "1"}})
     assert list(environment_differences(then, here)) == [
-        "device: the run was started with cuda (A GPU), here is cpu.",
-        "gone: the run was started with 1, here is none.",
-        f"torch: the run was started with 1.0, here is {here.libraries['torch']}.",
+        "device: the run was started with cuda (A GPU), this is cpu.",
+        "gone: the run was started with 1, this is none.",
+        f"torch: the run was started with 1.0, this is {here.libraries['torch']}.",
     ]
     assert list(environment_differences(here, here)) == []
-    assert list(environment_differences(None, here)) == ["The run does not say what it was started with."]
+    assert list(environment_differences(None, here)) == ["The run does not state its environment."]

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from shared.telemetry import Metrics
 )
 def test_a_process_does_all_or_one_part(part: str, groups: list[str], tmp_path: Path) -> None:
     bus, metrics = LocalBus(tmp_path / "bus.sqlite"), Metrics()
-    loops = LOOPS_BY_PART[part](Settings(scratch=tmp_path), bus, LocalStore(tmp_path / "store"), metrics)
+    loops = LOOPS_BY_PART[part](
+        Settings(scratch=tmp_path), bus, LocalStore(tmp_path / "store"), metrics, threading.Event()
+    )
     assert [loop.handler.name if hasattr(loop, "handler") else "conductor" for loop in loops] == groups
     bus.close()

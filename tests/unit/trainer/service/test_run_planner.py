@@ -2,7 +2,7 @@
 
 from kafka.partitioner.default import murmur2
 
-from services.trainer.service import spread
+from services.trainer.service.run_planner import PARTITION_KEYS, fold_partition_key
 from shared.bus.topics import TOPICS
 
 PARTITIONS = 24
@@ -16,13 +16,13 @@ def partition(key: str) -> int:
 
 
 def shares(owners: list[int], folds: int, run: int) -> list[int]:
-    taken = [owners[partition(spread.fold_partition_key(f"{run:032x}", number))] for number in range(folds)]
+    taken = [owners[partition(fold_partition_key(f"{run:032x}", number))] for number in range(folds)]
     return [taken.count(owner) for owner in set(owners)]
 
 
 def test_every_partition_has_a_key_of_its_own() -> None:
     assert TOPICS["mer.folds"].partitions == PARTITIONS
-    assert [partition(str(key)) for key in spread.PARTITION_KEYS] == list(range(PARTITIONS))
+    assert [partition(str(key)) for key in PARTITION_KEYS] == list(range(PARTITIONS))
 
 
 def test_workers_get_equal_shares_of_any_run() -> None:

@@ -1,8 +1,15 @@
 """When a dropped dataset is trained on, and on what."""
 
+import threading
+
 import pytest
 
+from services.trainer.runs.state import PipelineState
+from services.trainer.service.metrics import TrainingMetrics
+from services.trainer.service.run_starter import RunStarter
+from shared.errors import Misconfigured
 from shared.records import RunContents
+from shared.telemetry import Metrics
 
 MAJORITY = {"model": "majority"}
 
@@ -209,10 +216,31 @@ def test_a_dataset_that_is_gone_is_shown_no_more(lab, trainer):
     assert one.value("mer_train_clips", **labels) is None
 
 
-def test_trouble_is_waited_out_and_readiness_follows(lab, trainer, monkeypatch):
-    one = trainer()
-    assert not one.conductor.is_ready()
-    assert one.conductor._poll_safely()
-    monkeypatch.setattr(one.conductor, "poll_datasets", lambda: (_ for _ in ()).throw(OSError("no broker")))
-    assert not one.conductor._poll_safely()
-    assert one.value("mer_retries_total", stage="conductor") == 1
+class AwayState(PipelineState):
+    """The state on a bus whose broker can be away."""
+
+    trouble: Exception | None = None
+
+    def read_snapshot(self, *patience):
+        if self.trouble:
+            raise self.trouble
+        return super().read_snapshot(*patience)
+
+
+def test_trouble_is_waited_out_and_readiness_follows(lab):
+    state, metrics = AwayState(lab.bus, lab.store), Metrics()
+    starter = RunStarter(state, metrics, TrainingMetrics(metrics.registry), "cpu", 0, threading.Event())
+    assert not starter.is_ready()
+    starter.try_poll()
+    assert starter.is_ready()
+    for trouble in (OSError("no broker"), ZeroDivisionError()):
+        state.trouble = trouble
+        starter.try_poll()
+        assert not starter.is_ready()
+    assert metrics.registry.get_sample_value("mer_retries_total", {"stage": "conductor"}) == 2
+    state.trouble = None
+    starter.try_poll()
+    assert starter.is_ready()
+    state.trouble = Misconfigured("no such broker")
+    with pytest.raises(Misconfigured):
+        starter.try_poll()

@@ -23,7 +23,7 @@ def test_features_are_those_of_the_arrays_and_lie_in_files_without_a_name(lab, r
     scratch.mkdir()
     features = load_plan_from_artifacts(records, lab.store, ANY, memmap_allocator(scratch)).features
     assert features.digest == dataset.features_from_pairs(lab.clips).digest
-    assert isinstance(features.patches, np.memmap)
+    assert isinstance(features.arrays["patches"], np.memmap)
     assert list(scratch.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Features of somebody's own: what a table and its files may hold, and what is said of those that do not fit."""
+"""Features of a user: valid tables and files, and the messages for invalid ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +14,13 @@ from services.trainer.options import resolve_options
 from services.trainer.sources import samples_csv
 from services.trainer.sources.sample_files import decode_map_pixels
 from shared.errors import BadData
-from shared.records import ActionUnit
 
 HEADER = "dataset,subject,clip,label,aus,path"
 Write = Callable[..., Path]
 
 
-def parse(cell: str) -> tuple[tuple[ActionUnit, ...], str]:
-    known = [word for word in cell.split("+") if word.isdigit()]
-    doubt = "" if cell in ("", "+".join(known)) else "not understood"
-    return tuple(ActionUnit(number=int(word)) for word in known), doubt
-
-
-def gather(file: Path, model: str = "ststnet", **asked: Any) -> EvaluationPlan:
-    return samples_csv.load_plan_from_table(file, resolve_options("corrected", {"model": model, **asked}, "cpu"), parse)
+def gather(file: Path, model: str = "ststnet", **options: Any) -> EvaluationPlan:
+    return samples_csv.load_plan_from_table(file, resolve_options("corrected", {"model": model, **options}, "cpu"))
 
 
 def flow_map(seed: int, shift: float = 0.0) -> np.ndarray:
@@ -56,9 +49,8 @@ def test_a_table_of_maps_becomes_features_that_a_map_network_is_trained_on(write
     evaluation = gather(write(), epochs=1)
     features = evaluation.features
     assert features.array_names == ("maps",)
-    assert features.maps is not None
-    assert features.maps.shape == (4, 1, 3, 28, 28)
-    assert np.array_equal(features.maps[2, 0], flow_map(2))
+    assert features.arrays["maps"].shape == (4, 1, 3, 28, 28)
+    assert np.array_equal(features.arrays["maps"][2, 0], flow_map(2))
     assert features.classes == ("happiness", "surprise")
     assert features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
     assert features.aus[:, 4].tolist() == [1, 0, 1, 0]
@@ -69,11 +61,11 @@ def test_a_table_of_maps_becomes_features_that_a_map_network_is_trained_on(write
 
 def test_u_v_and_strain_are_a_map_and_factors_lead(write: Write) -> None:
     parts = dict(zip(("u", "v", "strain"), flow_map(0), strict=True))
-    assert np.array_equal(gather(write(**parts)).features.maps[0, 0], flow_map(0))
+    assert np.array_equal(gather(write(**parts)).features.arrays["maps"][0, 0], flow_map(0))
     both = np.stack([flow_map(0), flow_map(1)])
     parts = dict(zip(("u", "v", "strain"), both.swapaxes(0, 1), strict=True))
     features = gather(write(**parts, factors=np.array([1.2, 2.0]))).features
-    assert np.array_equal(features.maps[0], both)
+    assert np.array_equal(features.arrays["maps"][0], both)
     assert features.factors.tolist() == [1.2, 2.0]
 
 
@@ -81,16 +73,16 @@ def test_patches_alone_suffice_for_linear_with_maps_for_fmer_lite_with_a_clip_fo
     patches = np.zeros((9, 2, 30, 7, 7))
     assert gather(write(patches=patches), "linear").features.array_names == ("patches",)
     for model, wanted in [("fmer-lite", "patches and maps"), ("fmer", "patches and clip")]:
-        with pytest.raises(BadData, match=rf"samples\.csv: expected {wanted} .*'{model}', got patches; .*linear\."):
+        with pytest.raises(BadData, match=rf"samples\.csv: expected {wanted} .*'{model}', got patches\..*linear\."):
             gather(write(patches=patches), model)
-    with pytest.raises(BadData, match=r"expected maps .*'ststnet', got patches;"):
+    with pytest.raises(BadData, match=r"expected maps .*'ststnet', got patches"):
         gather(write(patches=patches), "ststnet")
     frames = gather(write(patches=patches, clip=np.zeros((16, 144, 144, 3), np.uint8)), "fmer")
     assert frames.features.array_names == ("patches", "clip")
     for maps in ({"maps": flow_map(0)}, dict(zip(("u", "v", "strain"), flow_map(0), strict=True))):
         whole = gather(write(patches=patches, **maps), "fmer-lite").features
         assert whole.array_names == ("patches", "maps")
-        assert np.array_equal(whole.maps[0, 0], flow_map(0))
+        assert np.array_equal(whole.arrays["maps"][0, 0], flow_map(0))
 
 
 def test_pictures_as_the_field_stores_them(tmp_path: Path) -> None:
@@ -100,8 +92,7 @@ def test_pictures_as_the_field_stores_them(tmp_path: Path) -> None:
         Image.fromarray(pixels + np.uint8(number)).save(tmp_path / f"{number}.png")
         lines.append(f"lab;s{number};c;{'ab'[number % 2]};{number}.png;{order};{depth}")
     (tmp_path / "samples.csv").write_text("\n".join(lines))
-    maps = gather(tmp_path / "samples.csv").features.maps
-    assert maps is not None
+    maps = gather(tmp_path / "samples.csv").features.arrays["maps"]
     for found, order, depth, number in zip(
         maps[:, 0], ("bgr", "rgb", "rgb", "bgr"), ("min-max", "min-max", "centred", "centred"), range(4), strict=True
     ):
@@ -124,15 +115,15 @@ def test_decoding_by_hand() -> None:
     ("header", "message"),
     [
         ("dataset,subject,clip,label,path", None),
-        ("dataset,subject,clip,label,aus", r"samples\.csv row 1: expected the columns .*; add path\."),
-        (HEADER + ",emotion", r"row 1: .*; rename or take out 'emotion'\."),
+        ("dataset,subject,clip,label,aus", r"samples\.csv row 1: expected the columns .* Add path\."),
+        (HEADER + ",emotion", r"row 1: .* Rename or remove 'emotion'\."),
         (HEADER + ",aus", "row 1: .*, one of them twice"),
     ],
 )
 def test_columns(write: Write, header: str, message: str | None) -> None:
     columns = header.split(",")
-    place = {name: HEADER.split(",").index(name) for name in columns if name in HEADER.split(",")}
-    file = write(header, lambda rows: [",".join(row.split(",")[place[n]] for n in place) for row in rows])
+    column_index = {name: HEADER.split(",").index(name) for name in columns if name in HEADER.split(",")}
+    file = write(header, lambda rows: [",".join(row.split(",")[column_index[n]] for n in column_index) for row in rows])
     if message is None:
         assert not gather(file).features.aus.any()
         return
@@ -171,7 +162,7 @@ def test_a_row_that_does_not_fit_is_named(write: Write, row: str, message: str) 
         ({"maps": np.zeros((3, 28, 28)), "factors": np.ones(2)}, r"expected maps of shape \(2, 3, 28, 28\) holding"),
         ({"maps": np.zeros((3, 28, 28), "U1")}, "expected maps .* holding numbers, got .* of <U1"),
         ({"maps": np.zeros((3, 28, 28)), "factors": np.array(2.0)}, "expected factors as a row of finite numbers"),
-        ({"u": np.zeros((28, 28))}, "expected u, v and strain, or maps, or patches, got different, u; name"),
+        ({"u": np.zeros((28, 28))}, r"expected u, v and strain, or maps, or patches, got different, u\. Give"),
         (
             {name: np.zeros((size, 28)) for name, size in (("u", 28), ("v", 28), ("strain", 27))},
             "expected u, v and strain of one shape",
@@ -219,7 +210,7 @@ def test_pictures_that_do_not_fit(tmp_path: Path, picture: Image.Image | None, m
 def test_other_kinds_of_file(tmp_path: Path) -> None:
     (tmp_path / "a.mat").write_bytes(b"MATLAB 5.0")
     (tmp_path / "samples.csv").write_text(f"{HEADER}\nlab,s0,c0,a,,a.mat\n")
-    with pytest.raises(BadData, match=r"row 2: .*a\.mat: expected a \.png or \.npz file, got \.mat; convert it"):
+    with pytest.raises(BadData, match=r"row 2: .*a\.mat: expected a \.png or \.npz file, got \.mat\. Convert it"):
         gather(tmp_path / "samples.csv")
 
 

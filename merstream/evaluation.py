@@ -106,8 +106,8 @@ def run(
 def load_features(out: Path | str | Sequence[Path | str]) -> Features:
     """The features of every clip of a run folder, or of several folders of one pipeline, as arrays.
 
-    See `Features` for their shapes: patches [N,F,9,2,30,7,7], maps [N,F,3,28,28], clips [N,16,144,144,3], and the
-    labels of the N clips. Clips without an emotion are left out.
+    `arrays` holds them by name: patches [N,F,9,2,30,7,7], maps [N,F,3,28,28], clip [N,16,144,144,3]. `Features` lists
+    the labels of the N clips. Clips without an emotion are left out.
     Raises BadData if a folder has no complete run, or if there are fewer than two emotions.
     """
     from merstream.embedded.features import load_extracted_features

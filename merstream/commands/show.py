@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from merstream import pictures
 from merstream.cli.console import stdout_console
 from merstream.cli.options import OutFolder
 from merstream.embedded.run_folder import Workspace
@@ -32,6 +31,7 @@ def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
 
     Raises BadData for an unknown clip.
     """
+    from merstream import pictures  # OpenCV, which no other command waits for
 
     record = find_features_record(clip, workspace)
     store = workspace.open_store()

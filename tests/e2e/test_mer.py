@@ -133,7 +133,7 @@ def test_a_script_without_a_guard_runs_everything(dataset: Path, finished: Path,
         f"dataset, out, settings = {str(dataset)!r}, {str(copy)!r}, {SMALL_SETTINGS}\n"
         "report = merstream.run(dataset, out, 'ststnet', jobs=2, settings=settings, epochs=1)\n"
         "held = merstream.load_features(out)\n"
-        "print(report.model, f'{report.result.uf1:.6f}', len(held), held.patches.shape[1:])\n"
+        "print(report.model, f'{report.result.uf1:.6f}', len(held), held.arrays['patches'].shape[1:])\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment)

@@ -74,10 +74,8 @@ def test_a_run_is_refused_before_any_work(tmp_path: Path) -> None:
 def test_features_of_run_folders_are_arrays(tmp_path: Path) -> None:
     made(tmp_path / "run")
     features = merstream.load_features(tmp_path / "run")
-    assert features.patches is not None
-    assert features.patches.shape == (6, 1, 9, 2, 30, 7, 7)
-    assert features.clips is not None
-    assert features.clips.shape == (6, 16, 144, 144, 3)
+    assert features.arrays["patches"].shape == (6, 1, 9, 2, 30, 7, 7)
+    assert features.arrays["clip"].shape == (6, 16, 144, 144, 3)
     assert (features.classes, features.emotions.tolist()) == (("a", "b", "c"), [0, 1, 2, 0, 1, 2])
     assert features.subjects.tolist() == ["toy/s0"] * 3 + ["toy/s1"] * 3
     again = merstream.load_features([str(tmp_path / "run")])

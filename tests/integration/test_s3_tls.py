@@ -42,5 +42,5 @@ def test_without_tls_it_is_told_what_to_turn_on(endpoint: Endpoint) -> None:
 def test_a_bundle_that_is_none_is_named(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "lab.pem").write_text(content)
-    with pytest.raises(Misconfigured, match=r"lab.pem can't be used: .*Give a file of PEM certificates"):
+    with pytest.raises(Misconfigured, match=r"lab.pem cannot be used: .*Give a file of PEM certificates"):
         Endpoint("127.0.0.1:1", "key", "secret", secure=True, ca_bundle=tmp_path / "lab.pem").store("bucket")

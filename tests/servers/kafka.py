@@ -20,7 +20,7 @@ from tests.servers.process import DIE_WITH_PARENT, ServerMissing, free_port
 
 VERSION = "4.1.1"
 CACHE = processes.CACHE / f"kafka-{VERSION}"
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 # A small heap and the quick compiler: tests start it often and ask little of it.
 JAVA = [
     "java",

@@ -10,7 +10,7 @@ import merstream
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("torch", "dlib", "numba", "cv2", "kafka", "minio", "numpy", "pydantic")
-MOST_SECONDS = 1.0  # a hundred times what it takes
+MOST_SECONDS = 1.0  # of CPU time; a hundred times what it takes
 
 
 def run_python(code: str) -> str:
@@ -20,7 +20,7 @@ def run_python(code: str) -> str:
 
 def test_the_import_loads_no_library_and_takes_no_time() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); import merstream; took = time.perf_counter() - start\n"
+        "import sys, time; start = time.process_time(); import merstream; took = time.process_time() - start\n"
         f"print(took < {MOST_SECONDS}, sorted(set({HEAVY}) & set(sys.modules)))"
     )
     assert run_python(code) == "True []"

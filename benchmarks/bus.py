@@ -39,7 +39,7 @@ from shared.store import LocalStore, Store
 from shared.worker import Worker
 from shared.worker.stage_handler import StageHandler, write_artifact
 from tests.servers.kafka import KafkaServer, external
-from tests.servers.s3_servers import NAMES, endpoint
+from tests.servers.s3_servers import NAMES, SharedServers
 
 CONSUMED_TOPIC, PRODUCED_TOPIC = "mer.magnified", "mer.flows"
 PATIENCE_SECONDS = 60.0
@@ -131,7 +131,8 @@ def clustered_carrier(folder: Path) -> Iterator[Carrier]:
     prefix = f"bench{os.getpid()}."
     with ExitStack() as opened:
         server = external() or opened.enter_context(_running_broker(folder))
-        store = opened.enter_context(opened.enter_context(endpoint(NAMES[0])).bucket())
+        servers = opened.enter_context(SharedServers(folder / "s3"))
+        store = opened.enter_context(servers.endpoint(NAMES[0]).bucket())
         topics = ensure_topics(server, [TOPICS[CONSUMED_TOPIC], TOPICS[PRODUCED_TOPIC]], prefix=prefix)
         carrier = Carrier(KafkaBus(server, prefix=prefix), store)
         yield carrier

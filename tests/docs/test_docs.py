@@ -224,3 +224,12 @@ def test_python_runs_as_it_is_written(page: str) -> None:
 
 def test_python_is_only_where_it_is_run() -> None:
     assert {block.page for block in blocks_tagged("python")} <= set(RUN_PYTHON)
+
+
+def test_the_tutorial_names_the_headings_of_the_report() -> None:
+    text = read_page("docs/tutorial/first-run.md").partition("## 3. Open the report")[2].partition("\n## ")[0]
+    named = {" ".join(found.split()) for found in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text)}
+    templates = ROOT / "services" / "trainer" / "report" / "templates"
+    shown = "".join(file.read_text(encoding="utf-8") for file in sorted(templates.iterdir()))
+    assert len(named) >= 4
+    assert {heading for heading in named if f">{heading}<" not in shown} == set()

@@ -1,27 +1,27 @@
-"""Which answer to unequal classes, which augmentation and how many epochs help: leave-one-subject-out on one run.
+"""Options against unequal classes, augmentation and numbers of epochs: leave-one-subject-out on one run.
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/imbalance.py RUN [--model fmer-lite] [--seeds 3] [--jobs 2]
 
-RUN is the folder of a `mer run`. Every option is one change to the defaults (or to what --set gives), trained with
-the same folds and the same seeds; predictions pooled over folds, then mean and standard deviation over seeds. Folds are
-kept in --folder, so that a second start goes on. A difference of less than the standard deviation says nothing.
+RUN is the folder of a `mer run`. Every option is one change to the defaults (or to the settings of --set), trained with
+the same folds and the same seeds. Predictions are pooled over folds, then mean and standard deviation are taken over
+seeds. Folds are kept in --folder, so that a second start continues. A difference of less than the standard deviation
+has no meaning.
 """
 
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.common import describe_machine
+from benchmarks.common import argument_parser, describe_machine, result_file, write_result
 from merstream.embedded.features import load_extracted_features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import FoldPool, run_folds
-from services.trainer.options import resolve_options
+from services.trainer.options import TrainingOptions, resolve_options
 from services.trainer.report.model import FIGURES
 from services.trainer.report.summary import pooled_figures
 from services.trainer.settings import TrainSettings
@@ -29,7 +29,6 @@ from services.trainer.sources.artifacts import load_plan_from_artifacts
 from shared.device import choose_device
 from shared.store import LocalStore
 
-RESULTS = Path(__file__).parent / "results"
 NO_CLASS_WEIGHTS = {"class_weights": "none"}
 TRAINING_OPTIONS: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -76,55 +75,66 @@ def format_mean_deviation(values: list[float | None]) -> str:
     return f"{statistics.mean(known):.3f}{spread}"
 
 
-def parse_imbalance_arguments(command_line: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def run_argument_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Arguments of a benchmark that trains on the features of a run."""
+    parser = argument_parser(doc)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--dataset", default="", help="what the clips are, for the result, e.g. the `mer synth` words")
-    parser.add_argument("--model", default="fmer-lite")
+    parser.add_argument(
+        "--dataset", default="", help="description of the clips for the result, e.g. `mer synth` options"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--folder", type=Path, help="folder of the folds; default: a temporary folder")
+    return parser
+
+
+def read_run_plan(run: Path, options: TrainingOptions) -> EvaluationPlan:
+    """Features and folds of the folder of a `mer run`."""
+    return load_plan_from_artifacts(load_extracted_features([run]).features, LocalStore(run / "store"), options)
+
+
+def parse_imbalance_arguments() -> argparse.Namespace:
+    parser = run_argument_parser(__doc__)
+    parser.add_argument("--model", default="fmer-lite")
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="NAME=JSON", help="changes under every option: epochs=9"
     )
     parser.add_argument("--only", nargs="*", choices=list(TRAINING_OPTIONS), default=list(TRAINING_OPTIONS))
-    parser.add_argument("--folder", type=Path, help="where folds are kept; default: a temporary folder")
     parser.add_argument("--result", type=Path, help="default: benchmarks/results/imbalance-MODEL.json")
-    return parser.parse_args(command_line)
+    return parser.parse_args()
 
 
-def main(command_line: list[str] | None = None) -> None:
-    asked = parse_imbalance_arguments(command_line)
+def main() -> None:
+    arguments = parse_imbalance_arguments()
     torch.set_num_threads(1)
-    changes = {name: json.loads(value) for name, value in (each.split("=", 1) for each in asked.set)}
-    choice = resolve_options("corrected", {**changes, "model": asked.model, "oracle": False}, choose_device())
-    evaluation = load_plan_from_artifacts(
-        load_extracted_features([asked.run]).features, LocalStore(asked.run / "store"), choice
-    )
-    folder = asked.folder or Path(tempfile.mkdtemp(prefix="imbalance-"))
-    place = asked.result or RESULTS / f"imbalance-{asked.model}.json"
+    changes = {name: json.loads(value) for name, value in (each.split("=", 1) for each in arguments.set)}
+    options = resolve_options("corrected", {**changes, "model": arguments.model, "oracle": False}, choose_device())
+    evaluation = read_run_plan(arguments.run, options)
+    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="imbalance-"))
+    file = arguments.result or result_file(f"imbalance-{arguments.model}")
     result: dict[str, Any] = {
-        "dataset": asked.dataset,
-        "model": asked.model,
+        "dataset": arguments.dataset,
+        "model": arguments.model,
         "features": {"digest": evaluation.features.digest, "clips": len(evaluation.features)},
         "folds": len(evaluation.folds),
-        "seeds": asked.seeds,
-        "settings": choice.settings.model_dump(mode="json"),
+        "seeds": arguments.seeds,
+        "settings": options.settings.model_dump(mode="json"),
         "device": choose_device(),
         "machine": describe_machine("torch", "numpy"),
         "options": {},
     }
     print(f"{'option':20} {'UF1':16} {'UAR':16} AU F1")
-    for name in asked.only:
-        settings = choice.settings.model_copy(update=TRAINING_OPTIONS[name])
-        found = measure_figures(evaluation, settings, asked.seeds, folder, asked.jobs)
+    for name in arguments.only:
+        settings = options.settings.model_copy(update=TRAINING_OPTIONS[name])
+        found = measure_figures(evaluation, settings, arguments.seeds, folder, arguments.jobs)
         result["options"][name] = {"changes": TRAINING_OPTIONS[name], **found}
         print(
             f"{name:20} {format_mean_deviation(found['uf1']):16} {format_mean_deviation(found['uar']):16} "
             f"{format_mean_deviation(found['au_f1'])}",
             flush=True,
         )
-        place.write_text(json.dumps(result, indent=2) + "\n")
+        write_result(file, result)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

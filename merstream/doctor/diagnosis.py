@@ -105,7 +105,7 @@ def _record_result(diagnosis: Diagnosis, result: FoundClip | ClipProblem) -> Non
     diagnosis.missing += [f"{name}: {note}" for note in result.notes if "is missing" in note]
     diagnosis.repairs += [f"{name}: {note}" for note in result.notes if "is missing" not in note]
     diagnosis.contradictions += result.doubts
-    diagnosis.labels += result.label_notes
+    diagnosis.labels += (note for note in result.label_notes if note not in diagnosis.labels)
     diagnosis.corrections += map(str, result.changes)
 
 

@@ -27,7 +27,7 @@ FINDING_HEADINGS = {
     "contradictions": "contradictions",
     "corrections": "known errors of the sheet",
     "repairs": "repairs",
-    "labels": "labels in doubt",
+    "labels": "labels and cells in doubt",
     "extra": "files and folders that no sheet mentions",
 }
 

@@ -123,7 +123,9 @@ class ClipEmitter:
             return
         self.tally.clips[record.sample.identity] = record.recipe
         applied = (str(change) for change in clip.changes if change.applied)
-        self.tally.notes += [*clip.notes, *clip.label_notes, *applied]
+        # A note on the whole table is on every clip of it.
+        readings = (note for note in clip.label_notes if note not in self.tally.notes)
+        self.tally.notes += [*clip.notes, *readings, *applied]
 
 
 def _update_tally(bus: LocalBus, before: dict[str, int], tally: Tally, on_tally: TallyCallback) -> bool:

@@ -1,11 +1,12 @@
 """Discovery: from a dataset folder to its clips, each found or with a sentence on its problem."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from services.ingest.catalogue import corrections
-from services.ingest.catalogue.cells import cell_text
+from services.ingest.catalogue.cells import cell_text, is_absent
 from services.ingest.catalogue.entry import (
     AnnotationChange,
     AnnotationEntry,
@@ -17,6 +18,7 @@ from services.ingest.catalogue.entry import (
 from services.ingest.catalogue.registry import recognise_layout
 from services.ingest.catalogue.resolve import problem_of_entry, resolve_entry
 from services.ingest.catalogue.tree import DatasetTree
+from shared.tables.labels import find_shifted_labels, note_doubtful_labels
 
 DEFAULT_READING = ReadingOptions()
 
@@ -40,7 +42,9 @@ def discover_tree(
     """The same for a folder whose tree was read already."""
     layout = recognise_layout(tree)
     found = layout.read_entries(tree, dataset or cell_text(tree.folder.resolve().name), reading)
-    entries = [corrections.apply_corrections(entry, layout.key, reading.corrections) for entry in found]
+    entries = [
+        corrections.apply_corrections(entry, layout.key, reading.corrections) for entry in _compare_labels(found)
+    ]
     rows = _rows_by_identity([entry for entry, _ in entries])
     return (_resolve_unique(entry, tree.folder, rows[_entry_identity(entry)], changes) for entry, changes in entries)
 
@@ -55,6 +59,23 @@ def _resolve_unique(
     name = f"{entry.subject}/{entry.clip}"
     sentence = f"{entry.location}: expected one row for {name}, got another at {others}; rename or delete one of them."
     return problem_of_entry(entry, sentence)
+
+
+def _compare_labels(entries: Iterable[AnnotationEntry]) -> list[AnnotationEntry]:
+    """The entries with notes on labels that are nearly equal, and faults for numbers among words."""
+    found = list(entries)
+    labels = [cell_text(entry.emotion).lower() for entry in found if not is_absent(entry.emotion) and not entry.fault]
+    doubts, shifted = note_doubtful_labels(labels), find_shifted_labels(labels)
+    return [_compare_label(entry, doubts, shifted) for entry in found]
+
+
+def _compare_label(entry: AnnotationEntry, doubts: Mapping[str, str], shifted: Collection[str]) -> AnnotationEntry:
+    label = cell_text(entry.emotion).lower()
+    if label in shifted and not entry.fault:
+        column = entry.column_label("emotion")
+        fault = f"{entry.location}: expected a word in {column}, as in the other rows, got {label!r}; correct the cell."
+        return replace(entry, fault=fault)
+    return replace(entry, label_notes=(*entry.label_notes, doubts[label])) if label in doubts else entry
 
 
 def _rows_by_identity(entries: list[AnnotationEntry]) -> dict[tuple[str, str, str], list[str]]:

@@ -5,33 +5,31 @@ The coding sheet has no header. Two further pages give the folder of each subjec
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from services.ingest.catalogue.cells import cell_text, whole_number
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.sheet import SheetRow
-from services.ingest.catalogue.spreadsheet import Table, column_letters
 from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
+from shared.tables.rows import TableRow, read_rows
+from shared.tables.table import Table
 
 ROLES = ("subject", "clip", "onset", "apex", "offset", "aus", "emotion", "kind", "self")
 
 
-def read_micro_rows(tree: DatasetTree, spec: Distribution) -> Iterator[SheetRow]:
+def read_micro_rows(tree: DatasetTree, spec: Distribution) -> Iterator[TableRow]:
     """The rows of micro-expressions, with the folders' names of subject and video. Raises BadData without the pages."""
     coding, subjects, videos = _find_pages(tree)
     subject_folders, names = _subject_folders(subjects), _video_codes(videos)
-    heads = {role: f"column {column_letters(column)}" for column, role in enumerate(ROLES, 1)}
-    for number in range(1, len(coding.rows) + 1):
-        cells = {role: coding.cell_at(number, column) for column, role in enumerate(ROLES, 1)}
-        kind = cell_text(cells["kind"]).casefold()
-        if not any(cell_text(value) for value in cells.values()) or "macro" in kind:
+    for row in read_rows(coding, 0, {role: column for column, role in enumerate(ROLES, 1)}):
+        if "macro" in cell_text(row["kind"]).casefold():
             continue
-        subject = cell_text(cells["subject"])
+        subject = cell_text(row["subject"])
         folder = subject_folders.get(subject, subject)
-        video = cell_text(cells["clip"])
+        video = cell_text(row["clip"])
         code = names.get(video.casefold()) or names.get(video.rpartition("_")[0].casefold()) or video
-        yield SheetRow(f"{coding.name} row {number}", {**cells, "subject": folder, "clip": f"{folder}_{code}"}, heads)
+        yield replace(row, cells={**row.cells, "subject": folder, "clip": f"{folder}_{code}"})
 
 
 def is_coding_table(table: Table) -> bool:

@@ -1,39 +1,12 @@
-"""Cells of sheets that people fill in: whole numbers as text, blanks, slashes, composed and decomposed accents."""
+"""Frame numbers and frame rates in cells. The other rules of cells are those of all tables."""
 
 import math
-import unicodedata
+import re
 
 from shared.errors import BadData
+from shared.tables.cells import cell_text, is_absent, narrow_text, quote_cell, whole_number
 
-ABSENT = {"", "/", "-", "–", "?", "na", "n/a", "nan", "none"}
-
-
-def cell_text(value: object) -> str:
-    """A cell as trimmed NFC text. A whole float has no decimal point, a blank cell is ''."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return unicodedata.normalize("NFC", str(value)).strip()
-
-
-def is_absent(value: object) -> bool:
-    """Whether a cell is blank or one of the marks that sheets use for "not coded"."""
-    return cell_text(value).casefold() in ABSENT
-
-
-def whole_number(value: object) -> int | None:
-    """A whole number of at most 18 digits, from a number or its text. None for anything else."""
-    digits = cell_text(value)
-    if isinstance(value, bool) or not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
-        return None
-    return int(digits)
-
-
-def quote_cell(value: object) -> str:
-    """A cell as messages quote it, at most 60 characters."""
-    text = cell_text(value)
-    return repr(text if len(text) <= 60 else text[:60] + "...")
+__all__ = ["cell_text", "frame_number", "frame_rate", "is_absent", "quote_cell", "whole_number"]
 
 
 def frame_number(value: object, column: str, location: str) -> int:
@@ -47,10 +20,8 @@ def frame_number(value: object, column: str, location: str) -> int:
 
 def frame_rate(value: object, column: str, location: str) -> float:
     """Frames per second, above 0. Raises BadData."""
-    try:
-        fps = float(cell_text(value))
-    except ValueError:
-        fps = math.nan
+    text = narrow_text(cell_text(value))
+    fps = float(text) if re.fullmatch(r"[0-9]{1,18}(\.[0-9]*)?", text) else math.nan
     if not (0 < fps < math.inf):
         raise BadData(
             f"{location}: expected frames per second above 0 in {column}, got {quote_cell(value)}; correct the cell."

@@ -4,57 +4,103 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.ingest.catalogue.cells import cell_text
 from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
+from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet, locate_header
+from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_tables
 from services.ingest.catalogue.tree import DatasetTree
-from shared.csv_rows import numbered_rows, parse_csv
 from shared.errors import BadData
+from shared.tables.cells import cell_text
+from shared.tables.header import note_near_columns, note_skipped_lines
+from shared.tables.paths import find_path
+from shared.tables.rows import TableRow
 
 CLIPS_CSV_NAME = "clips.csv"
 COLUMNS = ("dataset", "subject", "clip", "path", "onset", "apex", "offset", "fps", "emotion", "aus")
-YES = {"1", "yes", "true"}
+OPTIONAL_COLUMNS = ("cropped",)
+COLUMN_NAMES = {name: (name,) for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
+YES, NO = {"1", "yes", "true"}, {"", "0", "no", "false"}
 
 
 def clips_csv_likeness(tree: DatasetTree) -> tuple[float, ...]:
     """Infinite for a folder with a clips.csv, since it is written for merstream. Otherwise ()."""
-    return (math.inf,) if (tree.folder / CLIPS_CSV_NAME).is_file() else ()
+    return (math.inf,) if _find_clips_files(tree.folder) else ()
 
 
 def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -> Iterator[AnnotationEntry]:
     """One entry per row. `dataset` is the name of the dataset if the column `dataset` is blank."""
-    for location, row in _csv_rows(tree.folder / CLIPS_CSV_NAME):
+    sheet = _open_clips_csv(_find_clips_files(tree.folder))
+    notes = (
+        *note_skipped_lines(sheet.table, sheet.header_row),
+        *note_near_columns(sheet.table, sheet.header_row, COLUMN_NAMES),
+    )
+    for row in sheet.read_rows():
+        cells = {role: cell_text(row[role]) for role in COLUMN_NAMES}
+        source_path, remark = find_path(tree.folder, cells["path"])
+        remarks = (f"{row.location}: {remark}",) if remark else ()
         yield AnnotationEntry(
-            location=location,
-            dataset=row["dataset"] or dataset,
-            subject=row["subject"],
-            clip=row["clip"],
-            source_path=tree.folder / row["path"].replace("\\", "/"),
-            onset=row["onset"],
-            apex=row["apex"],
-            offset=row["offset"],
-            fps=reading.fps or row["fps"],
-            emotion=row["emotion"],
-            aus=row["aus"],
-            cropped=row.get("cropped", "").casefold() in YES,
-            labels={"emotion": row["emotion"]},
-            filename=row["clip"],
+            location=row.location,
+            dataset=cells["dataset"] or dataset,
+            subject=cells["subject"],
+            clip=cells["clip"],
+            source_path=source_path,
+            onset=cells["onset"],
+            apex=cells["apex"],
+            offset=cells["offset"],
+            fps=reading.fps or cells["fps"],
+            emotion=cells["emotion"],
+            aus=cells["aus"],
+            cropped=cells["cropped"].casefold() in YES,
+            labels={"emotion": cells["emotion"]},
+            filename=cells["clip"],
+            label_notes=(*notes, *row.notes, *remarks),
+            fault=row.fault or _find_fault(row),
         )
 
 
-def _csv_rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row that is not blank: its location ("clips.csv row 2") and its cells by column."""
-    rows = numbered_rows(parse_csv(file.read_bytes(), CLIPS_CSV_NAME))
-    number, first = next(rows, (1, []))
-    header = [name.casefold() for name in first]
-    if missing := [column for column in COLUMNS if column not in header]:
-        raise BadData(
-            f"{CLIPS_CSV_NAME} row {number}: expected the columns {','.join(COLUMNS)}, got "
-            f"{','.join(header) or 'an empty file'} without {', '.join(map(repr, missing))}; "
-            "add them (apex, emotion and aus may be left blank)."
-        )
-    for number, row in rows:
-        cells = zip(header, [*map(cell_text, row), *[""] * len(header)], strict=False)
-        yield f"{CLIPS_CSV_NAME} row {number}", dict(cells)
+def _find_clips_files(folder: Path) -> list[Path]:
+    """The files that are the folder's clips.csv, whatever their case, else text files and workbooks like it."""
+    if not folder.is_dir():
+        return []
+    files = [file for file in sorted(folder.iterdir()) if file.stem.casefold() == "clips" and file.is_file()]
+    others = [file for file in files if file.suffix.lower() in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES)]
+    return [file for file in files if file.suffix.lower() == ".csv"] or [file for file in others if _is_complete(file)]
+
+
+def _is_complete(file: Path) -> bool:
+    try:
+        return any(set(COLUMNS) <= set(locate_header(table, COLUMN_NAMES).columns) for table in read_tables(file))
+    except BadData:
+        return False
+
+
+def _open_clips_csv(files: list[Path]) -> CodingSheet:
+    """The table and its header. Raises BadData for several files or tables, a missing column, and a column twice."""
+    if len(files) > 1:
+        names = " and ".join(file.name for file in files)
+        raise BadData(f"{files[0].parent}: expected one {CLIPS_CSV_NAME}, got {names}; keep one of them.")
+    tables = read_tables(files[0])
+    sheets = [locate_header(table, COLUMN_NAMES) for table in tables]
+    complete = [sheet for sheet in sheets if set(COLUMNS) <= set(sheet.columns)]
+    if not complete:
+        raise _clips_columns_error(max(sheets, key=lambda sheet: len(sheet.columns)))
+    return find_coding_sheet(tables, COLUMN_NAMES, COLUMNS, files[0].parent)
+
+
+def _clips_columns_error(sheet: CodingSheet) -> BadData:
+    missing = ", ".join(repr(column) for column in COLUMNS if column not in sheet.columns)
+    header = sheet.table.rows[sheet.header_row - 1] if sheet.table.rows else ()
+    return BadData(
+        f"{sheet.name} row {sheet.header_row}: expected the columns {','.join(COLUMNS)}, got "
+        f"{','.join(map(cell_text, header)).casefold() or 'an empty file'} without {missing}; "
+        "add them (apex, emotion and aus may be left blank)."
+    )
+
+
+def _find_fault(row: TableRow) -> str:
+    cropped = cell_text(row["cropped"])
+    if cropped.casefold() in YES | NO:
+        return ""
+    return f"{row.location}: expected yes or no in cropped, got {cropped!r}; correct the cell, or a comma before it."
 
 
 CLIPS_CSV_LAYOUT = DatasetLayout(

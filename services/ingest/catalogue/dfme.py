@@ -6,13 +6,13 @@ The frame rate is in the sheet, or else that of the part.
 
 from services.ingest.catalogue.clip_folders import ClipFolder, FolderPattern
 from services.ingest.catalogue.distribution import Distribution
-from services.ingest.catalogue.sheet import SheetRow
+from shared.tables.rows import TableRow
 
 RATES = {"a": 500.0, "b": 300.0, "c": 200.0, "d": 200.0}
 DFME_EMOTIONS = "anger|contempt|disgust|fear|happiness|others?|sadness|surprise"
 
 
-def part_frame_rate(row: SheetRow, clip_folder: ClipFolder | None) -> object:
+def part_frame_rate(row: TableRow, clip_folder: ClipFolder | None) -> object:
     """Frames per second of the part in which the clip's folder is. None if it is unknown."""
     return RATES.get(clip_folder.fields.get("part", "").casefold()) if clip_folder else None
 

@@ -6,6 +6,7 @@ A `Distribution` reads entries from its folder. Rules of one dataset alone are s
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +14,12 @@ from services.ingest.catalogue import numbered
 from services.ingest.catalogue.cells import cell_text, is_absent, whole_number
 from services.ingest.catalogue.clip_folders import ClipFolder, ClipFolders, FolderPattern, find_clip_folders
 from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
-from services.ingest.catalogue.sheet import CodingSheet, ColumnNames, SheetRow, find_coding_sheet
+from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet
 from services.ingest.catalogue.sheet import locate_header as header
-from services.ingest.catalogue.spreadsheet import Table
 from services.ingest.catalogue.tree import DatasetTree
+from shared.tables.header import ColumnNames
+from shared.tables.rows import TableRow
+from shared.tables.table import Table
 
 FRAME_ROLES = ("onset", "apex", "offset")
 SheetNeed = Literal["needed", "optional"]
@@ -48,8 +51,8 @@ class Distribution:
     renumbered: bool = False  # clips may be cut out of their recording and count from their own first frame
     ignored_sheets: str = "$^"  # names of sheets that are no coding sheets, although they have the same columns
     extra_label_sheets: Mapping[str, ColumnNames] = field(default_factory=dict)  # label sets in a sheet of their own
-    read_own_rows: Callable[[DatasetTree, "Distribution"], Iterable[SheetRow]] | None = None
-    row_frame_rate: Callable[[SheetRow, ClipFolder | None], object] | None = None
+    read_own_rows: Callable[[DatasetTree, "Distribution"], Iterable[TableRow]] | None = None
+    row_frame_rate: Callable[[TableRow, ClipFolder | None], object] | None = None
 
     @property
     def needed_roles(self) -> list[str]:
@@ -94,7 +97,10 @@ class Distribution:
         for row in self._clip_rows(tree, clip_folders):
             entry = self._build_entry(row, tree, clip_folders, dataset, reading)
             more = {name: labels.get((entry.subject, entry.filename)) for name, labels in others.items()}
-            yield select_label(replace(entry, labels={**entry.labels, **more}), reading.labels)
+            labels = {name: row["label"] if row else None for name, row in more.items()}
+            if chosen := more.get(reading.labels):
+                entry = replace(entry, label_notes=entry.label_notes + chosen.notes, fault=entry.fault or chosen.fault)
+            yield select_label(replace(entry, labels={**entry.labels, **labels}), reading.labels)
 
     def subject_key(self, name: str) -> str:
         """A subject as this dataset's keys write it: "01". A name that is no number only loses its prefix."""
@@ -103,10 +109,11 @@ class Distribution:
         return re.sub("^(sub)(?=.)", "", name, flags=re.IGNORECASE)
 
     def _matching_name_share(self, sheet: CodingSheet) -> float:
-        names = [cell_text(row["clip"]) for row, _ in zip(sheet.read_rows(), range(20), strict=False)]
+        cells = (row[sheet.columns["clip"] - 1 :][:1] for row in sheet.table.rows[sheet.header_row :])
+        names = list(islice((name for cell in cells if cell and (name := cell_text(cell[0]))), 20))
         return sum(bool(re.fullmatch(self.clip, name)) for name in names) / max(len(names), 1)
 
-    def _clip_rows(self, tree: DatasetTree, clip_folders: ClipFolders) -> Iterable[SheetRow]:
+    def _clip_rows(self, tree: DatasetTree, clip_folders: ClipFolders) -> Iterable[TableRow]:
         if self.read_own_rows:
             return self.read_own_rows(tree, self)
         sheets = [header(table, self.columns) for table in self._candidate_tables(tree)]
@@ -115,12 +122,13 @@ class Distribution:
         sheet = find_coding_sheet(
             self._candidate_tables(tree), self.columns, self.needed_roles, tree.folder, tree.faults
         )
-        return self._rows_above_footer(sheet.read_rows()) if self.footer else sheet.read_rows()
+        rows = sheet.read_rows()
+        return self._rows_above_footer(rows) if self.footer else rows
 
     def _candidate_tables(self, tree: DatasetTree) -> list[Table]:
         return [table for table in tree.tables if not re.search(self.ignored_sheets, table.name)]
 
-    def _rows_above_footer(self, rows: Iterable[SheetRow]) -> Iterator[SheetRow]:
+    def _rows_above_footer(self, rows: Iterable[TableRow]) -> Iterator[TableRow]:
         for row in rows:
             if (
                 not re.fullmatch(self.clip, cell_text(row["clip"]), re.IGNORECASE)
@@ -130,7 +138,7 @@ class Distribution:
             yield row
 
     def _build_entry(
-        self, row: SheetRow, tree: DatasetTree, clip_folders: ClipFolders, dataset: str, reading: ReadingOptions
+        self, row: TableRow, tree: DatasetTree, clip_folders: ClipFolders, dataset: str, reading: ReadingOptions
     ) -> AnnotationEntry:
         clip = cell_text(row["clip"])
         subject = self.subject_key(cell_text(row["subject"]) or self._subject_of_clip(clip))
@@ -160,9 +168,11 @@ class Distribution:
             notes=notes,
             doubts=tuple(self._find_doubts(row, subject, clip, found)),
             coded=bool(row.column_labels),
+            label_notes=row.notes,
+            fault=row.fault,
         )
 
-    def _frame_rate(self, row: SheetRow, clip_folder: ClipFolder | None) -> object:
+    def _frame_rate(self, row: TableRow, clip_folder: ClipFolder | None) -> object:
         if not is_absent(row["fps"]):
             return row["fps"]
         return self.row_frame_rate(row, clip_folder) if self.row_frame_rate else self.fps
@@ -171,7 +181,7 @@ class Distribution:
         match = re.match(self.subject_in_clip, clip, re.IGNORECASE) if self.subject_in_clip else None
         return match[1] if match else ""
 
-    def _repair_row(self, row: SheetRow, folder: Path | None) -> tuple[SheetRow, tuple[str, ...]]:
+    def _repair_row(self, row: TableRow, folder: Path | None) -> tuple[TableRow, tuple[str, ...]]:
         row = shift_frame_numbers(row, folder) if "first" in row.cells and folder else row
         if self.renumbered and folder and (moved := renumber_cut_clip(row, folder)):
             return moved, ("frames are counted from the clip's own first",)
@@ -184,7 +194,7 @@ class Distribution:
             return replace(row, cells={**row.cells, "offset": row["apex"]}), (note,)
         return row, ()
 
-    def _find_doubts(self, row: SheetRow, subject: str, clip: str, clip_folder: ClipFolder | None) -> Iterator[str]:
+    def _find_doubts(self, row: TableRow, subject: str, clip: str, clip_folder: ClipFolder | None) -> Iterator[str]:
         inside = self._subject_of_clip(clip)
         if inside and self.subject_key(inside) != subject:
             yield f"{row.location}: the subject is {subject}, the file name {clip} says {self.subject_key(inside)}"
@@ -193,12 +203,12 @@ class Distribution:
         if folder and label and folder_label != label and folder != label:
             yield f"{row.location}: the label is {label}, the clip is in the folder {folder}"
 
-    def _read_labels(self, tree: DatasetTree, columns: ColumnNames) -> dict[tuple[str, str], object]:
-        """The labels in a sheet of their own, by subject and file name, never by row."""
+    def _read_labels(self, tree: DatasetTree, columns: ColumnNames) -> dict[tuple[str, str], TableRow]:
+        """The rows of a sheet of labels, by subject and file name, never by row."""
         sheets = [header(table, columns) for table in tree.tables]
         found = [sheet for sheet in sheets if set(columns) <= set(sheet.columns)]
         return {
-            (self.subject_key(cell_text(row["subject"])), cell_text(row["clip"])): row["label"]
+            (self.subject_key(cell_text(row["subject"])), cell_text(row["clip"])): row
             for sheet in found[:1]
             for row in sheet.read_rows()
         }
@@ -209,7 +219,7 @@ def select_label(entry: AnnotationEntry, labels: str) -> AnnotationEntry:
     return entry if labels == "emotion" else replace(entry, emotion=entry.labels.get(labels))
 
 
-def shift_frame_numbers(row: SheetRow, folder: Path) -> SheetRow:
+def shift_frame_numbers(row: TableRow, folder: Path) -> TableRow:
     """The row with the files' frame numbers, if its sheet counts from another first number."""
     first = whole_number(row["first"])
     files = numbered.numbered_images(folder)
@@ -220,7 +230,7 @@ def shift_frame_numbers(row: SheetRow, folder: Path) -> SheetRow:
     return replace(row, cells={**row.cells, **shifted})
 
 
-def renumber_cut_clip(row: SheetRow, folder: Path) -> SheetRow | None:
+def renumber_cut_clip(row: TableRow, folder: Path) -> TableRow | None:
     """The row, renumbered, of a clip that was cut out of its recording. None for any other clip.
 
     Such a clip has as many files as frames, and none has the number of the onset.
@@ -234,7 +244,7 @@ def renumber_cut_clip(row: SheetRow, folder: Path) -> SheetRow | None:
     return shift_frame_numbers(replace(row, cells={**row.cells, "first": onset}), folder)
 
 
-def _row_from_folder(clip_folder: ClipFolder, tree: DatasetTree, labels: Mapping[str, str]) -> SheetRow:
+def _row_from_folder(clip_folder: ClipFolder, tree: DatasetTree, labels: Mapping[str, str]) -> TableRow:
     """The row of a clip without a sheet: all its frames, the label of its folder."""
     numbers: Sequence[int] = sorted(numbered.numbered_images(tree.folder / clip_folder.folder)) or [0, 1]
     folder = clip_folder.fields.get("emotion", "").casefold()
@@ -245,4 +255,4 @@ def _row_from_folder(clip_folder: ClipFolder, tree: DatasetTree, labels: Mapping
         "offset": numbers[-1],
         "emotion": labels.get(folder, folder),
     }
-    return SheetRow(str(clip_folder.folder), cells, {})
+    return TableRow(str(clip_folder.folder), cells, {})

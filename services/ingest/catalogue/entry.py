@@ -47,6 +47,8 @@ class AnnotationEntry:
     notes: tuple[str, ...] = ()  # repairs by the layout
     doubts: tuple[str, ...] = ()  # contradictions that the layout found
     coded: bool = True  # onset and offset are annotated. Otherwise they are the first and last frame of the folder
+    label_notes: tuple[str, ...] = ()  # how cells were read that are not written as the format asks
+    fault: str = ""  # why the row cannot be used. "": no reason yet
 
     def column_label(self, role: str) -> str:
         """The name of a cell in messages: "ApexFrame (column E)"."""
@@ -84,7 +86,9 @@ class FoundClip:
     kind: SourceKind
     cropped: bool
     notes: tuple[str, ...] = ()  # repairs that shape the frames. They enter the artifact: new words are a new recipe
-    label_notes: tuple[str, ...] = ()  # readings of doubtful labels. Labels never enter an artifact
+    label_notes: tuple[
+        str, ...
+    ] = ()  # readings of doubtful labels and cells, some on the whole table. No artifact has them
     labels: Mapping[str, str] = field(default_factory=dict)  # label of each label set, lower case
     filename: str = ""  # the clip's name in corrections and protocols
     source_path: Path = Path()  # the folder or video

@@ -43,6 +43,8 @@ def problem_of_entry(entry: AnnotationEntry, sentence: str) -> ClipProblem:
 
 
 def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
+    if entry.fault:
+        raise BadData(entry.fault)
     _check_identity(entry)
     entry = _count_from_one(entry)
     onset, offset = _onset_and_offset(entry)
@@ -65,7 +67,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
         kind=kind,
         cropped=entry.cropped,
         notes=entry.notes + apex_notes + file_notes,
-        label_notes=(f"{entry.location}: {remark}",) if remark else (),
+        label_notes=(*entry.label_notes, f"{entry.location}: {remark}") if remark else entry.label_notes,
         labels={name: label for name, value in entry.labels.items() if (label := _label_text(value))},
         filename=entry.filename or entry.clip,
         source_path=entry.source_path,

@@ -1,73 +1,74 @@
-"""Sheets as grids of cells, from .xlsx (every worksheet) and .csv."""
+"""Sheets as grids of cells, from workbooks (every worksheet) and from files of text."""
 
 import io
 import re
 import warnings
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
+from openpyxl.cell.rich_text import CellRichText, TextBlock  # type: ignore[import-untyped]
 
-from services.ingest.catalogue.cells import cell_text
-from shared.csv_rows import parse_csv
 from shared.errors import BadData
+from shared.tables.cells import cell_text
+from shared.tables.table import Place, Table, parse_csv
 
 BLANK_ROWS = 500  # this many blank rows end a sheet that is formatted down to its last row
-Cells = tuple[object, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """One worksheet or csv. `rows[0]` is row 1. `formulas` are cells (row, column from 1) without a stored value."""
-
-    name: str  # "coding.xlsx [Sheet1]"
-    title: str
-    rows: tuple[Cells, ...]
-    formulas: frozenset[tuple[int, int]] = frozenset()
-
-    def cell_at(self, row: int, column: int) -> object:
-        """The value at row and column, from 1. None beyond the grid."""
-        cells = self.rows[row - 1] if row <= len(self.rows) else ()
-        return cells[column - 1] if column <= len(cells) else None
+WORKSHEET_BYTES = 16 << 20  # largest worksheet, unpacked: about 40,000 rows. openpyxl needs 50 times as much memory
+TEXT_BYTES = 64 << 20  # largest csv
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
 
 
 def read_tables(file: Path) -> list[Table]:
-    """Every worksheet of a workbook, or the one table of a csv. Raises BadData for a file that is neither."""
-    return [_read_csv(file)] if file.suffix.lower() == ".csv" else list(_read_workbook(file))
-
-
-def column_letters(number: int) -> str:
-    """1 -> A, 27 -> AA."""
-    letters = ""
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
-
-
-def _read_csv(file: Path) -> Table:
-    rows = parse_csv(file.read_bytes(), file.name)
-    return Table(file.name, file.stem, tuple(tuple(cell or None for cell in row) for row in rows))
+    """Every worksheet of a workbook, or the one table of a text file. Raises BadData for a file that is neither."""
+    if file.suffix.lower() not in TEXT_SUFFIXES:
+        return list(_read_workbook(file))
+    if (size := file.stat().st_size) > TEXT_BYTES:
+        raise BadData(f"{file.name}: expected a table of {TEXT_BYTES >> 20} MB at most, got {size >> 20} MB; split it.")
+    return [parse_csv(file.read_bytes(), file.name, file.stem)]
 
 
 def _read_workbook(file: Path) -> Iterator[Table]:
     data = file.read_bytes()
+    _check_sizes(file.name, data)
     values = _open_workbook(file, data, True)
-    written = _open_workbook(file, data, False) if _has_formulas(data) else None
+    written = _open_workbook(file, data, False) if _parts_contain(data, rb"<f[ >/]", "xl/worksheets/") else None
+    any_struck = _parts_contain(data, rb"<strike", "xl/")
     for worksheet in values.worksheets:
-        name = f"{file.name} [{worksheet.title}]"
-        formulas = _uncalculated_formulas(worksheet, written[worksheet.title]) if written else frozenset()
-        yield Table(name, worksheet.title, _cell_grid(worksheet), formulas)
+        rows = _cell_grid(worksheet)
+        struck = _struck_cells(worksheet, len(rows)) if any_struck else frozenset()
+        _spread_merged_cells(worksheet, rows)
+        yield Table(
+            name=f"{file.name} [{worksheet.title}]",
+            title=worksheet.title,
+            rows=tuple(map(tuple, rows)),
+            formulas=_formulas(written[worksheet.title], len(rows)) if written else {},
+            struck=struck,
+            hidden=frozenset(row for row, its in worksheet.row_dimensions.items() if its.hidden),
+        )
+
+
+def _check_sizes(name: str, data: bytes) -> None:
+    """Raise BadData for a worksheet that would not fit into memory."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        return
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for part in archive.infolist():
+            if part.filename.startswith("xl/") and part.filename.endswith(".xml") and part.file_size > WORKSHEET_BYTES:
+                raise BadData(
+                    f"{name}: expected worksheets of {WORKSHEET_BYTES >> 20} MB at most, got {part.filename} with "
+                    f"{part.file_size >> 20} MB; delete the empty rows and columns beyond the last clip."
+                )
 
 
 def _open_workbook(file: Path, data: bytes, values: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of styles and validations that it does not keep
-            return openpyxl.load_workbook(io.BytesIO(data), data_only=values)
+            return openpyxl.load_workbook(io.BytesIO(data), data_only=values, rich_text=True)
     except Exception as error:  # a broken archive makes the parser raise any error
         raise BadData(
             f"{file.name}: expected an .xlsx workbook, got a file that cannot be opened ({error}); "
@@ -75,31 +76,44 @@ def _open_workbook(file: Path, data: bytes, values: bool) -> Any:
         ) from error
 
 
-def _has_formulas(data: bytes) -> bool:
+def _parts_contain(data: bytes, pattern: bytes, prefix: str) -> bool:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        return any(re.search(rb"<f[ >/]", archive.read(name)) for name in sheets)
+        parts = [name for name in archive.namelist() if name.startswith(prefix) and name.endswith(".xml")]
+        return any(re.search(pattern, archive.read(name)) for name in parts)
 
 
-def _uncalculated_formulas(values: Any, written: Any) -> frozenset[tuple[int, int]]:
+def _formulas(written: Any, rows: int) -> dict[Place, str]:
+    return {
+        (cell.row, cell.column): str(getattr(cell.value, "text", cell.value))  # an array formula is an object
+        for cells in written.iter_rows(max_row=max(rows, 1))
+        for cell in cells
+        if cell.data_type == "f"
+    }
+
+
+def _struck_cells(worksheet: Any, rows: int) -> frozenset[Place]:
     return frozenset(
         (cell.row, cell.column)
-        for row in written.iter_rows(max_row=min(written.max_row, 20_000))
-        for cell in row
-        if cell.data_type == "f" and values.cell(cell.row, cell.column).value is None
+        for cells in worksheet.iter_rows(max_row=max(rows, 1))
+        for cell in cells
+        if cell.value is not None and (cell.font.strike or _any_part_struck(cell.value))
     )
 
 
-def _cell_grid(worksheet: Any) -> tuple[Cells, ...]:
+def _any_part_struck(value: object) -> bool:
+    parts = value if isinstance(value, CellRichText) else ()
+    return any(isinstance(part, TextBlock) and part.font.strike for part in parts)
+
+
+def _cell_grid(worksheet: Any) -> list[list[object]]:
     rows: list[list[object]] = []
     blank = 0
     for cells in worksheet.iter_rows(values_only=True):
-        rows.append(list(cells))
+        rows.append([str(cell) if isinstance(cell, CellRichText) else cell for cell in cells])
         blank = 0 if any(cell_text(cell) for cell in cells) else blank + 1
         if blank == BLANK_ROWS:
             break
-    _spread_merged_cells(worksheet, rows)
-    return tuple(map(tuple, rows))
+    return rows
 
 
 def _spread_merged_cells(worksheet: Any, rows: list[list[object]]) -> None:

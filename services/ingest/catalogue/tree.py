@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from services.ingest.catalogue.spreadsheet import Table, read_tables
+from services.ingest.catalogue.spreadsheet import WORKBOOK_SUFFIXES, read_tables
 from shared.errors import BadData
+from shared.tables.table import Table
 
 FOLDER_DEPTH = 8  # levels below the dataset's folder. Deeper folders are not read
 LEAF_FILES = 2000  # this many files without a folder among them are frames: the rest of the folder is not listed
+
+SHEET_LEVELS, TEXT_LEVELS = ("*", "*/*", "*/*/*"), ("*", "*/*")  # where sheets may be
+FOREIGN_SUFFIXES = (".xls", ".xlsb", ".ods", ".numbers")  # sheets that a program must save in another format first
 
 _NUMBERS = re.compile(r"([^0-9]*)([0-9]*)")
 
@@ -33,7 +37,7 @@ class DatasetTree:
                 found += read_tables(file)
             except BadData as fault:
                 faults.append(str(fault))
-        return tuple(found), tuple(faults)
+        return tuple(found), (*faults, *_name_foreign_sheets(self.folder))
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -46,10 +50,23 @@ class DatasetTree:
 
 
 def find_sheets(folder: Path) -> list[Path]:
-    """Workbooks and csv files in the folder and two levels below, without hidden files and lock files of Office."""
-    levels = ("*", "*/*", "*/*/*")
-    found = {file for level in levels for suffix in (".xlsx", ".csv") for file in folder.glob(level + suffix)}
+    """Workbooks and csv files in the folder and two levels below, without hidden files and lock files of Office.
+
+    Text files (.txt) count only where there is no other sheet, and one level below: many of them are no tables.
+    """
+    return _find_files(folder, (*WORKBOOK_SUFFIXES, ".csv", ".tsv")) or _find_files(folder, (".txt",), TEXT_LEVELS)
+
+
+def _find_files(folder: Path, suffixes: tuple[str, ...], levels: tuple[str, ...] = SHEET_LEVELS) -> list[Path]:
+    found = {file for level in levels for file in folder.glob(level) if file.suffix.lower() in suffixes}
     return sorted(file for file in found if not file.name.startswith(("~", ".")) and file.is_file())
+
+
+def _name_foreign_sheets(folder: Path) -> list[str]:
+    return [
+        f"{file.name}: expected a sheet as .xlsx or .csv, got {file.suffix}; open it and save it as .xlsx."
+        for file in _find_files(folder, FOREIGN_SUFFIXES)
+    ]
 
 
 def _folders_below(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[PurePosixPath]:

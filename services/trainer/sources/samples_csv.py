@@ -5,13 +5,14 @@
     casme2,sub01,EP03_02,others,4+L7,maps/sub01_EP03_02.png
 
 `path` is relative to the table. `sample_files` describes the files, and the optional columns `order` and `depth`. The
-column `aus` may be blank or missing. `shared.csv_rows` names the encodings and delimiters. Every error names the table
-and the row, what was expected, what was found, and what to do.
+column `aus` may be blank or missing. `shared.tables` has the rules of cells, encodings and delimiters. Every error
+names the table and the row, what was expected, what was found, and what to do.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +31,21 @@ from services.trainer.sources.sample_files import (
     read_sample_arrays,
 )
 from shared.action_units import parse_action_units
-from shared.csv_rows import numbered_rows, parse_csv
 from shared.errors import BadData
 from shared.records import ActionUnit, TableClip
 from shared.stage import Arrays
+from shared.tables.cells import cell_text, is_absent
+from shared.tables.header import check_repeated_columns, locate_header, match_columns, note_skipped_lines
+from shared.tables.labels import find_shifted_labels, note_doubtful_labels
+from shared.tables.paths import find_path
+from shared.tables.rows import TableRow, read_rows
+from shared.tables.table import Table, parse_csv
+
+log = logging.getLogger(__name__)
 
 REQUIRED_COLUMNS = ("dataset", "subject", "clip", "label", "path")
 OPTIONAL_COLUMNS = ("aus", "order", "depth")
+INDEX_COLUMNS = ("Unnamed: 0",)  # the row numbers of pandas, which may also have no name
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class SampleRow:
     file: Path
     order: ChannelOrder
     depth: PixelDepth
+    notes: tuple[str, ...] = ()  # how the row and the table were read where they deviate
 
     @property
     def error_prefix(self) -> str:
@@ -65,6 +75,8 @@ def load_plan_from_table(table: Path, options: TrainingOptions, allocate: ArrayA
     raises BadData as `select_by_protocol` and `build_features` do.
     """
     rows = read_samples_csv(table)
+    for note in dict.fromkeys(note for row in rows for note in row.notes):
+        log.warning(note)
     first = _read_row_arrays(rows[0])
     names = tuple(name for name in first if name != "factors")
     require_arrays(names, options.settings.model, table.name)
@@ -82,13 +94,13 @@ def read_samples_csv(table: Path) -> list[SampleRow]:
     """The rows in their order. Raises BadData for an error in the table, a repeated clip, and no rows."""
     seen: dict[tuple[str, ...], str] = {}
     rows = []
-    for location, cells in _read_cells(table):
-        row = _parse_row(location, cells, table.parent)
-        other = seen.setdefault((row.dataset, row.subject, row.clip), location)
-        if other != location:
+    for table_row in _read_table_rows(table):
+        row = _parse_row(table_row, table.parent)
+        other = seen.setdefault((row.dataset, row.subject, row.clip), row.location)
+        if other != row.location:
             raise BadData(
-                f"{location}: expected each clip once, got {row.dataset}/{row.subject}/{row.clip} again after {other}. "
-                "Remove one of the two rows, or give the clips different names."
+                f"{row.location}: expected each clip once, got {row.dataset}/{row.subject}/{row.clip} again after "
+                f"{other}. Remove one of the two rows, or give the clips different names."
             )
         rows.append(row)
     if not rows:
@@ -107,7 +119,8 @@ def table_clips(rows: Sequence[SampleRow]) -> list[TableClip]:
     ]
 
 
-def _parse_row(location: str, cells: Mapping[str, str], folder: Path) -> SampleRow:
+def _parse_row(row: TableRow, folder: Path) -> SampleRow:
+    location, cells = row.location, {name: cell_text(value) for name, value in row.cells.items()}
     for column in REQUIRED_COLUMNS:
         if not cells[column]:
             raise BadData(f"{location}: expected a {column}, got an empty cell. Fill it in or remove the row.")
@@ -119,9 +132,16 @@ def _parse_row(location: str, cells: Mapping[str, str], folder: Path) -> SampleR
     identity = {name: cells[name] for name in ("dataset", "subject", "clip")}
     order: ChannelOrder = _parse_option(location, "order", cells, CHANNEL_ORDERS)
     depth: PixelDepth = _parse_option(location, "depth", cells, PIXEL_DEPTHS)
-    file = folder / cells["path"].replace("\\", "/")
+    file, remark = find_path(folder, cells["path"])
     return SampleRow(
-        location=location, **identity, emotion=cells["label"].casefold(), aus=aus, file=file, order=order, depth=depth
+        location=location,
+        **identity,
+        emotion=cells["label"].casefold(),
+        aus=aus,
+        file=file,
+        order=order,
+        depth=depth,
+        notes=(*row.notes, f"{location}: {remark}") if remark else row.notes,
     )
 
 
@@ -135,38 +155,43 @@ def _parse_option(location: str, column: str, cells: Mapping[str, str], allowed_
     return value
 
 
-def _read_cells(table: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """The location and the cells by column of each line that is not blank."""
-    rows = numbered_rows(_parse_table(table))
-    number, header = next(rows, (1, []))
-    columns = [name.casefold() for name in header]
-    _require_columns(f"{table.name} row {number}", columns)
-    for number, row in rows:
-        location = f"{table.name} row {number}"
-        if len(row) > len(columns):
-            raise BadData(
-                f"{location}: expected {len(columns)} cells, got {len(row)}. Put a cell that holds a comma in "
-                "quotation marks."
-            )
-        yield location, dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=True))
+def _read_table_rows(file: Path) -> list[TableRow]:
+    """The rows that are not blank, with notes on what deviates. Raises BadData for a row that is not understood."""
+    table = _parse_table(file)
+    header_row, columns = locate_header(table, {name: (name,) for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)})
+    _require_columns(table, header_row, columns)
+    check_repeated_columns(table, header_row, columns.values())
+    rows = read_rows(table, header_row, columns)
+    if fault := next((row.fault for row in rows if row.fault), ""):
+        raise BadData(fault)
+    labels = [label for row in rows if not is_absent(label := cell_text(row["label"]).casefold())]
+    skipped, doubts = tuple(note_skipped_lines(table, header_row)), note_doubtful_labels(labels)
+    if shifted := find_shifted_labels(labels):
+        row = next(row for row in rows if cell_text(row["label"]).casefold() in shifted)
+        raise BadData(
+            f"{row.location}: expected a word in label, as in the other rows, got {row['label']!r}. Correct the cell."
+        )
+    return [replace(row, notes=(*skipped, *doubts.values(), *row.notes)) for row in rows]
 
 
-def _require_columns(location: str, columns: Sequence[str]) -> None:
-    expected = f"expected the columns {','.join(REQUIRED_COLUMNS)} and, if wanted, {','.join(OPTIONAL_COLUMNS)}"
-    got = ",".join(columns) or "an empty file"
+def _require_columns(table: Table, header_row: int, columns: Mapping[str, int]) -> None:
+    header = [cell_text(cell) for cell in table.rows[header_row - 1]] if table.rows else []
+    expected = (
+        f"{table.name} row {header_row}: expected the columns {','.join(REQUIRED_COLUMNS)} and, if wanted, "
+        f"{','.join(OPTIONAL_COLUMNS)}, got {','.join(header) or 'an empty file'}"
+    )
     if missing := [name for name in REQUIRED_COLUMNS if name not in columns]:
-        raise BadData(f"{location}: {expected}, got {got}. Add {', '.join(missing)}.")
-    if unknown := [name for name in columns if name not in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)]:
-        raise BadData(f"{location}: {expected}, got {got}. Rename or remove {', '.join(map(repr, unknown))}.")
-    if len(set(columns)) < len(columns):
-        raise BadData(f"{location}: {expected}, got {got}, one of them twice. Remove one of the two.")
+        raise BadData(f"{expected}. Add {', '.join(missing)}.")
+    known = {name: (name,) for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *INDEX_COLUMNS)}
+    if unknown := [name for name in header if name and not match_columns([name], known)]:
+        raise BadData(f"{expected}. Rename or remove {', '.join(map(repr, unknown))}.")
 
 
-def _parse_table(table: Path) -> list[list[str]]:
+def _parse_table(file: Path) -> Table:
     try:
-        return parse_csv(table.read_bytes(), str(table))
+        return parse_csv(file.read_bytes(), file.name)
     except OSError as error:
-        raise BadData(f"{table}: expected a table, got {error.strerror}. Give the path of a samples.csv.") from None
+        raise BadData(f"{file}: expected a table, got {error.strerror}. Give the path of a samples.csv.") from None
 
 
 def _read_clip_file(row: SampleRow) -> bytes:

@@ -62,14 +62,14 @@ def strip_invisible(text: str) -> tuple[str, tuple[str, ...]]:
 
 def _read_formula(role: str, value: object, formula: str) -> CellReading | None:
     """The reading of a calculated cell. None if its value counts like a typed one."""
+    if role == "aus" and _SUM.fullmatch(formula):
+        units = "+".join(re.findall(r"\d+", formula))
+        return CellReading(units, (f"the formula {formula!r} read as the units {units}, not as its sum",))
     if value is None:
         got = f"a formula that was never calculated ({quote_cell(formula)})"
         return _refuse("a value", f"{got}; open the file in a spreadsheet program and save it")
     if role in NUMBER_ROLES or not isinstance(value, int | float):
         return None
-    if role == "aus" and _SUM.fullmatch(formula):
-        units = "+".join(re.findall(r"\d+", formula))
-        return CellReading(units, (f"the formula {formula} was read as the units {units}, not as {cell_text(value)}",))
     if _NUMBERS_ONLY.fullmatch(formula) or (role == "aus" and re.search(r"[-+*/^]", formula)):
         got = f"the formula {quote_cell(formula)}, calculated as {cell_text(value)}"
         return _refuse("text", f"{got}; type the entry again in a cell of the format Text")
@@ -77,6 +77,9 @@ def _read_formula(role: str, value: object, formula: str) -> CellReading | None:
 
 
 def _clean_text(role: str, value: str) -> CellReading:
+    if _BAD_BYTES.search(value) and (intended := _redecode(value)):
+        got = f"{quote_cell(value)}, which is {intended.strip()!r} in a wrong encoding"
+        return _refuse("readable text", f"{got}; write it so")
     remarks = []
     text, invisible = strip_invisible(value)
     if invisible:
@@ -88,37 +91,35 @@ def _clean_text(role: str, value: str) -> CellReading:
         return CellReading(text, tuple(remarks), fault)
     if role in NAME_ROLES and _DATE.fullmatch(text) and not text[:4].isdigit():
         remarks.append(f"{text!r} may be {_DATE_REMARK}")
-    for unwrapped, why in _unwrap_text(role, text):
-        remarks.append(f"{why} {text!r} read as {unwrapped!r}")
-        text = unwrapped
+    shown, (text, why) = text, _unwrap_text(role, text)
+    if why:
+        remarks.append(f"{why} {shown!r} read as {text!r}")
     if text.startswith("=") and len(text) > 1:
         return _refuse("a value", f"the formula {quote_cell(text)}; type its value")
     return CellReading(text, tuple(remarks))
 
 
-def _unwrap_text(role: str, text: str) -> list[tuple[str, str]]:
-    """The text without what surrounds it, and what that was. At most one of these surrounds a cell."""
+def _unwrap_text(role: str, text: str) -> tuple[str, str]:
+    """The text without what a program put around it, and what that was ('' for nothing)."""
     if match := _TEXT_FORMULA.fullmatch(text):
-        return [(match[1], "the text formula")]
+        return match[1], "the text formula"
     if role == "aus" and _SUM.fullmatch(text):
-        return [("+".join(re.findall(r"\d+", text)), "the formula")]
+        return "+".join(re.findall(r"\d+", text)), "the formula"
     if match := _QUOTED.fullmatch(text):
-        return [(match[2].strip(), "the quoted")]
+        return match[2].strip(), "the quoted"
     if re.fullmatch(r"'[^']+", text):
-        return [(text[1:], "with Excel's mark of text,")]
+        return text[1:], "with Excel's mark of text,"
     if role == "fps" and re.fullmatch(r"\d{1,3},\d{1,2}", text):
-        return [(text.replace(",", "."), "the decimal comma of")]
+        return text.replace(",", "."), "the decimal comma of"
     if role == "subject" and re.fullmatch(r"\d+\.0", text):
-        return [(text[:-2], "the number")]
-    return []
+        return text[:-2], "the number"
+    return text, ""
 
 
 def _find_lost_value(role: str, text: str) -> tuple[str, str] | None:
-    """Why a text cannot be what was written: dates, letters of a wrong encoding, letters replaced by marks."""
+    """Why a text cannot be what was written: a spreadsheet made it a date, or a program replaced letters by marks."""
     if "\ufffd" in text or (role in NAME_ROLES and re.fullmatch(r"\?{2,}", text)):
         return "readable text", f"{quote_cell(text)}, whose letters were lost in a change of encoding; restore them"
-    if _BAD_BYTES.search(text) and (intended := _redecode(text)):
-        return "readable text", f"{quote_cell(text)}, which is {intended!r} in a wrong encoding; write it so"
     if role == "aus" and _DATE.fullmatch(text):
         return "text", f"{quote_cell(text)}, {_DATE_REMARK}"
     return None

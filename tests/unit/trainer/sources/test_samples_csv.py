@@ -117,7 +117,10 @@ def test_decoding_by_hand() -> None:
         ("dataset,subject,clip,label,path", None),
         ("dataset,subject,clip,label,aus", r"samples\.csv row 1: expected the columns .* Add path\."),
         (HEADER + ",emotion", r"row 1: .* Rename or remove 'emotion'\."),
-        (HEADER + ",aus", r"row 1: expected the column 'aus' once, .* \(columns E and G\), with '12\+6' and '' in row 2"),
+        (
+            HEADER + ",aus",
+            r"row 1: expected the column 'aus' once, .* \(columns E and G\), with '12\+6' and '' in row 2",
+        ),
     ],
 )
 def test_columns(write: Write, header: str, message: str | None) -> None:

@@ -230,3 +230,59 @@ def test_tables_that_hold_nothing(tmp_path: Path) -> None:
     file.write_bytes(b"dataset,subject\xff")
     with pytest.raises(BadData, match="expected UTF-8 text, got invalid start byte at byte 15"):
         gather(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (("12+6", "12,6"), "7 cells for 6 columns: the units without quotation marks read as 12+6"),
+        (("s0,c0", "'s0,c0"), "with Excel's mark of text, \"'s0\" read as 's0'"),
+        (("Happiness", "happi\u200bness"), "label (column D): U+200B, which nobody sees, left out of 'happiness'"),
+        (("maps/c0.npz", "Maps/C0.npz"), "the path 'Maps/C0.npz' was read as 'maps/c0.npz'"),
+    ],
+)
+def test_rows_as_people_write_them(
+    write: Write, caplog: pytest.LogCaptureFixture, change: tuple[str, str], note: str
+) -> None:
+    file = write(change=lambda rows: [rows[0].replace(*change), *rows[1:]])
+    features = gather(file).features
+    assert features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
+    assert features.classes == ("happiness", "surprise")
+    assert features.aus[0].tolist() == features.aus[2].tolist()
+    assert features.aus[:, 4].tolist() == [1, 0, 1, 0]
+    (record,) = caplog.records
+    assert record.message.startswith("samples.csv row 2: ")
+    assert note in record.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_clean_table_in_other_dress_is_read_without_a_note(
+    write: Write, caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    file = write(f"Unnamed: 0,{HEADER}", lambda rows: [f"{number},{row}" for number, row in enumerate(rows)])
+    file.write_bytes(file.read_text().replace(",", "\t").encode(encoding))
+    assert gather(file).features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("Happiness", "#N/A"), r"row 2: expected a value in label \(column D\), got the spreadsheet's error #N/A"),
+        (("Happiness", "12"), "row 2: expected a word in label, as in the other rows, got '12'"),
+        (("12+6", "no 12"), "row 2: expected action units such as .*, got 'no 12'"),
+        (("s0,c0", "MÃ¼,c0"), "row 2: expected readable text in subject .*, which is 'Mü' in a wrong encoding"),
+    ],
+)
+def test_rows_that_may_mean_something_else(write: Write, change: tuple[str, str], message: str) -> None:
+    with pytest.raises(BadData, match=message):
+        gather(write(change=lambda rows: [rows[0].replace(*change), *rows[1:]]))
+
+
+def test_a_label_nearly_equal_to_another_is_told(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    assert gather(write(change=lambda rows: [rows[0].replace("Happiness", "Happy"), *rows[1:]])).features.classes == (
+        *("happiness", "happy", "surprise"),
+    )
+    assert [record.message for record in caplog.records] == [
+        "the label 'happy' (1x) is a class of its own beside 'happiness' (1x); correct it if they are the same"
+    ]

@@ -4,7 +4,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
@@ -31,7 +31,8 @@ class InterruptibleGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            print_message("Stopped. The same command continues where it stopped.")
+            with suppress(OSError):
+                print_message("Stopped. The same command continues where it stopped.")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -49,7 +50,8 @@ def exit_on_error() -> Iterator[None]:
         sentence = _describe_error(error)
         if sentence is None:
             raise
-        stderr_console.print(f"[bold red]mer:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
+        with suppress(OSError):  # a terminal may be closed, a file behind stderr full
+            stderr_console.print(f"[bold red]mer:[/] {escape(sentence)}", soft_wrap=True, highlight=False)
         sys.exit(MISCONFIGURED if isinstance(error, Misconfigured) else FAILED)
 
 

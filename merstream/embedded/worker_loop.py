@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -25,7 +24,6 @@ def run_worker_process(
     home: Path, retain: KeepPolicy, lifeline: Connection, name: str, deadly: dict[str, str]
 ) -> None:
     """The body of the process. `deadly` maps digests of messages that are refused to the reason."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, the parent decides
     logging.raiseExceptions = False  # a log that cannot be written must not fill the terminal
     stopping = threading.Event()
     threading.Thread(target=_obey_parent, args=(lifeline, stopping, deadly), daemon=True).start()

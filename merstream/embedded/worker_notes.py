@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.errors import BadData
-from shared.storage_faults import is_lasting_fault
+from shared.memory_faults import is_memory_fault
 from shared.telemetry import Metrics
 from shared.worker import MessageHandler, OutgoingMessage
 from shared.worker.retry import is_transient
@@ -61,6 +61,8 @@ class ReportingHandler:
 def describe_wait(error: Exception, attempt: int) -> str:
     """What a stage waits for, for its line on the screen."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    if is_transient(error) or is_lasting_fault(error):
+    if is_memory_fault(error):
+        return f"waiting: memory is short ({reason}), retry {attempt}"
+    if is_transient(error):
         return f"waiting: the store refuses ({reason}), retry {attempt}"
     return f"waiting: {type(error).__name__} ({reason}), retry {attempt}"

@@ -14,6 +14,7 @@ from merstream.embedded.worker_loop import run_worker_process
 from merstream.embedded.worker_notes import WorkerNote
 from merstream.single_thread import single_thread_environment
 from shared.errors import Misconfigured, StorageRefused
+from shared.interrupts import start_deaf_processes
 from shared.settings import KeepPolicy
 
 MOST_DEATHS = 2  # processes that may end in work on one message before it is refused
@@ -131,7 +132,7 @@ class WorkerCrew:
             name=name,
             daemon=True,
         )
-        with single_thread_environment(), hide_caller_script():
+        with single_thread_environment(), hide_caller_script(), start_deaf_processes():
             process.start()
         theirs.close()
         return CrewMember(process, ours)

@@ -7,7 +7,7 @@ terminal ends with a sentence, and the same command continues later.
 import errno
 import os
 import sqlite3
-import uuid
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,27 +16,29 @@ from shared.errors import StorageRefused
 
 CONTINUES = "The same command continues where it stopped."
 
-_FREE_SPACE = "Free space there"
-_CHOOSE_FOLDER = "Correct its permissions or choose another folder"
-_CHECK_PATH = "Check the path or choose another folder"
+_FREE_SPACE = f"Free space there. {CONTINUES}"
+_CHOOSE_FOLDER = "Correct its permissions or choose another folder."
+_CHECK_PATH = "Check the path or choose another one."
+_DAMAGED = "Its bus.sqlite is damaged", "Delete the folder or choose another one with --out."
 _ADVICE = {
     errno.ENOSPC: _FREE_SPACE,
     errno.EDQUOT: _FREE_SPACE,
-    errno.EFBIG: "Raise the limit on the size of files (`ulimit -f`) or choose another disk",
-    errno.EROFS: "Choose a folder that can be written",
+    errno.EFBIG: f"Raise the limit on the size of files (`ulimit -f`). {CONTINUES}",
+    errno.EROFS: "Choose a folder that can be written.",
     errno.EACCES: _CHOOSE_FOLDER,
     errno.EPERM: _CHOOSE_FOLDER,
-    errno.ENAMETOOLONG: "Shorten the names",
-    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP), _CHECK_PATH),
-    **dict.fromkeys((errno.ENODEV, errno.ENXIO), "Connect the disk again"),
+    errno.ENAMETOOLONG: "Shorten the names.",
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "A file is where a folder is needed: choose another path."),
+    **dict.fromkeys((errno.ENOENT, errno.EISDIR, errno.ELOOP), _CHECK_PATH),
+    **dict.fromkeys((errno.ENODEV, errno.ENXIO), f"Connect the disk again. {CONTINUES}"),
 }
 _SQLITE_REASONS = {
     sqlite3.SQLITE_FULL: (os.strerror(errno.ENOSPC), _FREE_SPACE),
-    sqlite3.SQLITE_READONLY: ("It cannot be written", _CHOOSE_FOLDER),
-    sqlite3.SQLITE_CANTOPEN: ("It cannot be opened", _CHOOSE_FOLDER),
-    sqlite3.SQLITE_IOERR: ("It cannot be read or written", "Check the disk and its limits"),
-    sqlite3.SQLITE_NOTADB: ("It is damaged", "Delete this folder or choose another one with --out"),
-    sqlite3.SQLITE_CORRUPT: ("It is damaged", "Delete this folder or choose another one with --out"),
+    sqlite3.SQLITE_READONLY: ("Its bus.sqlite cannot be written", _CHOOSE_FOLDER),
+    sqlite3.SQLITE_CANTOPEN: ("Its bus.sqlite cannot be opened", _CHOOSE_FOLDER),
+    sqlite3.SQLITE_IOERR: ("Its bus.sqlite cannot be written", f"Check the disk and its limits. {CONTINUES}"),
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
 }
 
 
@@ -50,7 +52,7 @@ def describe_storage_fault(error: BaseException) -> str:
     reason, advice = _reason_and_advice(error) or (str(error), _CHECK_PATH)
     file = getattr(error, "filename", None)
     place = f"{os.fsdecode(file)}: " if isinstance(file, str | bytes) else ""
-    return f"{place}{reason}. {advice}. {CONTINUES}"
+    return f"{place}{reason}. {advice}"
 
 
 @contextmanager
@@ -73,11 +75,12 @@ def require_writable_folder(folder: Path) -> None:
     """
     with stop_on_storage_fault(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".put-{uuid.uuid4().hex}"
         try:
-            probe.write_bytes(b"probe")
-        finally:
-            probe.unlink(missing_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"probe")
+        except OSError as error:
+            error.filename = str(folder)
+            raise
 
 
 def require_writable_file(file: Path) -> None:
@@ -86,8 +89,6 @@ def require_writable_file(file: Path) -> None:
     with stop_on_storage_fault(file):
         if file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
-        if len(os.fsencode(file.name)) > os.pathconf(file.parent, "PC_NAME_MAX"):
-            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(file))
 
 
 def _reason_and_advice(error: BaseException) -> tuple[str, str] | None:

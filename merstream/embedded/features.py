@@ -26,9 +26,14 @@ class ExtractedFeatures:
 
 
 def extract_with_progress(work: StageRun, out: Path, jobs: int) -> ExtractedFeatures:
-    """Run the image stages with bars in the terminal, then print a sentence per repaired clip and per missing clip."""
+    """Run the image stages with bars in the terminal, then print a sentence per repaired clip and per missing clip.
+
+    Raises StorageRefused before any work if a folder of the run cannot be written.
+    """
+    workspace = Workspace(out)
+    workspace.require_writable()
     with stage_bars() as show_tally:
-        outcome = run_stages(work, Workspace(out), jobs=jobs, on_tally=show_tally)
+        outcome = run_stages(work, workspace, jobs=jobs, on_tally=show_tally)
     for sentence in outcome.notes:
         print_message(sentence, "noted", "dim")
     for sentence in outcome.failures:

@@ -80,7 +80,6 @@ def run_stages(
     Raises BadData if the folder is no dataset or no clip of it can be used. Raises Misconfigured or MissingWeights if
     the workers cannot work, StorageRefused if `workspace` cannot be written.
     """
-    workspace.require_writable()
     with stop_on_storage_fault(workspace.folder):
         outcome = _compute_features(work, workspace, jobs, on_tally)
     if not outcome.features:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.bus.local import LocalBus
-from shared.storage_faults import require_writable_folder
+from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 from shared.store import LocalStore
 
 OUTPUT_FOLDER = Path("out")  # default folder of runs, and of reports that are fetched from a stack
@@ -19,7 +19,8 @@ class Workspace:
     folder: Path
 
     def open_bus(self) -> LocalBus:
-        return LocalBus(self.folder / "bus.sqlite")
+        with stop_on_storage_fault(self.folder):
+            return LocalBus(self.folder / "bus.sqlite")
 
     def open_store(self) -> LocalStore:
         return LocalStore(self.folder / "store")

@@ -9,6 +9,7 @@ from shared.bus import Bus
 from shared.connect import open_bus, open_store
 from shared.errors import Misconfigured
 from shared.settings import Settings, load_settings
+from shared.storage_faults import stop_on_storage_fault
 from shared.store import Store
 
 
@@ -19,7 +20,9 @@ def connect_bus_and_store(out: Path | None) -> Iterator[tuple[Bus, Store]]:
     Raises Misconfigured if there is neither.
     """
     settings = connection_settings(out)
-    with closing(open_bus(settings)) as bus:
+    with stop_on_storage_fault(settings.home):
+        opened = open_bus(settings)
+    with closing(opened) as bus:
         yield bus, open_store(settings)
 
 

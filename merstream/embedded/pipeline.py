@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from merstream.embedded.run_folder import Workspace
@@ -104,7 +104,8 @@ def _compute_features(work: StageRun, workspace: Workspace, jobs: int, on_tally:
             contents = _publish_dataset(work, emitter.tally, bus)
             while watch_run():
                 time.sleep(TALLY_INTERVAL_SECONDS)
-            return _read_outcome(bus, emitter, contents)
+            outcome = _read_outcome(bus, emitter, contents)
+            return replace(outcome, notes=[*tree.own_outputs, *outcome.notes])
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,7 @@ IDLE_SECONDS = 0.05
 log = logging.getLogger(__name__)
 
 
-def run_worker_process(
-    home: Path, retain: KeepPolicy, lifeline: Connection, name: str, deadly: dict[str, str]
-) -> None:
+def run_worker_process(home: Path, retain: KeepPolicy, lifeline: Connection, name: str, deadly: dict[str, str]) -> None:
     """The body of the process. `deadly` maps digests of messages that are refused to the reason."""
     logging.raiseExceptions = False  # a log that cannot be written must not fill the terminal
     stopping = threading.Event()

@@ -4,7 +4,7 @@ import re
 
 _TORCH_TYPES = {"OutOfMemoryError"}
 _TEXTS = re.compile(r"can't allocate memory|insufficient memory|out of memory|bad_alloc", re.IGNORECASE)
-_ADVICE = "Give the process more memory, or make the frames smaller or the clip shorter. Then process it again"
+_MEMORY_ADVICE = "Give the process more memory, or make the frames smaller or the clip shorter. Then process it again"
 
 
 def is_memory_fault(error: BaseException) -> bool:
@@ -19,4 +19,4 @@ def describe_memory_fault(error: BaseException, needing: str) -> str:
     """Two sentences: `needing` (a stage, a file) and what it asked for, and what to do."""
     first = str(error).strip().partition("\n")[0].rstrip(".")
     asked = f" ({first})" if first else ""
-    return f"{needing} needs more memory than this process can get{asked}. {_ADVICE}."
+    return f"{needing} needs more memory than this process can get{asked}. {_MEMORY_ADVICE}."

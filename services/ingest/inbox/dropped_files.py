@@ -52,6 +52,8 @@ def collect_contents(dropped: Iterable[tuple[str, ObjectInfo]], unpacked: Archiv
         elif names.is_archive(path):
             archives.append((path, entry))
         else:
+            if names.is_misnamed_plan(path):
+                found.faults.append(f"{entry.key}: expected settings in {names.PLAN}, got this name; rename it.")
             found.files[path] = DroppedFile(entry.size, entry.etag, entry.key)
     for path, entry in sorted(archives, key=lambda archive: archive[1].key):
         _add_archive(found, path, entry, unpacked)

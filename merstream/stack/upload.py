@@ -215,6 +215,8 @@ def _upload_rank(key: str) -> int:
 
 
 def _print_preview(name: str, preview: DiscoveryView) -> None:
+    for sentence in preview.notes:
+        print_message(sentence, "noted", "dim")
     for sentence in preview.faults:
         print_message(sentence, "left out")
     print_message(f"{name}: {len(preview.clips)} clips can be used, {_format_fault_count(preview.faults)}.")

@@ -39,7 +39,7 @@ def is_unreadable(path: str) -> bool:
 
 
 def is_misnamed_plan(path: str) -> bool:
-    """Whether a file at the top is a plan under a name that is not read: other case, or a hidden second suffix."""
+    """Whether a file is a plan under a name that is not read: other case, or a hidden second suffix."""
     return path != PLAN and path.casefold().removesuffix(".txt") == PLAN
 
 

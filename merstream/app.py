@@ -20,6 +20,7 @@ from merstream.commands.synth import synth_command
 from merstream.commands.train import train_command
 from merstream.commands.weights import weights_command
 from merstream.stack.connection import load_environment_file
+from shared.interrupts import end_as_by_ctrl_c
 
 app = typer.Typer(
     cls=InterruptibleGroup,
@@ -64,5 +65,5 @@ def apply_environment_file(
 
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point of `mer`. A deliberate error becomes one sentence and an exit code."""
-    with exit_on_error():
+    with end_as_by_ctrl_c(), exit_on_error():
         return app(arguments)

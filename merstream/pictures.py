@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from services.roi_au.roi import ROI
 from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
 from shared.stage import Arrays
+from shared.store import LocalStore
 
 Picture = NDArray[np.uint8]
 CAPTION_HEIGHT = 18  # px above a picture
@@ -116,5 +117,5 @@ def join_grid(pictures: Sequence[Picture], columns: int) -> Picture:
 def write_png(file: Path, picture: Picture) -> Path:
     """Write a picture [H, W, 3]; returns the file."""
     # imencode, not imwrite, since OpenCV cannot open every path outside the locale's alphabet
-    file.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+    LocalStore(file.parent).put(file.name, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
     return file

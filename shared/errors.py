@@ -3,7 +3,8 @@
     MerError
     ├── BadData          the record itself cannot be processed: dead letter, never retried
     ├── MissingWeights   model weights are not on this machine: the message says how to get them
-    ├── Unavailable      something around the record failed (broker, store, memory): retried
+    ├── Unavailable      something around the record failed (broker, store): retried
+    ├── StorageRefused   a disk is full or a folder cannot be written: a command ends and continues later
     └── Misconfigured    a setting or an argument is wrong: the process stops
 
 A message names the record, what was expected, what was found and what to do.
@@ -26,6 +27,10 @@ class MissingWeights(MerError):
 
 class Unavailable(MerError):
     """Something around the record failed. A later attempt may succeed."""
+
+
+class StorageRefused(MerError):
+    """A disk or folder refuses for good: full, read-only, not permitted. The same command continues afterwards."""
 
 
 class Misconfigured(MerError):

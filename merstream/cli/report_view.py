@@ -9,6 +9,7 @@ from rich.table import Table
 from merstream.cli.console import stdout_console
 from services.trainer.report.model import FIGURES, PooledFigures, Report, Spread
 from shared.errors import BadData
+from shared.settings_text import decode_settings
 
 COLUMN_TITLES = {**{name: figure.title for name, figure in FIGURES.items()}, "au_f1": "AU macro F1"}
 
@@ -24,7 +25,7 @@ def read_report(folder: Path) -> Report:
     if not file.exists():
         run = f"`mer run` or `mer train --out {folder.parent}`"
         raise BadData(f"{file}: expected a report, got none; {run} makes one, or name a stack with MER_* settings.")
-    return Report.decode(file.read_bytes(), str(file))
+    return Report.decode(decode_settings(file.read_bytes(), str(file)).encode(), str(file))
 
 
 def print_report(folder: Path) -> None:

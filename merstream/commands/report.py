@@ -13,7 +13,8 @@ from shared.bus.topics import RESULTS
 from shared.errors import BadData
 from shared.records import FoldResult, RunResult, result_type
 from shared.settings import load_settings
-from shared.store import Store
+from shared.storage_faults import require_writable_folder
+from shared.store import LocalStore, Store
 from shared.topic_views import read_records
 
 
@@ -75,6 +76,6 @@ def select_result(found: Iterable[RunResult], dataset: str | None) -> RunResult:
 
 
 def _download_report(store: Store, result: RunResult, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    require_writable_folder(folder)
     for name in order_report_files(result.files):
-        (folder / Path(name).name).write_bytes(store.get(result.files[name]))
+        LocalStore(folder).put(Path(name).name, store.get(result.files[name]))

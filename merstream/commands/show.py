@@ -12,6 +12,7 @@ from merstream.embedded.run_folder import Workspace
 from shared.bus.topics import FEATURES
 from shared.errors import BadData
 from shared.records import SOURCE_STAGE, Record
+from shared.storage_faults import require_writable_folder
 from shared.topic_views import read_records
 from shared.worker.stage_handler import read_artifact
 
@@ -29,11 +30,12 @@ def show_command(
 def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
     """Draw one picture per stage into the folder. `clip` is "subject/clip" or the clip's name.
 
-    Raises BadData for an unknown clip.
+    Raises BadData for an unknown clip, StorageRefused if the folder cannot be written.
     """
     from merstream import pictures  # OpenCV, which no other command waits for
 
     record = find_features_record(clip, workspace)
+    require_writable_folder(folder)
     store = workspace.open_store()
     artifacts = {name: artifact for name, artifact in record.inputs.items() if name != SOURCE_STAGE}
     artifacts[record.stage] = record.artifact
@@ -45,7 +47,6 @@ def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
         "4-flow": pictures.draw_flow_pairs(arrays["flow"]),
         "5-rois": pictures.draw_roi_motion(arrays["interpolator"], arrays["flow"], arrays["roi-au"]),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     name = "-".join((record.sample.subject, record.sample.clip))
     return [pictures.write_png(folder / f"{name}-{key}.png", picture) for key, picture in drawn.items()]
 

@@ -7,6 +7,7 @@ import typer
 
 from merstream.cli.console import progress_bars
 from merstream.cli.options import CORE_COUNT, WorkerCount
+from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 
 DifficultyChoice = Literal["plain", "hard", "hardest"]
 
@@ -37,10 +38,11 @@ def synth_command(
 def draw_dataset(
     folder: Path, *, subjects: int, clips: int, seed: int, jobs: int, difficulty: DifficultyChoice = "plain"
 ) -> None:
-    """Write the synthetic dataset, with a bar that counts subjects."""
+    """Write the synthetic dataset, with a bar that counts subjects. Raises StorageRefused if a disk refuses."""
     from merstream import synth
 
-    with progress_bars() as progress:
+    require_writable_folder(folder)
+    with stop_on_storage_fault(folder), progress_bars() as progress:
         task = progress.add_task("synth", total=subjects, remark="subjects")
         synth.write_dataset(
             folder,

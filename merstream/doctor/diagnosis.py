@@ -13,6 +13,7 @@ from services.ingest import image
 from services.ingest.catalogue import numbered
 from services.ingest.catalogue.cells import cell_text
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
+from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
 from services.ingest.catalogue.registry import recognise_layout
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_tree
@@ -77,6 +78,7 @@ def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False) ->
     diagnosis = Diagnosis(str(folder), dataset=cell_text(folder.resolve().name))
     tree = DatasetTree(folder)
     try:
+        diagnosis.extra += tree.own_outputs if folder.is_dir() else ()
         layout = recognise_layout(tree)
         diagnosis.key, diagnosis.name = layout.key, layout.name
         results = list(discover_tree(tree, "", reading))
@@ -192,6 +194,7 @@ def dataset_folders(folders: Sequence[Path]) -> list[Path]:
 
 def _child_datasets(folder: Path) -> list[Path]:
     children = [child for child in sorted(folder.iterdir()) if child.is_dir()] if folder.is_dir() else []
+    children = [child for child in children if find_own_output(child) in ("", DRAWN_DATASET)]
     kinds = {child: _dataset_kind(child) for child in children}
     return [child for child, kind in kinds.items() if kind] if len({*kinds.values()} - {""}) > 1 else []
 

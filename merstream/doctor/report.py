@@ -17,6 +17,8 @@ from services.ingest.catalogue.entry import FoundClip, ReadingOptions
 from shared.protocols import apply_evaluation_protocol
 from shared.protocols.catalogue import PROTOCOL_BY_NAME
 from shared.records import Sample
+from shared.storage_faults import require_writable_file
+from shared.store import LocalStore
 
 SCHEMA = "mer.doctor/1"
 MAX_PRINTED_FINDINGS = 10  # findings of one kind in the terminal. JSON and HTML list all
@@ -102,6 +104,8 @@ def show_diagnosis(
     folders: Sequence[Path], reading: ReadingOptions, *, deep: bool, as_json: bool, html: Path | None
 ) -> bool:
     """Print the diagnosis to stdout, and write it as a page to `html`. Returns True if every dataset is usable."""
+    if html:
+        require_writable_file(html)
     diagnosis = diagnose_folders(folders, reading, deep)
     if html:
         write_html_page(diagnosis, html)
@@ -117,7 +121,7 @@ def write_html_page(diagnosis: Mapping[str, Any], file: Path) -> None:
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
     )
     page = environment.get_template("doctor.html.j2").render(diagnosis=diagnosis, findings=FINDING_HEADINGS)
-    file.write_text(page, encoding="utf-8")
+    LocalStore(file.parent).put(file.name, page.encode())
 
 
 def print_diagnosis(diagnosis: Mapping[str, Any], console: Console) -> None:

@@ -5,6 +5,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.markup import escape
+
 from merstream.cli.console import print_message, progress_bars, stderr_console
 from merstream.embedded.pipeline import StageRun, Tally, TallyCallback, run_stages
 from merstream.embedded.run_folder import Workspace
@@ -24,9 +26,14 @@ class ExtractedFeatures:
 
 
 def extract_with_progress(work: StageRun, out: Path, jobs: int) -> ExtractedFeatures:
-    """Run the image stages with bars in the terminal, then print a sentence per repaired clip and per missing clip."""
+    """Run the image stages with bars in the terminal, then print a sentence per repaired clip and per missing clip.
+
+    Raises StorageRefused before any work if a folder of the run cannot be written.
+    """
+    workspace = Workspace(out)
+    workspace.require_writable()
     with stage_bars() as show_tally:
-        outcome = run_stages(work, Workspace(out), jobs=jobs, on_tally=show_tally)
+        outcome = run_stages(work, workspace, jobs=jobs, on_tally=show_tally)
     for sentence in outcome.notes:
         print_message(sentence, "noted", "dim")
     for sentence in outcome.failures:
@@ -41,9 +48,15 @@ def stage_bars() -> Iterator[TallyCallback]:
     with progress_bars() as progress:
         tasks = {stage.name: progress.add_task(stage.name, total=None, remark="") for stage in STAGES}
 
+        told: set[str] = set()
+
         def update_bars(tally: Tally) -> None:
             for name, task in tasks.items():
-                progress.update(task, total=tally.clip_count, completed=min(tally.done.get(name, 0), tally.clip_count))
+                done, wait = min(tally.done.get(name, 0), tally.clip_count), tally.waits.get(name, "")
+                progress.update(task, total=tally.clip_count, completed=done, remark=escape(wait))
+                if wait and not stderr_console.is_terminal and name not in told:
+                    told.add(name)  # bars are not drawn in a log file: one line has to do
+                    print_message(f"{name} is {wait}.")
 
         yield update_bars
 

@@ -3,14 +3,16 @@
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from merstream.embedded.run_folder import Workspace
 from merstream.embedded.worker_processes import WorkerCrew
 from merstream.stages import STAGES
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
-from services.ingest.discover import DEFAULT_READING, discover_clips
+from services.ingest.catalogue.tree import DatasetTree
+from services.ingest.discover import DEFAULT_READING, discover_tree
 from services.ingest.source_records import emit_record
 from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
@@ -19,6 +21,7 @@ from shared.dataset_progress import measure_progress
 from shared.errors import BadData
 from shared.records import Dataset, Pipeline, Record
 from shared.settings import KeepPolicy
+from shared.storage_faults import stop_on_storage_fault
 from shared.store import Store
 
 TALLY_INTERVAL_SECONDS = 0.25
@@ -40,11 +43,12 @@ class Tally:
     """The state of a run.
 
     `clips` maps each sample's identity to the recipe of its source artifact. `done` counts the records of each stage
-    since the run started. Failures and notes are sentences.
+    since the run started. `waits` says by stage what it waits for. Failures and notes are sentences.
     """
 
     clips: dict[str, str] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
+    waits: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -74,27 +78,34 @@ def run_stages(
     """Compute the features of every clip of the dataset folder. Artifacts of earlier runs in `workspace` are reused.
 
     Raises BadData if the folder is no dataset or no clip of it can be used. Raises Misconfigured or MissingWeights if
-    the workers cannot work.
+    the workers cannot work, StorageRefused if `workspace` cannot be written.
     """
-    bus, emitter = workspace.open_bus(), ClipEmitter(workspace.open_store(), work.pipeline)
-    before = {stage.name: _committed_count(bus, stage.name) for stage in STAGES}
-    clips = discover_clips(work.dataset, reading=work.reading)
-    crew = WorkerCrew(workspace.folder, jobs, work.retain)
-    try:
-        for _ in emitter.emit_clips(clips, bus):
-            crew.replace_dead_workers()
-            _update_tally(bus, before, emitter.tally, on_tally)
-        contents = _publish_dataset(work, emitter.tally, bus)
-        while _update_tally(bus, before, emitter.tally, on_tally):
-            crew.replace_dead_workers()
-            time.sleep(TALLY_INTERVAL_SECONDS)
-        outcome = _read_outcome(bus, emitter, contents)
-    finally:
-        crew.close()
-        bus.close()
+    with stop_on_storage_fault(workspace.folder):
+        outcome = _compute_features(work, workspace, jobs, on_tally)
     if not outcome.features:
         raise BadData("No clip has features:\n  " + "\n  ".join(outcome.failures or ["the sheet has no rows."]))
     return outcome
+
+
+def _compute_features(work: StageRun, workspace: Workspace, jobs: int, on_tally: TallyCallback) -> RunOutcome:
+    with closing(workspace.open_bus()) as bus:
+        emitter, tree = ClipEmitter(workspace.open_store(), work.pipeline), DatasetTree(work.dataset)
+        before = {stage.name: _committed_count(bus, stage.name) for stage in STAGES}
+        clips = discover_tree(tree, reading=work.reading)
+        with closing(WorkerCrew(workspace.folder, jobs, work.retain)) as crew:
+
+            def watch_run() -> bool:
+                crew.watch_workers()
+                emitter.tally.waits = crew.waits
+                return _update_tally(bus, before, emitter.tally, on_tally)
+
+            for _ in emitter.emit_clips(clips, bus):
+                watch_run()
+            contents = _publish_dataset(work, emitter.tally, bus)
+            while watch_run():
+                time.sleep(TALLY_INTERVAL_SECONDS)
+            outcome = _read_outcome(bus, emitter, contents)
+            return replace(outcome, notes=[*tree.own_outputs, *outcome.notes])
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import data_differences, environment_differences
 from shared.errors import BadData, Misconfigured
 from shared.records import RunContents
+from shared.settings_text import decode_settings
 
 MAX_PRINTED_DIFFERENCES = 20  # differing figures that are printed
 
@@ -57,7 +58,7 @@ def repeat_run(
 
 def _read_run_file(file: Path) -> RunContents:
     try:
-        return RunContents.decode(file.read_bytes())
+        return RunContents.decode(decode_settings(file.read_bytes(), str(file)).encode())
     except OSError as error:
         raise BadData(f"{file}: expected a {RUN_FILE}, got {error.strerror}; give the path of one.") from None
 

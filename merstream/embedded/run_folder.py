@@ -1,10 +1,12 @@
 """The folder of a run: bus, store, logs, report. And the artifacts of several such folders as one store."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.bus.local import LocalBus
+from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 from shared.store import LocalStore
 
 OUTPUT_FOLDER = Path("out")  # default folder of runs, and of reports that are fetched from a stack
@@ -17,10 +19,18 @@ class Workspace:
     folder: Path
 
     def open_bus(self) -> LocalBus:
-        return LocalBus(self.folder / "bus.sqlite")
+        with stop_on_storage_fault(self.folder):
+            return LocalBus(self.folder / "bus.sqlite")
 
     def open_store(self) -> LocalStore:
         return LocalStore(self.folder / "store")
+
+    def require_writable(self) -> None:
+        """Raise StorageRefused unless every folder of the run can be written, so that no work is done in vain."""
+        require_writable_folder(self.folder)
+        for folder in (self.folder / "store", self.logs_folder, self.report_folder):
+            if os.path.lexists(folder):
+                require_writable_folder(folder)
 
     @property
     def logs_folder(self) -> Path:

@@ -24,6 +24,7 @@ from services.trainer.sources.artifacts import load_plan_from_artifacts
 from services.trainer.sources.samples_csv import load_plan_from_table, read_samples_csv, table_clips
 from shared.device import choose_device
 from shared.records import RunContents
+from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 from shared.store import LocalStore
 
 RUN_FILE = "run.json"  # states what a run consists of, beside its report
@@ -45,11 +46,14 @@ class TrainingJob:
         faces: bool = False,
         on_progress: ProgressCallback = lambda progress: None,
     ) -> Report:
-        """Write run.json, train and test every fold, write and return the report. `load_plan` gives `evaluation`."""
+        """Write run.json, train and test every fold, write and return the report. `load_plan` gives `evaluation`.
+
+        Raises StorageRefused if the disk is full or the folder cannot be written. Folds that ended are kept.
+        """
         device, settings = choose_device(), options_of_run(self.run, RUN_FILE).settings
-        LocalStore(self.folder).put(RUN_FILE, (self.run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
         processes = max_parallel_folds(evaluation.features, settings.model, jobs, device)
-        with hide_caller_script():
+        with stop_on_storage_fault(self.folder), hide_caller_script():
+            LocalStore(self.folder).put(RUN_FILE, (self.run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
             pool = FoldPool(processes, device, on_progress=on_progress)
             options = experiment.ReportOptions(faults=self.run.faults, faces=faces)
             return experiment.run_experiment(evaluation, settings, self.folder, pool, options)
@@ -120,7 +124,11 @@ def load_table_plan(run: RunContents, table: Path) -> EvaluationPlan:
 
 
 def train_and_print(job: TrainingJob, *, jobs: int = 1, faces: bool = False) -> None:
-    """Do a training job with bars in the terminal, and print the figures of its report."""
+    """Do a training job with bars in the terminal, and print the figures of its report.
+
+    Raises StorageRefused before any work if the report's folder cannot be written.
+    """
+    require_writable_folder(job.folder)
     evaluation = job.load_plan()
     with learner_bars(evaluation.seeds * len(evaluation.folds)) as show_progress:
         job.write_report(evaluation, jobs=jobs, faces=faces, on_progress=show_progress)

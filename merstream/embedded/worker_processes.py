@@ -1,115 +1,154 @@
-"""The worker processes of an embedded run. Each process serves every stage, the last stage first."""
+"""The worker processes of an embedded run, seen from the process that starts them."""
 
-import logging
 import multiprocessing
-import os
 import signal
-import threading
 import time
+from collections import Counter
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from merstream.caller_script import hide_caller_script
+from merstream.embedded.worker_loop import run_worker_process
+from merstream.embedded.worker_notes import WorkerNote
 from merstream.single_thread import single_thread_environment
-from shared.errors import Misconfigured, MissingWeights
-from shared.settings import KeepPolicy, Settings
-from shared.telemetry import Metrics, log_as_json
-from shared.worker import Worker
-from shared.worker.process import REFUSED_EXIT_CODE
+from shared.errors import Misconfigured, StorageRefused
+from shared.interrupts import start_deaf_processes
+from shared.settings import KeepPolicy
 
-IDLE_SECONDS = 0.05
+MOST_DEATHS = 2  # processes that may end in work on one message before it is refused
+
+
+@dataclass
+class CrewMember:
+    """A process, its pipe, the message in its hands, and what it waits for."""
+
+    process: BaseProcess
+    lifeline: Connection
+    work: WorkerNote | None = None
+    last_digest: str = ""  # of the message that it took last
+    waits: WorkerNote | None = None
 
 
 class WorkerCrew:
-    """`size` processes that work until `close`. A process that is killed is replaced, at most `restarts` times."""
+    """`size` processes that work until `close`. A process that dies is replaced.
+
+    A message in whose work `MOST_DEATHS` processes died becomes a dead letter. Without such a message, or before any
+    message was finished, at most `restarts` processes are replaced.
+    """
 
     def __init__(self, home: Path, size: int, retain: KeepPolicy = "all", restarts: int = 3) -> None:
-        self.home, self.retain = home, retain
+        self.home, self.retain, self.restarts = home, retain, restarts
         self._context = multiprocessing.get_context("spawn")
         self._restarts_left = restarts
+        self._deaths: Counter[str] = Counter()
+        self._deadly: dict[str, str] = {}  # sentence by digest of the message
         self._members = [self._start_worker() for _ in range(size)]
 
-    def replace_dead_workers(self) -> None:
-        """Replace processes that died. Raises Misconfigured if one refused to work or too many were killed."""
-        for index, (process, _) in enumerate(self._members):
-            if process.is_alive():
-                continue
-            if process.exitcode == REFUSED_EXIT_CODE:
-                raise Misconfigured((self.home / "logs" / f"{process.name}.refused").read_text())
-            self._restarts_left -= 1
-            if self._restarts_left < 0:
-                raise Misconfigured(
-                    f"Worker processes keep dying, the last with exit code {process.exitcode}. Check that there is "
-                    f"enough memory. The last lines in {self.home / 'logs'} say what it worked on."
-                )
-            self._members[index] = self._start_worker()
+    @property
+    def waits(self) -> dict[str, str]:
+        """What stages wait for, a sentence by stage."""
+        return {member.waits.stage: member.waits.sentence for member in self._members if member.waits}
+
+    def watch_workers(self) -> None:
+        """Read what the processes say, and replace those that died.
+
+        Raises Misconfigured if one refuses to work or too many died, StorageRefused if a disk or folder refuses.
+        """
+        for index, member in enumerate(self._members):
+            alive = member.process.is_alive()  # asked first: then everything it ever said is read
+            self._read_notes(member)
+            if not alive:
+                self._count_death(member)
+                member.lifeline.close()
+                self._members[index] = self._start_worker()
 
     def close(self, grace_seconds: float = 3.0) -> None:
         """Stop all processes. Work that is not done after `grace_seconds` is dropped and repeated at the next start."""
-        for process, lifeline in self._members:
-            if process.is_alive():
-                lifeline.send("stop")
+        for member in self._members:
+            if member.process.is_alive():
+                _send_order(member, {})
         deadline = time.monotonic() + grace_seconds
-        for process, lifeline in self._members:
-            process.join(max(0.0, deadline - time.monotonic()))
-            process.kill()
-            process.join()
-            lifeline.close()
+        for member in self._members:
+            member.process.join(max(0.0, deadline - time.monotonic()))
+            member.process.kill()
+            member.process.join()
+            member.lifeline.close()
 
-    def _start_worker(self) -> tuple[BaseProcess, Connection]:
+    def _read_notes(self, member: CrewMember) -> None:
+        try:
+            while member.lifeline.poll():
+                self._take_note(member, member.lifeline.recv())
+        except (EOFError, OSError):
+            return  # the process has ended
+
+    def _take_note(self, member: CrewMember, note: WorkerNote) -> None:
+        if note.event == "storage":
+            raise StorageRefused(note.sentence)
+        if note.event == "refused":
+            raise Misconfigured(note.sentence)
+        if note.event == "waiting":
+            member.waits = note
+            return
+        if note.event == "began":
+            member.work = note
+            if member.last_digest not in ("", note.digest):  # it finished a message
+                self._restarts_left = self.restarts
+            member.last_digest = note.digest
+        else:
+            member.work = member.waits = None
+
+    def _count_death(self, member: CrewMember) -> None:
+        """Refuse the message that the process worked on if it is not the first process. Raises Misconfigured."""
+        how, work = _describe_death(member.process.exitcode), member.work
+        if work and not self._deadly.get(work.digest):
+            self._deaths[work.digest] += 1
+            if self._deaths[work.digest] >= MOST_DEATHS:
+                self._refuse_message(work, how)
+        else:
+            self._restarts_left -= 1
+        if self._restarts_left < 0:
+            raise Misconfigured(
+                f"Worker processes keep dying, the last one {how}. Check that there is enough memory. The last lines "
+                f"in {self.home / 'logs'} say what it worked on."
+            )
+
+    def _refuse_message(self, work: WorkerNote, how: str) -> None:
+        self._deadly[work.digest] = (
+            f"Stage {work.stage!r} lost {MOST_DEATHS} processes over this record, the last one {how}. Give the machine "
+            "more memory, use fewer --jobs, or make the frames smaller or the clip shorter. Then run it again."
+        )
+        for other in self._members:
+            if other.process.is_alive():
+                _send_order(other, self._deadly)
+
+    def _start_worker(self) -> CrewMember:
         ours, theirs = self._context.Pipe()
         name = f"worker-{time.time_ns():x}"
         process = self._context.Process(
-            target=_run_worker_process, args=(self.home, self.retain, theirs, name), name=name, daemon=True
+            target=run_worker_process,
+            args=(self.home, self.retain, theirs, name, dict(self._deadly)),
+            name=name,
+            daemon=True,
         )
-        with single_thread_environment(), hide_caller_script():
+        with single_thread_environment(), hide_caller_script(), start_deaf_processes():
             process.start()
         theirs.close()
-        return process, ours
+        return CrewMember(process, ours)
 
 
-def _run_worker_process(home: Path, retain: KeepPolicy, lifeline: Connection, name: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group, the parent decides
-    stopping = threading.Event()
-    threading.Thread(target=_await_stop, args=(lifeline, stopping), daemon=True).start()
-    log = home / "logs" / f"{name}.jsonl"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log_as_json("INFO", logging.FileHandler(log, encoding="utf-8"))
+def _send_order(member: CrewMember, deadly: dict[str, str]) -> None:
+    """Send messages to refuse, or without any the order to stop."""
     try:
-        _serve_stages(home, retain, stopping)
-    except (Misconfigured, MissingWeights) as reason:
-        log.with_suffix(".refused").write_text(str(reason))
-        raise SystemExit(REFUSED_EXIT_CODE) from None
+        member.lifeline.send(deadly)
+    except OSError:
+        return  # it died just now
 
 
-def _serve_stages(home: Path, retain: KeepPolicy, stopping: threading.Event) -> None:
-    import cv2
-
-    from merstream.embedded.run_folder import Workspace
-    from merstream.stages import STAGES
-    from shared.worker.stage_handler import StageHandler
-
-    cv2.setNumThreads(1)
-    workspace, metrics = Workspace(home), Metrics()
-    bus, store = workspace.open_bus(), workspace.open_store()
-    # No limit: the run reports every failed clip at its end.
-    settings = Settings(dead_letters_consecutive=0, dead_letters_ratio=0)
-    workers = [
-        Worker(StageHandler(stage, store, retain), bus, store, settings, metrics, stopping)
-        for stage in reversed(STAGES)
-    ]
-    while not stopping.is_set():
-        # To finish clips in work before new ones keeps few large artifacts between stages.
-        if not any(worker.step() for worker in workers):
-            stopping.wait(IDLE_SECONDS)
-    bus.close()
-
-
-def _await_stop(lifeline: Connection, stopping: threading.Event) -> None:
-    """Stop when the parent says so. Exit at once if the parent is gone: it may be started again."""
-    try:
-        lifeline.recv()
-        stopping.set()
-    except (EOFError, OSError):
-        os._exit(1)
+def _describe_death(exit_code: int | None) -> str:
+    if exit_code == -signal.SIGKILL:
+        return "killed by the system (SIGKILL), as it does when memory runs out"
+    if exit_code is not None and exit_code < 0:
+        return f"by the signal {signal.Signals(-exit_code).name}"
+    return f"with exit code {exit_code}"

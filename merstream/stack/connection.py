@@ -1,14 +1,17 @@
 """Bus and store of the stack that the MER_* settings name, or of an embedded run's folder."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from shared.bus import Bus
 from shared.connect import open_bus, open_store
-from shared.errors import Misconfigured
+from shared.errors import BadData, Misconfigured
 from shared.settings import Settings, load_settings
+from shared.settings_text import decode_settings
+from shared.storage_faults import stop_on_storage_fault
 from shared.store import Store
 
 
@@ -19,7 +22,9 @@ def connect_bus_and_store(out: Path | None) -> Iterator[tuple[Bus, Store]]:
     Raises Misconfigured if there is neither.
     """
     settings = connection_settings(out)
-    with closing(open_bus(settings)) as bus:
+    with stop_on_storage_fault(settings.home):
+        opened = open_bus(settings)
+    with closing(opened) as bus:
         yield bus, open_store(settings)
 
 
@@ -38,12 +43,15 @@ def connection_settings(out: Path | None) -> Settings:
 def load_environment_file(file: Path) -> None:
     """Read MER_* settings from lines NAME=VALUE into the environment. Variables that are already set win.
 
-    Raises Misconfigured for a file that cannot be read and for a line without `=`.
+    Variables of other programs are ignored. Raises Misconfigured for a file that cannot be read, for a line without `=`
+    and for one that sets a MER_* variable in the language of some shell.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = decode_settings(file.read_bytes(), f"--env {file}").splitlines()
+    except OSError as error:
         raise Misconfigured(f"--env {file}: expected a readable file of NAME=VALUE lines: {error}.") from None
+    except BadData as fault:
+        raise Misconfigured(str(fault)) from None
     for number, line in enumerate(lines, start=1):
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         name = name.strip()
@@ -51,10 +59,14 @@ def load_environment_file(file: Path) -> None:
             continue
         if not equals:
             raise Misconfigured(f"--env {file}, line {number}: expected NAME=VALUE, got no '='.")
-        if name.startswith("MER_"):
+        if re.fullmatch("MER_[A-Z0-9_]+", name):
             os.environ.setdefault(name, _strip_quotes(value))
+        elif re.search(r"\bMER_", name, re.IGNORECASE):
+            raise Misconfigured(f"--env {file}, line {number}: expected NAME=VALUE, got {name!r} as the name.")
 
 
 def _strip_quotes(value: str) -> str:
+    """The value without quotes around it, and without a comment behind them."""
     value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+    quoted = re.fullmatch(r"""(["'])(.*)\1(\s+#.*)?""", value)
+    return quoted[2] if quoted else value

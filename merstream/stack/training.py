@@ -13,6 +13,7 @@ from merstream.embedded.run_folder import OUTPUT_FOLDER
 from merstream.stack.api_client import TrainerApi
 from shared.errors import BadData, Unavailable
 from shared.settings import load_settings
+from shared.storage_faults import require_writable_folder
 
 WATCH_SECONDS = 2.0
 FINISHED_STATES = {"done", "failed"}
@@ -39,6 +40,7 @@ def train_on_stack(
     run = api.post("/runs", body)
     print_message(f"Run {run['id']} of {run['dataset']} is {run['state']}: {api.url}{run['url']}")
     if watch:
+        require_writable_folder(_report_folder_of(run))
         fetch_and_print_report(api, follow_run(api, run))
     elif run["state"] not in FINISHED_STATES:
         print_message("The same command with --watch follows it and fetches its report.")
@@ -85,8 +87,12 @@ def fetch_and_print_report(api: TrainerApi, run: dict[str, Any]) -> None:
     """Fetch the report of a finished run and print it. Raises BadData for a run that failed."""
     if run["state"] == "failed":
         raise BadData(f"Run {run['id']} failed: {run['reason']}")
-    folder = OUTPUT_FOLDER / "reports" / quote(run["dataset"], safe="") / run["id"]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _report_folder_of(run)
+    require_writable_folder(folder)
     for name in order_report_files(run["files"]):
         api.download_file(run["files"][name], folder / Path(name).name)
     print_report(folder)
+
+
+def _report_folder_of(run: dict[str, Any]) -> Path:
+    return OUTPUT_FOLDER / "reports" / quote(run["dataset"], safe="") / str(run["id"])

@@ -19,6 +19,7 @@ from typing import Any
 from merstream.cli.console import print_message, progress_bars, stderr_console
 from merstream.cli.parsing import parse_pipeline
 from services.ingest.catalogue.entry import PreferredFrames
+from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
 from services.ingest.inbox import names
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.dataset_plan import DatasetPlan, parse_plan
@@ -195,8 +196,9 @@ def _local_entry(key: str, file: Path) -> ObjectInfo:
 
 
 def _walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(path inside, file) of every file that belongs to a dataset."""
-    for parent, _, found in os.walk(folder, followlinks=False):
+    """(path inside, file) of every file that belongs to a dataset. Runs and reports inside it do not."""
+    for parent, folders, found in os.walk(folder, followlinks=False):
+        folders[:] = [name for name in folders if find_own_output(Path(parent, name)) in ("", DRAWN_DATASET)]
         for name in found:
             file = Path(parent) / name
             path = file.relative_to(folder).as_posix()
@@ -213,6 +215,8 @@ def _upload_rank(key: str) -> int:
 
 
 def _print_preview(name: str, preview: DiscoveryView) -> None:
+    for sentence in preview.notes:
+        print_message(sentence, "noted", "dim")
     for sentence in preview.faults:
         print_message(sentence, "left out")
     print_message(f"{name}: {len(preview.clips)} clips can be used, {_format_fault_count(preview.faults)}.")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from merstream.single_thread import single_thread_environment
 from merstream.synth import clip, coding_sheet, emotions, identity, true_motion
 from merstream.synth.difficulty import DEFAULT_DIFFICULTY, Difficulty
+from shared.interrupts import start_deaf_processes
 
 SheetRow = tuple[object, ...]
 FrameImage = NDArray[np.uint8]
@@ -72,7 +73,9 @@ def _write_subjects(order: DrawingOrder, subjects: int, jobs: int) -> Iterator[l
         yield from (write_subject(order, number) for number in numbers)
         return
     with single_thread_environment(), ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
-        yield from pool.map(write_subject, [order] * subjects, numbers)
+        with start_deaf_processes():
+            rows = pool.map(write_subject, [order] * subjects, numbers)
+        yield from rows
 
 
 def write_subject(order: DrawingOrder, subject: int) -> list[SheetRow]:

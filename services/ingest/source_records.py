@@ -6,6 +6,8 @@ from services.ingest.catalogue.entry import FoundClip
 from services.ingest.source_packing import pack_source
 from shared.bus import Bus
 from shared.bus.topics import SOURCES
+from shared.errors import BadData
+from shared.memory_faults import describe_memory_fault
 from shared.records import SOURCE_STAGE, Artifact, Pipeline, Record, Sample, json_digest, manifest_key, source_key
 from shared.store import Store, npz
 
@@ -24,7 +26,7 @@ def emit_record(found: FoundClip, pipeline: Pipeline, trace: str, store: Store, 
 
 def store_record(found: FoundClip, pipeline: Pipeline, trace: str, store: Store) -> Record:
     """Store the clip's artifact and manifest, unless they are stored already. Raises BadData."""
-    data = npz.pack_arrays(pack_source(found))
+    data = _pack_in_memory(found)
     sha256 = hashlib.sha256(data).hexdigest()
     recipe = json_digest([SOURCE_STAGE, SOURCE_VERSION, sha256])[:32]
     artifact = Artifact(key=source_key(found.sample.identity, recipe), sha256=sha256, size=len(data))
@@ -35,6 +37,16 @@ def store_record(found: FoundClip, pipeline: Pipeline, trace: str, store: Store)
         store.put(artifact.key, data)
         store.put(manifest_key(artifact.key), record.encode())
     return record
+
+
+def _pack_in_memory(found: FoundClip) -> bytes:
+    """The bytes of the artifact. Files that do not fit into memory are a fault of their clip alone."""
+    try:
+        return npz.pack_arrays(pack_source(found))
+    except MemoryError as error:
+        size = sum(file.stat().st_size for file in dict.fromkeys(found.files))
+        needing = f"{found.sample.subject}/{found.sample.clip}: reading its {size} bytes of files"
+        raise BadData(describe_memory_fault(error, needing)) from None
 
 
 def reuse_record(sample: Sample, recipe: str, pipeline: Pipeline, trace: str, store: Store) -> Record | None:

@@ -134,8 +134,10 @@ class LocalStore:
                 stream.flush()
                 os.fsync(stream.fileno())
             partial.replace(file)
-        except BaseException:
+        except BaseException as error:
             partial.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                error.filename = str(file)  # a full disk is found out by a write, which names no file
             raise
 
     def _path_of(self, key: str) -> Path:

@@ -6,7 +6,7 @@ the record is delivered again and existing artifacts are reused. So every effect
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from shared.bus import Bus, Message, PartitionRevoked
 from shared.bus.dead_letters import DeadLetterLimit, WorkerHalted, bury_message
 from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData, MerError, Misconfigured, MissingWeights
+from shared.memory_faults import describe_memory_fault, is_memory_fault
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
@@ -53,8 +54,23 @@ class MessageHandler(Protocol):
         """
 
 
+def keep_waiting(error: Exception) -> bool:
+    """The `ends_work` of a service: its operator repairs the disk, and the service continues by itself."""
+    return False
+
+
+def ignore_wait(group: str, attempt: int, error: Exception) -> None:
+    """The WaitCallback that does nothing."""
+
+
+WaitCallback = Callable[[str, int, Exception], None]  # group, number of the failed attempt, its error
+
+
 class Worker:
-    """One member of a handler's group. `step` handles one message, `run` handles messages until `stopping` is set."""
+    """One member of a handler's group. `step` handles one message, `run` handles messages until `stopping` is set.
+
+    A transient error for which `ends_work` is true is raised. Before any other wait `on_wait` is called.
+    """
 
     def __init__(
         self,
@@ -64,8 +80,11 @@ class Worker:
         settings: Settings | None = None,
         metrics: Metrics | None = None,
         stopping: threading.Event | None = None,
+        ends_work: Callable[[Exception], bool] = keep_waiting,
+        on_wait: WaitCallback = ignore_wait,
     ) -> None:
         self.handler, self.bus, self.store = handler, bus, store
+        self.ends_work, self.on_wait = ends_work, on_wait
         self.settings = settings or Settings()
         self.metrics = metrics or Metrics()
         self.stopping = stopping or threading.Event()
@@ -120,8 +139,11 @@ class Worker:
         return True
 
     def _handle_until_decided(self, message: Message) -> str:
-        """Attempt until there is an outcome: again after every transient error, a few times after others."""
-        attempt = 0
+        """Attempt until there is an outcome: again after every transient error, a few times after others.
+
+        Lack of memory is tried as often as a surprise: another process may end, but a frame may also be too large.
+        """
+        attempt = surprises = 0
         while True:
             attempt += 1
             try:
@@ -129,11 +151,17 @@ class Worker:
             except (Misconfigured, MissingWeights, PartitionRevoked, WorkerHalted):
                 raise
             except Exception as error:
-                if not is_transient(error) and attempt >= self.settings.surprise_attempts:
-                    reason = f"Unexpected {type(error).__name__}: {error}. Replay the record after a fix of the stage."
+                surprises += is_memory_fault(error) or not is_transient(error)
+                if surprises >= self.settings.surprise_attempts:
+                    reason = self._describe_surprise(message, error)
                     log.exception("%s", reason, extra=self._log_fields(message))
                     return self._bury_until_durable(message, reason, attempt)
                 self._back_off(message, attempt, error)
+
+    def _describe_surprise(self, message: Message, error: Exception) -> str:
+        if is_memory_fault(error):
+            return f"{message.key}: {describe_memory_fault(error, f'stage {self.handler.name!r}')}"
+        return f"Unexpected {type(error).__name__}: {error}. Replay the record after a fix of the stage."
 
     def _handle_once(self, message: Message, attempt: int) -> str:
         try:
@@ -161,6 +189,9 @@ class Worker:
         return "dead-letter"
 
     def _back_off(self, message: Message, attempt: int, error: Exception) -> None:
+        if self.ends_work(error):
+            raise error
+        self.on_wait(self.handler.name, attempt, error)
         self.metrics.retries.labels(self.handler.name).inc()
         wait = backoff_seconds(self.settings, attempt)
         log.warning("attempt %d failed, next in %.1f s: %r", attempt, wait, error, extra=self._log_fields(message))

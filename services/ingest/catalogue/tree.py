@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from services.ingest.catalogue.own_outputs import DRAWN_DATASET, describe_own_output
 from services.ingest.catalogue.spreadsheet import WORKBOOK_SUFFIXES, read_tables
 from shared.errors import BadData
 from shared.tables.table import Table
@@ -20,19 +21,45 @@ _NUMBERS = re.compile(r"([^0-9]*)([0-9]*)")
 
 
 class DatasetTree:
-    """`folders` are relative to `folder`, in order, without hidden ones. `tables` are its workbooks and csv files."""
+    """`folders` are relative to `folder`, in order, without hidden ones. `tables` are its workbooks and csv files.
+
+    What merstream wrote inside the dataset is in neither.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    @cached_property
+    @property
     def folders(self) -> tuple[PurePosixPath, ...]:
-        return tuple(sorted(_folders_below(self.folder, PurePosixPath(), FOLDER_DEPTH), key=_natural_order))
+        return self._folders_and_outputs[0]
+
+    @property
+    def own_outputs(self) -> tuple[str, ...]:
+        """A sentence per folder that merstream wrote."""
+        return tuple(
+            f"{folder}: {writer} wrote this folder. It is no data and was ignored"
+            for folder, writer in self._folders_and_outputs[1].items()
+        )
+
+    @cached_property
+    def _folders_and_outputs(self) -> tuple[tuple[PurePosixPath, ...], dict[PurePosixPath, str]]:
+        outputs: dict[PurePosixPath, str] = {}
+        found = _walk_folders(self.folder, PurePosixPath(), FOLDER_DEPTH, outputs)
+        return tuple(sorted(found, key=_natural_order)), dict(sorted(outputs.items()))
+
+    def _is_own_output(self, file: Path) -> bool:
+        return (
+            not self._folders_and_outputs[1]
+            .keys()
+            .isdisjoint(PurePosixPath(file.relative_to(self.folder).as_posix()).parents)
+        )
 
     @cached_property
     def tables_and_faults(self) -> tuple[tuple[Table, ...], tuple[str, ...]]:
         found, faults = [], []
         for file in find_sheets(self.folder):
+            if self._is_own_output(file):
+                continue
             try:
                 found += read_tables(file)
             except BadData as fault:
@@ -69,10 +96,22 @@ def _name_foreign_sheets(folder: Path) -> list[str]:
     ]
 
 
-def _folders_below(folder: Path, relative: PurePosixPath, depth: int) -> Iterator[PurePosixPath]:
-    for name in _child_folders(folder) if depth else ():
-        yield relative / name
-        yield from _folders_below(folder / name, relative / name, depth - 1)
+def _walk_folders(
+    folder: Path, relative: PurePosixPath, depth: int, outputs: dict[PurePosixPath, str], alone: bool = True
+) -> Iterator[PurePosixPath]:
+    """Every folder at `relative` and below that is data. What wrote the others goes into `outputs`.
+
+    `alone`: there is nothing beside this folder. Then a drawn dataset in it is what the user means.
+    """
+    children, names = _list_folder(folder / relative)
+    writer = describe_own_output(names) if relative.parts else ""
+    if writer and not (alone and writer == DRAWN_DATASET):
+        outputs[relative] = writer
+        return
+    if relative.parts:
+        yield relative
+    for name in children if depth else ():
+        yield from _walk_folders(folder, relative / name, depth - 1, outputs, alone and len(names) == 1)
 
 
 def _natural_order(path: PurePosixPath) -> list[list[tuple[str, int]]]:
@@ -80,15 +119,17 @@ def _natural_order(path: PurePosixPath) -> list[list[tuple[str, int]]]:
     return [[(other, int(n or -1)) for other, n in _NUMBERS.findall(part)] for part in path.parts]
 
 
-def _child_folders(folder: Path) -> list[str]:
-    names: list[str] = []
-    files = 0
+def _list_folder(folder: Path) -> tuple[list[str], set[str]]:
+    """The names of the folders in it, and those of everything in it. Of very many files only the first."""
+    folders: list[str] = []
+    names: set[str] = set()
     with os.scandir(folder) as listing:
         for item in listing:
-            if not item.is_dir():
-                files += 1
-            elif not item.name.startswith((".", "__MACOSX")):
-                names.append(item.name)
-            if files >= LEAF_FILES and not names:
+            if item.name.startswith((".", "__MACOSX")):
+                continue
+            names.add(item.name)
+            if item.is_dir():
+                folders.append(item.name)
+            if len(names) >= LEAF_FILES and not folders:
                 break
-    return names
+    return folders, names

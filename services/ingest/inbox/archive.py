@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from services.ingest.inbox import names
-from services.ingest.inbox.archive_members import PackedMember, stream_members
+from services.ingest.inbox.archive_members import PackedMember, safe_member_path, stream_members
+from services.ingest.inbox.member_names import choose_encoding, decode_name, is_undecoded
 from shared.errors import BadData
 
 ARCHIVE_DEPTH = 3  # archives within archives
@@ -55,11 +56,15 @@ class UnpackingBudget:
 
 
 class ArchiveUnpacker:
-    """Unpacks one archive and the archives in it into `folder`. `faults` are those of the archives inside."""
+    """Unpacks one archive and the archives in it into `folder`.
+
+    `faults` are those of the archives inside. `notes` say how names were understood that do not say their encoding.
+    """
 
     def __init__(self, folder: Path, budget: UnpackingBudget, beat: Heartbeat) -> None:
         self.folder, self.budget, self.beat = folder, budget, beat
         self.faults: list[str] = []
+        self.notes: list[str] = []
         self._written = 0
 
     def unpack_archive(self, archive: Path, name: str, depth: int = 0) -> list[UnpackedMember]:
@@ -75,11 +80,29 @@ class ArchiveUnpacker:
                 self.budget.spend(name, size=packed.size)  # to skip it takes the time to decompress it
             else:
                 found[packed.path] = self._write_member(packed, name)
+        found = self._decode_paths(found, name)
         inner = [member for member in found.values() if names.is_archive(member.path)]
         for member in inner:
             found |= {each.path: each for each in self._unpack_inner(member, f"{name}/{member.path}", depth)}
             found.pop(member.path)
         return sorted(found.values(), key=lambda member: member.path)
+
+    def _decode_paths(self, found: dict[str, UnpackedMember], name: str) -> dict[str, UnpackedMember]:
+        """The members with text as paths. Raises BadData if the encoding of some cannot be decided."""
+        undecoded = [path for path in found if is_undecoded(path)]
+        if not undecoded:
+            return found
+        encoding = choose_encoding(undecoded, name)
+        self.notes.append(
+            f"{name}: {len(undecoded)} names are no UTF-8 and were read as {encoding}, for example "
+            f"{decode_name(undecoded[0], encoding)!r}"
+        )
+        decoded = {}
+        for written, member in found.items():
+            path = safe_member_path(name, decode_name(written, encoding), True) if is_undecoded(written) else written
+            if not names.is_junk(path):
+                decoded[path] = _with_path(member, path)
+        return decoded
 
     def _unpack_inner(self, member: UnpackedMember, name: str, depth: int) -> list[UnpackedMember]:
         file = self.folder / member.file

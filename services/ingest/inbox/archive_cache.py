@@ -14,10 +14,11 @@ LISTING_NAME = "listing.json"
 
 
 class ArchiveListing(FrozenModel):
-    """The members of an archive, and the faults that prevented others."""
+    """The members of an archive, the faults that prevented others, and notes on how names were understood."""
 
     members: tuple[UnpackedMember, ...] = ()
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class ArchiveCache:
@@ -68,4 +69,4 @@ class ArchiveCache:
         except BadData as fault:
             shutil.rmtree(part / "data", ignore_errors=True)
             return ArchiveListing(faults=(*unpacking.faults, str(fault)))
-        return ArchiveListing(members=tuple(members), faults=tuple(unpacking.faults))
+        return ArchiveListing(members=tuple(members), faults=tuple(unpacking.faults), notes=tuple(unpacking.notes))

@@ -6,17 +6,20 @@ import lzma
 import re
 import stat
 import tarfile
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
 from services.ingest.inbox import names
+from services.ingest.inbox.member_names import escape_name, is_undecoded
 from shared.errors import BadData
 
+ZIP_UTF8 = 0x800  # flag of a zip member: its name is UTF-8 (APPNOTE 4.4.4, bit 11)
 MAX_HEADER_BYTES = 1 << 20  # no honest header of a tar member is longer. Python reads a header whole into memory
 
 _DAMAGE_ERRORS = (
@@ -28,7 +31,10 @@ _OPENERS = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open, "tar": open}
 
 @dataclass(frozen=True)
 class PackedMember:
-    """A file in an archive: its path, the size that its header claims, and its bytes while it is the current one."""
+    """A file in an archive: its path, the size that its header claims, and its bytes while it is the current one.
+
+    A path whose encoding the archive does not say has escaped bytes (`member_names`) and is not checked yet.
+    """
 
     path: str
     size: int
@@ -44,17 +50,31 @@ def _zip_members(archive: Path, name: str) -> Iterator[PackedMember]:
     with _translate_damage(name):
         opened = zipfile.ZipFile(archive)
     with opened:
-        for info in opened.infolist():
-            if info.is_dir():
+        paths = _zip_paths(opened.infolist())
+        for info, written in zip(opened.infolist(), paths, strict=True):
+            if written.endswith(("/", "\\")):
                 continue
             if info.flag_bits & 1:
                 raise BadData(f"{name}: expected an archive without a password; pack it again without one.")
             kind = stat.S_IFMT(info.external_attr >> 16)
-            path = _safe_member_path(name, info.filename, kind in (0, stat.S_IFREG))
+            path = safe_member_path(name, written, kind in (0, stat.S_IFREG))
             with _translate_damage(name):
                 stream = opened.open(info)
             with stream:
                 yield PackedMember(path, info.file_size, _guarded_reader(name, stream))
+
+
+def _zip_paths(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """The paths as text. Without the flag for UTF-8 they are bytes of any encoding, which zipfile takes for cp437.
+
+    Mac's archiver and others write UTF-8 without the flag: then all names are UTF-8.
+    """
+    unflagged = {id(info): info.orig_filename.encode("cp437") for info in infos if not info.flag_bits & ZIP_UTF8}
+    try:
+        known = {key: raw.decode() for key, raw in unflagged.items()}
+    except UnicodeDecodeError:
+        known = {key: escape_name(raw) for key, raw in unflagged.items()}
+    return [known.get(id(info), info.filename) for info in infos]
 
 
 def _tar_members(archive: Path, name: str) -> Iterator[PackedMember]:
@@ -65,7 +85,7 @@ def _tar_members(archive: Path, name: str) -> Iterator[PackedMember]:
             opened = tarfile.open(fileobj=_BoundedHeaders(stream, name), mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
         while (info := _next_member(opened, name)) is not None:
             if not info.isdir():
-                path = _safe_member_path(name, info.name, info.isreg() and not info.issparse())
+                path = safe_member_path(name, info.name, info.isreg() and not info.issparse())
                 yield PackedMember(path, info.size, _guarded_reader(name, opened.extractfile(info)))
             opened.members = []  # tarfile remembers every member that it has read
         # Read the padding too: only at the end of a compressed stream is its checksum compared.
@@ -100,18 +120,23 @@ def _guarded_reader(name: str, stream: Any) -> Callable[[int], bytes]:
     return read_guarded
 
 
-def _safe_member_path(name: str, written: str, is_file: bool) -> str:
-    """The member's path with single slashes. Raises BadData for a member that must not be unpacked."""
-    path = written.replace("\\", "/")
+def safe_member_path(name: str, written: str, is_file: bool) -> str:
+    """The member's path with single slashes and composed accents, or as it is while it has escaped bytes.
+
+    Raises BadData for a member that must not be unpacked.
+    """
+    if not is_file:
+        raise BadData(
+            f"{name}: expected files and folders, got {written!r}, a link or device; pack it again without it."
+        )
+    if is_undecoded(written):
+        return written
+    path = unicodedata.normalize("NFC", written).replace("\\", "/")
     if path.startswith("/") or re.match("[A-Za-z]:", path):
         raise BadData(f"{name}: expected paths inside the archive, got {written!r}; pack it again with relative paths.")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if fault := names.path_fault("/".join(parts)):
         raise BadData(f"{name}: expected plain paths, got {fault}: {written[:100]!r}; pack it again without it.")
-    if not is_file:
-        raise BadData(
-            f"{name}: expected files and folders, got {written!r}, a link or device; pack it again without it."
-        )
     return "/".join(parts)
 
 

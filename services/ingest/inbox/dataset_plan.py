@@ -10,6 +10,7 @@ from services.ingest.stage import STAGE
 from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData, first_problem
 from shared.records import FrozenModel, Pipeline
+from shared.settings_text import decode_settings
 from shared.worker.stage_handler import pipeline_settings
 
 
@@ -36,9 +37,9 @@ class DatasetPlan(FrozenModel):
 
 
 def parse_plan(data: bytes) -> DatasetPlan:
-    """The plan in the bytes of `merstream.json`. Raises BadData that names the first wrong field."""
+    """The plan in the bytes of `merstream.json`. Raises BadData that names the first wrong field or line."""
     try:
-        plan = DatasetPlan.model_validate_json(data)
+        plan = DatasetPlan.model_validate_json(decode_settings(data, PLAN))
     except ValidationError as error:
         field, _, message = first_problem(error)
         known = ", ".join(DatasetPlan.model_fields)

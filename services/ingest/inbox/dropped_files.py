@@ -1,8 +1,9 @@
 """The files of an uploaded dataset: the objects below its name, and the contents of archives among them."""
 
 import shutil
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from services.ingest.inbox import names
@@ -34,10 +35,14 @@ class DroppedFile:
 
 @dataclass
 class DatasetContents:
-    """Files by path inside the dataset, and a sentence for each file or archive that is left out."""
+    """Files by path inside the dataset, and a sentence for each file or archive that is left out.
+
+    `notes` are sentences on what was understood although it deviates.
+    """
 
     files: dict[str, DroppedFile]
     faults: list[str]
+    notes: list[str] = field(default_factory=list)
 
 
 def collect_contents(dropped: Iterable[tuple[str, ObjectInfo]], unpacked: ArchiveCache) -> DatasetContents:
@@ -52,16 +57,22 @@ def collect_contents(dropped: Iterable[tuple[str, ObjectInfo]], unpacked: Archiv
         elif names.is_archive(path):
             archives.append((path, entry))
         else:
-            found.files[path] = DroppedFile(entry.size, entry.etag, entry.key)
+            found.files[unicodedata.normalize("NFC", path)] = DroppedFile(entry.size, entry.etag, entry.key)
     for path, entry in sorted(archives, key=lambda archive: archive[1].key):
         _add_archive(found, path, entry, unpacked)
     _leave_out_files_that_are_folders(found)
+    found.faults += [
+        f"{path}: expected settings in {names.PLAN}, got this name; rename it."
+        for path in found.files
+        if names.is_misnamed_plan(PurePosixPath(path).name)
+    ]
     return found
 
 
 def _add_archive(found: DatasetContents, path: str, entry: ObjectInfo, unpacked: ArchiveCache) -> None:
     folder, listing = unpacked.unpacked_contents(entry)
     found.faults += listing.faults
+    found.notes += listing.notes
     for member in relocate_members(path, list(listing.members), root=path == entry.key):
         file = DroppedFile(member.size, member.sha256, entry.key, folder / "data" / member.file)
         first = found.files.setdefault(member.path, file)

@@ -44,11 +44,12 @@ class DiscoveryView:
     plan: DatasetPlan | None = None
     clips: list[DroppedClip] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def discover_on_skeleton(name: str, contents: DatasetContents, store: ObjectReader, scratch: Path) -> DiscoveryView:
     """Discover the clips of the dataset `name`. Never raises BadData: `faults` has a sentence for each problem."""
-    seen = DiscoveryView(faults=list(contents.faults))
+    seen = DiscoveryView(faults=list(contents.faults), notes=list(contents.notes))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         # A neutral path below the scratch folder: "crop" in a name would change the result.
         top = Path(folder) / "d"

@@ -38,6 +38,11 @@ def is_unreadable(path: str) -> bool:
     return path.lower().endswith(UNREADABLE)
 
 
+def is_misnamed_plan(path: str) -> bool:
+    """Whether a file is a plan under a name that is not read: other case, or a hidden second suffix."""
+    return path != PLAN and path.casefold().removesuffix(".txt") == PLAN
+
+
 def archive_stem(path: str) -> str:
     """An archive's name without folders and suffix."""
     name = PurePosixPath(path).name

@@ -1,7 +1,6 @@
 """All folds of one learner, several processes at a time. Each fold is stored when it ends; no fold is trained twice."""
 
 import multiprocessing
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from services.trainer.folds.store import FoldTrainer, load_outcome
 from services.trainer.learners.base import EpochSummary, TrainingCallbacks, TrainingStopped
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.settings import TrainSettings
+from shared.interrupts import start_deaf_processes
 from shared.store import LocalStore
 
 
@@ -115,7 +115,8 @@ def _train_in_pool(
     worker = (mapped, settings, folder, pool.device, epochs, stop)
     executor = ProcessPoolExecutor(min(pool.jobs, len(jobs)), context, _PoolWorker.start, worker)
     try:
-        waiting = [executor.submit(_PoolWorker.train_split, job.split) for job in jobs]
+        with start_deaf_processes():  # the parent handles Ctrl-C and sets `stop`
+            waiting = [executor.submit(_PoolWorker.train_split, job.split) for job in jobs]
         for future in as_completed(waiting):
             finish_fold(future.result())
     except BaseException:
@@ -166,7 +167,6 @@ class _PoolWorker:
         stop: Event,
     ) -> None:
         """The initialiser of the pool. `mapped`: the folder of the features, `folder`: that of the outcomes."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and sets `stop`
         trainer = FoldTrainer(LocalStore(folder), TrainingDevice(device))
         cls.current = cls(Features.open(mapped), settings, trainer, epochs, stop)
 

@@ -12,6 +12,8 @@ from merstream.stages import STAGES
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.discover import DEFAULT_READING, discover_clips
 from services.ingest.source_records import emit_record
+from services.trainer.data.annotations import subject_id
+from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings
 from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
 from shared.bus.topics import DATASETS, topic_by_short_name
@@ -27,12 +29,22 @@ DEFAULT_PIPELINE = Pipeline()
 
 @dataclass(frozen=True)
 class StageRun:
-    """What an embedded run computes: a dataset folder, read in one way, under one pipeline."""
+    """What an embedded run computes: a dataset folder, read in one way, under one pipeline.
+
+    A person under two names is refused as `protocol` says, before the first clip.
+    """
 
     dataset: Path
     pipeline: Pipeline = DEFAULT_PIPELINE
     reading: ReadingOptions = DEFAULT_READING
     retain: KeepPolicy = "all"
+    protocol: ProtocolSettings = LOSO_PROTOCOL
+
+    def discover_checked_clips(self) -> list[FoundClip | ClipProblem]:
+        """Every clip of the dataset. Raises BadData for a faulty dataset and for one person under two names."""
+        clips = list(discover_clips(self.dataset, reading=self.reading))
+        self.protocol.refuse_same_people({subject_id(clip.sample) for clip in clips if isinstance(clip, FoundClip)})
+        return clips
 
 
 @dataclass
@@ -73,12 +85,12 @@ def run_stages(
 ) -> RunOutcome:
     """Compute the features of every clip of the dataset folder. Artifacts of earlier runs in `workspace` are reused.
 
-    Raises BadData if the folder is no dataset or no clip of it can be used. Raises Misconfigured or MissingWeights if
-    the workers cannot work.
+    Raises BadData if the folder is no dataset or no clip of it can be used, and for one person under two names. Raises
+    Misconfigured or MissingWeights if the workers cannot work.
     """
     bus, emitter = workspace.open_bus(), ClipEmitter(workspace.open_store(), work.pipeline)
     before = {stage.name: _committed_count(bus, stage.name) for stage in STAGES}
-    clips = discover_clips(work.dataset, reading=work.reading)
+    clips = work.discover_checked_clips()
     crew = WorkerCrew(workspace.folder, jobs, work.retain)
     try:
         for _ in emitter.emit_clips(clips, bus):

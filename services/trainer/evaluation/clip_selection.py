@@ -47,7 +47,8 @@ def select_by_protocol(
 
     classes: the classes of a generic protocol; clips of other emotions are left out. contents: digests of each sample's
     files. Raises BadData for counts that differ from a named protocol's, unless this is allowed, and if no clip is
-    left. It also raises BadData if two clips with the same content belong to different groups.
+    left. It also raises BadData for one person under two names, and if two clips with the same content belong to
+    different groups.
     """
     clips = tuple(
         ProtocolClip(row, each.dataset, each.subject, each.clip, each.emotion, each.aus)
@@ -58,9 +59,9 @@ def select_by_protocol(
         if protocol.named_protocol
         else ClipSelection(clips, classes, "leave out" if classes else "refuse")
     )
-    refuse_duplicate_content(
-        [clip for clip in found.clips if not classes or clip.emotion in classes], contents, protocol
-    )
+    used = [clip for clip in found.clips if not classes or clip.emotion in classes]
+    protocol.refuse_same_people(map(subject_id, used))
+    refuse_duplicate_content(used, contents, protocol)
     return found
 
 

@@ -83,8 +83,18 @@ def refuse_duplicate_content(
             if protocol.group_key(subject_id(other)) != protocol.group_key(subject_id(clip)):
                 raise BadData(
                     f"{clip_id(other)} and {clip_id(clip)} have the same content (sha256 {content[:12]}...), but are "
-                    "in different groups: one is a copy of the other. Correct the sheet or delete one of them."
+                    f"in different groups: {_describe_copy(other, clip)}"
                 )
+
+
+def _describe_copy(one: ProtocolClip, other: ProtocolClip) -> str:
+    """How two clips come to have the same content, and the way out."""
+    if one.dataset == other.dataset or one.clip != other.clip:
+        return "one is a copy of the other. Correct the sheet or delete one of them."
+    return (
+        f"the dataset {one.dataset} is also here as {other.dataset}, renamed or copied. Train on one of the two. In a "
+        "table delete the rows of one. `mer forget NAME --out FOLDER` withdraws a name from the folder of a run."
+    )
 
 
 def _select_by_named_protocol(clips: Sequence[ProtocolClip], protocol: ProtocolSettings) -> ClipSelection:

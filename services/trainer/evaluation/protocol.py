@@ -11,6 +11,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from services.trainer.data.arrays import Indices
 from shared.errors import BadData, Misconfigured
 from shared.names import spelling_key
+from shared.person_names import PersonName, parse_person_name
 from shared.protocols import EvaluationProtocol, catalogue, dataset_key, find_same_people, refuse_same_people
 from shared.records import FrozenModel
 
@@ -66,7 +67,7 @@ class ProtocolSettings(FrozenModel):
         key = dataset_key(dataset, self.datasets) or dataset
         return key if self.hold_out == "dataset" else f"{key}/{person}" if self.named_protocol else subject
 
-    def find_same_people(self, subjects: Iterable[str]) -> list[str]:
+    def find_same_people(self, subjects: Iterable[str]) -> list[tuple[str, ...]]:
         """The names among `dataset/subject` that may be one person, as `shared.protocols.find_same_people` does."""
         people = [(dataset, person) for dataset, _, person in (subject.partition("/") for subject in subjects)]
         return find_same_people(people, self.datasets, self.group_key)
@@ -177,15 +178,21 @@ def fixed_split(subjects: NDArray[Any], test_subjects: Sequence[str]) -> FoldSpl
 
 
 def _match_one_subject(name: str, subjects: Sequence[str]) -> str:
-    """The one `dataset/subject` that the name fits, exactly or by its spelling key."""
-    for spelling in (str, spelling_key):
-        same: Callable[[str], str] = spelling
+    """The one `dataset/subject` that the name fits: exactly, by its spelling key, or as a name of one person."""
+    for spelling in (str, spelling_key, _person_key):
+        same: Callable[[str], object] = spelling
         fits = [each for each in subjects if same(name) in (same(each), same(each.partition("/")[2]))]
         if len(fits) == 1:
             return fits[0]
         if fits:
             raise BadData(f"Test subject {name!r} may be {' or '.join(fits)}. Write dataset/subject.")
     raise BadData(f"Expected test subjects among {', '.join(subjects)}, got {name!r}. Correct the name.")
+
+
+def _person_key(name: str) -> tuple[str, PersonName]:
+    """The dataset and the person of `dataset/subject` or `subject`."""
+    dataset, _, person = name.rpartition("/")
+    return spelling_key(dataset), parse_person_name(person)
 
 
 def _leave_one_group_out(groups: NDArray[Any], group_kind: str) -> list[FoldSplit]:

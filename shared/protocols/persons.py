@@ -34,9 +34,7 @@ def refuse_same_people(same_people: Sequence[Sequence[str]]) -> None:
     more = len(same_people) - MAX_NAMED_PEOPLE
     named = "; ".join(map(" and ".join, same_people[:MAX_NAMED_PEOPLE])) + (f"; and {more} more" if more > 0 else "")
     twice = any(len({name.partition("/")[0] for name in same}) > 1 for same in same_people)
-    renamed = (
-        "Or leave out a dataset that is here under two names: delete its rows, or `mer forget NAME --out FOLDER`. "
-    )
+    renamed = "Or leave out a dataset that has two names: delete its rows, or `mer forget NAME --out FOLDER`. "
     raise BadData(
         f"{named}: one person under two names would be trained on and tested. Write the name in one way. "
         f"{renamed if twice else ''}"

@@ -21,7 +21,7 @@ from shared.records import Sample
 SCHEMA = "mer.doctor/1"
 MAX_PRINTED_FINDINGS = 10  # findings of one kind in the terminal. JSON and HTML list all
 FINDING_HEADINGS = {
-    "same_people": "persons who may have several names (write each in one way, or say --distinct)",
+    "same_people": "persons who may have several names",
     "problems": "clips that cannot be used",
     "unreadable": "files that cannot be read",
     "missing": "frames that are missing",
@@ -136,7 +136,8 @@ def print_diagnosis(diagnosis: Mapping[str, Any], console: Console) -> None:
         console.print(f"  {mark} {escape(line)}", soft_wrap=True, highlight=False)
         for fault in verdict["faults"]:
             console.print(f"    {escape(fault)}", soft_wrap=True, highlight=False, style="dim")
-    doubt = ": a person may have several names" if any(each["same_people"] for each in diagnosis["datasets"]) else ""
+    doubtful = any(dataset["same_people"] for dataset in diagnosis["datasets"])
+    doubt = ". Write each person's name in one way, or use --distinct" if doubtful else ""
     console.print("\n[green]usable[/]" if diagnosis["usable"] else f"\n[red]not usable[/] as it is{doubt}")
 
 

@@ -88,9 +88,9 @@ def run_stages(
     Raises BadData if the folder is no dataset or no clip of it can be used, and for one person under two names. Raises
     Misconfigured or MissingWeights if the workers cannot work.
     """
+    clips = work.discover_checked_clips()  # before anything is written
     bus, emitter = workspace.open_bus(), ClipEmitter(workspace.open_store(), work.pipeline)
     before = {stage.name: _committed_count(bus, stage.name) for stage in STAGES}
-    clips = work.discover_checked_clips()
     crew = WorkerCrew(workspace.folder, jobs, work.retain)
     try:
         for _ in emitter.emit_clips(clips, bus):

@@ -113,7 +113,7 @@ def test_a_person_under_two_names_is_not_usable_unless_they_are_two(
     assert run(str(folder)) == 1
     said = capsys.readouterr().out
     assert "2 persons who may have several names" in said
-    assert said.rstrip().endswith("not usable as it is: a person may have several names")
+    assert said.rstrip().endswith("not usable as it is. Write each person's name in one way, or use --distinct")
     assert run(str(folder), "--distinct") == 0
     assert "several names" not in capsys.readouterr().out
 

@@ -10,6 +10,7 @@ from merstream.commands.dead_letters import dead_letters_app
 from merstream.commands.demo import demo_command
 from merstream.commands.doctor import doctor_command
 from merstream.commands.drop import drop_command
+from merstream.commands.forget import forget_command
 from merstream.commands.report import report_command
 from merstream.commands.rerun import rerun_command
 from merstream.commands.run import run_command
@@ -37,6 +38,7 @@ app.command("run")(run_command)
 app.command("drop")(drop_command)
 app.command("train")(train_command)
 app.command("rerun")(rerun_command)
+app.command("forget")(forget_command)
 app.command("report")(report_command)
 app.command("status")(status_command)
 app.command("show")(show_command)

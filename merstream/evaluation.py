@@ -38,7 +38,8 @@ def evaluate(
     options: other training options by name, for example seed=3, epochs=60, classes=("a", "b"), folds=10,
     test_subjects=("s1",), or any field of the table `train` in docs/reference/science-settings.md.
 
-    Raises BadData for a faulty table or file, Misconfigured for an unknown option.
+    Raises BadData for a faulty table or file, and for one person under two names unless distinct=True says that they
+    are different people. Raises Misconfigured for an unknown option.
     """
     from merstream.embedded.training import job_on_table
     from services.trainer.options import resolve_options
@@ -79,8 +80,9 @@ def run(
     reading: how to read the dataset: any of `prefer`, `corrections`, `labels`, `fps`, as in `mer run`.
     options: training options as in `merstream.evaluate`.
 
-    A clip that fails is logged as a warning and left out. Raises BadData if no clip can be used, and if there are too
-    few subjects to train on. Raises Misconfigured for unknown options, MissingWeights without model weights.
+    A clip that fails is logged as a warning and left out. Raises BadData if no clip can be used, if there are too few
+    subjects to train on, and for one person under two names unless distinct=True. Raises Misconfigured for unknown
+    options, MissingWeights without model weights.
     """
     from merstream.embedded.features import ExtractedFeatures
     from merstream.embedded.pipeline import StageRun, run_stages
@@ -94,7 +96,7 @@ def run(
     pipeline = build_pipeline(profile, settings or {})
     requested = {"model": model, "protocol": protocol, "seeds": seeds, **options}
     training_options = resolve_options(profile, requested, choose_device())
-    work = StageRun(Path(dataset), pipeline, _reading_options(reading or {}))
+    work = StageRun(Path(dataset), pipeline, _reading_options(reading or {}), protocol=training_options.protocol)
     outcome = run_stages(work, Workspace(folder), jobs=processes)
     for sentence in outcome.failures:
         log.warning("left out: %s", sentence)
@@ -112,6 +114,7 @@ def load_features(out: Path | str | Sequence[Path | str]) -> Features:
     """
     from merstream.embedded.features import load_extracted_features
     from merstream.embedded.run_folder import PooledStores, Workspace
+    from services.trainer.evaluation.protocol import ProtocolSettings
     from services.trainer.options import TrainingOptions
     from services.trainer.settings import TrainSettings
     from services.trainer.sources.artifacts import load_plan_from_artifacts
@@ -119,7 +122,8 @@ def load_features(out: Path | str | Sequence[Path | str]) -> Features:
     folders = [Path(out)] if isinstance(out, Path | str) else [Path(folder) for folder in out]
     records = load_extracted_features(folders).features
     store = PooledStores([Workspace(folder).folder / "store" for folder in folders])
-    return load_plan_from_artifacts(records, store, TrainingOptions(TrainSettings())).features
+    options = TrainingOptions(TrainSettings(), protocol=ProtocolSettings(distinct=True))  # nobody is tested here
+    return load_plan_from_artifacts(records, store, options).features
 
 
 def _reading_options(reading: Mapping[str, Any]) -> Any:

@@ -16,4 +16,5 @@ def spelling_key(name: str) -> str:
 
 def alphanumeric_key(name: str) -> str:
     """Letters and digits only, lower case. "CASME II" equals "casme_ii", CAS(ME)^2 differs from CASME2."""
-    return re.sub(r"[^0-9a-z]", "", normalise_name(name).casefold().replace("(me)", "-squared-me-"))
+    text = unicodedata.normalize("NFKC", name).casefold().replace("(me)", "-squared-me-")
+    return "".join(sign for sign in text if unicodedata.category(sign)[0] in "LMN")

@@ -95,6 +95,13 @@ AllowOtherCounts = Annotated[
         help="Continue if the counts of a published protocol are not met. The report states it.",
     ),
 ]
+DistinctPeople = Annotated[
+    bool | None,
+    typer.Option(
+        "--distinct",
+        help="Names of people that are spelled alike are different people (docs/reference/inputs.md).",
+    ),
+]
 ShowFaces = Annotated[
     bool,
     typer.Option("--faces", help="Show frames of misclassified clips in the report. They are personal data."),

@@ -55,7 +55,7 @@ def collect_training_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """
     requested = {
         **{name: parameters.get(name) for name in ("model", "epochs", "learning_rate", "seed", "protocol", "seeds")},
-        **{name: parameters.get(name) for name in ("folds", "allow_other_counts")},
+        **{name: parameters.get(name) for name in ("folds", "allow_other_counts", "distinct")},
         "batch": parameters.get("batch_size"),
         "classes": _split_names(parameters.get("classes")),
         "test_subjects": _parse_subject_names(parameters.get("test_subjects")),

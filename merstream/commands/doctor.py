@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from merstream.cli.console import FAILED
-from merstream.cli.options import FrameRate, FramesChoice, LabelChoice, SheetCorrections
+from merstream.cli.options import DistinctPeople, FrameRate, FramesChoice, LabelChoice, SheetCorrections
 from services.ingest.catalogue.entry import ReadingOptions
 
 
@@ -21,6 +21,7 @@ def doctor_command(
     corrections: SheetCorrections = "documented",
     labels: LabelChoice = "emotion",
     fps: FrameRate = None,
+    distinct: DistinctPeople = None,
 ) -> None:
     """Report what a dataset folder holds, what is wrong with it, and what each protocol would use.
 
@@ -29,4 +30,5 @@ def doctor_command(
     from merstream.doctor.report import show_diagnosis
 
     reading = ReadingOptions(prefer, corrections, labels, fps)
-    raise typer.Exit(0 if show_diagnosis(folders, reading, deep=deep, as_json=as_json, html=html) else FAILED)
+    usable = show_diagnosis(folders, reading, deep=deep, distinct=bool(distinct), as_json=as_json, html=html)
+    raise typer.Exit(0 if usable else FAILED)

@@ -7,6 +7,7 @@ import typer
 
 from merstream.cli.options import (
     AllowOtherCounts,
+    DistinctPeople,
     EpochCount,
     FoldCount,
     KnownDatasets,
@@ -37,6 +38,7 @@ def drop_command(
     test_subjects: TestSubjects = None,
     known_as: KnownDatasets = None,
     allow_other_counts: AllowOtherCounts = None,
+    distinct: DistinctPeople = None,
     prefer: Annotated[
         PreferredFrames | None,
         typer.Option(help="Which frames to use if a dataset has both crops and raw frames."),

@@ -9,6 +9,7 @@ from merstream.cli.console import print_message
 from merstream.cli.options import (
     CORE_COUNT,
     AllowOtherCounts,
+    DistinctPeople,
     EpochCount,
     FoldCount,
     FrameRate,
@@ -62,6 +63,7 @@ def run_command(
     test_subjects: TestSubjects = None,
     known_as: KnownDatasets = None,
     allow_other_counts: AllowOtherCounts = None,
+    distinct: DistinctPeople = None,
     faces: ShowFaces = False,
 ) -> None:
     """Process a dataset through every stage and write a report.
@@ -78,8 +80,9 @@ def run_command(
         print_message(f"`--keep {keep}` is now `--retain {keep}`.", "note", "dim")
     pipeline = parse_pipeline(profile, changes or [])
     requested = collect_training_options(context.params)
-    resolve_options(profile, requested, "cpu")  # wrong options are refused before any work
-    work = StageRun(dataset, pipeline, ReadingOptions(prefer, corrections, labels, fps), keep or retain)
+    protocol_settings = resolve_options(profile, requested, "cpu").protocol  # wrong options are refused before any work
+    reading = ReadingOptions(prefer, corrections, labels, fps)
+    work = StageRun(dataset, pipeline, reading, keep or retain, protocol_settings)
     extracted = extract_with_progress(work, out, jobs)
     if not train:
         return

@@ -8,6 +8,7 @@ from merstream.cli.options import (
     AllowOtherCounts,
     BatchSize,
     ClassNames,
+    DistinctPeople,
     EpochCount,
     FoldCount,
     KnownDatasets,
@@ -49,6 +50,7 @@ def stack_train_command(
     test_subjects: TestSubjects = None,
     known_as: KnownDatasets = None,
     allow_other_counts: AllowOtherCounts = None,
+    distinct: DistinctPeople = None,
 ) -> None:
     """Start a training run on datasets that were uploaded to a stack.
 

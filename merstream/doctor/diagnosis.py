@@ -19,6 +19,7 @@ from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_tree
 from shared.errors import BadData
 from shared.names import spelling_key
+from shared.protocols import find_same_people
 
 IGNORED_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 RATE_TOLERANCE = 0.02  # allowed difference between the rates of a video and of the sheet, as a share: 29.97 is 30
@@ -42,14 +43,15 @@ class Diagnosis:
     corrections: list[str] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    same_people: list[str] = field(default_factory=list)  # names that may be one person: a run refuses them
     frames: int = 0
     sizes: Counter[str] = field(default_factory=Counter)
     broken: set[str] = field(default_factory=set)  # identities of clips with an unreadable file
 
     @property
     def usable(self) -> bool:
-        """Whether at least one clip can be used as it is."""
-        return not self.fault and bool(self.readable_clips)
+        """Whether at least one clip can be used as it is, and no person seems to have two names."""
+        return not self.fault and not self.same_people and bool(self.readable_clips)
 
     @property
     def readable_clips(self) -> list[FoundClip]:
@@ -70,8 +72,10 @@ class Diagnosis:
         }
 
 
-def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False) -> Diagnosis:
+def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False, distinct: bool = False) -> Diagnosis:
     """Examine a dataset folder. Only the headers of frames are read, unless `deep` decodes them.
+
+    `distinct`: names of people that are spelled alike are different people.
 
     Raises no error for bad data: it becomes a finding.
     """
@@ -94,6 +98,9 @@ def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False) ->
         (spelling_key(each.subject), spelling_key(each.filename)) for each in results if isinstance(each, ClipProblem)
     }
     diagnosis.extra += _unannotated_folders(layout.list_clip_folders(tree), known)
+    if not distinct:
+        people = {(clip.sample.dataset, clip.sample.subject) for clip in diagnosis.clips}
+        diagnosis.same_people += map(" and ".join, find_same_people(people))
     _check_files(diagnosis, folder, deep)
     return diagnosis
 

@@ -23,6 +23,7 @@ from shared.store import LocalStore
 SCHEMA = "mer.doctor/1"
 MAX_PRINTED_FINDINGS = 10  # findings of one kind in the terminal. JSON and HTML list all
 FINDING_HEADINGS = {
+    "same_people": "persons who may have several names",
     "problems": "clips that cannot be used",
     "unreadable": "files that cannot be read",
     "missing": "frames that are missing",
@@ -49,9 +50,11 @@ class ProtocolVerdict:
     remark: str
 
 
-def diagnose_folders(folders: Sequence[Path], reading: ReadingOptions, deep: bool = False) -> dict[str, Any]:
-    """Everything that the command reports, as plain values."""
-    found = [examine_folder(folder, reading, deep) for folder in dataset_folders(folders)]
+def diagnose_folders(
+    folders: Sequence[Path], reading: ReadingOptions, deep: bool = False, distinct: bool = False
+) -> dict[str, Any]:
+    """Everything that the command reports, as plain values. The options are those of `examine_folder`."""
+    found = [examine_folder(folder, reading, deep, distinct) for folder in dataset_folders(folders)]
     return {
         "schema": SCHEMA,
         "usable": bool(found) and all(diagnosis.usable for diagnosis in found),
@@ -101,12 +104,12 @@ def _plain_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def show_diagnosis(
-    folders: Sequence[Path], reading: ReadingOptions, *, deep: bool, as_json: bool, html: Path | None
+    folders: Sequence[Path], reading: ReadingOptions, *, deep: bool, distinct: bool, as_json: bool, html: Path | None
 ) -> bool:
     """Print the diagnosis to stdout, and write it as a page to `html`. Returns True if every dataset is usable."""
     if html:
         require_writable_file(html)
-    diagnosis = diagnose_folders(folders, reading, deep)
+    diagnosis = diagnose_folders(folders, reading, deep, distinct)
     if html:
         write_html_page(diagnosis, html)
     if as_json:
@@ -137,7 +140,9 @@ def print_diagnosis(diagnosis: Mapping[str, Any], console: Console) -> None:
         console.print(f"  {mark} {escape(line)}", soft_wrap=True, highlight=False)
         for fault in verdict["faults"]:
             console.print(f"    {escape(fault)}", soft_wrap=True, highlight=False, style="dim")
-    console.print("\n[green]usable[/]" if diagnosis["usable"] else "\n[red]not usable[/] as it is")
+    doubtful = any(dataset["same_people"] for dataset in diagnosis["datasets"])
+    doubt = ". Write each person's name in one way, or use --distinct" if doubtful else ""
+    console.print("\n[green]usable[/]" if diagnosis["usable"] else f"\n[red]not usable[/] as it is{doubt}")
 
 
 def _print_dataset(dataset: Mapping[str, Any], console: Console) -> None:

@@ -1,6 +1,7 @@
 """Features of an embedded run: computed with progress in the terminal, or those of earlier runs."""
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from merstream.embedded.pipeline import StageRun, Tally, TallyCallback, run_stag
 from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
 from services.trainer.runs.state import PipelineSnapshot, PipelineState
+from shared.bus.topics import DATASETS
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData
 from shared.records import Record
@@ -65,7 +67,8 @@ def load_extracted_features(run_folders: Sequence[Path], pipeline: str | None = 
     """The newest state of every dataset in the folders of earlier runs, pooled.
 
     `pipeline` is the beginning of a pipeline's digest. Without it, each folder's pipeline is the one that ran last.
-    Raises BadData if there are no features, if clips are still in work, and if the folders' pipelines differ.
+    Raises BadData if there are no features, if clips are still in work, if the folders' pipelines differ, and if two
+    datasets hold one clip.
     """
     found = {out: _pipeline_progress(out, pipeline) for out in run_folders}
     digests = {out: digest for out, (digest, _) in found.items()}
@@ -75,15 +78,17 @@ def load_extracted_features(run_folders: Sequence[Path], pipeline: str | None = 
             f"Expected features of one pipeline to train on together, got {listed}. Run the datasets with the same "
             "--set and --profile, or choose one with --pipeline."
         )
-    states = [state for _, (_, states) in found.items() for state in states]
+    held = {(out, name): state for out, (_, states) in found.items() for name, state in states.items()}
+    _refuse_shared_clips(held)
+    states = list(held.values())
     features = [record for state in states for record in state.features]
     return ExtractedFeatures(
         sorted(features, key=lambda record: record.key), [fault for state in states for fault in state.left_out]
     )
 
 
-def _pipeline_progress(out: Path, pipeline: str | None) -> tuple[str, list[DatasetProgress]]:
-    """The digest of the chosen pipeline, and the progress of every dataset under it."""
+def _pipeline_progress(out: Path, pipeline: str | None) -> tuple[str, dict[str, DatasetProgress]]:
+    """The digest of the chosen pipeline, and the progress of every dataset under it, by name."""
     known = _read_pipeline_state(out)
     by_age = sorted(known.datasets.values(), key=lambda dataset: dataset.created)
     digests = [dataset.pipeline.digest for dataset in by_age]
@@ -100,7 +105,41 @@ def _pipeline_progress(out: Path, pipeline: str | None) -> tuple[str, list[Datas
             f"{out}: expected features of every clip, got clips in work: {', '.join(late)}. Start `mer run` again: it "
             "continues where it stopped."
         )
-    return chosen[-1], list(states.values())
+    return chosen[-1], states
+
+
+def _refuse_shared_clips(held: Mapping[tuple[Path, str], DatasetProgress]) -> None:
+    """Raises BadData if one clip is in two datasets of the run folders. Keys: run folder, name of the dataset."""
+    seen: dict[str, tuple[Path, str]] = {}
+    for (out, name), state in held.items():
+        for record in state.features:
+            first, old = seen.setdefault(record.key, (out, name))
+            if (first, old) == (out, name):
+                continue
+            clip = record.sample.identity
+            if first != out:
+                raise BadData(f"{first} and {out} both hold clip {clip}: two runs of one dataset. Give one of them.")
+            raise BadData(
+                f"{out} holds clip {clip} in the datasets {old} and {name}: the dataset's folder was renamed or copied "
+                f"between two runs. Withdraw the old name: `{forget_call(old, out)}`."
+            )
+
+
+def forget_call(dataset: str, out: Path | str) -> str:
+    """The command line that withdraws a dataset from a run's folder."""
+    return shlex.join(["mer", "forget", dataset, "--out", str(out)])
+
+
+def forget_dataset(out: Path, dataset: str) -> None:
+    """Withdraw every record of the dataset from a run's folder. Raises BadData if the folder has none."""
+    known = _read_pipeline_state(out).datasets
+    keys = [key for key, each in known.items() if each.name == dataset]
+    if not keys:
+        names = ", ".join(sorted({each.name for each in known.values()})) or "none"
+        raise BadData(f"{out}: expected a dataset {dataset!r}, got {names}. Correct the name.")
+    with closing(Workspace(out).open_bus()) as bus:
+        for key in keys:
+            bus.publish(DATASETS.name, key, None)
 
 
 def _read_pipeline_state(out: Path) -> PipelineSnapshot:

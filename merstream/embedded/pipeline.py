@@ -14,6 +14,8 @@ from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptio
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import DEFAULT_READING, discover_tree
 from services.ingest.source_records import emit_record
+from services.trainer.data.annotations import subject_id
+from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings
 from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
 from shared.bus.topics import DATASETS, topic_by_short_name
@@ -30,12 +32,22 @@ DEFAULT_PIPELINE = Pipeline()
 
 @dataclass(frozen=True)
 class StageRun:
-    """What an embedded run computes: a dataset folder, read in one way, under one pipeline."""
+    """What an embedded run computes: a dataset folder, read in one way, under one pipeline.
+
+    A person under two names is refused as `protocol` says, before the first clip.
+    """
 
     dataset: Path
     pipeline: Pipeline = DEFAULT_PIPELINE
     reading: ReadingOptions = DEFAULT_READING
     retain: KeepPolicy = "all"
+    protocol: ProtocolSettings = LOSO_PROTOCOL
+
+    def discover_checked_clips(self, tree: DatasetTree) -> list[FoundClip | ClipProblem]:
+        """Every clip of the dataset. Raises BadData for a faulty dataset and for one person under two names."""
+        clips = list(discover_tree(tree, reading=self.reading))
+        self.protocol.refuse_same_people({subject_id(clip.sample) for clip in clips if isinstance(clip, FoundClip)})
+        return clips
 
 
 @dataclass
@@ -77,21 +89,25 @@ def run_stages(
 ) -> RunOutcome:
     """Compute the features of every clip of the dataset folder. Artifacts of earlier runs in `workspace` are reused.
 
-    Raises BadData if the folder is no dataset or no clip of it can be used. Raises Misconfigured or MissingWeights if
-    the workers cannot work, StorageRefused if `workspace` cannot be written.
+    Raises BadData if the folder is no dataset or no clip of it can be used, and for one person under two names. Raises
+    Misconfigured or MissingWeights if the workers cannot work, StorageRefused if `workspace` cannot be written.
     """
+    tree = DatasetTree(work.dataset)
+    clips = work.discover_checked_clips(tree)  # before anything is written
     with stop_on_storage_fault(workspace.folder):
-        outcome = _compute_features(work, workspace, jobs, on_tally)
+        outcome = _compute_features(work, clips, workspace, jobs, on_tally)
+    outcome = replace(outcome, notes=[*tree.own_outputs, *outcome.notes])
     if not outcome.features:
         raise BadData("No clip has features:\n  " + "\n  ".join(outcome.failures or ["the sheet has no rows."]))
     return outcome
 
 
-def _compute_features(work: StageRun, workspace: Workspace, jobs: int, on_tally: TallyCallback) -> RunOutcome:
+def _compute_features(
+    work: StageRun, clips: list[FoundClip | ClipProblem], workspace: Workspace, jobs: int, on_tally: TallyCallback
+) -> RunOutcome:
     with closing(workspace.open_bus()) as bus:
-        emitter, tree = ClipEmitter(workspace.open_store(), work.pipeline), DatasetTree(work.dataset)
+        emitter = ClipEmitter(workspace.open_store(), work.pipeline)
         before = {stage.name: _committed_count(bus, stage.name) for stage in STAGES}
-        clips = discover_tree(tree, reading=work.reading)
         with closing(WorkerCrew(workspace.folder, jobs, work.retain)) as crew:
 
             def watch_run() -> bool:
@@ -104,8 +120,7 @@ def _compute_features(work: StageRun, workspace: Workspace, jobs: int, on_tally:
             contents = _publish_dataset(work, emitter.tally, bus)
             while watch_run():
                 time.sleep(TALLY_INTERVAL_SECONDS)
-            outcome = _read_outcome(bus, emitter, contents)
-            return replace(outcome, notes=[*tree.own_outputs, *outcome.notes])
+            return _read_outcome(bus, emitter, contents)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from merstream.cli.report_view import print_report
 from merstream.embedded.features import ExtractedFeatures
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.trainer import experiment
+from services.trainer.evaluation.clip_selection import select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import FoldPool, FoldProgress, ProgressCallback
 from services.trainer.learners.batch_source import max_parallel_folds
@@ -106,8 +107,13 @@ def run_from_features(extracted: ExtractedFeatures, options: TrainingOptions) ->
 
 
 def run_from_table(table: Path, options: TrainingOptions) -> RunContents:
-    """The run that a `samples.csv` and these options state. Raises BadData for a faulty table."""
-    rows = table_clips(read_samples_csv(table))
+    """The run that a `samples.csv` and these options state. Raises BadData for a faulty table.
+
+    The names of people are checked before any clip's file is read.
+    """
+    listed = read_samples_csv(table)
+    select_by_protocol(listed, options.protocol, options.classes)
+    rows = table_clips(listed)
     names = "+".join(sorted({row.dataset for row in rows}))
     return describe_run(names, "", options, table=rows, device=choose_device())
 

@@ -10,6 +10,7 @@ from shared.protocols.base import (
     person_pool,
     sheet_version,
 )
+from shared.protocols.persons import find_same_people, refuse_same_people
 
 __all__ = [
     "EvaluationProtocol",
@@ -18,6 +19,8 @@ __all__ = [
     "ProtocolSelection",
     "apply_evaluation_protocol",
     "dataset_key",
+    "find_same_people",
     "person_pool",
+    "refuse_same_people",
     "sheet_version",
 ]

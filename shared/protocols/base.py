@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
 from shared.names import alphanumeric_key, spelling_key
+from shared.person_names import parse_person_name
 from shared.protocols.label_sets import DATASET_NAMES, SAME_PEOPLE, SHEET_COUNTS, DatasetShare, canonical_label
 
 HoldOut = Literal["subject", "dataset"]
@@ -95,9 +96,9 @@ def dataset_key(name: str, datasets: Mapping[str, str] | None = None) -> str | N
 def person_pool(name: str, datasets: Mapping[str, str] | None = None) -> str:
     """The name of the group of people in a dataset. Datasets with equal names here have the same subjects.
 
-    Names are compared without case and punctuation.
+    Names are compared without case, punctuation and zeros before numbers.
     """
-    key = dataset_key(name, datasets) or alphanumeric_key(name) or name
+    key = dataset_key(name, datasets) or alphanumeric_key(spelling_key(name)) or name
     return SAME_PEOPLE.get(key, key)
 
 
@@ -147,7 +148,7 @@ def _describe_count_faults(
         return [f"{protocol.name}: needs {share.dataset}, none of its clips are here."]
     mine = [(clip, name) for clip, name in kept if dataset_key(clip.dataset, datasets) == share.dataset]
     counts = Counter(name for _, name in mine)
-    people = len({spelling_key(clip.subject) for clip, _ in mine})
+    people = len({parse_person_name(clip.subject, clip.dataset) for clip, _ in mine})
     if share.counts and counts != Counter(share.counts):
         got = f"{len(mine)} ({_format_counts(counts)})"
         return [

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.names import spelling_key
+from shared.person_names import parse_person_name
 
 # Short names in records, corrections and protocols, and other names of the dataset's folders.
 DATASET_NAMES: dict[str, tuple[str, ...]] = {
@@ -94,7 +95,8 @@ class DatasetShare:
     def exclusion_reason(self, subject: str, clip: str, label: str | None) -> str:
         """Why a clip is left out. '' if it is not."""
         for (excluded_subject, name), reason in self.excluded_clips.items():
-            if (spelling_key(excluded_subject), spelling_key(name)) == (spelling_key(subject), spelling_key(clip)):
+            same_person = parse_person_name(excluded_subject) == parse_person_name(subject)
+            if same_person and spelling_key(name) == spelling_key(clip):
                 return f"{excluded_subject}/{name}: {reason}"
         if self.classes and not self.class_of_label(label):
             return f"label {canonical_label(label) or 'absent'}"

@@ -47,6 +47,16 @@ class DatasetTree:
         found = _walk_folders(self.folder, PurePosixPath(), FOLDER_DEPTH, outputs)
         return tuple(sorted(found, key=_natural_order)), dict(sorted(outputs.items()))
 
+    def _find_sheets(self) -> list[Path]:
+        """Workbooks and csv files in the folder and two levels below, without hidden files and lock files of Office.
+
+        Text files (.txt) count only where there is no other sheet, and one level below: many of them are no tables.
+        """
+        sheets = _find_files(self.folder, (*WORKBOOK_SUFFIXES, ".csv", ".tsv"))
+        return [file for file in sheets if not self._is_own_output(file)] or _find_files(
+            self.folder, (".txt",), TEXT_LEVELS
+        )
+
     def _is_own_output(self, file: Path) -> bool:
         return (
             not self._folders_and_outputs[1]
@@ -57,9 +67,7 @@ class DatasetTree:
     @cached_property
     def tables_and_faults(self) -> tuple[tuple[Table, ...], tuple[str, ...]]:
         found, faults = [], []
-        for file in find_sheets(self.folder):
-            if self._is_own_output(file):
-                continue
+        for file in self._find_sheets():
             try:
                 found += read_tables(file)
             except BadData as fault:
@@ -74,14 +82,6 @@ class DatasetTree:
     def faults(self) -> tuple[str, ...]:
         """One sentence per sheet file that cannot be read."""
         return self.tables_and_faults[1]
-
-
-def find_sheets(folder: Path) -> list[Path]:
-    """Workbooks and csv files in the folder and two levels below, without hidden files and lock files of Office.
-
-    Text files (.txt) count only where there is no other sheet, and one level below: many of them are no tables.
-    """
-    return _find_files(folder, (*WORKBOOK_SUFFIXES, ".csv", ".tsv")) or _find_files(folder, (".txt",), TEXT_LEVELS)
 
 
 def _find_files(folder: Path, suffixes: tuple[str, ...], levels: tuple[str, ...] = SHEET_LEVELS) -> list[Path]:

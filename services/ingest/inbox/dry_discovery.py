@@ -15,6 +15,7 @@ from services.ingest.inbox.dataset_plan import DatasetPlan
 from services.ingest.inbox.dropped_files import DatasetContents
 from services.ingest.inbox.names import PLAN
 from shared.errors import BadData
+from shared.protocols import find_same_people, refuse_same_people
 from shared.records import json_digest
 from shared.store import ObjectReader
 
@@ -61,7 +62,11 @@ def discover_on_skeleton(name: str, contents: DatasetContents, store: ObjectRead
                 else:
                     paths = tuple(file.relative_to(top).as_posix() for file in each.files)
                     seen.clips.append(DroppedClip(each, paths))
+            if not seen.plan.train.get("distinct"):
+                samples = [clip.found.sample for clip in seen.clips]
+                refuse_same_people(find_same_people((sample.dataset, sample.subject) for sample in samples))
         except BadData as fault:
+            seen.clips = []
             seen.faults.append(str(fault))
         seen.faults = [_without_folder(sentence, top, name) for sentence in seen.faults]
     return seen

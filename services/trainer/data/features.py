@@ -215,7 +215,8 @@ def select_clips(
     for one, other in pairwise(order):
         if clip_id(samples[one]) == clip_id(samples[other]):
             raise BadData(
-                f"{clip_id(samples[one])}: expected each clip once, got it twice. Use features of one pipeline only."
+                f"{clip_id(samples[one])}: expected each clip once, got it from two datasets: one is the other under a "
+                "new name. Train on one of them."
             )
     kept = [row for row in order if samples[row].emotion in chosen]
     if other_emotions == "refuse" and len(kept) < len(order):

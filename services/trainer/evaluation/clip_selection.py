@@ -47,7 +47,8 @@ def select_by_protocol(
 
     classes: the classes of a generic protocol; clips of other emotions are left out. contents: digests of each sample's
     files. Raises BadData for counts that differ from a named protocol's, unless this is allowed, and if no clip is
-    left. It also raises BadData if two clips with the same content belong to different groups.
+    left. It also raises BadData for one person under two names, and if two clips with the same content belong to
+    different groups.
     """
     clips = tuple(
         ProtocolClip(row, each.dataset, each.subject, each.clip, each.emotion, each.aus)
@@ -58,9 +59,9 @@ def select_by_protocol(
         if protocol.named_protocol
         else ClipSelection(clips, classes, "leave out" if classes else "refuse")
     )
-    refuse_duplicate_content(
-        [clip for clip in found.clips if not classes or clip.emotion in classes], contents, protocol
-    )
+    used = [clip for clip in found.clips if not classes or clip.emotion in classes]
+    protocol.refuse_same_people(map(subject_id, used))
+    refuse_duplicate_content(used, contents, protocol)
     return found
 
 
@@ -82,8 +83,18 @@ def refuse_duplicate_content(
             if protocol.group_key(subject_id(other)) != protocol.group_key(subject_id(clip)):
                 raise BadData(
                     f"{clip_id(other)} and {clip_id(clip)} have the same content (sha256 {content[:12]}...), but are "
-                    "in different groups: one is a copy of the other. Correct the sheet or delete one of them."
+                    f"in different groups: {_describe_copy(other, clip)}"
                 )
+
+
+def _describe_copy(one: ProtocolClip, other: ProtocolClip) -> str:
+    """How two clips come to have the same content, and the way out."""
+    if one.dataset == other.dataset or one.clip != other.clip:
+        return "one is a copy of the other. Correct the sheet or delete one of them."
+    return (
+        f"the dataset {one.dataset} is also here as {other.dataset}, renamed or copied. Train on one of the two. In a "
+        "table delete the rows of one. `mer forget NAME --out FOLDER` withdraws a name from the folder of a run."
+    )
 
 
 def _select_by_named_protocol(clips: Sequence[ProtocolClip], protocol: ProtocolSettings) -> ClipSelection:

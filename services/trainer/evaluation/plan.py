@@ -44,10 +44,17 @@ class EvaluationPlan:
             "classes": list(features.classes),
             "counts": dict(zip(features.classes, counts, strict=True)),
             "left_out": dict(self.selection.left_out) if self.selection else {},
-            "faults": [*differs, *describe_fold_gaps(self)],
+            "faults": [*differs, *describe_distinct_people(self), *describe_fold_gaps(self)],
             "remark": task.remark if task else "",
             "settings": self.protocol.model_dump(mode="json"),
         }
+
+
+def describe_distinct_people(evaluation: EvaluationPlan) -> list[str]:
+    """A sentence on names that only the run's setting `distinct` makes different people."""
+    alike = evaluation.protocol.find_same_people(set(evaluation.features.subjects.tolist()))
+    named = "; ".join(map(" and ".join, alike))
+    return [f"The run states that names that are spelled alike are different people: {named}."] if alike else []
 
 
 def describe_fold_gaps(evaluation: EvaluationPlan) -> list[str]:

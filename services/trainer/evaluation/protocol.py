@@ -1,17 +1,18 @@
 """The folds of a protocol. No person is in both the training part and the test part of a fold."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from services.trainer.data.arrays import Indices
 from shared.errors import BadData, Misconfigured
 from shared.names import spelling_key
-from shared.protocols import EvaluationProtocol, catalogue, dataset_key, person_pool
+from shared.person_names import PersonName, parse_person_name
+from shared.protocols import EvaluationProtocol, catalogue, dataset_key, find_same_people, refuse_same_people
 from shared.records import FrozenModel
 
 GENERIC_PROTOCOLS = ("loso", "k-fold", "split")  # for any data; the others are in shared/protocols/catalogue.py
@@ -34,6 +35,12 @@ class ProtocolSettings(FrozenModel):
         default_factory=dict, description='Catalogue name by dataset name: {"lab copy": "casme2"}.'
     )
     allow_other_counts: bool = Field(False, description="Accept data whose counts differ from a named protocol's.")
+    distinct: bool = Field(False, description="Names of people in like spellings are different people.")
+
+    @model_serializer(mode="wrap")
+    def _leave_out_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """`distinct` only where it is set: other runs keep the ids and files that they had without this field."""
+        return {name: value for name, value in serialize(self).items() if name != "distinct" or value}
 
     @property
     def named_protocol(self) -> EvaluationProtocol | None:
@@ -59,6 +66,16 @@ class ProtocolSettings(FrozenModel):
         dataset, _, person = subject.partition("/")
         key = dataset_key(dataset, self.datasets) or dataset
         return key if self.hold_out == "dataset" else f"{key}/{person}" if self.named_protocol else subject
+
+    def find_same_people(self, subjects: Iterable[str]) -> list[tuple[str, ...]]:
+        """The names among `dataset/subject` that may be one person, as `shared.protocols.find_same_people` does."""
+        people = [(dataset, person) for dataset, _, person in (subject.partition("/") for subject in subjects)]
+        return find_same_people(people, self.datasets, self.group_key)
+
+    def refuse_same_people(self, subjects: Iterable[str]) -> None:
+        """Raises BadData for one person under two names of `dataset/subject`, unless they are `distinct`."""
+        if not self.distinct:
+            refuse_same_people(self.find_same_people(subjects))
 
 
 LOSO_PROTOCOL = ProtocolSettings()
@@ -99,7 +116,7 @@ def protocol_folds(
     Raises BadData for too few subjects or datasets, and for one person under two names.
     """
     subjects = np.asarray(subjects)
-    _refuse_person_aliases(protocol, subjects)
+    protocol.refuse_same_people(np.unique(subjects).tolist())
     if protocol.name == "k-fold":
         return stratified_k_folds(subjects, classes, protocol.folds, protocol.fold_seed)
     if protocol.name == "split":
@@ -161,15 +178,21 @@ def fixed_split(subjects: NDArray[Any], test_subjects: Sequence[str]) -> FoldSpl
 
 
 def _match_one_subject(name: str, subjects: Sequence[str]) -> str:
-    """The one `dataset/subject` that the name fits, exactly or by its spelling key."""
-    for spelling in (str, spelling_key):
-        same: Callable[[str], str] = spelling
+    """The one `dataset/subject` that the name fits: exactly, by its spelling key, or as a name of one person."""
+    for spelling in (str, spelling_key, _person_key):
+        same: Callable[[str], object] = spelling
         fits = [each for each in subjects if same(name) in (same(each), same(each.partition("/")[2]))]
         if len(fits) == 1:
             return fits[0]
         if fits:
             raise BadData(f"Test subject {name!r} may be {' or '.join(fits)}. Write dataset/subject.")
     raise BadData(f"Expected test subjects among {', '.join(subjects)}, got {name!r}. Correct the name.")
+
+
+def _person_key(name: str) -> tuple[str, PersonName]:
+    """The dataset and the person of `dataset/subject` or `subject`."""
+    dataset, _, person = name.rpartition("/")
+    return spelling_key(dataset), parse_person_name(person)
 
 
 def _leave_one_group_out(groups: NDArray[Any], group_kind: str) -> list[FoldSplit]:
@@ -180,16 +203,3 @@ def _leave_one_group_out(groups: NDArray[Any], group_kind: str) -> list[FoldSpli
             f"{', '.join(map(str, names)) or 'none'}. Add clips of other {GROUP_PLURALS[group_kind]}."
         )
     return [FoldSplit(str(name), np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in names]
-
-
-def _refuse_person_aliases(protocol: ProtocolSettings, subjects: NDArray[Any]) -> None:
-    """Subjects `1` and `01`, or one dataset in two folders, are one person, who would be trained on and tested."""
-    seen: dict[tuple[str, str], str] = {}
-    for subject in np.unique(subjects).tolist():
-        dataset, _, person = subject.partition("/")
-        other = seen.setdefault((person_pool(dataset, protocol.datasets), spelling_key(person)), subject)
-        if other != subject and protocol.group_key(other) != protocol.group_key(subject):
-            raise BadData(
-                f"{other} and {subject}: one person under two names would be trained on and tested. Write the name in "
-                "one way, or leave one of the two datasets out."
-            )

@@ -48,3 +48,16 @@ def test_a_video_is_not_fetched(tmp_path: Path) -> None:
     (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
     assert (clip.paths, clip.found.kind) == (("v.avi",), "video")
     assert fetched == ["clips.csv"]
+
+
+def test_one_person_under_two_names_is_refused_unless_the_plan_says_that_they_are_two(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "data")
+    header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
+    store.put("clips.csv", f"{header}\nlab,sub01,v,v.avi,1,2,3,30,,\nlab,1,w,v.avi,4,5,6,30,,\n".encode())
+    store.put("v.avi", b"x")
+    seen = discover_on_skeleton("d", held(store), store, tmp_path)
+    assert seen.clips == []
+    assert [fault.partition(":")[0] for fault in seen.faults] == ["lab/1 and lab/sub01"]
+    store.put("merstream.json", b'{"train": {"distinct": true}}')
+    seen = discover_on_skeleton("d", held(store), store, tmp_path)
+    assert (len(seen.clips), seen.faults) == (2, [])

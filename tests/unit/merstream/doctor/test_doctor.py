@@ -12,6 +12,7 @@ from merstream.doctor.report import diagnose_folders
 from services.ingest.catalogue.entry import ReadingOptions
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.write import TINY
+from tests.unit.merstream.embedded.test_pipeline import write_clips
 
 
 @pytest.fixture
@@ -97,6 +98,24 @@ def test_a_dataset_whose_every_clip_is_broken_is_not_usable(casme2: Path) -> Non
     for file in casme2.glob("Cropped/*/*/*"):
         file.write_bytes(b"")
     assert run(str(casme2)) == 1
+
+
+def test_a_person_under_two_names_is_not_usable_unless_they_are_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_clips(tmp_path / "data", ["sub01", "1", "2", "2_s2"])
+    for number in range(4):
+        for frame in (1, 2, 3):
+            cv2.imwrite(str(folder / f"f{number}" / f"img{frame}.jpg"), np.zeros((9, 7, 3), np.uint8))
+    found = told(folder)
+    assert found["same_people"] == ["lab/1 and lab/sub01", "lab/2 and lab/2_s2"]
+    assert not found["usable"]
+    assert run(str(folder)) == 1
+    said = capsys.readouterr().out
+    assert "2 persons who may have several names" in said
+    assert said.rstrip().endswith("not usable as it is. Write each person's name in one way, or use --distinct")
+    assert run(str(folder), "--distinct") == 0
+    assert "several names" not in capsys.readouterr().out
 
 
 def test_json_and_page(casme2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

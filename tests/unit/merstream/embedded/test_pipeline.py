@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from merstream.embedded.features import ExtractedFeatures, load_extracted_features
-from merstream.embedded.pipeline import ClipEmitter
+from merstream.embedded.pipeline import ClipEmitter, StageRun, run_stages
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
+from services.trainer.evaluation.protocol import ProtocolSettings
 from shared.errors import BadData
 from shared.records import Artifact, Dataset, Pipeline, Record, Sample, artifact_key
 from shared.store import LocalStore, NotStored
@@ -125,3 +126,27 @@ def test_artifacts_of_several_folders_are_one_store(tmp_path: Path) -> None:
     assert (tmp_path / "fetched").read_bytes() == b"other"
     with pytest.raises(NotStored, match="roi-au/none"):
         pooled.get("roi-au/none.npz")
+
+
+def write_clips(folder: Path, subjects: list[str]) -> Path:
+    """A dataset with one clip of three empty frames per subject."""
+    lines = ["dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"]
+    for number, subject in enumerate(subjects):
+        lines.append(f'lab,"{subject}",c{number},f{number},1,2,3,200,others,')
+        for frame in (1, 2, 3):
+            file = folder / f"f{number}" / f"img{frame}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+    (folder / "clips.csv").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.mark.parametrize("subjects", [["sub01", "1"], ["01", "01_s2"], ["p 3", "P-03", "x"]])
+def test_a_person_under_two_names_is_refused_before_the_first_artifact(tmp_path: Path, subjects: list[str]) -> None:
+    folder = write_clips(tmp_path / "data", subjects)
+    place = Workspace(tmp_path / "out")
+    with pytest.raises(BadData, match=f"^lab/.* and lab/{subjects[1]}|^lab/{subjects[1]} and lab/"):
+        run_stages(StageRun(folder), place, jobs=1)
+    assert not place.folder.exists()
+    clips = StageRun(folder, protocol=ProtocolSettings(distinct=True)).discover_checked_clips()
+    assert [clip.sample.subject for clip in clips if isinstance(clip, FoundClip)] == subjects

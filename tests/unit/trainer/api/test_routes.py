@@ -274,3 +274,22 @@ def test_what_a_drop_asked_for_in_vain_is_a_failed_run(lab, api, trainer):
     trainer().look()
     (run,) = api().get("/runs").json
     assert (run["state"], "no such training setting" in run["reason"]) == ("failed", True)
+
+
+def test_one_person_under_two_names_is_refused_unless_they_are_distinct(lab, api, trainer):
+    lab.clips = [
+        (sample.model_copy(update={"subject": f"{sample.subject}_s2" if number % 2 else sample.subject}), arrays)
+        for number, (sample, arrays) in enumerate(lab.clips)
+    ]
+    lab.extract()
+    lab.drop(complete=True, model="majority")
+    client, one = api(), trainer()
+    refused = client.post(**MAJORITY)
+    assert refused.status == 422
+    assert "one person under two names would be trained on and tested" in refused.detail
+    one.work()
+    assert lab.result().status == "failed"
+    assert "one person under two names" in lab.result().reason
+    assert client.post(**MAJORITY, settings={"distinct": True}).status == 202
+    one.work()
+    assert sorted(result.status for result in lab.results().values()) == ["done", "failed"]

@@ -79,6 +79,32 @@ def test_a_copy_under_another_subject_is_refused_and_both_are_named() -> None:
     assert len(select_by_protocol(clips, ProtocolSettings(), contents=["a", "b", "c"]).clips) == 3
 
 
+def test_a_dataset_that_was_renamed_is_told_with_the_way_out() -> None:
+    clips = [sample(dataset, "s1", "c1", "disgust") for dataset in ("lab", "new lab")]
+    with pytest.raises(
+        BadData, match=r"the dataset lab is also here as new lab, renamed or copied\. .* `mer forget NAME"
+    ):
+        select_by_protocol(clips, ProtocolSettings(), contents=["a", "a"])
+
+
+def test_one_person_under_two_names_is_refused_among_the_clips_that_are_used() -> None:
+    clips = [
+        sample("lab", "01", "c1", "disgust"),
+        sample("lab", "sub1", "c2", "fear"),
+        sample("lab", "2", "c", "others"),
+    ]
+    with pytest.raises(BadData, match=r"^lab/01 and lab/sub1: one person under two names"):
+        select_by_protocol(clips, ProtocolSettings())
+    assert select_by_protocol(clips, ProtocolSettings(distinct=True))
+    assert select_by_protocol(clips, ProtocolSettings(), ("disgust", "others")), "a clip that is left out is no harm"
+
+
+def test_a_protocol_leaves_its_clips_out_in_any_spelling_of_the_person() -> None:
+    clips = [sample("CASME II", "sub05", "EP09_05f", "disgust"), sample("CASME II", "sub06", "EP01_01", "repression")]
+    found = select_by_protocol(clips, ProtocolSettings(name="megc2019", allow_other_counts=True))
+    assert [clip.row for clip in found.clips] == [1]
+
+
 def test_a_copy_within_a_group_is_no_harm() -> None:
     clips = [sample("casme2", "s1", "c1", "disgust"), sample("casme2", "s1", "c2", "disgust")]
     assert len(select_by_protocol(clips, ProtocolSettings(), contents=["a", "a"]).clips) == 2

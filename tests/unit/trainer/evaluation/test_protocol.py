@@ -118,6 +118,22 @@ def test_one_person_under_two_names_is_refused(name, subjects, sentence) -> None
         protocol_folds(protocol, subjects, [0] * len(subjects))
 
 
+def test_distinct_people_are_held_out_one_by_one() -> None:
+    subjects = ["lab/1", "lab/01", "lab/sub1"]
+    divided = protocol_folds(ProtocolSettings(distinct=True), subjects, [0, 0, 0])
+    assert [(fold.held_out, fold.test.tolist()) for fold in divided] == [
+        ("lab/01", [1]),
+        ("lab/1", [0]),
+        ("lab/sub1", [2]),
+    ]
+
+
+def test_only_a_run_with_distinct_people_says_so() -> None:
+    assert "distinct" not in ProtocolSettings().model_dump(mode="json")
+    assert ProtocolSettings(distinct=True).model_dump()["distinct"] is True
+    assert ProtocolSettings.model_validate(ProtocolSettings().model_dump()) == ProtocolSettings()
+
+
 def test_leaving_datasets_out_two_recordings_of_the_same_people_are_refused() -> None:
     with pytest.raises(BadData, match="one person under two names"):
         protocol_folds(ProtocolSettings(name="cd6me"), ["smic-hs/s1", "smic-e/s1"], [0, 0])
@@ -143,6 +159,12 @@ def test_a_split_finds_people_in_either_spelling() -> None:
         ProtocolSettings(name="split", test_subjects=["02", "samm/1"]), ["casme2/1", "casme2/2", "samm/01"], [0] * 3
     )
     assert (fold.held_out, fold.train.tolist(), fold.test.tolist()) == ("test", [0], [1, 2])
+    (fold,) = protocol_folds(
+        ProtocolSettings(name="split", test_subjects=["sub02", "samm/s-1"]),
+        ["casme2/1", "casme2/2", "samm/01"],
+        [0] * 3,
+    )
+    assert (fold.train.tolist(), fold.test.tolist()) == ([0], [1, 2])
 
 
 @pytest.mark.parametrize(

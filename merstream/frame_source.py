@@ -16,6 +16,6 @@ class FrameArraySource(Source):
     frames: NDArray[np.uint8] = field(repr=False)
 
     def read_frames(self, chosen: Collection[int] | None = None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Names for messages, and frames uint8 [H,W,3], from onset to offset or of the chosen indices from the onset."""
+        """Names for messages, and frames uint8 [H,W,3], from onset to offset or for the chosen indices into them."""
         for index in range(self.length) if chosen is None else chosen:
             yield f"frame {self.onset + index}", self.frames[self.onset + index]

@@ -40,9 +40,7 @@ def largest_face(frame: NDArray[np.uint8], upsample: int = 1, detect: Detector |
     return max(search_faces(frame, upsample, detect), key=_size_and_score).box
 
 
-def search_faces(
-    frame: NDArray[np.uint8], upsample: int = 1, detect: Detector | None = None
-) -> list[FaceDetection]:
+def search_faces(frame: NDArray[np.uint8], upsample: int = 1, detect: Detector | None = None) -> list[FaceDetection]:
     """The faces in a frame [H,W,3], uint8 RGB, at least one, without weak detections. Arguments as `largest_face`.
 
     Raises BadData if the frame is no uint8 RGB image or shows no face.
@@ -61,7 +59,10 @@ def search_faces(
 
 
 def detect_faces(pixels: NDArray[np.uint8], upsample: int = 1, threshold: float = 0.0) -> list[FaceDetection]:
-    """All detections in uint8 pixels [H,W,3] RGB or [H,W] grey from a score of `threshold`, the best first. Boxes in px."""
+    """All detections in uint8 pixels [H,W,3] RGB or [H,W] grey with a score above `threshold`, the best first.
+
+    Boxes are in px. `upsample` is the number of doublings before the search.
+    """
     boxes, scores, _ = _load_detector().run(np.ascontiguousarray(pixels), upsample, threshold)
     return [
         FaceDetection((box.left(), box.top(), box.right(), box.bottom()), float(score))

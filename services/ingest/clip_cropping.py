@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from services.ingest import apex_spotting, crop
 from services.ingest.crop_watch import CropWatch
 from services.ingest.person_search import find_person
+from services.ingest.repeats import follow_repeats
 from services.ingest.settings import IngestSettings
 from services.ingest.source_reading import Source
 from shared.errors import BadData
@@ -23,7 +24,7 @@ def crop_clip(source: Source, settings: IngestSettings) -> Arrays:
     _check_apex(source, settings)
     frames = _crop_frames(source, settings)
     apex = _apex_index(source, frames, settings)
-    return {
+    clip = {
         "frames": frames,
         "onset": np.array(0, np.int64),
         "apex": np.array(apex, np.int64),
@@ -31,6 +32,7 @@ def crop_clip(source: Source, settings: IngestSettings) -> Arrays:
         "fps": np.array(source.fps, np.float64),
         "notes": np.array(source.notes, np.str_),
     }
+    return clip if source.times is None else clip | {"times": source.times}
 
 
 def _check_apex(source: Source, settings: IngestSettings) -> None:
@@ -45,13 +47,14 @@ def _check_apex(source: Source, settings: IngestSettings) -> None:
 def _crop_frames(source: Source, settings: IngestSettings) -> NDArray[np.uint8]:
     out = np.empty((source.length, settings.height, settings.width, 3), np.uint8)
     size = settings.height, settings.width
+    frames = follow_repeats(source.read_frames(), source.onset, source.notes)
     if source.cropped:
-        for index, (_, frame) in enumerate(source.read_frames()):
+        for index, (_, frame) in enumerate(frames):
             out[index] = crop.fit_frame(frame, *size)
         return out
     person = find_person(source, settings)
     watch: CropWatch | None = None
-    for index, (name, frame) in enumerate(source.read_frames()):
+    for index, (name, frame) in enumerate(frames):
         out[index] = crop.cut_crop(frame, person.crop, *size)
         if watch:
             watch.check_frame(name, frame, out[index])
@@ -64,7 +67,7 @@ def _apex_index(source: Source, frames: NDArray[np.uint8], settings: IngestSetti
     """Index of the coded apex, or of the spotted one with a note."""
     if source.apex is not None and not (source.apex == source.onset and settings.apex_at_onset == "spot"):
         return source.apex - source.onset
-    index = apex_spotting.spot_apex(frames, source.fps, settings.spot_blur, settings.spot_window)
+    index = apex_spotting.spot_apex(frames, source.fps, settings.spot_blur, settings.spot_window, source.times)
     reason = "no apex is coded" if source.apex is None else "the coded apex is the onset frame"
     source.notes.append(f"{reason}: spotted at frame {source.onset + index}")
     return index

@@ -6,7 +6,13 @@ and like the one that set the crop.
 
 from services.ingest.face_tracks import search_nearby
 from services.ingest.image import Frame
-from services.ingest.picture_likeness import SAME_PICTURE, SAME_SCENE, measure_likeness, shrink_picture
+from services.ingest.picture_likeness import (
+    SAME_PICTURE,
+    SAME_SCENE,
+    measure_likeness,
+    measure_shifted_likeness,
+    shrink_picture,
+)
 from shared.errors import BadData
 from shared.faces import FaceBox
 
@@ -22,7 +28,8 @@ class CropWatch:
     def check_frame(self, name: str, frame: Frame, view: Frame) -> None:
         """Check the next frame [H,W,3] and its crop `view` [h,w,3]. Raises BadData for a cut and for a lost face."""
         look = shrink_picture(view)
-        if measure_likeness(look, self.previous[1]) < SAME_SCENE:
+        before = self.previous[1]
+        if measure_likeness(look, before) < SAME_SCENE > measure_shifted_likeness(before, look):
             raise BadData(
                 f"{name}: expected the face to go on from {self.previous[0]}, got another picture in its place, as "
                 "after a cut or when something covers the face; correct onset and offset."

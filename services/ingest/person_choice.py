@@ -5,47 +5,62 @@ size second. Where neither is clear the clip is refused, since a wrong person is
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from services.ingest.apex_spotting import face_mask
+from services.ingest.catalogue.named_face import Point
 from services.ingest.crop import crop_around_face, cut_crop
 from services.ingest.face_tracks import CONFIDENT, FaceTrack
 from services.ingest.facial_motion import measure_skin_motion
 from services.ingest.image import Frame
-from services.ingest.named_face import Point
 from shared.errors import BadData
 from shared.faces import describe_box
 
-STILL = 0.15  # px: a face that moves less is still. Compression moves a still face by up to 0.1 px
-ABOVE_NOISE = 1.5  # a living face moves so much more over the clip than from one frame to the next
+STILL = 0.12  # px: a face that moves less is still
+ABOVE_NOISE = 1.8  # a living face moves so much more over the clip than from one frame to the next, a portrait 1.5
+BEYOND_DOUBT = 0.5  # px: compression of a video does not move a still face by so much
+MORE = 1.5  # ratio of the motion of a living face to that of a still one
+MUCH_MORE = 3.0  # ratio of the motions of two faces of which compression may move one
 CLEARLY_LARGER = 1.25  # ratio of the widths of two faces that both move
-FAR_SMALLER = 2.0  # ratio of the widths from which on a face is in the background
+FAR_LARGER = 2.0  # ratio of the widths from which on the smaller face is in the background
 WAY_OUT = (
     "name the face in the column `face` of clips.csv (left, right, largest or a point in it such as 480 200), or crop "
     "the frames to the participant"
 )
 Choice = tuple[FaceTrack, str]  # the chosen face, and why the others were left out
-MotionTest = Callable[[FaceTrack], bool]
 
 
-def choose_lasting_face(tracks: Sequence[FaceTrack], is_moving: MotionTest) -> Choice:
+class SkinMotion(NamedTuple):
+    """How far the skin of a face moves over the clip, and from its first frame to the next, px."""
+
+    most: float
+    noise: float
+
+    @property
+    def alive(self) -> bool:
+        return self.most > max(STILL, ABOVE_NOISE * self.noise)
+
+
+def choose_lasting_face(tracks: Sequence[FaceTrack], measure: Callable[[FaceTrack], SkinMotion]) -> Choice:
     """The person among the faces of a frame, and the reason why the others were left out.
 
-    `is_moving` tells whether the skin of a face moves over the clip. It is asked only if several faces last. Raises
-    BadData if no face lasts until the offset, or if it is not clear which one is meant.
+    `measure` is asked only if several faces last. Raises BadData if no face lasts until the offset, or if it is not
+    clear which one is meant.
     """
-    ranked = sorted((track for track in tracks if not track.missing), key=lambda track: -track.width)
-    if len(ranked) < 2:
-        return require_lasting_face(ranked[0] if ranked else tracks[0]), "it is not there until the offset"
-    largest, second, *_ = ranked
-    moving = [track for track in ranked if is_moving(track)]
-    if len(moving) == 1 and moving[0].width * FAR_SMALLER > largest.width:
-        return moving[0], "it does not move"
-    if not moving and largest.width >= FAR_SMALLER * second.width:
+    lasting = [track for track in tracks if not track.missing]
+    if len(lasting) < 2:
+        return require_lasting_face(lasting[0] if lasting else tracks[0]), "it is not there until the offset"
+    motions = [(measure(track), track) for track in lasting]
+    (most, mover), (second, _), *_ = sorted(motions, key=lambda each: -each[0].most)
+    largest, next_largest, *_ = sorted(lasting, key=lambda track: -track.width)
+    moves_more = most.most >= (MUCH_MORE if second.alive else MORE) * second.most
+    if most.alive and moves_more and mover.width * FAR_LARGER > largest.width:
+        return mover, "it does not move" if not second.alive else "it moves less"
+    living = min(motion.most for motion, _ in motions) >= BEYOND_DOUBT
+    if largest.width >= (CLEARLY_LARGER if living else FAR_LARGER) * next_largest.width:
         return largest, "it is smaller"
-    if largest in moving and largest.width >= CLEARLY_LARGER * moving[1].width:
-        return largest, "it is smaller"
-    how = f"{len(moving) or 'none'} of them move{'s' if len(moving) == 1 else ''}"
-    raise BadData(describe_doubt(ranked, f"{how}, so it is not clear which one is meant"))
+    moved = " and ".join(f"{motion.most:.2f} px" for motion, _ in motions)
+    raise BadData(describe_doubt(lasting, f"They move by {moved}, so it is not clear which one is meant"))
 
 
 def choose_named_face(tracks: Sequence[FaceTrack], named: str | Point) -> Choice:
@@ -68,9 +83,9 @@ def require_lasting_face(track: FaceTrack) -> FaceTrack:
     """The track. Raises BadData that names the frames where its face is missing."""
     if track.missing:
         raise BadData(
-            f"{track.name}: expected its face (at {describe_box(track.box)} px) in the same place until the offset, got "
-            f"none there in {', '.join(track.missing.values())}; correct onset and offset, or cut the clip where the "
-            "face leaves."
+            f"{track.name}: expected its face (at {describe_box(track.box)} px) in the same place until the offset, "
+            f"got none there in {', '.join(track.missing.values())}; correct onset and offset, or cut the clip where "
+            "the face leaves."
         )
     return track
 
@@ -81,17 +96,16 @@ def drop_clutter(tracks: Sequence[FaceTrack]) -> list[FaceTrack]:
     return confident or [max(tracks, key=lambda track: track.width)]
 
 
-def moves_skin(track: FaceTrack, frames: Sequence[Frame]) -> bool:
-    """Whether the skin at the box of a face moves in frames [H,W,3], uint8 RGB; the second one is the first one's next.
+def measure_face_motion(track: FaceTrack, frames: Sequence[Frame]) -> SkinMotion:
+    """The motion of the skin in the box of a face, from the first of the frames [H,W,3], uint8 RGB, to the others.
 
-    Motion of the whole picture (a camera that shakes) does not count, and neither does what noise alone moves.
+    The second frame is the one after the first and tells the noise. Motion of the whole box (a camera that shakes) does
+    not count.
     """
-    if len(frames) < 3:
-        return False
     crop = crop_around_face(track.box, 5, 4, 0.0)
     views = [cut_crop(frame, crop, crop.height, crop.width) for frame in frames]
     _, noise, *rest = measure_skin_motion(views, 0, face_mask(views[0]), blur=1.0)
-    return max(rest) > max(STILL, ABOVE_NOISE * noise)
+    return SkinMotion(max(rest, default=0.0), noise)
 
 
 def describe_doubt(tracks: Sequence[FaceTrack], doubt: str) -> str:

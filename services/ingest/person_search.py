@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.ingest.catalogue.named_face import read_named_face
 from services.ingest.crop import Crop
 from services.ingest.face_tracks import CONFIDENT, FaceTrack, choose_probes, face_crop, follow_faces
-from services.ingest.named_face import parse_named_face
 from services.ingest.person_choice import (
+    SkinMotion,
     choose_lasting_face,
     choose_named_face,
     describe_doubt,
     drop_clutter,
-    moves_skin,
+    measure_face_motion,
 )
 from services.ingest.settings import IngestSettings
 from services.ingest.source_reading import Source
@@ -71,9 +72,9 @@ def _choose_track(tracks: Sequence[FaceTrack], source: Source) -> FaceTrack:
     """The face of the clip's person, with notes about the others."""
     start = tracks[0].start
     first = drop_clutter([track for track in tracks if track.start == start])
-    named = parse_named_face(source.face)
-    if named is None:
-        chosen, why = choose_lasting_face(first, lambda track: _is_moving(track, source))
+    named = read_named_face(source.face)
+    if not named:
+        chosen, why = choose_lasting_face(first, lambda track: _measure_motion(track, source))
         _refuse_late_person(chosen, tracks, source)
     else:
         chosen, why = choose_named_face(first, named)
@@ -88,13 +89,14 @@ def _refuse_late_person(chosen: FaceTrack, tracks: Sequence[FaceTrack], source: 
     middle = source.length // 2 if source.apex is None else source.apex - source.onset
     for track in tracks:
         late = chosen.start < track.start <= middle and not track.missing
-        if late and _is_moving(track, source) and not _is_moving(chosen, source):
+        if late and _measure_motion(track, source).alive and not _measure_motion(chosen, source).alive:
             raise BadData(describe_doubt([chosen, track], f"The second one comes in {track.name}, the first is still"))
 
 
-def _is_moving(track: FaceTrack, source: Source) -> bool:
-    later = [index for index in _probe_indices(source, track.start + 1) if index < source.length]
-    return moves_skin(track, [frame for _, frame in source.read_frames([track.start, *later])])
+def _measure_motion(track: FaceTrack, source: Source) -> SkinMotion:
+    following = min(track.start + 1, source.length - 1)
+    shown = [track.start, following, *_probe_indices(source, following)[1:]]
+    return measure_face_motion(track, [frame for _, frame in source.read_frames(shown)])
 
 
 def _describe_other(track: FaceTrack, start: int, why: str) -> str:

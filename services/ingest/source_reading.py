@@ -36,7 +36,7 @@ class Source:
 
     @property
     def face(self) -> str:
-        """Which face is meant, as `choose_named_face` reads it. "" if nobody said so."""
+        """Which of several faces is meant, as `check_named_face` gives it. "" if the row does not say."""
         return str(self.arrays["face"].item()) if "face" in self.arrays else ""
 
     def read_frames(self, chosen: Collection[int] | None = None) -> Iterator[tuple[str, Frame]]:
@@ -83,6 +83,7 @@ def read_source(arrays: Arrays) -> Source:
             f"expected {files} files for onset {onset} to offset {offset}, got {len(arrays['ends'])}; "
             "run discovery on the dataset again."
         )
+    _check_times(arrays, offset - onset + 1)
     return Source(
         onset=onset,
         apex=apex if onset <= apex <= offset else None,
@@ -92,6 +93,14 @@ def read_source(arrays: Arrays) -> Source:
         notes=[str(note) for note in arrays["notes"]],
         arrays=arrays,
     )
+
+
+def _check_times(arrays: Arrays, length: int) -> None:
+    times = arrays.get("times", np.arange(length))
+    if times.shape != (length,) or not (np.diff(times) > 0).all():
+        raise BadData(
+            f"expected {length} times of frames that increase, got {len(times)}; run discovery on the dataset again."
+        )
 
 
 def _format_size(shape: tuple[int, ...]) -> str:

@@ -52,4 +52,3 @@ def _search_again(frame: Frame, box: FaceBox, enlarged: float) -> NDArray[np.flo
         return None
     moved = np.array(found) / scale + np.array([window.left, window.top] * 2)
     return np.asarray(moved, np.float64)
-

@@ -38,6 +38,7 @@ def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -
             cropped=row.get("cropped", "").casefold() in YES,
             labels={"emotion": row["emotion"]},
             filename=row["clip"],
+            face=row.get("face", ""),
         )
 
 

@@ -47,6 +47,7 @@ class AnnotationEntry:
     notes: tuple[str, ...] = ()  # repairs by the layout
     doubts: tuple[str, ...] = ()  # contradictions that the layout found
     coded: bool = True  # onset and offset are annotated. Otherwise they are the first and last frame of the folder
+    face: str = ""  # which of several faces is meant. "" leaves it to the search
 
     def column_label(self, role: str) -> str:
         """The name of a cell in messages: "ApexFrame (column E)"."""
@@ -91,6 +92,7 @@ class FoundClip:
     doubts: tuple[str, ...] = ()  # contradictions within the annotation, which changed nothing
     coded: bool = True  # see `AnnotationEntry`
     changes: tuple[AnnotationChange, ...] = ()
+    face: str = ""  # see `AnnotationEntry`
 
     @property
     def onset(self) -> int:

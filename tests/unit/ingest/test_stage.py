@@ -177,6 +177,41 @@ def test_from_folder_to_clip(tmp_path: Path, write_video: Write) -> None:
     assert [out[name].item() for name in ("onset", "apex", "offset", "fps")] == [0, 2, 5, 30.0]
 
 
+def test_true_times_are_carried_on_and_an_even_clip_has_none(face: NDArray[np.uint8]) -> None:
+    packed = source(shade([face] * 4))
+    times = np.array([0.0, 0.005, 0.02, 0.025])
+    out = run({**packed, "times": times})
+    np.testing.assert_array_equal(out["times"], times)
+    even = run(packed)
+    assert npz.pack_arrays({name: array for name, array in out.items() if name != "times"}) == npz.pack_arrays(even)
+    for wrong in (times[:3], times[::-1]):
+        with pytest.raises(BadData, match="expected 4 times of frames that increase, got"):
+            run({**packed, "times": wrong})
+
+
+def test_a_frame_that_repeats_the_one_before_it_is_told_and_many_are_refused(face: NDArray[np.uint8]) -> None:
+    files = shade([face] * 8)
+    for cropped in (True, False):
+        out = run(source([*files[:3], files[2], *files[4:]], cropped=cropped))
+        assert out["notes"].tolist()[1:] == ["1 of 8 frames are byte for byte the frame before them: 4"]
+        with pytest.raises(BadData, match=r"^3 of 8 frames are byte for byte the frame before them: 2, 4, 6; export"):
+            run(source([files[number // 2 * 2 if number < 6 else number] for number in range(8)], cropped=cropped))
+
+
+def test_a_row_names_the_face(face: NDArray[np.uint8]) -> None:
+    """Two faces side by side, the right one in half the light."""
+    packed = source(shade([np.concatenate([face, face // 2], axis=1)] * 3))
+    with pytest.raises(BadData, match=r"^img1.png: expected one face, got 2, at x .*; name the face in the column"):
+        run(packed)
+    light = {}
+    for named in ("left", "right", "140 110", f"{face.shape[1] + 140} 110"):
+        out = run({**packed, "face": np.array(named)})
+        light[named] = out["frames"][0, 60:220, 50:174].mean()
+        assert len(out["notes"]) == 2  # the other face is told
+    assert light["left"] == light["140 110"] > 1.8 * light["right"]
+    assert light["right"] == light[f"{face.shape[1] + 140} 110"]
+
+
 def test_memory_does_not_grow_with_the_frames_of_a_clip(face: NDArray[np.uint8]) -> None:
     """60 frames of 1280x720 are 166 MB decoded; beside the result only a few of them are held at a time."""
     large = np.pad(face, ((200, 280), (500, 520), (0, 0)), mode="edge")

@@ -1,6 +1,6 @@
 """A clip for the stage `ingest` whose frames are in memory instead of files."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ class FrameArraySource(Source):
 
     frames: NDArray[np.uint8] = field(repr=False)
 
-    def read_frames(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Names for messages, and frames uint8 [H,W,3], from onset to offset."""
-        for position in range(self.onset, self.offset + 1):
-            yield f"frame {position}", self.frames[position]
+    def read_frames(self, chosen: Collection[int] | None = None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Names for messages, and frames uint8 [H,W,3], from onset to offset or for the chosen indices into them."""
+        for index in range(self.length) if chosen is None else chosen:
+            yield f"frame {self.onset + index}", self.frames[self.onset + index]

@@ -4,7 +4,7 @@ The detector needs a margin around a face and a face of at least about 80 px. If
 frame is searched again with a replicated border, then at twice the size. A box is never invented.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -37,12 +37,20 @@ def largest_face(frame: NDArray[np.uint8], upsample: int = 1, detect: Detector |
     number of doublings before the search: 0 finds faces from 80 px, 1 from 40 px. `detect` is `detect_faces` by
     default. Raises BadData if the frame is no uint8 RGB image or shows no face.
     """
+    return max(search_faces(frame, upsample, detect), key=_size_and_score).box
+
+
+def search_faces(frame: NDArray[np.uint8], upsample: int = 1, detect: Detector | None = None) -> list[FaceDetection]:
+    """The faces in a frame [H,W,3], uint8 RGB, at least one, without weak detections. Arguments as `largest_face`.
+
+    Raises BadData if the frame is no uint8 RGB image or shows no face.
+    """
     check_frame(frame)
     for border, enlarged in ((0.0, upsample), (BORDER_SHARE, upsample), (BORDER_SHARE, upsample + 1)):
         if enlarged > upsample and frame.shape[0] * frame.shape[1] * 4**enlarged > LARGEST_SEARCH_PIXELS:
             break
         if found := _detect_with_border(frame, border, enlarged, detect or detect_faces):
-            return max(drop_weak_detections(found), key=_size_and_score).box
+            return drop_weak_detections(found)
     height, width = frame.shape[:2]
     raise BadData(
         f"expected one face looking at the camera, got none in a {height}x{width} frame; check that the frame shows an "
@@ -50,9 +58,12 @@ def largest_face(frame: NDArray[np.uint8], upsample: int = 1, detect: Detector |
     )
 
 
-def detect_faces(pixels: NDArray[np.uint8], upsample: int = 1) -> list[FaceDetection]:
-    """All detections in uint8 pixels [H,W,3] RGB or [H,W] grey, the best score first. Boxes in px."""
-    boxes, scores, _ = _load_detector().run(np.ascontiguousarray(pixels), upsample)
+def detect_faces(pixels: NDArray[np.uint8], upsample: int = 1, threshold: float = 0.0) -> list[FaceDetection]:
+    """All detections in uint8 pixels [H,W,3] RGB or [H,W] grey with a score above `threshold`, the best first.
+
+    Boxes are in px. `upsample` is the number of doublings before the search.
+    """
+    boxes, scores, _ = _load_detector().run(np.ascontiguousarray(pixels), upsample, threshold)
     return [
         FaceDetection((box.left(), box.top(), box.right(), box.bottom()), float(score))
         for box, score in zip(boxes, scores, strict=True)
@@ -69,6 +80,18 @@ def clip_box(box: FaceBox, height: int, width: int) -> FaceBox:
     """The part of a box inside a frame of this height and width, px."""
     left, top, right, bottom = box
     return max(left, 0), max(top, 0), min(right, width - 1), min(bottom, height - 1)
+
+
+def overlap_boxes(box: Sequence[float], other: Sequence[float]) -> float:
+    """Intersection over union of two boxes, 0 to 1."""
+    shared = _box_area((max(box[0], other[0]), max(box[1], other[1]), min(box[2], other[2]), min(box[3], other[3])))
+    return shared / (_box_area(box) + _box_area(other) - shared)
+
+
+def describe_box(box: FaceBox) -> str:
+    """The box in words for messages."""
+    left, top, right, bottom = box
+    return f"x {left} to {right}, y {top} to {bottom}"
 
 
 def check_frame(frame: NDArray[np.uint8]) -> None:
@@ -95,9 +118,13 @@ def _shift_box(box: FaceBox, by: int) -> FaceBox:
     return left + by, top + by, right + by, bottom + by
 
 
-def _size_and_score(detection: FaceDetection) -> tuple[int, float]:
-    left, top, right, bottom = detection.box
-    return (right - left) * (bottom - top), detection.score
+def _box_area(box: Sequence[float]) -> float:
+    left, top, right, bottom = box
+    return max(right - left, 0) * max(bottom - top, 0)
+
+
+def _size_and_score(detection: FaceDetection) -> tuple[float, float]:
+    return _box_area(detection.box), detection.score
 
 
 @cache

@@ -21,18 +21,28 @@ EYES = (0.20, 0.38)
 CENTRE = 0.8  # share of a frame that counts as the face if no face is found
 
 
-def spot_apex(frames: NDArray[np.uint8], fps: float, blur: float, window: float) -> int:
+def spot_apex(
+    frames: NDArray[np.uint8], fps: float, blur: float, window: float, times: NDArray[np.float64] | None = None
+) -> int:
     """Index of the spotted apex in frames [T,H,W,3], uint8 RGB, T >= 2. It is never an end, except 1 for T = 2.
 
-    `blur` is a Gaussian sigma in px, `window` one in seconds.
+    `blur` is a Gaussian sigma in px, `window` one in seconds. `times` [T] are the seconds of the frames, if they were
+    not recorded evenly.
     """
     if len(frames) <= 3:
         return 1
     mask = face_mask(frames[0])
-    curve = smooth_curve(
-        measure_skin_motion(frames, 0, mask, blur) + measure_skin_motion(frames, -1, mask, blur), window * fps
-    )
+    motion = measure_skin_motion(frames, 0, mask, blur) + measure_skin_motion(frames, -1, mask, blur)
+    curve = smooth_curve(motion, window * fps) if times is None else smooth_uneven_curve(motion, times, fps, window)
     return 1 + int(np.argmax(curve[1:-1]))
+
+
+def smooth_uneven_curve(
+    curve: NDArray[np.float64], times: NDArray[np.float64], fps: float, sigma: float
+) -> NDArray[np.float64]:
+    """A curve [T], float64, at `times` [T] in s, smoothed by a Gaussian of `sigma` s as an even one of `fps` Hz is."""
+    even = times[0] + np.arange(int((times[-1] - times[0]) * fps) + 2) / fps
+    return np.interp(times, even, smooth_curve(np.interp(even, times, curve), sigma * fps))
 
 
 def smooth_curve(curve: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:

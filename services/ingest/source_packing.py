@@ -11,9 +11,9 @@ def pack_source(found: FoundClip) -> Arrays:
     """The clip's files onset..offset (of a video the whole file), and the facts that later stages need.
 
     `data` uint8 [bytes], `ends` int64 [files], `names` str [files], `numbers` int64 [files], `onset`, `apex` (-1 =
-    absent), `offset` int64, `fps` float64, `kind` "frames" | "video", `cropped` bool, `notes` str [n]. Equal clips give
-    equal arrays in every folder. Labels (emotion, action units) are no part of them. Raises BadData for a file that
-    cannot be read.
+    absent), `offset` int64, `fps` float64, `kind` "frames" | "video", `cropped` bool, `notes` str [n], and `face` str
+    where the row names one. Equal clips give equal arrays in every folder. Labels (emotion, action units) are no part
+    of them. Raises BadData for a file that cannot be read.
     """
     data, ends = bytearray(), []
     for file in found.files:
@@ -25,7 +25,7 @@ def pack_source(found: FoundClip) -> Arrays:
                 "restore the file or its permissions."
             ) from None
         ends.append(len(data))
-    return {
+    packed = {
         "data": np.frombuffer(data, np.uint8),
         "ends": np.array(ends, np.int64),
         "names": np.array([file.name for file in found.files], np.str_),
@@ -38,3 +38,6 @@ def pack_source(found: FoundClip) -> Arrays:
         "cropped": np.array(found.cropped),
         "notes": np.array(found.notes, np.str_),
     }
+    if found.face:  # no array otherwise, so that the bytes of a clip without it stay as they are
+        packed["face"] = np.array(found.face)
+    return packed

@@ -1,6 +1,6 @@
 """Reading of the `source` artifact: a clip's annotation, and its frames decoded one at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +29,23 @@ class Source:
     def length(self) -> int:
         return self.offset - self.onset + 1
 
-    def read_frames(self) -> Iterator[tuple[str, Frame]]:
-        """(file name, frame [H,W,3] uint8 RGB) for onset..offset. Raises BadData that names a file of another size."""
+    @property
+    def times(self) -> NDArray[np.float64] | None:
+        """Seconds [length] from the onset to each frame. None for a clip that was recorded evenly."""
+        return self.arrays.get("times")
+
+    @property
+    def face(self) -> str:
+        """Which of several faces is meant, as `check_named_face` gives it. "" if the row does not say."""
+        return str(self.arrays["face"].item()) if "face" in self.arrays else ""
+
+    def read_frames(self, chosen: Collection[int] | None = None) -> Iterator[tuple[str, Frame]]:
+        """(file name, frame [H,W,3] uint8 RGB) for onset..offset, or for the chosen indices into that range.
+
+        Raises BadData that names a file of another size.
+        """
         size: tuple[int, ...] | None = None
-        for name, pixels in self._decode_pixels():
+        for name, pixels in self._decode_pixels(range(self.length) if chosen is None else chosen):
             size = size or pixels.shape[:2]
             if pixels.shape[:2] != size:
                 raise BadData(
@@ -42,13 +55,14 @@ class Source:
             self._note_depth(pixels)
             yield name, image.to_rgb(pixels, name)
 
-    def _decode_pixels(self) -> Iterator[tuple[str, NDArray[Any]]]:
+    def _decode_pixels(self, chosen: Collection[int]) -> Iterator[tuple[str, NDArray[Any]]]:
         data, names = self.arrays["data"], self.arrays["names"].tolist()
         if self.arrays["kind"].item() == "video":
-            yield from video.read_video_frames(data, names[0], self.onset, self.offset)
+            shown = video.read_video_frames(data, names[0], self.onset, self.onset + max(chosen))
+            yield from (frame for index, frame in enumerate(shown) if index in chosen)
             return
-        for name, part in zip(names, np.split(data, self.arrays["ends"][:-1]), strict=True):
-            yield name, image.decode_image(part, name)
+        parts = np.split(data, self.arrays["ends"][:-1])
+        yield from ((names[index], image.decode_image(parts[index], names[index])) for index in chosen)
 
     def _note_depth(self, pixels: NDArray[Any]) -> None:
         note = "16-bit frames: the upper 8 bits of each value were kept"
@@ -69,6 +83,7 @@ def read_source(arrays: Arrays) -> Source:
             f"expected {files} files for onset {onset} to offset {offset}, got {len(arrays['ends'])}; "
             "run discovery on the dataset again."
         )
+    _check_times(arrays, offset - onset + 1)
     return Source(
         onset=onset,
         apex=apex if onset <= apex <= offset else None,
@@ -78,6 +93,14 @@ def read_source(arrays: Arrays) -> Source:
         notes=[str(note) for note in arrays["notes"]],
         arrays=arrays,
     )
+
+
+def _check_times(arrays: Arrays, length: int) -> None:
+    times = arrays.get("times", np.arange(length))
+    if times.shape != (length,) or not (np.diff(times) > 0).all():
+        raise BadData(
+            f"expected {length} times of frames that increase, got {len(times)}; run discovery on the dataset again."
+        )
 
 
 def _format_size(shape: tuple[int, ...]) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from services.ingest.crop import Crop, cut_crop
 from services.ingest.image import Frame
 from shared.errors import BadData
-from shared.faces import FaceBox, largest_face
+from shared.faces import FaceBox, largest_face, overlap_boxes
 
 STEP = 1.2  # ratio of two levels of dlib's pyramid
 SIDE = 120.0  # px of the face box in the smallest of the further searches (the detector's window is 80)
@@ -26,9 +26,13 @@ def steady_box(frame: Frame, upsample: int, passes: int) -> FaceBox:
 
     Both ends are inside. With 0 passes it is dlib's box. Raises BadData if no face is found.
     """
-    first = largest_face(frame, upsample)
+    return average_box(frame, largest_face(frame, upsample), passes)
+
+
+def average_box(frame: Frame, first: FaceBox, passes: int) -> FaceBox:
+    """The box `first` of a face in a frame [H,W,3], uint8 RGB, averaged over `passes` further searches around it."""
     boxes = [_search_again(frame, first, STEP ** (index / passes)) for index in range(passes)]
-    same = [box for box in boxes if box is not None and _box_overlap(box, np.asarray(first)) >= SAME]
+    same = [box for box in boxes if box is not None and overlap_boxes(box.tolist(), first) >= SAME]
     if not same:
         return first
     left, top, right, bottom = (round(float(side)) for side in np.mean(same, axis=0))
@@ -48,10 +52,3 @@ def _search_again(frame: Frame, box: FaceBox, enlarged: float) -> NDArray[np.flo
         return None
     moved = np.array(found) / scale + np.array([window.left, window.top] * 2)
     return np.asarray(moved, np.float64)
-
-
-def _box_overlap(box: NDArray[np.float64], other: NDArray[np.int64]) -> float:
-    """Intersection over union."""
-    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
-    shared = float(np.prod(np.maximum(sides, 0)))
-    return shared / (float(np.prod(box[2:] - box[:2]) + np.prod(other[2:] - other[:2])) - shared)

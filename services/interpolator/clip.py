@@ -36,3 +36,13 @@ def check_frames(frames: NDArray[Any]) -> None:
             f"Frames are {frames.shape[1]} x {frames.shape[2]} px, expected at least {SMALLEST} each way: "
             "crop the face more widely or use a better recording."
         )
+
+
+def check_times(times: NDArray[Any], frames: int) -> NDArray[np.float64]:
+    """The times [T] of a clip's frames, s. Raises BadData unless there is one per frame and they increase."""
+    seconds = np.asarray(times, np.float64)
+    if seconds.shape != (frames,) or not np.isfinite(seconds).all() or not (np.diff(seconds) > 0).all():
+        raise BadData(
+            f"Times of frames are {seconds.shape} values, expected {frames} that increase: ingest this clip again."
+        )
+    return seconds

@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 
 from services.interpolator.bisection import Image, frames_at
-from services.interpolator.clip import check_clip
+from services.interpolator.clip import check_clip, check_times
 from services.interpolator.rife import Rife
 from services.interpolator.settings import PROFILES, InterpolatorSettings
-from services.interpolator.timeline import frame_positions, shown_frame_rate
+from services.interpolator.timeline import clip_positions, frame_positions, shown_frame_rate
 from shared import weights
 from shared.device import choose_device
 from shared.stage import Arrays, Stage, settings_for_profile
@@ -43,16 +43,23 @@ def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings, net: R
 
     In: `frames` uint8 [T,H,W,3], `onset`, `apex`, `offset` (frames of the clip) and `fps` (Hz). The timing has
     `positions` [flow_frames] and `apex` in frames of the clip, and the frame rate `fps` of `frames` in Hz. Both sets
-    come from one search, so that a midpoint that both need is computed once. Raises BadData as `interpolate`.
+    come from one search, so that a midpoint that both need is computed once. A clip that was not recorded evenly also
+    has `times` [T], s. Then the rule spreads the frames in time, and the timing also has `times` [flow_frames] and
+    `apex_time`, s. Raises BadData as `interpolate`.
     """
     clip = inputs["ingest"]
     onset, apex, offset = (int(clip[mark]) for mark in ("onset", "apex", "offset"))
     check_clip(clip["frames"], onset, apex, offset)
+    times = check_times(clip["times"], len(clip["frames"])) if "times" in clip else None
     counts = (settings.flow_frames, settings.au_frames)
-    flow, au = (frame_positions(settings.timeline, onset, apex, offset, count) for count in counts)
+    flow, au = (clip_positions(settings.timeline, onset, apex, offset, count, times) for count in counts)
     shown = frames_at(clip["frames"], [*flow, *au], net or load_configured_network(settings), settings)
-    fps = np.array(shown_frame_rate(flow, float(clip["fps"])))
-    timing = {"positions": np.array(flow), "apex": np.array(float(apex)), "fps": fps}
+    timing = {"positions": np.array(flow), "apex": np.array(float(apex))}
+    if times is None:
+        timing["fps"] = np.array(shown_frame_rate(flow, float(clip["fps"])))
+    else:
+        timing["times"] = np.interp(flow, np.arange(len(times)), times)
+        timing |= {"apex_time": times[apex], "fps": np.array(shown_frame_rate(timing["times"].tolist(), 1.0))}
     return {"frames": shown[: len(flow)], "au_frames": shown[len(flow) :], **timing}
 
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 
-def positions(onset: int, apex: int, offset: int, frames: int) -> list[float]:
+
+def positions(onset: float, apex: float, offset: float, frames: int) -> list[float]:
     """The paper's rule: nearly all frames from onset to apex, one half-way back (more than 5 frames only), the offset.
 
     Frames are spread evenly if the apex is at the offset or there is no room for a frame on either side of it. Returns
@@ -16,14 +19,27 @@ def positions(onset: int, apex: int, offset: int, frames: int) -> list[float]:
     return [*_even_steps(onset, apex, frames - 2), apex + (offset - apex) / 2, float(offset)]
 
 
-def frame_positions(rule: str, onset: int, apex: int, offset: int, frames: int) -> list[float]:
+def frame_positions(rule: str, onset: float, apex: float, offset: float, frames: int) -> list[float]:
     """Positions by rule: `uniform_positions` for "uniform", `positions` for "apex"."""
     if rule == "uniform":
         return uniform_positions(onset, offset, frames)
     return positions(onset, apex, offset, frames)
 
 
-def uniform_positions(onset: int, offset: int, frames: int) -> list[float]:
+def clip_positions(
+    rule: str, onset: int, apex: int, offset: int, frames: int, times: NDArray[np.float64] | None
+) -> list[float]:
+    """As `frame_positions`. With `times` [T], the seconds of a clip's frames, the rule spreads the frames in time.
+
+    The positions are in frames of the clip, so they are close together in a gap of the recording.
+    """
+    if times is None:
+        return frame_positions(rule, onset, apex, offset, frames)
+    shown = frame_positions(rule, times[onset], times[apex], times[offset], frames)
+    return [float(position) for position in np.interp(shown, times, np.arange(len(times)))]
+
+
+def uniform_positions(onset: float, offset: float, frames: int) -> list[float]:
     """`frames` positions evenly from onset to offset, both included. Raises ValueError for fewer than two frames."""
     if frames < 2:
         raise ValueError(f"A timeline runs from onset to offset: expected at least 2 frames, got {frames}.")
@@ -31,10 +47,13 @@ def uniform_positions(onset: int, offset: int, frames: int) -> list[float]:
 
 
 def shown_frame_rate(shown_positions: Sequence[float], fps: float) -> float:
-    """Frame rate in Hz of frames at these positions of a clip recorded with `fps` Hz; the mean rate if uneven."""
+    """Frame rate in Hz of frames at these positions of a clip recorded with `fps` Hz; the mean rate if uneven.
+
+    With positions in seconds, `fps` is 1.
+    """
     return fps * (len(shown_positions) - 1) / (shown_positions[-1] - shown_positions[0])
 
 
-def _even_steps(first: int, last: int, frames: int) -> list[float]:
+def _even_steps(first: float, last: float, frames: int) -> list[float]:
     """`frames` values from first to last, both ends exact; one frame alone is the first."""
     return [first + step * (last - first) / max(frames - 1, 1) for step in range(frames)]

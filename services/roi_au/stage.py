@@ -29,7 +29,8 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     _check_flows(flows, factors, onset)
     _check_apex(shown)
     points = detect(onset, settings)
-    pairs = count_pairs_to_apex(shown["positions"], float(shown["apex"]), flows.shape[1])
+    at, apex = ("times", "apex_time") if "times" in shown else ("positions", "apex")  # uneven clips are timed in s
+    pairs = count_pairs_to_apex(shown[at], float(shown[apex]), flows.shape[1])
     return {
         "patches": patches(*to_grid(flows, points, settings), settings),
         "maps": motion_maps(flows, points, pairs, settings),

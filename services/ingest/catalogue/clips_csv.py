@@ -16,7 +16,7 @@ from shared.tables.rows import TableRow
 
 CLIPS_CSV_NAME = "clips.csv"
 COLUMNS = ("dataset", "subject", "clip", "path", "onset", "apex", "offset", "fps", "emotion", "aus")
-OPTIONAL_COLUMNS = ("cropped",)
+OPTIONAL_COLUMNS = ("cropped", "face")
 COLUMN_NAMES = {name: (name,) for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
 YES, NO = {"1", "yes", "true"}, {"", "0", "no", "false"}
 
@@ -54,6 +54,7 @@ def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -
             filename=cells["clip"],
             label_notes=(*notes, *row.notes, *remarks),
             fault=row.fault or _find_fault(row),
+            face=cells["face"],
         )
 
 

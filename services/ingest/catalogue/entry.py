@@ -49,6 +49,7 @@ class AnnotationEntry:
     coded: bool = True  # onset and offset are annotated. Otherwise they are the first and last frame of the folder
     label_notes: tuple[str, ...] = ()  # how cells were read that are not written as the format asks
     fault: str = ""  # why the row cannot be used. "": no reason yet
+    face: str = ""  # which of several faces is meant. "" leaves it to the search
 
     def column_label(self, role: str) -> str:
         """The name of a cell in messages: "ApexFrame (column E)"."""
@@ -95,6 +96,7 @@ class FoundClip:
     doubts: tuple[str, ...] = ()  # contradictions within the annotation, which changed nothing
     coded: bool = True  # see `AnnotationEntry`
     changes: tuple[AnnotationChange, ...] = ()
+    face: str = ""  # see `AnnotationEntry`
 
     @property
     def onset(self) -> int:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from services.ingest.catalogue import numbered
 from services.ingest.catalogue.cells import cell_text, frame_number, frame_rate, is_absent, whole_number
 from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, ClipProblem, FoundClip, SourceKind
+from services.ingest.catalogue.named_face import check_named_face
 from shared import action_units
 from shared.errors import BadData, first_problem
 from shared.records import Sample
@@ -73,6 +74,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
         source_path=entry.source_path,
         doubts=entry.doubts + tuple(_clip_doubts(entry, sample)),
         coded=entry.coded,
+        face=check_named_face(entry.face, entry.location),
     )
 
 

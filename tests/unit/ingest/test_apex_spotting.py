@@ -1,9 +1,11 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.ingest.apex_spotting import face_mask, smooth_curve, spot_apex
+from services.ingest.apex_spotting import face_mask, smooth_curve, smooth_uneven_curve, spot_apex
 from services.ingest.crop import crop_around_face, cut_crop
 from shared.faces import largest_face
 
@@ -84,3 +86,29 @@ def test_without_a_face_the_middle_counts() -> None:
 def test_smoothing_keeps_a_constant_and_the_length() -> None:
     np.testing.assert_allclose(smooth_curve(np.full(7, 3.0), 4.0), np.full(7, 3.0))
     np.testing.assert_array_equal(smooth_curve(np.arange(5.0), 0.0), np.arange(5.0))
+
+
+@pytest.mark.parametrize("peak", [12, 28])
+def test_the_apex_of_an_uneven_recording_is_smoothed_over_true_times(crop: NDArray[np.uint8], peak: int) -> None:
+    """Around the peak every frame is there, elsewhere every third one."""
+    kept = np.array([number for number in range(41) if number % 3 == 0 or abs(number - peak) < 4 or number == 40])
+    index = spot_apex(clip(crop, peak, 0.0)[kept], FPS, BLUR, WINDOW, kept / FPS)
+    assert abs(kept[index] - peak) <= 3
+
+
+@given(st.lists(st.sampled_from([1, 2, 3]), min_size=30, max_size=60), st.floats(0.005, 0.02))
+def test_a_smooth_curve_keeps_its_values_whatever_frames_are_missing(steps: list[int], sigma: float) -> None:
+    """As the even recording's curve, up to what straight lines over a gap of 15 ms leave out."""
+    numbers = np.concatenate([[0], np.cumsum(steps)])
+    every = np.arange(numbers[-1] + 1)
+    curve = np.sin(2 * np.pi * every / 60)
+    uneven = smooth_uneven_curve(curve[numbers], numbers / FPS, FPS, sigma)
+    np.testing.assert_allclose(uneven, smooth_curve(curve, sigma * FPS)[numbers], atol=0.02)
+
+
+def test_smoothing_in_true_time_differs_from_smoothing_by_count() -> None:
+    """One frame long before the others: by count it is the next one's neighbour."""
+    times = np.array([0.0, 0.5, 0.505, 0.51, 0.515])
+    curve = np.array([1.0, 0.0, 0.0, 0.0, 0.0])
+    assert smooth_uneven_curve(curve, times, FPS, 0.02)[2] < 0.03
+    assert smooth_curve(curve, 0.02 * FPS)[2] > 0.3

@@ -1,5 +1,5 @@
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ def source(files: list[bytes], apex: int = 2, cropped: bool = False) -> Arrays:
     return npz.unpack_arrays(npz.pack_arrays(packed))
 
 
+def shade(frames: Sequence[NDArray[np.uint8]]) -> list[bytes]:
+    """Files of frames of which each is a level darker: no camera records a frame twice."""
+    return [png(np.clip(frame.astype(int) - step, 0, 255).astype(np.uint8)) for step, frame in enumerate(frames)]
+
+
 def run(packed: Arrays, **changed: object) -> Arrays:
     return STAGE.compute({"source": packed}, CORRECTED.model_copy(update=changed))
 
@@ -53,36 +58,38 @@ def run(packed: Arrays, **changed: object) -> Arrays:
 def test_one_crop_for_the_clip_set_by_the_onset_frame(face: NDArray[np.uint8]) -> None:
     """The face moves; the crop does not follow it."""
     moved = np.roll(face, 8, axis=1)
-    out = run(source([png(face), png(moved), png(face[:, ::-1])]))
+    back = np.roll(face, -4, axis=1)
+    out = run(source([png(face), png(moved), png(back)]))
     rectangle = crop.crop_around_face(steady_box(face, 1, CORRECTED.box_passes), 280, 224, CORRECTED.margin)
-    expected = np.stack([crop.cut_crop(frame, rectangle, 280, 224) for frame in (face, moved, face[:, ::-1])])
+    expected = np.stack([crop.cut_crop(frame, rectangle, 280, 224) for frame in (face, moved, back)])
     np.testing.assert_array_equal(out["frames"], expected)
     assert [out[name].item() for name in ("onset", "apex", "offset", "fps")] == [0, 1, 2, 200.0]
     assert out["notes"].tolist() == ["frame 2 is missing: frame 1 is shown instead"]
 
 
 def test_equal_inputs_give_equal_bytes(face: NDArray[np.uint8]) -> None:
-    packed = source([png(face), png(face[::-1]), png(face), png(face)], apex=-1)
+    packed = source(shade([face] * 4), apex=-1)
     assert npz.pack_arrays(run(packed)) == npz.pack_arrays(run(packed))
 
 
 def test_ready_crops_are_only_scaled(face: NDArray[np.uint8]) -> None:
-    blank = np.full((120, 96, 3), 77, np.uint8)
-    out = run(source([png(face), png(face)], cropped=True))
+    blank = np.full_like(face, 77)
+    out = run(source([png(face), png(blank)], cropped=True))
     np.testing.assert_array_equal(out["frames"][0], crop.fit_frame(face, 280, 224))
-    np.testing.assert_array_equal(run(source([png(blank)] * 2, cropped=True))["frames"], np.full((2, 280, 224, 3), 77))
+    assert (out["frames"][1] == 77).all()
 
 
 def test_every_clip_has_the_size_of_the_settings(face: NDArray[np.uint8]) -> None:
     for cropped in (True, False):
-        out = run(source([png(face)] * 2, cropped=cropped), height=140, width=112)
+        out = run(source(shade([face] * 2), cropped=cropped), height=140, width=112)
         assert out["frames"].shape == (2, 140, 112, 3)
 
 
 def test_grey_and_16_bit_frames(face: NDArray[np.uint8]) -> None:
     grey = face.mean(axis=2).astype(np.uint8)
-    out = run(source([png(grey)] * 2))
-    deep = run(source([png(grey.astype(np.uint16) << 8)] * 2))
+    darker = grey // 2
+    out = run(source([png(grey), png(darker)]))
+    deep = run(source([png(grey.astype(np.uint16) << 8), png(darker.astype(np.uint16) << 8)]))
     np.testing.assert_array_equal(out["frames"][..., 0], out["frames"][..., 2])
     np.testing.assert_array_equal(deep["frames"], out["frames"])
     assert deep["notes"].tolist()[1:] == ["16-bit frames: the upper 8 bits of each value were kept"]
@@ -90,7 +97,7 @@ def test_grey_and_16_bit_frames(face: NDArray[np.uint8]) -> None:
 
 def test_the_face_of_a_later_frame_serves_where_the_onset_shows_none(face: NDArray[np.uint8]) -> None:
     blank = np.full_like(face, 90)
-    out = run(source([png(blank), png(blank), png(face), png(face)], apex=4))
+    out = run(source([*shade([blank] * 2), *shade([face] * 2)], apex=4))
     rectangle = crop.crop_around_face(steady_box(face, 1, CORRECTED.box_passes), 280, 224, CORRECTED.margin)
     np.testing.assert_array_equal(out["frames"][2], crop.cut_crop(face, rectangle, 280, 224))
     assert out["frames"].shape[0] == 4
@@ -136,7 +143,7 @@ def test_files_that_do_not_match_the_span(face: NDArray[np.uint8]) -> None:
 def test_an_absent_apex_is_spotted_or_refused(face: NDArray[np.uint8]) -> None:
     smiling = face.copy()
     smiling[110:140, 110:150] = smiling[108:138, 110:150]
-    packed = source([png(frame) for frame in (face, face, smiling, face, face)], apex=-1)
+    packed = source(shade([face, face, smiling, face, face]), apex=-1)
     out = run(packed, spot_window=0.0)
     assert out["apex"].item() == 2
     assert out["notes"].tolist()[1:] == ["no apex is coded: spotted at frame 3"]
@@ -145,7 +152,7 @@ def test_an_absent_apex_is_spotted_or_refused(face: NDArray[np.uint8]) -> None:
 
 
 def test_an_apex_on_the_onset_is_spotted_or_kept(face: NDArray[np.uint8]) -> None:
-    packed = source([png(face)] * 4, apex=1)
+    packed = source(shade([face] * 4), apex=1)
     out = run(packed)
     assert out["apex"].item() > 0
     assert out["notes"].tolist()[1:] == [
@@ -170,10 +177,45 @@ def test_from_folder_to_clip(tmp_path: Path, write_video: Write) -> None:
     assert [out[name].item() for name in ("onset", "apex", "offset", "fps")] == [0, 2, 5, 30.0]
 
 
+def test_true_times_are_carried_on_and_an_even_clip_has_none(face: NDArray[np.uint8]) -> None:
+    packed = source(shade([face] * 4))
+    times = np.array([0.0, 0.005, 0.02, 0.025])
+    out = run({**packed, "times": times})
+    np.testing.assert_array_equal(out["times"], times)
+    even = run(packed)
+    assert npz.pack_arrays({name: array for name, array in out.items() if name != "times"}) == npz.pack_arrays(even)
+    for wrong in (times[:3], times[::-1]):
+        with pytest.raises(BadData, match="expected 4 times of frames that increase, got"):
+            run({**packed, "times": wrong})
+
+
+def test_a_frame_that_repeats_the_one_before_it_is_told_and_many_are_refused(face: NDArray[np.uint8]) -> None:
+    files = shade([face] * 8)
+    for cropped in (True, False):
+        out = run(source([*files[:3], files[2], *files[4:]], cropped=cropped))
+        assert out["notes"].tolist()[1:] == ["1 of 8 frames are byte for byte the frame before them: 4"]
+        with pytest.raises(BadData, match=r"^3 of 8 frames are byte for byte the frame before them: 2, 4, 6; export"):
+            run(source([files[number // 2 * 2 if number < 6 else number] for number in range(8)], cropped=cropped))
+
+
+def test_a_row_names_the_face(face: NDArray[np.uint8]) -> None:
+    """Two faces side by side, the right one in half the light."""
+    packed = source(shade([np.concatenate([face, face // 2], axis=1)] * 3))
+    with pytest.raises(BadData, match=r"^img1.png: expected one face, got 2, at x .*; name the face in the column"):
+        run(packed)
+    light = {}
+    for named in ("left", "right", "140 110", f"{face.shape[1] + 140} 110"):
+        out = run({**packed, "face": np.array(named)})
+        light[named] = out["frames"][0, 60:220, 50:174].mean()
+        assert len(out["notes"]) == 2  # the other face is told
+    assert light["left"] == light["140 110"] > 1.8 * light["right"]
+    assert light["right"] == light[f"{face.shape[1] + 140} 110"]
+
+
 def test_memory_does_not_grow_with_the_frames_of_a_clip(face: NDArray[np.uint8]) -> None:
     """60 frames of 1280x720 are 166 MB decoded; beside the result only a few of them are held at a time."""
     large = np.pad(face, ((200, 280), (500, 520), (0, 0)), mode="edge")
-    packed = source([cv2.imencode(".jpg", large)[1].tobytes()] * 60)
+    packed = source([cv2.imencode(".jpg", np.clip(large, step, 255))[1].tobytes() for step in range(60)])
     tracemalloc.start()
     out = run(packed, height=40, width=32, upsample=0)
     peak = tracemalloc.get_traced_memory()[1]

@@ -47,6 +47,7 @@ class AnnotationEntry:
     notes: tuple[str, ...] = ()  # repairs by the layout
     doubts: tuple[str, ...] = ()  # contradictions that the layout found
     coded: bool = True  # onset and offset are annotated. Otherwise they are the first and last frame of the folder
+    fault: str = ""  # why the layout cannot use the row, as the end of a sentence: "expected ..., got ...; ..."
 
     def column_label(self, role: str) -> str:
         """The name of a cell in messages: "ApexFrame (column E)"."""

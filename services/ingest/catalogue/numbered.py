@@ -19,7 +19,7 @@ def read_frame_folder(
 
     If a folder has face crops (`reg_img1.jpg`) and raw frames (`img1.jpg`), `cropped` selects one of them.
     """
-    return read_frame_names(_image_names(folder, cropped), habits, fps)
+    return read_frame_names(image_names(folder, cropped), habits, fps)
 
 
 def numbered_images(folder: Path, cropped: bool | None = None) -> dict[int, list[Path]]:
@@ -28,7 +28,8 @@ def numbered_images(folder: Path, cropped: bool | None = None) -> dict[int, list
     return {number: [folder / name for name in names] for number, names in found.items()}
 
 
-def _image_names(folder: Path, cropped: bool | None) -> list[str]:
+def image_names(folder: Path, cropped: bool | None = None) -> list[str]:
+    """The names of the image files of a folder, in any order."""
     names = [name for name in os.listdir(folder) if _is_image(name)]  # noqa: PTH208 (10,000s of names)
     crops = [name for name in names if name.casefold().startswith(CROP)]
     if cropped is not None and 0 < len(crops) < len(names):
@@ -67,7 +68,7 @@ def frame_files_between(
 
 
 def _describe_images(folder: Path) -> str:
-    names = sorted(_image_names(folder, None))
+    names = sorted(image_names(folder))
     return (
         f"{len(names)} without a number ({names[0]}); number the frames." if names else "none; copy the frames there."
     )

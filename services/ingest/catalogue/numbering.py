@@ -5,7 +5,7 @@ files.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from services.ingest.catalogue.cells import whole_number
 from services.ingest.catalogue.entry import AnnotationEntry
 from services.ingest.catalogue.frame_names import Habits, NameReading, most_common_counters
 from services.ingest.catalogue.numbered import read_frame_folder
+from services.ingest.catalogue.video_length import count_video_frames
 
 FRAME_ROLES = ("onset", "apex", "offset")
 SHIFTS = (1, -1)  # added to the sheet's numbers: it counts from 0 and the files from 1, or the other way round
@@ -32,24 +33,24 @@ class RowEvidence:
 
 @dataclass(frozen=True)
 class DatasetNumbering:
-    """`shifts` by dataset: what is added to its sheet's numbers."""
+    """`shifts`: what is added to the sheet's numbers, by dataset and whether its clips are folders of frames."""
 
     habits: Habits = field(default_factory=dict)
-    shifts: Mapping[str, int] = field(default_factory=dict)
+    shifts: Mapping[tuple[str, bool], int] = field(default_factory=dict)
 
     def shift_entry(self, entry: AnnotationEntry) -> AnnotationEntry:
         """The entry with its files' frame numbers, noted."""
-        shift = self.shifts.get(entry.dataset, 0)
+        shift = self.shifts.get((entry.dataset, entry.source_path.is_dir()), 0)
         numbers = {role: whole_number(getattr(entry, role)) for role in FRAME_ROLES}
-        if not shift or not entry.coded or not entry.source_path.is_dir():
+        if not shift or not entry.coded:
             return entry
         moved = {role: number + shift for role, number in numbers.items() if number is not None}
         words = (
-            "1 less than those of the files: 1 was added"
+            "less than those of the frames: 1 was added"
             if shift > 0
-            else "1 more than those of the files: 1 was taken"
+            else "more than those of the frames: 1 was subtracted"
         )
-        note = f"the frame numbers of the whole sheet are {words}"
+        note = f"the frame numbers of the whole sheet are 1 {words}"
         return replace(entry, **moved, notes=(*entry.notes, note))
 
     def describe_doubts(self, reading: NameReading, location: str) -> tuple[str, ...]:
@@ -63,18 +64,18 @@ class DatasetNumbering:
 
 
 def survey_numbering(entries: Sequence[AnnotationEntry], dataset_folder: Path) -> DatasetNumbering:
-    """Read the names in every folder of frames inside the dataset once, and decide for all rows together."""
+    """Read the names in every folder, and the length of every video, inside the dataset. Decide for all rows."""
     rows: dict[tuple[Path, bool], list[AnnotationEntry]] = defaultdict(list)
     for entry in entries:
         if entry.source_path.is_relative_to(dataset_folder) and ".." not in entry.source_path.parts:
             rows[entry.source_path, entry.cropped].append(entry)
     counters, evidence = [], defaultdict(list)
-    for (folder, cropped), mine in rows.items():
-        reading = _read_existing_folder(folder, cropped)
+    for (path, cropped), mine in rows.items():
+        reading, numbers = _read_numbers(path, cropped, mine)
         counters.append(reading.counters)
         for entry in mine:
-            evidence[entry.dataset] += _weigh_row(entry, reading.numbers)
-    shifts = {dataset: decide_shift(found) for dataset, found in evidence.items()}
+            evidence[entry.dataset, path.is_dir()] += _weigh_row(entry, numbers)
+    shifts = {clips: decide_shift(found) for clips, found in evidence.items()}
     return DatasetNumbering(most_common_counters(counters), shifts)
 
 
@@ -105,14 +106,21 @@ def _begin_at(rows: Iterable[RowEvidence], first: int) -> list[RowEvidence]:
     return [row for row in rows if row.first == first]
 
 
-def _read_existing_folder(folder: Path, cropped: bool) -> NameReading:
+def _read_numbers(path: Path, cropped: bool, rows: Sequence[AnnotationEntry]) -> tuple[NameReading, Collection[int]]:
+    """The names in a folder of frames, and its frame numbers or those of a video."""
     try:
-        return read_frame_folder(folder, cropped) if folder.is_dir() else NameReading()
+        if path.is_dir():
+            reading = read_frame_folder(path, cropped)
+            return reading, reading.numbers.keys()
+        if path.is_file():
+            offsets = [whole_number(entry.offset) or 0 for entry in rows]
+            return NameReading(), range(count_video_frames(path, max(offsets)))
     except (OSError, ValueError):  # a name that no file system accepts: a problem of the row, which is told later
-        return NameReading()
+        pass
+    return NameReading(), ()
 
 
-def _weigh_row(entry: AnnotationEntry, numbers: Mapping[int, object]) -> list[RowEvidence]:
+def _weigh_row(entry: AnnotationEntry, numbers: Collection[int]) -> list[RowEvidence]:
     onset, offset = whole_number(entry.onset), whole_number(entry.offset)
     if onset is None or offset is None or not numbers or not entry.coded:
         return []

@@ -126,7 +126,7 @@ def test_a_folder_in_another_case_and_a_subject_as_a_number(tmp_path: Path) -> N
 def test_frames_that_count_from_one_where_the_row_counts_from_zero(tmp_path: Path) -> None:
     (clip,) = clips(casme3a(tmp_path, ("spNO.1", "a", 0, 0, 9, "4", 4, "fear")))
     assert (clip.onset, clip.apex, clip.offset) == (1, 1, 10)
-    assert clip.notes == ("the frame numbers of the whole sheet are 1 less than those of the files: 1 was added",)
+    assert clip.notes == ("the frame numbers of the whole sheet are 1 less than those of the frames: 1 was added",)
 
 
 def test_one_onset_of_0_among_many_rows_is_a_slip(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +14,8 @@ from services.ingest.catalogue.numbering import RowEvidence, decide_shift
 from services.ingest.discover import discover_clips
 
 HEADER = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
-RAISED = "the frame numbers of the whole sheet are 1 less than those of the files: 1 was added"
-LOWERED = "the frame numbers of the whole sheet are 1 more than those of the files: 1 was taken"
+RAISED = "the frame numbers of the whole sheet are 1 less than those of the frames: 1 was added"
+LOWERED = "the frame numbers of the whole sheet are 1 more than those of the frames: 1 was subtracted"
 Clip = tuple[range, int, int, int]  # numbers of the files, and onset, apex, offset in the sheet
 
 
@@ -89,6 +91,40 @@ def test_a_folder_whose_names_differ_is_told(tmp_path: Path) -> None:
         (),
         ("clips.csv row 4: number 2 of its file names counts the frames, number 1 in other folders",),
     ]
+
+
+def write_video(file: Path, frames: int) -> None:
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(frames):
+            picture = np.full((48, 64, 3), 5 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+@pytest.mark.parametrize(("offsets", "shift"), [((20, 16, 9), -1), ((20, 15, 9), 0), ((19, 15, 9), 0)])
+def test_videos_whose_sheet_counts_from_1(tmp_path: Path, suffix: str, offsets: tuple[int, ...], shift: int) -> None:
+    """The videos have 20, 16 and 12 frames, counted from 0."""
+    rows = [HEADER]
+    for index, (frames, offset) in enumerate(zip((20, 16, 12), offsets, strict=True)):
+        write_video(tmp_path / f"{index}{suffix}", frames)
+        rows.append(f"lab,{index},c,{index}{suffix},3,5,{offset},30,,")
+    (tmp_path / "clips.csv").write_text("\n".join(rows))
+    found = [clip for clip in discover_clips(tmp_path) if isinstance(clip, FoundClip)]
+    assert [(clip.onset, clip.apex, clip.offset) for clip in found] == [
+        (3 + shift, 5 + shift, offset + shift) for offset in offsets
+    ]
+    assert {clip.notes for clip in found} == {(LOWERED,) if shift else ()}
+
+
+def test_a_single_row_with_the_length_of_its_video(tmp_path: Path) -> None:
+    write_video(tmp_path / "smile.mp4", 24)
+    (tmp_path / "clips.csv").write_text(f"{HEADER}\nlab,p01,smile,smile.mp4,4,13,24,30,happiness,6+12+25\n")
+    (clip,) = discover_clips(tmp_path)
+    assert isinstance(clip, FoundClip)
+    assert (clip.onset, clip.apex, clip.offset, clip.notes) == (3, 12, 23, (LOWERED,))
 
 
 def evidence(onset: int, offset: int, first: int, last: int) -> RowEvidence:

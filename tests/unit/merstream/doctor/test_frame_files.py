@@ -63,7 +63,7 @@ def test_a_clip_of_invented_frames_is_never_usable(tmp_path: Path, capsys: pytes
 def test_a_finding_on_the_whole_sheet_is_told_once(tmp_path: Path) -> None:
     dataset(tmp_path, rows="0,8,15")
     assert told(tmp_path)["repairs"] == [
-        "3 clips (s0/c, ...): the frame numbers of the whole sheet are 1 less than those of the files: 1 was added"
+        "3 clips (s0/c, ...): the frame numbers of the whole sheet are 1 less than those of the frames: 1 was added"
     ]
 
 

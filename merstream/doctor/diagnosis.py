@@ -1,16 +1,13 @@
 """The examination of a dataset folder: clips, labels, frames, and a sentence for everything that is wrong."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
-import numpy as np
 
-from merstream.doctor.image_headers import ImageHeader, read_header
-from services.ingest import image
-from services.ingest.catalogue import numbered
+from merstream.doctor.frame_files import FrameFindings, check_frames, find_stray_files
 from services.ingest.catalogue.cells import cell_text
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
@@ -21,7 +18,6 @@ from shared.errors import BadData
 from shared.names import spelling_key
 from shared.protocols import find_same_people
 
-IGNORED_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 RATE_TOLERANCE = 0.02  # allowed difference between the rates of a video and of the sheet, as a share: 29.97 is 30
 
 
@@ -50,19 +46,26 @@ class Diagnosis:
 
     @property
     def usable(self) -> bool:
-        """Whether at least one clip can be used as it is, and no person seems to have two names."""
-        return not self.fault and not self.same_people and bool(self.readable_clips)
+        """Whether clips can be used as they are, not most of them with invented frames, and no person has two names."""
+        clips = self.readable_clips
+        return not self.fault and not self.same_people and bool(clips) and 2 * len(self.filled_clips) <= len(clips)
 
     @property
     def readable_clips(self) -> list[FoundClip]:
         """The clips without an unreadable file."""
         return [clip for clip in self.clips if clip.sample.identity not in self.broken]
 
+    @property
+    def filled_clips(self) -> list[FoundClip]:
+        """The readable clips in which a frame is missing and its neighbour is shown instead."""
+        return [clip for clip in self.readable_clips if clip.kind == "frames" and len({*clip.files}) < len(clip.files)]
+
     def summary_figures(self) -> dict[str, object]:
         """The figures of the dataset, as plain values."""
         return {
             "clips": len(self.clips),
-            "sound": len(self.readable_clips),
+            "sound": len(self.readable_clips) - len(self.filled_clips),
+            "repaired": len(self.filled_clips),
             "subjects": len({clip.sample.subject for clip in self.clips}),
             "emotions": dict(Counter(clip.sample.emotion or "none" for clip in self.clips)),
             "fps": dict(Counter(f"{clip.fps:g}" for clip in self.clips)),
@@ -112,7 +115,6 @@ def _record_result(diagnosis: Diagnosis, result: FoundClip | ClipProblem) -> Non
     name = f"{result.sample.subject}/{result.sample.clip}"
     diagnosis.clips.append(result)
     diagnosis.missing += [f"{name}: {note}" for note in result.notes if "is missing" in note]
-    diagnosis.repairs += [f"{name}: {note}" for note in result.notes if "is missing" not in note]
     diagnosis.contradictions += result.doubts
     diagnosis.labels += (note for note in result.label_notes if note not in diagnosis.labels)
     diagnosis.corrections += map(str, result.changes)
@@ -126,8 +128,13 @@ def _unannotated_folders(folders: Iterable[tuple[str, tuple[str, str]]], known: 
 
 def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
     listed: set[Path] = set()
+    repaired: dict[str, list[str]] = defaultdict(list)
     for clip in diagnosis.clips:
-        faults, sizes = _check_video(clip) if clip.kind == "video" else _check_frames(clip, deep)
+        found = FrameFindings(*_check_video(clip)) if clip.kind == "video" else check_frames(clip, deep)
+        faults, sizes = found.faults, found.sizes
+        for note in (*clip.notes, *found.notes):
+            if "is missing" not in note:
+                repaired[note].append(f"{clip.sample.subject}/{clip.sample.clip}")
         diagnosis.unreadable += [f"{_relative_path(file, folder)} {fault}" for file, fault in faults]
         if faults:
             diagnosis.broken.add(clip.sample.identity)
@@ -140,30 +147,13 @@ def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
             )
         if clip.kind == "frames" and clip.source_path not in listed:
             listed.add(clip.source_path)
-            diagnosis.extra += _stray_files(clip.source_path, folder)
+            diagnosis.extra += find_stray_files(clip, folder)
+    diagnosis.repairs += [_describe_repair(note, names) for note, names in repaired.items()]
 
 
-def _check_frames(clip: FoundClip, deep: bool) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
-    """(file, fault) of every unreadable frame, and the sizes (columns, rows) in the order of the frames."""
-    faults, sizes = [], []
-    for file in dict.fromkeys(clip.files):
-        header = _decode_header(file) if deep else read_header(file)
-        if header.fault:
-            faults.append((file, f"{header.fault}. Copy it again from the original"))
-        if header.size:
-            sizes.append(header.size)
-    return faults, sizes
-
-
-def _decode_header(file: Path) -> ImageHeader:
-    header = read_header(file)
-    if header.fault:
-        return header
-    try:
-        pixels = image.decode_image(np.frombuffer(file.read_bytes(), np.uint8), file.name)
-    except (BadData, OSError) as fault:
-        return ImageHeader(header.kind, fault=f"cannot be decoded ({fault})")
-    return ImageHeader(header.kind, (pixels.shape[1], pixels.shape[0]))
+def _describe_repair(note: str, names: Sequence[str]) -> str:
+    """A repair of a whole dataset is told once."""
+    return f"{names[0]}: {note}" if len(names) == 1 else f"{len(names)} clips ({names[0]}, ...): {note}"
 
 
 def _check_video(clip: FoundClip) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
@@ -180,14 +170,6 @@ def _check_video(clip: FoundClip) -> tuple[list[tuple[Path, str]], list[tuple[in
     if abs(rate - clip.fps) > RATE_TOLERANCE * clip.fps:
         faults.append((file, f"runs at {rate:g} frames per second, the sheet says {clip.fps:g}. Correct the row"))
     return faults, [size]
-
-
-def _stray_files(clip_folder: Path, folder: Path) -> Iterator[str]:
-    """A sentence for every file in a clip's folder that is no frame."""
-    frames = {file for files in numbered.numbered_images(clip_folder).values() for file in files}
-    for file in sorted(clip_folder.iterdir()):
-        if file not in frames and file.name.casefold() not in IGNORED_FILES and not file.name.startswith("."):
-            yield f"{_relative_path(file, folder)}: no numbered image. It is ignored"
 
 
 def _relative_path(file: Path, folder: Path) -> str:

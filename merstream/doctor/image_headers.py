@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.ingest.image_header import describe_size_fault
+
 HEAD_BYTES, JPEG_SEARCH_BYTES, TAIL_BYTES = 1024, 1 << 16, 64  # bytes
 MAGIC_NUMBERS: dict[bytes, str] = {
     b"\xff\xd8\xff": "JPEG",
@@ -32,6 +34,8 @@ class ImageHeader:
     kind: str = ""
     size: tuple[int, int] | None = None
     fault: str = ""
+    advice: str = "Copy it again from the original"  # what to do about a fault
+    bits: int = 8  # per value, known once the file is decoded
 
 
 def read_header(file: Path) -> ImageHeader:
@@ -61,7 +65,10 @@ def _parse_header(handle: int) -> ImageHeader:
         return ImageHeader(kind, fault=f"is a {kind} cut short")
     if kind == "BMP" and length < _bmp_length(head):
         return ImageHeader(kind, fault="is a BMP cut short")
-    return ImageHeader(kind, _image_size(handle, kind, head))
+    size = _image_size(handle, kind, head)
+    if size and (too_large := describe_size_fault(*size)):
+        return ImageHeader(kind, size, f"is too large: expected {too_large.rstrip('.')}", advice="")
+    return ImageHeader(kind, size)
 
 
 def _image_size(handle: int, kind: str, head: bytes) -> tuple[int, int] | None:

@@ -158,9 +158,20 @@ def _print_dataset(dataset: Mapping[str, Any], console: Console) -> None:
             soft_wrap=True,
             highlight=False,
         )
+        if dataset["sound"] < dataset["clips"] or dataset["problems"]:
+            console.print(f"  {_describe_use(dataset)}", soft_wrap=True, highlight=False)
         console.print(f"  labels: {escape(_format_counts(dataset['emotions']))}", soft_wrap=True, highlight=False)
     for name, heading in FINDING_HEADINGS.items():
         _print_findings(heading, dataset[name], console)
+
+
+def _describe_use(dataset: Mapping[str, Any]) -> str:
+    """How many of the annotated clips are sound, repaired or lost."""
+    unreadable, refused = dataset["clips"] - dataset["sound"] - dataset["repaired"], len(dataset["problems"])
+    return (
+        f"of {dataset['clips'] + refused} clips {dataset['sound']} are sound, {dataset['repaired']} have frames that "
+        f"are invented, {unreadable} have unreadable files, {refused} cannot be used"
+    )
 
 
 def _print_findings(heading: str, sentences: Sequence[str], console: Console) -> None:

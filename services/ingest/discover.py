@@ -15,6 +15,7 @@ from services.ingest.catalogue.entry import (
     PreferredFrames,
     ReadingOptions,
 )
+from services.ingest.catalogue.numbering import DatasetNumbering, survey_numbering
 from services.ingest.catalogue.registry import recognise_layout
 from services.ingest.catalogue.resolve import problem_of_entry, resolve_entry
 from services.ingest.catalogue.tree import DatasetTree
@@ -46,15 +47,23 @@ def discover_tree(
         corrections.apply_corrections(entry, layout.key, reading.corrections) for entry in _compare_labels(found)
     ]
     rows = _rows_by_identity([entry for entry, _ in entries])
-    return (_resolve_unique(entry, tree.folder, rows[_entry_identity(entry)], changes) for entry, changes in entries)
+    numbering = survey_numbering([entry for entry, _ in entries], tree.folder)
+    return (
+        _resolve_unique(entry, tree.folder, rows[_entry_identity(entry)], changes, numbering)
+        for entry, changes in entries
+    )
 
 
 def _resolve_unique(
-    entry: AnnotationEntry, folder: Path, rows: list[str], changes: tuple[AnnotationChange, ...]
+    entry: AnnotationEntry,
+    folder: Path,
+    rows: list[str],
+    changes: tuple[AnnotationChange, ...],
+    numbering: DatasetNumbering,
 ) -> FoundClip | ClipProblem:
     """Resolve an entry whose name is unique. If two rows have one name, only the lab knows which row is wrong."""
     if len(rows) == 1 or not entry.clip:
-        return resolve_entry(entry, folder, changes)
+        return resolve_entry(entry, folder, changes, numbering)
     others = ", ".join(row for row in rows if row != entry.location)
     name = f"{entry.subject}/{entry.clip}"
     sentence = f"{entry.location}: expected one row for {name}, got another at {others}; rename or delete one of them."

@@ -6,21 +6,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingest.image_depth import FULL, scale_to_bytes
+from services.ingest.image_header import check_image_header
 from shared.errors import BadData
 
 Frame = NDArray[np.uint8]
 
 JPEG, SCAN, END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"  # ITU-T T.81 table B.1: SOI, SOS, EOI
+OUT_OF_MEMORY = -4  # OpenCV's StsNoMem
 
 
 def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
-    """Pixels [H,W] or [H,W,3] (blue, green, red) of an image file, uint8 or uint16. Alpha is dropped.
+    """Pixels [H,W] or [H,W,3] (blue, green, red) of an image file, uint8 or uint16, upright. Alpha is dropped.
 
-    `data` has the bytes [n] of the file. Raises BadData that names the file, if it is no image, truncated or of another
-    depth.
+    `data` has the bytes [n] of the file. Raises BadData that names the file, if it is no image, truncated, too large,
+    of another depth or several pictures.
     """
-    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
-    pixels = cv2.imdecode(data, flags) if data.size else None
+    check_image_header(data, name)
+    pixels = _decode_pixels(data, name)
     if pixels is None or _is_cut(data):
         raise BadData(
             f"{name}: expected a whole image, got {_describe_data(data)}; copy the file from the dataset again."
@@ -30,25 +33,27 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
     return pixels
 
 
-def to_rgb(pixels: NDArray[Any], name: str) -> Frame:
-    """Pixels [H,W] or [H,W,3] (blue, green, red) as [H,W,3] uint8 RGB. Of 16 bits the upper 8 are kept.
+def to_rgb(pixels: NDArray[Any], bits: int = FULL) -> Frame:
+    """Pixels [H,W] or [H,W,3] (blue, green, red) as [H,W,3] uint8 RGB. Grey becomes three equal channels.
 
-    Grey becomes three equal channels. Raises BadData for a 16-bit file with values of 12 bits or less: it would turn
-    black.
+    Of 16-bit pixels the upper 8 of `bits` bits are kept. `image_depth.measure_depth` finds them for a clip.
     """
     if pixels.dtype == np.uint16:
-        pixels = _upper_bits(pixels, name)
+        pixels = scale_to_bytes(pixels, bits)
     order = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
     return np.asarray(cv2.cvtColor(pixels, order), np.uint8)
 
 
-def _upper_bits(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    if pixels.max() < 1 << 12:
+def _decode_pixels(data: NDArray[np.uint8], name: str) -> NDArray[Any] | None:
+    """The pixels, None for no image. OpenCV turns a picture upright as its EXIF data say."""
+    try:
+        return cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    except cv2.error as error:
+        if error.code == OUT_OF_MEMORY:
+            raise MemoryError(f"{name}: {error.err}") from error
         raise BadData(
-            f"{name}: expected 16-bit values up to 65535, got none above {pixels.max()}; scale the frames to the full "
-            "16 bits or save them as 8-bit PNG."
-        )
-    return (pixels >> 8).astype(np.uint8)
+            f"{name}: expected an image that can be decoded, got one that OpenCV refuses ({error.err}); save it again."
+        ) from None
 
 
 def _is_cut(data: NDArray[np.uint8]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.ingest import image, video
 from services.ingest.image import Frame
+from services.ingest.image_depth import measure_depth
 from shared.errors import BadData
 from shared.stage import Arrays
 
@@ -52,8 +54,7 @@ class Source:
                     f"{name}: expected {_format_size(size)} like the clip's first frame, got "
                     f"{_format_size(pixels.shape)}; export all frames of the clip at one size."
                 )
-            self._note_depth(pixels)
-            yield name, image.to_rgb(pixels, name)
+            yield name, image.to_rgb(pixels, self._true_bits if pixels.dtype == np.uint16 else 8)
 
     def _decode_pixels(self, chosen: Collection[int]) -> Iterator[tuple[str, NDArray[Any]]]:
         data, names = self.arrays["data"], self.arrays["names"].tolist()
@@ -64,10 +65,14 @@ class Source:
         parts = np.split(data, self.arrays["ends"][:-1])
         yield from ((names[index], image.decode_image(parts[index], names[index])) for index in chosen)
 
-    def _note_depth(self, pixels: NDArray[Any]) -> None:
-        note = "16-bit frames: the upper 8 bits of each value were kept"
-        if pixels.dtype == np.uint16 and note not in self.notes:
-            self.notes.append(note)
+    @cached_property
+    def _true_bits(self) -> int:
+        """The depth of the clip's 16-bit frames, measured on all of them once and noted."""
+        parts = np.split(self.arrays["data"], self.arrays["ends"][:-1])
+        names = self.arrays["names"].tolist()
+        depth = measure_depth((name, image.decode_image(part, name)) for name, part in zip(names, parts, strict=True))
+        self.notes.append(depth.note)
+        return depth.bits
 
 
 def read_source(arrays: Arrays) -> Source:

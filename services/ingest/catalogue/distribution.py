@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from typing import Literal
 
-from services.ingest.catalogue import numbered
 from services.ingest.catalogue.cells import cell_text, is_absent, whole_number
 from services.ingest.catalogue.clip_folders import ClipFolder, ClipFolders, FolderPattern, find_clip_folders
+from services.ingest.catalogue.cut_clips import RenumberedRow, renumber_cut_clips, shift_to_first_files
 from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
+from services.ingest.catalogue.numbered import numbered_images
 from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet
 from services.ingest.catalogue.sheet import locate_header as header
 from services.ingest.catalogue.tree import DatasetTree
@@ -21,7 +21,6 @@ from shared.tables.header import ColumnNames
 from shared.tables.rows import TableRow
 from shared.tables.table import Table
 
-FRAME_ROLES = ("onset", "apex", "offset")
 SheetNeed = Literal["needed", "optional"]
 
 
@@ -94,7 +93,7 @@ class Distribution:
         """One entry per row of the coding sheet. If the sheet is optional and absent, one per clip folder."""
         clip_folders = ClipFolders(tree, self.patterns, reading.prefer, self.example, self.subject_key)
         others = {name: self._read_labels(tree, columns) for name, columns in self.extra_label_sheets.items()}
-        for row in self._clip_rows(tree, clip_folders):
+        for row in self._renumber_rows(self._clip_rows(tree, clip_folders), tree, clip_folders):
             entry = self._build_entry(row, tree, clip_folders, dataset, reading)
             more = {name: labels.get((entry.subject, entry.filename)) for name, labels in others.items()}
             labels = {name: row["label"] if row else None for name, row in more.items()}
@@ -118,7 +117,7 @@ class Distribution:
             return self.read_own_rows(tree, self)
         sheets = [header(table, self.columns) for table in self._candidate_tables(tree)]
         if self.sheet == "optional" and not any(set(self.needed_roles) <= set(sheet.columns) for sheet in sheets):
-            return [_row_from_folder(each, tree, self.folders) for each in clip_folders.all]
+            return [_row_from_folder(each, clip_folders, self.folders) for each in clip_folders.all]
         sheet = find_coding_sheet(
             self._candidate_tables(tree), self.columns, self.needed_roles, tree.folder, tree.faults
         )
@@ -137,14 +136,35 @@ class Distribution:
                 return
             yield row
 
-    def _build_entry(
-        self, row: TableRow, tree: DatasetTree, clip_folders: ClipFolders, dataset: str, reading: ReadingOptions
-    ) -> AnnotationEntry:
+    def _renumber_rows(
+        self, rows: Iterable[TableRow], tree: DatasetTree, clip_folders: ClipFolders
+    ) -> list[RenumberedRow]:
+        """The rows with their files' numbers, if the clips of this dataset may be cut out of their recordings."""
+        found = [(row, clip_folders.find_folder(*self._row_identity(row))) for row in rows]
+        located = [(row, tree.folder / clip.folder if clip else None) for row, clip in found]
+        if self.renumbered:
+            return renumber_cut_clips(located)
+        if any("first" in row.cells for row, _ in located):
+            return shift_to_first_files(located)
+        return [RenumberedRow(row) for row, _ in located]
+
+    def _row_identity(self, row: TableRow) -> tuple[str, str]:
+        """Subject and file name of a row."""
         clip = cell_text(row["clip"])
-        subject = self.subject_key(cell_text(row["subject"]) or self._subject_of_clip(clip))
+        return self.subject_key(cell_text(row["subject"]) or self._subject_of_clip(clip)), clip
+
+    def _build_entry(
+        self,
+        renumbered: RenumberedRow,
+        tree: DatasetTree,
+        clip_folders: ClipFolders,
+        dataset: str,
+        reading: ReadingOptions,
+    ) -> AnnotationEntry:
+        subject, clip = self._row_identity(renumbered.row)
         found = clip_folders.find_folder(subject, clip)
         name = found.clip if found else clip
-        row, notes = self._repair_row(row, tree.folder / found.folder if found else None)
+        row, notes = self._repair_row(renumbered.row)
         expected = clip_folders.expected_folder(
             {"subject": subject, "clip": clip, "emotion": cell_text(row["emotion"])}
         )
@@ -165,11 +185,11 @@ class Distribution:
             labels={"emotion": row["emotion"], "objective": row["objective"]},
             filename=name,
             duration=row["duration"],
-            notes=notes,
+            notes=renumbered.notes + notes,
             doubts=tuple(self._find_doubts(row, subject, clip, found)),
             coded=bool(row.column_labels),
             label_notes=row.notes,
-            fault=row.fault,
+            fault=row.fault or (f"{row.location}: {renumbered.fault}" if renumbered.fault else ""),
         )
 
     def _frame_rate(self, row: TableRow, clip_folder: ClipFolder | None) -> object:
@@ -181,10 +201,7 @@ class Distribution:
         match = re.match(self.subject_in_clip, clip, re.IGNORECASE) if self.subject_in_clip else None
         return match[1] if match else ""
 
-    def _repair_row(self, row: TableRow, folder: Path | None) -> tuple[TableRow, tuple[str, ...]]:
-        row = shift_frame_numbers(row, folder) if "first" in row.cells and folder else row
-        if self.renumbered and folder and (moved := renumber_cut_clip(row, folder)):
-            return moved, ("frames are counted from the clip's own first",)
+    def _repair_row(self, row: TableRow) -> tuple[TableRow, tuple[str, ...]]:
         if (
             self.zero_offset == "apex"
             and cell_text(row["offset"]) in ("", "0")
@@ -219,34 +236,10 @@ def select_label(entry: AnnotationEntry, labels: str) -> AnnotationEntry:
     return entry if labels == "emotion" else replace(entry, emotion=entry.labels.get(labels))
 
 
-def shift_frame_numbers(row: TableRow, folder: Path) -> TableRow:
-    """The row with the files' frame numbers, if its sheet counts from another first number."""
-    first = whole_number(row["first"])
-    files = numbered.numbered_images(folder)
-    if first is None or not files:
-        return row
-    shift = min(files) - first
-    shifted = {role: number + shift for role in FRAME_ROLES if (number := whole_number(row[role])) is not None}
-    return replace(row, cells={**row.cells, **shifted})
-
-
-def renumber_cut_clip(row: TableRow, folder: Path) -> TableRow | None:
-    """The row, renumbered, of a clip that was cut out of its recording. None for any other clip.
-
-    Such a clip has as many files as frames, and none has the number of the onset.
-    """
-    onset, offset = whole_number(row["onset"]), whole_number(row["offset"])
-    files = numbered.numbered_images(folder)
-    if onset is None or offset is None or not files or onset in files:
-        return None
-    if max(files) - min(files) != offset - onset:
-        return None
-    return shift_frame_numbers(replace(row, cells={**row.cells, "first": onset}), folder)
-
-
-def _row_from_folder(clip_folder: ClipFolder, tree: DatasetTree, labels: Mapping[str, str]) -> TableRow:
+def _row_from_folder(clip_folder: ClipFolder, clip_folders: ClipFolders, labels: Mapping[str, str]) -> TableRow:
     """The row of a clip without a sheet: all its frames, the label of its folder."""
-    numbers: Sequence[int] = sorted(numbered.numbered_images(tree.folder / clip_folder.folder)) or [0, 1]
+    files = numbered_images(clip_folders.tree.folder / clip_folder.folder, clip_folders.cropped)
+    numbers: Sequence[int] = sorted(files) or [0, 1]
     folder = clip_folder.fields.get("emotion", "").casefold()
     cells = {
         "subject": clip_folder.subject,

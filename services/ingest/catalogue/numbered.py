@@ -1,34 +1,40 @@
 """Folders of numbered frames, in the order of their numbers (img2 before img10). A large hole is a fault."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from services.ingest.catalogue.frame_names import LARGE_SHARE, Habits, NameReading, read_frame_names
 from shared.errors import BadData
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2"})
 CROP = "reg_"  # names of face crops begin so
 REACH = 3  # frames, longest distance to the neighbour that replaces a missing frame
 
-_LAST_NUMBER = re.compile(r"(\d{1,18})(?!.*\d)")
 
-
-def numbered_images(folder: Path, cropped: bool | None = None) -> dict[int, list[Path]]:
-    """Image files of a folder by the last number in their names, without hidden files and other suffixes.
+def read_frame_folder(
+    folder: Path, cropped: bool | None = None, habits: Habits | None = None, fps: float | None = None
+) -> NameReading:
+    """The frame numbers of the image files of a folder, without hidden files and other suffixes.
 
     If a folder has face crops (`reg_img1.jpg`) and raw frames (`img1.jpg`), `cropped` selects one of them.
     """
+    return read_frame_names(image_names(folder, cropped), habits, fps)
+
+
+def numbered_images(folder: Path, cropped: bool | None = None) -> dict[int, list[Path]]:
+    """Image files of a folder by frame number. Empty if the numbers cannot be told."""
+    found = read_frame_folder(folder, cropped).numbers
+    return {number: [folder / name for name in names] for number, names in found.items()}
+
+
+def image_names(folder: Path, cropped: bool | None = None) -> list[str]:
+    """The names of the image files of a folder, in any order."""
     names = [name for name in os.listdir(folder) if _is_image(name)]  # noqa: PTH208 (10,000s of names)
     crops = [name for name in names if name.casefold().startswith(CROP)]
     if cropped is not None and 0 < len(crops) < len(names):
-        names = crops if cropped else sorted(set(names) - set(crops))
-    found: dict[int, list[Path]] = {}
-    for name in sorted(names):
-        number = _LAST_NUMBER.search(name.rpartition(".")[0])
-        if number:
-            found.setdefault(int(number[1]), []).append(folder / name)
-    return found
+        return crops if cropped else sorted(set(names) - set(crops))
+    return names
 
 
 def _is_image(name: str) -> bool:
@@ -36,21 +42,36 @@ def _is_image(name: str) -> bool:
 
 
 def frame_files_between(
-    folder: Path, onset: int, offset: int, location: str, cropped: bool | None = None
+    folder: Path, reading: NameReading, onset: int, offset: int, location: str
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """One file per frame onset..offset, and a note for each frame that was replaced.
+    """One file per frame onset..offset, and a note for each frame that was replaced or file that was left out.
 
-    Raises BadData if there are no frames, if two files have one number, or if the onset or offset frame is missing.
-    Another missing frame may be at most `REACH` frames from its nearest neighbour.
+    Raises BadData if there are no frames, if their numbers cannot be told, if two files have one number, or if the
+    onset or offset frame is missing. Another missing frame may be at most `REACH` frames from its nearest neighbour,
+    and less than a quarter of the frames may be missing.
     """
-    found = numbered_images(folder, cropped)
+    found = reading.numbers
+    if reading.fault:
+        raise BadData(
+            f"{location}: expected in {folder.name} {reading.fault}; rename the files so that one number counts the "
+            "frames, and move others out."
+        )
     if not found:
-        raise BadData(f"{location}: expected numbered images in {folder.name}, got none; copy the frames there.")
+        raise BadData(f"{location}: expected numbered images in {folder.name}, got {_describe_images(folder)}")
     _check_ends(found, onset, offset, folder, location)
     files = {number: found[number] for number in range(onset, offset + 1) if number in found}
     _check_single(files, location)
+    _check_share(files, onset, offset, location)
     nearest = {number: _nearest_frame(files, number, location) for number in range(onset, offset + 1)}
-    return tuple(files[neighbour][0] for neighbour in nearest.values()), _note_filled_frames(nearest)
+    chosen = tuple(folder / files[neighbour][0] for neighbour in nearest.values())
+    return chosen, reading.notes + _note_filled_frames(nearest)
+
+
+def _describe_images(folder: Path) -> str:
+    names = sorted(image_names(folder))
+    return (
+        f"{len(names)} without a number ({names[0]}); number the frames." if names else "none; copy the frames there."
+    )
 
 
 def _check_ends(found: Mapping[int, object], onset: int, offset: int, folder: Path, location: str) -> None:
@@ -62,11 +83,22 @@ def _check_ends(found: Mapping[int, object], onset: int, offset: int, folder: Pa
             )
 
 
-def _check_single(files: Mapping[int, Sequence[Path]], location: str) -> None:
+def _check_single(files: Mapping[int, Sequence[str]], location: str) -> None:
     for number, same in files.items():
         if len(same) > 1:
-            names = " and ".join(file.name for file in same)
+            names = " and ".join(same)
             raise BadData(f"{location}: expected one file for frame {number}, got {names}; keep one of them.")
+
+
+def _check_share(files: Mapping[int, object], onset: int, offset: int, location: str) -> None:
+    """A clip of which a quarter would be invented says nothing about a motion."""
+    frames = offset - onset + 1
+    missing = frames - len(files)
+    if missing >= LARGE_SHARE * frames:
+        raise BadData(
+            f"{location}: expected the {frames} frames {onset} to {offset}, got {len(files)}: {missing} are missing, a "
+            "quarter or more; restore the files or remove the clip from the sheet."
+        )
 
 
 def _nearest_frame(files: Mapping[int, object], number: int, location: str) -> int:

@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from services.ingest.catalogue import numbered
 from services.ingest.catalogue.cells import cell_text, frame_number, frame_rate, is_absent, whole_number
 from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, ClipProblem, FoundClip, SourceKind
+from services.ingest.catalogue.frame_names import NameReading
 from services.ingest.catalogue.named_face import check_named_face
+from services.ingest.catalogue.numbering import DatasetNumbering
 from shared import action_units
 from shared.errors import BadData, first_problem
 from shared.records import Sample
@@ -17,15 +19,22 @@ from shared.records import Sample
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".mpg", ".mpeg", ".webm", ".wmv", ".m4v"})
 SENTENCE_LETTERS = 1000  # longest sentence. A cell may have 32,767 letters
 LONG_CLIP_SECONDS = 1.0  # a micro-expression lasts half a second at most by the usual definition
+NO_FACTS = DatasetNumbering()
 ClipFiles = tuple[SourceKind, tuple[Path, ...], tuple[int, ...], tuple[str, ...]]
 
 
 def resolve_entry(
-    entry: AnnotationEntry, folder: Path, changes: tuple[AnnotationChange, ...] = ()
+    entry: AnnotationEntry,
+    folder: Path,
+    changes: tuple[AnnotationChange, ...] = (),
+    numbering: DatasetNumbering = NO_FACTS,
 ) -> FoundClip | ClipProblem:
-    """The clip of an entry, or a problem. Never raises BadData: a bad clip must not stop the others."""
+    """The clip of an entry, or a problem. Never raises BadData: a bad clip must not stop the others.
+
+    `numbering` has what all rows and files of the dataset say about frame numbers.
+    """
     try:
-        return replace(_find_clip(entry, folder), changes=changes)
+        return replace(_find_clip(entry, folder, numbering), changes=changes)
     except BadData as fault:
         return problem_of_entry(entry, str(fault))
     except (OSError, ValueError) as error:  # a name that no file system accepts
@@ -43,14 +52,16 @@ def problem_of_entry(entry: AnnotationEntry, sentence: str) -> ClipProblem:
     return ClipProblem(entry.dataset, entry.subject, entry.clip, sentence, entry.filename or entry.clip)
 
 
-def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
+def _find_clip(entry: AnnotationEntry, folder: Path, numbering: DatasetNumbering) -> FoundClip:
+    _check_identity(entry)
     if entry.fault:
         raise BadData(entry.fault)
-    _check_identity(entry)
-    entry = _count_from_one(entry)
+    _path_inside(entry, folder)
+    reading = _read_names(entry, numbering)
+    entry = _count_from_one(numbering.shift_entry(entry), reading)
     onset, offset = _onset_and_offset(entry)
     apex, apex_notes = _coded_apex(entry, onset, offset)
-    kind, files, numbers, file_notes = _clip_files(entry, folder, onset, offset)
+    kind, files, numbers, file_notes = _clip_files(entry, folder, onset, offset, reading)
     aus, remark = action_units.parse_action_units(cell_text(entry.aus))
     sample = _build_sample(
         entry,
@@ -72,7 +83,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
         labels={name: label for name, value in entry.labels.items() if (label := _label_text(value))},
         filename=entry.filename or entry.clip,
         source_path=entry.source_path,
-        doubts=entry.doubts + tuple(_clip_doubts(entry, sample)),
+        doubts=entry.doubts + tuple(_clip_doubts(entry, sample)) + numbering.describe_doubts(reading, entry.location),
         coded=entry.coded,
         face=check_named_face(entry.face, entry.location),
     )
@@ -107,12 +118,19 @@ def _check_identity(entry: AnnotationEntry) -> None:
             raise BadData(f"{entry.location}: expected a {name}, got an empty cell; fill it in or delete the row.")
 
 
-def _count_from_one(entry: AnnotationEntry) -> AnnotationEntry:
-    """The entry with frame 0 as frame 1, if its row counts from 0 and its files from 1."""
-    if cell_text(entry.onset) != "0" or not entry.source_path.is_dir():
-        return entry
-    found = numbered.numbered_images(entry.source_path)
-    if 0 in found or 1 not in found:
+def _read_names(entry: AnnotationEntry, numbering: DatasetNumbering) -> NameReading:
+    if not entry.source_path.is_dir():
+        return NameReading()
+    try:
+        fps = frame_rate(entry.fps, entry.column_label("fps"), entry.location)
+    except BadData:
+        fps = None  # a fault of the row. Those of its frame numbers are told first
+    return numbered.read_frame_folder(entry.source_path, entry.cropped, numbering.habits, fps)
+
+
+def _count_from_one(entry: AnnotationEntry, reading: NameReading) -> AnnotationEntry:
+    """The entry with frame 0 as frame 1, if its files count from 1. A slip: the other rows say nothing of the kind."""
+    if cell_text(entry.onset) != "0" or 0 in reading.numbers or 1 not in reading.numbers:
         return entry
     apex = 1 if cell_text(entry.apex) == "0" else entry.apex
     note = "the onset 0 was taken for 1: the files count from 1"
@@ -149,10 +167,10 @@ def _coded_apex(entry: AnnotationEntry, onset: int, offset: int) -> tuple[int | 
     return None, (f"the coded apex {apex} lies outside onset {onset} to offset {offset} and was treated as absent",)
 
 
-def _clip_files(entry: AnnotationEntry, folder: Path, onset: int, offset: int) -> ClipFiles:
+def _clip_files(entry: AnnotationEntry, folder: Path, onset: int, offset: int, reading: NameReading) -> ClipFiles:
     shown = _path_inside(entry, folder)
     if entry.source_path.is_dir():
-        files, notes = numbered.frame_files_between(entry.source_path, onset, offset, entry.location, entry.cropped)
+        files, notes = numbered.frame_files_between(entry.source_path, reading, onset, offset, entry.location)
         return "frames", files, tuple(range(onset, offset + 1)), notes
     if not entry.source_path.is_file():
         raise BadData(f"{entry.location}: expected the clip at {shown}, got nothing there; copy it or correct the row.")

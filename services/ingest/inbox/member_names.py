@@ -5,6 +5,7 @@ sentences, and names are a few letters. So each encoding that systems write has 
 own script, and capitals where words have them. If several encodings do, no choice is made.
 """
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Collection
@@ -108,7 +109,7 @@ def _words_with_foreign_letters(text: str) -> list[str]:
 
 def _has_usual_capitals(word: str) -> bool:
     """Whether no accented capital follows a small letter, and no accented small letter stands before a capital."""
-    pairs = zip(word, word[1:], strict=False)
+    pairs = itertools.pairwise(word)
     return not any(
         first.islower() and second.isupper() and not (first.isascii() and second.isascii()) for first, second in pairs
     )

@@ -1,9 +1,11 @@
+import io
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from services.ingest.image import decode_image, to_rgb
 from shared.errors import BadData
@@ -15,8 +17,8 @@ def encoded(pixels: NDArray[Any], suffix: str) -> NDArray[np.uint8]:
     return np.asarray(data, np.uint8)
 
 
-def read(data: NDArray[np.uint8], name: str = "img3") -> NDArray[np.uint8]:
-    return to_rgb(decode_image(data, name), name)
+def read(data: NDArray[np.uint8], name: str = "img3", bits: int = 16) -> NDArray[np.uint8]:
+    return to_rgb(decode_image(data, name), bits)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".ppm"])
@@ -40,11 +42,50 @@ def test_of_16_bits_the_upper_8_stay(face: NDArray[np.uint8], channels: int) -> 
     np.testing.assert_array_equal(read(encoded(pixels, ".png")), expected)
 
 
-def test_12_bits_in_16_are_refused_rather_than_black(face: NDArray[np.uint8]) -> None:
-    with pytest.raises(
-        BadData, match=r"^img3: expected 16-bit values up to 65535, got none above 4080; scale the frames"
-    ):
-        read(encoded(face.astype(np.uint16) * 16, ".png"))
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 15])
+def test_of_fewer_bits_the_upper_8_stay(face: NDArray[np.uint8], bits: int) -> None:
+    np.testing.assert_array_equal(
+        read(encoded(face[:, :, ::-1].astype(np.uint16) << (bits - 8), ".png"), bits=bits), face
+    )
+
+
+def saved(picture: Image.Image, form: str, **options: Any) -> NDArray[np.uint8]:
+    file = io.BytesIO()
+    picture.save(file, form, **options)
+    return np.frombuffer(file.getvalue(), np.uint8)
+
+
+def test_palettes_print_colours_and_transparency_become_rgb(face: NDArray[np.uint8]) -> None:
+    colours = np.zeros((20, 40, 3), np.uint8)
+    colours[:, :20], colours[:, 20:] = (200, 50, 20), (10, 120, 220)
+    picture = Image.fromarray(colours)
+    for form in ("PNG", "TIFF", "BMP"):
+        np.testing.assert_array_equal(read(saved(picture.quantize(4), form)), colours)
+    transparent = picture.convert("RGBA")
+    transparent.putalpha(Image.fromarray(np.full((20, 40), 9, np.uint8)))
+    for form, options in (("PNG", {}), ("WEBP", {"lossless": True, "exact": True})):
+        np.testing.assert_array_equal(read(saved(transparent, form, **options)), colours)
+    np.testing.assert_array_equal(read(saved(picture.convert("CMYK"), "TIFF")), colours)
+    assert np.abs(read(saved(picture.convert("CMYK"), "JPEG", quality=100)).astype(int) - colours).max() <= 2
+
+
+def test_black_and_white_and_grey_with_white_as_0(face: NDArray[np.uint8]) -> None:
+    grey = Image.fromarray(face[:, :, 0])
+    black = grey.point(lambda value: 255 * (value > 90)).convert("1")
+    for form in ("PNG", "TIFF", "BMP"):
+        np.testing.assert_array_equal(read(saved(black, form))[:, :, 1], np.asarray(black, np.uint8) * 255)
+    inverted = saved(grey, "TIFF", tiffinfo={262: 0})
+    np.testing.assert_array_equal(read(inverted)[:, :, 1], face[:, :, 0])
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(("tag", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_a_turned_camera_gives_an_upright_picture(face: NDArray[np.uint8], form: str, tag: int, turns: int) -> None:
+    exif = Image.Exif()
+    exif[0x112] = tag
+    options = {"quality": 100} if form == "JPEG" else {"lossless": True} if form == "WEBP" else {}
+    upright = read(saved(Image.fromarray(face), form, exif=exif, **options))
+    assert np.abs(upright.astype(int) - np.rot90(face, turns)).mean() < 2
 
 
 def test_text(face: NDArray[np.uint8]) -> None:

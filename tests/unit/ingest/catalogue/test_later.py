@@ -125,8 +125,18 @@ def test_a_folder_in_another_case_and_a_subject_as_a_number(tmp_path: Path) -> N
 
 def test_frames_that_count_from_one_where_the_row_counts_from_zero(tmp_path: Path) -> None:
     (clip,) = clips(casme3a(tmp_path, ("spNO.1", "a", 0, 0, 9, "4", 4, "fear")))
-    assert (clip.onset, clip.apex) == (1, 1)
-    assert clip.notes == ("the onset 0 was taken for 1: the files count from 1",)
+    assert (clip.onset, clip.apex, clip.offset) == (1, 1, 10)
+    assert clip.notes == ("the frame numbers of the whole sheet are 1 less than those of the frames: 1 was added",)
+
+
+def test_one_onset_of_0_among_many_rows_is_a_slip(tmp_path: Path) -> None:
+    """CAS(ME)^3 A has one such row of 860."""
+    rows = [("spNO.1", "a", onset, onset + 1, onset + 9, "4", 4, "fear") for onset in range(21)]
+    first, *others = clips(casme3a(tmp_path, *rows))
+    assert (first.onset, first.apex, first.offset) == (1, 1, 9)
+    assert first.notes == ("the onset 0 was taken for 1: the files count from 1",)
+    assert [clip.onset for clip in others] == list(range(1, 21))
+    assert {clip.notes for clip in others} == {()}
 
 
 def test_known_contradictions_are_problems_or_notes(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_every_fault_is_a_sentence(casme2: Path) -> None:
         "Cropped/sub05/EP99_99: the sheet does not mention this clip. It is ignored",
         "Cropped/sub06/EP01_01/notes.txt: no numbered image. It is ignored",
     ]
-    assert (found["clips"], found["sound"], found["usable"]) == (5, 3, True)
+    assert (found["clips"], found["sound"], found["repaired"], found["usable"]) == (5, 2, 1, True)
     assert [verdict["clips"] for verdict in said["protocols"] if verdict["name"] == "casme2-5"] == [3]
 
 

@@ -9,6 +9,7 @@ from merstream.embedded.features import ExtractedFeatures, load_extracted_featur
 from merstream.embedded.pipeline import ClipEmitter, StageRun, run_stages
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
+from services.ingest.catalogue.tree import DatasetTree
 from services.trainer.evaluation.protocol import ProtocolSettings
 from shared.errors import BadData
 from shared.records import Artifact, Dataset, Pipeline, Record, Sample, artifact_key
@@ -148,5 +149,5 @@ def test_a_person_under_two_names_is_refused_before_the_first_artifact(tmp_path:
     with pytest.raises(BadData, match=f"^lab/.* and lab/{subjects[1]}|^lab/{subjects[1]} and lab/"):
         run_stages(StageRun(folder), place, jobs=1)
     assert not place.folder.exists()
-    clips = StageRun(folder, protocol=ProtocolSettings(distinct=True)).discover_checked_clips()
+    clips = StageRun(folder, protocol=ProtocolSettings(distinct=True)).discover_checked_clips(DatasetTree(folder))
     assert [clip.sample.subject for clip in clips if isinstance(clip, FoundClip)] == subjects

@@ -1,0 +1,128 @@
+"""Facts on frame numbers that hold for a whole dataset, decided from all its rows and files.
+
+They are: which number of a file's name counts the frames, and whether the sheet counts from another number than the
+files.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from services.ingest.catalogue.cells import whole_number
+from services.ingest.catalogue.entry import AnnotationEntry
+from services.ingest.catalogue.frame_names import Habits, NameReading, most_common_counters
+from services.ingest.catalogue.numbered import read_frame_folder
+from services.ingest.catalogue.video_length import count_video_frames
+
+FRAME_ROLES = ("onset", "apex", "offset")
+SHIFTS = (1, -1)  # added to the sheet's numbers: it counts from 0 and the files from 1, or the other way round
+TELLING_SHARE = 0.05  # of rows with onset 0 where files count from 1. Fewer are slips of single rows
+
+
+@dataclass(frozen=True)
+class RowEvidence:
+    """A row's numbers, the numbers of its folder's first and last file, and the shifts with which both ends exist."""
+
+    onset: int
+    offset: int
+    first: int
+    last: int
+    fits: frozenset[int]
+
+
+@dataclass(frozen=True)
+class DatasetNumbering:
+    """`shifts`: what is added to the sheet's numbers, by dataset and whether its clips are folders of frames."""
+
+    habits: Habits = field(default_factory=dict)
+    shifts: Mapping[tuple[str, bool], int] = field(default_factory=dict)
+
+    def shift_entry(self, entry: AnnotationEntry) -> AnnotationEntry:
+        """The entry with its files' frame numbers, noted."""
+        shift = self.shifts.get((entry.dataset, entry.source_path.is_dir()), 0)
+        numbers = {role: whole_number(getattr(entry, role)) for role in FRAME_ROLES}
+        if not shift or not entry.coded:
+            return entry
+        moved = {role: number + shift for role, number in numbers.items() if number is not None}
+        words = (
+            "less than those of the frames: 1 was added"
+            if shift > 0
+            else "more than those of the frames: 1 was subtracted"
+        )
+        note = f"the frame numbers of the whole sheet are 1 {words}"
+        return replace(entry, **moved, notes=(*entry.notes, note))
+
+    def describe_doubts(self, reading: NameReading, location: str) -> tuple[str, ...]:
+        """A folder in which another number counts the frames than in most folders with such names."""
+        return tuple(
+            f"{location}: number {group + 1} of its file names counts the frames, number {self.habits[pattern] + 1} in "
+            "other folders"
+            for pattern, group in reading.counters.items()
+            if self.habits.get(pattern, group) != group
+        )
+
+
+def survey_numbering(entries: Sequence[AnnotationEntry], dataset_folder: Path) -> DatasetNumbering:
+    """Read the names in every folder, and the length of every video, inside the dataset. Decide for all rows."""
+    rows: dict[tuple[Path, bool], list[AnnotationEntry]] = defaultdict(list)
+    for entry in entries:
+        if entry.source_path.is_relative_to(dataset_folder) and ".." not in entry.source_path.parts:
+            rows[entry.source_path, entry.cropped].append(entry)
+    counters, evidence = [], defaultdict(list)
+    for (path, cropped), mine in rows.items():
+        reading, numbers = _read_numbers(path, cropped, mine)
+        counters.append(reading.counters)
+        for entry in mine:
+            evidence[entry.dataset, path.is_dir()] += _weigh_row(entry, numbers)
+    shifts = {clips: decide_shift(found) for clips, found in evidence.items()}
+    return DatasetNumbering(most_common_counters(counters), shifts)
+
+
+def decide_shift(evidence: Iterable[RowEvidence]) -> int:
+    """What must be added to every row's numbers: 1, -1, or 0 where rows contradict each other or say too little."""
+    rows = [row for row in evidence if row.fits]
+    return next((shift for shift in SHIFTS if _is_shifted(rows, shift)), 0)
+
+
+def _is_shifted(rows: Sequence[RowEvidence], shift: int) -> bool:
+    if any(0 in row.fits and shift not in row.fits for row in rows):
+        return False
+    telling = [row for row in rows if shift in row.fits and _lies_outside(row, shift)]
+    exact = [row for row in telling if (row.onset + shift, row.offset + shift) == (row.first, row.last)]
+    if telling and 2 * len(exact) >= len(rows):
+        return True
+    if shift > 0:  # onset 0, and no folder has a frame 0
+        return all(row.first > 0 for row in rows) and len(_begin_at(telling, 1)) > TELLING_SHARE * len(rows)
+    # Files from 0, and an offset one behind the last file. A single one may be a file that was lost.
+    return all(row.first == 0 for row in rows) and len(telling) >= min(2, max(len(rows), 1))
+
+
+def _lies_outside(row: RowEvidence, shift: int) -> bool:
+    return row.onset < row.first if shift > 0 else row.offset > row.last
+
+
+def _begin_at(rows: Iterable[RowEvidence], first: int) -> list[RowEvidence]:
+    return [row for row in rows if row.first == first]
+
+
+def _read_numbers(path: Path, cropped: bool, rows: Sequence[AnnotationEntry]) -> tuple[NameReading, Collection[int]]:
+    """The names in a folder of frames, and its frame numbers or those of a video."""
+    try:
+        if path.is_dir():
+            reading = read_frame_folder(path, cropped)
+            return reading, reading.numbers.keys()
+        if path.is_file():
+            offsets = [whole_number(entry.offset) or 0 for entry in rows]
+            return NameReading(), range(count_video_frames(path, max(offsets)))
+    except (OSError, ValueError):  # a name that no file system accepts: a problem of the row, which is told later
+        pass
+    return NameReading(), ()
+
+
+def _weigh_row(entry: AnnotationEntry, numbers: Collection[int]) -> list[RowEvidence]:
+    onset, offset = whole_number(entry.onset), whole_number(entry.offset)
+    if onset is None or offset is None or not numbers or not entry.coded:
+        return []
+    fits = frozenset(shift for shift in (0, *SHIFTS) if onset + shift in numbers and offset + shift in numbers)
+    return [RowEvidence(onset, offset, min(numbers), max(numbers), fits)]

@@ -1,0 +1,20 @@
+"""How many frames a video has, for the question from where its sheet counts. Nothing is decoded."""
+
+from pathlib import Path
+
+import av
+
+
+def count_video_frames(file: Path, expected: int) -> int:
+    """The frames of a video. 0 if it cannot be read: the clip's own check says why.
+
+    The header's count serves if it is above `expected`. A smaller one may be wrong, so the packets are counted.
+    """
+    try:
+        with av.open(str(file)) as container:
+            stream = container.streams.video[0]
+            if stream.frames > expected:
+                return int(stream.frames)
+            return sum(packet.size > 0 for packet in container.demux(stream))
+    except (av.FFmpegError, OSError, IndexError, ValueError):
+        return 0

@@ -1,0 +1,69 @@
+"""What an image file declares, read before anything is decoded: its size, further pictures, colours without red."""
+
+import io
+import warnings
+from typing import Any
+
+from numpy.typing import NDArray
+from PIL import Image
+
+from shared.errors import BadData
+
+MAX_PIXELS = 64_000_000  # a larger frame takes more memory than a worker has. Faces need a hundredth of it
+STACKS = frozenset({"TIFF", "PNG", "WEBP"})  # formats whose further pictures are frames, not previews
+SUBFILE_TYPE, PHOTOMETRIC = 254, 262  # tags of TIFF 6.0, sections 8 and 4
+REDUCED = 1  # bit of the subfile type: a smaller copy of another page
+WHITE_IS_ZERO, LAB_MODES = 0, frozenset({8, 9, 10})
+
+Image.MAX_IMAGE_PIXELS = None  # Pillow warns of large images and then raises. `check_image_header` refuses them by name
+
+
+def check_image_header(data: NDArray[Any], name: str) -> None:
+    """Check the declared size and contents of an image file, uint8 [bytes]. Raises BadData that names the file.
+
+    A header that cannot be read is left to the decoder.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
+            fault = _find_fault(picture)
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError):
+        return
+    if fault:
+        raise BadData(f"{name}: expected {fault}")
+
+
+def describe_size_fault(width: int, height: int) -> str:
+    """Why an image of this size (columns, rows) is refused: "..., got ...; ...". '' if it is not."""
+    if width * height <= MAX_PIXELS:
+        return ""
+    return (
+        f"an image of at most {MAX_PIXELS // 10**6} megapixels, got {width}x{height} px "
+        f"({width * height / 1e6:.0f} megapixels); export the frames smaller."
+    )
+
+
+def _find_fault(picture: Image.Image) -> str:
+    if fault := describe_size_fault(*picture.size):
+        return fault
+    pages = _count_pages(picture) if picture.format in STACKS else 1
+    if pages > 1:
+        return f"one picture in the file, got {pages}; write each frame to a file of its own."
+    colours = picture.tag_v2.get(PHOTOMETRIC) if hasattr(picture, "tag_v2") else None
+    if colours in LAB_MODES:
+        return "red, green and blue, got L*a*b* colours; save the frames as RGB."
+    if colours == WHITE_IS_ZERO and picture.mode.startswith("I"):
+        return "16-bit values that rise with brightness, got a TIFF in which 0 is white; save the frames inverted."
+    return ""
+
+
+def _count_pages(picture: Image.Image) -> int:
+    """Pictures in the file, without smaller copies. Leaves the picture at its first."""
+    frames = getattr(picture, "n_frames", 1)
+    if frames == 1 or not hasattr(picture, "tag_v2"):
+        return frames
+    reduced = 0
+    for index in range(1, frames):
+        picture.seek(index)
+        reduced += bool(int(picture.tag_v2.get(SUBFILE_TYPE, 0)) & REDUCED)
+    picture.seek(0)
+    return frames - reduced

@@ -45,9 +45,9 @@ class DatasetNumbering:
         """The entry with its files' frame numbers, noted."""
         shift = self.shifts.get((entry.dataset, entry.source_path.is_dir()), 0)
         numbers = {role: whole_number(getattr(entry, role)) for role in FRAME_ROLES}
-        if not shift or not entry.coded:
-            return entry
         moved = {role: number + shift for role, number in numbers.items() if number is not None}
+        if not shift or not moved or not entry.coded:
+            return entry
         return replace(entry, **moved, notes=(*entry.notes, SHIFT_NOTES[shift]))
 
     def describe_doubts(self, reading: NameReading, location: str) -> tuple[str, ...]:
@@ -90,17 +90,14 @@ def _is_shifted(rows: Sequence[RowEvidence], shift: int) -> bool:
     if telling and 2 * len(exact) >= len(rows):
         return True
     if shift > 0:  # onset 0, and no folder has a frame 0
-        return all(row.first > 0 for row in rows) and len(_begin_at(telling, 1)) > TELLING_SHARE * len(rows)
+        from_0 = [row for row in telling if row.onset == 0]
+        return all(row.first > 0 for row in rows) and len(from_0) > TELLING_SHARE * len(rows)
     # Files from 0, and an offset one behind the last file. A single one may be a file that was lost.
     return all(row.first == 0 for row in rows) and len(telling) >= min(2, max(len(rows), 1))
 
 
 def _lies_outside(row: RowEvidence, shift: int) -> bool:
     return row.onset < row.first if shift > 0 else row.offset > row.last
-
-
-def _begin_at(rows: Iterable[RowEvidence], first: int) -> list[RowEvidence]:
-    return [row for row in rows if row.first == first]
 
 
 def _read_numbers(path: Path, cropped: bool, rows: Sequence[AnnotationEntry]) -> tuple[NameReading, Collection[int]]:

@@ -105,6 +105,7 @@ def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False, di
         people = {(clip.sample.dataset, clip.sample.subject) for clip in diagnosis.clips}
         diagnosis.same_people += map(" and ".join, find_same_people(people))
     _check_files(diagnosis, folder, deep)
+    diagnosis.repairs = _tell_once(diagnosis.repairs)
     return diagnosis
 
 
@@ -115,6 +116,7 @@ def _record_result(diagnosis: Diagnosis, result: FoundClip | ClipProblem) -> Non
     name = f"{result.sample.subject}/{result.sample.clip}"
     diagnosis.clips.append(result)
     diagnosis.missing += [f"{name}: {note}" for note in result.notes if "is missing" in note]
+    diagnosis.repairs += [f"{name}: {note}" for note in result.notes if "is missing" not in note]
     diagnosis.contradictions += result.doubts
     diagnosis.labels += (note for note in result.label_notes if note not in diagnosis.labels)
     diagnosis.corrections += map(str, result.changes)
@@ -128,13 +130,10 @@ def _unannotated_folders(folders: Iterable[tuple[str, tuple[str, str]]], known: 
 
 def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
     listed: set[Path] = set()
-    repaired: dict[str, list[str]] = defaultdict(list)
     for clip in diagnosis.clips:
         found = FrameFindings(*_check_video(clip)) if clip.kind == "video" else check_frames(clip, deep)
         faults, sizes = found.faults, found.sizes
-        for note in (*clip.notes, *found.notes):
-            if "is missing" not in note:
-                repaired[note].append(f"{clip.sample.subject}/{clip.sample.clip}")
+        diagnosis.repairs += [f"{clip.sample.subject}/{clip.sample.clip}: {note}" for note in found.notes]
         diagnosis.unreadable += [f"{_relative_path(file, folder)} {fault}" for file, fault in faults]
         if faults:
             diagnosis.broken.add(clip.sample.identity)
@@ -148,12 +147,18 @@ def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
         if clip.kind == "frames" and clip.source_path not in listed:
             listed.add(clip.source_path)
             diagnosis.extra += find_stray_files(clip, folder)
-    diagnosis.repairs += [_describe_repair(note, names) for note, names in repaired.items()]
 
 
-def _describe_repair(note: str, names: Sequence[str]) -> str:
-    """A repair of a whole dataset is told once."""
-    return f"{names[0]}: {note}" if len(names) == 1 else f"{len(names)} clips ({names[0]}, ...): {note}"
+def _tell_once(sentences: Iterable[str]) -> list[str]:
+    """Sentences "clip: note", in which a note on several clips is told once."""
+    clips: dict[str, list[str]] = defaultdict(list)
+    for sentence in sentences:
+        clip, _, note = sentence.partition(": ")
+        clips[note].append(clip)
+    return [
+        f"{names[0]}: {note}" if len(names) == 1 else f"{len(names)} clips ({names[0]}, ...): {note}"
+        for note, names in clips.items()
+    ]
 
 
 def _check_video(clip: FoundClip) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:

@@ -16,7 +16,10 @@ from services.ingest.catalogue.numbered import read_frame_folder
 from services.ingest.catalogue.video_length import count_video_frames
 
 FRAME_ROLES = ("onset", "apex", "offset")
-SHIFTS = (1, -1)  # added to the sheet's numbers: it counts from 0 and the files from 1, or the other way round
+SHIFT_NOTES = {  # by what is added to the numbers of a sheet that counts from 0 and its files from 1, or vice versa
+    1: "the frame numbers of the whole sheet are 1 less than those of the frames: 1 was added",
+    -1: "the frame numbers of the whole sheet are 1 more than those of the frames: 1 was subtracted",
+}
 TELLING_SHARE = 0.05  # of rows with onset 0 where files count from 1. Fewer are slips of single rows
 
 
@@ -42,16 +45,10 @@ class DatasetNumbering:
         """The entry with its files' frame numbers, noted."""
         shift = self.shifts.get((entry.dataset, entry.source_path.is_dir()), 0)
         numbers = {role: whole_number(getattr(entry, role)) for role in FRAME_ROLES}
-        if not shift or not entry.coded:
-            return entry
         moved = {role: number + shift for role, number in numbers.items() if number is not None}
-        words = (
-            "less than those of the frames: 1 was added"
-            if shift > 0
-            else "more than those of the frames: 1 was subtracted"
-        )
-        note = f"the frame numbers of the whole sheet are 1 {words}"
-        return replace(entry, **moved, notes=(*entry.notes, note))
+        if not shift or not moved or not entry.coded:
+            return entry
+        return replace(entry, **moved, notes=(*entry.notes, SHIFT_NOTES[shift]))
 
     def describe_doubts(self, reading: NameReading, location: str) -> tuple[str, ...]:
         """A folder in which another number counts the frames than in most folders with such names."""
@@ -82,7 +79,7 @@ def survey_numbering(entries: Sequence[AnnotationEntry], dataset_folder: Path) -
 def decide_shift(evidence: Iterable[RowEvidence]) -> int:
     """What must be added to every row's numbers: 1, -1, or 0 where rows contradict each other or say too little."""
     rows = [row for row in evidence if row.fits]
-    return next((shift for shift in SHIFTS if _is_shifted(rows, shift)), 0)
+    return next((shift for shift in SHIFT_NOTES if _is_shifted(rows, shift)), 0)
 
 
 def _is_shifted(rows: Sequence[RowEvidence], shift: int) -> bool:
@@ -93,17 +90,14 @@ def _is_shifted(rows: Sequence[RowEvidence], shift: int) -> bool:
     if telling and 2 * len(exact) >= len(rows):
         return True
     if shift > 0:  # onset 0, and no folder has a frame 0
-        return all(row.first > 0 for row in rows) and len(_begin_at(telling, 1)) > TELLING_SHARE * len(rows)
+        from_0 = [row for row in telling if row.onset == 0]
+        return all(row.first > 0 for row in rows) and len(from_0) > TELLING_SHARE * len(rows)
     # Files from 0, and an offset one behind the last file. A single one may be a file that was lost.
     return all(row.first == 0 for row in rows) and len(telling) >= min(2, max(len(rows), 1))
 
 
 def _lies_outside(row: RowEvidence, shift: int) -> bool:
     return row.onset < row.first if shift > 0 else row.offset > row.last
-
-
-def _begin_at(rows: Iterable[RowEvidence], first: int) -> list[RowEvidence]:
-    return [row for row in rows if row.first == first]
 
 
 def _read_numbers(path: Path, cropped: bool, rows: Sequence[AnnotationEntry]) -> tuple[NameReading, Collection[int]]:
@@ -124,5 +118,5 @@ def _weigh_row(entry: AnnotationEntry, numbers: Collection[int]) -> list[RowEvid
     onset, offset = whole_number(entry.onset), whole_number(entry.offset)
     if onset is None or offset is None or not numbers or not entry.coded:
         return []
-    fits = frozenset(shift for shift in (0, *SHIFTS) if onset + shift in numbers and offset + shift in numbers)
+    fits = frozenset(shift for shift in (0, *SHIFT_NOTES) if onset + shift in numbers and offset + shift in numbers)
     return [RowEvidence(onset, offset, min(numbers), max(numbers), fits)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
+from services.ingest.catalogue.numbering import SHIFT_NOTES
 from services.ingest.discover import discover_clips
 from services.ingest.inbox import dataset_plan as plans
 from services.ingest.inbox.dataset_plan import DatasetPlan
@@ -35,6 +36,8 @@ class DroppedClip:
         """The frames that may be missing, as a sentence. '' if annotation and files agree that all are there."""
         if gaps := len(self.paths) - len(set(self.paths)):
             return f"expected all frames, {gaps} are missing and replaced by a neighbour; upload them"
+        if {*SHIFT_NOTES.values()} & {*self.found.notes}:
+            return "its sheet seems to count from another number than its frames; upload the first and last frames"
         return "" if self.found.coded else "no sheet says how many frames it has"
 
 

@@ -76,10 +76,10 @@ def test_a_bright_frame_keeps_the_scale_of_its_clip() -> None:
 
 
 def test_values_moved_up_are_of_full_range() -> None:
-    moved = of_bits(12, 0.45) << 4
+    moved = of_bits(12, 0.2) << 4
     frames, notes = decoded([moved, moved])
     np.testing.assert_array_equal(frames[0][:, :, 0], moved >> 8)
-    assert notes == ["16-bit frames: the upper 8 bits of each value were kept; 116 grey levels are left"]
+    assert notes == ["16-bit frames: the upper 8 bits of each value were kept; 52 grey levels are left"]
 
 
 def test_few_grey_levels_are_told() -> None:

@@ -69,10 +69,13 @@ def test_a_lost_first_file_moves_no_number(folder: Path) -> None:
 
 
 def test_files_with_the_sheets_own_numbers_are_not_shifted(folder: Path) -> None:
+    """The last folder lost its first file."""
     rows = [
-        clip(folder, range(begin, 1100), first=1000, onset=1019, apex=1029, offset=1049) for begin in (1000, 1000, 1001)
+        clip(folder, range(begin, first + 90), first=first, onset=first + 19, apex=first + 29, offset=first + 49)
+        for first, begin in ((1000, 1000), (2000, 2000), (3000, 3001))
     ]
-    assert [numbers(each.row.cells) for each in shift_to_first_files(rows)] == [[1019, 1029, 1049]] * 3
+    found = [numbers(each.row.cells) for each in shift_to_first_files(rows)]
+    assert found == [[first + 19, first + 29, first + 49] for first in (1000, 2000, 3000)]
 
 
 def test_a_row_without_its_first_number_is_refused(folder: Path) -> None:

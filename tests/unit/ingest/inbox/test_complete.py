@@ -3,7 +3,12 @@
 from pathlib import Path
 
 from services.ingest.inbox import ledger
-from tests.unit.ingest.inbox.lab import Lab, dataset, frames, sheet
+from tests.unit.ingest.inbox.lab import HEADER, Lab, dataset, frames, sheet
+
+FIVE = {
+    "clips.csv": f"{HEADER}\n,s,a,frames/a,1,3,5,200,others,".encode(),
+    **{f"frames/a/img{number}.jpg": b"a %d" % number for number in range(1, 6)},
+}
 
 
 def test_frames_that_are_missing_are_told_and_come_later(lab: Lab) -> None:
@@ -35,7 +40,7 @@ def test_faults_are_final_when_nothing_came_for_long(lab: Lab) -> None:
 
 
 def test_a_clip_with_a_hole_waits_for_its_frame(lab: Lab) -> None:
-    files = dataset("a")
+    files = dict(FIVE)
     late = files.pop("frames/a/img2.jpg")
     lab.drop("d", files)
     lab.scan()
@@ -43,7 +48,33 @@ def test_a_clip_with_a_hole_waits_for_its_frame(lab: Lab) -> None:
     assert "s/a: expected all frames, 1 are missing" in lab.only().faults[0]
     lab.drop("d", {"frames/a/img2.jpg": late})
     lab.scan()
-    assert [lab.packed(record) for record in lab.sources()] == [b"a 1a 2a 3"]
+    assert [lab.packed(record) for record in lab.sources()] == [b"a 1a 2a 3a 4a 5"]
+
+
+def test_a_clip_that_lacks_a_quarter_is_a_fault_until_its_frames_come(lab: Lab) -> None:
+    files = dict(FIVE)
+    late = {name: files.pop(name) for name in ("frames/a/img2.jpg", "frames/a/img4.jpg")}
+    lab.drop("d", files)
+    lab.passed += 301
+    lab.scan()
+    assert lab.sources() == []
+    assert "expected the 5 frames 1 to 5, got 3: 2 are missing, a quarter or more" in lab.only().faults[0]
+    lab.passed -= 301
+    lab.drop("d", late)
+    lab.scan()
+    assert [lab.packed(record) for record in lab.sources()] == [b"a 1a 2a 3a 4a 5"]
+
+
+def test_a_sheet_that_seems_to_count_from_1_waits_for_the_last_frame(lab: Lab) -> None:
+    """Files 0 to 8 came so far, and the offset is 9."""
+    came = {f"frames/a/img{number}.jpg": b"%d" % number for number in range(9)}
+    lab.drop("d", {"clips.csv": f"{HEADER}\n,s,a,frames/a,3,5,9,200,others,".encode(), **came})
+    lab.scan()
+    assert lab.sources() == []
+    assert "s/a: its sheet seems to count from another number than its frames" in lab.only().faults[0]
+    lab.drop("d", {"frames/a/img9.jpg": b"9"})
+    lab.scan()
+    assert [lab.packed(record) for record in lab.sources()] == [b"3456789"]
 
 
 def test_a_clip_that_no_sheet_counts_waits_until_nothing_came_for_long(lab: Lab) -> None:
@@ -61,13 +92,13 @@ def test_a_clip_that_no_sheet_counts_waits_until_nothing_came_for_long(lab: Lab)
 
 
 def test_a_hole_is_filled_when_nothing_came_for_long(lab: Lab) -> None:
-    files = dataset("a")
+    files = dict(FIVE)
     del files["frames/a/img2.jpg"]
     lab.drop("d", files)
     lab.scan()
     lab.passed += 301
     lab.scan()
-    assert [lab.packed(record) for record in lab.sources()] == [b"a 1a 1a 3"]
+    assert [lab.packed(record) for record in lab.sources()] == [b"a 1a 1a 3a 4a 5"]
     assert (lab.only().faults, lab.only().complete) == ((), True)
     lab.passed -= 301
     lab.drop("d", {"more.txt": b""})

@@ -48,3 +48,13 @@ def test_a_video_is_not_fetched(tmp_path: Path) -> None:
     (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
     assert (clip.paths, clip.found.kind) == (("v.avi",), "video")
     assert fetched == ["clips.csv"]
+
+
+@pytest.mark.parametrize("name", ["Clips.TSV", "clips.txt"])
+def test_tables_of_text_are_fetched_whatever_their_name(tmp_path: Path, name: str) -> None:
+    store = LocalStore(tmp_path / "data")
+    header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
+    store.put(name, f"{header}\nlab,1,v,V.AVI,1,2,3,30,,4,12\n".replace(",", "\t").encode())
+    store.put("v.avi", b"x")
+    (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
+    assert (clip.paths, [str(unit) for unit in clip.found.sample.aus]) == (("v.avi",), ["4", "12"])

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.numbering import SHIFT_NOTES
+from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from services.ingest.discover import discover_clips
 from services.ingest.inbox import dataset_plan as plans
 from services.ingest.inbox.dataset_plan import DatasetPlan
@@ -20,7 +21,7 @@ from shared.protocols import find_same_people, refuse_same_people
 from shared.records import json_digest
 from shared.store import ObjectReader
 
-SHEETS = (".xlsx", ".csv")
+SHEETS = (*WORKBOOK_SUFFIXES, *TEXT_SUFFIXES)
 LEVELS = 3  # discovery reads sheets in the dataset's folder and two levels below
 
 

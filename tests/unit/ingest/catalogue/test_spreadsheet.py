@@ -17,6 +17,8 @@ from services.ingest.catalogue import spreadsheet
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.discover import discover_clips
 from shared.errors import BadData
+from tests.dataset_layouts import FORMS, full_size_clips, write
+from tests.dataset_layouts.write import EMPTY
 
 HEADER = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion"]
 ROWS: list[list[object]] = [
@@ -272,3 +274,13 @@ def test_a_struck_out_objective_class_counts_only_where_it_is_the_label(folder: 
     assert "objective.xlsx [Sheet] row 2: expected a cell that counts in Filename" in problem.sentence
     assert isinstance(second, FoundClip)
     assert second.sample.emotion == "4"
+
+
+@pytest.mark.parametrize("key", FORMS)
+def test_published_layouts_have_no_notes_on_their_tables(tmp_path: Path, key: str) -> None:
+    clips = list(discover_clips(write(tmp_path / "set", FORMS[key], full_size_clips(key)[:60], EMPTY, kinds=[0])))
+    found = [clip for clip in clips if isinstance(clip, FoundClip)]
+    assert len(found) == len(clips)
+    remarks = {note.partition(": ")[2] for clip in found for note in clip.label_notes}
+    known = ("'4 or 7': doubtful, all units named were kept", "45(k) in doubt and left out")  # the sheets' own doubts
+    assert all(remark.endswith(known) for remark in remarks), remarks

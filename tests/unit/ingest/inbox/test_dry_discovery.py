@@ -61,3 +61,13 @@ def test_one_person_under_two_names_is_refused_unless_the_plan_says_that_they_ar
     store.put("merstream.json", b'{"train": {"distinct": true}}')
     seen = discover_on_skeleton("d", held(store), store, tmp_path)
     assert (len(seen.clips), seen.faults) == (2, [])
+
+
+@pytest.mark.parametrize("name", ["Clips.TSV", "clips.txt"])
+def test_tables_of_text_are_fetched_whatever_their_name(tmp_path: Path, name: str) -> None:
+    store = LocalStore(tmp_path / "data")
+    header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
+    store.put(name, f"{header}\nlab,1,v,V.AVI,1,2,3,30,,4,12\n".replace(",", "\t").encode())
+    store.put("v.avi", b"x")
+    (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
+    assert (clip.paths, [str(unit) for unit in clip.found.sample.aus]) == (("v.avi",), ["4", "12"])

@@ -71,9 +71,7 @@ def test_what_is_chosen_is_the_largest_or_moves_most(faces: list[tuple[int, Skin
 def test_a_face_that_does_not_last_is_no_candidate() -> None:
     gone, stays = track(0, 200, lost="f9"), track(500, 100)
     assert choose_lasting_face([gone, stays], lambda _: LIVING)[0] is stays
-    with pytest.raises(
-        BadData, match=r"^f0: expected its face \(at x 0 to 199, y 0 to 199 px\) .* none there in f9"
-    ):
+    with pytest.raises(BadData, match=r"^f0: expected its face \(at x 0 to 199, y 0 to 199 px\) .* none there in f9"):
         choose_lasting_face([gone], lambda _: LIVING)
     with pytest.raises(BadData, match="got none there in f9"):
         choose_named_face([gone, stays], "left")

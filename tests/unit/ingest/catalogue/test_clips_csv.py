@@ -5,6 +5,7 @@ import pytest
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.discover import discover_clips
+from services.ingest.source_packing import pack_source
 from shared.errors import BadData
 
 Write = Callable[..., Path]
@@ -124,3 +125,18 @@ def test_an_empty_csv(tmp_path: Path) -> None:
 def test_a_csv_that_is_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"^clips.csv: expected UTF-8 text, got .* save it as UTF-8\.$"):
         discover_clips(dataset(tmp_path, HEADER, "lab,1,ä,f,1,2,2,200,,", encoding="latin-1"))
+
+
+def test_a_row_may_name_its_face(tmp_path: Path, write_frames: Write) -> None:
+    write_frames(tmp_path / "f", (1, 2), "{}.png")
+    rows = [f"lab,p1,c{place},f,1,2,2,30,,,{face}" for place, face in enumerate(("", " Left", '"480, 200"', "middle"))]
+    blank, left, point, wrong = discover_clips(dataset(tmp_path, f"{HEADER},face", *rows))
+    assert [clip.face for clip in (blank, left, point) if isinstance(clip, FoundClip)] == ["", "left", "480, 200"]
+    assert isinstance(wrong, ClipProblem)
+    assert wrong.sentence.startswith("clips.csv row 5: expected the face as left, right, largest or a point in it")
+    packed = [pack_source(clip) for clip in (blank, left) if isinstance(clip, FoundClip)]
+    assert "face" not in packed[0]
+    assert packed[1]["face"].item() == "left"
+    assert {name: array.tolist() for name, array in packed[0].items()} == {
+        name: array.tolist() for name, array in packed[1].items() if name != "face"
+    }

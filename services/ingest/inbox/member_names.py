@@ -67,9 +67,7 @@ def _is_chinese(text: str) -> bool:
 def _is_traditional_chinese(text: str) -> bool:
     """Ideographs of Big5's first level: its first bytes are A4 to C6."""
     letters = _foreign_letters(text)
-    return _are_signs(letters, _IDEOGRAPHS) and all(
-        0xA1 <= letter.encode("big5")[0] <= 0xC6 for letter in letters
-    )
+    return _are_signs(letters, _IDEOGRAPHS) and all(0xA1 <= letter.encode("big5")[0] <= 0xC6 for letter in letters)
 
 
 def _is_japanese(text: str) -> bool:

@@ -32,7 +32,12 @@ def test_all_names_together_decide(encoding: str) -> None:
 
 @pytest.mark.parametrize(
     ("names", "encoding"),
-    [(["山田"], "cp932"), (["피험자01/행복.jpg", "코딩.xlsx"], "euc_kr"), (["Mädchen"], "latin-1"), (["\x80\x81"], "latin-1")],
+    [
+        (["山田"], "cp932"),
+        (["피험자01/행복.jpg", "코딩.xlsx"], "euc_kr"),
+        (["Mädchen"], "latin-1"),
+        (["\x80\x81"], "latin-1"),
+    ],
 )
 def test_what_could_be_several_texts_is_refused_with_a_name(names: list[str], encoding: str) -> None:
     with pytest.raises(BadData, match=r"d\.zip: expected names in UTF-8, got b'.*', which may be .*; pack it again"):

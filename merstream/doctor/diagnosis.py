@@ -188,13 +188,15 @@ def dataset_folders(folders: Sequence[Path]) -> list[Path]:
 
 def _child_datasets(folder: Path) -> list[Path]:
     children = [child for child in sorted(folder.iterdir()) if child.is_dir()] if folder.is_dir() else []
-    children = [child for child in children if find_own_output(child) in ("", DRAWN_DATASET)]
-    kinds = {child: _dataset_kind(child) for child in children}
-    return [child for child, kind in kinds.items() if kind] if len({*kinds.values()} - {""}) > 1 else []
+    writers = {child: find_own_output(child) for child in children}
+    kinds = {child: _dataset_kind(child) for child in children if writers[child] in ("", DRAWN_DATASET)}
+    # A drawn dataset may lie inside another one: it does not make the folder a collection.
+    deciding = {kind for child, kind in kinds.items() if kind and not writers[child]}
+    return [child for child, kind in kinds.items() if kind] if len(deciding) > 1 else []
 
 
 def _dataset_kind(folder: Path) -> str:
     try:
-        return recognise_layout(DatasetTree(folder)).key
+        return recognise_layout(DatasetTree(folder, beside_others=True)).key
     except BadData:
         return ""

@@ -48,7 +48,7 @@ class ReportingHandler:
         return self.handler.version
 
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
-        digest = hashlib.sha256(f"{self.name} ".encode() + value).hexdigest()
+        digest = message_digest(self.name, value)
         if digest in self.deadly:
             raise BadData(self.deadly[digest])
         self.send_note(WorkerNote("began", self.name, digest))
@@ -56,6 +56,11 @@ class ReportingHandler:
             return self.handler.handle(value, metrics)
         finally:
             self.send_note(WorkerNote("ended", self.name, digest))
+
+
+def message_digest(stage: str, value: bytes) -> str:
+    """What identifies a message of a stage in notes."""
+    return hashlib.sha256(f"{stage} ".encode() + value).hexdigest()
 
 
 def describe_wait(error: Exception, attempt: int) -> str:

@@ -44,33 +44,33 @@ class WorkerCrew:
         self._restarts_left = restarts
         self._deaths: Counter[str] = Counter()
         self._deadly: dict[str, str] = {}  # sentence by digest of the message
-        self._members = [self._start_worker() for _ in range(size)]
+        self.members = [self._start_worker() for _ in range(size)]
 
     @property
     def waits(self) -> dict[str, str]:
         """What stages wait for, a sentence by stage."""
-        return {member.waits.stage: member.waits.sentence for member in self._members if member.waits}
+        return {member.waits.stage: member.waits.sentence for member in self.members if member.waits}
 
     def watch_workers(self) -> None:
         """Read what the processes say, and replace those that died.
 
         Raises Misconfigured if one refuses to work or too many died, StorageRefused if a disk or folder refuses.
         """
-        for index, member in enumerate(self._members):
+        for index, member in enumerate(self.members):
             alive = member.process.is_alive()  # asked first: then everything it ever said is read
             self._read_notes(member)
             if not alive:
                 self._count_death(member)
                 member.lifeline.close()
-                self._members[index] = self._start_worker()
+                self.members[index] = self._start_worker()
 
     def close(self, grace_seconds: float = 3.0) -> None:
         """Stop all processes. Work that is not done after `grace_seconds` is dropped and repeated at the next start."""
-        for member in self._members:
+        for member in self.members:
             if member.process.is_alive():
                 _send_order(member, {})
         deadline = time.monotonic() + grace_seconds
-        for member in self._members:
+        for member in self.members:
             member.process.join(max(0.0, deadline - time.monotonic()))
             member.process.kill()
             member.process.join()
@@ -119,7 +119,7 @@ class WorkerCrew:
             f"Stage {work.stage!r} lost {MOST_DEATHS} processes over this record, the last one {how}. Give the machine "
             "more memory, use fewer --jobs, or make the frames smaller or the clip shorter. Then run it again."
         )
-        for other in self._members:
+        for other in self.members:
             if other.process.is_alive():
                 _send_order(other, self._deadly)
 

@@ -23,11 +23,12 @@ _NUMBERS = re.compile(r"([^0-9]*)([0-9]*)")
 class DatasetTree:
     """`folders` are relative to `folder`, in order, without hidden ones. `tables` are its workbooks and csv files.
 
-    What merstream wrote inside the dataset is in neither.
+    What merstream wrote inside the dataset is in neither. A drawn dataset that is alone in `folder` counts as data,
+    unless `folder` itself lies `beside_others`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, beside_others: bool = False) -> None:
+        self.folder, self.beside_others = folder, beside_others
 
     @property
     def folders(self) -> tuple[PurePosixPath, ...]:
@@ -44,7 +45,7 @@ class DatasetTree:
     @cached_property
     def _folders_and_outputs(self) -> tuple[tuple[PurePosixPath, ...], dict[PurePosixPath, str]]:
         outputs: dict[PurePosixPath, str] = {}
-        found = _walk_folders(self.folder, PurePosixPath(), FOLDER_DEPTH, outputs)
+        found = _walk_folders(self.folder, PurePosixPath(), FOLDER_DEPTH, outputs, not self.beside_others)
         return tuple(sorted(found, key=_natural_order)), dict(sorted(outputs.items()))
 
     def _find_sheets(self) -> list[Path]:
@@ -97,7 +98,7 @@ def _name_foreign_sheets(folder: Path) -> list[str]:
 
 
 def _walk_folders(
-    folder: Path, relative: PurePosixPath, depth: int, outputs: dict[PurePosixPath, str], alone: bool = True
+    folder: Path, relative: PurePosixPath, depth: int, outputs: dict[PurePosixPath, str], alone: bool
 ) -> Iterator[PurePosixPath]:
     """Every folder at `relative` and below that is data. What wrote the others goes into `outputs`.
 

@@ -76,7 +76,7 @@ class ArchiveUnpacker:
         for packed in stream_members(archive, name):
             self.beat()
             self.budget.spend(name, files=1)
-            if names.is_junk(packed.path):
+            if names.is_junk(packed.path) and not is_undecoded(packed.path):
                 self.budget.spend(name, size=packed.size)  # to skip it takes the time to decompress it
             else:
                 found[packed.path] = self._write_member(packed, name)

@@ -57,7 +57,10 @@ def collect_contents(dropped: Iterable[tuple[str, ObjectInfo]], unpacked: Archiv
         elif names.is_archive(path):
             archives.append((path, entry))
         else:
-            found.files[unicodedata.normalize("NFC", path)] = DroppedFile(entry.size, entry.etag, entry.key)
+            composed = unicodedata.normalize("NFC", path)  # a Mac writes accents as letters of their own
+            if composed in found.files:
+                found.faults.append(f"{entry.key}: expected {composed} once, got it in two spellings; rename one.")
+            found.files[composed] = DroppedFile(entry.size, entry.etag, entry.key)
     for path, entry in sorted(archives, key=lambda archive: archive[1].key):
         _add_archive(found, path, entry, unpacked)
     _leave_out_files_that_are_folders(found)

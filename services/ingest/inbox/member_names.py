@@ -5,10 +5,10 @@ sentences, and names are a few letters. So each encoding that systems write has 
 own script, and capitals where words have them. If several encodings do, no choice is made.
 """
 
-import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Collection
+from itertools import pairwise
 
 from shared.errors import BadData
 
@@ -61,27 +61,28 @@ def _is_chinese(text: str) -> bool:
     """Ideographs alone, most of them of GB 2312. Other byte pairs are rare signs that no one names a folder with."""
     letters = _foreign_letters(text)
     common = sum(bool(letter.encode("gb2312", "ignore")) for letter in letters)
-    return 4 * common >= 3 * len(letters) and _all_within(letters, _IDEOGRAPHS, *_CJK_MARKS)
+    return 4 * common >= 3 * len(letters) and _are_signs(letters, _IDEOGRAPHS)
 
 
 def _is_traditional_chinese(text: str) -> bool:
     """Ideographs of Big5's first level: its first bytes are A4 to C6."""
     letters = _foreign_letters(text)
-    return _all_within(letters, _IDEOGRAPHS, *_CJK_MARKS) and all(
-        0xA1 <= letter.encode("big5")[0] <= 0xC6 for letter in letters
-    )
+    return _are_signs(letters, _IDEOGRAPHS) and all(0xA1 <= letter.encode("big5")[0] <= 0xC6 for letter in letters)
 
 
 def _is_japanese(text: str) -> bool:
-    return _all_within(_foreign_letters(text), _IDEOGRAPHS, _KANA, *_CJK_MARKS)
+    return _are_signs(_foreign_letters(text), _IDEOGRAPHS, _KANA)
 
 
 def _is_korean(text: str) -> bool:
-    return _all_within(_foreign_letters(text), _HANGUL)
+    """Common syllables. Their bytes are those of common Chinese signs too, so that few Korean names can be decided."""
+    return _are_signs(_foreign_letters(text), _HANGUL)
 
 
-def _all_within(letters: Collection[str], *blocks: range) -> bool:
-    return all(any(ord(letter) in block for block in blocks) for letter in letters)
+def _are_signs(letters: Collection[str], *scripts: range) -> bool:
+    """Whether these are letters of the scripts, and perhaps full-width signs between them."""
+    own = [letter for letter in letters if any(ord(letter) in block for block in scripts)]
+    return bool(own) and all(letter in own or any(ord(letter) in block for block in _CJK_MARKS) for letter in letters)
 
 
 def _is_latin(text: str) -> bool:
@@ -109,9 +110,9 @@ def _words_with_foreign_letters(text: str) -> list[str]:
 
 def _has_usual_capitals(word: str) -> bool:
     """Whether no accented capital follows a small letter, and no accented small letter stands before a capital."""
-    pairs = itertools.pairwise(word)
     return not any(
-        first.islower() and second.isupper() and not (first.isascii() and second.isascii()) for first, second in pairs
+        first.islower() and second.isupper() and not (first.isascii() and second.isascii())
+        for first, second in pairwise(word)
     )
 
 
@@ -119,7 +120,7 @@ _PLAUSIBLE: dict[str, Callable[[str], bool]] = {
     "gb18030": _is_chinese,
     "big5": _is_traditional_chinese,
     "cp932": _is_japanese,
-    "cp949": _is_korean,
+    "euc_kr": _is_korean,
     "cp437": _is_latin,
     "cp850": _is_latin,
     "latin-1": _is_latin,

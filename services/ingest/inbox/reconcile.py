@@ -1,5 +1,6 @@
 """One uploaded dataset: from its objects to records on `mer.sources` and its own record on `mer.datasets`."""
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from shared.bus import Bus
 from shared.bus.topics import DATASETS
 from shared.records import Dataset, Pipeline
 from shared.store import ObjectInfo, Store
+
+log = logging.getLogger(__name__)
 
 DroppedObjects = Sequence[tuple[str, ObjectInfo]]  # path inside the dataset, object
 AnnouncedDatasets = Mapping[str, Dataset]  # the dataset's own records on the bus, by message key
@@ -37,6 +40,8 @@ class Reconciler:
     ) -> Dataset:
         """Publish what is missing. Returns the dataset's record. `quiet`: no uploads for `patience` seconds."""
         held = collect_contents(dropped, self.unpacked)
+        for note in held.notes:
+            log.info("%s", note, extra={"mer": {"dataset": name}})
         seen = discover_on_skeleton(name, held, self.inbox, self.scratch.work)
         emission = self._create_publisher(
             name, _planned_pipeline(seen, announced), held, self._load_ledger(name, announced)

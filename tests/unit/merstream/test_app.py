@@ -1,7 +1,9 @@
 """The `mer` command as a whole: what it imports, how it ends, which options it has."""
 
+import errno
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,14 @@ import typer.main
 from merstream import app
 from merstream.commands import weights
 from shared.errors import BadData, Misconfigured
+from shared.storage_faults import CONTINUES
 
+FULL = f"No space left on device. Free space there. {CONTINUES}"
+MEMORY = (
+    "This command needs more memory than this process can get (1 GiB). Give the process more memory, or make the "
+    "frames smaller or the clip shorter."
+)
+POOL = "as it does when memory runs out. Use fewer --jobs."
 HEAVY = ("torch", "cv2", "dlib", "numba", "kafka", "minio", "sklearn", "matplotlib")
 
 
@@ -38,6 +47,9 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     [
         (BadData("Expected [a], got b."), 1, "mer: Expected [a], got b."),
         (Misconfigured("No such thing."), 2, "mer: No such thing."),
+        (OSError(errno.ENOSPC, "x", "out/x"), 1, f"mer: out/x: {FULL}"),
+        (MemoryError("1 GiB"), 1, f"mer: {MEMORY} Then process it again. {CONTINUES}"),
+        (BrokenProcessPool("died"), 1, f"mer: A process was killed by the system, {POOL} {CONTINUES}"),
         (KeyboardInterrupt(), 130, "Stopped. The same command continues where it stopped."),
     ],
 )

@@ -35,6 +35,23 @@ def test_a_line_that_is_no_setting_is_named(tmp_path: Path, text: str) -> None:
         load_environment_file(file)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_saved_on_windows_says_the_same(tmp_path: Path, encoding: str, end: str) -> None:
+    lines = ["MER_KAFKA_SERVERS=a:1", """MER_S3_BUCKET='x "y' # ours""", 'MER_KAFKA_PREFIX="p#"', ""]
+    (tmp_path / "stack.env").write_bytes(end.join(lines).encode(encoding))
+    load_environment_file(tmp_path / "stack.env")
+    settings = connection_settings(None)
+    assert (settings.kafka_servers, settings.s3_bucket, settings.kafka_prefix) == ("a:1", 'x "y', "p#")
+
+
+@pytest.mark.parametrize("line", ["set MER_HOME=x", "$env:MER_HOME=x", "mer_home=x", "MER_HOME =x\nMER-HOME: MER_X=1"])
+def test_a_setting_in_the_language_of_a_shell_is_not_ignored(tmp_path: Path, line: str) -> None:
+    (tmp_path / "stack.env").write_text(f"CUSTOMER_ID=1\n{line}\n")
+    with pytest.raises(Misconfigured, match=f"line {line.count(chr(10)) + 2}: expected NAME=VALUE"):
+        load_environment_file(tmp_path / "stack.env")
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"none\.env: expected a readable file"):
         load_environment_file(tmp_path / "none.env")

@@ -196,6 +196,43 @@ def test_trouble_is_waited_out_and_nothing_is_dropped(lab: Lab) -> None:
     assert lab.bus.read_newest("mer.flow.dlq") == {}
 
 
+def test_a_frame_larger_than_memory_is_buried_and_nothing_waits_for_it(lab: Lab) -> None:
+    def compute(inputs: dict[str, Arrays], settings: Gain) -> Arrays:
+        lab.calls += 1
+        return {"product": np.ones(int(inputs["magnifier"]["value"]), np.uint8)}
+
+    stage = Stage("flow", 1, "magnified", ("magnifier",), "flows", {"corrected": Gain()}, compute)
+    lab.worker.handler = StageHandler(stage, lab.store)
+    huge = lab.send(float(1 << 60))
+    lab.send(2.0, SAMPLE.model_copy(update={"clip": "beside"}))
+    lab.worker.step()
+    lab.worker.step()
+    assert lab.calls == 3 + 1
+    reason = f"{huge.key}: stage 'flow' needs more memory than this process can get (Unable to allocate 1.00 EiB"
+    assert lab.dead().headers["reason"].startswith(reason)
+    assert lab.output().sample.clip == "beside"
+    assert lab.bus.group_progress("mer.magnified", "flow").lag == 0
+
+
+def test_memory_that_comes_back_and_trouble_do_not_count_together(lab: Lab) -> None:
+    lab.failures = [OSError("disk"), Unavailable("away"), OSError("disk"), MemoryError(), MemoryError()]
+    lab.send()
+    lab.worker.step()
+    assert (lab.calls, lab.bus.read_newest("mer.flow.dlq")) == (6, {})
+
+
+def test_an_error_that_ends_the_work_is_raised_and_keeps_the_record(lab: Lab) -> None:
+    waits: list[tuple[str, int, str]] = []
+    lab.worker.ends_work = lambda error: str(error) == "full"
+    lab.worker.on_wait = lambda stage, attempt, error: waits.append((stage, attempt, str(error)))
+    lab.failures = [OSError("away"), OSError("full")]
+    lab.send()
+    with pytest.raises(OSError, match="full"):
+        lab.worker.step()
+    assert waits == [("flow", 1, "away")]
+    assert lab.bus.group_progress("mer.magnified", "flow").lag == 1
+
+
 def test_a_surprise_is_tried_three_times_then_buried(lab: Lab) -> None:
     lab.failures = [ZeroDivisionError("division by zero")] * 3
     lab.send()

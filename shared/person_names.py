@@ -21,15 +21,15 @@ GROUP_WORDS = "group|grp|gr|g|site|centre|center|lab|family|fam|pair|dyad|couple
 SESSION_WORDS = (
     "session|sess|ses|sesion|seance|sitzung|visit|visite|termin|day|tag|jour|week|month|run|trial|take|rec|recording|"
     "round|wave|block|phase|part|test|retest|pre|post|baseline|followup|repeat|rep|version|ver|copy|kopie|new|old|"
-    "first|second|third|clip|video|seq|cam|camera|view|time"
+    "first|second|third|morning|evening|clip|video|seq|cam|camera|view|time"
 )
 SESSION_LETTERS = "stvdrw"  # session, time, visit or version, day, run, wave: only before a number
 LAST_SESSION_LETTER = "e"
 LARGEST_SESSION = 9
 
 _PERSON, _GROUP, _SESSION = re.compile(f"(?:{PERSON_WORDS})+"), re.compile(GROUP_WORDS), re.compile(SESSION_WORDS)
-_SESSION_PART = rf"(?:(?:{SESSION_WORDS})(?:_\d+)?|[{SESSION_LETTERS}]_\d{{1,3}}|\d+_(?:st|nd|rd|th)|\d{{6,8}})"
-_SESSIONS = re.compile(rf"{_SESSION_PART}(?:_{_SESSION_PART}|_\d+)*")
+_SESSION_PART = rf"(?:(?:{SESSION_WORDS})(?:_\d+)?+|[{SESSION_LETTERS}]_\d{{1,3}}|\d+_(?:st|nd|rd|th)|\d{{6,8}})"
+_SESSIONS = re.compile(rf"{_SESSION_PART}(?:_{_SESSION_PART}|_\d{{1,5}})*+")
 _SHORT_SUFFIX = re.compile(rf"\d{{1,5}}|[a-{LAST_SESSION_LETTER}]")
 
 
@@ -49,20 +49,14 @@ class PersonName:
 
     @property
     def is_numbered(self) -> bool:
-        return self.core[:1] != () and self.core[0].isdecimal()
+        return self.core[0].isdecimal()
 
 
 def parse_person_name(name: str, dataset: str = "") -> PersonName:
     """The parts of a name. The name of its own dataset in front of it says nothing: `lab_01` is person 1 of `lab`."""
-    tokens, own = _split_name(name), _split_name(dataset)
-    marked = bool(own) and tokens[: len(own)] == own and len(tokens) > len(own)
-    tokens = tokens[len(own) :] if marked else tokens
+    tokens, marked = _strip_front(_split_name(name), _split_name(dataset))
     if not tokens:
         return PersonName("", (name.strip(),))
-    while len(tokens) > 2 and _SESSION.fullmatch(tokens[0]) and tokens[1].isdecimal():
-        tokens = tokens[2:]  # ses-02_sub-01
-    while len(tokens) > 1 and _is_person_word(tokens[0], tokens[1]):
-        tokens, marked = tokens[1:], True
     first = next((place for place, token in enumerate(tokens) if token.isdecimal()), len(tokens))
     session = next((place for place in range(1, first) if _SESSION.fullmatch(tokens[place])), None)
     if first == len(tokens) or session:
@@ -112,6 +106,17 @@ def _kind_of_sign(sign: str) -> str:
     if sign.isdecimal():
         return "digit"
     return "letter" if unicodedata.category(sign)[0] in "LMN" else ""
+
+
+def _strip_front(tokens: list[str], own: list[str]) -> tuple[list[str], bool]:
+    """The tokens without the dataset's own, a session and words for "person" in front, and whether there were any."""
+    marked = bool(own) and tokens[: len(own)] == own and len(tokens) > len(own)
+    tokens = tokens[len(own) :] if marked else tokens
+    while len(tokens) > 2 and _SESSION.fullmatch(tokens[0]) and tokens[1].isdecimal():
+        tokens = tokens[2:]  # ses-02_sub-01
+    while len(tokens) > 1 and _is_person_word(tokens[0], tokens[1]):
+        tokens, marked = tokens[1:], True
+    return tokens, marked
 
 
 def _is_person_word(token: str, following: str) -> bool:

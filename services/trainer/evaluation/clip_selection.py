@@ -7,6 +7,7 @@ from services.trainer.data.annotations import AnnotatedClip, clip_id, subject_id
 from services.trainer.data.features import OtherEmotions
 from services.trainer.evaluation.protocol import ProtocolSettings
 from shared.errors import BadData
+from shared.names import spelling_key
 from shared.protocols import apply_evaluation_protocol
 from shared.records import ActionUnit, Record
 
@@ -73,7 +74,10 @@ def content_digests(record: Record) -> tuple[str, ...]:
 def refuse_duplicate_content(
     clips: Sequence[ProtocolClip], contents: Sequence[Iterable[str]], protocol: ProtocolSettings
 ) -> None:
-    """Raises BadData if two clips of different groups share content: it would be trained on and tested."""
+    """Raises BadData if two clips of different groups share content: it would be trained on and tested.
+
+    So does one clip of a person under two spellings of its name: it would count twice.
+    """
     if not contents:
         return
     seen: dict[str, ProtocolClip] = {}
@@ -84,6 +88,11 @@ def refuse_duplicate_content(
                 raise BadData(
                     f"{clip_id(other)} and {clip_id(clip)} have the same content (sha256 {content[:12]}...), but are "
                     f"in different groups: {_describe_copy(other, clip)}"
+                )
+            if other.clip != clip.clip and spelling_key(other.clip) == spelling_key(clip.clip):
+                raise BadData(
+                    f"{clip_id(other)} and {clip_id(clip)} have the same content (sha256 {content[:12]}...): one clip "
+                    "under two names would count twice. Delete one of them."
                 )
 
 

@@ -49,7 +49,9 @@ def _common_pipeline(datasets: Sequence[Dataset]) -> str:
     """The digest of the pipeline of all datasets. Raises BadData if there is not exactly one."""
     names, digests = [each.name for each in datasets], {each.pipeline.digest for each in datasets}
     if len(set(names)) < len(names) or not names:
-        raise BadData(f"Expected different datasets to train on together, got {', '.join(names) or 'none'}.")
+        raise BadData(
+            f"Expected different datasets to train on together, got {', '.join(names) or 'none'}. Name each once."
+        )
     if len(digests) > 1:
         found = ", ".join(f"{each.name} {each.pipeline.digest}" for each in datasets)
         raise BadData(

@@ -92,6 +92,7 @@ def test_any_name_is_parsed_and_its_unicode_forms_are_one_person(name, dataset) 
         ("P01V1", "P01V2"),
         ("lab_01", "1"),
         ("K01", "1"),
+        ("01_morning", "01_evening"),
         ("01", "01a"),
         ("01a", "01b"),
         ("1_1", "1_2"),
@@ -142,7 +143,13 @@ def test_controls_beside_patients_are_other_people() -> None:
     assert find_spellings([("lab", "A1"), ("lab", "B1"), ("lab", "1")]) == []
 
 
+def test_a_long_name_takes_no_time() -> None:
+    """Its end matches no session, and the expression does not try every division of what is before it."""
+    long = "1" + "_run_1_20230101" * 2000
+    assert find_spellings([("lab", f"{long}_x"), ("lab", f"{long}_y"), ("lab", "sub" * 5000 + "x")]) == []
+
+
 def test_a_name_says_its_parts() -> None:
     parts = parse_person_name("Group 2, Subject 07 (session 3)")
     assert (parts.group, parts.core, parts.suffix) == ("group", ("2", "7"), "")
-    assert parse_person_name("casme2_sub05", "CASME 2") == parse_person_name("05")
+    assert parse_person_name("casme2_sub05", "CASME 2") == parse_person_name("05") == parse_person_name("5.0")

@@ -114,6 +114,13 @@ def test_a_copy_within_a_group_is_no_harm() -> None:
         select_by_protocol(apart, ProtocolSettings(), contents=["a", "a"])
 
 
+def test_one_clip_under_two_spellings_would_count_twice() -> None:
+    clips = [sample("casme2", "s1", clip, "disgust") for clip in ("EP02_01f", "ep2_1F", "EP02_02")]
+    with pytest.raises(BadData, match=r"s1/EP02_01f and casme2/s1/ep2_1F have the same content .* would count twice"):
+        select_by_protocol(clips, ProtocolSettings(), contents=["a", "a", "b"])
+    assert len(select_by_protocol(clips, ProtocolSettings(), contents=["a", "c", "b"]).clips) == 3
+
+
 def test_a_copy_that_is_left_out_is_no_harm() -> None:
     clips = [sample("lab", "s1", "c1", "disgust"), sample("lab", "s2", "c1", "fear")]
     assert select_by_protocol(clips, ProtocolSettings(), ("disgust", "happiness"), ["a", "a"])

@@ -12,7 +12,8 @@ from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import run_folds
 from services.trainer.options import resolve_options
 from services.trainer.sources import samples_csv
-from services.trainer.sources.sample_files import decode_map_pixels
+from services.trainer.sources.map_pictures import decode_stretched
+from services.trainer.sources.sample_files import arrange_channels
 from shared.errors import BadData
 
 HEADER = "dataset,subject,clip,label,aus,path"
@@ -30,14 +31,18 @@ def flow_map(seed: int, shift: float = 0.0) -> np.ndarray:
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """`write(header, **arrays)`: a table of two subjects with two clips each, an .npz a clip; the rows may be changed
-    before they are written. Without arrays each file holds `maps`."""
+    before they are written. Without arrays each file holds `maps`. Given maps are a little larger from clip to clip."""
 
     def make(header: str = HEADER, change: Callable[[list[str]], list[str]] = list, **arrays: np.ndarray) -> Path:
         rows = []
         for number, label in enumerate(["Happiness", "surprise"] * 2):
             name = f"maps/c{number}.npz"
             (tmp_path / "maps").mkdir(exist_ok=True)
-            np.savez(tmp_path / name, **(arrays or {"maps": flow_map(number)}), different=np.array(number))
+            given = {
+                key: array * np.float32(1 + number / 64) if array.dtype == np.float32 else array
+                for key, array in arrays.items()
+            }
+            np.savez(tmp_path / name, **(given or {"maps": flow_map(number)}), different=np.array(number))
             rows.append(f"lab,s{number // 2},c{number},{label},{'12+6' if number % 2 == 0 else ''},{name}")
         (tmp_path / "samples.csv").write_text("\n".join([header, *change(rows)]) + "\n")
         return tmp_path / "samples.csv"
@@ -85,30 +90,37 @@ def test_patches_alone_suffice_for_linear_with_maps_for_fmer_lite_with_a_clip_fo
         assert np.array_equal(whole.arrays["maps"][0, 0], flow_map(0))
 
 
-def test_pictures_as_the_field_stores_them(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
+@pytest.mark.parametrize("depth", ["", "min-max", "centred"])
+def test_pictures_of_both_orders_hold_the_same_map(tmp_path: Path, depth: str) -> None:
+    pixels = np.random.default_rng(0).integers(1, 250, (28, 28, 3), np.uint8)
     lines = ["dataset;subject;clip;label;path;order;depth"]
-    for number, (order, depth) in enumerate([("", ""), ("rgb", "min-max"), ("rgb", "centred"), ("bgr", "centred")]):
-        Image.fromarray(pixels + np.uint8(number)).save(tmp_path / f"{number}.png")
+    for number, order in enumerate(["", "rgb", "bgr", "grb"]):
+        given = pixels + np.uint8(number)
+        stored = given[..., [(order or "rgb").index(colour) for colour in "rgb"]]
+        Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / f"{number}.png")
         lines.append(f"lab;s{number};c;{'ab'[number % 2]};{number}.png;{order};{depth}")
     (tmp_path / "samples.csv").write_text("\n".join(lines))
     maps = gather(tmp_path / "samples.csv").features.arrays["maps"]
-    for found, order, depth, number in zip(
-        maps[:, 0], ("bgr", "rgb", "rgb", "bgr"), ("min-max", "min-max", "centred", "centred"), range(4), strict=True
-    ):
-        assert np.array_equal(found, decode_map_pixels(pixels + np.uint8(number), order, depth))
+    for found, number in zip(maps[:, 0], range(4), strict=True):
+        u, v, strain = (pixels + np.uint8(number)).transpose(2, 0, 1).astype(np.float64)
+        if depth == "centred":
+            expected = [(u - 128) / 127, (v - 128) / 127, strain / 255]
+        else:
+            expected = [(u - np.median(u)) / 127.5, (v - np.median(v)) / 127.5, strain / 255]
+        np.testing.assert_array_equal(found, np.array(expected, np.float32))
 
 
 def test_decoding_by_hand() -> None:
     pixels = np.zeros((28, 28, 3), np.uint8)
     pixels[...] = (51, 128, 100)  # red, green, blue
     pixels[0, 0] = (102, 255, 227)
-    u, v, strain = decode_map_pixels(pixels, "bgr", "centred")
+    channels = pixels.transpose(2, 0, 1)
+    u, v, strain = decode_stretched(arrange_channels(channels, "bgr"), "centred")
     assert (u[1, 1], v[1, 1], strain[1, 1]) == pytest.approx((-28 / 127, 0, 51 / 255))
-    u, v, strain = decode_map_pixels(pixels, "bgr", "min-max")
+    u, v, strain = decode_stretched(arrange_channels(channels, "bgr"), "min-max")
     assert (u[0, 0], v[0, 0], strain[0, 0]) == pytest.approx((127 / 127.5, 127 / 127.5, 102 / 255))
     assert (u[1, 1], v[1, 1]) == (0, 0)
-    assert decode_map_pixels(pixels, "rgb", "min-max")[0, 0, 0] == pytest.approx(51 / 127.5)
+    assert decode_stretched(channels, "min-max")[0, 0, 0] == pytest.approx(51 / 127.5)
 
 
 @pytest.mark.parametrize(

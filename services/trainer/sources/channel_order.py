@@ -23,7 +23,7 @@ LEAST_ROWS = 3  # fewer rows prove nothing
 LEAST_STANDARD_ERRORS = 4.0  # a mean counts if it is so many standard errors above zero
 LEAST_DEVIATION = 0.1  # rows of one person resemble each other, so their spread is not trusted below this
 LEAST_STRAIN_CONTRAST, LEAST_SYMMETRY_CONTRAST, LEAST_FIT_CONTRAST = 0.15, 0.3, 0.08
-LEAST_FIT_OF_ONE, LEAST_REST_OF_ONE = 0.25, 0.1  # of a single map, which has no spread
+LEAST_FIT_OF_ONE, LEAST_REST_OF_ONE = 0.25, 0.03  # of a single map, which has no spread
 
 
 @dataclass(frozen=True)

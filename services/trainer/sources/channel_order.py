@@ -21,8 +21,10 @@ PERMUTATIONS = tuple(permutations(range(3)))  # positions of u, v and strain in 
 STATED, EXCHANGED = (0, 1, 2), (1, 0, 2)
 LEAST_ROWS = 3  # fewer rows prove nothing
 LEAST_STANDARD_ERRORS = 4.0  # a mean counts if it is so many standard errors above zero
-LEAST_DEVIATION = 0.1  # rows of one person resemble each other, so their spread is not trusted below this
+# Few rows may resemble each other by chance. So their spread is pooled with that of so many rows of drawn maps.
+PRIOR_ROWS, STRAIN_DEVIATION, SYMMETRY_DEVIATION, FIT_DEVIATION = 4, 0.2, 0.5, 0.15
 LEAST_STRAIN_CONTRAST, LEAST_SYMMETRY_CONTRAST, LEAST_FIT_CONTRAST = 0.15, 0.3, 0.08
+LEAST_LENGTH_FIT = 0.98
 LEAST_FIT_OF_ONE, LEAST_REST_OF_ONE = 0.25, 0.03  # of a single map, which has no spread
 
 
@@ -32,25 +34,32 @@ class ChannelEvidence:
 
     rest: [N,3] position of the median in the channel's range, 0..1. fit: [N,6] share of the variance of squared strain
     that the other two explain, for each of PERMUTATIONS. symmetry: [N,2,3] correlation of a channel with its mirror
-    image, columns reversed and rows reversed.
+    image, columns reversed and rows reversed. length: [N,3] share of the variance of a squared channel that polynomials
+    of the other two explain: 1 for the length of the vector (u, v), which some programs write instead of strain.
     """
 
     rest: Floats
     fit: Floats
     symmetry: Floats
+    length: Floats
 
     def __len__(self) -> int:
         return len(self.rest)
 
     def subset(self, rows: NDArray[np.bool_]) -> "ChannelEvidence":
         """The evidence of the maps `rows` [N]."""
-        return ChannelEvidence(self.rest[rows], self.fit[rows], self.symmetry[rows])
+        return ChannelEvidence(*(values[rows] for values in vars(self).values()))
 
     @property
     def strain_scores(self) -> Floats:
         """[N,3] how much each channel is like strain."""
         by_channel = [self.fit[:, [p[2] == channel for p in PERMUTATIONS]].max(1) for channel in range(3)]
-        return np.stack(by_channel, 1) - self.rest
+        return np.asarray(np.maximum(np.stack(by_channel, 1), self.length * self.is_length) - self.rest)
+
+    @property
+    def is_length(self) -> NDArray[np.bool_]:
+        """[N,3] whether the channel is the length of the vector whose parts are the other two."""
+        return np.asarray(self.length > LEAST_LENGTH_FIT)
 
     def symmetry_score(self, order: tuple[int, ...], turned: bool) -> Floats:
         """[N] how much u, v and strain in this order are like a face; `turned`: like one that lies on its side."""
@@ -84,7 +93,7 @@ def measure_channels(maps: NDArray[np.floating]) -> ChannelEvidence:
     smooth = _remove_smooth_part(scaled)
     symmetry = [_correlate(smooth, np.flip(smooth, axis)) for axis in (-1, -2)]
     fit = np.stack([_explained_strain(scaled, order) for order in PERMUTATIONS], 1)
-    return ChannelEvidence(np.median(scaled, (2, 3)), fit, np.stack(symmetry, 1))
+    return ChannelEvidence(np.median(scaled, (2, 3)), fit, np.stack(symmetry, 1), _explained_length(scaled))
 
 
 def judge_channels(evidence: ChannelEvidence) -> ChannelVerdict:
@@ -92,14 +101,17 @@ def judge_channels(evidence: ChannelEvidence) -> ChannelVerdict:
     scores = evidence.strain_scores
     strain = int(scores.mean(0).argmax())
     if strain != STATED[2]:
-        if not is_clear(scores[:, strain] - scores[:, STATED[2]], LEAST_STRAIN_CONTRAST):
+        if not is_clear(scores[:, strain] - scores[:, STATED[2]], LEAST_STRAIN_CONTRAST, STRAIN_DEVIATION):
             return ChannelVerdict()
         return ChannelVerdict(*_most_symmetric(evidence, strain))
-    known = all(is_clear(scores[:, 2] - scores[:, other], LEAST_STRAIN_CONTRAST) for other in (0, 1))
+    known = all(is_clear(scores[:, 2] - scores[:, k], LEAST_STRAIN_CONTRAST, STRAIN_DEVIATION) for k in (0, 1))
     order, turned = _most_symmetric(evidence, strain)
     if (order, turned) == (STATED, False):
         others = [(EXCHANGED, False), (STATED, True), (EXCHANGED, True)]
-        sure = all(is_clear(_symmetry_contrast(evidence, STATED, False, *other), 0.0, 2.0) for other in others)
+        sure = all(
+            is_clear(_symmetry_contrast(evidence, STATED, False, *other), 0.0, SYMMETRY_DEVIATION, 2.0)
+            for other in others
+        )
         return ChannelVerdict(agrees=known and sure)
     if _symmetry_refutes(evidence, order, turned):
         return ChannelVerdict(order, turned)
@@ -108,19 +120,25 @@ def judge_channels(evidence: ChannelEvidence) -> ChannelVerdict:
 
 def find_contrary_maps(evidence: ChannelEvidence) -> NDArray[np.bool_]:
     """[N] maps that alone are enough to contradict the stated order: their strain is another channel than the third."""
-    best = np.asarray([order[2] for order in PERMUTATIONS])[evidence.fit.argmax(1)]
-    stated_fit = evidence.fit[:, [order[2] == STATED[2] for order in PERMUTATIONS]].max(1)
-    rest = np.take_along_axis(evidence.rest, best[:, None], 1)[:, 0]
-    fits_better = evidence.fit.max(1) > stated_fit + LEAST_FIT_OF_ONE
-    return np.asarray((best != STATED[2]) & fits_better & (rest < evidence.rest[:, STATED[2]] - LEAST_REST_OF_ONE))
+    scores = evidence.strain_scores
+    best = scores.argmax(1)[:, None]
+    stated = evidence.length[:, STATED[2]] > LEAST_LENGTH_FIT - LEAST_FIT_OF_ONE
+    fit, rest = (np.take_along_axis(values, best, 1)[:, 0] for values in (scores + evidence.rest, evidence.rest))
+    fits_better = fit > (scores + evidence.rest)[:, STATED[2]] + LEAST_FIT_OF_ONE
+    return np.asarray(fits_better & ~stated & (rest < evidence.rest[:, STATED[2]] - LEAST_REST_OF_ONE))
 
 
-def is_clear(contrasts: Floats, least: float, standard_errors: float = LEAST_STANDARD_ERRORS) -> bool:
-    """Whether contrasts [N] are above zero beyond chance: their mean, in standard errors, and most of the rows."""
-    if len(contrasts) < LEAST_ROWS:
+def is_clear(
+    contrasts: Floats, least: float, usual_deviation: float, standard_errors: float = LEAST_STANDARD_ERRORS
+) -> bool:
+    """Whether contrasts [N] are above zero beyond chance: by their mean, and by their mean in standard errors."""
+    count = len(contrasts)
+    if count < LEAST_ROWS:
         return False
-    mean, deviation = float(contrasts.mean()), max(float(contrasts.std(ddof=1)), LEAST_DEVIATION)
-    return mean > least and mean * len(contrasts) ** 0.5 > standard_errors * deviation
+    squares = float(((contrasts - contrasts.mean()) ** 2).sum()) + PRIOR_ROWS * usual_deviation**2
+    deviation = (squares / (count - 1 + PRIOR_ROWS)) ** 0.5
+    mean = float(contrasts.mean())
+    return mean > least and mean * count**0.5 > standard_errors * deviation
 
 
 def _most_symmetric(evidence: ChannelEvidence, strain: int) -> tuple[tuple[int, ...], bool]:
@@ -134,12 +152,13 @@ def _symmetry_refutes(evidence: ChannelEvidence, order: tuple[int, ...], turned:
     """Whether u and v are exchanged or the maps are turned, beyond doubt. The fit of strain supports or forbids it."""
     contrast = _symmetry_contrast(evidence, order, turned, STATED, False)
     fit = _fit_contrast(evidence, order, turned) - _fit_contrast(evidence, STATED, False)
-    if is_clear(-fit, LEAST_FIT_CONTRAST):
+    if is_clear(-fit, LEAST_FIT_CONTRAST, FIT_DEVIATION):
         return False
-    if is_clear(fit, LEAST_FIT_CONTRAST) and is_clear(contrast, LEAST_SYMMETRY_CONTRAST / 2, 3.0):
+    supported = is_clear(fit, LEAST_FIT_CONTRAST, FIT_DEVIATION)
+    if supported and is_clear(contrast, LEAST_SYMMETRY_CONTRAST / 2, SYMMETRY_DEVIATION, 3.0):
         return True
     like_a_face = float(evidence.symmetry_score(order, turned).mean()) > LEAST_SYMMETRY_CONTRAST
-    return like_a_face and is_clear(contrast, LEAST_SYMMETRY_CONTRAST, 5.0)
+    return like_a_face and is_clear(contrast, LEAST_SYMMETRY_CONTRAST, SYMMETRY_DEVIATION, 5.0)
 
 
 def _symmetry_contrast(
@@ -175,10 +194,24 @@ def _explained_strain(maps: Floats, order: tuple[int, ...]) -> Floats:
     u, v, strain = (maps[:, position] for position in order)
     (uy, ux), (vy, vx) = (np.gradient(part, axis=(1, 2)) for part in (u, v))
     terms = np.stack([ux**2 + uy**2 / 2, vy**2 + vx**2 / 2, uy * vx, np.ones_like(u)], -1)
-    terms = terms.reshape(len(maps), -1, 4)
-    terms /= np.maximum(np.abs(terms).max(1, keepdims=True), 1e-12)
-    target = (strain**2).reshape(len(maps), -1)
-    gram = np.einsum("npi,npj->nij", terms, terms) + 1e-9 * np.eye(4)
+    return _explained_variance(terms, strain**2)
+
+
+def _explained_length(maps: Floats) -> Floats:
+    """[N,3,H,W] scaled to 0..1 -> [N,3] share of a squared channel's variance that the other two explain."""
+    shares = []
+    for channel in range(3):
+        one, other = np.moveaxis(np.delete(maps, channel, 1), 1, 0)
+        terms = np.stack([one, other, one**2, other**2, np.ones_like(one)], -1)
+        shares.append(_explained_variance(terms, maps[:, channel] ** 2))
+    return np.stack(shares, 1)
+
+
+def _explained_variance(terms: Floats, target: Floats) -> Floats:
+    """Least squares per map: terms [N,H,W,K] and target [N,H,W] -> [N] share of the target's variance."""
+    terms, target = terms.reshape(len(terms), -1, terms.shape[-1]), target.reshape(len(target), -1)
+    terms = terms / np.maximum(np.abs(terms).max(1, keepdims=True), 1e-12)
+    gram = np.einsum("npi,npj->nij", terms, terms) + 1e-9 * np.eye(terms.shape[-1])
     found = np.linalg.solve(gram, np.einsum("npi,np->ni", terms, target)[..., None])
     left = target - (terms @ found)[..., 0]
     return np.asarray(1 - left.var(1) / np.maximum(target.var(1), 1e-12))

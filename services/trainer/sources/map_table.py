@@ -39,6 +39,8 @@ def check_map_table(maps: Sequence[GivenMap]) -> list[str]:
             f"The channels of {len(maps)} maps are read with order {_stated_orders(maps)}. The maps are too few or too "
             "noisy to confirm it."
         )
+    if (lengths := int(evidence.is_length[:, STATED[2]].sum())) > len(maps) / 2:
+        notes.append(f"The third channel of {lengths} maps is the length of (u, v), not strain. It is used as it is.")
     return notes
 
 

@@ -29,7 +29,7 @@ CHANGES: dict[str, Callable[[Floats], Floats]] = {
     "right, length instead of strain": lambda maps: _with_length(maps),
     "length in the first channel": lambda maps: _with_length(maps)[:, ::-1],
 }
-POOL = 40  # maps per class and seed, of which tables are drawn
+POOL = 24  # maps per class and seed, of which tables are drawn
 
 
 def _with_length(maps: Floats) -> Floats:
@@ -57,7 +57,7 @@ def measure_refusals(disturbance: Disturbance, rows: int, tables: int, seed: int
 
 def main() -> None:
     parser = argument_parser(__doc__, result_file("channel-order"))
-    parser.add_argument("--tables", type=int, default=40, help="tables per seed")
+    parser.add_argument("--tables", type=int, default=20, help="tables per seed")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     results = {}

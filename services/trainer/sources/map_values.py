@@ -66,7 +66,8 @@ def _refuse_equal_values(given: GivenMap) -> None:
             value = values[CHANNEL_NAMES.index(constant[0]), 0, 0]
             raise BadData(
                 f"{given.error_prefix}: expected motion in u, v and strain, got {' and '.join(constant)} with the "
-                f"value {value:g} in every cell. Compute this clip's flow again or remove the row."
+                f"value {value:g} in every cell. Compute this clip's flow again or remove the row. If the "
+                "face really rests, state check off."
             )
         for one, other in ((0, 1), (0, 2), (1, 2)):
             if np.array_equal(np.abs(values[one]), np.abs(values[other])):
@@ -168,15 +169,13 @@ def _refuse_partly_normalised(maps: Sequence[GivenMap]) -> None:
 
 
 def _exact_sizes(values: NDArray[np.float32]) -> tuple[float, ...]:
-    """Numbers that a division of a map by its own size makes equal: largest u or v, longest vector, spreads, spans."""
+    """Numbers that a division of a map by its own size makes equal: largest u or v, longest vector, spreads."""
     u, v = (part.astype(np.float64) for part in values[:2])
-    sizes = (
-        max(abs(u).max(), abs(v).max()),
-        np.hypot(u, v).max(),
-        u.std(),
-        values[:2].std(dtype=np.float64),
-        np.ptp(u),
-    )
+    both = np.stack([u, v])
+    largest = np.abs(both).max()
+    if (np.abs(both) == largest).sum() > 1:  # a limit that flows were cut off at: equal in many maps of one unit
+        return (np.nan,) * 4
+    sizes = (largest, np.hypot(u, v).max(), u.std(), both.std())
     return tuple(float(f"{size:.5g}") for size in sizes)
 
 

@@ -213,6 +213,21 @@ def test_two_units_in_one_table_are_refused(tmp_path: Path) -> None:
     assert load(write_table(tmp_path, lambda row: npz_bytes(maps=normed[row]), ".npz")).notes == ()
 
 
+def test_clean_px_of_other_programs_are_not_refused(tmp_path: Path) -> None:
+    """Flow cut off at a limit, in half floats, of faces of two sizes, and strain that an interpolation overshot."""
+    made = {
+        "cut": np.clip(MAPS, -0.5, 0.5),
+        "halves": MAPS.astype(np.float16),
+        "sizes": MAPS * np.float32(2.5) ** (np.arange(24) % 2)[:, None, None, None],
+        "overshot": MAPS - np.float32([[[0]], [[0]], [[0.005]]]),
+        "scaled": MAPS * np.float32([[[3]], [[3]], [[0.1]]]),
+    }
+    for name, maps in made.items():
+        plan = load(write_table(tmp_path / name, lambda row, maps=maps: npz_bytes(maps=maps[row]), ".npz"))
+        assert plan.notes == ()
+        assert np.array_equal(plan.features.arrays["maps"][:, 0], maps.astype(np.float32))
+
+
 def test_files_of_two_kinds_are_refused(tmp_path: Path) -> None:
     table = write_table(tmp_path, lambda row: npz_bytes(maps=BYTES[row]), ".npz", lambda row: {"depth": "min-max"})
     lines = table.read_text().splitlines()

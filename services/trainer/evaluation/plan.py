@@ -17,12 +17,13 @@ OTHER_COUNTS_REMARK = " (NOT with the published counts)"
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """Features with the protocol and the number of seeds that they are evaluated with."""
+    """Features with the protocol and the number of seeds that they are evaluated with. `notes`: remarks on the data."""
 
     features: Features
     protocol: ProtocolSettings = LOSO_PROTOCOL
     seeds: int = 1
     selection: ClipSelection | None = None
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def folds(self) -> list[FoldSplit]:
@@ -44,7 +45,7 @@ class EvaluationPlan:
             "classes": list(features.classes),
             "counts": dict(zip(features.classes, counts, strict=True)),
             "left_out": dict(self.selection.left_out) if self.selection else {},
-            "faults": [*differs, *describe_distinct_people(self), *describe_fold_gaps(self)],
+            "faults": [*differs, *self.notes, *describe_distinct_people(self), *describe_fold_gaps(self)],
             "remark": task.remark if task else "",
             "settings": self.protocol.model_dump(mode="json"),
         }

@@ -10,6 +10,8 @@ With these sizes each block is one token at every level. So attention compares n
 local self-attention, and only the aggregations mix places. Differences from the paper and its code:
 
 - The paper finds eyes and mouth in each picture. Here they have fixed places on the aligned map.
+- The authors' script cuts its blocks with a landmark's x as row and y as column, so its blocks lie elsewhere. Here x is
+  the column.
 - The authors report the best epoch on the test subject beside the last. Here it is the last.
 - Channels come last, and the authors' 1x1 convolutions are linear layers. The sums are the same. On a CPU a convolution
   lays out its weights again in every step, and here the weights are larger than the pictures.

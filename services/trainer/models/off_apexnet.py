@@ -4,7 +4,8 @@
 One stream for u and one for v have two 5x5 convolutions each. Two layers of width 1,024 join them. It has 2,664,475
 parameters for 3 classes: the 2.66 M that the README of Off-TANet counts. The re-implementation in
 github.com/tvaranka/meb is another network: one stream on both channels, 3x3, one layer of 1,024, 807,909 parameters.
-The paper's own code was not available. The dropout of one half before the first and the last joined layer is meb's.
+meb trains its network with Adam at 1e-4 and a weight decay of 1e-3. No code of the paper's authors is known. The
+dropout of one half before the first and the last joined layer is meb's.
 """
 
 import torch

@@ -2,8 +2,8 @@
 
 Three shallow streams of 3, 5 and 8 filters see the same map, and their outputs are concatenated. Layers are those of
 the authors' PyTorch code (github.com/christy1206/STSTNet, main.py): 1,683 parameters for 3 classes. That code trains
-for 800 epochs, the authors' MATLAB script for 5, both with Adam at 5e-5 and 256 clips per step. Both read 8-bit
-pictures. Here the map keeps its unit, divided by one number for motion and one for strain.
+for 800 epochs, the authors' MATLAB script for 500 (5 in its first three commits), both with Adam at 5e-5 and 256 clips
+per step. Both read 8-bit pictures. Here the map keeps its unit, divided by one number for motion and one for strain.
 """
 
 import torch

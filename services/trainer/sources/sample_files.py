@@ -4,19 +4,21 @@
 an array `factors` [F], all of them but `clip` have a leading axis of F. Other arrays are ignored, so an artifact of
 roi-au is a valid file.
 
-`.png`: a map of 28x28 px in 8-bit RGB. `order` names the colours:
+`.png`: a map of 28x28 px in 8-bit RGB.
 
-- `bgr` (default): u blue, v green, strain red. OpenCV writes an array of u, v, strain so, and so did published files.
-- `rgb`: u red, v green, strain blue.
+`order` says in which channel of the file u, v and strain lie: r, g and b are its first, second and third.
 
-`depth` gives the meaning of a value. Neither meaning is px:
+- `rgb` (default): u red, v green, strain blue. The maps published for MEGC 2019 are so, and `maps` in an .npz.
+- `bgr`: u blue, v green, strain red. OpenCV writes an array of u, v, strain so. The other four are allowed too.
 
-- `min-max` (default): each channel of each file was stretched to 0..255, so amplitude and zero are lost. u and v are
-  value/127.5 minus their median (most of a face rests), strain is value/255.
+`depth` gives the meaning of a value:
+
+- `px` (default of .npz): the numbers as they are.
+- `min-max` (default of .png): each channel of each file was stretched to 0..255, so amplitude and zero are lost. u and
+  v are value/127.5 minus their median (most of a face rests), strain is value/255.
 - `centred`: u and v are (value - 128)/127 and strain is value/255, with one scale for all files.
 """
 
-import io
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -24,61 +26,62 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.trainer.data.arrays import ARRAY_SPECS, MAP_SIDE
+from services.trainer.sources.map_pictures import decode_stretched, read_picture_pixels
 from shared.errors import BadData
 from shared.stage import Arrays
 from shared.store.npz import unpack_arrays
 
-ChannelOrder = Literal["bgr", "rgb"]
-PixelDepth = Literal["min-max", "centred"]
-CHANNEL_ORDERS, PIXEL_DEPTHS = get_args(ChannelOrder), get_args(PixelDepth)
+ChannelOrder = Literal["rgb", "rbg", "grb", "gbr", "brg", "bgr"]
+ValueDepth = Literal["min-max", "centred", "px"]
+CHANNEL_ORDERS, VALUE_DEPTHS = get_args(ChannelOrder), get_args(ValueDepth)
 MAP_CHANNELS = ("u", "v", "strain")
 SINGLE_FACTOR = np.ones(1)  # factors of a file without an array `factors`
 
 
-def read_sample_arrays(
-    data: bytes, suffix: str, error_prefix: str, order: ChannelOrder = "bgr", depth: PixelDepth = "min-max"
-) -> Arrays:
+def read_sample_arrays(data: bytes, suffix: str, error_prefix: str, order: ChannelOrder = "rgb") -> Arrays:
     """Some of `patches`, `clip` and `maps` with the shapes and dtypes of ARRAY_SPECS, and `factors` [F].
 
-    `error_prefix` begins each error message. Raises BadData for other files, arrays, shapes and numbers.
+    Maps hold u, v and strain in this order, with the numbers of the file: see `decode_map_values`. `error_prefix`
+    begins each error message. Raises BadData for other files, arrays, shapes and numbers.
     """
     if suffix == ".png":
-        return {
-            "maps": decode_map_pixels(_read_png_pixels(data, error_prefix), order, depth)[None],
-            "factors": SINGLE_FACTOR,
-        }
+        pixels = read_picture_pixels(data, error_prefix).transpose(2, 0, 1).astype(np.float32)
+        return {"maps": arrange_channels(pixels, order)[None], "factors": SINGLE_FACTOR}
     if suffix != ".npz":
-        raise BadData(f"{error_prefix}: expected a .png or .npz file, got {suffix or 'no suffix'}. Convert it.")
-    return _select_known_arrays(unpack_arrays(data, error_prefix), error_prefix)
-
-
-def decode_map_pixels(pixels: NDArray[np.uint8], order: ChannelOrder, depth: PixelDepth) -> NDArray[np.float32]:
-    """RGB pixels [28,28,3] -> float32 map [3,28,28] (u, v, strain), without a unit."""
-    u, v, strain = (pixels if order == "rgb" else pixels[..., ::-1]).transpose(2, 0, 1).astype(np.float64)
-    if depth == "centred":
-        motion = [(part - 128) / 127 for part in (u, v)]
-    else:
-        motion = [(part - np.median(part)) / 127.5 for part in (u, v)]
-    return np.array([*motion, strain / 255], np.float32)
-
-
-def _read_png_pixels(data: bytes, error_prefix: str) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError  # slow to import, and tables of .npz do not need it
-
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-            mode, size = picture.mode, picture.size
-            pixels = np.asarray(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadData(
-            f"{error_prefix}: expected a PNG, got bytes that are none ({error}). Write the file again."
-        ) from None
-    if mode != "RGB" or size != (MAP_SIDE, MAP_SIDE):
-        raise BadData(
-            f"{error_prefix}: expected a PNG of {MAP_SIDE}x{MAP_SIDE} px in 8-bit RGB, got {size[0]}x{size[1]} px "
-            f"in mode {mode}. Write u, v and strain as its three colours, or give an .npz."
+            f"{error_prefix}: expected a .png or .npz file, got {suffix or 'no suffix'}. Convert it"
+            f"{' from the flow itself, since JPEG changes its values' if suffix in ('.jpg', '.jpeg') else ''}."
         )
-    return pixels
+    file_arrays = unpack_arrays(data, error_prefix)
+    found = _select_known_arrays(file_arrays, error_prefix)
+    if order == CHANNEL_ORDERS[0] or "maps" not in found:
+        return found
+    if "maps" not in file_arrays:
+        raise BadData(
+            f"{error_prefix}: expected order {CHANNEL_ORDERS[0]} or none, since the arrays are named u, v and strain, "
+            f"got {order}. Leave the cell blank."
+        )
+    return {**found, "maps": arrange_channels(found["maps"], order)}
+
+
+def arrange_channels(values: NDArray[Any], order: ChannelOrder) -> NDArray[Any]:
+    """Channels of a file [...,3,28,28] -> u, v and strain [...,3,28,28]."""
+    return values[..., ["rgb".index(channel) for channel in order], :, :]
+
+
+def decode_map_values(values: NDArray[np.float32], depth: ValueDepth, error_prefix: str) -> NDArray[np.float32]:
+    """u, v and strain [...,3,28,28] with the numbers of the file -> float32 of this shape, in px or without a unit.
+
+    Raises BadData for numbers beyond 0..255 if `depth` says that they were stretched.
+    """
+    if depth == "px":
+        return values
+    if values.min() < 0 or values.max() > 255 or values.max() <= 1:
+        raise BadData(
+            f"{error_prefix}: expected numbers from 0 to 255, as depth {depth} says, got {values.min():.3g} to "
+            f"{values.max():.3g}. Scale them, or leave depth blank if they are px."
+        )
+    return decode_stretched(values, depth)
 
 
 def _select_known_arrays(file_arrays: Mapping[str, NDArray[Any]], error_prefix: str) -> Arrays:

@@ -4,16 +4,18 @@
     casme2,sub01,EP02_01f,happiness,12,maps/sub01_EP02_01f.npz
     casme2,sub01,EP03_02,others,4+L7,maps/sub01_EP03_02.png
 
-`path` is relative to the table. `sample_files` describes the files, and the optional columns `order` and `depth`. The
-column `aus` may be blank or missing. `shared.tables` has the rules of cells, encodings and delimiters. Every error
-names the table and the row, what was expected, what was found, and what to do.
+`path` is relative to the table. `sample_files` describes the files, and the optional columns `order` and `depth`. Maps
+are measured over all rows, whether a protocol selects them or not, and refused if they contradict their order or unit.
+The column `check` excepts rows with the value `off`. The column `aus` may be blank or missing. `shared.tables` has
+the rules of cells, encodings and delimiters. Every error names the table and the row, what was expected, what was
+found, and what to do.
 """
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -23,11 +25,14 @@ from services.trainer.evaluation.clip_selection import select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.learners.registry import require_arrays
 from services.trainer.options import TrainingOptions
+from services.trainer.sources.map_table import check_map_table
+from services.trainer.sources.map_values import GivenMap
 from services.trainer.sources.sample_files import (
     CHANNEL_ORDERS,
-    PIXEL_DEPTHS,
+    VALUE_DEPTHS,
     ChannelOrder,
-    PixelDepth,
+    ValueDepth,
+    decode_map_values,
     read_sample_arrays,
 )
 from shared.action_units import parse_action_units
@@ -41,11 +46,10 @@ from shared.tables.paths import find_path
 from shared.tables.rows import TableRow, read_rows
 from shared.tables.table import Table, parse_csv
 
-log = logging.getLogger(__name__)
-
 REQUIRED_COLUMNS = ("dataset", "subject", "clip", "label", "path")
-OPTIONAL_COLUMNS = ("aus", "order", "depth")
+OPTIONAL_COLUMNS = ("aus", "order", "depth", "check")
 INDEX_COLUMNS = ("Unnamed: 0",)  # the row numbers of pandas, which may also have no name
+MapCheck = Literal["on", "off"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class SampleRow:
     aus: tuple[ActionUnit, ...]
     file: Path
     order: ChannelOrder
-    depth: PixelDepth
+    depth: ValueDepth
+    check: MapCheck
     notes: tuple[str, ...] = ()  # how the row and the table were read where they deviate
 
     @property
@@ -75,19 +80,22 @@ def load_plan_from_table(table: Path, options: TrainingOptions, allocate: ArrayA
     raises BadData as `select_by_protocol` and `build_features` do.
     """
     rows = read_samples_csv(table)
-    for note in dict.fromkeys(note for row in rows for note in row.notes):
-        log.warning(note)
     first = _read_row_arrays(rows[0])
     names = tuple(name for name in first if name != "factors")
     require_arrays(names, options.settings.model, table.name)
-    contents = [(clip.sha256,) for clip in table_clips(rows)]
+    contents = [[clip.sha256] for clip in table_clips(rows)]
+    notes = tuple(dict.fromkeys(note for row in rows for note in row.notes))
+    if "maps" in names:
+        notes += _check_rows_with_maps(rows, first, contents)
     found = select_by_protocol(rows, options.protocol, options.classes, contents)
 
     def read_clip_arrays(row: int) -> Arrays:
-        return _read_matching_arrays(rows[found.clips[row].row], rows[0], first)
+        chosen = rows[found.clips[row].row]
+        arrays = _read_matching_arrays(chosen, rows[0], first)
+        return {**arrays, **_decoded_maps(chosen, arrays)}
 
     features = build_features(found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate, names)
-    return EvaluationPlan(features, options.protocol, options.seeds, found)
+    return EvaluationPlan(features, options.protocol, options.seeds, found, notes)
 
 
 def read_samples_csv(table: Path) -> list[SampleRow]:
@@ -130,9 +138,10 @@ def _parse_row(row: TableRow, folder: Path) -> SampleRow:
             f"{location}: expected action units such as 4+L7+R12B, got {cells['aus']!r} ({remark}). Correct it."
         )
     identity = {name: cells[name] for name in ("dataset", "subject", "clip")}
-    order: ChannelOrder = _parse_option(location, "order", cells, CHANNEL_ORDERS)
-    depth: PixelDepth = _parse_option(location, "depth", cells, PIXEL_DEPTHS)
+    order = _parse_option(location, "order", cells, CHANNEL_ORDERS)
     file, remark = find_path(folder, cells["path"])
+    depth = _parse_option(location, "depth", cells, _depths_of_file(file))
+    check = _parse_option(location, "check", cells, get_args(MapCheck))
     return SampleRow(
         location=location,
         **identity,
@@ -141,11 +150,18 @@ def _parse_row(row: TableRow, folder: Path) -> SampleRow:
         file=file,
         order=order,
         depth=depth,
+        check=check,
         notes=(*row.notes, f"{location}: {remark}") if remark else row.notes,
     )
 
 
-def _parse_option(location: str, column: str, cells: Mapping[str, str], allowed_values: Sequence[str]) -> str:
+def _depths_of_file(file: Path) -> Sequence[str]:
+    """The depths that a file may have, its default first: a .png holds no px."""
+    stretched = [depth for depth in VALUE_DEPTHS if depth != "px"]
+    return stretched if file.suffix.casefold() == ".png" else ["px", *stretched]
+
+
+def _parse_option(location: str, column: str, cells: Mapping[str, str], allowed_values: Sequence[str]) -> Any:
     """The value of an optional column; a blank or missing cell means the first allowed value."""
     value = cells.get(column, "") or allowed_values[0]
     if value not in allowed_values:
@@ -205,7 +221,7 @@ def _read_clip_file(row: SampleRow) -> bytes:
 
 
 def _read_row_arrays(row: SampleRow) -> Arrays:
-    return read_sample_arrays(_read_clip_file(row), row.file.suffix.casefold(), row.error_prefix, row.order, row.depth)
+    return read_sample_arrays(_read_clip_file(row), row.file.suffix.casefold(), row.error_prefix, row.order)
 
 
 def _read_matching_arrays(row: SampleRow, first_row: SampleRow, first_arrays: Arrays) -> Arrays:
@@ -223,3 +239,29 @@ def _read_matching_arrays(row: SampleRow, first_row: SampleRow, first_arrays: Ar
             f"{found['factors'].tolist()}. Give all rows the same factors."
         )
     return found
+
+
+def _decoded_maps(row: SampleRow, arrays: Arrays) -> Arrays:
+    """The maps of a row in their unit, if it has maps."""
+    return {
+        name: decode_map_values(array, row.depth, row.error_prefix) for name, array in arrays.items() if name == "maps"
+    }
+
+
+def _check_rows_with_maps(rows: Sequence[SampleRow], first: Arrays, contents: Sequence[list[str]]) -> tuple[str, ...]:
+    """Measure the maps of all rows, and add the digest of each to its `contents`.
+
+    A copy that was saved again has other bytes and the same digest. Returns sentences for the report. Raises BadData as
+    `check_map_table` and `decode_map_values` do.
+    """
+    maps = []
+    for row, content in zip(rows, contents, strict=True):
+        values = _read_matching_arrays(row, rows[0], first)["maps"]
+        content.append(hashlib.sha256(np.ascontiguousarray(values).data).hexdigest())
+        if row.check == "on":
+            maps.append(GivenMap(row.error_prefix, row.dataset, row.order, row.depth, values))
+            decode_map_values(values, row.depth, row.error_prefix)
+    notes = check_map_table(maps) if maps else []
+    if unchecked := len(rows) - len(maps):
+        notes.append(f"{unchecked} of {len(rows)} maps state check off, so their order and unit were not measured.")
+    return tuple(notes)

@@ -12,7 +12,8 @@ from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import run_folds
 from services.trainer.options import resolve_options
 from services.trainer.sources import samples_csv
-from services.trainer.sources.sample_files import decode_map_pixels
+from services.trainer.sources.map_pictures import decode_stretched
+from services.trainer.sources.sample_files import arrange_channels
 from shared.errors import BadData
 
 HEADER = "dataset,subject,clip,label,aus,path"
@@ -30,14 +31,18 @@ def flow_map(seed: int, shift: float = 0.0) -> np.ndarray:
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """`write(header, **arrays)`: a table of two subjects with two clips each, an .npz a clip; the rows may be changed
-    before they are written. Without arrays each file holds `maps`."""
+    before they are written. Without arrays each file holds `maps`. Given maps are a little larger from clip to clip."""
 
     def make(header: str = HEADER, change: Callable[[list[str]], list[str]] = list, **arrays: np.ndarray) -> Path:
         rows = []
         for number, label in enumerate(["Happiness", "surprise"] * 2):
             name = f"maps/c{number}.npz"
             (tmp_path / "maps").mkdir(exist_ok=True)
-            np.savez(tmp_path / name, **(arrays or {"maps": flow_map(number)}), different=np.array(number))
+            given = {
+                key: array * np.float32(1 + number / 64) if array.dtype == np.float32 else array
+                for key, array in arrays.items()
+            }
+            np.savez(tmp_path / name, **(given or {"maps": flow_map(number)}), different=np.array(number))
             rows.append(f"lab,s{number // 2},c{number},{label},{'12+6' if number % 2 == 0 else ''},{name}")
         (tmp_path / "samples.csv").write_text("\n".join([header, *change(rows)]) + "\n")
         return tmp_path / "samples.csv"
@@ -85,30 +90,37 @@ def test_patches_alone_suffice_for_linear_with_maps_for_fmer_lite_with_a_clip_fo
         assert np.array_equal(whole.arrays["maps"][0, 0], flow_map(0))
 
 
-def test_pictures_as_the_field_stores_them(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
+@pytest.mark.parametrize("depth", ["", "min-max", "centred"])
+def test_pictures_of_both_orders_hold_the_same_map(tmp_path: Path, depth: str) -> None:
+    pixels = np.random.default_rng(0).integers(1, 250, (28, 28, 3), np.uint8)
     lines = ["dataset;subject;clip;label;path;order;depth"]
-    for number, (order, depth) in enumerate([("", ""), ("rgb", "min-max"), ("rgb", "centred"), ("bgr", "centred")]):
-        Image.fromarray(pixels + np.uint8(number)).save(tmp_path / f"{number}.png")
+    for number, order in enumerate(["", "rgb", "bgr", "grb"]):
+        given = pixels + np.uint8(number)
+        stored = given[..., [(order or "rgb").index(colour) for colour in "rgb"]]
+        Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / f"{number}.png")
         lines.append(f"lab;s{number};c;{'ab'[number % 2]};{number}.png;{order};{depth}")
     (tmp_path / "samples.csv").write_text("\n".join(lines))
     maps = gather(tmp_path / "samples.csv").features.arrays["maps"]
-    for found, order, depth, number in zip(
-        maps[:, 0], ("bgr", "rgb", "rgb", "bgr"), ("min-max", "min-max", "centred", "centred"), range(4), strict=True
-    ):
-        assert np.array_equal(found, decode_map_pixels(pixels + np.uint8(number), order, depth))
+    for found, number in zip(maps[:, 0], range(4), strict=True):
+        u, v, strain = (pixels + np.uint8(number)).transpose(2, 0, 1).astype(np.float64)
+        if depth == "centred":
+            expected = [(u - 128) / 127, (v - 128) / 127, strain / 255]
+        else:
+            expected = [(u - np.median(u)) / 127.5, (v - np.median(v)) / 127.5, strain / 255]
+        np.testing.assert_array_equal(found, np.array(expected, np.float32))
 
 
 def test_decoding_by_hand() -> None:
     pixels = np.zeros((28, 28, 3), np.uint8)
     pixels[...] = (51, 128, 100)  # red, green, blue
     pixels[0, 0] = (102, 255, 227)
-    u, v, strain = decode_map_pixels(pixels, "bgr", "centred")
+    channels = pixels.transpose(2, 0, 1)
+    u, v, strain = decode_stretched(arrange_channels(channels, "bgr"), "centred")
     assert (u[1, 1], v[1, 1], strain[1, 1]) == pytest.approx((-28 / 127, 0, 51 / 255))
-    u, v, strain = decode_map_pixels(pixels, "bgr", "min-max")
+    u, v, strain = decode_stretched(arrange_channels(channels, "bgr"), "min-max")
     assert (u[0, 0], v[0, 0], strain[0, 0]) == pytest.approx((127 / 127.5, 127 / 127.5, 102 / 255))
     assert (u[1, 1], v[1, 1]) == (0, 0)
-    assert decode_map_pixels(pixels, "rgb", "min-max")[0, 0, 0] == pytest.approx(51 / 127.5)
+    assert decode_stretched(channels, "min-max")[0, 0, 0] == pytest.approx(51 / 127.5)
 
 
 @pytest.mark.parametrize(
@@ -241,28 +253,24 @@ def test_tables_that_hold_nothing(tmp_path: Path) -> None:
         (("maps/c0.npz", "Maps/C0.npz"), "the path 'Maps/C0.npz' was read as 'maps/c0.npz'"),
     ],
 )
-def test_rows_as_people_write_them(
-    write: Write, caplog: pytest.LogCaptureFixture, change: tuple[str, str], note: str
-) -> None:
-    file = write(change=lambda rows: [rows[0].replace(*change), *rows[1:]])
-    features = gather(file).features
+def test_rows_as_people_write_them(write: Write, change: tuple[str, str], note: str) -> None:
+    plan = gather(write(change=lambda rows: [rows[0].replace(*change), *rows[1:]]))
+    features = plan.features
     assert features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
     assert features.classes == ("happiness", "surprise")
     assert features.aus[0].tolist() == features.aus[2].tolist()
     assert features.aus[:, 4].tolist() == [1, 0, 1, 0]
-    (record,) = caplog.records
-    assert record.message.startswith("samples.csv row 2: ")
-    assert note in record.message
+    (told,) = [each for each in plan.notes if each.startswith("samples.csv row 2: ")]
+    assert note in told
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
-def test_a_clean_table_in_other_dress_is_read_without_a_note(
-    write: Write, caplog: pytest.LogCaptureFixture, encoding: str
-) -> None:
+def test_a_clean_table_in_other_dress_is_read_without_a_note(write: Write, encoding: str) -> None:
     file = write(f"Unnamed: 0,{HEADER}", lambda rows: [f"{number},{row}" for number, row in enumerate(rows)])
     file.write_bytes(file.read_text().replace(",", "\t").encode(encoding))
-    assert gather(file).features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
-    assert not caplog.records
+    plan = gather(file)
+    assert plan.features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
+    assert not [note for note in plan.notes if "samples.csv" in note]
 
 
 @pytest.mark.parametrize(
@@ -279,10 +287,8 @@ def test_rows_that_may_mean_something_else(write: Write, change: tuple[str, str]
         gather(write(change=lambda rows: [rows[0].replace(*change), *rows[1:]]))
 
 
-def test_a_label_nearly_equal_to_another_is_told(write: Write, caplog: pytest.LogCaptureFixture) -> None:
-    assert gather(write(change=lambda rows: [rows[0].replace("Happiness", "Happy"), *rows[1:]])).features.classes == (
-        *("happiness", "happy", "surprise"),
-    )
-    assert [record.message for record in caplog.records] == [
-        "the label 'happy' (1x) is a class of its own beside 'happiness' (1x); correct it if they are the same"
-    ]
+def test_a_label_nearly_equal_to_another_is_told(write: Write) -> None:
+    plan = gather(write(change=lambda rows: [rows[0].replace("Happiness", "Happy"), *rows[1:]]))
+    assert plan.features.classes == ("happiness", "happy", "surprise")
+    told = "the label 'happy' (1x) is a class of its own beside 'happiness' (1x); correct it if they are the same"
+    assert told in plan.notes

@@ -18,8 +18,9 @@ PERSON_WORDS = (
 )
 PERSON_LETTERS = "sp"  # words for "person" only directly before a number
 GROUP_WORDS = "group|grp|gr|g|site|centre|center|lab|family|fam|pair|dyad|couple|team|class|cohort"
+CLEAR_SESSION_WORDS = "session|sess|ses|sesion|seance|sitzung|visit|visite|termin|day|tag|jour|week|month"
 SESSION_WORDS = (
-    "session|sess|ses|sesion|seance|sitzung|visit|visite|termin|day|tag|jour|week|month|run|trial|take|rec|recording|"
+    f"{CLEAR_SESSION_WORDS}|run|trial|take|rec|recording|"
     "round|wave|block|phase|part|test|retest|pre|post|baseline|followup|repeat|rep|version|ver|copy|kopie|new|old|"
     "first|second|third|morning|evening|clip|video|seq|cam|camera|view|time"
 )
@@ -27,7 +28,8 @@ SESSION_LETTERS = "stvdrw"  # session, time, visit or version, day, run, wave: o
 LAST_SESSION_LETTER = "e"
 LARGEST_SESSION = 9
 
-_PERSON, _GROUP, _SESSION = re.compile(f"(?:{PERSON_WORDS})+"), re.compile(GROUP_WORDS), re.compile(SESSION_WORDS)
+_PERSON, _GROUP = re.compile(f"(?:{PERSON_WORDS})+"), re.compile(GROUP_WORDS)
+_CLEAR_SESSION = re.compile(CLEAR_SESSION_WORDS)
 _SESSION_PART = rf"(?:(?:{SESSION_WORDS})(?:_\d+)?+|[{SESSION_LETTERS}]_\d{{1,3}}|\d+_(?:st|nd|rd|th)|\d{{6,8}})"
 _SESSIONS = re.compile(rf"{_SESSION_PART}(?:_{_SESSION_PART}|_\d{{1,5}})*+")
 _SHORT_SUFFIX = re.compile(rf"\d{{1,5}}|[a-{LAST_SESSION_LETTER}]")
@@ -58,10 +60,10 @@ def parse_person_name(name: str, dataset: str = "") -> PersonName:
     if not tokens:
         return PersonName("", (name.strip(),))
     first = next((place for place, token in enumerate(tokens) if token.isdecimal()), len(tokens))
-    session = next((place for place in range(1, first) if _SESSION.fullmatch(tokens[place])), None)
-    if first == len(tokens) or session:
-        end = session if session and _SESSIONS.fullmatch("_".join(tokens[session:])) else len(tokens)
-        return PersonName("", ("".join(tokens[:end]),), "", marked)
+    if len(tokens) - first == 1 and first > 1 and _CLEAR_SESSION.fullmatch(tokens[first - 1]):
+        return PersonName("", ("".join(tokens[: first - 1]),), tokens[first], marked)  # Anna session 2
+    if first == len(tokens):
+        return PersonName("", ("".join(tokens),), "", marked)
     words = [token for token, after in pairwise(tokens[: first + 1]) if not _is_person_word(token, after)]
     core, rest = tokens[first : first + 1], tokens[first + 1 :]
     if words and _GROUP.fullmatch(words[-1]) and any(token.isdecimal() for token in rest):
@@ -112,7 +114,7 @@ def _strip_front(tokens: list[str], own: list[str]) -> tuple[list[str], bool]:
     """The tokens without the dataset's own, a session and words for "person" in front, and whether there were any."""
     marked = bool(own) and tokens[: len(own)] == own and len(tokens) > len(own)
     tokens = tokens[len(own) :] if marked else tokens
-    while len(tokens) > 2 and _SESSION.fullmatch(tokens[0]) and tokens[1].isdecimal():
+    while len(tokens) > 2 and _CLEAR_SESSION.fullmatch(tokens[0]) and tokens[1].isdecimal():
         tokens = tokens[2:]  # ses-02_sub-01
     while len(tokens) > 1 and _is_person_word(tokens[0], tokens[1]):
         tokens, marked = tokens[1:], True

@@ -25,7 +25,7 @@ def check_image_header(data: NDArray[Any], name: str) -> None:
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
-            fault = _find_fault(picture)
+            fault = _describe_fault(picture)
     except (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError):
         return
     if fault:
@@ -42,7 +42,7 @@ def describe_size_fault(width: int, height: int) -> str:
     )
 
 
-def _find_fault(picture: Image.Image) -> str:
+def _describe_fault(picture: Image.Image) -> str:
     if fault := describe_size_fault(*picture.size):
         return fault
     pages = _count_pages(picture) if picture.format in STACKS else 1

@@ -70,7 +70,7 @@ def survey_numbering(entries: Sequence[AnnotationEntry], dataset_folder: Path) -
     for (path, cropped), mine in rows.items():
         reading, numbers = _read_numbers(path, cropped, mine)
         counters.append(reading.counters)
-        for entry in mine:
+        for entry in mine if numbers else ():
             evidence[entry.dataset, path.is_dir()] += _weigh_row(entry, numbers)
     shifts = {clips: decide_shift(found) for clips, found in evidence.items()}
     return DatasetNumbering(most_common_counters(counters), shifts)
@@ -116,7 +116,7 @@ def _read_numbers(path: Path, cropped: bool, rows: Sequence[AnnotationEntry]) ->
 
 def _weigh_row(entry: AnnotationEntry, numbers: Collection[int]) -> list[RowEvidence]:
     onset, offset = whole_number(entry.onset), whole_number(entry.offset)
-    if onset is None or offset is None or not numbers or not entry.coded:
+    if onset is None or offset is None or not entry.coded:
         return []
     fits = frozenset(shift for shift in (0, *SHIFT_NOTES) if onset + shift in numbers and offset + shift in numbers)
     return [RowEvidence(onset, offset, min(numbers), max(numbers), fits)]

@@ -72,7 +72,7 @@ CLI_PAGE = """# The `mer` command
 | 0 | success |
 | 1 | the work failed, or a check found a difference. The last line gives the reason |
 | 2 | a setting or an option is wrong |
-| 130 | stopped with Ctrl-C. The same command continues where it stopped |
+| 130 | stopped with Ctrl-C, SIGTERM or a closed terminal. The same command continues where it stopped |
 """
 
 

@@ -14,6 +14,11 @@ def report_mask(pipe: object) -> None:
     pipe.send(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set()))  # type: ignore[attr-defined]
 
 
+def end_myself(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+    threading.Event().wait(60)
+
+
 def test_a_process_that_starts_within_is_deaf_and_this_one_is_not() -> None:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -23,16 +28,14 @@ def test_a_process_that_starts_within_is_deaf_and_this_one_is_not() -> None:
     assert ours.recv() is True
     process.join()
     with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
-        threading.Event().wait(60)
+        end_myself(signal.SIGINT)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_end_of_a_terminal_is_as_ctrl_c(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), end_as_by_ctrl_c():
-        os.kill(os.getpid(), number)
-        threading.Event().wait(60)
+        end_myself(number)
     assert signal.getsignal(number) is before
 
 

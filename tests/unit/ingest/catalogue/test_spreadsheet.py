@@ -282,5 +282,5 @@ def test_published_layouts_have_no_notes_on_their_tables(tmp_path: Path, key: st
     found = [clip for clip in clips if isinstance(clip, FoundClip)]
     assert len(found) == len(clips)
     remarks = {note.partition(": ")[2] for clip in found for note in clip.label_notes}
-    known = ("'4 or 7': doubtful, all units named were kept", "45(k) in doubt and left out")  # the sheets' own doubts
+    known = ("doubtful, all units named were kept", "45(k) in doubt and left out")  # the sheets' own doubts
     assert all(remark.endswith(known) for remark in remarks), remarks

@@ -10,6 +10,7 @@ from shared.tables.labels import KNOWN_LABELS, find_shifted_labels, note_doubtfu
     [
         *(("happy", "happiness"), ("happines", "happiness"), ("sad", "sadness"), ("angry", "anger")),
         *(("surprised", "surprise"), ("other", "others"), ("disgusted", "disgust"), ("fearful", "fear")),
+        *(("hapiness", "happiness"), ("supprise", "surprise")),
     ],
 )
 def test_a_label_beside_the_one_that_is_probably_meant(label: str, meant: str) -> None:

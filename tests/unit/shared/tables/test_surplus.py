@@ -47,6 +47,7 @@ def test_units_between_commas_are_rejoined_where_only_they_fit(roles: tuple[str,
         (CLIPS, {"emotion": ["happy", "sad"], "aus": ["12"]}),
         (CLIPS, {"aus": ["12", "remark"]}),
         (CLIPS, {"aus": ["4 or 7", "12"]}),
+        ((*CLIPS[:4], "aus", "onset", "apex", "offset", "remark"), {"aus": ["12"], "remark": ["a", "b"]}),
         (CLIPS[:-1], {"emotion": ["12", "4"]}),  # no column of units
     ],
 )

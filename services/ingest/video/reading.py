@@ -1,0 +1,92 @@
+"""Frames of a video as pixels, one at a time: whole, upright, with square pixels."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from numpy.typing import NDArray
+
+from services.ingest.video import fields
+from services.ingest.video.container import VideoData
+from services.ingest.video.decoding import decode_frames
+from services.ingest.video.index import VideoIndex, read_index
+from services.ingest.video.pictures import PictureMaker
+from shared.errors import BadData
+from shared.stage import Arrays
+
+
+def read_video_frames(
+    data: NDArray[Any], name: str, onset: int, offset: int, notes: list[str] | None = None
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """("name frame n", pixels [H,W,3] uint8 blue-green-red) for the recorded frames onset..offset, both inside.
+
+    `data` has the bytes [n] of the video, whose frames count from 0. `notes` gets a sentence for what was changed.
+    Raises BadData if it is no video, ends before the offset, or is damaged where the frames need it.
+    """
+    index = read_index(data, name)
+    places = locate_frames(index, onset, offset)
+    notes = [] if notes is None else notes
+    for place, pixels in zip(places, read_pictures(data, index, places, notes), strict=True):
+        yield f"{name} frame {index.numbers[place]}", pixels
+
+
+def read_packed_frames(arrays: Arrays, notes: list[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The same for the frames of the arrays of `pack_source`: data uint8 [bytes], and int64 [1] first number."""
+    name, first = str(arrays["names"][0]), int(arrays["numbers"][0])
+    onset, offset = int(arrays["onset"]) - first, int(arrays["offset"]) - first
+    index = read_index(arrays["data"], name)
+    rotation = None
+    if "picture" in arrays:
+        rotation, across, down = (int(each) for each in arrays["picture"])
+        index = replace(index, aspect=Fraction(across, down))
+    places = locate_frames(index, onset, offset)
+    for place, pixels in zip(places, read_pictures(arrays["data"], index, places, notes, rotation), strict=True):
+        yield f"{name} frame {index.numbers[place] + first}", pixels
+
+
+def read_pictures(
+    data: VideoData, index: VideoIndex, places: range, notes: list[str], rotation: int | None = None
+) -> Iterator[NDArray[Any]]:
+    """Pixels [H,W,3] uint8 blue-green-red of the frames at `places` of `index`.
+
+    `data` is a file or its bytes [n]. The frames are decoded twice: all of them are measured before the first is given.
+    """
+    maker = PictureMaker(index.aspect, rotation, notes)
+    meter = fields.FieldMeter()
+    measures = [meter.measure_frame(frame) for frame in decode_frames(data, index, places)]
+    chosen = fields.choose_frames(measures)
+    frames = decode_frames(data, index, places)
+    if chosen:
+        meter = fields.FieldMeter()
+        woven = fields.weave_out_fields(decode_frames(data, index, places), measures, chosen)
+        fields.check_woven(index.name, [meter.measure_frame(frame) for frame in woven])
+        frames = fields.weave_out_fields(frames, measures, chosen)
+        notes.append(_describe_fields(index, places, chosen))
+    for frame in frames:
+        yield maker.make_picture(frame)
+
+
+def locate_frames(index: VideoIndex, onset: int, offset: int) -> range:
+    """The places of the recorded frames onset..offset. Raises BadData if the video ends before the offset."""
+    places = index.frames_between(onset, offset)
+    if offset < index.count and places:
+        return places
+    name, count = index.name, index.count
+    if index.declared > count:
+        raise BadData(
+            f"{name}: expected frames up to the offset {offset}, got a file that is cut off: its header declares "
+            f"{index.declared} frames, the last whole one is {count - 1}; copy the video again."
+        )
+    raise BadData(
+        f"{name}: expected frames up to the offset {offset}, got a video of {count} frames; "
+        "correct the row (frames of a video count from 0) or copy the file again."
+    )
+
+
+def _describe_fields(index: VideoIndex, places: range, chosen: set[int]) -> str:
+    numbers = [index.numbers[places[at]] for at in sorted(chosen)]
+    return (
+        f"interlaced video: {len(numbers)} frames from {numbers[0]} to {numbers[-1]} were made of the field taken "
+        "first, the rows between were interpolated (bwdif)"
+    )

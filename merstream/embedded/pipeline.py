@@ -12,6 +12,7 @@ from merstream.stages import STAGES
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.discover import DEFAULT_READING, discover_clips
 from services.ingest.source_records import emit_record
+from services.ingest.video.locating import locate_clip
 from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
 from shared.bus.topics import DATASETS, topic_by_short_name
@@ -117,6 +118,7 @@ class ClipEmitter:
 
     def _emit_clip(self, clip: FoundClip, bus: LocalBus) -> None:
         try:
+            clip = locate_clip(clip)
             record = emit_record(clip, self.pipeline, self.trace, self.store, bus)
         except BadData as fault:
             self.tally.failures.append(str(fault))

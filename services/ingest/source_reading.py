@@ -45,7 +45,7 @@ class Source:
     def _decode_pixels(self) -> Iterator[tuple[str, NDArray[Any]]]:
         data, names = self.arrays["data"], self.arrays["names"].tolist()
         if self.arrays["kind"].item() == "video":
-            yield from video.read_video_frames(data, names[0], self.onset, self.offset)
+            yield from video.read_packed_frames(self.arrays, self.notes)
             return
         for name, part in zip(names, np.split(data, self.arrays["ends"][:-1]), strict=True):
             yield name, image.decode_image(part, name)

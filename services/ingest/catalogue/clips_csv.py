@@ -12,6 +12,7 @@ from shared.errors import BadData
 
 CLIPS_CSV_NAME = "clips.csv"
 COLUMNS = ("dataset", "subject", "clip", "path", "onset", "apex", "offset", "fps", "emotion", "aus")
+SECONDS_COLUMNS = {"onset": "onset_s", "apex": "apex_s", "offset": "offset_s"}  # in place of frames, or beside them
 YES = {"1", "yes", "true"}
 
 
@@ -29,15 +30,17 @@ def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -
             subject=row["subject"],
             clip=row["clip"],
             source_path=tree.folder / row["path"].replace("\\", "/"),
-            onset=row["onset"],
-            apex=row["apex"],
-            offset=row["offset"],
+            onset=row.get("onset", ""),
+            apex=row.get("apex", ""),
+            offset=row.get("offset", ""),
             fps=reading.fps or row["fps"],
             emotion=row["emotion"],
             aus=row["aus"],
             cropped=row.get("cropped", "").casefold() in YES,
             labels={"emotion": row["emotion"]},
             filename=row["clip"],
+            numbering=row.get("numbering", ""),
+            seconds={role: row.get(column, "") for role, column in SECONDS_COLUMNS.items()},
         )
 
 
@@ -46,7 +49,7 @@ def _csv_rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
     rows = numbered_rows(parse_csv(file.read_bytes(), CLIPS_CSV_NAME))
     number, first = next(rows, (1, []))
     header = [name.casefold() for name in first]
-    if missing := [column for column in COLUMNS if column not in header]:
+    if missing := [column for column in COLUMNS if not {column, SECONDS_COLUMNS.get(column)} & {*header}]:
         raise BadData(
             f"{CLIPS_CSV_NAME} row {number}: expected the columns {','.join(COLUMNS)}, got "
             f"{','.join(header) or 'an empty file'} without {', '.join(map(repr, missing))}; "

@@ -12,6 +12,8 @@ SourceKind = Literal["frames", "video"]
 PreferredFrames = Literal["cropped", "raw"]
 CorrectionSwitch = Literal["documented", "all", "none"]
 LabelKind = Literal["emotion", "objective"]
+Numbering = Literal["", "counted", "timed"]  # of a video's frames: as recorded, or number / rate. "": one if they agree
+Seconds = tuple[float | None, float | None, float | None]  # onset, apex and offset after the first frame
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class AnnotationEntry:
     notes: tuple[str, ...] = ()  # repairs by the layout
     doubts: tuple[str, ...] = ()  # contradictions that the layout found
     coded: bool = True  # onset and offset are annotated. Otherwise they are the first and last frame of the folder
+    numbering: object = ""  # see `Numbering`
+    seconds: Mapping[str, object] = field(default_factory=dict)  # onset, apex and offset in seconds, raw cells
 
     def column_label(self, role: str) -> str:
         """The name of a cell in messages: "ApexFrame (column E)"."""
@@ -75,7 +79,8 @@ class FoundClip:
     """A clip whose annotation and files agree.
 
     `files` and `numbers` run in parallel, onset..offset. A missing frame has its neighbour's file and its own number.
-    A video has one file and the number 0. Its frames count from 0.
+    A video has one file and the number 0. Its frames count from 0. `span` and `times` of a video are known once its
+    index was read (`services.ingest.video.locating`).
     """
 
     sample: Sample
@@ -91,6 +96,12 @@ class FoundClip:
     doubts: tuple[str, ...] = ()  # contradictions within the annotation, which changed nothing
     coded: bool = True  # see `AnnotationEntry`
     changes: tuple[AnnotationChange, ...] = ()
+    location: str = ""  # see `AnnotationEntry`
+    numbering: Numbering = ""
+    seconds: Seconds | None = None  # as annotated. Where frames are not `numbered`, these alone count
+    numbered: bool = True
+    span: tuple[int, int | None, int] | None = None  # onset, apex and offset among a video's recorded frames
+    times: tuple[float, ...] = ()  # s after the onset, of each frame of an uneven recording
 
     @property
     def onset(self) -> int:

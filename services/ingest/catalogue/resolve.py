@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from services.ingest.catalogue import numbered
+from services.ingest.catalogue.annotated_seconds import number_seconds, read_numbering, read_seconds
 from services.ingest.catalogue.cells import cell_text, frame_number, frame_rate, is_absent, whole_number
 from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, ClipProblem, FoundClip, SourceKind
 from shared import action_units
@@ -45,6 +46,10 @@ def problem_of_entry(entry: AnnotationEntry, sentence: str) -> ClipProblem:
 def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
     _check_identity(entry)
     entry = _count_from_one(entry)
+    fps = frame_rate(entry.fps, entry.column_label("fps"), entry.location)
+    numbering, seconds = read_numbering(entry), read_seconds(entry)
+    numbered = seconds is None or not is_absent(entry.onset)
+    entry = number_seconds(entry, seconds, fps)
     onset, offset = _onset_and_offset(entry)
     apex, apex_notes = _coded_apex(entry, onset, offset)
     kind, files, numbers, file_notes = _clip_files(entry, folder, onset, offset)
@@ -56,7 +61,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
         onset=onset,
         apex=apex,
         offset=offset,
-        fps=frame_rate(entry.fps, entry.column_label("fps"), entry.location),
+        fps=fps,
     )
     return FoundClip(
         sample=sample,
@@ -71,6 +76,10 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
         source_path=entry.source_path,
         doubts=entry.doubts + tuple(_clip_doubts(entry, sample)),
         coded=entry.coded,
+        location=entry.location,
+        numbering=numbering,
+        seconds=seconds,
+        numbered=numbered,
     )
 
 

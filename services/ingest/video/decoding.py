@@ -15,6 +15,8 @@ from shared.errors import BadData
 
 SEEK_PACKETS = 200  # from here on a jump is worth its while
 REORDERED = 16  # frames, the most that a decoder holds back
+ATTEMPTS = 3
+SKIPPING = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video"})  # decoders that can skip such frames
 STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 
 
@@ -24,8 +26,22 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
     `data` is a file or its bytes [n]. Raises BadData that names the frames if a packet that they need is damaged, or if
     the decoder's order contradicts the index.
     """
-    packets = find_needed_packets(index, places)
-    _check_packets(index, places, packets)
+    _check_packets(index, places, find_needed_packets(index, places))
+    given, first = 0, None
+    for attempt in range(ATTEMPTS):
+        try:
+            for frame in _decode_from(data, index, places, find_needed_packets(index, places, attempt)):
+                given += 1
+                yield frame
+            return
+        except BadData as fault:
+            # Some key frames are none: pictures that are refreshed bit by bit are whole only after the next one.
+            first = first or fault
+            if given or attempt == ATTEMPTS - 1:
+                raise first from None
+
+
+def _decode_from(data: VideoData, index: VideoIndex, places: range, packets: range) -> Iterator[VideoFrame]:
     place_of = {index.positions[place]: place for place in places}
     due = places.start
     for position, frame in _decode_packets(data, index, packets, set(place_of), places):
@@ -40,18 +56,20 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
         raise _describe_damage(index, places, index.positions[due])
 
 
-def find_needed_packets(index: VideoIndex, places: range) -> range:
+def find_needed_packets(index: VideoIndex, places: range, extra: int = 0) -> range:
     """The packets, in the order of decoding, from which the frames at `places` can be decoded alone.
 
     They begin at the last key frame that is presented at or before all of them. If frames around it refer to what lies
-    before it (an open group of pictures), they begin at the key frame before it.
+    before it (an open group of pictures), they begin at the key frame before it. `extra` key frames more come first.
     """
     wanted = [index.positions[place] for place in places]
     place_of = {position: place for place, position in enumerate(index.positions)}
     for at in range(min(wanted), 0, -1):
         early = place_of.get(at, places.stop) <= places.start
         if index.packets[at].is_key and early and not _is_open_group(index, at, place_of):
-            return range(at, max(wanted) + 1)
+            if not extra:
+                return range(at, max(wanted) + 1)
+            extra -= 1
     return range(max(wanted) + 1)
 
 
@@ -103,7 +121,8 @@ def _decode_packets(
             # One thread: an error comes with its own packet, and all machines decode alike.
             context.thread_count, context.options = 1, STRICT
         # Frames outside the clip to which no other refers are skipped: their damage does not matter.
-        context.skip_frame = "DEFAULT" if at in wanted else "NONREF"
+        if index.codec in SKIPPING:
+            context.skip_frame = "DEFAULT" if at in wanted else "NONREF"
         packet.pts = packet.dts = at
         yield from _decode_packet(context, packet, index, places, at)
     if context is not None:
@@ -172,11 +191,11 @@ def _places_by_key(packets: Sequence[PacketEntry]) -> dict[PacketKey, int | None
 def _describe_damage(index: VideoIndex, places: range, position: int) -> BadData:
     """The fault of a clip that needs the damaged packet at `position`: frames refer to it up to the next key frame."""
     stop = next((at for at in range(position + 1, len(index.packets)) if index.packets[at].is_key), len(index.packets))
-    numbers = [
-        number for number, at in zip(index.numbers, index.positions, strict=True) if position <= at < stop
-    ] or [index.numbers[places.start]]
+    numbers = [number for number, at in zip(index.numbers, index.positions, strict=True) if position <= at < stop] or [
+        index.numbers[places.start]
+    ]
     spread = f"frame {numbers[0]}" if len(numbers) == 1 else f"frames {min(numbers)} to {max(numbers)}"
     return BadData(
-        f"{index.name}: expected whole frames {index.numbers[places.start]} to {index.numbers[places[-1]]}, got damaged "
-        f"data: {spread} cannot be decoded; copy the video again, or take clips that lie outside of them."
+        f"{index.name}: expected whole frames {index.numbers[places.start]} to {index.numbers[places[-1]]}, got "
+        f"damaged data: {spread} cannot be decoded; copy the video again, or take clips that lie outside of them."
     )

@@ -1,7 +1,7 @@
 """Interlaced video: combing measured in the pixels, and whole pictures made from fields.
 
-An interlaced frame holds two fields, its even and its odd rows, taken one after the other. What moves between them looks
-like a comb. Flags of a file say where fields are, but they are often wrong, so that pixels decide.
+An interlaced frame holds two fields, its even and its odd rows, taken one after the other. What moves between them
+looks like a comb. Flags of a file say where fields are, but they are often wrong, so that pixels decide.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,10 +78,11 @@ def weave_out_fields(
 ) -> Iterator[VideoFrame]:
     """The frames, the chosen ones made whole by FFmpeg's filter bwdif: one for one, from the field taken first."""
     run: _FieldFilter | None = None
-    top_first = sum(measures[at].top_first for at in chosen) >= 0
+    # The flag of the order is often wrong, so that it is measured too.
+    parity = "tff" if sum(measures[at].top_first for at in chosen) >= 0 else "bff"
     for at, frame in enumerate(frames):
         if at in chosen:
-            run = run or _FieldFilter(frame, "auto" if measures[at].is_flagged else ("tff" if top_first else "bff"))
+            run = run or _FieldFilter(frame, parity)
             yield from run.push_frame(frame)
             continue
         if run:
@@ -147,8 +148,14 @@ def _count_worst_block(found: NDArray[np.bool_]) -> int:
 
 
 def _compare_orders(before: NDArray[Any], grey: NDArray[Any]) -> float:
-    """Positive if odd rows of the frame before are nearer to even rows of this one than the other way round."""
-    rows = len(grey) // 2 * 2
-    even_last = cv2.absdiff(before[0:rows:2], grey[1:rows:2]).mean()
-    odd_last = cv2.absdiff(before[1:rows:2], grey[0:rows:2]).mean()
-    return float(even_last - odd_last)
+    """Which field of [H,W] came first. Positive: the odd rows before are nearer to the even rows now than vice versa.
+
+    Rows are compared at one height, that of the odd ones, so that motion up or down favours neither.
+    """
+    odd_rows = (len(grey) - 1) // 2 * 2
+    even_before, even_now = (
+        cv2.addWeighted(each[0:odd_rows:2], 0.5, each[2 : odd_rows + 1 : 2], 0.5, 0) for each in (before, grey)
+    )
+    even_first = cv2.absdiff(before[1:odd_rows:2], even_now).mean()
+    odd_first = cv2.absdiff(even_before, grey[1:odd_rows:2]).mean()
+    return float(odd_first - even_first)

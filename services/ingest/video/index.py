@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from services.ingest.video.container import VideoData, open_video
@@ -93,13 +95,7 @@ def read_index(data: VideoData, name: str) -> VideoIndex:
         context, form = stream.codec_context, container.format.name.split(",")[0]
         if not packets:
             raise BadData(f"{name}: expected a video, got one without a frame; copy the file again.")
-        if form == "avi" and context.name in ("h264", "hevc") and context.has_b_frames:
-            order = _decoded_order(data, name, packets)
-            # The stamps of such a file count chunks. They are dealt out again in the order of presentation.
-            stamps = sorted(packet.dts for packet in packets)
-        else:
-            order = _presented_order(packets)
-            stamps = [packets[each].pts for each in order]
+        order, stamps = _order_frames(data, name, form, context, packets)
         rates = (stream.average_rate, stream.base_rate, stream.guessed_rate)
         numbers, lost = _number_frames(form, packets, order, stamps, lost_chunks)
         first = stamps[0] if stamps else 0
@@ -132,9 +128,7 @@ def find_packet_key(packet: Packet) -> PacketKey:
 def _read_packets(container: InputContainer, stream: VideoStream) -> tuple[list[PacketEntry], list[int]]:
     """Every packet that is not empty, and the ticks of the chunks that an AVI lists but that cannot be read."""
     # The demuxer of AVI counts what it meets. The file's own list of chunks knows the places after a damage, too.
-    listed = (
-        {entry.pos: entry.timestamp for entry in stream.index_entries} if container.format.name == "avi" else {}
-    )
+    listed = {entry.pos: entry.timestamp for entry in stream.index_entries} if container.format.name == "avi" else {}
     found: list[PacketEntry] = []
     try:
         for packet in container.demux(stream):
@@ -145,9 +139,7 @@ def _read_packets(container: InputContainer, stream: VideoStream) -> tuple[list[
     return found, sorted(listed.values())
 
 
-def _build_entry(
-    packet: Packet, tick: int | None, stream: VideoStream, before: Sequence[PacketEntry]
-) -> PacketEntry:
+def _build_entry(packet: Packet, tick: int | None, stream: VideoStream, before: Sequence[PacketEntry]) -> PacketEntry:
     key = find_packet_key(packet)
     dts = packet.dts if packet.dts is not None else packet.pts
     if dts is None:
@@ -162,6 +154,29 @@ def _build_entry(
     )
 
 
+def _order_frames(
+    data: VideoData, name: str, form: str, context: VideoCodecContext, packets: Sequence[PacketEntry]
+) -> tuple[list[int], list[int]]:
+    """Places of the shown packets in the order of presentation, and their stamps in ticks."""
+    held = context.reorder_depth  # frames that the decoder holds back
+    stamped = all(packet.key[0] is not None for packet in packets)
+    if not held or (stamped and not (form == "avi" and context.name in ("h264", "hevc"))):
+        order = _presented_order(packets)
+        return order, [packets[place].pts for place in order]
+    order = _decoded_order(data, name, packets)
+    if form == "avi":  # its stamps count chunks in the order of decoding, later by the frames held back
+        ticks = sorted(packets[place].dts for place in order)
+        stamps = [tick - held for tick in ticks[held:]]
+        last = stamps[-1] if stamps else -1
+        return order, [*stamps, *range(last + 1, last + 1 + len(order) - len(stamps))]
+    known = [(at, packets[place].pts) for at, place in enumerate(order) if packets[place].key[0] is not None]
+    if len(known) < 2:
+        return order, list(range(len(order)))
+    slope = (known[-1][1] - known[0][1]) / (known[-1][0] - known[0][0])
+    first = known[0][1] - slope * known[0][0]
+    return order, [round(first + slope * at) for at in range(len(order))]
+
+
 def _presented_order(packets: Sequence[PacketEntry]) -> list[int]:
     """Places of the shown packets in the order of presentation.
 
@@ -169,7 +184,9 @@ def _presented_order(packets: Sequence[PacketEntry]) -> list[int]:
     """
     part, keys = 0, []
     for place, packet in enumerate(packets):
-        part += place > 0 and packet.dts < packets[place - 1].dts
+        part += (
+            place > 0 and None not in (packet.key[1], packets[place - 1].key[1]) and packet.dts < packets[place - 1].dts
+        )
         keys.append((part, packet.pts, place))
     return [place for _, _, place in sorted(keys) if packets[place].is_shown]
 
@@ -186,7 +203,9 @@ def _decoded_order(data: VideoData, name: str, packets: Sequence[PacketEntry]) -
                 packet.pts = place
                 place += 1
             try:
-                shown += [frame.pts for frame in context.decode(packet if packet.size else None) if frame.pts is not None]
+                shown += [
+                    frame.pts for frame in context.decode(packet if packet.size else None) if frame.pts is not None
+                ]
             except av.FFmpegError:
                 continue
     absent = sorted(set(range(len(packets))) - set(shown))
@@ -203,7 +222,7 @@ def _number_frames(
         reordered = any(packet.pts != packet.dts for packet in packets)
         first = min([*stamps, *lost_chunks]) if reordered else 0
         numbers = [stamp - first for stamp in stamps]
-        if all(a < b for a, b in zip(numbers, numbers[1:], strict=False)):
+        if all(a < b for a, b in pairwise(numbers)):
             return numbers, [tick - first for tick in lost_chunks]
     if form in STREAM_FORMATS and any(packets[place].is_damaged for place in order):
         return _number_by_grid(packets, order, stamps)
@@ -214,16 +233,16 @@ def _number_by_grid(
     packets: Sequence[PacketEntry], order: Sequence[int], stamps: Sequence[int]
 ) -> tuple[list[int], list[int]]:
     """Numbers by time stamps, for a damaged stream. Without a regular grid only the frames before the damage count."""
-    period = median(b - a for a, b in zip(stamps, stamps[1:], strict=False)) if len(stamps) > 1 else 1
+    period = median(b - a for a, b in pairwise(stamps)) if len(stamps) > 1 else 1
     steps = [(stamp - stamps[0]) / period if period else 0.0 for stamp in stamps]
     numbers = [round(step) for step in steps]
     regular = all(abs(step - number) <= GRID_TOLERANCE for step, number in zip(steps, numbers, strict=True))
-    if not regular or any(b <= a for a, b in zip(numbers, numbers[1:], strict=False)):
+    if not regular or any(b <= a for a, b in pairwise(numbers)):
         damage = next(place for place, at in enumerate(order) if packets[at].is_damaged)
         return list(range(damage)), list(range(damage, len(order)))
     return numbers, sorted(set(range(numbers[-1])) - set(numbers))
 
 
 def _median_rate(stamps: Sequence[int], base: Fraction) -> tuple[float, ...]:
-    steps = [b - a for a, b in zip(stamps, stamps[1:], strict=False) if b > a]
+    steps = [b - a for a, b in pairwise(stamps) if b > a]
     return (1 / float(median(steps) * base),) if steps else ()

@@ -42,10 +42,11 @@ class PictureMaker:
         if frame.color_trc in HIGH_DYNAMIC_RANGE:
             target = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
             self._note_once("high dynamic range was converted to the standard range (BT.709)")
-        if depth := max(part.bits for part in frame.format.components) - 8:
-            if depth > 0:
-                self._note_once(f"video of {depth + 8} bits: it was converted to 8 bits per colour")
-        converted = self._reformatter.reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC, threads=1, **target)
+        if (depth := max(part.bits for part in frame.format.components) - 8) and depth > 0:
+            self._note_once(f"video of {depth + 8} bits: it was converted to 8 bits per colour")
+        converted = self._reformatter.reformat(
+            frame, format="bgr24", interpolation=Interpolation.BICUBIC, threads=1, **target
+        )
         return converted.to_ndarray()
 
     def _square_pixels(self, pixels: NDArray[Any]) -> NDArray[Any]:

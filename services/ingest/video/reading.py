@@ -32,15 +32,19 @@ def read_video_frames(
 
 
 def read_packed_frames(arrays: Arrays, notes: list[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The same for the frames of the arrays of `pack_source`: data uint8 [bytes], and int64 [1] first number."""
+    """The same for the arrays of `pack_source`: data uint8 [bytes], numbers int64 [1], onset and offset."""
     name, first = str(arrays["names"][0]), int(arrays["numbers"][0])
-    onset, offset = int(arrays["onset"]) - first, int(arrays["offset"]) - first
     index = read_index(arrays["data"], name)
     rotation = None
     if "picture" in arrays:
         rotation, across, down = (int(each) for each in arrays["picture"])
         index = replace(index, aspect=Fraction(across, down))
-    places = locate_frames(index, onset, offset)
+    places = range(int(arrays["onset"]) - first, int(arrays["offset"]) - first + 1)
+    if not 0 <= places.start < places.stop <= len(index.numbers):
+        raise BadData(
+            f"{name}: expected frames up to the offset {places.stop - 1 + first}, got a video of {len(index.numbers)} "
+            "frames; correct the row (frames of a video count from 0) or copy the file again."
+        )
     for place, pixels in zip(places, read_pictures(arrays["data"], index, places, notes, rotation), strict=True):
         yield f"{name} frame {index.numbers[place] + first}", pixels
 

@@ -1,5 +1,6 @@
 """Strict decoding of some frames of a video: what is damaged is refused by number, never concealed."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import av
@@ -10,13 +11,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from services.ingest.video.container import VideoData, open_video
-from services.ingest.video.index import PacketEntry, PacketKey, VideoIndex, find_packet_key
+from services.ingest.video.index import VideoIndex
+from services.ingest.video.packets import PacketEntry, PacketKey, find_packet_key
 from shared.errors import BadData
 
 SEEK_PACKETS = 200  # from here on a jump is worth its while
 REORDERED = 16  # frames, the most that a decoder holds back
 ATTEMPTS = 3
-SKIPPING = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video"})  # decoders that can skip such frames
+DENSE_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "vp8", "vp9", "wmv1", "wmv2", "wmv3"})
+# No such codec writes 64 zero bytes, but at the end of a packet or before a start code (00 00 01).
+HOLE = re.compile(rb"\0{64}(?=\0*[^\0\1])")
 STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 
 
@@ -26,11 +30,12 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
     `data` is a file or its bytes [n]. Raises BadData that names the frames if a packet that they need is damaged, or if
     the decoder's order contradicts the index.
     """
-    _check_packets(index, places, find_needed_packets(index, places))
+    packets = find_needed_packets(index, places)
+    _check_packets(index, places, packets)
     given, first = 0, None
     for attempt in range(ATTEMPTS):
         try:
-            for frame in _decode_from(data, index, places, find_needed_packets(index, places, attempt)):
+            for frame in _decode_from(data, index, places, packets, attempt):
                 given += 1
                 yield frame
             return
@@ -41,17 +46,19 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
                 raise first from None
 
 
-def _decode_from(data: VideoData, index: VideoIndex, places: range, packets: range) -> Iterator[VideoFrame]:
-    place_of = {index.positions[place]: place for place in places}
+def _decode_from(data: VideoData, index: VideoIndex, places: range, packets: range, extra: int) -> Iterator[VideoFrame]:
+    """The frames, decoded from `extra` key frames before the first of `packets`."""
+    place_of = {position: place for place, position in enumerate(index.positions)}
+    begin = place_of.get(packets.start, 0)
     due = places.start
-    for position, frame in _decode_packets(data, index, packets, set(place_of), places):
-        place = place_of.get(position)
-        if place is None:
-            continue
-        if place != due or frame.is_corrupt:
-            raise _describe_damage(index, places, index.positions[min(due, place)])
-        yield frame
-        due += 1
+    for position, frame in _decode_packets(data, index, find_needed_packets(index, places, extra), places):
+        place = place_of.get(position, -1)
+        # Frames shown before the first key frame refer to what was not decoded. All others may be referred to.
+        if (frame.is_corrupt and place >= begin) or due < place < places.stop:
+            raise _describe_damage(index, places, min(position, index.positions[due]))
+        if place == due < places.stop:
+            yield frame
+            due += 1
     if due < places.stop:
         raise _describe_damage(index, places, index.positions[due])
 
@@ -101,8 +108,9 @@ def _check_packets(index: VideoIndex, places: range, packets: range) -> None:
     for number in sorted(index.lost):
         if first <= number <= index.numbers[places[-1]]:
             raise _describe_damage(index, places, max(packets.start, _position_before(index, number)))
+    headless = any(packet.is_key for packet in index.packets) and not index.packets[packets.start].is_key
     for at in packets:
-        if index.packets[at].is_damaged:
+        if index.packets[at].is_damaged or headless:
             raise _describe_damage(index, places, at)
 
 
@@ -111,7 +119,7 @@ def _position_before(index: VideoIndex, number: int) -> int:
 
 
 def _decode_packets(
-    data: VideoData, index: VideoIndex, packets: range, wanted: set[int], places: range
+    data: VideoData, index: VideoIndex, packets: range, places: range
 ) -> Iterator[tuple[int, VideoFrame]]:
     """(place of its packet, frame) for what the decoder returns. A packet's place travels as its time stamp."""
     context = None
@@ -120,9 +128,8 @@ def _decode_packets(
             context = stream.codec_context
             # One thread: an error comes with its own packet, and all machines decode alike.
             context.thread_count, context.options = 1, STRICT
-        # Frames outside the clip to which no other refers are skipped: their damage does not matter.
-        if index.codec in SKIPPING:
-            context.skip_frame = "DEFAULT" if at in wanted else "NONREF"
+        if index.codec in DENSE_CODECS and HOLE.search(bytes(packet)):
+            raise _describe_damage(index, places, at)
         packet.pts = packet.dts = at
         yield from _decode_packet(context, packet, index, places, at)
     if context is not None:

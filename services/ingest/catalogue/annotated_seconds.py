@@ -31,6 +31,12 @@ def read_seconds(entry: AnnotationEntry) -> Seconds | None:
         return None
     if onset is None or offset is None:
         raise BadData(f"{entry.location}: expected both onset_s and offset_s, got one of them; fill in the other.")
+    blank = [is_absent(getattr(entry, role)) for role in FRAME_OR_SECONDS]
+    if blank[0] != blank[2] or (blank[0] and not blank[1]):
+        raise BadData(
+            f"{entry.location}: expected onset and offset as frames, as seconds or as both, got a mixture; "
+            "write all of them as seconds, or all as frames."
+        )
     if onset >= offset:
         raise BadData(
             f"{entry.location}: expected onset before offset, got onset_s {onset:g} and offset_s {offset:g}; "
@@ -62,7 +68,12 @@ def number_seconds(entry: AnnotationEntry, seconds: Seconds | None, fps: float) 
                 f"{role}_s {each:g}, which is frame {number} at {fps:g} frames per second; "
                 "correct or empty one of them."
             )
-    return replace(entry, **cells) if cells else entry
+    return replace(
+        entry,
+        onset=cells.get("onset", entry.onset),
+        apex=cells.get("apex", entry.apex),
+        offset=cells.get("offset", entry.offset),
+    )
 
 
 def _seconds_cell(entry: AnnotationEntry, role: str) -> float | None:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
@@ -38,12 +38,11 @@ def open_video(data: VideoData, name: str) -> Iterator[tuple[InputContainer, Vid
     """
     file = str(data) if isinstance(data, Path) else _NamedBytes(data, name)
     try:
-        container = av.open(file, options={"format_whitelist": DEMUXERS})
-    except (av.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
-            raise
+        container = cast(InputContainer, av.open(file, options={"format_whitelist": DEMUXERS}))
+    except (av.FFmpegError, ValueError):
         raise BadData(
-            f"{name}: expected a video, got a file that cannot be opened as one; convert it to .mp4 again."
+            f"{name}: expected a video, got a file that cannot be opened as one; convert it to .mp4 again, or copy it "
+            "again if its download stopped."
         ) from None
     with container:
         yield container, _select_stream(container, name)

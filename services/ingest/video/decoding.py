@@ -31,7 +31,7 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
     the decoder's order contradicts the index.
     """
     packets = find_needed_packets(index, places)
-    _check_packets(index, places, packets)
+    check_packets(index, places)
     given, first = 0, None
     for attempt in range(ATTEMPTS):
         try:
@@ -102,8 +102,9 @@ def _is_open_group(index: VideoIndex, key: int, place_of: dict[int, int]) -> boo
     return False
 
 
-def _check_packets(index: VideoIndex, places: range, packets: range) -> None:
-    """Refuse damage that the container shows: cut packets, and packets that were lost within what is needed."""
+def check_packets(index: VideoIndex, places: range) -> None:
+    """Raise BadData for damage that the container shows in what the frames at `places` need: cut or lost packets."""
+    packets = find_needed_packets(index, places)
     first = min(index.numbers[place] for place, at in enumerate(index.positions) if at in packets)
     for number in sorted(index.lost):
         if first <= number <= index.numbers[places[-1]]:

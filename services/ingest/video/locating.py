@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from services.ingest.catalogue.entry import FoundClip
+from services.ingest.catalogue.entry import FoundClip, Seconds
 from services.ingest.video.clock import VideoClock
+from services.ingest.video.decoding import check_packets
 from services.ingest.video.index import VideoIndex, read_file_index
 from services.ingest.video.reading import locate_frames
 from shared.errors import BadData
@@ -42,6 +43,7 @@ def _locate_in_index(found: FoundClip, index: VideoIndex) -> FoundClip:
             f"{index.name}: expected one recording, got time stamps that begin anew at frame {index.restart}, within "
             "the clip; split the video there."
         )
+    check_packets(index, span)
     times = clock.true_times(span)
     if any(b <= a for a, b in pairwise(times)):
         raise BadData(
@@ -74,7 +76,7 @@ def _choose_reading(found: FoundClip, clock: VideoClock) -> tuple[Places, list[s
         )
     timed = _places_at(clock, [None if each is None else each / clock.rate for each in numbers], strict=False)
     if found.seconds:
-        return _agree_with_seconds(found, clock, counted, timed), notes
+        return _agree_with_seconds(index, numbers, found.seconds, _places_at(clock, found.seconds), counted, timed), []
     if found.numbering == "timed":
         return _require_places(index, timed), ["frame numbers were read by time (column numbering)"]
     if found.numbering == "counted":
@@ -133,27 +135,26 @@ def _require_places(index: VideoIndex, timed: Places) -> Places:
     return timed
 
 
-def _differ(some: Places, others: Places) -> bool:
+def _differ(some: Sequence[int | None], others: Sequence[int | None]) -> bool:
     return any(
         (a is None) != (b is None) or (a is not None and b is not None and abs(a - b) > MOST_DIFFERENCE)
         for a, b in zip(some, others, strict=True)
     )
 
 
-def _agree_with_seconds(found: FoundClip, clock: VideoClock, counted: Places, timed: Places) -> Places:
+def _agree_with_seconds(
+    index: VideoIndex, numbers: Places, seconds: Seconds, given: Places, counted: Places, timed: Places
+) -> Places:
     """The frames at the given seconds, where the numbers, counted or by time, mean the same."""
-    given = _places_at(clock, [s if n is not None else None for s, n in zip(found.seconds, counted, strict=True)])
-    if _differ(given, counted) and _differ(given, timed):
-        cells = ", ".join(
-            f"{role} {number} and {role}_s {seconds:g}"
-            for role, number, seconds in zip(ROLES, (found.onset, found.apex, found.offset), found.seconds, strict=True)
-            if number is not None and seconds is not None
-        )
-        raise BadData(
-            f"{clock.index.name}: expected frames and seconds that agree within a frame, got {cells}; "
-            f"the seconds mean the frames {_list_numbers(clock.index, given)}; correct or empty one of them."
-        )
-    return given
+    twice = [role for role in range(len(ROLES)) if numbers[role] is not None and given[role] is not None]
+    for reading in (counted, timed):
+        if not _differ([given[role] for role in twice], [reading[role] for role in twice]):
+            return tuple(reading[role] if given[role] is None else given[role] for role in range(len(ROLES)))
+    cells = ", ".join(f"{ROLES[role]} {numbers[role]} and {ROLES[role]}_s {seconds[role]:g}" for role in twice)
+    raise BadData(
+        f"{index.name}: expected frames and seconds that agree within a frame, got {cells}; the seconds mean the "
+        f"frames {', '.join(str(index.numbers[given[role] or 0]) for role in twice)}; correct or empty one of them."
+    )
 
 
 def _describe_readings(index: VideoIndex, numbers: Places, counted: Places, timed: Places) -> str:
@@ -171,10 +172,6 @@ def _describe_readings(index: VideoIndex, numbers: Places, counted: Places, time
 
 def _time_of(index: VideoIndex, place: int | None) -> str:
     return "no frame" if place is None else f"{index.seconds[place]:.3f} s"
-
-
-def _list_numbers(index: VideoIndex, places: Places) -> str:
-    return ", ".join(str(index.numbers[place]) for place in places if place is not None)
 
 
 def _describe_holes(clock: VideoClock, span: range) -> list[str]:

@@ -54,6 +54,8 @@ def number_before_break(
     """
     end = _find_break(data)
     sound = next((at for at, place in enumerate(order) if (packets[place].place or 0) >= end), len(order))
+    if sound == len(order):
+        return found  # nothing is lost but what a recorder or a transfer left out at the end
     numbers = found.numbers[:sound]
     return FrameNumbers(numbers, list(range(numbers[-1] + 1 if numbers else 0, declared)))
 

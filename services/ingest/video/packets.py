@@ -40,7 +40,16 @@ def read_packet_table(container: InputContainer, stream: VideoStream) -> tuple[l
                 found.append(_build_entry(packet, listed.pop((packet.pos or 0) - 8, None), stream, found))
     except av.FFmpegError:
         pass  # the file ends within a packet. What came before it counts
+    for place, packet in enumerate(found):
+        if packet.is_damaged and any(map(begins_anew, found[place:], found[place + 1 : place + 3])):
+            # Where files were joined, the counters of a stream jump. That marks a packet which may well be whole.
+            found[place] = packet._replace(is_damaged=False)
     return found, sorted(listed.values())
+
+
+def begins_anew(before: PacketEntry, packet: PacketEntry) -> bool:
+    """Whether the stamps of decoding go back, as where files were joined end to end."""
+    return None not in (before.key[1], packet.key[1]) and packet.dts < before.dts
 
 
 def _build_entry(packet: Packet, tick: int | None, stream: VideoStream, before: Sequence[PacketEntry]) -> PacketEntry:

@@ -41,9 +41,9 @@ class PictureMaker:
         target: dict[str, Any] = {}
         if frame.color_trc in HIGH_DYNAMIC_RANGE:
             target = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
-            self._note_once("high dynamic range was converted to the standard range (BT.709)")
+            self.note_once("high dynamic range was converted to the standard range (BT.709)")
         if (depth := max(part.bits for part in frame.format.components) - 8) and depth > 0:
-            self._note_once(f"video of {depth + 8} bits: it was converted to 8 bits per colour")
+            self.note_once(f"video of {depth + 8} bits: it was converted to 8 bits per colour")
         converted = self._reformatter.reformat(
             frame, format="bgr24", interpolation=Interpolation.BICUBIC, threads=1, **target
         )
@@ -54,12 +54,13 @@ class PictureMaker:
         rows, columns = pixels.shape[:2]
         wide = self.aspect > 1
         size = (round(columns * self.aspect), rows) if wide else (columns, round(rows / self.aspect))
-        self._note_once(
+        self.note_once(
             f"pixels of {self.aspect.numerator}:{self.aspect.denominator} were scaled to square ones: "
             f"{columns}x{rows} px became {size[0]}x{size[1]}"
         )
         return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC))
 
-    def _note_once(self, note: str) -> None:
+    def note_once(self, note: str) -> None:
+        """Add a note, unless it is there already."""
         if note not in self.notes:
             self.notes.append(note)

@@ -7,7 +7,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from services.ingest.video.container import VideoData, open_video
-from services.ingest.video.packets import PacketEntry
+from services.ingest.video.packets import PacketEntry, begins_anew
 
 
 def order_frames(
@@ -40,9 +40,7 @@ def _presented_order(packets: Sequence[PacketEntry]) -> list[int]:
     """
     part, keys = 0, []
     for place, packet in enumerate(packets):
-        part += (
-            place > 0 and None not in (packet.key[1], packets[place - 1].key[1]) and packet.dts < packets[place - 1].dts
-        )
+        part += place > 0 and begins_anew(packets[place - 1], packet)
         keys.append((part, packet.pts, place))
     return [place for _, _, place in sorted(keys) if packets[place].is_shown]
 

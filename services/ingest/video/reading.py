@@ -1,6 +1,6 @@
 """Frames of a video as pixels, one at a time: whole, upright, with square pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -27,12 +27,17 @@ def read_video_frames(
     index = read_index(data, name)
     places = locate_frames(index, onset, offset)
     notes = [] if notes is None else notes
-    for place, pixels in zip(places, read_pictures(data, index, places, notes), strict=True):
-        yield f"{name} frame {index.numbers[place]}", pixels
+    for at, pixels in read_pictures(data, index, places, notes):
+        yield f"{name} frame {index.numbers[places[at]]}", pixels
 
 
-def read_packed_frames(arrays: Arrays, notes: list[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The same for the arrays of `pack_source`: data uint8 [bytes], numbers int64 [1], onset and offset."""
+def read_packed_frames(
+    arrays: Arrays, notes: list[str], chosen: Collection[int] | None = None
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The same for the arrays of `pack_source`: data uint8 [bytes], numbers int64 [1], onset and offset.
+
+    `chosen` are the wanted frames, counted from the onset; None means all of them.
+    """
     name, first = str(arrays["names"][0]), int(arrays["numbers"][0])
     index = read_index(arrays["data"], name)
     rotation = None
@@ -45,30 +50,38 @@ def read_packed_frames(arrays: Arrays, notes: list[str]) -> Iterator[tuple[str, 
             f"{name}: expected frames up to the offset {places.stop - 1 + first}, got a video of {len(index.numbers)} "
             "frames; correct the row (frames of a video count from 0) or copy the file again."
         )
-    for place, pixels in zip(places, read_pictures(arrays["data"], index, places, notes, rotation), strict=True):
-        yield f"{name} frame {index.numbers[place] + first}", pixels
+    for at, pixels in read_pictures(arrays["data"], index, places, notes, rotation, chosen):
+        yield f"{name} frame {index.numbers[places[at]] + first}", pixels
 
 
 def read_pictures(
-    data: VideoData, index: VideoIndex, places: range, notes: list[str], rotation: int | None = None
-) -> Iterator[NDArray[Any]]:
-    """Pixels [H,W,3] uint8 blue-green-red of the frames at `places` of `index`.
+    data: VideoData,
+    index: VideoIndex,
+    places: range,
+    notes: list[str],
+    rotation: int | None = None,
+    chosen: Collection[int] | None = None,
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """(k, pixels [H,W,3] uint8 blue-green-red) for frame k of `places` of `index`, for the `chosen` k or for all.
 
     `data` is a file or its bytes [n]. The frames are decoded twice: all of them are measured before the first is given.
     """
     maker = PictureMaker(index.aspect, rotation, notes)
     meter = fields.FieldMeter()
     measures = [meter.measure_frame(frame) for frame in decode_frames(data, index, places)]
-    chosen = fields.choose_frames(measures)
+    woven = fields.choose_frames(measures)
     frames = decode_frames(data, index, places)
-    if chosen:
+    if woven:
         meter = fields.FieldMeter()
-        woven = fields.weave_out_fields(decode_frames(data, index, places), measures, chosen)
-        fields.check_woven(index.name, [meter.measure_frame(frame) for frame in woven])
-        frames = fields.weave_out_fields(frames, measures, chosen)
-        notes.append(_describe_fields(index, places, chosen))
-    for frame in frames:
-        yield maker.make_picture(frame)
+        whole = fields.weave_out_fields(decode_frames(data, index, places), measures, woven)
+        fields.check_woven(index.name, [meter.measure_frame(frame) for frame in whole])
+        frames = fields.weave_out_fields(frames, measures, woven)
+        maker.note_once(_describe_fields(index, places, woven))
+    for at, frame in enumerate(frames):
+        if chosen is None or at in chosen:
+            yield at, maker.make_picture(frame)
+        if chosen is not None and at >= max(chosen):
+            return
 
 
 def locate_frames(index: VideoIndex, onset: int, offset: int) -> range:
@@ -78,9 +91,10 @@ def locate_frames(index: VideoIndex, onset: int, offset: int) -> range:
         return places
     name, count = index.name, index.count
     if index.declared > count:
+        whole = [n for n, at in zip(index.numbers, index.positions, strict=True) if not index.packets[at].is_damaged]
         raise BadData(
             f"{name}: expected frames up to the offset {offset}, got a file that is cut off: its header declares "
-            f"{index.declared} frames, the last whole one is {count - 1}; copy the video again."
+            f"{index.declared} frames, the last whole one is {max(whole, default=-1)}; copy the video again."
         )
     raise BadData(
         f"{name}: expected frames up to the offset {offset}, got a video of {count} frames; "

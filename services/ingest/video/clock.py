@@ -13,6 +13,7 @@ RATE_TOLERANCE = 0.02  # allowed difference between the rates of a video and of 
 EVEN_STEP = 0.25  # of a frame period, by which the steps of an even video may differ
 EVEN_DRIFT = 1.0  # frames, by which an even video may leave the straight line
 TIMES_TOLERANCE = 0.1  # of a frame period. Clips that deviate more get their true times
+OWN_TICK = 1.5  # ticks between frames. With fewer, stamps are counts and not rounded times
 ROUNDING = 1.01  # ticks of the time base, by which rounding moves a stamp
 
 
@@ -72,9 +73,12 @@ class VideoClock:
             return [self.index.numbers[place] for place in places]
         return [round(self.index.seconds[place] * (self.rate or self.fps)) for place in places]
 
-    @property
+    @cached_property
     def _rounding(self) -> float:
-        return ROUNDING * float(self.index.time_base)
+        """Seconds by which rounding may move a stamp. 0 where each frame has a tick of its own, as in an AVI."""
+        tick = float(self.index.time_base)
+        steps = [b - a for a, b in pairwise(self.index.seconds)]
+        return 0.0 if not steps or median(steps) < OWN_TICK * tick else ROUNDING * tick
 
 
 def _leave_line(seconds: Sequence[float]) -> list[float]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import av
 from av.container import InputContainer
@@ -16,12 +17,44 @@ from services.ingest.video.packets import PacketEntry, PacketKey, find_packet_ke
 from shared.errors import BadData
 
 SEEK_PACKETS = 200  # from here on a jump is worth its while
-REORDERED = 16  # frames, the most that a decoder holds back
-ATTEMPTS = 3
 DENSE_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "vp8", "vp9", "wmv1", "wmv2", "wmv3"})
 # No such codec writes 64 zero bytes, but at the end of a packet or before a start code (00 00 01).
-HOLE = re.compile(rb"\0{64}(?=\0*[^\0\1])")
+HOLE = re.compile(rb"\x00{64}(?=\x00*[^\x00\x01])")
 STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
+
+
+@dataclass(frozen=True)
+class NeededPackets:
+    """The packets, in the order of decoding, from which some frames can be decoded alone.
+
+    Those before `key` only fill the decoder's memory. So do frames that are presented before it: what they refer to is
+    not there, and nothing that is wanted refers to them.
+    """
+
+    packets: range
+    key: int
+
+    def matters(self, index: VideoIndex, position: int) -> bool:
+        """Whether wanted frames may refer to the packet at `position`."""
+        begin = index.place_of.get(self.key, 0)
+        return position >= self.key and index.place_of.get(position, begin) >= begin
+
+
+def find_needed_packets(index: VideoIndex, places: range) -> NeededPackets:
+    """What the frames at `places` need: from the last key frame that is presented at or before all of them.
+
+    A key frame that does not clear the decoder's memory is read from the key frame before it.
+    """
+    wanted = [index.positions[place] for place in places]
+    keys = [
+        at
+        for at in range(min(wanted), -1, -1)
+        if index.packets[at].is_key and index.place_of.get(at, places.stop) <= places.start
+    ][:2]
+    stop = max(wanted) + 1
+    if not keys:
+        return NeededPackets(range(stop), 0)
+    return NeededPackets(range(keys[0] if index.packets[keys[0]].is_closed else keys[-1], stop), keys[0])
 
 
 def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator[VideoFrame]:
@@ -30,31 +63,12 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
     `data` is a file or its bytes [n]. Raises BadData that names the frames if a packet that they need is damaged, or if
     the decoder's order contradicts the index.
     """
-    packets = find_needed_packets(index, places)
     check_packets(index, places)
-    given, first = 0, None
-    for attempt in range(ATTEMPTS):
-        try:
-            for frame in _decode_from(data, index, places, packets, attempt):
-                given += 1
-                yield frame
-            return
-        except BadData as fault:
-            # Some key frames are none: pictures that are refreshed bit by bit are whole only after the next one.
-            first = first or fault
-            if given or attempt == ATTEMPTS - 1:
-                raise first from None
-
-
-def _decode_from(data: VideoData, index: VideoIndex, places: range, packets: range, extra: int) -> Iterator[VideoFrame]:
-    """The frames, decoded from `extra` key frames before the first of `packets`."""
-    place_of = {position: place for place, position in enumerate(index.positions)}
-    begin = place_of.get(packets.start, 0)
+    needed = find_needed_packets(index, places)
     due = places.start
-    for position, frame in _decode_packets(data, index, find_needed_packets(index, places, extra), places):
-        place = place_of.get(position, -1)
-        # Frames shown before the first key frame refer to what was not decoded. All others may be referred to.
-        if (frame.is_corrupt and place >= begin) or due < place < places.stop:
+    for position, frame in _decode_packets(data, index, needed, places):
+        place = index.place_of.get(position, -1)
+        if (frame.is_corrupt and needed.matters(index, position)) or due < place < places.stop:
             raise _describe_damage(index, places, min(position, index.positions[due]))
         if place == due < places.stop:
             yield frame
@@ -63,21 +77,18 @@ def _decode_from(data: VideoData, index: VideoIndex, places: range, packets: ran
         raise _describe_damage(index, places, index.positions[due])
 
 
-def find_needed_packets(index: VideoIndex, places: range, extra: int = 0) -> range:
-    """The packets, in the order of decoding, from which the frames at `places` can be decoded alone.
-
-    They begin at the last key frame that is presented at or before all of them. If frames around it refer to what lies
-    before it (an open group of pictures), they begin at the key frame before it. `extra` key frames more come first.
-    """
-    wanted = [index.positions[place] for place in places]
-    place_of = {position: place for place, position in enumerate(index.positions)}
-    for at in range(min(wanted), 0, -1):
-        early = place_of.get(at, places.stop) <= places.start
-        if index.packets[at].is_key and early and not _is_open_group(index, at, place_of):
-            if not extra:
-                return range(at, max(wanted) + 1)
-            extra -= 1
-    return range(max(wanted) + 1)
+def check_packets(index: VideoIndex, places: range) -> None:
+    """Raise BadData for damage that the container shows in what the frames at `places` need: cut or lost packets."""
+    needed = find_needed_packets(index, places)
+    first = index.numbers[index.place_of.get(needed.key, places.start)]
+    for number in sorted(index.lost):
+        if first <= number <= index.numbers[places[-1]]:
+            before = max((at for n, at in zip(index.numbers, index.positions, strict=True) if n < number), default=0)
+            raise _describe_damage(index, places, max(needed.key, before))
+    headless = any(packet.is_key for packet in index.packets) and not index.packets[needed.key].is_key
+    for at in needed.packets:
+        if headless or (index.packets[at].is_damaged and needed.matters(index, at)):
+            raise _describe_damage(index, places, at)
 
 
 def read_packets(data: VideoData, index: VideoIndex, packets: range) -> Iterator[tuple[VideoStream, int, Packet]]:
@@ -92,59 +103,31 @@ def read_packets(data: VideoData, index: VideoIndex, packets: range) -> Iterator
         yield from _select_packets(stream, 0, _demux_filled(container, stream), packets)
 
 
-def _is_open_group(index: VideoIndex, key: int, place_of: dict[int, int]) -> bool:
-    """Whether frames that follow the key frame in the file are presented before it."""
-    for at in range(key + 1, min(key + 1 + REORDERED, len(index.packets))):
-        if index.packets[at].is_key:
-            return False
-        if place_of.get(at, place_of[key]) < place_of[key]:
-            return True
-    return False
-
-
-def check_packets(index: VideoIndex, places: range) -> None:
-    """Raise BadData for damage that the container shows in what the frames at `places` need: cut or lost packets."""
-    packets = find_needed_packets(index, places)
-    first = min(index.numbers[place] for place, at in enumerate(index.positions) if at in packets)
-    for number in sorted(index.lost):
-        if first <= number <= index.numbers[places[-1]]:
-            raise _describe_damage(index, places, max(packets.start, _position_before(index, number)))
-    headless = any(packet.is_key for packet in index.packets) and not index.packets[packets.start].is_key
-    for at in packets:
-        if index.packets[at].is_damaged or headless:
-            raise _describe_damage(index, places, at)
-
-
-def _position_before(index: VideoIndex, number: int) -> int:
-    return max((at for each, at in zip(index.numbers, index.positions, strict=True) if each < number), default=0)
-
-
 def _decode_packets(
-    data: VideoData, index: VideoIndex, packets: range, places: range
+    data: VideoData, index: VideoIndex, needed: NeededPackets, places: range
 ) -> Iterator[tuple[int, VideoFrame]]:
     """(place of its packet, frame) for what the decoder returns. A packet's place travels as its time stamp."""
-    context = None
-    for stream, at, packet in read_packets(data, index, packets):
+    context: VideoCodecContext | None = None
+    for stream, at, packet in read_packets(data, index, needed.packets):
         if context is None:
             context = stream.codec_context
             # One thread: an error comes with its own packet, and all machines decode alike.
             context.thread_count, context.options = 1, STRICT
-        if index.codec in DENSE_CODECS and HOLE.search(bytes(packet)):
-            raise _describe_damage(index, places, at)
+        torn = index.codec in DENSE_CODECS and HOLE.search(bytes(packet))
         packet.pts = packet.dts = at
-        yield from _decode_packet(context, packet, index, places, at)
+        frames = None if torn else _decode_packet(context, packet)
+        if frames is None and needed.matters(index, at):
+            raise _describe_damage(index, places, at)
+        yield from ((frame.pts, frame) for frame in frames or [] if frame.pts is not None)
     if context is not None:
-        yield from _decode_packet(context, None, index, places, packets[-1])
+        yield from ((frame.pts, frame) for frame in _decode_packet(context, None) or [] if frame.pts is not None)
 
 
-def _decode_packet(
-    context: VideoCodecContext, packet: Packet | None, index: VideoIndex, places: range, at: int
-) -> Iterator[tuple[int, VideoFrame]]:
+def _decode_packet(context: VideoCodecContext, packet: Packet | None) -> list[VideoFrame] | None:
     try:
-        frames = context.decode(packet)
+        return context.decode(packet)
     except av.FFmpegError:
-        raise _describe_damage(index, places, at) from None
-    yield from ((frame.pts, frame) for frame in frames if frame.pts is not None)
+        return None
 
 
 def _select_packets(

@@ -5,7 +5,7 @@ looks like a comb. Flags of a file say where fields are, but they are often wron
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import av
@@ -39,24 +39,23 @@ class FieldMeasure:
         return self.combed >= (FLAGGED_PIXELS if self.is_flagged else UNFLAGGED_PIXELS)
 
 
-class FieldMeter:
-    """Measures the frames of a clip, one after the other."""
+def measure_frames(frames: Iterable[VideoFrame]) -> list[FieldMeasure]:
+    """The measures of a clip's frames. Teeth count only where the picture changed since the frame before.
 
-    def __init__(self) -> None:
-        self._before: NDArray[np.uint8] | None = None
-
-    def measure_frame(self, frame: VideoFrame) -> FieldMeasure:
-        """The measure of a frame. Teeth count only where the picture changed since the frame before."""
+    So the first frame has no measure of its own. It takes that of the second.
+    """
+    found: list[FieldMeasure] = []
+    before: NDArray[np.uint8] | None = None
+    for frame in frames:
         grey = np.asarray(frame.reformat(format="gray", threads=1).to_ndarray(), np.uint8)
-        before = grey if self._before is None or self._before.shape != grey.shape else self._before
+        before = grey if before is None or before.shape != grey.shape else before
         moved = cv2.dilate(cv2.absdiff(grey, before), np.ones((3, 3), np.uint8)) > STEP
-        if self._before is None:
-            moved[:] = True
         rows = _find_teeth(grey) & moved
         columns = _find_teeth(np.ascontiguousarray(grey.T)).T & moved
         combed = _count_worst_block(rows) if rows.sum() > ACROSS * columns.sum() else 0
-        self._before = grey
-        return FieldMeasure(frame.interlaced_frame, combed, _compare_orders(before, grey))
+        found.append(FieldMeasure(frame.interlaced_frame, combed, _compare_orders(before, grey)))
+        before = grey
+    return [replace(found[0], combed=found[1].combed), *found[1:]] if len(found) > 1 else found
 
 
 def choose_frames(measures: Sequence[FieldMeasure]) -> set[int]:
@@ -76,34 +75,39 @@ def choose_frames(measures: Sequence[FieldMeasure]) -> set[int]:
 def weave_out_fields(
     frames: Iterable[VideoFrame], measures: Sequence[FieldMeasure], chosen: set[int]
 ) -> Iterator[VideoFrame]:
-    """The frames, the chosen ones made whole by FFmpeg's filter bwdif: one for one, from the field taken first."""
-    run: _FieldFilter | None = None
+    """The frames, the chosen ones made whole by FFmpeg's filter bwdif: one for one, from the field taken first.
+
+    The others lose a wrong flag. With it, their colour would be converted field by field.
+    """
     # The flag of the order is often wrong, so that it is measured too.
     parity = "tff" if sum(measures[at].top_first for at in chosen) >= 0 else "bff"
+    weave = "bwdif", f"mode=send_frame:parity={parity}:deint=all"
+    run, wanted = None, None
     for at, frame in enumerate(frames):
-        if at in chosen:
-            run = run or _FieldFilter(frame, parity)
-            yield from run.push_frame(frame)
-            continue
-        if run:
+        change = weave if at in chosen else ("setfield", "mode=prog") if measures[at].is_flagged else None
+        if run and change != wanted:
             yield from run.finish_run()
             run = None
-        yield frame
+        wanted = change
+        if change:
+            run = run or _FieldFilter(frame, *change)
+            yield from run.push_frame(frame)
+        else:
+            yield frame
     if run:
         yield from run.finish_run()
 
 
 class _FieldFilter:
-    """The filter for one unbroken run of frames."""
+    """A filter of FFmpeg for one unbroken run of frames."""
 
-    def __init__(self, frame: VideoFrame, parity: str) -> None:
+    def __init__(self, frame: VideoFrame, name: str, options: str) -> None:
         self._graph = Graph()
         self._graph.threads = 1
         source = self._graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
         )
-        weave = self._graph.add("bwdif", f"mode=send_frame:parity={parity}:deint=all")
-        self._graph.link_nodes(source, weave, self._graph.add("buffersink")).configure()
+        self._graph.link_nodes(source, self._graph.add(name, options), self._graph.add("buffersink")).configure()
 
     def push_frame(self, frame: VideoFrame) -> Iterator[VideoFrame]:
         self._graph.vpush(frame)

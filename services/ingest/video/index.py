@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -41,6 +41,11 @@ class VideoIndex:
     seconds: tuple[float, ...] = field(repr=False)  # its time stamp, s after the first frame's
     lost: frozenset[int] = frozenset()  # numbers of frames whose packets are damaged beyond reading
     restart: int | None = None  # number at which the time stamps begin anew
+
+    @cached_property
+    def place_of(self) -> dict[int, int]:
+        """The place of each shown packet, by its place in `packets`."""
+        return {position: place for place, position in enumerate(self.positions)}
 
     @property
     def count(self) -> int:

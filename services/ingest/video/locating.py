@@ -38,11 +38,6 @@ def _locate_in_index(found: FoundClip, index: VideoIndex) -> FoundClip:
     if onset is None or offset is None or offset <= onset:
         raise BadData(f"{index.name}: expected a clip of two frames or more, got one frame; correct the row.")
     span = range(onset, offset + 1)
-    if index.restart is not None and index.numbers[onset] < index.restart <= index.numbers[offset]:
-        raise BadData(
-            f"{index.name}: expected one recording, got time stamps that begin anew at frame {index.restart}, within "
-            "the clip; split the video there."
-        )
     check_packets(index, span)
     times = clock.true_times(span)
     if any(b <= a for a, b in pairwise(times)):
@@ -60,10 +55,14 @@ def _choose_reading(found: FoundClip, clock: VideoClock) -> tuple[Places, list[s
     index, numbers = clock.index, (found.onset, found.apex, found.offset)
     if found.seconds and not found.numbered:
         _require_rate(clock, "seconds")
+        if index.restart is not None:
+            _count_after_restart(found, index, (index.count - 1, None, None))
         return _places_at(clock, found.seconds), []
     locate_frames(index, found.onset, found.offset)
     counted, notes = _count_places(index, numbers)
     last = counted[-1] or 0
+    if index.restart is not None and index.numbers[last] >= index.restart:
+        return _count_after_restart(found, index, counted), notes
     even = clock.is_even(last)
     if found.numbering == "timed" or found.seconds:
         _require_rate(clock, "numbering by time" if found.numbering else "seconds")
@@ -83,7 +82,24 @@ def _choose_reading(found: FoundClip, clock: VideoClock) -> tuple[Places, list[s
         return counted, [*notes, "frame numbers were counted (column numbering)"] if not even else notes
     if not even and _differ(counted, timed):
         raise BadData(_describe_readings(index, numbers, counted, timed))
+    if not even and counted != timed:
+        notes.append("frame numbers were counted; by time they mean neighbouring frames")
     return counted, notes
+
+
+def _count_after_restart(found: FoundClip, index: VideoIndex, counted: Places) -> Places:
+    """The counted places, if the clip lies in one of the recordings that were joined, and asks for no time."""
+    if index.numbers[counted[0] or 0] < (index.restart or 0):
+        raise BadData(
+            f"{index.name}: expected one recording, got time stamps that begin anew at frame {index.restart}, within "
+            "the clip; split the video there."
+        )
+    if found.seconds or found.numbering == "timed":
+        raise BadData(
+            f"{index.name}: expected frame numbers by count, got times in a file whose time stamps begin anew at frame "
+            f"{index.restart}; write frame numbers, or split the video there."
+        )
+    return counted
 
 
 def _require_rate(clock: VideoClock, what: str) -> None:

@@ -1,14 +1,18 @@
 """The packets of a video as its container lists them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 PacketKey = tuple[int | None, int | None, int]  # stamps and size of a packet as the demuxer gives them
+
+START_CODE = re.compile(rb"\x00\x00\x01")
 
 
 class PacketEntry(NamedTuple):
@@ -18,6 +22,7 @@ class PacketEntry(NamedTuple):
     dts: int
     size: int  # bytes
     is_key: bool
+    is_closed: bool  # a key frame that clears the decoder's memory
     is_damaged: bool  # cut, or marked so by the demuxer
     is_shown: bool  # False for packets that are only decoded: before an edit's start, or a hidden reference
     key: PacketKey  # finds the packet again after a jump
@@ -60,8 +65,58 @@ def _build_entry(packet: Packet, tick: int | None, stream: VideoStream, before: 
     pts = packet.pts if packet.pts is not None else dts
     if tick is not None:
         pts, dts = pts + tick - dts, tick
+    is_key, is_closed = _judge_key(bytes(packet), stream.codec_context) if packet.is_keyframe else (False, False)
     # RFC 6386, section 9.1: bit 4 of a VP8 frame says whether it is shown.
     hidden = stream.codec_context.name == "vp8" and not bytes(packet)[0] >> 4 & 1
     return PacketEntry(
-        pts, dts, packet.size, packet.is_keyframe, packet.is_corrupt, not (packet.is_discard or hidden), key, packet.pos
+        pts,
+        dts,
+        packet.size,
+        is_key,
+        is_closed,
+        packet.is_corrupt,
+        not (packet.is_discard or hidden),
+        key,
+        packet.pos,
     )
+
+
+def _judge_key(data: bytes, context: VideoCodecContext) -> tuple[bool, bool]:
+    """Whether a packet that is marked as a key frame is one, and whether it clears the decoder's memory.
+
+    In H.264 and HEVC only an IDR picture does. H.264 also marks pictures from which on a video is refreshed bit by
+    bit: their slices are not intra coded, and decoding cannot begin there (ITU-T H.264, 7.3.3 and D.2.8).
+    """
+    header = context.extradata or b""  # avcC or hvcC (ISO/IEC 14496-15), which say how long a length is
+    if context.name == "h264":
+        units = [(data[at] & 0x1F, at) for at in _find_units(data, header, 4)]
+        closed = any(kind == 5 for kind, _ in units)
+        slices = [at for kind, at in units if kind == 1]
+        return closed or not slices or _slice_type(data[slices[0] + 1 : slices[0] + 17]) in (2, 7), closed
+    if context.name == "hevc":
+        return True, any(data[at] >> 1 & 0x3F in (19, 20) for at in _find_units(data, header, 21))
+    return True, True
+
+
+def _slice_type(data: bytes) -> int:
+    """The second number of a slice header. Numbers are exponential Golomb codes (ITU-T H.264, 9.1)."""
+    bits, value = "".join(f"{byte:08b}" for byte in data), 0
+    for _ in range(2):
+        zeros = len(bits) - len(bits.lstrip("0"))
+        value = int(bits[zeros : 2 * zeros + 1] or "1", 2) - 1
+        bits = bits[2 * zeros + 1 :]
+    return value
+
+
+def _find_units(data: bytes, header: bytes, size_at: int) -> Iterator[int]:
+    """Where the units of a packet begin, by their lengths (mp4) or by start codes (streams)."""
+    if header[:1] == b"\1":
+        size = (header[size_at] & 3) + 1
+        at = 0
+        while at + size < len(data):
+            yield at + size
+            at += size + int.from_bytes(data[at : at + size])
+        return
+    for found in START_CODE.finditer(data):
+        if found.end() < len(data):
+            yield found.end()

@@ -55,7 +55,7 @@ def _trim_video(file: Path, index: VideoIndex, places: range) -> tuple[bytes, in
 
     It is kept if little is saved, or if the trimmed file does not decode to the same frames.
     """
-    packets = find_needed_packets(index, places)
+    packets = find_needed_packets(index, places).packets
     if index.codec != "vp8" and not all(index.packets[at].is_shown for at in packets):
         return None  # Matroska has no mark for packets that are decoded and not shown
     needed = sum(index.packets[at].size for at in packets)
@@ -102,4 +102,4 @@ def _are_equal(before: VideoFrame | None, after: VideoFrame | None) -> bool:
 def _list_facts(frame: VideoFrame) -> Iterator[object]:
     yield from (frame.format.name, frame.width, frame.height, frame.interlaced_frame)
     yield from (frame.color_range, frame.colorspace, frame.color_trc, frame.color_primaries)
-    yield frame.to_ndarray().tobytes() if frame.format.name != "pal8" else b"".join(map(bytes, frame.planes))
+    yield from map(bytes, frame.planes)

@@ -67,15 +67,12 @@ def read_pictures(
     `data` is a file or its bytes [n]. The frames are decoded twice: all of them are measured before the first is given.
     """
     maker = PictureMaker(index.aspect, rotation, notes)
-    meter = fields.FieldMeter()
-    measures = [meter.measure_frame(frame) for frame in decode_frames(data, index, places)]
+    measures = fields.measure_frames(decode_frames(data, index, places))
     woven = fields.choose_frames(measures)
-    frames = decode_frames(data, index, places)
+    frames = fields.weave_out_fields(decode_frames(data, index, places), measures, woven)
     if woven:
-        meter = fields.FieldMeter()
         whole = fields.weave_out_fields(decode_frames(data, index, places), measures, woven)
-        fields.check_woven(index.name, [meter.measure_frame(frame) for frame in whole])
-        frames = fields.weave_out_fields(frames, measures, woven)
+        fields.check_woven(index.name, fields.measure_frames(whole))
         maker.note_once(_describe_fields(index, places, woven))
     for at, frame in enumerate(frames):
         if chosen is None or at in chosen:

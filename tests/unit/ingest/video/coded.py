@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from numpy.typing import NDArray
 
 ROWS, COLUMNS, BLOCK, BITS = 96, 160, 16, 8
@@ -48,6 +49,7 @@ def write(
     b_frames: int | None = None,
     aspect: Fraction | None = None,
     rotation: int = 0,
+    interlaced: bool = False,
     container: Mapping[str, str] | None = None,
 ) -> Path:
     """A video of the pictures `stamps`, each at its time in ticks of `base`. A plain list gives each its own number."""
@@ -63,6 +65,8 @@ def write(
             stream.codec_context.max_b_frames = b_frames
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
+        if interlaced:
+            stream.codec_context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         if rotation:
             stream.set_display_rotation(rotation)
         for number, stamp in due.items():

@@ -29,8 +29,12 @@ def check_video(clip: FoundClip, deep: bool) -> VideoFindings:
     found = VideoFindings()
     try:
         index = read_file_index(clip.files[0])
-        found.sizes[f"{index.size[0]}x{index.size[1]}"] += 1
-        found.contradictions += _contradictions(clip, index)
+    except BadData as fault:
+        found.problems.append(f"{clip.location}: {fault}")
+        return found
+    found.sizes[f"{index.size[0]}x{index.size[1]}"] += 1
+    found.contradictions += _list_contradictions(clip, index)
+    try:
         located = locate_clip(clip)
     except BadData as fault:
         found.problems.append(str(fault))
@@ -43,7 +47,7 @@ def check_video(clip: FoundClip, deep: bool) -> VideoFindings:
     return found
 
 
-def _contradictions(clip: FoundClip, index: VideoIndex) -> list[str]:
+def _list_contradictions(clip: FoundClip, index: VideoIndex) -> list[str]:
     said = []
     clock = VideoClock(index, clip.fps)
     if clock.rate is None and index.rates:

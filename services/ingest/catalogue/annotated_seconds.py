@@ -4,11 +4,11 @@ import math
 from dataclasses import replace
 
 from services.ingest.catalogue import numbered
-from services.ingest.catalogue.cells import cell_text, is_absent, quote_cell, whole_number
+from services.ingest.catalogue.cells import cell_text, frame_rate, is_absent, quote_cell, whole_number
 from services.ingest.catalogue.entry import AnnotationEntry, Numbering, Seconds
 from shared.errors import BadData
 
-FRAME_OR_SECONDS = ("onset", "apex", "offset")
+SPAN_ROLES = ("onset", "apex", "offset")
 
 
 def read_numbering(entry: AnnotationEntry) -> Numbering:
@@ -26,12 +26,12 @@ def read_numbering(entry: AnnotationEntry) -> Numbering:
 
 def read_seconds(entry: AnnotationEntry) -> Seconds | None:
     """Onset, apex and offset in seconds. None if the row has none. Raises BadData if only one of the ends is there."""
-    onset, apex, offset = (_seconds_cell(entry, role) for role in FRAME_OR_SECONDS)
+    onset, apex, offset = (_seconds_cell(entry, role) for role in SPAN_ROLES)
     if onset is None and apex is None and offset is None:
         return None
     if onset is None or offset is None:
         raise BadData(f"{entry.location}: expected both onset_s and offset_s, got one of them; fill in the other.")
-    blank = [is_absent(getattr(entry, role)) for role in FRAME_OR_SECONDS]
+    blank = [is_absent(getattr(entry, role)) for role in SPAN_ROLES]
     if blank[0] != blank[2] or (blank[0] and not blank[1]):
         raise BadData(
             f"{entry.location}: expected onset and offset as frames, as seconds or as both, got a mixture; "
@@ -45,18 +45,17 @@ def read_seconds(entry: AnnotationEntry) -> Seconds | None:
     return onset, apex, offset
 
 
-def number_seconds(entry: AnnotationEntry, seconds: Seconds | None, fps: float) -> AnnotationEntry:
-    """The entry with frame numbers for its seconds, at `fps` from the first frame.
+def number_seconds(entry: AnnotationEntry, seconds: Seconds) -> AnnotationEntry:
+    """The entry with frame numbers for its seconds, at the row's rate from the first frame.
 
     Numbers that the row has stay. In a folder of frames they must agree within a frame; of a video only its time stamps
     can tell. Raises BadData, with the cells.
     """
-    if seconds is None:
-        return entry
+    fps = frame_rate(entry.fps, entry.column_label("fps"), entry.location)
     in_folder = entry.source_path.is_dir()
     first = min(numbered.numbered_images(entry.source_path), default=0) if in_folder else 0
     cells: dict[str, object] = {}
-    for role, each in zip(FRAME_OR_SECONDS, seconds, strict=True):
+    for role, each in zip(SPAN_ROLES, seconds, strict=True):
         if each is None:
             continue
         number, written = first + round(each * fps), whole_number(getattr(entry, role))

@@ -46,10 +46,9 @@ def problem_of_entry(entry: AnnotationEntry, sentence: str) -> ClipProblem:
 def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
     _check_identity(entry)
     entry = _count_from_one(entry)
-    fps = frame_rate(entry.fps, entry.column_label("fps"), entry.location)
-    numbering, seconds = read_numbering(entry), read_seconds(entry)
-    numbered = seconds is None or not is_absent(entry.onset)
-    entry = number_seconds(entry, seconds, fps)
+    seconds, numbered = read_seconds(entry), not is_absent(entry.onset)
+    if seconds:
+        entry = number_seconds(entry, seconds)
     onset, offset = _onset_and_offset(entry)
     apex, apex_notes = _coded_apex(entry, onset, offset)
     kind, files, numbers, file_notes = _clip_files(entry, folder, onset, offset)
@@ -61,7 +60,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
         onset=onset,
         apex=apex,
         offset=offset,
-        fps=fps,
+        fps=frame_rate(entry.fps, entry.column_label("fps"), entry.location),
     )
     return FoundClip(
         sample=sample,
@@ -77,7 +76,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path) -> FoundClip:
         doubts=entry.doubts + tuple(_clip_doubts(entry, sample)),
         coded=entry.coded,
         location=entry.location,
-        numbering=numbering,
+        numbering=read_numbering(entry),
         seconds=seconds,
         numbered=numbered,
     )

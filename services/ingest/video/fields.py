@@ -19,7 +19,7 @@ from shared.errors import BadData
 
 # Measured on the 142 frames of two progressive recordings and on 70 frames woven from one of them: at most 2 combed
 # pixels in any block of the former, at least 8 in 65 frames of the latter.
-STEP = 10  # grey levels between rows, the least of a comb's tooth
+TOOTH = 10  # grey levels between rows, the least of a comb's tooth
 BLOCK = 16  # px, side of the blocks in which combed pixels are counted
 FLAGGED_PIXELS, UNFLAGGED_PIXELS = 8, 16  # combed pixels in a block: enough with the file's flag, and without it
 ACROSS = 4  # times as many teeth along rows as along columns. Noise has equally many
@@ -49,7 +49,7 @@ def measure_frames(frames: Iterable[VideoFrame]) -> list[FieldMeasure]:
     for frame in frames:
         grey = np.asarray(frame.reformat(format="gray", threads=1).to_ndarray(), np.uint8)
         before = grey if before is None or before.shape != grey.shape else before
-        moved = cv2.dilate(cv2.absdiff(grey, before), np.ones((3, 3), np.uint8)) > STEP
+        moved = cv2.dilate(cv2.absdiff(grey, before), np.ones((3, 3), np.uint8)) > TOOTH
         rows = _find_teeth(grey) & moved
         columns = _find_teeth(np.ascontiguousarray(grey.T)).T & moved
         combed = _count_worst_block(rows) if rows.sum() > ACROSS * columns.sum() else 0
@@ -138,8 +138,8 @@ def check_woven(name: str, measures: Sequence[FieldMeasure]) -> None:
 def _find_teeth(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Where five rows of [H,W] alternate: the middle three differ from both neighbours, in turns."""
     middle, above, below = grey[1:-1], grey[:-2], grey[2:]
-    high = cv2.min(cv2.subtract(middle, above), cv2.subtract(middle, below)) > STEP
-    low = cv2.min(cv2.subtract(above, middle), cv2.subtract(below, middle)) > STEP
+    high = cv2.min(cv2.subtract(middle, above), cv2.subtract(middle, below)) > TOOTH
+    low = cv2.min(cv2.subtract(above, middle), cv2.subtract(below, middle)) > TOOTH
     found = np.zeros(grey.shape, np.bool_)
     found[2:-2] = (low[:-2] & high[1:-1] & low[2:]) | (high[:-2] & low[1:-1] & high[2:])
     return found

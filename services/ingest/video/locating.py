@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from services.ingest.catalogue.annotated_seconds import SPAN_ROLES
 from services.ingest.catalogue.entry import FoundClip, Seconds
 from services.ingest.video.clock import VideoClock
 from services.ingest.video.decoding import check_packets
@@ -11,7 +12,6 @@ from services.ingest.video.index import VideoIndex, read_file_index
 from services.ingest.video.reading import locate_frames
 from shared.errors import BadData
 
-ROLES = ("onset", "apex", "offset")
 MOST_DIFFERENCE = 1  # frames, up to which two readings of a number count as the same
 MOST_NAMED = 20  # frames that a note names one by one
 Places = tuple[int | None, ...]  # of onset, apex and offset among the recorded frames
@@ -24,9 +24,8 @@ def locate_clip(found: FoundClip) -> FoundClip:
     """
     if found.kind != "video" or found.span is not None:
         return found
-    index = read_file_index(found.files[0])
     try:
-        return _locate_in_index(found, index)
+        return _locate_in_index(found, read_file_index(found.files[0]))
     except BadData as fault:
         raise BadData(f"{found.location or found.sample.identity}: {fault}") from None
 
@@ -119,7 +118,7 @@ def _count_places(index: VideoIndex, numbers: Places) -> tuple[Places, list[str]
     """Places by number. A number without a recorded frame takes the one before it, which a player goes on showing."""
     places: list[int | None] = []
     notes = []
-    for role, number in zip(ROLES, numbers, strict=True):
+    for role, number in zip(SPAN_ROLES, numbers, strict=True):
         if number is None:
             places.append(None)
             continue
@@ -133,7 +132,7 @@ def _count_places(index: VideoIndex, numbers: Places) -> tuple[Places, list[str]
 def _places_at(clock: VideoClock, seconds: Sequence[float | None], strict: bool = True) -> Places:
     places = tuple(None if each is None else clock.find_place(each) for each in seconds)
     if strict:
-        for role, each, place in zip(ROLES, seconds, places, strict=True):
+        for role, each, place in zip(SPAN_ROLES, seconds, places, strict=True):
             if each is not None and place is None:
                 raise BadData(
                     f"{clock.index.name}: expected the {role} within the video, got {each:g} s and a video of "
@@ -162,11 +161,13 @@ def _agree_with_seconds(
     index: VideoIndex, numbers: Places, seconds: Seconds, given: Places, counted: Places, timed: Places
 ) -> Places:
     """The frames at the given seconds, where the numbers, counted or by time, mean the same."""
-    twice = [role for role in range(len(ROLES)) if numbers[role] is not None and given[role] is not None]
+    twice = [role for role in range(len(SPAN_ROLES)) if numbers[role] is not None and given[role] is not None]
     for reading in (counted, timed):
         if not _differ([given[role] for role in twice], [reading[role] for role in twice]):
-            return tuple(reading[role] if given[role] is None else given[role] for role in range(len(ROLES)))
-    cells = ", ".join(f"{ROLES[role]} {numbers[role]} and {ROLES[role]}_s {seconds[role]:g}" for role in twice)
+            return tuple(reading[role] if given[role] is None else given[role] for role in range(len(SPAN_ROLES)))
+    cells = ", ".join(
+        f"{SPAN_ROLES[role]} {numbers[role]} and {SPAN_ROLES[role]}_s {seconds[role]:g}" for role in twice
+    )
     raise BadData(
         f"{index.name}: expected frames and seconds that agree within a frame, got {cells}; the seconds mean the "
         f"frames {', '.join(str(index.numbers[given[role] or 0]) for role in twice)}; correct or empty one of them."
@@ -177,7 +178,7 @@ def _describe_readings(index: VideoIndex, numbers: Places, counted: Places, time
     rows = ", ".join(
         f"{role} {number} is frame {number} by count ({_time_of(index, by_count)}) or frame "
         f"{'beyond the end' if by_time is None else index.numbers[by_time]} by time ({_time_of(index, by_time)})"
-        for role, number, by_count, by_time in zip(ROLES, numbers, counted, timed, strict=True)
+        for role, number, by_count, by_time in zip(SPAN_ROLES, numbers, counted, timed, strict=True)
         if number is not None
     )
     return (

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
-
-from merstream.doctor.frame_files import FrameFindings, check_frames, find_stray_files
+from merstream.doctor.frame_files import check_frames, find_stray_files
+from merstream.doctor.video_check import VideoFindings, check_video
 from services.ingest.catalogue.cells import cell_text
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
@@ -17,8 +16,6 @@ from services.ingest.discover import discover_tree
 from shared.errors import BadData
 from shared.names import spelling_key
 from shared.protocols import find_same_people
-
-RATE_TOLERANCE = 0.02  # allowed difference between the rates of a video and of the sheet, as a share: 29.97 is 30
 
 
 @dataclass
@@ -131,20 +128,23 @@ def _unannotated_folders(folders: Iterable[tuple[str, tuple[str, str]]], known: 
 def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
     listed: set[Path] = set()
     for clip in diagnosis.clips:
-        found = FrameFindings(*_check_video(clip)) if clip.kind == "video" else check_frames(clip, deep)
+        if clip.kind == "video":
+            _record_video(diagnosis, clip, check_video(clip, deep), folder)
+            continue
+        found = check_frames(clip, deep)
         faults, sizes = found.faults, found.sizes
         diagnosis.repairs += [f"{clip.sample.subject}/{clip.sample.clip}: {note}" for note in found.notes]
         diagnosis.unreadable += [f"{_relative_path(file, folder)} {fault}" for file, fault in faults]
         if faults:
             diagnosis.broken.add(clip.sample.identity)
-        diagnosis.frames += len(set(clip.files)) if clip.kind == "frames" else clip.offset - clip.onset + 1
+        diagnosis.frames += len(set(clip.files))
         diagnosis.sizes.update(f"{size[0]}x{size[1]}" for size in sizes[:1])
         if len(set(sizes)) > 1:
             names = ", ".join(sorted({f"{width}x{height}" for width, height in sizes}))
             diagnosis.contradictions.append(
                 f"{clip.sample.subject}/{clip.sample.clip}: frames of several sizes: {names}"
             )
-        if clip.kind == "frames" and clip.source_path not in listed:
+        if clip.source_path not in listed:
             listed.add(clip.source_path)
             diagnosis.extra += find_stray_files(clip, folder)
 
@@ -161,20 +161,16 @@ def _tell_once(sentences: Iterable[str]) -> list[str]:
     ]
 
 
-def _check_video(clip: FoundClip) -> tuple[list[tuple[Path, str]], list[tuple[int, int]]]:
-    file = clip.files[0]
-    opened = cv2.VideoCapture(str(file))
-    frames, rate = int(opened.get(cv2.CAP_PROP_FRAME_COUNT)), opened.get(cv2.CAP_PROP_FPS)
-    size = int(opened.get(cv2.CAP_PROP_FRAME_WIDTH)), int(opened.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    opened.release()
-    if frames <= 0:
-        return [(file, "is no video that can be opened. Convert it")], []
-    faults = []
-    if clip.offset >= frames:
-        faults.append((file, f"has {frames} frames, counted from 0, and the offset is {clip.offset}. Correct the row"))
-    if abs(rate - clip.fps) > RATE_TOLERANCE * clip.fps:
-        faults.append((file, f"runs at {rate:g} frames per second, the sheet says {clip.fps:g}. Correct the row"))
-    return faults, [size]
+def _record_video(diagnosis: Diagnosis, clip: FoundClip, found: VideoFindings, folder: Path) -> None:
+    name = _relative_path(clip.files[0], folder)
+    diagnosis.problems += found.problems
+    diagnosis.unreadable += found.unreadable
+    diagnosis.contradictions += [f"{name} {each}" for each in found.contradictions]
+    diagnosis.repairs += [f"{clip.sample.subject}/{clip.sample.clip}: {note}" for note in found.notes]
+    diagnosis.frames += found.frames
+    diagnosis.sizes.update(found.sizes)
+    if found.problems or found.unreadable:
+        diagnosis.broken.add(clip.sample.identity)
 
 
 def _relative_path(file: Path, folder: Path) -> str:

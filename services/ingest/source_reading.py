@@ -59,8 +59,7 @@ class Source:
     def _decode_pixels(self, chosen: Collection[int]) -> Iterator[tuple[str, NDArray[Any]]]:
         data, names = self.arrays["data"], self.arrays["names"].tolist()
         if self.arrays["kind"].item() == "video":
-            shown = video.read_video_frames(data, names[0], self.onset, self.onset + max(chosen))
-            yield from (frame for index, frame in enumerate(shown) if index in chosen)
+            yield from video.read_packed_frames(self.arrays, self.notes, chosen)
             return
         parts = np.split(data, self.arrays["ends"][:-1])
         yield from ((names[index], image.decode_image(parts[index], names[index])) for index in chosen)

@@ -16,8 +16,9 @@ from shared.tables.rows import TableRow
 
 CLIPS_CSV_NAME = "clips.csv"
 COLUMNS = ("dataset", "subject", "clip", "path", "onset", "apex", "offset", "fps", "emotion", "aus")
-OPTIONAL_COLUMNS = ("cropped", "face")
-COLUMN_NAMES = {name: (name,) for name in (*COLUMNS, *OPTIONAL_COLUMNS)}
+OPTIONAL_COLUMNS = ("cropped", "face", "numbering")
+SECONDS_COLUMNS = {"onset": "onset_s", "apex": "apex_s", "offset": "offset_s"}  # in place of frames, or beside them
+COLUMN_NAMES = {name: (name,) for name in (*COLUMNS, *OPTIONAL_COLUMNS, *SECONDS_COLUMNS.values())}
 YES, NO = {"1", "yes", "true"}, {"", "0", "no", "false"}
 
 
@@ -55,6 +56,8 @@ def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -
             label_notes=(*notes, *row.notes, *remarks),
             fault=row.fault or _find_fault(row),
             face=cells["face"],
+            numbering=cells["numbering"],
+            seconds={role: cells[column] for role, column in SECONDS_COLUMNS.items()},
         )
 
 
@@ -69,7 +72,7 @@ def _find_clips_files(folder: Path) -> list[Path]:
 
 def _is_complete(file: Path) -> bool:
     try:
-        return any(set(COLUMNS) <= set(locate_header(table, COLUMN_NAMES).columns) for table in read_tables(file))
+        return not all(_missing_columns(locate_header(table, COLUMN_NAMES)) for table in read_tables(file))
     except BadData:
         return False
 
@@ -81,14 +84,20 @@ def _open_clips_csv(files: list[Path]) -> CodingSheet:
         raise BadData(f"{files[0].parent}: expected one {CLIPS_CSV_NAME}, got {names}; keep one of them.")
     tables = read_tables(files[0])
     sheets = [locate_header(table, COLUMN_NAMES) for table in tables]
-    complete = [sheet for sheet in sheets if set(COLUMNS) <= set(sheet.columns)]
-    if not complete:
-        raise _clips_columns_error(max(sheets, key=lambda sheet: len(sheet.columns)))
-    return find_coding_sheet(tables, COLUMN_NAMES, COLUMNS, files[0].parent)
+    fullest = max(sheets, key=lambda sheet: len(sheet.columns))
+    if all(map(_missing_columns, sheets)):
+        raise _clips_columns_error(fullest)
+    needed = [column for column in COLUMNS if column in fullest.columns]
+    return find_coding_sheet(tables, COLUMN_NAMES, needed, files[0].parent)
+
+
+def _missing_columns(sheet: CodingSheet) -> list[str]:
+    """The columns that are not there, neither as frames nor as seconds."""
+    return [column for column in COLUMNS if not {column, SECONDS_COLUMNS.get(column)} & {*sheet.columns}]
 
 
 def _clips_columns_error(sheet: CodingSheet) -> BadData:
-    missing = ", ".join(repr(column) for column in COLUMNS if column not in sheet.columns)
+    missing = ", ".join(map(repr, _missing_columns(sheet)))
     header = sheet.table.rows[sheet.header_row - 1] if sheet.table.rows else ()
     return BadData(
         f"{sheet.name} row {sheet.header_row}: expected the columns {','.join(COLUMNS)}, got "

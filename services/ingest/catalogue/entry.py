@@ -12,6 +12,8 @@ SourceKind = Literal["frames", "video"]
 PreferredFrames = Literal["cropped", "raw"]
 CorrectionSwitch = Literal["documented", "all", "none"]
 LabelKind = Literal["emotion", "objective"]
+Numbering = Literal["", "counted", "timed"]  # of a video's frames: as recorded, or number / rate. "": one if they agree
+Seconds = tuple[float | None, float | None, float | None]  # onset, apex and offset after the first frame
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class AnnotationEntry:
     label_notes: tuple[str, ...] = ()  # how cells were read that are not written as the format asks
     fault: str = ""  # why the row cannot be used. "": no reason yet
     face: str = ""  # which of several faces is meant. "" leaves it to the search
+    numbering: object = ""  # see `Numbering`
+    seconds: Mapping[str, object] = field(default_factory=dict)  # onset, apex and offset in seconds, raw cells
 
     def column_label(self, role: str) -> str:
         """The name of a cell in messages: "ApexFrame (column E)"."""
@@ -78,7 +82,8 @@ class FoundClip:
     """A clip whose annotation and files agree.
 
     `files` and `numbers` run in parallel, onset..offset. A missing frame has its neighbour's file and its own number.
-    A video has one file and the number 0. Its frames count from 0.
+    A video has one file and the number 0. Its frames count from 0. `span` and `times` of a video are known once its
+    index was read (`services.ingest.video.locating`).
     """
 
     sample: Sample
@@ -97,6 +102,12 @@ class FoundClip:
     coded: bool = True  # see `AnnotationEntry`
     changes: tuple[AnnotationChange, ...] = ()
     face: str = ""  # see `AnnotationEntry`
+    location: str = ""  # see `AnnotationEntry`
+    numbering: Numbering = ""
+    seconds: Seconds | None = None  # as annotated. Where frames are not `numbered`, these alone count
+    numbered: bool = True
+    span: tuple[int, int | None, int] | None = None  # onset, apex and offset among a video's recorded frames
+    times: tuple[float, ...] = ()  # s after the onset, of each frame of an uneven recording
 
     @property
     def onset(self) -> int:

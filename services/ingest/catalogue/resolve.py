@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from services.ingest.catalogue import numbered
+from services.ingest.catalogue.annotated_seconds import number_seconds, read_numbering, read_seconds
 from services.ingest.catalogue.cells import cell_text, frame_number, frame_rate, is_absent, whole_number
 from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, ClipProblem, FoundClip, SourceKind
 from services.ingest.catalogue.frame_names import NameReading
@@ -59,6 +60,9 @@ def _find_clip(entry: AnnotationEntry, folder: Path, numbering: DatasetNumbering
     _path_inside(entry, folder)
     reading = _read_names(entry, numbering)
     entry = _count_from_one(numbering.shift_entry(entry), reading)
+    seconds, has_numbers = read_seconds(entry), not is_absent(entry.onset)
+    if seconds:
+        entry = number_seconds(entry, seconds)
     onset, offset = _onset_and_offset(entry)
     apex, apex_notes = _coded_apex(entry, onset, offset)
     kind, files, numbers, file_notes = _clip_files(entry, folder, onset, offset, reading)
@@ -86,6 +90,10 @@ def _find_clip(entry: AnnotationEntry, folder: Path, numbering: DatasetNumbering
         doubts=entry.doubts + tuple(_clip_doubts(entry, sample)) + numbering.describe_doubts(reading, entry.location),
         coded=entry.coded,
         face=check_named_face(entry.face, entry.location),
+        location=entry.location,
+        numbering=read_numbering(entry),
+        seconds=seconds,
+        numbered=has_numbers,
     )
 
 

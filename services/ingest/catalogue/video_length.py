@@ -4,6 +4,9 @@ from pathlib import Path
 
 import av
 
+from services.ingest.video.index import read_file_index
+from shared.errors import BadData
+
 
 def count_video_frames(file: Path, expected: int) -> int:
     """The frames of a video. 0 if it cannot be read: the clip's own check says why.
@@ -15,6 +18,6 @@ def count_video_frames(file: Path, expected: int) -> int:
             stream = container.streams.video[0]
             if stream.frames > expected:
                 return int(stream.frames)
-            return sum(packet.size > 0 for packet in container.demux(stream))
-    except (av.FFmpegError, OSError, IndexError, ValueError):
+        return read_file_index(file).count
+    except (av.FFmpegError, BadData, OSError, IndexError, ValueError):
         return 0

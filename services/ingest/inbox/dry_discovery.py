@@ -82,7 +82,8 @@ def clip_fingerprint(clip: DroppedClip, contents: DatasetContents, version: int)
     files = [[path, contents.files[path].mark, contents.files[path].size] for path in clip.paths]
     shape = [found.onset, found.apex, found.offset, found.fps, found.kind, found.cropped]
     named = [found.face] if found.face else []
-    return json_digest([version, files, list(found.numbers), shape, list(found.notes), *named])
+    meaning = [[found.numbering, found.seconds, found.numbered]] if found.numbering or found.seconds else []
+    return json_digest([version, files, list(found.numbers), shape, list(found.notes), *named, *meaning])
 
 
 def _read_plan(contents: DatasetContents, store: ObjectReader, file: Path) -> DatasetPlan:

@@ -1,5 +1,6 @@
 import json
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from merstream import app
 from merstream.doctor.report import diagnose_folders
 from services.ingest.catalogue.entry import ReadingOptions
+from services.ingest.video.index import read_file_index
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.write import TINY
+from tests.unit.ingest.video import coded
 from tests.unit.merstream.embedded.test_pipeline import write_clips
 
 
@@ -142,17 +145,67 @@ def test_a_folder_of_datasets_and_the_composite(tmp_path: Path) -> None:
     assert not verdicts["samm-objective"]["asserted"]
 
 
-def test_videos_are_asked_for_their_length_and_rate(tmp_path: Path) -> None:
-    writer = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (64, 48))
-    for _ in range(10):
-        writer.write(np.zeros((48, 64, 3), np.uint8))
-    writer.release()
-    (tmp_path / "broken.avi").write_bytes(b"no video")
-    rows = ["lab,1,a,v.avi,0,4,9,30,,", "lab,1,b,v.avi,0,4,10,25,,", "lab,1,c,broken.avi,0,4,9,30,,"]
+def videos(folder: Path, *rows: str) -> Path:
+    """A clips.csv with a row for each video, as `path,onset,apex,offset,fps`."""
     header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
-    (tmp_path / "clips.csv").write_text("\n".join([header, *rows]))
-    assert told(tmp_path)["unreadable"] == [
-        "v.avi has 10 frames, counted from 0, and the offset is 10. Correct the row",
-        "v.avi runs at 30 frames per second, the sheet says 25. Correct the row",
-        "broken.avi is no video that can be opened. Convert it",
+    lines = [f"lab,p{number},c{number},{row},," for number, row in enumerate(rows)]
+    (folder / "clips.csv").write_text("\n".join([header, *lines]))
+    return folder
+
+
+def test_videos_are_asked_for_their_length_and_rate(tmp_path: Path) -> None:
+    coded.write(tmp_path / "v.avi", range(10), "mjpeg", pixels="yuvj420p")
+    (tmp_path / "broken.avi").write_bytes(b"no video")
+    rows = "v.avi,0,4,9,30", "v.avi,0,4,10,30", "v.avi,0,4,9,200", "broken.avi,0,4,9,30"
+    found = told(videos(tmp_path, *rows))
+    assert found["problems"] == [
+        "clips.csv row 3: v.avi: expected frames up to the offset 10, got a video of 10 frames; correct the row "
+        "(frames of a video count from 0) or copy the file again.",
+        "clips.csv row 5: broken.avi: expected a video, got a file that cannot be opened as one; convert it to .mp4 "
+        "again, or copy it again if its download stopped.",
     ]
+    assert found["contradictions"] == [
+        "v.avi plays at 30 frames per second, the sheet says 200. The sheet's rate is used. That is right for a "
+        "high-speed recording that is played slowly"
+    ]
+    assert (found["clips"], found["sound"], found["frames"], found["sizes"]) == (4, 2, 20, {"160x96": 3})
+
+
+def test_an_uneven_video_is_told_without_decoding(tmp_path: Path) -> None:
+    coded.write(tmp_path / "v.mp4", [number for number in range(60) if number < 15 or number > 30 or number % 2])
+    coded.write(tmp_path / "v.avi", [number for number in range(60) if number != 20], "mpeg4")
+    found = told(videos(tmp_path, "v.mp4,15,25,35,30", "v.avi,15,25,35,30"))
+    assert "expected frames at equal steps" in found["problems"][0]
+    assert found["repairs"] == [
+        "p1/c1: uneven recording: each frame keeps its true time",
+        "p1/c1: not recorded between onset and offset, by time: frames 20",
+    ]
+    assert (found["sound"], found["frames"]) == (1, 20)
+
+
+def test_deep_decodes_the_clips_of_videos(tmp_path: Path) -> None:
+    """Without `deep` a damaged packet looks like any other."""
+    file = coded.write(tmp_path / "v.mp4", range(48), b_frames=0, aspect=Fraction(16, 15))
+    index, data = read_file_index(file), bytearray(file.read_bytes())
+    begin = index.packets[12].place or 0
+    data[begin : begin + index.packets[12].size] = bytes(index.packets[12].size)
+    file.write_bytes(data)
+    videos(tmp_path, "v.mp4,2,5,9,30", "v.mp4,14,15,20,30", "v.mp4,30,35,40,30")
+    assert told(tmp_path)["unreadable"] == []
+    assert told(tmp_path)["repairs"][0] == "p0/c0: pixels of 16:15 will be scaled to square ones"
+    found = told(tmp_path, deep=True)
+    assert found["unreadable"] == [
+        "v.mp4: expected whole frames 14 to 20, got damaged data: frames 12 to 23 cannot be decoded; copy the video "
+        "again, or take clips that lie outside of them."
+    ]
+    assert (found["sound"], found["repairs"][0]) == (
+        2,
+        "p0/c0: pixels of 16:15 were scaled to square ones: 160x96 px became 171x96",
+    )
+
+
+def test_what_a_header_declares_is_compared(tmp_path: Path) -> None:
+    file = coded.write(tmp_path / "v.mp4", range(60), container={"movflags": "+faststart"})
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 3 // 4])
+    (said,) = told(videos(tmp_path, "v.mp4,2,5,9,30"))["contradictions"]
+    assert said.startswith("v.mp4 declares 60 frames in its header and has ")

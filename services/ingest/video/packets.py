@@ -1,0 +1,122 @@
+"""The packets of a video as its container lists them."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+PacketKey = tuple[int | None, int | None, int]  # stamps and size of a packet as the demuxer gives them
+
+START_CODE = re.compile(rb"\x00\x00\x01")
+
+
+class PacketEntry(NamedTuple):
+    """A packet in the order of decoding. Stamps are ticks of the stream's time base."""
+
+    pts: int
+    dts: int
+    size: int  # bytes
+    is_key: bool
+    is_closed: bool  # a key frame that clears the decoder's memory
+    is_damaged: bool  # cut, or marked so by the demuxer
+    is_shown: bool  # False for packets that are only decoded: before an edit's start, or a hidden reference
+    key: PacketKey  # finds the packet again after a jump
+    place: int | None  # byte at which it begins in the file
+
+
+def find_packet_key(packet: Packet) -> PacketKey:
+    """What identifies a packet within its stream."""
+    return packet.pts, packet.dts, packet.size
+
+
+def read_packet_table(container: InputContainer, stream: VideoStream) -> tuple[list[PacketEntry], list[int]]:
+    """Every packet that is not empty, and the ticks of the chunks that an AVI lists but that cannot be read."""
+    # The demuxer of AVI counts what it meets. The file's own list of chunks knows the places after a damage, too.
+    listed = {entry.pos: entry.timestamp for entry in stream.index_entries} if container.format.name == "avi" else {}
+    found: list[PacketEntry] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                found.append(_build_entry(packet, listed.pop((packet.pos or 0) - 8, None), stream, found))
+    except av.FFmpegError:
+        pass  # the file ends within a packet. What came before it counts
+    for place, packet in enumerate(found):
+        if packet.is_damaged and any(map(begins_anew, found[place:], found[place + 1 : place + 3])):
+            # Where files were joined, the counters of a stream jump. That marks a packet which may well be whole.
+            found[place] = packet._replace(is_damaged=False)
+    return found, sorted(listed.values())
+
+
+def begins_anew(before: PacketEntry, packet: PacketEntry) -> bool:
+    """Whether the stamps of decoding go back, as where files were joined end to end."""
+    return None not in (before.key[1], packet.key[1]) and packet.dts < before.dts
+
+
+def _build_entry(packet: Packet, tick: int | None, stream: VideoStream, before: Sequence[PacketEntry]) -> PacketEntry:
+    key = find_packet_key(packet)
+    dts = packet.dts if packet.dts is not None else packet.pts
+    if dts is None:
+        dts = before[-1].dts + 1 if before else 0
+    pts = packet.pts if packet.pts is not None else dts
+    if tick is not None:
+        pts, dts = pts + tick - dts, tick
+    is_key, is_closed = _judge_key(bytes(packet), stream.codec_context) if packet.is_keyframe else (False, False)
+    # RFC 6386, section 9.1: bit 4 of a VP8 frame says whether it is shown.
+    hidden = stream.codec_context.name == "vp8" and not bytes(packet)[0] >> 4 & 1
+    return PacketEntry(
+        pts,
+        dts,
+        packet.size,
+        is_key,
+        is_closed,
+        packet.is_corrupt,
+        not (packet.is_discard or hidden),
+        key,
+        packet.pos,
+    )
+
+
+def _judge_key(data: bytes, context: VideoCodecContext) -> tuple[bool, bool]:
+    """Whether a packet that is marked as a key frame is one, and whether it clears the decoder's memory.
+
+    In H.264 and HEVC only an IDR picture does. H.264 also marks pictures from which on a video is refreshed bit by
+    bit: their slices are not intra coded, and decoding cannot begin there (ITU-T H.264, 7.3.3 and D.2.8).
+    """
+    header = context.extradata or b""  # avcC or hvcC (ISO/IEC 14496-15), which say how long a length is
+    if context.name == "h264":
+        units = [(data[at] & 0x1F, at) for at in _find_units(data, header, 4)]
+        closed = any(kind == 5 for kind, _ in units)
+        slices = [at for kind, at in units if kind == 1]
+        return closed or not slices or _slice_type(data[slices[0] + 1 : slices[0] + 17]) in (2, 7), closed
+    if context.name == "hevc":
+        return True, any(data[at] >> 1 & 0x3F in (19, 20) for at in _find_units(data, header, 21))
+    return True, True
+
+
+def _slice_type(data: bytes) -> int:
+    """The second number of a slice header. Numbers are exponential Golomb codes (ITU-T H.264, 9.1)."""
+    bits, value = "".join(f"{byte:08b}" for byte in data), 0
+    for _ in range(2):
+        zeros = len(bits) - len(bits.lstrip("0"))
+        value = int(bits[zeros : 2 * zeros + 1] or "1", 2) - 1
+        bits = bits[2 * zeros + 1 :]
+    return value
+
+
+def _find_units(data: bytes, header: bytes, size_at: int) -> Iterator[int]:
+    """Where the units of a packet begin, by their lengths (mp4) or by start codes (streams)."""
+    if header[:1] == b"\1":
+        size = (header[size_at] & 3) + 1
+        at = 0
+        while at + size < len(data):
+            yield at + size
+            at += size + int.from_bytes(data[at : at + size])
+        return
+    for found in START_CODE.finditer(data):
+        if found.end() < len(data):
+            yield found.end()

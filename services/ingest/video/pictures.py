@@ -1,0 +1,66 @@
+"""From decoded frames to pixels: colour, rotation, square pixels."""
+
+from fractions import Fraction
+from typing import Any
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+HIGH_DYNAMIC_RANGE = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
+SQUARE_TOLERANCE = 0.01  # an aspect ratio nearer to 1 comes from the rounding of sizes
+
+
+def is_square(aspect: Fraction) -> bool:
+    """Whether pixels of this width over height are square."""
+    return abs(aspect - 1) < SQUARE_TOLERANCE
+
+
+class PictureMaker:
+    """Turns the decoded frames of one video into pixels. `notes` says what was changed."""
+
+    def __init__(self, aspect: Fraction, rotation: int | None, notes: list[str]) -> None:
+        """`aspect`: width of a pixel over its height. `rotation`: degrees, None takes each frame's own."""
+        self.aspect, self.rotation, self.notes = aspect, rotation, notes
+        self._reformatter = VideoReformatter()
+
+    def make_picture(self, frame: VideoFrame) -> NDArray[Any]:
+        """Pixels [H,W,3] uint8 (blue, green, red) of a frame, upright and square.
+
+        The conversion is OpenCV's: swscale with bicubic chroma. Equal frames give the bytes that OpenCV gives.
+        """
+        pixels = self._convert_colour(frame)
+        if not is_square(self.aspect):
+            pixels = self._square_pixels(pixels)
+        turn = frame.rotation if self.rotation is None else self.rotation
+        return np.ascontiguousarray(np.rot90(pixels, turn // 90)) if turn % 90 == 0 and turn else pixels
+
+    def _convert_colour(self, frame: VideoFrame) -> NDArray[Any]:
+        target: dict[str, Any] = {}
+        if frame.color_trc in HIGH_DYNAMIC_RANGE:
+            target = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
+            self.note_once("high dynamic range was converted to the standard range (BT.709)")
+        if (depth := max(part.bits for part in frame.format.components) - 8) and depth > 0:
+            self.note_once(f"video of {depth + 8} bits: it was converted to 8 bits per colour")
+        converted = self._reformatter.reformat(
+            frame, format="bgr24", interpolation=Interpolation.BICUBIC, threads=1, **target
+        )
+        return converted.to_ndarray()
+
+    def _square_pixels(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Pixels [H,W,3] scaled up along one side, so that none is lost."""
+        rows, columns = pixels.shape[:2]
+        wide = self.aspect > 1
+        size = (round(columns * self.aspect), rows) if wide else (columns, round(rows / self.aspect))
+        self.note_once(
+            f"pixels of {self.aspect.numerator}:{self.aspect.denominator} were scaled to square ones: "
+            f"{columns}x{rows} px became {size[0]}x{size[1]}"
+        )
+        return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC))
+
+    def note_once(self, note: str) -> None:
+        """Add a note, unless it is there already."""
+        if note not in self.notes:
+            self.notes.append(note)

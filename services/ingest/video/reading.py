@@ -1,0 +1,107 @@
+"""Frames of a video as pixels, one at a time: whole, upright, with square pixels."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from numpy.typing import NDArray
+
+from services.ingest.video import fields
+from services.ingest.video.container import VideoData
+from services.ingest.video.decoding import decode_frames
+from services.ingest.video.index import VideoIndex, read_index
+from services.ingest.video.pictures import PictureMaker
+from shared.errors import BadData
+from shared.stage import Arrays
+
+
+def read_video_frames(
+    data: NDArray[Any], name: str, onset: int, offset: int, notes: list[str] | None = None
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """("name frame n", pixels [H,W,3] uint8 blue-green-red) for the recorded frames onset..offset, both inside.
+
+    `data` has the bytes [n] of the video, whose frames count from 0. `notes` gets a sentence for what was changed.
+    Raises BadData if it is no video, ends before the offset, or is damaged where the frames need it.
+    """
+    index = read_index(data, name)
+    places = locate_frames(index, onset, offset)
+    notes = [] if notes is None else notes
+    for at, pixels in read_pictures(data, index, places, notes):
+        yield f"{name} frame {index.numbers[places[at]]}", pixels
+
+
+def read_packed_frames(
+    arrays: Arrays, notes: list[str], chosen: Collection[int] | None = None
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The same for the arrays of `pack_source`: data uint8 [bytes], numbers int64 [1], onset and offset.
+
+    `chosen` are the wanted frames, counted from the onset; None means all of them.
+    """
+    name, first = str(arrays["names"][0]), int(arrays["numbers"][0])
+    index = read_index(arrays["data"], name)
+    rotation = None
+    if "picture" in arrays:
+        rotation, across, down = (int(each) for each in arrays["picture"])
+        index = replace(index, aspect=Fraction(across, down))
+    places = range(int(arrays["onset"]) - first, int(arrays["offset"]) - first + 1)
+    if not 0 <= places.start < places.stop <= len(index.numbers):
+        raise BadData(
+            f"{name}: expected frames up to the offset {places.stop - 1 + first}, got a video of {len(index.numbers)} "
+            "frames; correct the row (frames of a video count from 0) or copy the file again."
+        )
+    for at, pixels in read_pictures(arrays["data"], index, places, notes, rotation, chosen):
+        yield f"{name} frame {index.numbers[places[at]] + first}", pixels
+
+
+def read_pictures(
+    data: VideoData,
+    index: VideoIndex,
+    places: range,
+    notes: list[str],
+    rotation: int | None = None,
+    chosen: Collection[int] | None = None,
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """(k, pixels [H,W,3] uint8 blue-green-red) for frame k of `places` of `index`, for the `chosen` k or for all.
+
+    `data` is a file or its bytes [n]. The frames are decoded twice: all of them are measured before the first is given.
+    """
+    maker = PictureMaker(index.aspect, rotation, notes)
+    measures = fields.measure_frames(decode_frames(data, index, places))
+    woven = fields.choose_frames(measures)
+    frames = fields.weave_out_fields(decode_frames(data, index, places), measures, woven)
+    if woven:
+        whole = fields.weave_out_fields(decode_frames(data, index, places), measures, woven)
+        fields.check_woven(index.name, fields.measure_frames(whole))
+        maker.note_once(_describe_fields(index, places, woven))
+    for at, frame in enumerate(frames):
+        if chosen is None or at in chosen:
+            yield at, maker.make_picture(frame)
+        if chosen is not None and at >= max(chosen):
+            return
+
+
+def locate_frames(index: VideoIndex, onset: int, offset: int) -> range:
+    """The places of the recorded frames onset..offset. Raises BadData if the video ends before the offset."""
+    places = index.frames_between(onset, offset)
+    if offset < index.count and places:
+        return places
+    name, count = index.name, index.count
+    if index.declared > count:
+        whole = [n for n, at in zip(index.numbers, index.positions, strict=True) if not index.packets[at].is_damaged]
+        raise BadData(
+            f"{name}: expected frames up to the offset {offset}, got a file that is cut off: its header declares "
+            f"{index.declared} frames, the last whole one is {max(whole, default=-1)}; copy the video again."
+        )
+    raise BadData(
+        f"{name}: expected frames up to the offset {offset}, got a video of {count} frames; "
+        "correct the row (frames of a video count from 0) or copy the file again."
+    )
+
+
+def _describe_fields(index: VideoIndex, places: range, chosen: set[int]) -> str:
+    numbers = [index.numbers[places[at]] for at in sorted(chosen)]
+    return (
+        f"interlaced video: {len(numbers)} frames from {numbers[0]} to {numbers[-1]} were made of the field taken "
+        "first, the rows between were interpolated (bwdif)"
+    )

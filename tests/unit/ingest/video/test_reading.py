@@ -1,0 +1,165 @@
+"""Pictures by number: of every codec the true ones, with the bytes that OpenCV gave; damage is refused by number."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.ingest.video import read_video_frames
+from services.ingest.video.index import read_file_index
+from shared.errors import BadData
+from tests.unit.ingest.video import coded
+
+Write = Callable[..., Path]
+
+
+def read(file: Path, onset: int, offset: int, notes: list[str] | None = None) -> dict[int, NDArray[Any]]:
+    """Pictures by the number in their name."""
+    shown = read_video_frames(np.fromfile(file, np.uint8), file.name, onset, offset, notes)
+    return {int(name.rpartition(" ")[2]): pixels for name, pixels in shown}
+
+
+def numbers(file: Path, onset: int, offset: int) -> dict[int, int]:
+    """The drawn number of each picture, by the number in its name."""
+    return {number: coded.number_of(pixels) for number, pixels in read(file, onset, offset).items()}
+
+
+def opencv(file: Path) -> list[NDArray[Any]]:
+    capture, found = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG), []
+    while True:
+        good, pixels = capture.read()
+        if not good:
+            return found
+        found.append(pixels)
+
+
+def test_frames_count_from_0_and_both_ends_are_inside(tmp_path: Path, write_video: Write) -> None:
+    file = write_video(tmp_path / "Übung 1.avi", 12)
+    frames = list(read_video_frames(np.fromfile(file, np.uint8), file.name, 3, 6))
+    assert [name for name, _ in frames] == [f"Übung 1.avi frame {n}" for n in (3, 4, 5, 6)]
+    assert [round(float(pixels[10:30, 10:30].mean()) / 10) for _, pixels in frames] == [3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"codec": "libx264"}),
+        ("b.mkv", {"codec": "libx264", "options": {"x264-params": "open-gop=1:bframes=2"}}),
+        ("c.mp4", {"codec": "libx264", "options": {"x264-params": "intra-refresh=1:bframes=0"}}),
+        ("d.avi", {"codec": "libx264"}),
+        ("e.avi", {"codec": "mpeg4", "b_frames": 2}),
+        ("f.avi", {"codec": "mjpeg", "pixels": "yuvj420p"}),
+        ("g.mov", {"codec": "mjpeg", "pixels": "yuvj422p"}),
+        ("h.webm", {"codec": "libvpx-vp9", "options": {"cpu-used": "8", "deadline": "realtime"}}),
+        ("i.webm", {"codec": "libvpx"}),
+        ("j.mpg", {"codec": "mpeg2video", "b_frames": 2}),
+        ("k.mkv", {"codec": "ffv1", "pixels": "bgr0"}),
+        ("l.avi", {"codec": "rawvideo", "pixels": "bgr24"}),
+        ("m.wmv", {"codec": "wmv2"}),
+        ("n.mp4", {"codec": "libx264", "pixels": "yuv420p10le"}),
+        ("o.mp4", {"codec": "libx264", "pixels": "yuvj420p"}),
+        ("p.mp4", {"codec": "libx264", "options": {"colorspace": "bt709", "color_range": "tv"}}),
+        ("q.ts", {"codec": "libx264"}),
+    ],
+)
+def test_any_range_of_a_video_has_the_true_pictures_with_opencvs_bytes(
+    tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    file = coded.write(tmp_path / name, range(50), **options)
+    whole = opencv(file)
+    assert len(whole) == 50
+    for onset, offset in ((0, 49), (13, 20), (23, 37), (41, 48)):
+        frames = read(file, onset, offset)
+        assert {n: coded.number_of(pixels) for n, pixels in frames.items()} == {n: n for n in range(onset, offset + 1)}
+        assert all(np.array_equal(pixels, whole[n]) for n, pixels in frames.items())
+
+
+def test_a_video_that_ends_before_the_offset(tmp_path: Path) -> None:
+    file = coded.write(tmp_path / "v.mp4", range(12))
+    with pytest.raises(
+        BadData, match=r"^v.mp4: expected frames up to the offset 12, got a video of 12 frames; correct"
+    ):
+        read(file, 3, 12)
+
+
+def damaged(file: Path, *places: int, part: float = 0.5) -> Path:
+    """A copy with zeros in the packets of `places`, from a share of their length on."""
+    index, data = read_file_index(file), bytearray(file.read_bytes())
+    for place in places:
+        packet = index.packets[place]
+        begin, end = (packet.place or 0) + int(packet.size * part), (packet.place or 0) + packet.size
+        data[begin:end] = bytes(end - begin)
+    target = file.with_stem("damaged")
+    target.write_bytes(data)
+    return target
+
+
+def noisy(count: int) -> dict[int, NDArray[np.uint8]]:
+    """Pictures with enough detail for packets of some kilobytes."""
+    grain = np.random.default_rng(0).integers(0, 40, (coded.ROWS, coded.COLUMNS, 3), np.uint8)
+    grain[: coded.BLOCK] = 0
+    return {number: cv2.add(coded.draw(number), np.roll(grain, number, axis=1)) for number in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("v.mp4", {"codec": "libx264", "b_frames": 0, "group": 12}),
+        ("v.mkv", {"codec": "libx264", "b_frames": 0, "group": 12}),
+        ("v.avi", {"codec": "mpeg4", "group": 12}),
+    ],
+)
+def test_damage_is_told_up_to_the_next_key_frame_and_shifts_nothing(
+    tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    file = damaged(coded.write(tmp_path / name, range(48), pictures=noisy(48), **options), 14)
+    keys = [place for place, packet in enumerate(read_file_index(file).packets) if packet.is_key]
+    before, after = max(key for key in keys if key <= 14), min(key for key in keys if key > 14)
+    assert numbers(file, 0, before - 1) == {n: n for n in range(before)}
+    assert numbers(file, after, 47) == {n: n for n in range(after, 48)}
+    with pytest.raises(BadData, match=rf"whole frames 13 to 30, got damaged data: frames 14 to {after - 1} can"):
+        read(file, 13, 30)
+    with pytest.raises(BadData, match=rf"frames 14 to {after - 1} cannot be decoded; copy the video again"):
+        read(file, after - 2, after + 3)  # it needs the damaged frame, which is not shown in it
+
+
+def test_a_damaged_picture_of_its_own_is_one_frame(tmp_path: Path) -> None:
+    file = damaged(
+        coded.write(tmp_path / "v.avi", range(30), "mjpeg", pixels="yuvj420p", pictures=noisy(30)), 14, part=0
+    )
+    assert numbers(file, 15, 29) == {n: n for n in range(15, 30)}
+    with pytest.raises(BadData, match=r"got damaged data: frame 14 cannot be decoded"):
+        read(file, 10, 20)
+
+
+def test_a_stream_that_lost_packets_keeps_the_numbers_after_them(tmp_path: Path) -> None:
+    file = coded.write(tmp_path / "v.ts", range(60), "mpeg4", pictures=noisy(60), group=12)
+    index, data = read_file_index(file), bytearray(file.read_bytes())
+    first, last = (index.packets[place].place or 0 for place in (15, 19))
+    data[first:last] = bytes(last - first)
+    (tmp_path / "hole.mpg").write_bytes(data)
+    key = next(place for place, packet in enumerate(index.packets) if packet.is_key and place > 19)
+    assert numbers(tmp_path / "hole.mpg", key, 59) == {n: n for n in range(key, 60)}
+    with pytest.raises(BadData, match="got damaged data: frame"):
+        read(tmp_path / "hole.mpg", 10, 25)
+
+
+def test_a_download_that_stopped(tmp_path: Path) -> None:
+    whole = coded.write(tmp_path / "v.mp4", range(60), pictures=noisy(60), container={"movflags": "+faststart"})
+    file = tmp_path / "cut.mp4"
+    file.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    assert numbers(file, 5, 20) == {n: n for n in range(5, 21)}
+    with pytest.raises(BadData, match=r"a file that is cut off: its header declares 60 frames, the last whole one is"):
+        read(file, 30, 59)
+
+
+def test_a_stream_that_begins_within_a_group_has_no_first_frames(tmp_path: Path) -> None:
+    file = coded.write(tmp_path / "v.ts", range(40), pictures=noisy(40), b_frames=0)
+    begin = read_file_index(file).packets[3].place or 0
+    (tmp_path / "late.mpg").write_bytes(file.read_bytes()[begin:])
+    with pytest.raises(BadData, match="got damaged data: frames 0 to"):
+        read(tmp_path / "late.mpg", 0, 5)

@@ -14,7 +14,7 @@ LARGE_SHARE = 0.25  # of a series: numbers without a file, or files of another p
 DIGITS = 18  # longest number. Of a longer one, for example a checksum, the last digits count
 SPARSE_SHARE = 0.9  # of a series: a number with more holes is a clock, which no sheet uses for frames
 SECONDS_PER_UNIT = {"us": 1e-6, "ms": 1e-3, "msec": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0}
-RATE_TOLERANCE = 0.1  # frames, distance of a time from a frame at the row's rate, beside the rounding of the time
+TIME_TOLERANCE = 0.1  # frames, distance of a time from a frame at the row's rate, beside the rounding of the time
 
 # A decimal is a number of its own, where no word is before it: "0.005", "t0.005", not "shot01.0001" or "v2.0001".
 _NUMBER = re.compile(r"(?:(?<![^\W_])(?<!\.)|(?<=(?<![^\W_])t))(?:0|[1-9]\d*)\.\d+|\d+")
@@ -216,7 +216,7 @@ def _read_times(series: _Series, group: int, fps: float | None) -> NameReading:
     for name, text in zip(series.names, texts, strict=True):
         exact = float(text) * unit * (fps or 0.0)
         rounding = 0.5 * 10.0 ** -len(text.partition(".")[2]) * unit * (fps or 0.0)
-        if fps is None or rounding > 0.5 or abs(exact - round(exact)) > RATE_TOLERANCE + rounding:
+        if fps is None or rounding > 0.5 or abs(exact - round(exact)) > TIME_TOLERANCE + rounding:
             rate = "" if fps is None else f" that are no frames at {fps:g} frames per second"
             return NameReading(fault=f"names with frame numbers, got times{rate} ({name})")
         numbers[round(exact)].append(name)

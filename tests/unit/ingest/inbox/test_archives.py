@@ -355,7 +355,7 @@ def test_an_attack_is_one_fault_and_leaves_no_trace(lab: Lab, tmp_path: Path, na
     assert len(lab.only().clips) == 1, "what lies beside it counts"
     assert {file.name for file in lab.process.scratch.archives.rglob("*") if file.is_file()} <= {"listing.json"}
     lab.fetched()
-    lab.drop("d", {"more.txt": b"x"})
+    lab.drop("d", {"more.md": b"x"})
     lab.scan()
     assert lab.calls.of("fetch_file") == [args for args in lab.calls.of("fetch_file") if args[0].endswith(".csv")], (
         "kept in mind"

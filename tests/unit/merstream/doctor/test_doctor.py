@@ -192,7 +192,7 @@ def test_deep_decodes_the_clips_of_videos(tmp_path: Path) -> None:
     file.write_bytes(data)
     videos(tmp_path, "v.mp4,2,5,9,30", "v.mp4,14,15,20,30", "v.mp4,30,35,40,30")
     assert told(tmp_path)["unreadable"] == []
-    assert told(tmp_path)["repairs"][0] == "p0/c0: pixels of 16:15 will be scaled to square ones"
+    assert told(tmp_path)["repairs"][0] == "3 clips (p0/c0, ...): pixels of 16:15 will be scaled to square ones"
     found = told(tmp_path, deep=True)
     assert found["unreadable"] == [
         "v.mp4: expected whole frames 14 to 20, got damaged data: frames 12 to 23 cannot be decoded; copy the video "
@@ -200,7 +200,7 @@ def test_deep_decodes_the_clips_of_videos(tmp_path: Path) -> None:
     ]
     assert (found["sound"], found["repairs"][0]) == (
         2,
-        "p0/c0: pixels of 16:15 were scaled to square ones: 160x96 px became 171x96",
+        "2 clips (p0/c0, ...): pixels of 16:15 were scaled to square ones: 160x96 px became 171x96",
     )
 
 

@@ -10,6 +10,7 @@ from services.trainer.sources.channel_order import (
     PERMUTATIONS,
     STATED,
     find_contrary_maps,
+    is_clear,
     judge_channels,
     measure_channels,
 )
@@ -67,6 +68,16 @@ def test_noise_says_nothing() -> None:
         verdict = judge_channels(measure_channels(np.random.default_rng(seed).normal(size=(3 + seed, 3, 28, 28))))
         assert not verdict.contradicts
         assert not verdict.agrees
+
+
+def test_a_mean_counts_from_four_standard_errors_on() -> None:
+    """Four equal rows and the usual deviation 0.2: sqrt(4 * 0.04 / 7) = 0.151, so a mean of 0.302 is needed."""
+    assert not is_clear(np.full(4, 0.30), 0.15, 0.2)
+    assert is_clear(np.full(4, 0.31), 0.15, 0.2)
+    assert not is_clear(np.full(4, 0.31), 0.32, 0.2)
+    assert not is_clear(np.full(2, 9.0), 0.15, 0.2)
+    assert is_clear(np.tile([0.0, 0.4], 50), 0.15, 0.2)
+    assert not is_clear(np.tile([-0.6, 1.0], 8), 0.15, 0.2)
 
 
 def test_two_maps_are_too_few_but_a_single_one_may_be_proof(clean: np.ndarray) -> None:

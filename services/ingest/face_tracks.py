@@ -79,7 +79,7 @@ def follow_faces(
         tracks += [
             _start_track((index, name, frame), detection, settings)
             for detection in detections
-            if detection.score >= CONFIDENT and not _is_known(detection, tracks)
+            if detection.score >= CONFIDENT and not _is_known(detection, tracks, index)
         ]
     return tracks
 
@@ -95,8 +95,10 @@ def _start_track(shown: NumberedFrame, detection: FaceDetection, settings: Inges
     return FaceTrack(detection.box, detection.score, index, name, look, {index: detection.box})
 
 
-def _is_known(detection: FaceDetection, tracks: Sequence[FaceTrack]) -> bool:
-    return any(overlap_boxes(detection.box, track.box) >= SAME_PLACE for track in tracks)
+def _is_known(detection: FaceDetection, tracks: Sequence[FaceTrack], index: int) -> bool:
+    """Whether the face is one of the tracks, at its first place or where it was seen in this frame."""
+    places = [box for track in tracks for box in (track.box, track.seen.get(index, track.box))]
+    return any(overlap_boxes(detection.box, box) >= SAME_PLACE for box in places)
 
 
 def _search_shrunk_frame(frame: Frame, tracks: Sequence[FaceTrack], upsample: int) -> list[FaceDetection]:

@@ -18,6 +18,7 @@ from services.ingest.steady_face_box import steady_box
 from shared.errors import BadData
 from shared.stage import Arrays
 from shared.store import npz
+from tests.unit.ingest.drawn_people import drawn_frames
 
 Write = Callable[..., Path]
 CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
@@ -187,6 +188,15 @@ def test_true_times_are_carried_on_and_an_even_clip_has_none(face: NDArray[np.ui
     for wrong in (times[:3], times[::-1]):
         with pytest.raises(BadData, match="expected 4 times of frames that increase, got"):
             run({**packed, "times": wrong})
+
+
+def test_the_apex_of_an_uneven_clip_is_spotted_over_its_true_times() -> None:
+    """A strong frame 0.1 s from its neighbours, and ten weaker ones of which each is 5 ms from the next."""
+    strengths = [0, 2.5, 0, *[1.5] * 10, 0]
+    times = np.array([0.0, 0.1, 0.2, *(0.21 + 0.005 * np.arange(10)), 0.26])
+    packed = source([png(frame) for frame in drawn_frames(1, strengths, noise=0.3)], apex=-1, cropped=True)
+    assert run({**packed, "times": times})["apex"].item() == 1
+    assert run(packed)["apex"].item() > 3
 
 
 def test_a_frame_that_repeats_the_one_before_it_is_told_and_many_are_refused(face: NDArray[np.uint8]) -> None:

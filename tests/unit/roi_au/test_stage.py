@@ -67,6 +67,16 @@ def test_the_map_shows_the_motion_up_to_the_frame_nearest_the_apex(inputs: dict[
     assert np.allclose(made[:, 1:], 0)
 
 
+def test_the_frame_nearest_the_apex_of_an_uneven_clip_is_that_in_time(inputs: dict[str, dict[str, np.ndarray]]) -> None:
+    """By frames of the clip three flows lead to the frame nearest the apex, by seconds two."""
+    shown = {**inputs["interpolator"], "times": np.arange(11) * 0.02, "apex_time": np.array(0.062)}
+    flows = np.zeros_like(inputs["flow"]["flows"])
+    flows[:, :, 0] = np.arange(1, 10)[:, None, None]
+    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+    made = STAGE.compute({**with_flows(inputs, flows), "interpolator": shown}, settings)["maps"]
+    assert np.allclose(made[:, 0], 1 + 2)
+
+
 def test_an_interpolators_artifact_without_an_apex_is_refused(inputs: dict[str, Any]) -> None:
     old = {name: array for name, array in inputs["interpolator"].items() if name != "apex"}
     with pytest.raises(BadData, match=r"got no apex; .* ingest the clip again"):

@@ -1,5 +1,6 @@
 """Discovery on a skeleton finds what it finds on the dataset, whatever the layout."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.discover import discover_clips
 from services.ingest.inbox.dropped_files import DatasetContents, DroppedFile
-from services.ingest.inbox.dry_discovery import discover_on_skeleton
+from services.ingest.inbox.dry_discovery import clip_fingerprint, discover_on_skeleton
 from shared.store import LocalStore
 from tests.dataset_layouts import FORMS, Frames, full_size_clips, write
 
@@ -71,3 +72,14 @@ def test_tables_of_text_are_fetched_whatever_their_name(tmp_path: Path, name: st
     store.put("v.avi", b"x")
     (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
     assert (clip.paths, [str(unit) for unit in clip.found.sample.aus]) == (("v.avi",), ["4", "12"])
+
+
+def test_a_named_face_makes_another_artifact(tmp_path: Path) -> None:
+    folder = write(tmp_path / "data" / "Set", FORMS["casme2"], full_size_clips("casme2")[:1], Frames())
+    (tmp_path / "scratch").mkdir()
+    store = LocalStore(folder)
+    (clip,) = discover_on_skeleton("Set", held(store), store, tmp_path / "scratch").clips
+    named = replace(clip, found=replace(clip.found, face="left"))
+    same = replace(clip, found=replace(clip.found, face=""))
+    assert clip_fingerprint(named, held(store), 1) != clip_fingerprint(clip, held(store), 1)
+    assert clip_fingerprint(same, held(store), 1) == clip_fingerprint(clip, held(store), 1)

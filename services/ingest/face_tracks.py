@@ -17,9 +17,9 @@ from services.ingest.picture_likeness import SAME_PICTURE, Thumbnail, measure_li
 from services.ingest.settings import IngestSettings
 from shared.faces import FaceBox, FaceDetection, detect_faces, overlap_boxes
 
-PROBE_GAP = 0.25  # s between two frames that are looked at
-MOST_PROBES = 12  # frames of a clip that are looked at, so that a long clip costs no more
-PROBE_WIDTH = 160.0  # px of the widest face in a frame that is searched: faces from half its width are found
+PROBE_GAP = 0.5  # s between two frames that are looked at
+MOST_PROBES = 6  # frames of a clip that are looked at, so that a long clip costs no more
+PROBE_WIDTH = 130.0  # px of the widest face in a frame that is searched: faces from 0.6 of its width are found
 NEAR_WIDTH = 110.0  # px of a face that is searched in its neighbourhood
 NEAR_ROOM = 0.6  # share of the box's width searched around it
 NEAR_THRESHOLD = -0.2  # score: a face of which one knows where it must be needs less evidence

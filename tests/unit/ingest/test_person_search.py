@@ -129,10 +129,10 @@ def test_a_head_that_drifts_half_out_is_refused_and_a_smaller_drift_is_told() ->
     assert find(drift(8))[1] == []
     (note,) = find(drift(40))[1]
     assert note.startswith("a part of the face leaves the crop: the face is at x ")
-    (note,) = find(drift(52))[1]
+    (note,) = find(drift(30))[1]
     assert note.startswith("a part of the face leaves the crop: the face is at x ")
     with pytest.raises(BadData, match=r"expected a face that stays in its crop .* px in frame 23; shorten the clip"):
-        find(drift(60))
+        find(drift(54))
     with pytest.raises(BadData, match=r"expected its face .*, got none there in frame 23"):
         find(drift(75))
 

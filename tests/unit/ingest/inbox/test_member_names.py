@@ -30,6 +30,12 @@ def test_all_names_together_decide(encoding: str) -> None:
     assert [decode_name(name, chosen) for name in undecoded] == CASES[encoding]
 
 
+def test_a_capital_at_the_end_of_a_word_is_no_reading() -> None:
+    """The byte of Latin-1's é is a capital in cp850."""
+    assert decode_name("caf\udce9", "cp850") == "cafÚ"
+    assert choose_encoding(["caf\udce9"], "d.tar") == "latin-1"
+
+
 @pytest.mark.parametrize(
     ("names", "encoding"),
     [

@@ -54,7 +54,10 @@ def test_test_subjects_come_as_a_list_or_from_a_file(tmp_path: Path) -> None:
     assert collect_training_options({"test_subjects": str(file)}) == {"test_subjects": ["s1", "d/s2"]}
     with pytest.raises(Misconfigured, match="expected names of subjects, got none"):
         collect_training_options({"test_subjects": " ,"})
-    file.write_bytes(b"\xff\xfe")
+    for encoding in ("utf-8-sig", "utf-16"):
+        file.write_bytes("s1\r\nd/s2\r\n".encode(encoding))
+        assert collect_training_options({"test_subjects": str(file)}) == {"test_subjects": ["s1", "d/s2"]}
+    file.write_bytes(b"s1\xff")
     with pytest.raises(Misconfigured, match="expected a text file"):
         collect_training_options({"test_subjects": str(file)})
 

@@ -99,6 +99,11 @@ class Record(Envelope):
     pipeline: Pipeline = Pipeline()
     trace: str = Field(description="id of one run or upload, the same through all stages")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    notes: tuple[str, ...] = Field(
+        (),
+        exclude_if=lambda notes: not notes,  # most clips have none: their bytes stay those of earlier versions
+        description="how a deviating input was read or repaired, in all stages so far: sentences",
+    )
 
     @property
     def key(self) -> str:

@@ -1,6 +1,6 @@
 """The examination of a dataset folder: clips, labels, frames, and a sentence for everything that is wrong."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
 from services.ingest.catalogue.registry import recognise_layout
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_tree
+from shared.clip_notes import group_notes
 from shared.errors import BadData
 from shared.names import spelling_key
 from shared.protocols import find_same_people
@@ -102,7 +103,7 @@ def examine_folder(folder: Path, reading: ReadingOptions, deep: bool = False, di
         people = {(clip.sample.dataset, clip.sample.subject) for clip in diagnosis.clips}
         diagnosis.same_people += map(" and ".join, find_same_people(people))
     _check_files(diagnosis, folder, deep)
-    diagnosis.repairs = _tell_once(diagnosis.repairs)
+    diagnosis.repairs = group_notes(_split_clip(sentence) for sentence in diagnosis.repairs)
     return diagnosis
 
 
@@ -149,16 +150,9 @@ def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
             diagnosis.extra += find_stray_files(clip, folder)
 
 
-def _tell_once(sentences: Iterable[str]) -> list[str]:
-    """Sentences "clip: note", in which a note on several clips is told once."""
-    clips: dict[str, list[str]] = defaultdict(list)
-    for sentence in sentences:
-        clip, _, note = sentence.partition(": ")
-        clips[note].append(clip)
-    return [
-        f"{names[0]}: {note}" if len(names) == 1 else f"{len(names)} clips ({names[0]}, ...): {note}"
-        for note, names in clips.items()
-    ]
+def _split_clip(sentence: str) -> tuple[str, str]:
+    clip, _, note = sentence.partition(": ")
+    return clip, note
 
 
 def _record_video(diagnosis: Diagnosis, clip: FoundClip, found: VideoFindings, folder: Path) -> None:

@@ -18,6 +18,9 @@ from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData
 from shared.records import Record
 
+MAX_PRINTED_NOTES = 20
+NOTES_FILE = "notes.txt"
+
 
 @dataclass(frozen=True)
 class ExtractedFeatures:
@@ -36,12 +39,21 @@ def extract_with_progress(work: StageRun, out: Path, jobs: int) -> ExtractedFeat
     workspace.require_writable()
     with stage_bars() as show_tally:
         outcome = run_stages(work, workspace, jobs=jobs, on_tally=show_tally)
-    for sentence in outcome.notes:
-        print_message(sentence, "noted", "dim")
+    _tell_notes(outcome.notes, workspace.folder)
     for sentence in outcome.failures:
         print_message(sentence, "left out")
     stderr_console.print(f"{len(outcome.features)} clips have features, {len(outcome.failures)} were left out.")
     return ExtractedFeatures(outcome.features, outcome.failures)
+
+
+def _tell_notes(notes: Sequence[str], folder: Path) -> None:
+    """Print the first notes, and write all of them to the run's folder."""
+    for sentence in notes[:MAX_PRINTED_NOTES]:
+        print_message(sentence, "noted", "dim")
+    file = folder / NOTES_FILE
+    if len(notes) > MAX_PRINTED_NOTES:
+        print_message(f"{len(notes) - MAX_PRINTED_NOTES} more notes are in {file}.", "noted", "dim")
+    file.write_text("".join(f"{note}\n" for note in notes), encoding="utf-8")
 
 
 @contextmanager

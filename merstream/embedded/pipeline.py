@@ -20,6 +20,7 @@ from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings
 from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
 from shared.bus.topics import DATASETS, topic_by_short_name
+from shared.clip_notes import describe_record_notes
 from shared.dataset_progress import measure_progress
 from shared.errors import BadData
 from shared.records import Dataset, Pipeline, Record
@@ -77,7 +78,7 @@ TallyCallback = Callable[[Tally], None]
 class RunOutcome:
     """One features record per processed clip, and one sentence per clip that failed.
 
-    `notes` are sentences about repaired or doubtful annotation.
+    `notes` are sentences about repaired or doubtful annotation and frames.
     """
 
     features: list[Record]
@@ -153,7 +154,7 @@ class ClipEmitter:
         applied = (str(change) for change in clip.changes if change.applied)
         # A note on the whole table is on every clip of it.
         readings = (note for note in clip.label_notes if note not in self.tally.notes)
-        self.tally.notes += [*clip.notes, *readings, *applied]
+        self.tally.notes += [*readings, *applied]
 
 
 def _update_tally(bus: LocalBus, before: dict[str, int], tally: Tally, on_tally: TallyCallback) -> bool:
@@ -190,4 +191,5 @@ def _read_outcome(bus: LocalBus, emitter: ClipEmitter, contents: Dataset) -> Run
     known = PipelineState(bus, emitter.store).read_snapshot()
     features = {key: record for key, record in known.features.items() if record.trace == emitter.trace}
     now = measure_progress(contents, features, known.failure_sentences)
-    return RunOutcome(list(now.features), list(now.left_out), emitter.tally.notes)
+    notes = [*emitter.tally.notes, *describe_record_notes(now.features)]
+    return RunOutcome(list(now.features), list(now.left_out), notes)

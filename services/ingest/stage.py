@@ -14,7 +14,7 @@ def compute(inputs: Mapping[str, Arrays], settings: IngestSettings) -> Arrays:
 
 STAGE = Stage(
     name="ingest",
-    version=2,
+    version=3,  # 3: the crop follows the person, videos by their time stamps, depth of the whole clip
     consumes="sources",
     reads=("source",),
     produces="clips",

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -88,14 +89,19 @@ def process_record(stage: Stage[Any], store: Store, record: Record, metrics: Met
     # Labels may have changed since an artifact was made: the annotation is always that of the incoming record.
     fields = {"sample": record.sample, "inputs": inputs, "pipeline": record.pipeline, "trace": record.trace}
     if earlier := _read_manifest(store, key):
-        return earlier.model_copy(update=fields), "reused"
+        return earlier.model_copy(update={**fields, "notes": _join_notes(record.notes, earlier.notes)}), "reused"
     result = _compute_result(stage, store, record.key, inputs, settings, metrics)
     artifact = write_artifact(store, key, result)
     metrics.artifact.labels(stage.name).inc(artifact.size)
-    computed = {"stage": stage.name, "artifact": artifact, "recipe": recipe, "created": datetime.now(UTC)}
-    output = record.model_copy(update={**fields, **computed})
+    notes = _join_notes(record.notes, (str(note) for note in result.get("notes", ())))
+    made = {"stage": stage.name, "artifact": artifact, "recipe": recipe, "created": datetime.now(UTC), "notes": notes}
+    output = record.model_copy(update={**fields, **made})
     store.put(manifest_key(key), output.encode())
     return output, "computed"
+
+
+def _join_notes(earlier: Iterable[str], later: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*earlier, *later]))
 
 
 def _read_manifest(store: Store, key: str) -> Record | None:

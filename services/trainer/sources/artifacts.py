@@ -15,6 +15,7 @@ from services.trainer.data.features import build_features
 from services.trainer.evaluation.clip_selection import content_digests, select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.options import TrainingOptions
+from shared.clip_notes import describe_record_notes
 from shared.records import Record
 from shared.store import ObjectReader
 from shared.worker.stage_handler import read_artifact
@@ -35,7 +36,8 @@ def load_plan_from_artifacts(
         return read_artifact(store, record.artifact, record.key)
 
     features = build_features(found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate)
-    return EvaluationPlan(features, options.protocol, options.seeds, found)
+    notes = describe_record_notes(records[clip.row] for clip in found.clips)
+    return EvaluationPlan(features, options.protocol, options.seeds, found, tuple(notes))
 
 
 def memmap_allocator(folder: Path | None) -> ArrayAllocator:

@@ -55,8 +55,8 @@ def _list_contradictions(clip: FoundClip, index: VideoIndex) -> list[str]:
             f"plays at {index.rates[0]:g} frames per second, the sheet says {clip.fps:g}. The sheet's rate is used. "
             "That is right for a high-speed recording that is played slowly"
         )
-    if index.declared and index.declared != index.count:
-        said.append(f"declares {index.declared} frames in its header and has {index.count}")
+    if index.absent:
+        said.append(f"declares {index.declared} frames in its header and has {index.declared - index.absent}")
     if index.restart is not None:
         said.append(f"has time stamps that begin anew at frame {index.restart}. Its frames were counted")
     return said

@@ -19,6 +19,7 @@ from services.ingest.video.packets import PacketEntry, read_packet_table
 from services.ingest.video.presentation import order_frames
 from shared.errors import BadData
 
+AVI_SLACK = 2  # chunks
 PROGRESSIVE_ORDERS = frozenset({0, 1})  # AVFieldOrder: unknown, progressive
 
 
@@ -52,6 +53,14 @@ class VideoIndex:
         """Frames that have a number, with those that are empty or lost."""
         last = max(self.lost, default=-1)
         return max(last, self.numbers[-1] if self.numbers else -1) + 1
+
+    @property
+    def absent(self) -> int:
+        """How many frames more the header declares than the file has, hidden ones included."""
+        hidden = sum(not packet.is_shown for packet in self.packets)
+        difference = self.declared - self.count - hidden if self.declared else 0
+        # An AVI counts chunks, some of them for frames that its decoder holds back.
+        return 0 if self.container == "avi" and abs(difference) <= AVI_SLACK else difference
 
     def frames_between(self, onset: int, offset: int) -> range:
         """Places, in `numbers`, of the recorded frames onset..offset."""
@@ -87,8 +96,10 @@ def read_index(data: VideoData, name: str) -> VideoIndex:
         if form == "avi" and stream.frames > len(found.numbers) + len(found.lost):
             found = number_before_break(data, packets, found, stream.frames, order)
         numbers, lost = found.numbers, found.lost
+        if not numbers:
+            raise BadData(f"{name}: expected a video, got one that is damaged from its first frame on; copy it again.")
         first = stamps[0] if stamps else 0
-        restart = next((n for n, a, b in zip(numbers[1:], stamps, stamps[1:], strict=False) if b < a), None)
+        restart = next((n for n, place in zip(numbers, order, strict=False) if packets[place].part), None)
         base = stream.time_base or Fraction(1, 1)
         return VideoIndex(
             name=name,

@@ -1,6 +1,7 @@
 """The numbers of frames, also where a container keeps places for frames that are not there."""
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +12,7 @@ from services.ingest.video.container import VideoData
 from services.ingest.video.packets import PacketEntry
 
 STREAM_FORMATS = frozenset({"mpegts", "mpeg"})  # containers without an index, which lose packets without a trace
+CHUNK = re.compile(rb"[0-9]{2}[a-z]{2}|ix[0-9]{2}|idx1|JUNK|LIST|RIFF")  # names of what an AVI has among its frames
 HEADER_BYTES = 1 << 20  # of an AVI, at most, before its first chunk
 GRID_TOLERANCE = 0.1  # of a frame period, for time stamps on a regular grid
 
@@ -75,8 +77,8 @@ def _number_by_grid(
     if regular and all(a < b for a, b in pairwise(numbers)):
         holes = sorted(set(range(numbers[-1])) - set(numbers))
         if not holes or form == "mpegts":
-            return FrameNumbers(numbers, holes if damaged else [])  # frames that a recorder left out are not lost
-        damaged += holes[:1]  # a program stream has few stamps, and no mark for what was lost
+            return FrameNumbers(numbers, holes)
+        damaged += holes[:1]  # a program stream has few stamps
     count = min(damaged) if damaged else len(order)
     return FrameNumbers(list(range(count)), list(range(count, len(order))))
 
@@ -84,12 +86,13 @@ def _number_by_grid(
 def _find_break(data: VideoData) -> int:
     """Where the chain of an AVI's chunks ends: four letters and a length, then the contents. 0 if none begins."""
     with data.open("rb") if isinstance(data, Path) else io.BytesIO(data.tobytes()) as file:
-        at = file.read(HEADER_BYTES).find(b"movi") + 4
+        at, size = file.read(HEADER_BYTES).find(b"movi") + 4, file.seek(0, io.SEEK_END)
         while at > 3:
             file.seek(at)
             header = file.read(8)
-            if len(header) < 8 or not all(chr(letter).isalnum() or letter == 32 for letter in header[:4]):
-                return at
             length = int.from_bytes(header[4:], "little")
-            at += 12 if header[:4] in (b"RIFF", b"LIST") else 8 + length + length % 2
+            following = at + (12 if header[:4] in (b"RIFF", b"LIST") else 8 + length + length % 2)
+            if len(header) < 8 or not CHUNK.match(header) or following > size:
+                return at
+            at = following
     return 0

@@ -27,6 +27,7 @@ class PacketEntry(NamedTuple):
     is_shown: bool  # False for packets that are only decoded: before an edit's start, or a hidden reference
     key: PacketKey  # finds the packet again after a jump
     place: int | None  # byte at which it begins in the file
+    part: int = 0  # which of several recordings that were joined
 
 
 def find_packet_key(packet: Packet) -> PacketKey:
@@ -45,16 +46,28 @@ def read_packet_table(container: InputContainer, stream: VideoStream) -> tuple[l
                 found.append(_build_entry(packet, listed.pop((packet.pos or 0) - 8, None), stream, found))
     except av.FFmpegError:
         pass  # the file ends within a packet. What came before it counts
-    for place, packet in enumerate(found):
-        if packet.is_damaged and any(map(begins_anew, found[place:], found[place + 1 : place + 3])):
-            # Where files were joined, the counters of a stream jump. That marks a packet which may well be whole.
-            found[place] = packet._replace(is_damaged=False)
-    return found, sorted(listed.values())
+    return _divide_parts(found), sorted(listed.values())
 
 
-def begins_anew(before: PacketEntry, packet: PacketEntry) -> bool:
-    """Whether the stamps of decoding go back, as where files were joined end to end."""
-    return None not in (before.key[1], packet.key[1]) and packet.dts < before.dts
+def _divide_parts(packets: Sequence[PacketEntry]) -> list[PacketEntry]:
+    """The packets with the number of their recording, where files were joined end to end.
+
+    A new one begins where the stamps of decoding go back and stay there. A single stamp that leaves their order is a
+    damaged one.
+    """
+    part, found = 0, list(packets)
+    stamps = [packet.dts for packet in packets]
+    for at in range(1, len(found)):
+        if stamps[at] < stamps[at - 1] and None not in (found[at].key[1], found[at - 1].key[1]):
+            stays = at + 1 == len(found) or stamps[at + 1] <= stamps[at - 1]
+            if stays and (at < 2 or stamps[at] <= stamps[at - 2]):
+                part += 1
+                # The counters of a stream jump there. That marks packets before it which may well be whole.
+                found[max(at - 2, 0) : at] = [each._replace(is_damaged=False) for each in found[max(at - 2, 0) : at]]
+            else:
+                found[at] = found[at]._replace(is_damaged=True)
+        found[at] = found[at]._replace(part=part)
+    return found
 
 
 def _build_entry(packet: Packet, tick: int | None, stream: VideoStream, before: Sequence[PacketEntry]) -> PacketEntry:
@@ -110,7 +123,7 @@ def _slice_type(data: bytes) -> int:
 
 def _find_units(data: bytes, header: bytes, size_at: int) -> Iterator[int]:
     """Where the units of a packet begin, by their lengths (mp4) or by start codes (streams)."""
-    if header[:1] == b"\1":
+    if header[:1] == b"\1" and len(header) > size_at:
         size = (header[size_at] & 3) + 1
         at = 0
         while at + size < len(data):

@@ -7,7 +7,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from services.ingest.video.container import VideoData, open_video
-from services.ingest.video.packets import PacketEntry, begins_anew
+from services.ingest.video.packets import PacketEntry
 
 
 def order_frames(
@@ -38,10 +38,7 @@ def _presented_order(packets: Sequence[PacketEntry]) -> list[int]:
 
     Where the decoding stamps go back, a new recording begins (files joined end to end): it follows the one before.
     """
-    part, keys = 0, []
-    for place, packet in enumerate(packets):
-        part += place > 0 and begins_anew(packets[place - 1], packet)
-        keys.append((part, packet.pts, place))
+    keys = [(packet.part, packet.pts, place) for place, packet in enumerate(packets)]
     return [place for _, _, place in sorted(keys) if packets[place].is_shown]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import av
 from numpy.typing import NDArray
 
 from services.ingest.video import fields
@@ -66,7 +67,18 @@ def read_pictures(
 
     `data` is a file or its bytes [n]. The frames are decoded twice: all of them are measured before the first is given.
     """
-    maker = PictureMaker(index.aspect, rotation, notes)
+    try:
+        yield from _convert_frames(data, index, places, PictureMaker(index.aspect, rotation, notes), chosen)
+    except av.FFmpegError as error:
+        raise BadData(
+            f"{index.name}: expected frames of one size and kind, got some that FFmpeg cannot convert ({error}); "
+            "convert the video again."
+        ) from None
+
+
+def _convert_frames(
+    data: VideoData, index: VideoIndex, places: range, maker: PictureMaker, chosen: Collection[int] | None
+) -> Iterator[tuple[int, NDArray[Any]]]:
     measures = fields.measure_frames(decode_frames(data, index, places))
     woven = fields.choose_frames(measures)
     frames = fields.weave_out_fields(decode_frames(data, index, places), measures, woven)
@@ -84,10 +96,16 @@ def read_pictures(
 def locate_frames(index: VideoIndex, onset: int, offset: int) -> range:
     """The places of the recorded frames onset..offset. Raises BadData if the video ends before the offset."""
     places = index.frames_between(onset, offset)
-    if offset < index.count and places:
-        return places
     name, count = index.name, index.count
-    if index.declared > count:
+    lost = [number for number in sorted(index.lost) if onset <= number <= offset]
+    if lost:
+        raise BadData(
+            f"{name}: expected whole frames {onset} to {offset}, got damaged data: {len(lost)} of them, from frame "
+            f"{lost[0]} to {lost[-1]}, cannot be decoded; copy the video again, or take clips that lie outside of them."
+        )
+    if offset < count and places:
+        return places
+    if index.absent > 0:
         whole = [n for n, at in zip(index.numbers, index.positions, strict=True) if not index.packets[at].is_damaged]
         raise BadData(
             f"{name}: expected frames up to the offset {offset}, got a file that is cut off: its header declares "

@@ -14,6 +14,7 @@ from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
 from services.trainer.runs.state import PipelineSnapshot, PipelineState
 from shared.bus.topics import DATASETS
+from shared.clip_notes import summarise_notes
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData
 from shared.records import Record
@@ -47,12 +48,12 @@ def extract_with_progress(work: StageRun, out: Path, jobs: int) -> ExtractedFeat
 
 
 def _tell_notes(notes: Sequence[str], folder: Path) -> None:
-    """Print the first notes, and write all of them to the run's folder."""
-    for sentence in notes[:MAX_PRINTED_NOTES]:
+    """Print the notes in short, and write all of them to the run's folder."""
+    short, file = summarise_notes(notes), folder / NOTES_FILE
+    for sentence in short[:MAX_PRINTED_NOTES]:
         print_message(sentence, "noted", "dim")
-    file = folder / NOTES_FILE
-    if len(notes) > MAX_PRINTED_NOTES:
-        print_message(f"{len(notes) - MAX_PRINTED_NOTES} more notes are in {file}.", "noted", "dim")
+    if len(notes) > min(len(short), MAX_PRINTED_NOTES):
+        print_message(f"all {len(notes)} notes are in {file}.", "noted", "dim")
     file.write_text("".join(f"{note}\n" for note in notes), encoding="utf-8")
 
 

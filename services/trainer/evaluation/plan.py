@@ -11,6 +11,7 @@ from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.clip_selection import ClipSelection
 from services.trainer.evaluation.protocol import LOSO_PROTOCOL, FoldSplit, ProtocolSettings, protocol_folds
+from shared.clip_notes import summarise_notes
 
 OTHER_COUNTS_REMARK = " (NOT with the published counts)"
 
@@ -45,7 +46,12 @@ class EvaluationPlan:
             "classes": list(features.classes),
             "counts": dict(zip(features.classes, counts, strict=True)),
             "left_out": dict(self.selection.left_out) if self.selection else {},
-            "faults": [*differs, *self.notes, *describe_distinct_people(self), *describe_fold_gaps(self)],
+            "faults": [
+                *differs,
+                *summarise_notes(self.notes),
+                *describe_distinct_people(self),
+                *describe_fold_gaps(self),
+            ],
             "remark": task.remark if task else "",
             "settings": self.protocol.model_dump(mode="json"),
         }

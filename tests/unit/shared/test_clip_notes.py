@@ -9,14 +9,7 @@ def test_a_note_on_several_clips_is_told_once_with_the_first_of_them() -> None:
 
 
 def test_notes_that_differ_in_numbers_alone_are_one() -> None:
-    sentences = [
-        "a/1: spotted at frame 12",
-        "a/2: spotted at frame 7",
-        "a/3: 16 bits",
-        "b row 4: spotted at frame 9",
-        "x",
-        "y",
-    ]
+    spotted = ["a/1: spotted at frame 12", "a/2: spotted at frame 7", "b row 4: spotted at frame 9"]
     assert summarise_notes([*spotted, "a/3: 16 bits", "x", "y"]) == [
         "a/1: spotted at frame 12 (2 more differ in numbers alone)",
         "a/3: 16 bits",

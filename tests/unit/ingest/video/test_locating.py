@@ -179,9 +179,7 @@ def test_joined_recordings_within_a_clip(tmp_path: Path) -> None:
 def test_numbers_by_time_may_lie_beyond_the_count_of_frames(tmp_path: Path) -> None:
     coded.write(tmp_path / "v.mp4", LOW_LIGHT)
     assert shown(locate_clip(row(tmp_path, "v.mp4,40,50,58,30,timed,,,"))) == list(range(40, 59))
-    with pytest.raises(
-        BadData, match=r"offset 58 is beyond the end by count or frame 50 \(1\.933 s\) by time; add a"
-    ):
+    with pytest.raises(BadData, match=r"offset 58 is beyond the end by count or frame 50 \(1\.933 s\) by time; add a"):
         locate_clip(row(tmp_path, "v.mp4,40,50,58,30,,,,"))
     with pytest.raises(BadData, match="expected frames up to the offset 58, got a video of 52 frames; correct the row"):
         locate_clip(row(tmp_path, "v.mp4,40,50,58,30,counted,,,"))

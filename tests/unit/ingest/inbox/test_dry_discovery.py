@@ -7,7 +7,7 @@ import pytest
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.discover import discover_clips
 from services.ingest.inbox.dropped_files import DatasetContents, DroppedFile
-from services.ingest.inbox.dry_discovery import discover_on_skeleton
+from services.ingest.inbox.dry_discovery import clip_fingerprint, discover_on_skeleton
 from shared.store import LocalStore
 from tests.dataset_layouts import FORMS, Frames, full_size_clips, write
 
@@ -48,3 +48,16 @@ def test_a_video_is_not_fetched(tmp_path: Path) -> None:
     (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
     assert (clip.paths, clip.found.kind) == (("v.avi",), "video")
     assert fetched == ["clips.csv"]
+
+
+def test_what_a_number_means_is_part_of_the_fingerprint(tmp_path: Path) -> None:
+    """A corrected column `numbering`, or other seconds, need the video again."""
+    marks = []
+    for number, cells in enumerate((",,,", "timed,,,", "counted,,,", ",0.1,,0.3", ",0.1,,0.4")):
+        store = LocalStore(tmp_path / str(number))
+        header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus,numbering,onset_s,apex_s,offset_s"
+        store.put("clips.csv", f"{header}\nlab,1,v,v.avi,3,,9,30,,,{cells}\n".encode())
+        store.put("v.avi", b"x" * 1000)
+        (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
+        marks.append(clip_fingerprint(clip, held(store), 1))
+    assert len(set(marks)) == 5

@@ -151,9 +151,8 @@ def test_pictures_that_are_refreshed_bit_by_bit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("part", "until"), [(0, 1), (0.4, 0.6), (0.8, 0.9)])
 def test_a_damaged_picture_of_its_own_is_one_frame(tmp_path: Path, part: float, until: float) -> None:
-    file = damaged(
-        coded.write(tmp_path / "v.avi", range(30), "mjpeg", pixels="yuvj420p", pictures=noisy(30)), 14, part=0
-    )
+    whole = coded.write(tmp_path / "v.avi", range(30), "mjpeg", pixels="yuvj420p", pictures=noisy(30))
+    file = damaged(whole, 14, part=part, until=until)
     assert numbers(file, 15, 29) == {n: n for n in range(15, 30)}
     with pytest.raises(BadData, match=r"got damaged data: frame 14 cannot be decoded"):
         read(file, 10, 20)

@@ -21,7 +21,7 @@ def pack_source(found: FoundClip) -> Arrays:
 
     A video is one file, and `onset`, `apex` and `offset` are places among its recorded frames. Of a long one `data`
     has only what the clip needs; `numbers` is the place of its first frame. An uneven one has `times` float64
-    [offset - onset + 1], seconds from the onset. `picture` is that of `pack_video`.
+    [offset - onset + 1], seconds from the onset. `aspect` is that of `pack_video`.
     """
     found = locate_clip(found)
     onset, apex, offset = found.span or (found.onset, found.apex, found.offset)

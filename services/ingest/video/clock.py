@@ -35,15 +35,11 @@ class VideoClock:
         return abs(rate - self.fps) <= RATE_TOLERANCE * self.fps
 
     def is_even(self, last: int) -> bool:
-        """Whether the frames up to the place `last` follow each other in equal steps."""
+        """Whether the frames up to the place `last` follow each other in the steps that are usual in the video."""
         seconds = self.index.seconds[: last + 1]
-        steps = [b - a for a, b in pairwise(seconds)]
-        if not steps:
-            return True
-        period = median(steps)
-        tolerance = max(EVEN_STEP * period, self._rounding)
-        straight = max(map(abs, _leave_line(seconds))) <= max(EVEN_DRIFT * period, self._rounding)
-        return straight and all(abs(step - period) <= tolerance for step in steps)
+        tolerance = max(EVEN_STEP * self._step, self._rounding)
+        straight = max(map(abs, _leave_line(seconds))) <= max(EVEN_DRIFT * self._step, self._rounding)
+        return straight and all(abs(b - a - self._step) <= tolerance for a, b in pairwise(seconds))
 
     def find_place(self, seconds: float) -> int | None:
         """The place of the frame nearest to a time after the first frame. None beyond the last frame."""
@@ -74,11 +70,15 @@ class VideoClock:
         return [round(self.index.seconds[place] * (self.rate or self.fps)) for place in places]
 
     @cached_property
+    def _step(self) -> float:
+        """The usual time between frames, s."""
+        return median(b - a for a, b in pairwise(self.index.seconds)) if len(self.index.seconds) > 1 else 1 / self.fps
+
+    @property
     def _rounding(self) -> float:
         """Seconds by which rounding may move a stamp. 0 where each frame has a tick of its own, as in an AVI."""
         tick = float(self.index.time_base)
-        steps = [b - a for a, b in pairwise(self.index.seconds)]
-        return 0.0 if not steps or median(steps) < OWN_TICK * tick else ROUNDING * tick
+        return 0.0 if self._step < OWN_TICK * tick else ROUNDING * tick
 
 
 def _leave_line(seconds: Sequence[float]) -> list[float]:

@@ -62,12 +62,12 @@ def choose_frames(measures: Sequence[FieldMeasure]) -> set[int]:
     """Which frames of a clip are made of fields.
 
     Flagged frames are if one of them is combed. Without a flag it is the stretch from the first combed frame to the
-    last, so that frames between them look alike.
+    last, so that frames between them look alike. One alone may be a pattern, and stays.
     """
     flagged = [at for at, each in enumerate(measures) if each.is_flagged]
     unflagged = [at for at, each in enumerate(measures) if not each.is_flagged and each.is_combed]
     chosen = set(flagged) if any(measures[at].is_combed for at in flagged) else set()
-    if unflagged:
+    if len(unflagged) > 1:
         chosen |= set(range(unflagged[0], unflagged[-1] + 1))
     return chosen
 

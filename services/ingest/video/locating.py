@@ -57,12 +57,13 @@ def _choose_reading(found: FoundClip, clock: VideoClock) -> tuple[Places, list[s
         if index.restart is not None:
             _count_after_restart(found, index, (index.count - 1, None, None))
         return _places_at(clock, found.seconds), []
-    locate_frames(index, found.onset, found.offset)
     counted, notes = _count_places(index, numbers)
-    last = counted[-1] or 0
+    last = len(index.numbers) - 1 if counted[-1] is None else counted[-1]
+    even = clock.is_even(last)
+    if even or index.lost or clock.rate is None or found.numbering == "counted" or index.restart is not None:
+        locate_frames(index, found.onset, found.offset)
     if index.restart is not None and index.numbers[last] >= index.restart:
         return _count_after_restart(found, index, counted), notes
-    even = clock.is_even(last)
     if found.numbering == "timed" or found.seconds:
         _require_rate(clock, "numbering by time" if found.numbering else "seconds")
     if clock.rate is None:
@@ -119,7 +120,7 @@ def _count_places(index: VideoIndex, numbers: Places) -> tuple[Places, list[str]
     places: list[int | None] = []
     notes = []
     for role, number in zip(SPAN_ROLES, numbers, strict=True):
-        if number is None:
+        if number is None or number >= index.count:
             places.append(None)
             continue
         place = max(index.frames_between(0, number).stop - 1, 0)
@@ -176,8 +177,7 @@ def _agree_with_seconds(
 
 def _describe_readings(index: VideoIndex, numbers: Places, counted: Places, timed: Places) -> str:
     rows = ", ".join(
-        f"{role} {number} is frame {number} by count ({_time_of(index, by_count)}) or frame "
-        f"{'beyond the end' if by_time is None else index.numbers[by_time]} by time ({_time_of(index, by_time)})"
+        f"{role} {number} is {_describe_place(index, by_count)} by count or {_describe_place(index, by_time)} by time"
         for role, number, by_count, by_time in zip(SPAN_ROLES, numbers, counted, timed, strict=True)
         if number is not None
     )
@@ -187,8 +187,8 @@ def _describe_readings(index: VideoIndex, numbers: Places, counted: Places, time
     )
 
 
-def _time_of(index: VideoIndex, place: int | None) -> str:
-    return "no frame" if place is None else f"{index.seconds[place]:.3f} s"
+def _describe_place(index: VideoIndex, place: int | None) -> str:
+    return "beyond the end" if place is None else f"frame {index.numbers[place]} ({index.seconds[place]:.3f} s)"
 
 
 def _describe_holes(clock: VideoClock, span: range) -> list[str]:

@@ -25,7 +25,8 @@ LEAST_GAIN = 0.5  # share of the file that must be saved. Else it is kept as it 
 def pack_video(found: FoundClip) -> dict[str, NDArray[Any]]:
     """`data` uint8 [bytes], `names` str [1], `numbers` int64 [1]: the number of the data's first frame. Raises BadData.
 
-    Also `picture` int64 [3] (degrees of rotation, width and height of a pixel) where the data or OpenCV would not tell.
+    Also `aspect` int64 [2], width and height of a pixel, of a trimmed file (Matroska rounds it) and of videos that
+    OpenCV did not show as they are (interlaced, or with pixels that are not square): they have another recipe now.
     """
     file = found.files[0]
     index = read_file_index(file)
@@ -44,9 +45,7 @@ def pack_video(found: FoundClip) -> dict[str, NDArray[Any]]:
         "numbers": np.array([first], np.int64),
     }
     if trimmed or not is_square(index.aspect) or index.is_interlaced:
-        rotation = next((frame.rotation for frame in decode_frames(file, index, places[:1])), 0)
-        picture = rotation, index.aspect.numerator, index.aspect.denominator
-        packed["picture"] = np.array(picture, np.int64)
+        packed["aspect"] = np.array([index.aspect.numerator, index.aspect.denominator], np.int64)
     return packed
 
 
@@ -100,6 +99,6 @@ def _are_equal(before: VideoFrame | None, after: VideoFrame | None) -> bool:
 
 
 def _list_facts(frame: VideoFrame) -> Iterator[object]:
-    yield from (frame.format.name, frame.width, frame.height, frame.interlaced_frame)
+    yield from (frame.format.name, frame.width, frame.height, frame.interlaced_frame, frame.rotation)
     yield from (frame.color_range, frame.colorspace, frame.color_trc, frame.color_primaries)
     yield from map(bytes, frame.planes)

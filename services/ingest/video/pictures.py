@@ -21,9 +21,9 @@ def is_square(aspect: Fraction) -> bool:
 class PictureMaker:
     """Turns the decoded frames of one video into pixels. `notes` says what was changed."""
 
-    def __init__(self, aspect: Fraction, rotation: int | None, notes: list[str]) -> None:
-        """`aspect`: width of a pixel over its height. `rotation`: degrees, None takes each frame's own."""
-        self.aspect, self.rotation, self.notes = aspect, rotation, notes
+    def __init__(self, aspect: Fraction, notes: list[str]) -> None:
+        """`aspect`: width of a pixel over its height."""
+        self.aspect, self.notes = aspect, notes
         self._reformatter = VideoReformatter()
 
     def make_picture(self, frame: VideoFrame) -> NDArray[Any]:
@@ -34,8 +34,8 @@ class PictureMaker:
         pixels = self._convert_colour(frame)
         if not is_square(self.aspect):
             pixels = self._square_pixels(pixels)
-        turn = frame.rotation if self.rotation is None else self.rotation
-        return np.ascontiguousarray(np.rot90(pixels, turn // 90)) if turn % 90 == 0 and turn else pixels
+        quarters, rest = divmod(frame.rotation, 90)
+        return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters and not rest else pixels
 
     def _convert_colour(self, frame: VideoFrame) -> NDArray[Any]:
         target: dict[str, Any] = {}

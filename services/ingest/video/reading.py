@@ -41,17 +41,15 @@ def read_packed_frames(
     """
     name, first = str(arrays["names"][0]), int(arrays["numbers"][0])
     index = read_index(arrays["data"], name)
-    rotation = None
-    if "picture" in arrays:
-        rotation, across, down = (int(each) for each in arrays["picture"])
-        index = replace(index, aspect=Fraction(across, down))
+    if "aspect" in arrays:
+        index = replace(index, aspect=Fraction(*arrays["aspect"].tolist()))
     places = range(int(arrays["onset"]) - first, int(arrays["offset"]) - first + 1)
     if not 0 <= places.start < places.stop <= len(index.numbers):
         raise BadData(
             f"{name}: expected frames up to the offset {places.stop - 1 + first}, got a video of {len(index.numbers)} "
             "frames; correct the row (frames of a video count from 0) or copy the file again."
         )
-    for at, pixels in read_pictures(arrays["data"], index, places, notes, rotation, chosen):
+    for at, pixels in read_pictures(arrays["data"], index, places, notes, chosen):
         yield f"{name} frame {index.numbers[places[at]] + first}", pixels
 
 
@@ -60,7 +58,6 @@ def read_pictures(
     index: VideoIndex,
     places: range,
     notes: list[str],
-    rotation: int | None = None,
     chosen: Collection[int] | None = None,
 ) -> Iterator[tuple[int, NDArray[Any]]]:
     """(k, pixels [H,W,3] uint8 blue-green-red) for frame k of `places` of `index`, for the `chosen` k or for all.
@@ -68,7 +65,7 @@ def read_pictures(
     `data` is a file or its bytes [n]. The frames are decoded twice: all of them are measured before the first is given.
     """
     try:
-        yield from _convert_frames(data, index, places, PictureMaker(index.aspect, rotation, notes), chosen)
+        yield from _convert_frames(data, index, places, PictureMaker(index.aspect, notes), chosen)
     except av.FFmpegError as error:
         raise BadData(
             f"{index.name}: expected frames of one size and kind, got some that FFmpeg cannot convert ({error}); "

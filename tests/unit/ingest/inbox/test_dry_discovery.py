@@ -83,3 +83,16 @@ def test_a_named_face_makes_another_artifact(tmp_path: Path) -> None:
     same = replace(clip, found=replace(clip.found, face=""))
     assert clip_fingerprint(named, held(store), 1) != clip_fingerprint(clip, held(store), 1)
     assert clip_fingerprint(same, held(store), 1) == clip_fingerprint(clip, held(store), 1)
+
+
+def test_what_a_number_means_is_part_of_the_fingerprint(tmp_path: Path) -> None:
+    """A corrected column `numbering`, or other seconds, need the video again."""
+    marks = []
+    for number, cells in enumerate((",,,", "timed,,,", "counted,,,", ",0.1,,0.3", ",0.1,,0.4")):
+        store = LocalStore(tmp_path / str(number))
+        header = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus,numbering,onset_s,apex_s,offset_s"
+        store.put("clips.csv", f"{header}\nlab,1,v,v.avi,3,,9,30,,,{cells}\n".encode())
+        store.put("v.avi", b"x" * 1000)
+        (clip,) = discover_on_skeleton("d", held(store), store, tmp_path).clips
+        marks.append(clip_fingerprint(clip, held(store), 1))
+    assert len(set(marks)) == 5

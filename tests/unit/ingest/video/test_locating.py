@@ -46,8 +46,8 @@ def test_numbers_with_two_meanings_are_refused_with_both(tmp_path: Path) -> None
     coded.write(tmp_path / "v.mp4", LOW_LIGHT)
     with pytest.raises(
         BadData,
-        match=r"^clips\.csv row 2: v\.mp4: expected .* two meanings: onset 15 is frame 15 by count \(0\.500 s\) or "
-        r"frame 15 by time \(0\.500 s\), apex 25 is frame 25 by count \(1\.100 s\) or frame 20 by time \(0\.833 s\), "
+        match=r"^clips\.csv row 2: v\.mp4: expected .* two meanings: onset 15 is frame 15 \(0\.500 s\) by count or "
+        r"frame 15 \(0\.500 s\) by time, apex 25 is frame 25 \(1\.100 s\) by count or frame 20 \(0\.833 s\) by time, "
         ".*; add a column numbering with counted or timed, or write onset_s",
     ):
         locate_clip(row(tmp_path, "v.mp4,15,25,35,30,,,,"))
@@ -174,6 +174,15 @@ def test_joined_recordings_within_a_clip(tmp_path: Path) -> None:
     ):
         locate_clip(row(tmp_path, "v.mpg,20,25,35,30,,,,"))
     assert shown(locate_clip(row(tmp_path, "v.mpg,40,45,50,30,counted,,,"))) == list(range(40, 51))
+
+
+def test_numbers_by_time_may_lie_beyond_the_count_of_frames(tmp_path: Path) -> None:
+    coded.write(tmp_path / "v.mp4", LOW_LIGHT)
+    assert shown(locate_clip(row(tmp_path, "v.mp4,40,50,58,30,timed,,,"))) == list(range(40, 59))
+    with pytest.raises(BadData, match=r"offset 58 is beyond the end by count or frame 50 \(1\.933 s\) by time; add a"):
+        locate_clip(row(tmp_path, "v.mp4,40,50,58,30,,,,"))
+    with pytest.raises(BadData, match="expected frames up to the offset 58, got a video of 52 frames; correct the row"):
+        locate_clip(row(tmp_path, "v.mp4,40,50,58,30,counted,,,"))
 
 
 def test_readings_that_are_neighbours_are_counted_and_told(tmp_path: Path) -> None:

@@ -88,13 +88,13 @@ def test_a_video_that_ends_before_the_offset(tmp_path: Path) -> None:
         read(file, 3, 12)
 
 
-def damaged(file: Path, *places: int, part: float = 0.5) -> Path:
-    """A copy with zeros in the packets of `places`, from a share of their length on."""
+def damaged(file: Path, *places: int, part: float = 0.5, until: float = 1, filler: int = 0) -> Path:
+    """A copy with one byte repeated in the packets of `places`, between two shares of their length."""
     index, data = read_file_index(file), bytearray(file.read_bytes())
     for place in places:
         packet = index.packets[place]
-        begin, end = (packet.place or 0) + int(packet.size * part), (packet.place or 0) + packet.size
-        data[begin:end] = bytes(end - begin)
+        begin, end = (packet.place or 0) + int(packet.size * part), (packet.place or 0) + int(packet.size * until)
+        data[begin:end] = bytes([filler]) * (end - begin)
     target = file.with_stem("damaged")
     target.write_bytes(data)
     return target
@@ -129,10 +129,30 @@ def test_damage_is_told_up_to_the_next_key_frame_and_shifts_nothing(
         read(file, after - 2, after + 3)  # it needs the damaged frame, which is not shown in it
 
 
-def test_a_damaged_picture_of_its_own_is_one_frame(tmp_path: Path) -> None:
-    file = damaged(
-        coded.write(tmp_path / "v.avi", range(30), "mjpeg", pixels="yuvj420p", pictures=noisy(30)), 14, part=0
-    )
+@pytest.mark.parametrize("place", [12, 14])
+def test_damage_that_the_decoder_alone_can_see(tmp_path: Path, place: int) -> None:
+    """In a key frame and in another. FFmpeg would go on with what it has, and smear it over the frames after."""
+    whole = coded.write(tmp_path / "v.mp4", range(48), pictures=noisy(48), b_frames=0)
+    file = damaged(whole, place, filler=0xFF)
+    for onset, offset in ((0, 20), (18, 22), (22, 30)):
+        with pytest.raises(BadData, match=rf"got damaged data: frames {place} to 23 cannot be decoded"):
+            read(file, onset, offset)
+    assert numbers(file, 24, 47) == {n: n for n in range(24, 48)}
+
+
+def test_pictures_that_are_refreshed_bit_by_bit(tmp_path: Path) -> None:
+    """Such files mark places to begin with, from which a picture is whole only after a while, and not always."""
+    options = {"x264-params": "intra-refresh=1:bframes=0"}
+    file = coded.write(tmp_path / "v.mp4", range(200), options=options)
+    whole = read(file, 0, 199)
+    for onset in range(0, 195, 5):
+        assert all(np.array_equal(pixels, whole[n]) for n, pixels in read(file, onset, onset + 4).items())
+
+
+@pytest.mark.parametrize(("part", "until"), [(0, 1), (0.4, 0.6), (0.8, 0.9)])
+def test_a_damaged_picture_of_its_own_is_one_frame(tmp_path: Path, part: float, until: float) -> None:
+    whole = coded.write(tmp_path / "v.avi", range(30), "mjpeg", pixels="yuvj420p", pictures=noisy(30))
+    file = damaged(whole, 14, part=part, until=until)
     assert numbers(file, 15, 29) == {n: n for n in range(15, 30)}
     with pytest.raises(BadData, match=r"got damaged data: frame 14 cannot be decoded"):
         read(file, 10, 20)

@@ -14,7 +14,7 @@ from shared.errors import BadData
 
 FULL, RANGE = 16, 1 << 16
 CAMERA_DEPTHS = (8, 10, 12, 14)  # bits per value
-NEAR_FULL = 0.9  # of the range of 15 bits. A rare depth, so the brightest value must almost reach its end
+NEAR_FULL = 0.9  # of a range. A clip that reaches this has that depth, a rare one too: no value is cut off
 SHIFTED_BITS = 2  # lowest bits that are 0 everywhere, at least: values were moved up to the full range
 FEW_LEVELS, TOO_FEW_LEVELS = 128, 32  # of the 256 of 8 bits: told, or refused if the files have far more
 LOST = 4  # times as many values in the files as levels after scaling
@@ -72,10 +72,11 @@ def _true_bits(values: NDArray[np.int64]) -> int:
     """From all values [n] of a clip, rising."""
     top = int(values[-1])
     shared_zeros = int(np.bitwise_or.reduce(values)) % (1 << SHIFTED_BITS) == 0
-    if top >= RANGE // 2 or (shared_zeros and top >= 1 << 12):
+    covering = max(top.bit_length(), CAMERA_DEPTHS[0])
+    if top >= NEAR_FULL * (1 << covering):
+        return covering
+    if top >= RANGE // 4 or (shared_zeros and top >= 1 << 12):
         return FULL
-    if top >= RANGE // 4:
-        return 15 if top >= NEAR_FULL * RANGE / 2 else FULL
     return next(bits for bits in CAMERA_DEPTHS if top < 1 << bits)
 
 

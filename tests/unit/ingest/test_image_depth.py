@@ -46,11 +46,21 @@ def decoded(frames: Sequence[NDArray[Any]]) -> tuple[list[NDArray[np.uint8]], li
     return [frame for _, frame in source.read_frames()], source.notes
 
 
-@pytest.mark.parametrize(
-    ("bits", "read_as"), [(8, 8), (9, 10), (10, 10), (11, 12), (12, 12), (13, 14), (14, 14), (15, 15), (16, 16)]
-)
-def test_the_smallest_depth_of_cameras_that_holds_all_values(bits: int, read_as: int) -> None:
-    assert measure_depth(clip(of_bits(bits), of_bits(bits, 0.3))).bits == read_as
+@pytest.mark.parametrize("bits", range(8, 17))
+def test_a_clip_that_uses_its_range_has_that_depth(bits: int) -> None:
+    assert measure_depth(clip(of_bits(bits), of_bits(bits, 0.3))).bits == bits
+
+
+@pytest.mark.parametrize(("bits", "read_as"), [(9, 10), (11, 12), (13, 14), (15, 16)])
+def test_a_darker_clip_has_the_smallest_depth_of_cameras_that_holds_all_values(bits: int, read_as: int) -> None:
+    assert measure_depth(clip(of_bits(bits, 0.8), of_bits(bits, 0.3))).bits == read_as
+
+
+@pytest.mark.parametrize("bits", range(9, 16))
+def test_8_bits_moved_up_to_another_depth_come_back(bits: int) -> None:
+    frames, _ = decoded([of_bits(8) << (bits - 8), of_bits(8, 0.5) << (bits - 8)])
+    np.testing.assert_array_equal(frames[0][:, :, 0], of_bits(8))
+    np.testing.assert_array_equal(frames[1][:, :, 0], of_bits(8, 0.5))
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 15, 16])

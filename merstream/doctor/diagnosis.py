@@ -7,7 +7,6 @@ from pathlib import Path
 
 from merstream.doctor.frame_files import check_frames, find_stray_files
 from merstream.doctor.video_check import VideoFindings, check_video
-from services.ingest.catalogue.cells import cell_text
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
 from services.ingest.catalogue.registry import recognise_layout
@@ -17,6 +16,7 @@ from shared.clip_notes import group_notes
 from shared.errors import BadData
 from shared.names import spelling_key
 from shared.protocols import find_same_people
+from shared.tables.cells import cell_text
 
 
 @dataclass

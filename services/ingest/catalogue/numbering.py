@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from services.ingest.catalogue.cells import whole_number
 from services.ingest.catalogue.entry import AnnotationEntry
 from services.ingest.catalogue.frame_names import Habits, NameReading, most_common_counters
 from services.ingest.catalogue.numbered import read_frame_folder
 from services.ingest.catalogue.video_length import count_video_frames
+from shared.tables.cells import whole_number
 
 FRAME_ROLES = ("onset", "apex", "offset")
 SHIFT_NOTES = {  # by what is added to the numbers of a sheet that counts from 0 and its files from 1, or vice versa

@@ -35,7 +35,6 @@ class ImageHeader:
     size: tuple[int, int] | None = None
     fault: str = ""
     advice: str = "Copy it again from the original"  # what to do about a fault
-    bits: int = 8  # per value, known once the file is decoded
 
 
 def read_header(file: Path) -> ImageHeader:

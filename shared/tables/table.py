@@ -59,7 +59,7 @@ def parse_csv(data: bytes, name: str, title: str = "") -> Table:
 
 
 def _split_lines(text: str, delimiter: str, name: str) -> list[list[str]]:
-    """The cells of each row. Raises BadData for a cell that holds other rows, since its quotation mark is not closed."""
+    """The cells of each row. Raises BadData for a quotation mark that is not closed: its cell would hold other rows."""
     with contextlib.suppress(csv.Error):  # a quotation mark within a cell, or one that is not closed
         return _parse_lines(text, delimiter, strict=True)
     ended = text if not text or text[-1] in "\r\n" else f"{text}\n"

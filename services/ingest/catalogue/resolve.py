@@ -58,6 +58,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path, numbering: DatasetNumbering
     _check_identity(entry)
     if entry.fault:
         raise BadData(entry.fault)
+    _check_names(entry)
     _path_inside(entry, folder)
     reading = _read_names(entry, numbering)
     entry = _count_from_one(numbering.shift_entry(entry), reading)
@@ -125,6 +126,15 @@ def _check_identity(entry: AnnotationEntry) -> None:
     for name in ("dataset", "subject", "clip"):
         if not getattr(entry, name):
             raise BadData(f"{entry.location}: expected a {name}, got an empty cell; fill it in or delete the row.")
+
+
+def _check_names(entry: AnnotationEntry) -> None:
+    for name in ("subject", "clip"):
+        if is_absent(written := getattr(entry, name)):
+            raise BadData(
+                f"{entry.location}: expected a {name}, got {written!r}, which tables write for a missing value; fill "
+                "it in or delete the row. If it is a name, write it in another way."
+            )
 
 
 def _read_names(entry: AnnotationEntry, numbering: DatasetNumbering) -> NameReading:

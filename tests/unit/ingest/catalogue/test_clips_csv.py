@@ -90,6 +90,11 @@ def test_doubtful_labels_are_noted_apart_from_the_frames(tmp_path: Path, write_f
         ("lab,1,c,f,1,top,3,200,,", "expected a whole frame number in the apex, got 'top'; correct the cell."),
         ("lab,1,c,f,1,2,3,,,", "expected frames per second above 0 in fps, got ''; correct the cell."),
         ("lab,,c,f,1,2,3,200,,", "expected a subject, got an empty cell; fill it in or delete the row."),
+        (
+            "lab,nan,c,f,1,2,3,200,,",
+            "expected a subject, got 'nan', which tables write for a missing value; fill it in or delete the row. "
+            "If it is a name, write it in another way.",
+        ),
         ("lab,1,c,g,1,2,3,200,,", "expected the clip at g, got nothing there; copy it or correct the row."),
         ("lab,1,c,f", "expected a whole frame number in the onset, got an empty cell; correct the cell."),
     ],

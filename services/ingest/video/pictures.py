@@ -18,6 +18,18 @@ def is_square(aspect: Fraction) -> bool:
     return abs(aspect - 1) < SQUARE_TOLERANCE
 
 
+def read_turn(frame: VideoFrame) -> tuple[float, ...]:
+    """(a, b, c, d) of the file's display matrix: the picture's point (x, y) is shown at (ax + cy, bx + dy).
+
+    ISO/IEC 14496-12, 6.2.2: numbers of 32 bits, 16 of them after the point.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 1.0, 0.0, 0.0, 1.0
+    a, b, _, c, d = (np.frombuffer(bytes(matrix)[:20], np.int32) / (1 << 16)).round(2).tolist()
+    return a, b, c, d
+
+
 class PictureMaker:
     """Turns the decoded frames of one video into pixels. `notes` says what was changed."""
 
@@ -34,8 +46,7 @@ class PictureMaker:
         pixels = self._convert_colour(frame)
         if not is_square(self.aspect):
             pixels = self._square_pixels(pixels)
-        quarters, rest = divmod(frame.rotation, 90)
-        return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters and not rest else pixels
+        return self._turn_upright(pixels, frame)
 
     def _convert_colour(self, frame: VideoFrame) -> NDArray[Any]:
         target: dict[str, Any] = {}
@@ -48,6 +59,18 @@ class PictureMaker:
             frame, format="bgr24", interpolation=Interpolation.BICUBIC, threads=1, **target
         )
         return converted.to_ndarray()
+
+    def _turn_upright(self, pixels: NDArray[Any], frame: VideoFrame) -> NDArray[Any]:
+        """Pixels [H,W,3] turned and mirrored as the file's display matrix says. Other angles are told, not applied."""
+        a, b, c, d = read_turn(frame)
+        if {abs(a), abs(b)} != {0.0, 1.0} or (abs(a), abs(b)) != (abs(d), abs(c)):
+            self.note_once("the file asks for a rotation that is no multiple of 90 degrees: it was not applied")
+            return pixels
+        if a * d < b * c:
+            self.note_once("the file asks for a mirrored picture: it was mirrored, as players show it")
+        across, down = (c, b) if b else (a, d)
+        pixels = pixels.swapaxes(0, 1) if b else pixels
+        return np.ascontiguousarray(pixels[:: int(down), :: int(across)])
 
     def _square_pixels(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Pixels [H,W,3] scaled up along one side, so that none is lost."""

@@ -49,8 +49,9 @@ def read_packed_frames(
             f"{name}: expected frames up to the offset {places.stop - 1 + first}, got a video of {len(index.numbers)} "
             "frames; correct the row (frames of a video count from 0) or copy the file again."
         )
+    index = replace(index, numbers=tuple(number + first for number in index.numbers))  # for notes and faults
     for at, pixels in read_pictures(arrays["data"], index, places, notes, chosen):
-        yield f"{name} frame {index.numbers[places[at]] + first}", pixels
+        yield f"{name} frame {index.numbers[places[at]]}", pixels
 
 
 def read_pictures(

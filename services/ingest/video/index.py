@@ -15,7 +15,7 @@ from statistics import median
 
 from services.ingest.video.container import VideoData, open_video
 from services.ingest.video.numbering import number_before_break, number_frames
-from services.ingest.video.packets import PacketEntry, read_packet_table
+from services.ingest.video.packets import PacketEntry, divide_joined_avis, read_packet_table
 from services.ingest.video.presentation import order_frames
 from shared.errors import BadData
 
@@ -90,6 +90,8 @@ def read_index(data: VideoData, name: str) -> VideoIndex:
         context, form = stream.codec_context, container.format.name.split(",")[0]
         if not packets:
             raise BadData(f"{name}: expected a video, got one without a frame; copy the file again.")
+        if form == "avi" and 0 < stream.frames < len(packets):
+            packets = divide_joined_avis(data, packets)
         order, stamps = order_frames(data, name, form, context, packets)
         rates = (stream.average_rate, stream.base_rate, stream.guessed_rate)
         found = number_frames(form, packets, order, stamps, lost_chunks)

@@ -1,7 +1,10 @@
 """The packets of a video as its container lists them."""
 
+import io
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -10,8 +13,11 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from services.ingest.video.container import VideoData
+
 PacketKey = tuple[int | None, int | None, int]  # stamps and size of a packet as the demuxer gives them
 
+AVI_HEADER = re.compile(rb"RIFF.{4}AVI ", re.DOTALL)
 START_CODE = re.compile(rb"\x00\x00\x01")
 
 
@@ -67,6 +73,21 @@ def _divide_parts(packets: Sequence[PacketEntry]) -> list[PacketEntry]:
             else:
                 found[at] = found[at]._replace(is_damaged=True)
         found[at] = found[at]._replace(part=part)
+    return found
+
+
+def divide_joined_avis(data: VideoData, packets: Sequence[PacketEntry]) -> list[PacketEntry]:
+    """The packets of an AVI with the number of their recording, where files were joined end to end.
+
+    The demuxer counts on. A header between two chunks tells where the next file begins.
+    """
+    part, found = 0, [packets[0]]
+    with data.open("rb") if isinstance(data, Path) else io.BytesIO(data.tobytes()) as file:
+        for before, packet in pairwise(packets):
+            if before.place is not None and packet.place is not None:
+                end = file.seek(before.place + before.size)
+                part += bool(AVI_HEADER.search(file.read(max(packet.place - end, 0))))
+            found.append(packet._replace(part=part))
     return found
 
 

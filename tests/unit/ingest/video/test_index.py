@@ -56,6 +56,13 @@ def test_joined_streams_are_counted_on(tmp_path: Path) -> None:
     assert (index.count, index.restart) == (40, 20)
 
 
+def test_joined_avis_are_counted_on(tmp_path: Path) -> None:
+    parts = [coded.write(tmp_path / f"{first}.avi", range(20), "mpeg4").read_bytes() for first in (0, 20)]
+    (tmp_path / "joined.avi").write_bytes(b"".join(parts))
+    index = read_file_index(tmp_path / "joined.avi")
+    assert (index.count, index.restart) == (40, 20)
+
+
 def test_what_the_header_declares_is_kept_apart(tmp_path: Path) -> None:
     file = coded.write(tmp_path / "v.mp4", range(40), container={"movflags": "+faststart"})
     file.write_bytes(file.read_bytes()[: file.stat().st_size * 3 // 5])

@@ -82,6 +82,26 @@ def test_empty_chunks_of_an_avi_keep_their_numbers(tmp_path: Path) -> None:
     assert clip.times == pytest.approx([(picture - 15) / 30 for picture in shown(clip)])
 
 
+def test_empty_chunks_before_the_onset_are_told(tmp_path: Path) -> None:
+    """Other programs leave them out, so that their numbers are lower."""
+    coded.write(tmp_path / "v.avi", [0, *range(16, 60)], "mpeg4")
+    clip = locate_clip(row(tmp_path, "v.avi,20,25,33,30,,,,"))
+    assert (shown(clip), clip.times) == (list(range(20, 34)), ())
+    assert clip.notes == ("15 frames before the onset were not recorded: frame numbers count their empty places",)
+
+
+def test_empty_chunks_at_the_beginning_give_numbers_two_meanings(tmp_path: Path) -> None:
+    data = coded.write(tmp_path / "v.avi", range(60), "mjpeg", pixels="yuvj420p").read_bytes()
+    at, end = data.index(b"movi"), data.index(b"idx1")
+    chunks = b"00dc\0\0\0\0" * 15 + data[at + 4 : end]
+    head = data[: at - 4] + (4 + len(chunks)).to_bytes(4, "little") + b"movi"
+    (tmp_path / "v.avi").write_bytes(head[:4] + (len(head) + len(chunks) - 8).to_bytes(4, "little") + head[8:] + chunks)
+    with pytest.raises(BadData, match=r"begins with 15 empty frames, .* onset 20 is frame 20 .* or frame 35 .* by time"):
+        locate_clip(row(tmp_path, "v.avi,20,25,33,30,,,,"))
+    assert shown(row(tmp_path, "v.avi,20,25,33,30,counted,,,")) == list(range(5, 19))
+    assert shown(row(tmp_path, "v.avi,20,25,33,30,timed,,,")) == list(range(20, 34))
+
+
 def test_an_apex_that_was_not_recorded_is_the_frame_before(tmp_path: Path) -> None:
     coded.write(tmp_path / "v.avi", LOW_LIGHT, "mpeg4")
     clip = locate_clip(row(tmp_path, "v.avi,15,24,35,30,,,,"))

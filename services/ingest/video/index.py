@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from services.ingest.video.container import VideoData, open_video
+from services.ingest.video.container import VideoData, describe_choice, open_video
 from services.ingest.video.numbering import number_before_break, number_frames
 from services.ingest.video.packets import PacketEntry, divide_joined_avis, read_packet_table
 from services.ingest.video.presentation import order_frames
@@ -42,6 +42,7 @@ class VideoIndex:
     seconds: tuple[float, ...] = field(repr=False)  # its time stamp, s after the first frame's
     lost: frozenset[int] = frozenset()  # numbers of frames whose packets are damaged beyond reading
     restart: int | None = None  # number at which the time stamps begin anew
+    choice: str = ""  # which of several video streams this is
 
     @cached_property
     def place_of(self) -> dict[int, int]:
@@ -119,6 +120,7 @@ def read_index(data: VideoData, name: str) -> VideoIndex:
             seconds=tuple(float((stamp - first) * base) for stamp in stamps[: len(numbers)]),
             lost=frozenset(lost),
             restart=restart,
+            choice=describe_choice(container, stream),
         )
 
 

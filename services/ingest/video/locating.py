@@ -24,10 +24,13 @@ def locate_clip(found: FoundClip) -> FoundClip:
     """
     if found.kind != "video" or found.span is not None:
         return found
+    choice = ""
     try:
-        return _locate_in_index(found, read_file_index(found.files[0]))
+        index = read_file_index(found.files[0])
+        choice = f" ({index.choice})" if index.choice else ""
+        return _locate_in_index(found, index)
     except BadData as fault:
-        raise BadData(f"{found.location or found.sample.identity}: {fault}") from None
+        raise BadData(f"{found.location or found.sample.identity}: {fault}{choice}") from None
 
 
 def _locate_in_index(found: FoundClip, index: VideoIndex) -> FoundClip:
@@ -46,6 +49,8 @@ def _locate_in_index(found: FoundClip, index: VideoIndex) -> FoundClip:
         )
     if times:
         notes += _describe_holes(clock, span)
+    if index.choice:
+        notes.append(index.choice)
     return replace(found, span=(onset, apex, offset), times=times, notes=found.notes + tuple(notes))
 
 

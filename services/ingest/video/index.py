@@ -30,6 +30,7 @@ class VideoIndex:
     name: str
     container: str  # FFmpeg's name of the format
     codec: str
+    pixels: str  # FFmpeg's name of the pixels' format. "" if the container does not say
     size: tuple[int, int]  # columns, rows
     aspect: Fraction  # width of a pixel over its height
     is_interlaced: bool  # as declared
@@ -108,6 +109,7 @@ def read_index(data: VideoData, name: str) -> VideoIndex:
             name=name,
             container=form,
             codec=context.name,
+            pixels=context.pix_fmt or "",
             size=(context.width, context.height),
             aspect=Fraction(stream.sample_aspect_ratio or 1),
             is_interlaced=context.field_order not in PROGRESSIVE_ORDERS,

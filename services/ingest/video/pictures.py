@@ -9,7 +9,12 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from services.ingest.image import to_rgb
+from services.ingest.image_depth import FULL, Depth
+
 HIGH_DYNAMIC_RANGE = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
+# Machine vision cameras write 10, 12 or 14 bits into these.
+DEEP_FORMATS = frozenset({"gray16le", "gray16be", "rgb48le", "rgb48be", "bgr48le", "bgr48be", "gbrp16le", "gbrp16be"})
 SQUARE_TOLERANCE = 0.01  # an aspect ratio nearer to 1 comes from the rounding of sizes
 
 
@@ -30,8 +35,19 @@ def read_turn(frame: VideoFrame) -> tuple[float, ...]:
     return a, b, c, d
 
 
+def read_deep_values(frame: VideoFrame) -> NDArray[np.uint16]:
+    """Values [H,W] or [H,W,3] (blue, green, red) of a frame in one of `DEEP_FORMATS`."""
+    grey = len(frame.format.components) == 1
+    return np.asarray(frame.to_ndarray(format="gray16le" if grey else "bgr48le"), np.uint16)
+
+
 class PictureMaker:
-    """Turns the decoded frames of one video into pixels. `notes` says what was changed."""
+    """Turns the decoded frames of one video into pixels. `notes` says what was changed.
+
+    `depth` is the true depth of frames of 16 bits, which `measure_depth` finds.
+    """
+
+    depth: Depth | None = None
 
     def __init__(self, aspect: Fraction, notes: list[str]) -> None:
         """`aspect`: width of a pixel over its height."""
@@ -49,6 +65,9 @@ class PictureMaker:
         return self._turn_upright(pixels, frame)
 
     def _convert_colour(self, frame: VideoFrame) -> NDArray[Any]:
+        if self.depth and self.depth.bits < FULL:
+            self.note_once(self.depth.note)
+            return to_rgb(read_deep_values(frame), self.depth.bits)[..., ::-1]
         target: dict[str, Any] = {}
         if frame.color_trc in HIGH_DYNAMIC_RANGE:
             target = {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -98,6 +99,26 @@ def test_ten_bits_become_eight_with_a_note(tmp_path: Path) -> None:
     shown, notes = read(coded.write(tmp_path / "v.mp4", range(4), pixels="yuv420p10le"))
     assert [coded.number_of(each) for each in shown] == [0, 1, 2, 3]
     assert notes == ["video of 10 bits: it was converted to 8 bits per colour"]
+
+
+@pytest.mark.parametrize(("top", "bits"), [(1023, 10), (4095, 12), (65535, 16)])
+def test_the_true_depth_of_16_bits_is_measured(tmp_path: Path, top: int, bits: int) -> None:
+    """Machine vision cameras write 10 or 12 bits into 16. Their upper 8 bits would be nearly black."""
+    file = tmp_path / "v.mkv"
+    with av.open(str(file), "w") as target:
+        stream = target.add_stream("ffv1", rate=30)
+        stream.width, stream.height, stream.pix_fmt = coded.COLUMNS, coded.ROWS, "gray16le"
+        for number in range(4):
+            values = coded.draw(number).mean(axis=2) / 255 * top
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(values.astype(np.uint16), "gray16le")))
+        target.mux(stream.encode())
+    shown, notes = read(file)
+    assert [coded.number_of(each) for each in shown] == [0, 1, 2, 3]
+    for number, each in enumerate(shown):
+        assert np.abs(each - coded.draw(number).mean(axis=2)[..., None]).max() <= 1.01
+    told = f"16-bit frames that hold {bits}-bit values: the upper 8 of the {bits} bits were kept; "
+    assert len(notes) == 1
+    assert notes[0].startswith(told if bits < 16 else "video of 16 bits: it was converted to 8 bits per colour")
 
 
 def test_high_dynamic_range_becomes_the_standard_range(tmp_path: Path) -> None:

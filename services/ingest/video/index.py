@@ -4,6 +4,7 @@ A frame's number is its place in the order of presentation, counted from 0. Fram
 are counted too: empty chunks of an AVI, damaged packets, packets that a damaged stream lost.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from services.ingest.video.presentation import order_frames
 from shared.errors import BadData
 
 AVI_SLACK = 2  # chunks
+PACKED_MARK = re.compile(rb"DivX\d+(?:b|Build)\d+p")
 PROGRESSIVE_ORDERS = frozenset({0, 1})  # AVFieldOrder: unknown, progressive
 
 
@@ -43,6 +45,7 @@ class VideoIndex:
     seconds: tuple[float, ...] = field(repr=False)  # its time stamp, s after the first frame's
     lost: frozenset[int] = frozenset()  # numbers of frames whose packets are damaged beyond reading
     restart: int | None = None  # number at which the time stamps begin anew
+    is_packed: bool = False  # MPEG-4 that says of itself that two frames may share a chunk
     choice: str = ""  # which of several video streams this is
 
     @cached_property
@@ -115,13 +118,15 @@ def read_index(data: VideoData, name: str) -> VideoIndex:
             is_interlaced=context.field_order not in PROGRESSIVE_ORDERS,
             time_base=base,
             rates=tuple(float(rate) for rate in rates if rate) + _median_rate(stamps, base),
-            declared=stream.frames,
+            # Of an mp4 with an edit, frames outside of it are listed no more.
+            declared=min(stream.frames, len(stream.index_entries)) if form == "mov" else stream.frames,
             packets=tuple(packets),
             numbers=tuple(numbers),
             positions=tuple(order[: len(numbers)]),
             seconds=tuple(float((stamp - first) * base) for stamp in stamps[: len(numbers)]),
             lost=frozenset(lost),
             restart=restart,
+            is_packed=form == "avi" and bool(PACKED_MARK.search(context.extradata or b"")),
             choice=describe_choice(container, stream),
         )
 

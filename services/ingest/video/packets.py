@@ -18,6 +18,9 @@ from services.ingest.video.container import VideoData
 PacketKey = tuple[int | None, int | None, int]  # stamps and size of a packet as the demuxer gives them
 
 AVI_HEADER = re.compile(rb"RIFF.{4}AVI ", re.DOTALL)
+# Bits at the beginning of a frame that say its type, 0 for a key frame.
+TYPE_BITS = {"msmpeg4v2": 2, "msmpeg4": 2, "wmv1": 2, "wmv2": 1}
+EMPTY_FRAME = 16  # bytes, at most, of an MPEG-4 frame without a picture
 START_CODE = re.compile(rb"\x00\x00\x01")
 
 
@@ -127,6 +130,11 @@ def _judge_key(data: bytes, context: VideoCodecContext) -> tuple[bool, bool]:
         closed = any(kind == 5 for kind, _ in units)
         slices = [at for kind, at in units if kind == 1]
         return closed or not slices or _slice_type(data[slices[0] + 1 : slices[0] + 17]) in (2, 7), closed
+    if context.name in TYPE_BITS:  # marks of an AVI may call each frame a key
+        is_key = not data[0] >> 8 - TYPE_BITS[context.name]
+        return is_key, is_key
+    if context.name == "mpeg4":  # marks of an AVI may call an empty frame a key
+        return len(data) > EMPTY_FRAME, len(data) > EMPTY_FRAME
     if context.name == "hevc":
         return True, any(data[at] >> 1 & 0x3F in (19, 20) for at in _find_units(data, header, 21))
     return True, True

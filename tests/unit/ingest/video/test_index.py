@@ -44,6 +44,15 @@ def test_frames_before_an_edit_have_no_number(tmp_path: Path) -> None:
     assert (index.count, index.declared, index.numbers[0], index.seconds[0]) == (15, 20, 0, 0.0)
 
 
+def test_frames_behind_an_edit_are_not_absent(tmp_path: Path) -> None:
+    """A phone that trims a video keeps its packets. The file is not cut off."""
+    data = coded.write(tmp_path / "v.mp4", range(60), b_frames=0).read_bytes()
+    at = data.index(b"elst") + 12
+    (tmp_path / "v.mp4").write_bytes(data[:at] + (1000).to_bytes(4) + data[at + 4 :])  # 1 s of 2
+    index = read_file_index(tmp_path / "v.mp4")
+    assert (index.count, index.absent) == (30, 0)
+
+
 def test_a_video_that_starts_late_counts_from_its_first_frame(tmp_path: Path) -> None:
     index = read_file_index(coded.write(tmp_path / "v.mkv", {number: number + 50 for number in range(20)}))
     assert (index.count, index.seconds[0]) == (20, 0.0)

@@ -8,7 +8,7 @@ import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from services.ingest.video.container import VideoData, open_video
@@ -20,6 +20,7 @@ SEEK_PACKETS = 200  # from here on a jump is worth its while
 DENSE_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "vp8", "vp9", "wmv1", "wmv2", "wmv3"})
 # No such codec writes 64 zero bytes, but at the end of a packet or before a start code (00 00 01).
 HOLE = re.compile(rb"\x00{64}(?=\x00*[^\x00\x01])")
+NEEDING_OTHERS = frozenset({PictureType.P, PictureType.B, PictureType.S})
 STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 
 
@@ -68,6 +69,16 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
     due = places.start
     for position, frame in _decode_packets(data, index, needed, places):
         place = index.place_of.get(position, -1)
+        if position == needed.key and index.packets[position].is_key and frame.pict_type in NEEDING_OTHERS:
+            raise BadData(
+                f"{index.name}: expected a frame that can be decoded alone at {index.numbers[place]}, as the file's "
+                "marks say, got one that needs others; convert the video to .mp4 again."
+            )
+        if due < place < places.stop and index.is_packed:
+            raise BadData(
+                f"{index.name}: expected one frame in each chunk of the AVI, got two in some (packed B-frames, as DivX "
+                "and Xvid write them); unpack them with: ffmpeg -i IN.avi -c copy -bsf:v mpeg4_unpack_bframes OUT.avi."
+            )
         if (frame.is_corrupt and needed.matters(index, position)) or due < place < places.stop:
             raise _describe_damage(index, places, min(position, index.positions[due]))
         if place == due < places.stop:

@@ -18,7 +18,7 @@ WHITE_IS_ZERO, LAB_MODES = 0, frozenset({8, 9, 10})
 
 NETPBM_HEADER = 1000  # bytes, more than a header with usual comments has
 # Kind, width, height and largest value, between blanks and comments (the manuals of pgm and ppm)
-_NETPBM = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+(\d{1,5})\s")
+_NETPBM = re.compile(rb"P([2356])(?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+(\d{1,5})\s")
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow warns of large images and then raises. `check_image_header` refuses them by name
 
@@ -40,8 +40,9 @@ def check_image_header(data: NDArray[Any], name: str) -> None:
 def declared_maximum(data: NDArray[Any]) -> int:
     """The largest value that a PGM or PPM file, uint8 [bytes], declares. 0 for others, and for 8 or 16 full bits."""
     match = _NETPBM.match(data[:NETPBM_HEADER].tobytes())
-    declared = int(match[1]) if match else 0
-    return 0 if declared in (255, 65535) else declared
+    declared = int(match[2]) if match else 0
+    scaled = match is not None and match[1] in b"23" and declared < 256  # OpenCV does it for files of text alone
+    return 0 if scaled or declared in (255, 65535) else declared
 
 
 def describe_size_fault(width: int, height: int) -> str:

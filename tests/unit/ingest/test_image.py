@@ -133,11 +133,13 @@ def test_other_depths_are_refused(face: NDArray[np.uint8]) -> None:
 
 @pytest.mark.parametrize("top", [15, 100, 1000, 4095, 20_000])
 @pytest.mark.parametrize("brightest", [1.0, 0.2])
-def test_a_pgm_says_its_largest_value(top: int, brightest: float) -> None:
-    """A dark frame stays as dark as it is."""
+@pytest.mark.parametrize("kind", [2, 5])
+def test_a_pgm_says_its_largest_value(top: int, brightest: float, kind: int) -> None:
+    """A dark frame stays as dark as it is, in files of text (2) and of bytes (5)."""
     pixels = np.round(np.linspace(0, brightest * top, 80)).astype(int).reshape(8, 10)
     raw = pixels.astype(">u2" if top > 255 else np.uint8).tobytes()
-    data = np.frombuffer(b"P5\n# camera 1\n10 8\n%d\n" % top + raw, np.uint8)
+    body = raw if kind == 5 else " ".join(map(str, pixels.ravel())).encode() + b"\n"
+    data = np.frombuffer(b"P%d\n# camera 1\n10 8\n%d\n" % (kind, top) + body, np.uint8)
     np.testing.assert_allclose(read(data)[:, :, 0], pixels * 255 / top, atol=1.01)
 
 

@@ -33,6 +33,11 @@ class RowEvidence:
     last: int
     fits: frozenset[int]
 
+    def contradicts(self, shift: int) -> bool:
+        """Whether only the numbers as they are lie within those of the files. A hole in the files says nothing."""
+        inside = self.first <= self.onset + shift and self.offset + shift <= self.last
+        return self.onset + shift < 0 or (0 in self.fits and not inside)
+
 
 @dataclass(frozen=True)
 class DatasetNumbering:
@@ -78,13 +83,16 @@ def survey_numbering(entries: Sequence[AnnotationEntry], dataset_folder: Path) -
 
 def decide_shift(evidence: Iterable[RowEvidence]) -> int:
     """What must be added to every row's numbers: 1, -1, or 0 where rows contradict each other or say too little."""
-    rows = [row for row in evidence if row.fits]
-    return next((shift for shift in SHIFT_NOTES if _is_shifted(rows, shift)), 0)
+    rows = list(evidence)
+    known = [row for row in rows if row.fits]
+    return next((shift for shift in SHIFT_NOTES if not _is_contradicted(rows, shift) and _is_shifted(known, shift)), 0)
+
+
+def _is_contradicted(rows: Sequence[RowEvidence], shift: int) -> bool:
+    return any(row.contradicts(shift) for row in rows)
 
 
 def _is_shifted(rows: Sequence[RowEvidence], shift: int) -> bool:
-    if any(0 in row.fits and shift not in row.fits for row in rows):
-        return False
     telling = [row for row in rows if shift in row.fits and _lies_outside(row, shift)]
     exact = [row for row in telling if (row.onset + shift, row.offset + shift) == (row.first, row.last)]
     if telling and 2 * len(exact) >= len(rows):

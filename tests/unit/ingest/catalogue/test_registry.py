@@ -28,3 +28,12 @@ def test_an_unknown_folder(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(BadData, match=r"got none of them; see docs/reference/datasets.md"):
         recognise_layout(DatasetTree(tmp_path))
+
+
+def test_a_dataset_below_is_named(tmp_path: Path) -> None:
+    """An archive that was unpacked beside its readme file."""
+    (tmp_path / "lab" / "v1").mkdir(parents=True)
+    (tmp_path / "lab" / "v1" / "Clips.csv").write_text("")
+    (tmp_path / "readme.txt").write_text("")
+    with pytest.raises(BadData, match=r"got none of them; there is a clips\.csv in lab/v1\. Give that folder\.$"):
+        recognise_layout(DatasetTree(tmp_path))

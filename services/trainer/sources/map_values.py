@@ -19,6 +19,7 @@ UNIT_GAP = 8.0  # ratio of neighbouring amplitudes, sorted, that no single unit 
 SENTINEL_RATIO = 20.0  # an exact extreme value that repeats this far above the 98th percentile is no motion
 STRETCHED_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
 LEAST_MOVED_SHARE = 0.01  # of the cells of a stretched channel whose value is not that of most others
+LEAST_END_SHARE = 0.15  # of the cells: noise at rest has both signs
 LOW_BYTE, HIGH_BYTE = 64, 191  # -64 and more, cut to bytes, lies above
 LEAST_ONE_SIDED_ROWS = 5  # heads that all move to the same side by chance are as rare as 4^-5
 NEGATIVE_STRAIN = 0.2  # share of the largest strain that overshoot of an interpolation stays below
@@ -109,7 +110,7 @@ def _refuse_hidden_motion(given: GivenMap) -> None:
             )
         between = (part >= LOW_BYTE) & (part <= HIGH_BYTE)
         ends = [float((part < LOW_BYTE).mean()), float((part > HIGH_BYTE).mean())]
-        if between.mean() < LEAST_MOVED_SHARE and min(ends) > LEAST_MOVED_SHARE:
+        if between.mean() < LEAST_MOVED_SHARE and min(ends) > LEAST_END_SHARE:
             raise BadData(
                 f"{given.error_prefix}: expected motion in {name}, got values below {LOW_BYTE} and above {HIGH_BYTE} "
                 "alone. Negative numbers that are cut to bytes become so: -1 becomes 255. Stretch u and v to 0..255 "

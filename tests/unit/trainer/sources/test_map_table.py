@@ -270,6 +270,13 @@ def test_numbers_that_are_not_px_but_never_negative_are_refused(tmp_path: Path, 
         load(write_table(tmp_path, lambda row: npz_bytes(maps=numbers[row]), ".npz"))
 
 
+def test_pictures_of_motion_in_a_few_cells_are_not_refused(tmp_path: Path) -> None:
+    limit = np.quantile(np.abs(MAPS), 0.95, axis=(2, 3), keepdims=True)
+    pictures = stretch_maps(np.where(np.abs(MAPS) > limit, MAPS, 0.0))
+    plan = load(write_table(tmp_path, lambda row: png_bytes(pictures[row])))
+    assert len(plan.features.emotions) == 24
+
+
 @pytest.mark.parametrize("over", [(2, 3), (0, 2, 3)])
 def test_standardised_maps_are_used_as_they_are(tmp_path: Path, over: tuple[int, ...]) -> None:
     maps = (MAPS - MAPS.mean(over, keepdims=True)) / MAPS.std(over, keepdims=True)

@@ -289,3 +289,30 @@ def test_chunks_of_two_frames_are_refused_with_the_way_out(tmp_path: Path) -> No
                 target.mux(packet)
     with pytest.raises(BadData, match=r"got two in some \(packed B-frames.*bsf:v mpeg4_unpack_bframes"):
         read(tmp_path / "v.avi", 5, 10)
+
+
+@pytest.mark.parametrize("tables", ["default", "optimal"])
+def test_zeros_within_a_jpeg_are_damage_and_no_flat_picture(tmp_path: Path, tables: str) -> None:
+    """What a copy left out is filled with zeros, which a decoder takes for blocks without detail."""
+    scene = 90 + np.arange(320)[None, :, None] / 4 + np.arange(240)[:, None, None] / 5
+    noise = np.random.default_rng(0).normal(0, 120, (120, 120, 3))
+    scene = np.repeat(scene, 3, axis=2)
+    scene[60:180, 100:220] += cv2.GaussianBlur(noise, (0, 0), 1.5)
+    pictures = {number: np.clip(scene + number, 0, 255).astype(np.uint8) for number in range(12)}
+    options = {"huffman": tables, "qmin": "2", "qmax": "2"}
+    file = coded.write(tmp_path / "v.avi", range(12), "mjpeg", options, pixels="yuvj420p", pictures=pictures)
+    packet = read_file_index(file).packets[6]
+    data = np.fromfile(file, np.uint8)
+    middle = (packet.place or 0) + packet.size * 4 // 5
+    data[middle : middle + 300] = 0
+    with pytest.raises(BadData, match="damaged data: frame 6 cannot be decoded"):
+        list(read_video_frames(data, "v.avi", 4, 8))
+    assert [name for name, _ in read_video_frames(data, "v.avi", 7, 11)] == [f"v.avi frame {n}" for n in range(7, 12)]
+
+
+@pytest.mark.parametrize("tables", ["default", "optimal"])
+def test_flat_pictures_of_jpegs_are_no_damage(tmp_path: Path, tables: str) -> None:
+    pictures = {number: np.full((240, 320, 3), 20 * number, np.uint8) for number in range(8)}
+    file = coded.write(tmp_path / "v.avi", range(8), "mjpeg", {"huffman": tables}, pixels="yuvj420p", pictures=pictures)
+    shown = read(file, 0, 7)
+    assert all(np.abs(shown[number].astype(int) - 20 * number).max() <= 3 for number in range(8))

@@ -89,7 +89,9 @@ def decide_shift(evidence: Iterable[RowEvidence]) -> int:
 
 
 def _is_contradicted(rows: Sequence[RowEvidence], shift: int) -> bool:
-    return any(row.contradicts(shift) for row in rows)
+    """One row says so, or as many rows end further behind their files as end just so: files were lost there."""
+    behind = [row.offset + shift - row.last for row in rows if shift < 0 and row.offset > row.last]
+    return any(row.contradicts(shift) for row in rows) or 0 < sum(map(bool, behind)) >= behind.count(0)
 
 
 def _is_shifted(rows: Sequence[RowEvidence], shift: int) -> bool:

@@ -84,6 +84,14 @@ def test_an_onset_of_0_says_that_the_sheet_does_not_count_from_1(tmp_path: Path)
     assert read(found[3:]) == [(5, 9, 20, "img5.jpg")]
 
 
+def test_folders_that_lost_their_last_files_lower_no_sheet(tmp_path: Path) -> None:
+    """Files from 0. Of four recordings the ends are missing, of two of them one frame."""
+    ends = [40, 40, 43, 45, 20]
+    found = dataset(tmp_path, [(range(40), 5, 9, end) for end in ends])
+    assert [isinstance(clip, ClipProblem) for clip in found] == [True] * 4 + [False]
+    assert read(found[4:]) == [(5, 9, 20, "img5.jpg")]
+
+
 def test_a_clean_dataset_is_read_as_it_is(tmp_path: Path) -> None:
     found = dataset(tmp_path, [(range(1, 41), 1, 9, 20), (range(1, 41), 5, 9, 40)])
     assert [numbers[:3] for numbers in read(found)] == [(1, 9, 20), (5, 9, 40)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
-from services.ingest.catalogue.numbering import RowEvidence, decide_shift
+from services.ingest.catalogue.numbering import DISPUTED_NOTE, RowEvidence, decide_shift
 from services.ingest.discover import discover_clips
 
 HEADER = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
@@ -57,6 +57,19 @@ def test_rows_that_contradict_each_other_are_not_shifted(tmp_path: Path) -> None
     """The second row ends with the last file, so its sheet counts as the files do."""
     found = dataset(tmp_path, [(range(1, 41), 0, 4, 9), (range(1, 41), 10, 14, 40)])
     assert [numbers[:3] for numbers in read(found)] == [(1, 4, 9), (10, 14, 40)]
+
+
+def test_rows_that_disagree_are_told(tmp_path: Path) -> None:
+    """Three rows count from 0. The fourth ends with its last file, as if it counted from 1."""
+    clips = [(range(1, 41), 0, 5, 20), (range(1, 41), 0, 7, 25), (range(1, 41), 10, 15, 20), (range(1, 41), 5, 9, 40)]
+    found = dataset(tmp_path, clips)
+    assert [numbers[:3] for numbers in read(found)] == [(1, 5, 20), (1, 7, 25), (10, 15, 20), (5, 9, 40)]
+    assert all(isinstance(clip, FoundClip) and DISPUTED_NOTE in clip.notes for clip in found)
+
+
+def test_a_slip_among_rows_that_agree_is_no_dispute(tmp_path: Path) -> None:
+    found = dataset(tmp_path, [(range(1, 41), 0, 5, 20), *[(range(1, 41), 5, 9, 40)] * 3])
+    assert not any(isinstance(clip, FoundClip) and DISPUTED_NOTE in clip.notes for clip in found)
 
 
 def test_a_lost_file_shifts_no_dataset(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ SHIFT_NOTES = {  # by what is added to the numbers of a sheet that counts from 0
     1: "the frame numbers of the whole sheet are 1 less than those of the frames: 1 was added",
     -1: "the frame numbers of the whole sheet are 1 more than those of the frames: 1 was subtracted",
 }
+DISPUTED_NOTE = "rows disagree on whether the sheet counts from 0 or from 1: no number was changed for that"
 TELLING_SHARE = 0.05  # of rows with onset 0 where files count from 1. Fewer are slips of single rows
 
 
@@ -45,10 +46,14 @@ class DatasetNumbering:
 
     habits: Habits = field(default_factory=dict)
     shifts: Mapping[tuple[str, bool], int] = field(default_factory=dict)
+    disputed: frozenset[tuple[str, bool]] = frozenset()  # whose rows disagree on the shift
 
     def shift_entry(self, entry: AnnotationEntry) -> AnnotationEntry:
         """The entry with its files' frame numbers, noted."""
-        shift = self.shifts.get((entry.dataset, entry.source_path.is_dir()), 0)
+        clips = (entry.dataset, entry.source_path.is_dir())
+        shift = self.shifts.get(clips, 0)
+        if clips in self.disputed and entry.coded:
+            return replace(entry, notes=(*entry.notes, DISPUTED_NOTE))
         numbers = {role: whole_number(getattr(entry, role)) for role in FRAME_ROLES}
         moved = {role: number + shift for role, number in numbers.items() if number is not None}
         if not shift or not moved or not entry.coded:
@@ -78,7 +83,8 @@ def survey_numbering(entries: Sequence[AnnotationEntry], dataset_folder: Path) -
         for entry in mine if numbers else ():
             evidence[entry.dataset, path.is_dir()] += _weigh_row(entry, numbers)
     shifts = {clips: decide_shift(found) for clips, found in evidence.items()}
-    return DatasetNumbering(most_common_counters(counters), shifts)
+    disputed = frozenset(clips for clips, found in evidence.items() if not shifts[clips] and is_disputed(found))
+    return DatasetNumbering(most_common_counters(counters), shifts, disputed)
 
 
 def decide_shift(evidence: Iterable[RowEvidence]) -> int:
@@ -88,8 +94,21 @@ def decide_shift(evidence: Iterable[RowEvidence]) -> int:
     return next((shift for shift in SHIFT_NOTES if not _is_contradicted(rows, shift) and _is_shifted(known, shift)), 0)
 
 
+def is_disputed(evidence: Iterable[RowEvidence]) -> bool:
+    """Whether a shift is told by rows, and contradicted by others that are not more than they."""
+    rows = [row for row in evidence if row.fits]
+    for shift in SHIFT_NOTES:
+        agreeing = [row for row in rows if not row.contradicts(shift)]
+        telling = [row for row in agreeing if shift in row.fits and _lies_outside(row, shift)]
+        if 0 < len(rows) - len(agreeing) <= len(telling) and _is_shifted(agreeing, shift):
+            return True
+    return False
+
+
 def _is_contradicted(rows: Sequence[RowEvidence], shift: int) -> bool:
-    return any(row.contradicts(shift) for row in rows)
+    """One row says so, or as many rows end further behind their files as end just so: files were lost there."""
+    behind = [row.offset + shift - row.last for row in rows if shift < 0 and row.offset > row.last]
+    return any(row.contradicts(shift) for row in rows) or 0 < sum(map(bool, behind)) >= behind.count(0)
 
 
 def _is_shifted(rows: Sequence[RowEvidence], shift: int) -> bool:

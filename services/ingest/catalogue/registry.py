@@ -56,6 +56,8 @@ def _has_clips_csv(folder: Path) -> bool:
 
 
 def _check_dataset_folder(folder: Path) -> None:
+    if folder.is_file():
+        raise BadData(f"{folder}: expected a dataset folder, got a file; give the folder in which it lies.")
     if not folder.is_dir():
         raise BadData(f"{folder}: expected a dataset folder, got nothing there; check the path.")
     if not any(child for child in folder.iterdir() if not child.name.startswith(".")):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
-from services.ingest.catalogue.numbering import RowEvidence, decide_shift
+from services.ingest.catalogue.numbering import DISPUTED_NOTE, RowEvidence, decide_shift
 from services.ingest.discover import discover_clips
 
 HEADER = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
@@ -59,6 +59,19 @@ def test_rows_that_contradict_each_other_are_not_shifted(tmp_path: Path) -> None
     assert [numbers[:3] for numbers in read(found)] == [(1, 4, 9), (10, 14, 40)]
 
 
+def test_rows_that_disagree_are_told(tmp_path: Path) -> None:
+    """Three rows count from 0. The fourth ends with its last file, as if it counted from 1."""
+    clips = [(range(1, 41), 0, 5, 20), (range(1, 41), 0, 7, 25), (range(1, 41), 10, 15, 20), (range(1, 41), 5, 9, 40)]
+    found = dataset(tmp_path, clips)
+    assert [numbers[:3] for numbers in read(found)] == [(1, 5, 20), (1, 7, 25), (10, 15, 20), (5, 9, 40)]
+    assert all(isinstance(clip, FoundClip) and DISPUTED_NOTE in clip.notes for clip in found)
+
+
+def test_a_slip_among_rows_that_agree_is_no_dispute(tmp_path: Path) -> None:
+    found = dataset(tmp_path, [(range(1, 41), 0, 5, 20), *[(range(1, 41), 5, 9, 40)] * 3])
+    assert not any(isinstance(clip, FoundClip) and DISPUTED_NOTE in clip.notes for clip in found)
+
+
 def test_a_lost_file_shifts_no_dataset(tmp_path: Path) -> None:
     first, second = dataset(tmp_path, [(range(47, 87), 46, 59, 86), (range(10, 41), 10, 20, 40)])
     assert isinstance(first, ClipProblem)
@@ -82,6 +95,14 @@ def test_an_onset_of_0_says_that_the_sheet_does_not_count_from_1(tmp_path: Path)
     found = dataset(tmp_path, [(files, 0, 9, 40), (files, 3, 9, 40), (files, 7, 9, 40), (files, 5, 9, 20)])
     assert [isinstance(clip, ClipProblem) for clip in found] == [True, True, True, False]
     assert read(found[3:]) == [(5, 9, 20, "img5.jpg")]
+
+
+def test_folders_that_lost_their_last_files_lower_no_sheet(tmp_path: Path) -> None:
+    """Files from 0. Of four recordings the ends are missing, of two of them one frame."""
+    ends = [40, 40, 43, 45, 20]
+    found = dataset(tmp_path, [(range(40), 5, 9, end) for end in ends])
+    assert [isinstance(clip, ClipProblem) for clip in found] == [True] * 4 + [False]
+    assert read(found[4:]) == [(5, 9, 20, "img5.jpg")]
 
 
 def test_a_clean_dataset_is_read_as_it_is(tmp_path: Path) -> None:

@@ -24,6 +24,12 @@ def test_no_folder(tmp_path: Path) -> None:
         recognise_layout(DatasetTree(tmp_path / "nowhere"))
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_text("")
+    with pytest.raises(BadData, match="expected a dataset folder, got a file; give the folder in which it lies"):
+        recognise_layout(DatasetTree(tmp_path / "clips.csv"))
+
+
 def test_an_unknown_folder(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(BadData, match=r"got none of them; see docs/reference/datasets.md"):

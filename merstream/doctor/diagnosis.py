@@ -149,9 +149,10 @@ def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
         diagnosis.sizes.update(f"{size[0]}x{size[1]}" for size in sizes[:1])
         if len(set(sizes)) > 1:
             names = ", ".join(sorted({f"{width}x{height}" for width, height in sizes}))
-            diagnosis.contradictions.append(
-                f"{clip.sample.subject}/{clip.sample.clip}: frames of several sizes: {names}"
+            diagnosis.unreadable.append(
+                f"{clip.sample.subject}/{clip.sample.clip}: frames of several sizes: {names}. Export them at one size"
             )
+            diagnosis.broken.add(clip.sample.identity)
         if clip.source_path not in listed:
             listed.add(clip.source_path)
             diagnosis.extra += find_stray_files(clip, folder)

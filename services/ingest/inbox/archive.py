@@ -79,7 +79,10 @@ class ArchiveUnpacker:
             if names.is_junk(packed.path) and not is_undecoded(packed.path):
                 self.budget.spend(name, size=packed.size)  # to skip it takes the time to decompress it
             else:
-                found[packed.path] = self._write_member(packed, name)
+                earlier, member = found.get(packed.path), self._write_member(packed, name)
+                found[packed.path] = member
+                if earlier and earlier.sha256 != member.sha256:
+                    self.notes.append(f"{name}: {packed.path!r} is there more than once. The last one was taken")
         found = self._decode_paths(found, name)
         inner = [member for member in found.values() if names.is_archive(member.path)]
         for member in inner:

@@ -151,6 +151,14 @@ def tarred_as(files: Files, encoding: str) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize(("second", "told"), [(b"2", 1), (b"1", 0)])
+def test_of_two_members_with_one_name_the_last_counts_and_is_told(tmp_path: Path, second: bytes, told: int) -> None:
+    packed = zipped({"a/x.csv": b"1", "b/y.csv": second}).replace(b"b/y.csv", b"a/x.csv")
+    unpacked, notes = unpack(tmp_path, "d.zip", packed)
+    assert unpacked == {"a/x.csv": second}
+    assert notes == ["d.zip: 'a/x.csv' is there more than once. The last one was taken"][:told]
+
+
 OLD_NAMES = {"gb18030": "惊讶", "cp932": "笑い", "utf-8": "惊讶", "cp437": "Bär"}
 
 

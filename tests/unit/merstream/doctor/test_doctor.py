@@ -83,7 +83,9 @@ def test_deep_finds_what_headers_hide(casme2: Path) -> None:
 
 def test_frames_of_several_sizes(casme2: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(casme2 / "Cropped/sub01/EP01_01/reg_img11.jpg"), np.zeros((9, 7, 3), np.uint8))
-    assert told(casme2)["contradictions"] == ["01/EP01_01: frames of several sizes: 7x9, 8x8"]
+    found = told(casme2)
+    assert found["unreadable"] == ["01/EP01_01: frames of several sizes: 7x9, 8x8. Export them at one size"]
+    assert (found["clips"], found["sound"]) == (6, 5), "a run leaves the clip out"
 
 
 def test_exit_codes_and_text(casme2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
-from services.ingest.catalogue.cells import cell_text, is_absent, whole_number
 from services.ingest.catalogue.clip_folders import ClipFolder, ClipFolders, FolderPattern, find_clip_folders
 from services.ingest.catalogue.cut_clips import RenumberedRow, renumber_cut_clips, shift_to_first_files
 from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
@@ -18,6 +17,7 @@ from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet
 from services.ingest.catalogue.sheet import locate_header as header
 from services.ingest.catalogue.tree import DatasetTree
 from shared.names import spelling_key
+from shared.tables.cells import cell_text, is_absent, whole_number
 from shared.tables.header import ColumnNames
 from shared.tables.rows import TableRow
 from shared.tables.table import Table

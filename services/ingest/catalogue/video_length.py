@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 
+from services.ingest.video.container import open_video
 from services.ingest.video.index import read_file_index
 from shared.errors import BadData
 
@@ -14,10 +15,9 @@ def count_video_frames(file: Path, expected: int) -> int:
     The header's count serves if it is above `expected`. A smaller one may be wrong, so the packets are counted.
     """
     try:
-        with av.open(str(file)) as container:
-            stream = container.streams.video[0]
+        with open_video(file, file.name) as (_, stream):
             if stream.frames > expected:
                 return int(stream.frames)
         return read_file_index(file).count
-    except (av.FFmpegError, BadData, OSError, IndexError, ValueError):
+    except (av.FFmpegError, BadData, OSError, ValueError):
         return 0

@@ -31,7 +31,7 @@ class _NamedBytes(io.BytesIO):
 
 @contextmanager
 def open_video(data: VideoData, name: str) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its first video stream that is no cover picture.
+    """The container and its video stream that players show, never a cover picture.
 
     `data` is a file or the bytes [n] of one. Raises BadData, with `name`, if it is no video or its frames are too
     large.
@@ -48,16 +48,35 @@ def open_video(data: VideoData, name: str) -> Iterator[tuple[InputContainer, Vid
         yield container, _select_stream(container, name)
 
 
+def describe_choice(container: InputContainer, stream: VideoStream) -> str:
+    """Which stream was taken, where a file has several pictures at once. "" for one stream."""
+    others = [str(each.index) for each in _list_streams(container) if each.index != stream.index]
+    if not others:
+        return ""
+    return f"the file has several video streams: stream {stream.index} was taken, not {' or '.join(others)}"
+
+
+def _list_streams(container: InputContainer) -> list[VideoStream]:
+    return [
+        each
+        for each in container.streams.video
+        if not each.disposition & each.disposition.attached_pic and each.codec_context and each.codec_context.width
+    ]
+
+
 def _select_stream(container: InputContainer, name: str) -> VideoStream:
-    streams = [each for each in container.streams.video if not each.disposition & each.disposition.attached_pic]
-    if not streams or streams[0].codec_context is None or not streams[0].codec_context.width:
+    """The stream that players show: the only one with the mark "default", else the first."""
+    streams = _list_streams(container)
+    if not streams:
         raise BadData(
             f"{name}: expected a video, got a file without a video stream that can be read; convert it to .mp4 again."
         )
-    context = streams[0].codec_context
+    marked = [each for each in streams if each.disposition & each.disposition.default]
+    stream = marked[0] if len(marked) == 1 else streams[0]
+    context = stream.codec_context
     if context.width * context.height > MOST_PIXELS:
         raise BadData(
             f"{name}: expected frames of at most {MOST_PIXELS / 1e6:g} megapixels, got {context.width}x"
             f"{context.height} px; export the video at a smaller size."
         )
-    return streams[0]
+    return stream

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from services.ingest.video.container import VideoData, open_video
@@ -20,6 +21,10 @@ SEEK_PACKETS = 200  # from here on a jump is worth its while
 DENSE_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "vp8", "vp9", "wmv1", "wmv2", "wmv3"})
 # No such codec writes 64 zero bytes, but at the end of a packet or before a start code (00 00 01).
 HOLE = re.compile(rb"\x00{64}(?=\x00*[^\x00\x01])")
+ZEROS = re.compile(rb"\x00+")
+LONGER_RUN = 4  # times as many zeros as in the frames near by are damage
+NEAR_PACKETS = 4  # before and after a frame, which tell whether zero bytes are usual in the video
+NEEDING_OTHERS = frozenset({PictureType.P, PictureType.B, PictureType.S})
 STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
 
 
@@ -68,6 +73,16 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
     due = places.start
     for position, frame in _decode_packets(data, index, needed, places):
         place = index.place_of.get(position, -1)
+        if position == needed.key and index.packets[position].is_key and frame.pict_type in NEEDING_OTHERS:
+            raise BadData(
+                f"{index.name}: expected a frame that can be decoded alone at {index.numbers[place]}, as the file's "
+                "marks say, got one that needs others; convert the video to .mp4 again."
+            )
+        if due < place < places.stop and index.is_packed:
+            raise BadData(
+                f"{index.name}: expected one frame in each chunk of the AVI, got two in some (packed B-frames, as DivX "
+                "and Xvid write them); unpack them with: ffmpeg -i IN.avi -c copy -bsf:v mpeg4_unpack_bframes OUT.avi."
+            )
         if (frame.is_corrupt and needed.matters(index, position)) or due < place < places.stop:
             raise _describe_damage(index, places, min(position, index.positions[due]))
         if place == due < places.stop:
@@ -113,7 +128,9 @@ def _decode_packets(
             context = stream.codec_context
             # One thread: an error comes with its own packet, and all machines decode alike.
             context.thread_count, context.options = 1, STRICT
-        torn = index.codec in DENSE_CODECS and HOLE.search(bytes(packet))
+        torn = HOLE.search(bytes(packet)) and (
+            index.codec in DENSE_CODECS or (index.codec == "mjpeg" and _is_torn_jpeg(data, index, at))
+        )
         packet.pts = packet.dts = at
         frames = None if torn else _decode_packet(context, packet)
         if frames is None and needed.matters(index, at):
@@ -121,6 +138,17 @@ def _decode_packets(
         yield from ((frame.pts, frame) for frame in frames or [] if frame.pts is not None)
     if context is not None:
         yield from ((frame.pts, frame) for frame in _decode_packet(context, None) or [] if frame.pts is not None)
+
+
+def _is_torn_jpeg(data: VideoData, index: VideoIndex, at: int) -> bool:
+    """Whether zero bytes in the frame at `at` are damage. In a drawn video they may be flat blocks, in most frames."""
+    near = range(max(at - NEAR_PACKETS, 0), min(at + NEAR_PACKETS + 1, len(index.packets)))
+    runs = {place: _longest_run(bytes(packet)) for _, place, packet in read_packets(data, index, near)}
+    return runs[at] > LONGER_RUN * median(runs.values())
+
+
+def _longest_run(data: bytes) -> int:
+    return max((len(run[0]) for run in ZEROS.finditer(data)), default=0)
 
 
 def _decode_packet(context: VideoCodecContext, packet: Packet | None) -> list[VideoFrame] | None:

@@ -4,6 +4,7 @@ A frame's number is its place in the order of presentation, counted from 0. Fram
 are counted too: empty chunks of an AVI, damaged packets, packets that a damaged stream lost.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,13 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from services.ingest.video.container import VideoData, open_video
+from services.ingest.video.container import VideoData, describe_choice, open_video
 from services.ingest.video.numbering import number_before_break, number_frames
-from services.ingest.video.packets import PacketEntry, read_packet_table
+from services.ingest.video.packets import PacketEntry, divide_joined_avis, read_packet_table
 from services.ingest.video.presentation import order_frames
 from shared.errors import BadData
 
 AVI_SLACK = 2  # chunks
+PACKED_MARK = re.compile(rb"DivX\d+(?:b|Build)\d+p")
 PROGRESSIVE_ORDERS = frozenset({0, 1})  # AVFieldOrder: unknown, progressive
 
 
@@ -30,6 +32,7 @@ class VideoIndex:
     name: str
     container: str  # FFmpeg's name of the format
     codec: str
+    pixels: str  # FFmpeg's name of the pixels' format. "" if the container does not say
     size: tuple[int, int]  # columns, rows
     aspect: Fraction  # width of a pixel over its height
     is_interlaced: bool  # as declared
@@ -42,6 +45,8 @@ class VideoIndex:
     seconds: tuple[float, ...] = field(repr=False)  # its time stamp, s after the first frame's
     lost: frozenset[int] = frozenset()  # numbers of frames whose packets are damaged beyond reading
     restart: int | None = None  # number at which the time stamps begin anew
+    is_packed: bool = False  # MPEG-4 that says of itself that two frames may share a chunk
+    choice: str = ""  # which of several video streams this is
 
     @cached_property
     def place_of(self) -> dict[int, int]:
@@ -90,6 +95,8 @@ def read_index(data: VideoData, name: str) -> VideoIndex:
         context, form = stream.codec_context, container.format.name.split(",")[0]
         if not packets:
             raise BadData(f"{name}: expected a video, got one without a frame; copy the file again.")
+        if form == "avi" and 0 < stream.frames < len(packets):
+            packets = divide_joined_avis(data, packets)
         order, stamps = order_frames(data, name, form, context, packets)
         rates = (stream.average_rate, stream.base_rate, stream.guessed_rate)
         found = number_frames(form, packets, order, stamps, lost_chunks)
@@ -105,18 +112,22 @@ def read_index(data: VideoData, name: str) -> VideoIndex:
             name=name,
             container=form,
             codec=context.name,
+            pixels=context.pix_fmt or "",
             size=(context.width, context.height),
             aspect=Fraction(stream.sample_aspect_ratio or 1),
             is_interlaced=context.field_order not in PROGRESSIVE_ORDERS,
             time_base=base,
             rates=tuple(float(rate) for rate in rates if rate) + _median_rate(stamps, base),
-            declared=stream.frames,
+            # Of an mp4 with an edit, frames outside of it are listed no more.
+            declared=min(stream.frames, len(stream.index_entries)) if form == "mov" else stream.frames,
             packets=tuple(packets),
             numbers=tuple(numbers),
             positions=tuple(order[: len(numbers)]),
             seconds=tuple(float((stamp - first) * base) for stamp in stamps[: len(numbers)]),
             lost=frozenset(lost),
             restart=restart,
+            is_packed=form == "avi" and bool(PACKED_MARK.search(context.extradata or b"")),
+            choice=describe_choice(container, stream),
         )
 
 

@@ -24,10 +24,13 @@ def locate_clip(found: FoundClip) -> FoundClip:
     """
     if found.kind != "video" or found.span is not None:
         return found
+    choice = ""
     try:
-        return _locate_in_index(found, read_file_index(found.files[0]))
+        index = read_file_index(found.files[0])
+        choice = f" ({index.choice})" if index.choice else ""
+        return _locate_in_index(found, index)
     except BadData as fault:
-        raise BadData(f"{found.location or found.sample.identity}: {fault}") from None
+        raise BadData(f"{found.location or found.sample.identity}: {fault}{choice}") from None
 
 
 def _locate_in_index(found: FoundClip, index: VideoIndex) -> FoundClip:
@@ -46,6 +49,8 @@ def _locate_in_index(found: FoundClip, index: VideoIndex) -> FoundClip:
         )
     if times:
         notes += _describe_holes(clock, span)
+    if index.choice:
+        notes.append(index.choice)
     return replace(found, span=(onset, apex, offset), times=times, notes=found.notes + tuple(notes))
 
 
@@ -59,7 +64,8 @@ def _choose_reading(found: FoundClip, clock: VideoClock) -> tuple[Places, list[s
         return _places_at(clock, found.seconds), []
     counted, notes = _count_places(index, numbers)
     last = len(index.numbers) - 1 if counted[-1] is None else counted[-1]
-    even = clock.is_even(last)
+    # An AVI may begin with empty chunks. They have numbers, but seconds count from the first frame.
+    even = clock.is_even(last) and not index.numbers[0]
     if even or index.lost or clock.rate is None or found.numbering == "counted" or index.restart is not None:
         locate_frames(index, found.onset, found.offset)
     if index.restart is not None and index.numbers[last] >= index.restart:
@@ -127,6 +133,10 @@ def _count_places(index: VideoIndex, numbers: Places) -> tuple[Places, list[str]
         if index.numbers[place] != number and number not in index.lost:
             notes.append(f"the {role} frame {number} was not recorded: frame {index.numbers[place]} was taken")
         places.append(place)
+    onset = places[0] or 0
+    empty = index.numbers[onset] - onset - sum(number < index.numbers[onset] for number in index.lost)
+    if empty:
+        notes.append(f"{empty} frames before the onset were not recorded: frame numbers count their empty places")
     return tuple(places), notes
 
 
@@ -181,8 +191,9 @@ def _describe_readings(index: VideoIndex, numbers: Places, counted: Places, time
         for role, number, by_count, by_time in zip(SPAN_ROLES, numbers, counted, timed, strict=True)
         if number is not None
     )
+    empty = f"one that begins with {index.numbers[0]} empty frames," if index.numbers[0] else "an uneven recording"
     return (
-        f"{index.name}: expected frames at equal steps, got an uneven recording in which numbers have two meanings: "
+        f"{index.name}: expected frames at equal steps, got {empty} in which numbers have two meanings: "
         f"{rows}; add a column numbering with counted or timed, or write onset_s, apex_s and offset_s in seconds."
     )
 

@@ -1,7 +1,10 @@
 """The packets of a video as its container lists them."""
 
+import io
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -10,8 +13,14 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from services.ingest.video.container import VideoData
+
 PacketKey = tuple[int | None, int | None, int]  # stamps and size of a packet as the demuxer gives them
 
+AVI_HEADER = re.compile(rb"RIFF.{4}AVI ", re.DOTALL)
+# Bits at the beginning of a frame that say its type, 0 for a key frame.
+TYPE_BITS = {"msmpeg4v2": 2, "msmpeg4": 2, "wmv1": 2, "wmv2": 1}
+EMPTY_FRAME = 16  # bytes, at most, of an MPEG-4 frame without a picture
 START_CODE = re.compile(rb"\x00\x00\x01")
 
 
@@ -70,6 +79,21 @@ def _divide_parts(packets: Sequence[PacketEntry]) -> list[PacketEntry]:
     return found
 
 
+def divide_joined_avis(data: VideoData, packets: Sequence[PacketEntry]) -> list[PacketEntry]:
+    """The packets of an AVI with the number of their recording, where files were joined end to end.
+
+    The demuxer counts on. A header between two chunks tells where the next file begins.
+    """
+    part, found = 0, [packets[0]]
+    with data.open("rb") if isinstance(data, Path) else io.BytesIO(data.tobytes()) as file:
+        for before, packet in pairwise(packets):
+            if before.place is not None and packet.place is not None:
+                end = file.seek(before.place + before.size)
+                part += bool(AVI_HEADER.search(file.read(max(packet.place - end, 0))))
+            found.append(packet._replace(part=part))
+    return found
+
+
 def _build_entry(packet: Packet, tick: int | None, stream: VideoStream, before: Sequence[PacketEntry]) -> PacketEntry:
     key = find_packet_key(packet)
     dts = packet.dts if packet.dts is not None else packet.pts
@@ -106,6 +130,11 @@ def _judge_key(data: bytes, context: VideoCodecContext) -> tuple[bool, bool]:
         closed = any(kind == 5 for kind, _ in units)
         slices = [at for kind, at in units if kind == 1]
         return closed or not slices or _slice_type(data[slices[0] + 1 : slices[0] + 17]) in (2, 7), closed
+    if context.name in TYPE_BITS:  # marks of an AVI may call each frame a key
+        is_key = not data[0] >> 8 - TYPE_BITS[context.name]
+        return is_key, is_key
+    if context.name == "mpeg4":  # marks of an AVI may call an empty frame a key
+        return len(data) > EMPTY_FRAME, len(data) > EMPTY_FRAME
     if context.name == "hevc":
         return True, any(data[at] >> 1 & 0x3F in (19, 20) for at in _find_units(data, header, 21))
     return True, True

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.video.decoding import decode_frames, find_needed_packets, read_packets
 from services.ingest.video.index import VideoIndex, read_file_index, read_index
-from services.ingest.video.pictures import is_square
+from services.ingest.video.pictures import is_square, read_turn
 from shared.errors import BadData
 
 _MILLISECOND = Fraction(1, 1000)
@@ -99,6 +99,6 @@ def _are_equal(before: VideoFrame | None, after: VideoFrame | None) -> bool:
 
 
 def _list_facts(frame: VideoFrame) -> Iterator[object]:
-    yield from (frame.format.name, frame.width, frame.height, frame.interlaced_frame, frame.rotation)
+    yield from (frame.format.name, frame.width, frame.height, frame.interlaced_frame, *read_turn(frame))
     yield from (frame.color_range, frame.colorspace, frame.color_trc, frame.color_primaries)
     yield from map(bytes, frame.planes)

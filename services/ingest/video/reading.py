@@ -8,11 +8,12 @@ from typing import Any
 import av
 from numpy.typing import NDArray
 
+from services.ingest.image_depth import measure_depth
 from services.ingest.video import fields
 from services.ingest.video.container import VideoData
 from services.ingest.video.decoding import decode_frames
 from services.ingest.video.index import VideoIndex, read_index
-from services.ingest.video.pictures import PictureMaker
+from services.ingest.video.pictures import DEEP_FORMATS, PictureMaker, read_deep_values
 from shared.errors import BadData
 from shared.stage import Arrays
 
@@ -49,8 +50,9 @@ def read_packed_frames(
             f"{name}: expected frames up to the offset {places.stop - 1 + first}, got a video of {len(index.numbers)} "
             "frames; correct the row (frames of a video count from 0) or copy the file again."
         )
+    index = replace(index, numbers=tuple(number + first for number in index.numbers))  # for notes and faults
     for at, pixels in read_pictures(arrays["data"], index, places, notes, chosen):
-        yield f"{name} frame {index.numbers[places[at]] + first}", pixels
+        yield f"{name} frame {index.numbers[places[at]]}", pixels
 
 
 def read_pictures(
@@ -77,6 +79,10 @@ def _convert_frames(
     data: VideoData, index: VideoIndex, places: range, maker: PictureMaker, chosen: Collection[int] | None
 ) -> Iterator[tuple[int, NDArray[Any]]]:
     measures = fields.measure_frames(decode_frames(data, index, places))
+    if index.pixels in DEEP_FORMATS:
+        labels = (f"{index.name} frame {index.numbers[place]}" for place in places)
+        values = map(read_deep_values, decode_frames(data, index, places))
+        maker.depth = measure_depth(zip(labels, values, strict=False))
     woven = fields.choose_frames(measures)
     frames = fields.weave_out_fields(decode_frames(data, index, places), measures, woven)
     if woven:

@@ -44,6 +44,15 @@ def test_frames_before_an_edit_have_no_number(tmp_path: Path) -> None:
     assert (index.count, index.declared, index.numbers[0], index.seconds[0]) == (15, 20, 0, 0.0)
 
 
+def test_frames_behind_an_edit_are_not_absent(tmp_path: Path) -> None:
+    """A phone that trims a video keeps its packets. The file is not cut off."""
+    data = coded.write(tmp_path / "v.mp4", range(60), b_frames=0).read_bytes()
+    at = data.index(b"elst") + 12
+    (tmp_path / "v.mp4").write_bytes(data[:at] + (1000).to_bytes(4) + data[at + 4 :])  # 1 s of 2
+    index = read_file_index(tmp_path / "v.mp4")
+    assert (index.count, index.absent) == (30, 0)
+
+
 def test_a_video_that_starts_late_counts_from_its_first_frame(tmp_path: Path) -> None:
     index = read_file_index(coded.write(tmp_path / "v.mkv", {number: number + 50 for number in range(20)}))
     assert (index.count, index.seconds[0]) == (20, 0.0)
@@ -53,6 +62,13 @@ def test_joined_streams_are_counted_on(tmp_path: Path) -> None:
     parts = [coded.write(tmp_path / f"{first}.ts", range(first, first + 20)).read_bytes() for first in (0, 20)]
     (tmp_path / "joined.mpg").write_bytes(b"".join(parts))
     index = read_file_index(tmp_path / "joined.mpg")
+    assert (index.count, index.restart) == (40, 20)
+
+
+def test_joined_avis_are_counted_on(tmp_path: Path) -> None:
+    parts = [coded.write(tmp_path / f"{first}.avi", range(20), "mpeg4").read_bytes() for first in (0, 20)]
+    (tmp_path / "joined.avi").write_bytes(b"".join(parts))
+    index = read_file_index(tmp_path / "joined.avi")
     assert (index.count, index.restart) == (40, 20)
 
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import av
 import pytest
+from av.stream import Disposition
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -80,6 +82,50 @@ def test_empty_chunks_of_an_avi_keep_their_numbers(tmp_path: Path) -> None:
     assert clip.span == (15, 20, 27)
     assert shown(clip) == [15, *range(17, 31, 2), *range(31, 36)]
     assert clip.times == pytest.approx([(picture - 15) / 30 for picture in shown(clip)])
+
+
+def test_empty_chunks_before_the_onset_are_told(tmp_path: Path) -> None:
+    """Other programs leave them out, so that their numbers are lower."""
+    coded.write(tmp_path / "v.avi", [0, *range(16, 60)], "mpeg4")
+    clip = locate_clip(row(tmp_path, "v.avi,20,25,33,30,,,,"))
+    assert (shown(clip), clip.times) == (list(range(20, 34)), ())
+    assert clip.notes == ("15 frames before the onset were not recorded: frame numbers count their empty places",)
+
+
+def test_empty_chunks_at_the_beginning_give_numbers_two_meanings(tmp_path: Path) -> None:
+    data = coded.write(tmp_path / "v.avi", range(60), "mjpeg", pixels="yuvj420p").read_bytes()
+    at, end = data.index(b"movi"), data.index(b"idx1")
+    chunks = b"00dc\0\0\0\0" * 15 + data[at + 4 : end]
+    head = data[: at - 4] + (4 + len(chunks)).to_bytes(4, "little") + b"movi"
+    (tmp_path / "v.avi").write_bytes(head[:4] + (len(head) + len(chunks) - 8).to_bytes(4, "little") + head[8:] + chunks)
+    with pytest.raises(BadData, match=r"begins with 15 empty frames, .* onset 20 is frame 20 .* or frame 35 .*time"):
+        locate_clip(row(tmp_path, "v.avi,20,25,33,30,,,,"))
+    assert shown(row(tmp_path, "v.avi,20,25,33,30,counted,,,")) == list(range(5, 19))
+    assert shown(row(tmp_path, "v.avi,20,25,33,30,timed,,,")) == list(range(20, 34))
+
+
+@pytest.mark.parametrize(("marked", "first"), [((0, 1), 0), ((1, 0), 100), ((1, 1), 100)])
+def test_of_several_streams_the_marked_or_the_first_is_taken_and_told(
+    tmp_path: Path, marked: tuple[int, int], first: int
+) -> None:
+    parts = [coded.write(tmp_path / f"{begin}.mkv", range(begin, begin + 40)) for begin in (100, 0)]
+    with av.open(str(tmp_path / "v.mkv"), "w") as target, av.open(str(parts[0])) as a, av.open(str(parts[1])) as b:
+        sources = [part.streams.video[0] for part in (a, b)]
+        streams = [target.add_stream_from_template(source) for source in sources]
+        for stream, mark in zip(streams, marked, strict=True):
+            stream.disposition = Disposition(mark)
+        for source, stream in zip(sources, streams, strict=True):
+            for packet in source.container.demux(source):
+                if packet.size:
+                    packet.stream = stream
+                    target.mux(packet)
+    clip = locate_clip(row(tmp_path, "v.mkv,10,15,25,30,,,,"))
+    assert shown(clip) == list(range(first + 10, first + 26))
+    taken = 0 if first else 1
+    choice = f"the file has several video streams: stream {taken} was taken, not {1 - taken}"
+    assert clip.notes == (choice,)
+    with pytest.raises(BadData, match=rf"got a video of 40 frames; .* \({choice}\)$"):
+        locate_clip(row(tmp_path, "v.mkv,10,15,45,30,,,,"))
 
 
 def test_an_apex_that_was_not_recorded_is_the_frame_before(tmp_path: Path) -> None:

@@ -70,6 +70,20 @@ def test_the_pictures_of_what_is_stored_are_those_of_the_whole_file(
         assert source.notes == expected
 
 
+def test_notes_on_a_trimmed_video_have_the_numbers_of_the_whole(tmp_path: Path) -> None:
+    pictures = {number: coded.draw(number) for number in range(100)}
+    for number in range(99):
+        pictures[number][1::2] = pictures[number + 1][1::2]
+    coded.write(tmp_path / "v.avi", range(100), "mjpeg", {"q": "2"}, pixels="yuvj420p", pictures=pictures)
+    (clip,) = clips(tmp_path, "v.avi,63,70,79,30")
+    source = read_source(pack_source(clip))
+    assert [coded.number_of(frame) for _, frame in source.read_frames()] == list(range(63, 80))
+    assert source.notes == [
+        "interlaced video: 17 frames from 63 to 79 were made of the field taken first, the rows between were "
+        "interpolated (bwdif)"
+    ]
+
+
 def test_twenty_clips_of_a_long_video_take_less_than_it(tmp_path: Path) -> None:
     """They took twenty times the video's size before."""
     file = coded.write(tmp_path / "long.mp4", {n % 256 + 256 * (n // 256): n for n in range(2000)}, group=30)

@@ -1,9 +1,12 @@
 """Colour, rotation and square pixels."""
 
+import struct
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -18,6 +21,14 @@ def read(file: Path) -> tuple[list[NDArray[Any]], list[str]]:
     return [each for _, each in read_video_frames(np.fromfile(file, np.uint8), file.name, 0, 3, notes)], notes
 
 
+def turn_by(data: bytes, matrix: tuple[int, ...]) -> bytes:
+    """The mp4 with another display matrix (a, b, c, d) of its only track."""
+    one = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    a, b, c, d = (each << 16 for each in matrix)
+    at = data.index(one, data.index(b"tkhd"))
+    return data[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + data[at + len(one) :]
+
+
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_a_turned_phone_gives_upright_pictures_as_opencv_gave_them(tmp_path: Path, degrees: int) -> None:
     file = coded.write(tmp_path / "v.mp4", range(4), rotation=degrees)
@@ -26,6 +37,34 @@ def test_a_turned_phone_gives_upright_pictures_as_opencv_gave_them(tmp_path: Pat
     assert all(np.array_equal(each, capture.read()[1]) for each in shown)
     assert [coded.number_of(np.rot90(each, -degrees // 90)) for each in shown] == [0, 1, 2, 3]
     assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("matrix", "shown_as"),
+    [
+        ((-1, 0, 0, 1), lambda picture: picture[:, ::-1]),
+        ((1, 0, 0, -1), lambda picture: picture[::-1]),
+        ((0, 1, 1, 0), lambda picture: picture.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda picture: picture[::-1, ::-1].swapaxes(0, 1)),
+    ],
+)
+def test_a_mirrored_picture_is_mirrored_and_told(
+    tmp_path: Path, matrix: tuple[int, ...], shown_as: Callable[[NDArray[Any]], NDArray[Any]]
+) -> None:
+    """Front cameras write such matrices. A rotation alone would show the face upside down, or left as right."""
+    plain = coded.write(tmp_path / "v.mp4", range(4))
+    file = tmp_path / "mirrored.mp4"
+    file.write_bytes(turn_by(plain.read_bytes(), matrix))
+    shown, notes = read(file)
+    assert all(np.array_equal(each, shown_as(stored)) for each, stored in zip(shown, read(plain)[0], strict=True))
+    assert notes == ["the file asks for a mirrored picture: it was mirrored, as players show it"]
+
+
+def test_a_rotation_by_another_angle_is_told(tmp_path: Path) -> None:
+    file = coded.write(tmp_path / "v.mp4", range(4), rotation=10)
+    shown, notes = read(file)
+    assert [coded.number_of(each) for each in shown] == [0, 1, 2, 3]
+    assert notes == ["the file asks for a rotation that is no multiple of 90 degrees: it was not applied"]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +99,26 @@ def test_ten_bits_become_eight_with_a_note(tmp_path: Path) -> None:
     shown, notes = read(coded.write(tmp_path / "v.mp4", range(4), pixels="yuv420p10le"))
     assert [coded.number_of(each) for each in shown] == [0, 1, 2, 3]
     assert notes == ["video of 10 bits: it was converted to 8 bits per colour"]
+
+
+@pytest.mark.parametrize(("top", "bits"), [(1023, 10), (4095, 12), (65535, 16)])
+def test_the_true_depth_of_16_bits_is_measured(tmp_path: Path, top: int, bits: int) -> None:
+    """Machine vision cameras write 10 or 12 bits into 16. Their upper 8 bits would be nearly black."""
+    file = tmp_path / "v.mkv"
+    with av.open(str(file), "w") as target:
+        stream = target.add_stream("ffv1", rate=30)
+        stream.width, stream.height, stream.pix_fmt = coded.COLUMNS, coded.ROWS, "gray16le"
+        for number in range(4):
+            values = coded.draw(number).mean(axis=2) / 255 * top
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(values.astype(np.uint16), "gray16le")))
+        target.mux(stream.encode())
+    shown, notes = read(file)
+    assert [coded.number_of(each) for each in shown] == [0, 1, 2, 3]
+    for number, each in enumerate(shown):
+        assert np.abs(each - coded.draw(number).mean(axis=2)[..., None]).max() <= 1.01
+    told = f"16-bit frames that hold {bits}-bit values: the upper 8 of the {bits} bits were kept; "
+    assert len(notes) == 1
+    assert notes[0].startswith(told if bits < 16 else "video of 16 bits: it was converted to 8 bits per colour")
 
 
 def test_high_dynamic_range_becomes_the_standard_range(tmp_path: Path) -> None:

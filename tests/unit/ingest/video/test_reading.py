@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -248,3 +249,70 @@ def test_an_avi_that_lost_bytes_has_numbers_before_them(tmp_path: Path) -> None:
     assert numbers(file, 5, 25) == {n: n for n in range(5, 26)}
     with pytest.raises(BadData, match="got damaged data: "):
         read(file, 40, 55)
+
+
+@pytest.mark.parametrize("codec", ["wmv2", "wmv1", "msmpeg4", "mpeg4"])
+def test_an_index_that_calls_every_frame_a_key(tmp_path: Path, codec: str) -> None:
+    """Some programs write it. Decoding from such a frame gives differences on grey."""
+    file = coded.write(tmp_path / "v.avi", range(60), codec, b_frames=0)
+    data = bytearray(file.read_bytes())
+    begin = data.rindex(b"idx1") + 8
+    for entry in range(begin, begin + 60 * 16, 16):
+        data[entry + 4] |= 0x10
+    frames = read_video_frames(np.frombuffer(data, np.uint8), "v.avi", 20, 30)
+    assert [coded.number_of(pixels) for _, pixels in frames] == list(range(20, 31))
+
+
+def test_a_key_frame_that_is_none_is_refused(tmp_path: Path) -> None:
+    """The AVI of an H.263 video calls every frame a key."""
+    file = coded.write(tmp_path / "v.avi", range(40), "h263p")
+    with pytest.raises(BadData, match="expected a frame that can be decoded alone at 20, as the file's marks say"):
+        list(read_video_frames(np.fromfile(file, np.uint8), "v.avi", 20, 30))
+
+
+def test_chunks_of_two_frames_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    """DivX and Xvid put a B-frame into the chunk of the frame that it refers to, and an empty frame behind it."""
+    whole = coded.write(tmp_path / "whole.avi", range(40), "mpeg4", b_frames=1)
+    with av.open(str(whole)) as source:
+        stream = source.streams.video[0]
+        chunks = [bytes(packet) for packet in source.demux(stream) if packet.size]
+        with av.open(str(tmp_path / "v.avi"), "w") as target:
+            copy = target.add_stream("mpeg4", rate=30)
+            copy.width, copy.height, copy.pix_fmt = coded.COLUMNS, coded.ROWS, "yuv420p"
+            packed = [chunks[0].replace(b"\0\0\1\xb2", b"\0\0\1\xb2DivX503b1393p\0\0\1\xb2", 1)]
+            for reference, between in zip(chunks[1::2], chunks[2::2], strict=False):
+                packed += [reference + between, b"\0\0\1\xb6\x50\x7f"]
+            for at, data in enumerate(packed):
+                packet = av.Packet(data)
+                packet.pts = packet.dts = at
+                packet.time_base, packet.stream, packet.is_keyframe = coded.Fraction(1, 30), copy, not at
+                target.mux(packet)
+    with pytest.raises(BadData, match=r"got two in some \(packed B-frames.*bsf:v mpeg4_unpack_bframes"):
+        read(tmp_path / "v.avi", 5, 10)
+
+
+@pytest.mark.parametrize("tables", ["default", "optimal"])
+def test_zeros_within_a_jpeg_are_damage_and_no_flat_picture(tmp_path: Path, tables: str) -> None:
+    """What a copy left out is filled with zeros, which a decoder takes for blocks without detail."""
+    scene = 90 + np.arange(320)[None, :, None] / 4 + np.arange(240)[:, None, None] / 5
+    noise = np.random.default_rng(0).normal(0, 120, (120, 120, 3))
+    scene = np.repeat(scene, 3, axis=2)
+    scene[60:180, 100:220] += cv2.GaussianBlur(noise, (0, 0), 1.5)
+    pictures = {number: np.clip(scene + number, 0, 255).astype(np.uint8) for number in range(12)}
+    options = {"huffman": tables, "qmin": "2", "qmax": "2"}
+    file = coded.write(tmp_path / "v.avi", range(12), "mjpeg", options, pixels="yuvj420p", pictures=pictures)
+    packet = read_file_index(file).packets[6]
+    data = np.fromfile(file, np.uint8)
+    middle = (packet.place or 0) + packet.size * 4 // 5
+    data[middle : middle + 300] = 0
+    with pytest.raises(BadData, match="damaged data: frame 6 cannot be decoded"):
+        list(read_video_frames(data, "v.avi", 4, 8))
+    assert [name for name, _ in read_video_frames(data, "v.avi", 7, 11)] == [f"v.avi frame {n}" for n in range(7, 12)]
+
+
+@pytest.mark.parametrize("tables", ["default", "optimal"])
+def test_flat_pictures_of_jpegs_are_no_damage(tmp_path: Path, tables: str) -> None:
+    pictures = {number: np.full((240, 320, 3), 20 * number, np.uint8) for number in range(8)}
+    file = coded.write(tmp_path / "v.avi", range(8), "mjpeg", {"huffman": tables}, pixels="yuvj420p", pictures=pictures)
+    shown = read(file, 0, 7)
+    assert all(np.abs(shown[number].astype(int) - 20 * number).max() <= 3 for number in range(8))

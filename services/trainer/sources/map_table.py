@@ -136,9 +136,9 @@ def _refuse_lost_signs(maps: Sequence[GivenMap], evidence: ChannelEvidence) -> N
     u, v, strain = evidence.rest.mean(0)
     if max(u, v) < LOW_REST:
         raise BadData(
-            f"{maps[0].error_prefix}: expected u and v with both signs, so that rest lies within their range, got rest "
-            f"at {u:.2f} and {v:.2f} of it in the mean of {len(maps)} maps. Sizes without a sign look so. Write u and "
-            f"v with their signs. {WAY_OUT}"
+            f"{maps[0].error_prefix}: expected u and v with both signs, got rest at {u:.2f} and {v:.2f} of "
+            f"their range in the mean of {len(maps)} maps. Sizes without a sign look so. Write u and v with "
+            f"their signs. {WAY_OUT}"
         )
     if strain > HIGH_REST:
         raise BadData(

@@ -22,7 +22,8 @@ from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from services.trainer.runs.manifest import describe_run
 from services.trainer.sources.artifacts import load_plan_from_artifacts
-from services.trainer.sources.samples_csv import load_plan_from_table, read_samples_csv, table_clips
+from services.trainer.sources.sample_rows import read_samples_csv
+from services.trainer.sources.samples_csv import load_plan_from_table, table_clips
 from shared.device import choose_device
 from shared.records import RunContents
 from shared.storage_faults import require_writable_folder, stop_on_storage_fault

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 
 PERSON_WORDS = (
-    "subject|subj|sub|subjekt|sujet|sujeto|soggetto|participant|ppt|pp|versuchsperson|testperson|vp|proband|teilnehmer|"
+    "subject|subj|sub|subjekt|sujet|sujeto|soggetto|participant|ppt|pp|versuchsperson|testperson|vpn|vp|proband|pbn|"
+    "teilnehmer|"
     "proefpersoon|person|pers|individual|volunteer|user|actor|sp|id|number|num|nr|no|被试|受试者|参与者|被験者|피험자|"
     "испытуемый|участник"
 )
@@ -22,7 +23,9 @@ CLEAR_SESSION_WORDS = "session|sess|ses|sesion|seance|sitzung|visit|visite|termi
 SESSION_WORDS = (
     f"{CLEAR_SESSION_WORDS}|run|trial|take|rec|recording|"
     "round|wave|block|phase|part|test|retest|pre|post|baseline|followup|repeat|rep|version|ver|copy|kopie|new|old|"
-    "first|second|third|morning|evening|clip|video|seq|cam|camera|view|time"
+    "first|second|third|morning|evening|clip|video|seq|cam|camera|view|time|"
+    "raw|orig|original|crop|cropped|aligned|flip|flipped|hflip|mirror|mirrored|aug|augmented|magnified|micro|macro|"
+    "avi|mkv|mov|mp|png|jpg|npz"
 )
 SESSION_LETTERS = "stvdrw"  # session, time, visit or version, day, run, wave: only before a number
 LAST_SESSION_LETTER = "e"
@@ -30,8 +33,14 @@ LARGEST_SESSION = 9
 
 _PERSON, _GROUP = re.compile(f"(?:{PERSON_WORDS})+"), re.compile(GROUP_WORDS)
 _CLEAR_SESSION = re.compile(CLEAR_SESSION_WORDS)
-_SESSION_PART = rf"(?:(?:{SESSION_WORDS})(?:_\d+)?+|[{SESSION_LETTERS}]_\d{{1,3}}|\d+_(?:st|nd|rd|th)|\d{{6,8}})"
+_SESSION_DATE = r"(?:19|20)\d\d_\d{1,2}_\d{1,2}|\d{1,2}_\d{1,2}_(?:19|20)\d\d"
+_SESSION_PART = (
+    rf"(?:(?:{SESSION_WORDS})(?:_\d+)?+|[{SESSION_LETTERS}]_\d{{1,3}}|\d+_(?:st|nd|rd|th)|\d{{6,8}}|{_SESSION_DATE})"
+)
 _SESSIONS = re.compile(rf"{_SESSION_PART}(?:_{_SESSION_PART}|_\d{{1,5}})*+")
+_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+_LATIN_ACCENTS = re.compile("([a-z])[\u0300-\u036f]+")
+_LOOK_ALIKE = str.maketrans("авекмнорстхαβεκμνορτυχ", "abekmhopctxabekmnoptyx")  # as capitals look
 _SHORT_SUFFIX = re.compile(rf"\d{{1,5}}|[a-{LAST_SESSION_LETTER}]")
 
 
@@ -69,6 +78,8 @@ def parse_person_name(name: str, dataset: str = "") -> PersonName:
     if words and _GROUP.fullmatch(words[-1]) and any(token.isdecimal() for token in rest):
         place = next(place for place, token in enumerate(rest) if token.isdecimal())
         core, rest = [*core, rest[place]], rest[place + 1 :]
+    elif words and _GROUP.fullmatch(words[-1]) and len(rest) == 1 == len(rest[0]):
+        core, rest = [*core, *rest], []  # pair1_A
     found = PersonName("".join(words), tuple(core), "", marked or len(words) < first)
     return _add_suffix(found, rest)
 
@@ -89,6 +100,8 @@ def find_spellings(people: Iterable[tuple[str, str]]) -> list[list[tuple[str, st
         key: tuple[object, ...] = (name.group, name.core)
         if name.suffix.isdecimal() and members and key not in whole:
             key = (*key, name.suffix)
+        if len(name.core) > 1 and not name.core[1].isdecimal() and (name.group, name.core[:1]) in whole:
+            key = (name.group, name.core[:1])  # 01 and 01_flipped
         if name.is_numbered and len(name.group) > 1 and ("", (name.group,)) in whole:
             key = ("", (name.group,))  # "Anna" and "Anna 2"
         found[key].append(each)
@@ -99,9 +112,17 @@ def _split_name(name: str) -> list[str]:
     """Runs of letters and runs of digits, lower case, without zeros before numbers: "P_01" -> ["p", "1"]."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
     text = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+    text = re.sub(r"([^\W\d_]+), *([^\W\d_]+)", r"\2 \1", text)  # Schmidt, Anna
     text = re.sub(r"(?<=\d)[.,]0+$", "", text)  # a number that a spreadsheet made of "1": 1.0
     runs = [(kind, "".join(run)) for kind, run in groupby(text, _kind_of_sign)]
-    return [run.lstrip("0") or "0" if kind == "digit" else run for kind, run in runs if kind]
+    return [run.lstrip("0") or "0" if kind == "digit" else _fold_letters(run) for kind, run in runs if kind]
+
+
+def _fold_letters(run: str) -> str:
+    """Letters without accents, and a Greek or Cyrillic letter that stands alone as the Latin one that looks alike."""
+    if len(run) == 1:
+        return run.translate(_LOOK_ALIKE)
+    return unicodedata.normalize("NFC", _LATIN_ACCENTS.sub(r"\1", unicodedata.normalize("NFD", run)))
 
 
 def _kind_of_sign(sign: str) -> str:
@@ -116,6 +137,8 @@ def _strip_front(tokens: list[str], own: list[str]) -> tuple[list[str], bool]:
     tokens = tokens[len(own) :] if marked else tokens
     while len(tokens) > 2 and _CLEAR_SESSION.fullmatch(tokens[0]) and tokens[1].isdecimal():
         tokens = tokens[2:]  # ses-02_sub-01
+    if len(tokens) > 2 and _DAY.fullmatch(tokens[0]) and _is_person_word(tokens[1], tokens[2]):
+        tokens = tokens[1:]  # 20230501_P01
     while len(tokens) > 1 and _is_person_word(tokens[0], tokens[1]):
         tokens, marked = tokens[1:], True
     return tokens, marked
@@ -130,7 +153,7 @@ def _add_suffix(name: PersonName, rest: Sequence[str]) -> PersonName:
     text = "_".join(rest)
     if not rest or _SESSIONS.fullmatch(text):
         return name
-    if _SHORT_SUFFIX.fullmatch(text):
+    if _SHORT_SUFFIX.fullmatch(text) and not _DAY.fullmatch(name.core[0]):  # 20230501_1 is the first person of a day
         return replace(name, suffix=text)
     return replace(name, core=(*name.core, *rest))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from merstream.doctor.frame_files import check_frames, find_stray_files
 from merstream.doctor.video_check import VideoFindings, check_video
-from services.ingest.catalogue.cells import cell_text
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
 from services.ingest.catalogue.registry import recognise_layout
@@ -17,6 +16,7 @@ from shared.clip_notes import group_notes
 from shared.errors import BadData
 from shared.names import spelling_key
 from shared.protocols import find_same_people
+from shared.tables.cells import cell_text
 
 
 @dataclass
@@ -41,12 +41,13 @@ class Diagnosis:
     frames: int = 0
     sizes: Counter[str] = field(default_factory=Counter)
     broken: set[str] = field(default_factory=set)  # identities of clips with an unreadable file
+    coarse: set[str] = field(default_factory=set)  # identities of clips of which few grey levels are left
 
     @property
     def usable(self) -> bool:
-        """Whether clips can be used as they are, not most of them with invented frames, and no person has two names."""
+        """Whether clips can be used as they are, most of them without repair, and no person has two names."""
         clips = self.readable_clips
-        return not self.fault and not self.same_people and bool(clips) and 2 * len(self.filled_clips) <= len(clips)
+        return not self.fault and not self.same_people and bool(clips) and 2 * len(self.repaired_clips) <= len(clips)
 
     @property
     def readable_clips(self) -> list[FoundClip]:
@@ -54,16 +55,20 @@ class Diagnosis:
         return [clip for clip in self.clips if clip.sample.identity not in self.broken]
 
     @property
-    def filled_clips(self) -> list[FoundClip]:
-        """The readable clips in which a frame is missing and its neighbour is shown instead."""
-        return [clip for clip in self.readable_clips if clip.kind == "frames" and len({*clip.files}) < len(clip.files)]
+    def repaired_clips(self) -> list[FoundClip]:
+        """The readable clips in which a missing frame's neighbour is shown instead, or with few grey levels."""
+        return [
+            clip
+            for clip in self.readable_clips
+            if clip.sample.identity in self.coarse or (clip.kind == "frames" and len({*clip.files}) < len(clip.files))
+        ]
 
     def summary_figures(self) -> dict[str, object]:
         """The figures of the dataset, as plain values."""
         return {
             "clips": len(self.clips),
-            "sound": len(self.readable_clips) - len(self.filled_clips),
-            "repaired": len(self.filled_clips),
+            "sound": len(self.readable_clips) - len(self.repaired_clips),
+            "repaired": len(self.repaired_clips),
             "subjects": len({clip.sample.subject for clip in self.clips}),
             "emotions": dict(Counter(clip.sample.emotion or "none" for clip in self.clips)),
             "fps": dict(Counter(f"{clip.fps:g}" for clip in self.clips)),
@@ -138,6 +143,8 @@ def _check_files(diagnosis: Diagnosis, folder: Path, deep: bool) -> None:
         diagnosis.unreadable += [f"{_relative_path(file, folder)} {fault}" for file, fault in faults]
         if faults:
             diagnosis.broken.add(clip.sample.identity)
+        if found.is_coarse:
+            diagnosis.coarse.add(clip.sample.identity)
         diagnosis.frames += len(set(clip.files))
         diagnosis.sizes.update(f"{size[0]}x{size[1]}" for size in sizes[:1])
         if len(set(sizes)) > 1:

@@ -1,16 +1,19 @@
 """The files of a clip's folder: whether its frames are whole images of one size, and which files are no frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from merstream.doctor.image_headers import ImageHeader, read_header
+from merstream.doctor.image_headers import read_header
 from services.ingest import image
 from services.ingest.catalogue import numbered
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.image_depth import measure_depth
+from services.ingest.image_depth import FEW_LEVELS, measure_depth
+from services.ingest.repeats import describe_repeats
 from shared.errors import BadData
 
 IGNORED_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
@@ -18,27 +21,28 @@ IGNORED_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 
 @dataclass
 class FrameFindings:
-    """Faults as (file, sentence), the frames' sizes (columns, rows) in their order, and notes on how they are read."""
+    """Faults as (file, sentence), the frames' sizes (columns, rows) in their order, and notes on how they are read.
+
+    `is_coarse`: few grey levels are left of 16 bits.
+    """
 
     faults: list[tuple[Path, str]] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    is_coarse: bool = False
 
 
 def check_frames(clip: FoundClip, deep: bool) -> FrameFindings:
     """Read the header of every frame, or decode it if `deep`."""
-    found, has_16_bits = FrameFindings(), False
+    found = FrameFindings()
     for file in dict.fromkeys(clip.files):
         header = read_header(file)
-        if deep and not header.fault:
-            header = _decode_file(file, header)
-            has_16_bits |= header.bits > 8
         if header.fault:
             found.faults.append((file, f"{header.fault}. {header.advice}".rstrip()))
         if header.size:
             found.sizes.append(header.size)
-    if has_16_bits and not found.faults:
-        _check_depth(clip, found)
+    if deep:
+        _check_pixels(clip, found)
     return found
 
 
@@ -54,18 +58,39 @@ def find_stray_files(clip: FoundClip, folder: Path) -> Iterator[str]:
             yield f"{file.relative_to(folder)}: {reasons.get(file.name, 'no numbered image')}. It is ignored"
 
 
-def _decode_file(file: Path, header: ImageHeader) -> ImageHeader:
-    try:
-        pixels = image.decode_image(np.frombuffer(file.read_bytes(), np.uint8), file.name)
-    except (BadData, OSError) as fault:
-        return ImageHeader(header.kind, fault=f"cannot be decoded ({fault})", advice="")
-    return ImageHeader(header.kind, (pixels.shape[1], pixels.shape[0]), bits=8 * pixels.itemsize)
+def _check_pixels(clip: FoundClip, found: FrameFindings) -> None:
+    """Decode every frame that has a whole header. Look for repeated frames and measure the depth of 16 bits."""
+    bad = {file for file, _ in found.faults}
+    numbers = dict(zip(reversed(clip.files), reversed(clip.numbers), strict=True))
+    last, repeats, found.sizes = np.empty(0, np.uint8), [], []
+    for file, number in sorted(numbers.items(), key=lambda each: each[1]):
+        try:
+            pixels = _decode_file(file) if file not in bad else None
+        except (BadData, OSError) as fault:
+            found.faults.append((file, f"cannot be decoded ({fault})"))
+            pixels = None
+        if pixels is None:
+            continue
+        found.sizes.append((pixels.shape[1], pixels.shape[0]))
+        if np.array_equal(last, pixels):
+            repeats.append(number)
+        last = pixels
+    if not found.faults:
+        _check_whole_clip(clip, found, repeats, last.dtype == np.uint16)
 
 
-def _check_depth(clip: FoundClip, found: FrameFindings) -> None:
-    """What the true depth of 16-bit frames is. They are decoded again, one at a time."""
-    data = ((file, np.frombuffer(file.read_bytes(), np.uint8)) for file in dict.fromkeys(clip.files))
+def _decode_file(file: Path) -> NDArray[Any]:
+    return image.decode_image(np.frombuffer(file.read_bytes(), np.uint8), file.name)
+
+
+def _check_whole_clip(clip: FoundClip, found: FrameFindings, repeats: Sequence[int], has_16_bits: bool) -> None:
+    """What all frames together tell. Those of 16 bits are decoded again, one at a time."""
     try:
-        found.notes.append(measure_depth((file.name, image.decode_image(each, file.name)) for file, each in data).note)
+        if repeats:
+            found.notes.append(describe_repeats(repeats, len(clip.files)))
+        if has_16_bits:
+            depth = measure_depth((file.name, _decode_file(file)) for file in dict.fromkeys(clip.files))
+            found.notes.append(depth.note)
+            found.is_coarse = depth.levels < FEW_LEVELS
     except BadData as fault:
-        found.faults.append((clip.files[0], f"has 16 bits of unknown scale ({fault})"))
+        found.faults.append((clip.files[0], f"and the frames after it cannot be used ({fault})"))

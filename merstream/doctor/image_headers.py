@@ -16,6 +16,9 @@ MAGIC_NUMBERS: dict[bytes, str] = {
     b"BM": "BMP",
     b"II*\x00": "TIFF",
     b"MM\x00*": "TIFF",
+    b"II+\x00": "TIFF",  # BigTIFF
+    b"MM\x00+": "TIFF",
+    b"GIF8": "GIF",
     b"RIFF": "WebP",
     b"P2": "PGM",
     b"P5": "PGM",
@@ -24,6 +27,7 @@ MAGIC_NUMBERS: dict[bytes, str] = {
     b"\x00\x00\x00\x0cjP": "JPEG 2000",
     b"\xff\x4f\xff\x51": "JPEG 2000",
 }
+ENDS = {"JPEG": (b"\xff\xda", b"\xff\xd9"), "PNG": (b"IDAT", b"IEND")}  # begin of pixels, end of the picture
 FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15: the segments of a JPEG with its size
 
 
@@ -35,7 +39,6 @@ class ImageHeader:
     size: tuple[int, int] | None = None
     fault: str = ""
     advice: str = "Copy it again from the original"  # what to do about a fault
-    bits: int = 8  # per value, known once the file is decoded
 
 
 def read_header(file: Path) -> ImageHeader:
@@ -61,7 +64,7 @@ def _parse_header(handle: int) -> ImageHeader:
     if not kind:
         return ImageHeader(fault=f"is no image (it begins with {head[:8]!r})")
     tail = os.pread(handle, TAIL_BYTES, max(0, length - TAIL_BYTES))
-    if (kind == "JPEG" and b"\xff\xd9" not in tail) or (kind == "PNG" and b"IEND" not in tail):
+    if kind in ENDS and ENDS[kind][1] not in tail and _is_cut(os.pread(handle, length, 0), *ENDS[kind]):
         return ImageHeader(kind, fault=f"is a {kind} cut short")
     if kind == "BMP" and length < _bmp_length(head):
         return ImageHeader(kind, fault="is a BMP cut short")
@@ -69,6 +72,11 @@ def _parse_header(handle: int) -> ImageHeader:
     if size and (too_large := describe_size_fault(*size)):
         return ImageHeader(kind, size, f"is too large: expected {too_large.rstrip('.')}", advice="")
     return ImageHeader(kind, size)
+
+
+def _is_cut(data: bytes, pixels: bytes, end: bytes) -> bool:
+    """Whether no end follows the last pixels. Phones write data of their own behind the end."""
+    return data.rfind(end) <= data.rfind(pixels)
 
 
 def _image_size(handle: int, kind: str, head: bytes) -> tuple[int, int] | None:

@@ -169,8 +169,8 @@ def _describe_use(dataset: Mapping[str, Any]) -> str:
     """How many of the annotated clips are sound, repaired or lost."""
     unreadable, refused = dataset["clips"] - dataset["sound"] - dataset["repaired"], len(dataset["problems"])
     return (
-        f"of {dataset['clips'] + refused} clips {dataset['sound']} are sound, {dataset['repaired']} have frames that "
-        f"are invented, {unreadable} have unreadable files, {refused} cannot be used"
+        f"of {dataset['clips'] + refused} clips {dataset['sound']} are sound, {dataset['repaired']} have invented "
+        f"frames or few grey levels, {unreadable} have unreadable files, {refused} cannot be used"
     )
 
 

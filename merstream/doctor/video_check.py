@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from services.ingest.catalogue.entry import FoundClip
+from services.ingest.repeats import follow_repeats
 from services.ingest.video.clock import VideoClock
 from services.ingest.video.index import VideoIndex, read_file_index
 from services.ingest.video.locating import locate_clip
@@ -74,7 +75,8 @@ def _declared_notes(index: VideoIndex) -> list[str]:
 def _decoded_notes(clip: FoundClip, index: VideoIndex, places: range, found: VideoFindings) -> list[str]:
     notes: list[str] = []
     try:
-        for _ in read_pictures(clip.files[0], index, places, notes):
+        pictures = read_pictures(clip.files[0], index, places, notes)
+        for _ in follow_repeats(((str(at), pixels) for at, pixels in pictures), places.start, notes):
             pass
     except BadData as fault:
         found.unreadable.append(str(fault))

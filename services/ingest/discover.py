@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from services.ingest.catalogue import corrections
-from services.ingest.catalogue.cells import cell_text, is_absent
 from services.ingest.catalogue.entry import (
     AnnotationChange,
     AnnotationEntry,
@@ -18,7 +17,9 @@ from services.ingest.catalogue.entry import (
 from services.ingest.catalogue.numbering import DatasetNumbering, survey_numbering
 from services.ingest.catalogue.registry import recognise_layout
 from services.ingest.catalogue.resolve import problem_of_entry, resolve_entry
+from services.ingest.catalogue.shared_frames import note_shared_frames
 from services.ingest.catalogue.tree import DatasetTree
+from shared.tables.cells import cell_text, is_absent
 from shared.tables.labels import find_shifted_labels, note_doubtful_labels
 
 DEFAULT_READING = ReadingOptions()
@@ -44,7 +45,8 @@ def discover_tree(
     layout = recognise_layout(tree)
     found = layout.read_entries(tree, dataset or cell_text(tree.folder.resolve().name), reading)
     entries = [
-        corrections.apply_corrections(entry, layout.key, reading.corrections) for entry in _compare_labels(found)
+        corrections.apply_corrections(entry, layout.key, reading.corrections)
+        for entry in note_shared_frames(_compare_labels(found))
     ]
     rows = _rows_by_identity([entry for entry, _ in entries])
     numbering = survey_numbering([entry for entry, _ in entries], tree.folder)

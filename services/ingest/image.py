@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingest.image_depth import FULL, scale_to_bytes
-from services.ingest.image_header import check_image_header
+from services.ingest.image_header import check_image_header, declared_maximum
 from shared.errors import BadData
 
 Frame = NDArray[np.uint8]
@@ -19,11 +19,14 @@ OUT_OF_MEMORY = -4  # OpenCV's StsNoMem
 def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
     """Pixels [H,W] or [H,W,3] (blue, green, red) of an image file, uint8 or uint16, upright. Alpha is dropped.
 
-    `data` has the bytes [n] of the file. Raises BadData that names the file, if it is no image, truncated, too large,
+    `data` has the bytes [n] of the file. Netpbm files declare their largest value, and become uint8.
+    Raises BadData that names the file, if it is no image, truncated, too large,
     of another depth or several pictures.
     """
     check_image_header(data, name)
     pixels = _decode_pixels(data, name)
+    if pixels is not None and (top := declared_maximum(data)):
+        pixels = _scale_declared(pixels, top)
     if pixels is None or _is_cut(data):
         raise BadData(
             f"{name}: expected a whole image, got {_describe_data(data)}; copy the file from the dataset again."
@@ -56,6 +59,12 @@ def _decode_pixels(data: NDArray[np.uint8], name: str) -> NDArray[Any] | None:
         ) from None
 
 
+def _scale_declared(pixels: NDArray[Any], top: int) -> NDArray[np.uint8]:
+    """Values 0..`top` as 8 bits: those of more than 8 bits as `scale_to_bytes` does it, the others rounded."""
+    values = np.minimum(pixels.astype(np.uint32), top)
+    return np.asarray(values * 256 // (top + 1) if top > 255 else (510 * values + top) // (2 * top), np.uint8)
+
+
 def _is_cut(data: NDArray[np.uint8]) -> bool:
     """Whether a JPEG has no end after its last scan. Some decoders fill the rest with grey without an error."""
     content = data.tobytes()
@@ -68,6 +77,8 @@ def _describe_data(data: NDArray[np.uint8]) -> str:
         return "an empty file"
     if start.isascii() and start.decode("ascii").isprintable():
         return f"text that begins with {start.decode('ascii')!r}"
+    if start[4:8] == b"ftyp":
+        return "a picture in HEIC, AVIF or a video's format, which is not read: save the frames as PNG"
     if start.startswith((JPEG, b"\x89PNG", b"BM", b"RIFF", b"II*", b"MM\0*")):
         return f"one that is cut off or damaged ({data.size} bytes)"
     return f"{data.size} bytes of no known image format"

@@ -1,6 +1,7 @@
 """What an image file declares, read before anything is decoded: its size, further pictures, colours without red."""
 
 import io
+import re
 import warnings
 from typing import Any
 
@@ -10,10 +11,14 @@ from PIL import Image
 from shared.errors import BadData
 
 MAX_PIXELS = 64_000_000  # a larger frame takes more memory than a worker has. Faces need a hundredth of it
-STACKS = frozenset({"TIFF", "PNG", "WEBP"})  # formats whose further pictures are frames, not previews
+STACKS = frozenset({"TIFF", "PNG", "WEBP", "GIF"})  # formats whose further pictures are frames, not previews
 SUBFILE_TYPE, PHOTOMETRIC = 254, 262  # tags of TIFF 6.0, sections 8 and 4
 REDUCED = 1  # bit of the subfile type: a smaller copy of another page
 WHITE_IS_ZERO, LAB_MODES = 0, frozenset({8, 9, 10})
+
+NETPBM_HEADER = 1000  # bytes, more than a header with usual comments has
+# Kind, width, height and largest value, between blanks and comments (the manuals of pgm and ppm)
+_NETPBM = re.compile(rb"P([2356])(?:(?:\s|#[^\n]*\n)+\d+){2}(?:\s|#[^\n]*\n)+(\d{1,5})\s")
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow warns of large images and then raises. `check_image_header` refuses them by name
 
@@ -30,6 +35,14 @@ def check_image_header(data: NDArray[Any], name: str) -> None:
         return
     if fault:
         raise BadData(f"{name}: expected {fault}")
+
+
+def declared_maximum(data: NDArray[Any]) -> int:
+    """The largest value that a PGM or PPM file, uint8 [bytes], declares. 0 for others, and for 8 or 16 full bits."""
+    match = _NETPBM.match(data[:NETPBM_HEADER].tobytes())
+    declared = int(match[2]) if match else 0
+    scaled = match is not None and match[1] in b"23" and declared < 256  # OpenCV does it for files of text alone
+    return 0 if scaled or declared in (255, 65535) else declared
 
 
 def describe_size_fault(width: int, height: int) -> str:

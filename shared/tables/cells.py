@@ -3,7 +3,10 @@
 import re
 import unicodedata
 
-ABSENT = {"", "/", "-", "–", "?", "na", "n/a", "nan", "none"}
+ABSENT = {
+    *("", "/", "-", "--", "---", "–", "—", "−", ".", "..", "...", "?", "??"),
+    *("na", "n/a", "n.a.", "n.a", "<na>", "nan", "none", "null", "nil"),
+}
 _WHOLE_NUMBER = re.compile(r"([0-9]{1,18})(?:[.,]0{1,2})?")  # "15.0" and "15,0" too: a column with a gap, in pandas
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # ４ -> 4, ＋ -> +, as Chinese keyboards write
 

@@ -1,5 +1,6 @@
 """A table as a grid of cells with what a spreadsheet knows of them, and such a table from the text of a csv file."""
 
+import contextlib
 import csv
 import io
 import re
@@ -8,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.errors import BadData
+from shared.tables.cells import quote_cell
 from shared.tables.encoding import decode_table_text
 
 DELIMITERS = ",;\t"  # a spreadsheet writes semicolons in a language with decimal commas
 SAMPLE_LINES = 100  # lines that decide on the delimiter
+_END_OF_TEXT = "END OF TEXT"  # put below a table, it is a row of its own unless a quotation mark is open
 _DECLARED_DELIMITER = re.compile(r'"?sep=(.)"?[,;\t ]*(\r\n|\n|\r)', re.IGNORECASE)  # Excel's own first line
 Cells = tuple[object, ...]
 Place = tuple[int, int]  # row and column, from 1
@@ -50,12 +53,45 @@ def parse_csv(data: bytes, name: str, title: str = "") -> Table:
         )  # the line stays, blank: row numbers count it
     else:
         delimiter = _guess_delimiter(text)
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True))
-    except csv.Error as error:
-        raise BadData(f"{name}: expected a table, got a file that cannot be read ({error}); save it again.") from None
+    lines = _split_lines(text, delimiter, name)
     rows = tuple(tuple(cell.strip() or None for cell in line) for line in lines)
     return Table(name, title, rows, from_text=True, notes=notes)
+
+
+def _split_lines(text: str, delimiter: str, name: str) -> list[list[str]]:
+    """The cells of each row. Raises BadData for a quotation mark that is not closed: its cell would hold other rows."""
+    with contextlib.suppress(csv.Error):  # a quotation mark within a cell, or one that is not closed
+        return _parse_lines(text, delimiter, strict=True)
+    ended = text if not text or text[-1] in "\r\n" else f"{text}\n"
+    try:
+        lines = _parse_lines(ended + _END_OF_TEXT, delimiter, strict=False)
+    except csv.Error as error:
+        raise BadData(f"{name}: expected a table, got a file that cannot be read ({error}); save it again.") from None
+    open_cell = (len(lines), lines[-1][-1]) if lines[-1] != [_END_OF_TEXT] else _find_swallowed_rows(lines, delimiter)
+    if open_cell:
+        raise BadData(
+            f"{name} row {open_cell[0]}: expected a cell in two quotation marks, got one mark before "
+            f"{quote_cell(open_cell[1])}. The rows below it would become part of this cell. Close or remove the mark."
+        )
+    return lines[:-1]
+
+
+def _parse_lines(text: str, delimiter: str, strict: bool) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=strict))
+
+
+def _find_swallowed_rows(lines: list[list[str]], delimiter: str) -> tuple[int, str] | None:
+    """The row and text of the first cell that reaches into another row: a line break, and delimiters of a whole row."""
+    width = Counter(len(cells) for cells in lines[:-1] if cells).most_common(1)[0][0] if lines[1:] else 0
+    return next(
+        (
+            (number, cell)
+            for number, cells in enumerate(lines, 1)
+            for cell in cells
+            if len(cell.splitlines()) > 1 and cell.count(delimiter) >= max(width - 1, 1)
+        ),
+        None,
+    )
 
 
 def column_letters(number: int) -> str:

@@ -4,9 +4,10 @@ import math
 from dataclasses import replace
 
 from services.ingest.catalogue import numbered
-from services.ingest.catalogue.cells import cell_text, frame_rate, is_absent, quote_cell, whole_number
+from services.ingest.catalogue.cells import frame_rate
 from services.ingest.catalogue.entry import AnnotationEntry, Numbering, Seconds
 from shared.errors import BadData
+from shared.tables.cells import cell_text, is_absent, quote_cell, whole_number
 
 SPAN_ROLES = ("onset", "apex", "offset")
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from services.ingest.catalogue.cells import cell_text, whole_number
 from services.ingest.catalogue.clip_folders import FolderPattern
 from services.ingest.catalogue.distribution import Distribution
 from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
+from shared.tables.cells import cell_text, whole_number
 from shared.tables.rows import TableRow, read_rows
 from shared.tables.table import Table
 

@@ -4,9 +4,7 @@ import math
 import re
 
 from shared.errors import BadData
-from shared.tables.cells import cell_text, is_absent, narrow_text, quote_cell, whole_number
-
-__all__ = ["cell_text", "frame_number", "frame_rate", "is_absent", "quote_cell", "whole_number"]
+from shared.tables.cells import cell_text, narrow_text, quote_cell, whole_number
 
 
 def frame_number(value: object, column: str, location: str) -> int:

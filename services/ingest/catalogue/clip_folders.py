@@ -94,7 +94,7 @@ class ClipFolders:
         self.roots = [root for root, cropped in kinds.items() if cropped == wanted] or list(kinds)
         self.cropped = kinds[self.roots[0]]
         self.all = [clip for clip in found if clip.root in self.roots]
-        self._known = self._index_by_key(prefer, subject_spelling)
+        self._known = self._index_by_key(subject_spelling)
 
     def find_folder(self, subject: str, clip: str) -> ClipFolder | None:
         """The folder of a clip, whatever the padding of its numbers and the form of its accents."""
@@ -106,13 +106,14 @@ class ClipFolders:
         names = _FIELD.sub(lambda match: fields.get(match[1], "*") or "*", pattern.path)
         return self.roots[0] / names
 
-    def _index_by_key(self, prefer: str, subject_spelling: SubjectSpelling) -> dict[ClipKey, ClipFolder]:
+    def _index_by_key(self, subject_spelling: SubjectSpelling) -> dict[ClipKey, ClipFolder]:
         known: dict[ClipKey, ClipFolder] = {}
         for clip in self.all:
             other = known.setdefault(clip.clip_key(subject_spelling), clip)
             if other is not clip and other.root != clip.root:
+                kind = "cropped" if self.cropped else "raw"
                 raise BadData(
-                    f"{self.tree.folder}: expected one folder of {prefer} frames, got {other.root} and {clip.root}; "
+                    f"{self.tree.folder}: expected one folder of {kind} frames, got {other.root} and {clip.root}; "
                     "move one out of the dataset."
                 )
         return known

@@ -9,7 +9,7 @@ from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet, loca
 from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_tables
 from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
-from shared.tables.cells import cell_text
+from shared.tables.cells import cell_text, is_absent
 from shared.tables.header import note_near_columns, note_skipped_lines
 from shared.tables.paths import find_path
 from shared.tables.rows import TableRow
@@ -40,7 +40,7 @@ def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -
         remarks = (f"{row.location}: {remark}",) if remark else ()
         yield AnnotationEntry(
             location=row.location,
-            dataset=cells["dataset"] or dataset,
+            dataset=dataset if is_absent(cells["dataset"]) else cells["dataset"],
             subject=cells["subject"],
             clip=cells["clip"],
             source_path=source_path,

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from services.ingest.catalogue.cells import cell_text, is_absent
 from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, CorrectionSwitch
 from shared.names import spelling_key
+from shared.tables.cells import cell_text, is_absent
 
 CORRECTIONS_CSV = Path(__file__).with_name("corrections.csv")
 CONFIDENCE = ("documented", "estimated", "row order", "disputed")

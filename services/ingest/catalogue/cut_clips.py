@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from services.ingest.catalogue.cells import whole_number
 from services.ingest.catalogue.numbered import numbered_images
 from services.ingest.catalogue.numbering import FRAME_ROLES
+from shared.tables.cells import whole_number
 from shared.tables.rows import TableRow
 
 CUT_NOTE = "frames are counted from the clip's own first"

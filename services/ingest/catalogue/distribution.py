@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
-from services.ingest.catalogue.cells import cell_text, is_absent, whole_number
 from services.ingest.catalogue.clip_folders import ClipFolder, ClipFolders, FolderPattern, find_clip_folders
 from services.ingest.catalogue.cut_clips import RenumberedRow, renumber_cut_clips, shift_to_first_files
 from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
@@ -17,6 +16,8 @@ from services.ingest.catalogue.numbered import numbered_images
 from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet
 from services.ingest.catalogue.sheet import locate_header as header
 from services.ingest.catalogue.tree import DatasetTree
+from shared.names import spelling_key
+from shared.tables.cells import cell_text, is_absent, whole_number
 from shared.tables.header import ColumnNames
 from shared.tables.rows import TableRow
 from shared.tables.table import Table
@@ -95,10 +96,13 @@ class Distribution:
         others = {name: self._read_labels(tree, columns) for name, columns in self.extra_label_sheets.items()}
         for row in self._renumber_rows(self._clip_rows(tree, clip_folders), tree, clip_folders):
             entry = self._build_entry(row, tree, clip_folders, dataset, reading)
-            more = {name: labels.get((entry.subject, entry.filename)) for name, labels in others.items()}
+            more = {name: labels.get(_label_key(entry.subject, entry.filename)) for name, labels in others.items()}
             labels = {name: row["label"] if row else None for name, row in more.items()}
             if chosen := more.get(reading.labels):
                 entry = replace(entry, label_notes=entry.label_notes + chosen.notes, fault=entry.fault or chosen.fault)
+            elif others.get(reading.labels):
+                note = f"{entry.location}: the sheet with the label {reading.labels} has no row for this clip"
+                entry = replace(entry, label_notes=(*entry.label_notes, note))
             yield select_label(replace(entry, labels={**entry.labels, **labels}), reading.labels)
 
     def subject_key(self, name: str) -> str:
@@ -225,10 +229,15 @@ class Distribution:
         sheets = [header(table, columns) for table in tree.tables]
         found = [sheet for sheet in sheets if set(columns) <= set(sheet.columns)]
         return {
-            (self.subject_key(cell_text(row["subject"])), cell_text(row["clip"])): row
+            _label_key(self.subject_key(cell_text(row["subject"])), cell_text(row["clip"])): row
             for sheet in found[:1]
             for row in sheet.read_rows()
         }
+
+
+def _label_key(subject: str, clip: str) -> tuple[str, str]:
+    """The name of a clip in every sheet, without case and zeros, as folders are found."""
+    return spelling_key(subject), spelling_key(clip)
 
 
 def select_label(entry: AnnotationEntry, labels: str) -> AnnotationEntry:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 LARGE_SHARE = 0.25  # of a series: numbers without a file, or files of another pattern
+MOST_COPIES = 2  # of one file
 DIGITS = 18  # longest number. Of a longer one, for example a checksum, the last digits count
 SPARSE_SHARE = 0.9  # of a series: a number with more holes is a clock, which no sheet uses for frames
 SECONDS_PER_UNIT = {"us": 1e-6, "ms": 1e-3, "msec": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0}
@@ -20,6 +21,8 @@ TIME_TOLERANCE = 0.1  # frames, distance of a time from a frame at the row's rat
 _NUMBER = re.compile(r"(?:(?<![^\W_])(?<!\.)|(?<=(?<![^\W_])t))(?:0|[1-9]\d*)\.\d+|\d+")
 _UNIT = re.compile(r"(?:[ _]?(us|msec|ms|seconds|secs|sec)|(s))(?=[\W_]|$)")
 _COPY_MARK = re.compile(r"(?: \(\d+\)|(?: -|_| ) ?(?:copy|kopie)(?: ?\(?\d+\)?)?)(?=\.\w+$)", re.IGNORECASE)
+_TIME_OF_DAY = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\.(?:[01]\d|2[0-3])(?:[0-5]\d){2}\d*")
+_SINCE_1970 = re.compile(r"(?<!\d)1\d{12}(?:\d{3}){0,2}$")
 Habits = Mapping[str, int]  # by pattern of names: which of its numbers counts the frames
 
 
@@ -93,14 +96,18 @@ def count_holes(numbers: Iterable[int]) -> int:
 
 
 def _find_copies(names: Sequence[str]) -> dict[str, str]:
-    """Copies as file managers name them, whose original is there: "img3 (1).jpg", "img3 - Copy.jpg"."""
+    """Copies as file managers name them, whose original is there: "img3 (1).jpg", "img3 - Copy.jpg".
+
+    Many copies of one name are frames: a browser saves "img.jpg", "img (1).jpg", "img (2).jpg".
+    """
     known = {name.casefold() for name in names}
-    found = {}
-    for name in names:
-        original = _COPY_MARK.sub("", name)
-        if original != name and original.casefold() in known:
-            found[name] = f"it is a copy of {original}"
-    return found
+    marked = {name: original for name in names if (original := _COPY_MARK.sub("", name)) != name}
+    copies = Counter(original.casefold() for original in marked.values())
+    return {
+        name: f"it is a copy of {original}"
+        for name, original in marked.items()
+        if original.casefold() in known and copies[original.casefold()] <= MOST_COPIES
+    }
 
 
 def _group_by_pattern(names: Iterable[str]) -> list[_Series]:
@@ -161,7 +168,9 @@ def _choose_counter(series: _Series, habit: int | None) -> _Choice:
     columns = [series.column(group) for group in range(len(series.values[0]))]
     different = [len(set(column)) for column in columns]
     varying = [group for group, count in enumerate(different) if count > 1]
-    counting = [group for group in varying if _seconds_per_unit(series, group) is None]
+    known = {tuple(columns[group]): group for group in reversed(varying) if _seconds_per_unit(series, group) is None}
+    counting = sorted(known.values())  # of equal numbers the first
+    counting = [group for group in counting if not _is_clock(series, group)] or counting
     if not varying:
         return _Choice(len(columns) - 1 if habit is None else habit, decided=False)
     if not counting:
@@ -179,6 +188,12 @@ def _choose_counter(series: _Series, habit: int | None) -> _Choice:
     if habit in counting:
         return _Choice(habit, decided=False)
     return _Choice(counting[0], tuple(counting[1:]))
+
+
+def _is_clock(series: _Series, group: int) -> bool:
+    """Whether a number is a time of day behind a date, or counts from 1970 in milliseconds or finer."""
+    texts = [".".join(row[max(group - 1, 0) : group + 1]) for row in series.values]
+    return all(_TIME_OF_DAY.fullmatch(text) or _SINCE_1970.search(text) for text in texts)
 
 
 def _share_of_holes(column: Sequence[int]) -> float:

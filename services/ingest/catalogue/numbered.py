@@ -7,7 +7,9 @@ from pathlib import Path
 from services.ingest.catalogue.frame_names import LARGE_SHARE, Habits, NameReading, read_frame_names
 from shared.errors import BadData
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2", ".jpe", ".jfif"}
+)
 CROP = "reg_"  # names of face crops begin so
 REACH = 3  # frames, longest distance to the neighbour that replaces a missing frame
 
@@ -68,9 +70,14 @@ def frame_files_between(
 
 
 def _describe_images(folder: Path) -> str:
-    names = sorted(image_names(folder))
+    if names := sorted(image_names(folder)):
+        return f"{len(names)} without a number ({names[0]}); number the frames."
+    others = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208
+    if not others:
+        return "none; copy the frames there."
+    kinds = " ".join(sorted(SUFFIXES))
     return (
-        f"{len(names)} without a number ({names[0]}); number the frames." if names else "none; copy the frames there."
+        f"none among {len(others)} files and folders such as {others[0]}; copy frames of these formats there: {kinds}"
     )
 
 

@@ -9,17 +9,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from services.ingest.catalogue.cells import cell_text, whole_number
 from services.ingest.catalogue.entry import AnnotationEntry
 from services.ingest.catalogue.frame_names import Habits, NameReading, most_common_counters
 from services.ingest.catalogue.numbered import read_frame_folder
 from services.ingest.catalogue.video_length import count_video_frames
+from shared.tables.cells import cell_text, whole_number
 
 FRAME_ROLES = ("onset", "apex", "offset")
 SHIFT_NOTES = {  # by what is added to the numbers of a sheet that counts from 0 and its files from 1, or vice versa
     1: "the frame numbers of the whole sheet are 1 less than those of the frames: 1 was added",
     -1: "the frame numbers of the whole sheet are 1 more than those of the frames: 1 was subtracted",
 }
+DISPUTED_NOTE = "rows disagree on whether the sheet counts from 0 or from 1: no number was changed for that"
 TELLING_SHARE = 0.05  # of rows with onset 0 where files count from 1. Fewer are slips of single rows
 
 
@@ -33,6 +34,11 @@ class RowEvidence:
     last: int
     fits: frozenset[int]
 
+    def contradicts(self, shift: int) -> bool:
+        """Whether only the numbers as they are lie within those of the files. A hole in the files says nothing."""
+        inside = self.first <= self.onset + shift and self.offset + shift <= self.last
+        return self.onset + shift < 0 or (0 in self.fits and not inside)
+
 
 @dataclass(frozen=True)
 class DatasetNumbering:
@@ -40,10 +46,14 @@ class DatasetNumbering:
 
     habits: Habits = field(default_factory=dict)
     shifts: Mapping[tuple[str, bool], int] = field(default_factory=dict)
+    disputed: frozenset[tuple[str, bool]] = frozenset()  # whose rows disagree on the shift
 
     def shift_entry(self, entry: AnnotationEntry) -> AnnotationEntry:
         """The entry with its files' frame numbers, noted."""
-        shift = self.shifts.get((entry.dataset, entry.source_path.is_dir()), 0)
+        clips = (entry.dataset, entry.source_path.is_dir())
+        shift = self.shifts.get(clips, 0)
+        if clips in self.disputed and entry.coded:
+            return replace(entry, notes=(*entry.notes, DISPUTED_NOTE))
         numbers = {role: whole_number(getattr(entry, role)) for role in FRAME_ROLES}
         moved = {role: number + shift for role, number in numbers.items() if number is not None}
         if not shift or not moved or not entry.coded:
@@ -73,18 +83,35 @@ def survey_numbering(entries: Sequence[AnnotationEntry], dataset_folder: Path) -
         for entry in mine if numbers else ():
             evidence[entry.dataset, path.is_dir()] += _weigh_row(entry, numbers)
     shifts = {clips: decide_shift(found) for clips, found in evidence.items()}
-    return DatasetNumbering(most_common_counters(counters), shifts)
+    disputed = frozenset(clips for clips, found in evidence.items() if not shifts[clips] and is_disputed(found))
+    return DatasetNumbering(most_common_counters(counters), shifts, disputed)
 
 
 def decide_shift(evidence: Iterable[RowEvidence]) -> int:
     """What must be added to every row's numbers: 1, -1, or 0 where rows contradict each other or say too little."""
+    rows = list(evidence)
+    known = [row for row in rows if row.fits]
+    return next((shift for shift in SHIFT_NOTES if not _is_contradicted(rows, shift) and _is_shifted(known, shift)), 0)
+
+
+def is_disputed(evidence: Iterable[RowEvidence]) -> bool:
+    """Whether a shift is told by rows, and contradicted by others that are not more than they."""
     rows = [row for row in evidence if row.fits]
-    return next((shift for shift in SHIFT_NOTES if _is_shifted(rows, shift)), 0)
+    for shift in SHIFT_NOTES:
+        agreeing = [row for row in rows if not row.contradicts(shift)]
+        telling = [row for row in agreeing if shift in row.fits and _lies_outside(row, shift)]
+        if 0 < len(rows) - len(agreeing) <= len(telling) and _is_shifted(agreeing, shift):
+            return True
+    return False
+
+
+def _is_contradicted(rows: Sequence[RowEvidence], shift: int) -> bool:
+    """One row says so, or as many rows end further behind their files as end just so: files were lost there."""
+    behind = [row.offset + shift - row.last for row in rows if shift < 0 and row.offset > row.last]
+    return any(row.contradicts(shift) for row in rows) or 0 < sum(map(bool, behind)) >= behind.count(0)
 
 
 def _is_shifted(rows: Sequence[RowEvidence], shift: int) -> bool:
-    if any(0 in row.fits and shift not in row.fits for row in rows):
-        return False
     telling = [row for row in rows if shift in row.fits and _lies_outside(row, shift)]
     exact = [row for row in telling if (row.onset + shift, row.offset + shift) == (row.first, row.last)]
     if telling and 2 * len(exact) >= len(rows):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from services.ingest.catalogue import numbered
 from services.ingest.catalogue.annotated_seconds import number_seconds, read_numbering, read_seconds
-from services.ingest.catalogue.cells import cell_text, frame_number, frame_rate, is_absent, whole_number
+from services.ingest.catalogue.cells import frame_number, frame_rate
 from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, ClipProblem, FoundClip, SourceKind
 from services.ingest.catalogue.frame_names import NameReading
 from services.ingest.catalogue.named_face import check_named_face
@@ -16,6 +16,7 @@ from services.ingest.catalogue.numbering import DatasetNumbering
 from shared import action_units
 from shared.errors import BadData, first_problem
 from shared.records import Sample
+from shared.tables.cells import cell_text, is_absent, whole_number
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".mpg", ".mpeg", ".webm", ".wmv", ".m4v"})
 SENTENCE_LETTERS = 1000  # longest sentence. A cell may have 32,767 letters
@@ -57,6 +58,7 @@ def _find_clip(entry: AnnotationEntry, folder: Path, numbering: DatasetNumbering
     _check_identity(entry)
     if entry.fault:
         raise BadData(entry.fault)
+    _check_names(entry)
     _path_inside(entry, folder)
     reading = _read_names(entry, numbering)
     entry = _count_from_one(numbering.shift_entry(entry), reading)
@@ -124,6 +126,15 @@ def _check_identity(entry: AnnotationEntry) -> None:
     for name in ("dataset", "subject", "clip"):
         if not getattr(entry, name):
             raise BadData(f"{entry.location}: expected a {name}, got an empty cell; fill it in or delete the row.")
+
+
+def _check_names(entry: AnnotationEntry) -> None:
+    for name in ("subject", "clip"):
+        if is_absent(written := getattr(entry, name)):
+            raise BadData(
+                f"{entry.location}: expected a {name}, got {written!r}, which tables write for a missing value; fill "
+                "it in or delete the row. If it is a name, write it in another way."
+            )
 
 
 def _read_names(entry: AnnotationEntry, numbering: DatasetNumbering) -> NameReading:

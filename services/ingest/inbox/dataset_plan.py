@@ -1,5 +1,7 @@
 """`merstream.json` beside a dataset: its pipeline settings and training options."""
 
+import json
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, JsonValue, ValidationError
@@ -38,12 +40,14 @@ class DatasetPlan(FrozenModel):
 
 def parse_plan(data: bytes) -> DatasetPlan:
     """The plan in the bytes of `merstream.json`. Raises BadData that names the first wrong field or line."""
+    text = decode_settings(data, PLAN)
     try:
-        plan = DatasetPlan.model_validate_json(decode_settings(data, PLAN))
+        plan = DatasetPlan.model_validate_json(text)
     except ValidationError as error:
         field, _, message = first_problem(error)
         known = ", ".join(DatasetPlan.model_fields)
         raise BadData(f"{PLAN}: {field or 'the file'}: {message}; expected JSON with {known}; correct it.") from None
+    json.loads(text, object_pairs_hook=_check_single_names, parse_constant=_refuse_constant)
     if unknown := sorted(plan.overrides.keys() - TOPIC_BY_GROUP.keys()):
         raise BadData(
             f"{PLAN}: overrides: there is no stage {unknown[0]!r}; expected one of {', '.join(TOPIC_BY_GROUP)}."
@@ -53,3 +57,16 @@ def parse_plan(data: bytes) -> DatasetPlan:
     except BadData as fault:
         raise BadData(f"{PLAN}: {fault}") from None
     return plan
+
+
+def _check_single_names(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """The object in JSON. Of two values under one name, any reader would silently use the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
+        raise BadData(f"{PLAN}: expected each name once, got {twice!r} several times; join their values.")
+    return found
+
+
+def _refuse_constant(word: str) -> None:
+    raise BadData(f"{PLAN}: expected a number, got {word}; correct it.")

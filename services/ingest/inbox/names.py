@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 PLAN = "merstream.json"
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
-UNREADABLE = (".rar", ".7z")
+UNREADABLE = (".rar", ".7z", ".tar.zst", ".tzst", ".zip.001", ".7z.001", ".z01")  # the last three are parts of archives
 LONGEST_PART, LONGEST_PATH = 255, 1024  # bytes of a name on common file systems, bytes of an S3 key
 
 _JUNK = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}

@@ -11,6 +11,7 @@ from services.ingest.inbox import ledger as ledgers
 from services.ingest.inbox.dropped_files import DatasetContents
 from services.ingest.inbox.dry_discovery import DroppedClip, clip_fingerprint
 from services.ingest.inbox.ledger import EmittedClip, Ledger
+from services.ingest.inbox.video_copy import VideoCopy
 from shared.bus import Bus
 from shared.errors import BadData
 from shared.records import Pipeline, Record, json_digest
@@ -36,19 +37,22 @@ class RecordPublisher:
     recipes: dict[str, str] = field(default_factory=dict)  # by the sample's identity
     faults: list[str] = field(default_factory=list)
     _unsaved: int = 0
+    _video: VideoCopy | None = None  # while clips are published
 
     def publish_clips(self, clips: list[DroppedClip], patience: float, quiet: bool) -> None:
         """Publish the records of all clips. A clip that may lack frames waits until `quiet`: uploads may continue.
 
         `patience` is the number of seconds without uploads after which a dataset is quiet.
         """
-        try:
-            for clip in clips:
-                self.beat()
-                self._try_clip(clip, patience, quiet)
-        finally:
-            if self._unsaved:
-                self.save_progress()
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            self._video = VideoCopy(Path(folder))
+            try:
+                for clip in clips:
+                    self.beat()
+                    self._try_clip(clip, patience, quiet)
+            finally:
+                if self._unsaved:
+                    self.save_progress()
 
     def save_progress(self) -> None:
         ledgers.save_ledger(self.store, self.dataset, self.ledger)
@@ -85,9 +89,14 @@ class RecordPublisher:
         return record.recipe
 
     def _pack_clip(self, clip: DroppedClip) -> Record:
+        if clip.found.kind == "video" and self._video:
+            file = self._video.fetch_video(clip.paths[0], self.contents.files[clip.paths[0]], self.inbox)
+            return self._store_record(replace(clip.found, files=(file,)))
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            found = self._fetch_files(clip, Path(folder))
-            return source_records.store_record(found, self.pipeline, self.trace, self.store)
+            return self._store_record(self._fetch_files(clip, Path(folder)))
+
+    def _store_record(self, found: FoundClip) -> Record:
+        return source_records.store_record(found, self.pipeline, self.trace, self.store)
 
     def _fetch_files(self, clip: DroppedClip, folder: Path) -> FoundClip:
         """The clip with its files in `folder`, under their own names."""

@@ -14,10 +14,11 @@ from services.trainer.sources.channel_order import (
     judge_channels,
     measure_channels,
 )
-from services.trainer.sources.map_values import CHANNEL_NAMES, GivenMap, check_map_values
+from services.trainer.sources.map_values import CHANNEL_NAMES, LEAST_ONE_SIDED_ROWS, GivenMap, check_map_values
 from shared.errors import BadData
 
 CHUNK_ROWS = 256  # maps measured at a time, which bounds the memory
+LOW_REST, HIGH_REST = 0.25, 0.7  # of a channel's range; u and v rest near 0.5, strain near 0.15
 LEAST_CONTRARY_SHARE = 0.005  # of the rows; fewer that look otherwise are chance
 WAY_OUT = "If the maps are right all the same, state check off in their rows."
 
@@ -33,6 +34,7 @@ def check_map_table(maps: Sequence[GivenMap]) -> list[str]:
         part, chosen = evidence.subset(rows), [maps[row] for row in np.flatnonzero(rows).tolist()]
         _refuse_other_order(chosen, part)
         _refuse_flow_pictures(chosen, part)
+        _refuse_lost_signs(chosen, part)
     _refuse_contrary_rows(maps, evidence)
     if maps[0].unit != "px" and not judge_channels(evidence).agrees:
         notes.append(
@@ -124,4 +126,22 @@ def _refuse_flow_pictures(maps: Sequence[GivenMap], evidence: ChannelEvidence) -
             f"{maps[0].error_prefix}: expected u, v and strain, got channels that all rest at one end of their range, "
             f"{', '.join(f'{rest:.2f}' for rest in rests)} of it. A colour picture of a flow looks so. Write u, v and "
             f"strain as numbers. {WAY_OUT}"
+        )
+
+
+def _refuse_lost_signs(maps: Sequence[GivenMap], evidence: ChannelEvidence) -> None:
+    """u and v that rest at the bottom of their range, as sizes do, and strain that rests at its top, as a negative."""
+    if len(maps) < LEAST_ONE_SIDED_ROWS:
+        return
+    u, v, strain = evidence.rest.mean(0)
+    if max(u, v) < LOW_REST:
+        raise BadData(
+            f"{maps[0].error_prefix}: expected u and v with both signs, so that rest lies within their range, got rest "
+            f"at {u:.2f} and {v:.2f} of it in the mean of {len(maps)} maps. Sizes without a sign look so. Write u and "
+            f"v with their signs. {WAY_OUT}"
+        )
+    if strain > HIGH_REST:
+        raise BadData(
+            f"{maps[0].error_prefix}: expected strain, of which most of a face has little, got rest at {strain:.2f} of "
+            f"its range in the mean of {len(maps)} maps. An inverted picture looks so. Invert it back. {WAY_OUT}"
         )

@@ -18,6 +18,10 @@ LARGEST_RATIO, SMALLEST_RATIO = 50.0, 1 / 200  # of a map's largest motion to th
 UNIT_GAP = 8.0  # ratio of neighbouring amplitudes, sorted, that no single unit leaves between two parts of a table
 SENTINEL_RATIO = 20.0  # an exact extreme value that repeats this far above the 98th percentile is no motion
 STRETCHED_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
+LEAST_MOVED_SHARE = 0.01  # of the cells of a stretched channel whose value is not that of most others
+LEAST_END_SHARE = 0.15  # of the cells: noise at rest has both signs
+LOW_BYTE, HIGH_BYTE = 64, 191  # -64 and more, cut to bytes, lies above
+LEAST_ONE_SIDED_ROWS = 5  # heads that all move to the same side by chance are as rare as 4^-5
 NEGATIVE_STRAIN = 0.2  # share of the largest strain that overshoot of an interpolation stays below
 CHANNEL_NAMES = ("u", "v", "strain")
 
@@ -49,9 +53,12 @@ def check_map_values(maps: Sequence[GivenMap]) -> list[str]:
         _refuse_equal_values(each)
         if each.unit == "px":
             _refuse_unknown_flow(each)
+        elif each.unit == "min-max":
+            _refuse_hidden_motion(each)
     _refuse_mixed_units(maps)
     in_px = [each for each in maps if each.unit == "px"]
     _refuse_stretched_numbers(in_px)
+    _refuse_one_sided_motion(in_px)
     _refuse_mixed_amplitudes(in_px)
     _refuse_partly_normalised(in_px)
     _refuse_wrong_depth(maps)
@@ -89,6 +96,28 @@ def _refuse_unknown_flow(given: GivenMap) -> None:
             _raise_unknown_flow(given, f"{count} cells with exactly {extreme:g}, far above all others")
 
 
+def _refuse_hidden_motion(given: GivenMap) -> None:
+    """Stretched channels without levels between: a sentinel was stretched too, or signed numbers were cut to bytes."""
+    for name, part in zip(CHANNEL_NAMES[:2], given.last[:2], strict=True):
+        levels, counts = np.unique(np.round(part), return_counts=True)
+        common = levels[counts.argmax()]
+        moved = int((np.abs(part - common) > 1).sum())
+        if moved < LEAST_MOVED_SHARE * part.size:
+            raise BadData(
+                f"{given.error_prefix}: expected motion in {name}, got {common:g}, or a value 1 beside it, in all but "
+                f"{moved} of {part.size} cells. A number that marks unknown flow, such as 1e30, was stretched too and "
+                "hides the motion, or px were not stretched. Write the map again from the flow, or remove the row."
+            )
+        between = (part >= LOW_BYTE) & (part <= HIGH_BYTE)
+        ends = [float((part < LOW_BYTE).mean()), float((part > HIGH_BYTE).mean())]
+        if between.mean() < LEAST_MOVED_SHARE and min(ends) > LEAST_END_SHARE:
+            raise BadData(
+                f"{given.error_prefix}: expected motion in {name}, got values below {LOW_BYTE} and above {HIGH_BYTE} "
+                "alone. Negative numbers that are cut to bytes become so: -1 becomes 255. Stretch u and v to 0..255 "
+                "before you save them."
+            )
+
+
 def _raise_unknown_flow(given: GivenMap, got: str) -> None:
     raise BadData(
         f"{given.error_prefix}: expected motion below {LARGEST_MOTION:g} px, got {got}. Such a number marks unknown "
@@ -116,6 +145,18 @@ def _refuse_stretched_numbers(maps: Sequence[GivenMap]) -> None:
             f"{odd.error_prefix}: expected px, got u and v that both fill {low:g}..{high:g} exactly, as in "
             f"{len(found)} of {len(maps)} rows. They were stretched, so zero is lost. Scale them to 0..255 and state "
             "depth min-max."
+        )
+
+
+def _refuse_one_sided_motion(maps: Sequence[GivenMap]) -> None:
+    """Maps in which nothing moves left or up: bytes or parts of a range, or the length and angle of the motion."""
+    one_sided = [float(each.last[:2].min()) >= 0 for each in maps]
+    if len(maps) >= LEAST_ONE_SIDED_ROWS and all(one_sided):
+        medians = " and ".join(f"{float(np.median([np.median(each.last[k]) for each in maps])):.3g}" for k in (0, 1))
+        raise BadData(
+            f"{maps[0].error_prefix}: expected px, with motion to all sides, got u and v of 0 or more in all cells of "
+            f"{len(maps)} rows, with medians of {medians}. They may have been moved to a range such as 0..255, or be "
+            "length and angle. Write u and v with their signs. For stretched maps, state depth min-max."
         )
 
 
@@ -208,10 +249,17 @@ def _describe_negative_strain(maps: Sequence[GivenMap]) -> list[str]:
     negative = [float(each.last[2].min()) < -NEGATIVE_STRAIN * float(np.abs(each.last[2]).max()) for each in maps]
     if not any(negative):
         return []
-    if not all(negative):
+    if not all(negative) and not _are_standardised(maps):
         odd = next(each for each, below in zip(maps, negative, strict=True) if below)
         raise BadData(
             f"{odd.error_prefix}: expected strain above zero, since it is a magnitude, got {odd.last[2].min():.3g}. "
             f"{sum(negative)} of {len(maps)} rows are so. Write u, v and strain in this order and alike in all rows."
         )
     return [f"Strain is below zero in all {len(maps)} maps. It is used as it is, as of standardised maps."]
+
+
+def _are_standardised(maps: Sequence[GivenMap]) -> bool:
+    """Whether strain lies below zero where a face rests: in each map by its own mean, or in all by one common mean."""
+    medians, lowest = (np.array([float(take(each.last[2])) for each in maps]) for take in (np.median, np.min))
+    one_level = float(np.ptp(lowest)) < 0.3 * float(np.abs(np.median(lowest)))
+    return bool((medians < 0).all() or ((lowest < 0).all() and one_level))

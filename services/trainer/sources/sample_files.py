@@ -79,7 +79,7 @@ def decode_map_values(values: NDArray[np.float32], depth: ValueDepth, error_pref
     if values.min() < 0 or values.max() > 255 or values.max() <= 1:
         raise BadData(
             f"{error_prefix}: expected numbers from 0 to 255, as depth {depth} says, got {values.min():.3g} to "
-            f"{values.max():.3g}. Scale them, or leave depth blank if they are px."
+            f"{values.max():.3g}. Scale them, or give px in an .npz without a depth."
         )
     return decode_stretched(values, depth)
 

@@ -132,6 +132,12 @@ def _parse_row(row: TableRow, folder: Path) -> SampleRow:
     for column in REQUIRED_COLUMNS:
         if not cells[column]:
             raise BadData(f"{location}: expected a {column}, got an empty cell. Fill it in or remove the row.")
+    for column in ("dataset", "subject", "clip", "label"):
+        if is_absent(cells[column]):
+            raise BadData(
+                f"{location}: expected a {column}, got {cells[column]!r}, which tables write for a missing value. Fill "
+                "it in or remove the row. If it is a name, write it in another way."
+            )
     aus, remark = parse_action_units(cells.get("aus", ""))
     if remark:
         raise BadData(

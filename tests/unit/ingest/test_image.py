@@ -129,3 +129,21 @@ def test_other_depths_are_refused(face: NDArray[np.uint8]) -> None:
         BadData, match=r"^img3: expected 8 or 16 bits per channel, got float32; save the frames as 8-bit"
     ):
         read(encoded(face.astype(np.float32), ".tiff"))
+
+
+@pytest.mark.parametrize("top", [15, 100, 1000, 4095, 20_000])
+@pytest.mark.parametrize("brightest", [1.0, 0.2])
+@pytest.mark.parametrize("kind", [2, 5])
+def test_a_pgm_says_its_largest_value(top: int, brightest: float, kind: int) -> None:
+    """A dark frame stays as dark as it is, in files of text (2) and of bytes (5)."""
+    pixels = np.round(np.linspace(0, brightest * top, 80)).astype(int).reshape(8, 10)
+    raw = pixels.astype(">u2" if top > 255 else np.uint8).tobytes()
+    body = raw if kind == 5 else " ".join(map(str, pixels.ravel())).encode() + b"\n"
+    data = np.frombuffer(b"P%d\n# camera 1\n10 8\n%d\n" % (kind, top) + body, np.uint8)
+    np.testing.assert_allclose(read(data)[:, :, 0], pixels * 255 / top, atol=1.01)
+
+
+def test_a_picture_of_a_phone_is_named() -> None:
+    data = np.frombuffer(b"\0\0\0\x18ftypheic" + bytes(200), np.uint8)
+    with pytest.raises(BadData, match=r"^f\.jpg: .*got a picture in HEIC, AVIF .*: save the frames as PNG"):
+        decode_image(data, "f.jpg")

@@ -98,6 +98,17 @@ def test_any_name_is_parsed_and_its_unicode_forms_are_one_person(name, dataset) 
         ("01", "01a"),
         ("01a", "01b"),
         ("1_1", "1_2"),
+        ("P01_2023-05-01", "P01_2023-06-02"),
+        ("20230501_P01", "20230602_P01"),
+        ("s01", "s01_flipped"),
+        ("s01_aug1", "s01_cropped"),
+        ("s01.mp4", "s01"),
+        ("s01_happy", "s01"),
+        ("S01M", "S01"),
+        ("M\u00fcller", "Muller"),
+        ("Anna Schmidt", "Schmidt, Anna"),
+        ("\u042001", "P01"),
+        ("Proband 1", "Pbn01"),
     ],
 )
 def test_one_person(one: str, other: str) -> None:
@@ -123,6 +134,9 @@ def test_one_person(one: str, other: str) -> None:
         ("S. Miller", "P. Miller"),
         ("\u0930\u093e\u092e", "\u0930\u092e\u093e"),
         ("?", "??"),
+        ("pair1_A", "pair1_B"),
+        ("20230501_1", "20230501_2"),
+        ("s01_happy", "s01_sad"),
     ],
 )
 def test_two_people(one: str, other: str) -> None:

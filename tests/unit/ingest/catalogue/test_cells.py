@@ -2,8 +2,9 @@ import unicodedata
 
 import pytest
 
-from services.ingest.catalogue.cells import cell_text, frame_number, frame_rate, is_absent
+from services.ingest.catalogue.cells import frame_number, frame_rate
 from shared.errors import BadData
+from shared.tables.cells import cell_text, is_absent
 
 
 @pytest.mark.parametrize("value", [46, 46.0, "46", " 46 ", "046"])

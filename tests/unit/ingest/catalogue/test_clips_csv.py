@@ -55,7 +55,10 @@ def test_a_spreadsheet_that_writes_semicolons_marks_and_backslashes(tmp_path: Pa
 
 def test_a_blank_dataset_is_that_of_the_folder(tmp_path: Path, write_frames: Write) -> None:
     write_frames(tmp_path / "Labor Köln" / "f", (1, 2))
-    assert only(dataset(tmp_path / "Labor Köln", HEADER, ",1,c,f,1,2,2,200,,")).sample.dataset == "Labor Köln"
+    for blank in ("", "NaN"):
+        assert (
+            only(dataset(tmp_path / "Labor Köln", HEADER, f"{blank},1,c,f,1,2,2,200,,")).sample.dataset == "Labor Köln"
+        )
 
 
 def test_equal_clip_names_of_two_subjects_are_two_clips(tmp_path: Path, write_frames: Write) -> None:
@@ -90,6 +93,11 @@ def test_doubtful_labels_are_noted_apart_from_the_frames(tmp_path: Path, write_f
         ("lab,1,c,f,1,top,3,200,,", "expected a whole frame number in the apex, got 'top'; correct the cell."),
         ("lab,1,c,f,1,2,3,,,", "expected frames per second above 0 in fps, got ''; correct the cell."),
         ("lab,,c,f,1,2,3,200,,", "expected a subject, got an empty cell; fill it in or delete the row."),
+        (
+            "lab,nan,c,f,1,2,3,200,,",
+            "expected a subject, got 'nan', which tables write for a missing value; fill it in or delete the row. "
+            "If it is a name, write it in another way.",
+        ),
         ("lab,1,c,g,1,2,3,200,,", "expected the clip at g, got nothing there; copy it or correct the row."),
         ("lab,1,c,f", "expected a whole frame number in the onset, got an empty cell; correct the cell."),
     ],

@@ -2,6 +2,7 @@
 
 import datetime
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
@@ -207,6 +208,8 @@ def test_labels_are_compared_over_all_rows(tmp_path: Path) -> None:
     assert isinstance(third, FoundClip)
     assert third.label_notes == (
         "the label 'happy' (1x) is a class of its own beside 'happiness' (2x); correct it if they are the same",
+        "clips.csv row 4: p2 has frames that clips.csv row 2 gives to p0. If both are in the picture, say which face "
+        "is whose in the column face",
     )
     assert isinstance(fifth, ClipProblem)
     assert "expected a word in the emotion, as in the other rows, got '12'" in fifth.sentence
@@ -216,3 +219,24 @@ def test_units_that_moved_into_the_column_of_crops(tmp_path: Path) -> None:
     (problem,) = discover_clips(dataset(tmp_path, f"{HEADER},cropped\n{ROW.replace('6+12+25', '6,12')}\n"))
     assert isinstance(problem, ClipProblem)
     assert "expected yes or no in cropped, got '12'" in problem.sentence
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("f,1,2,4,200,,,", "f,3,4,6,200,,,", True),
+        ("f,1,2,3,200,,,", "f,4,5,6,200,,,", False),
+        ("f,1,2,4,200,,,left", "f,3,4,6,200,,,right", False),
+        ("f,1,2,4,200,,,", "g,1,2,4,200,,,", False),
+    ],
+)
+def test_two_persons_in_the_same_frames_are_told(
+    tmp_path: Path, write_frames: Callable[..., Path], one: str, other: str, told: bool
+) -> None:
+    for name in "fg":
+        write_frames(tmp_path / name, range(1, 7), "{}.jpg")
+    clips = list(discover_clips(dataset(tmp_path, f"{HEADER},face\nlab,ann,c,{one}\nlab,ben,c,{other}\n")))
+    notes = [note for clip in clips if isinstance(clip, FoundClip) for note in clip.label_notes]
+    expected = ["clips.csv row 2: ann has frames that clips.csv row 3 gives to ben", "clips.csv row 3: ben has frames"]
+    assert [note.startswith(start) for note, start in zip(notes, expected, strict=told)] == [True] * len(notes)
+    assert bool(notes) is told

@@ -40,6 +40,9 @@ COUNTED: dict[str, Name] = {
     "copies of the file manager": lambda n: f"img ({n}).jpg",
     "two suffixes": lambda n: f"img{n}.jpg.png",
     "date first": lambda n: f"camera_20240101_{120000 + n // 20}_{n:04}.jpg",
+    "date, time in milliseconds, number": lambda n: f"acA1300__22334455__20240101_{120000000 + 5 * n}_{n:04}.tiff",
+    "milliseconds since 1970 first": lambda n: f"{1704067200000 + 5 * n}_{n:04}.png",
+    "the number twice": lambda n: f"{n:03}_face_{n}.jpg",
     "clock last": lambda n: f"img_{n}_{20240101120000000 + 33 * n}.jpg",
     "renderer": lambda n: f"shot01.{n:04}.png",
     "renderer, whole number before the point": lambda n: f"shot 2.{n:04}.png",
@@ -120,6 +123,17 @@ def test_copies_and_strangers_are_left_out_and_told() -> None:
         "img4 - Copy.jpg was left out: it is a copy of img4.jpg",
         "2 files with names of another pattern were left out: cover100.jpg, img7_old.jpg",
     )
+
+
+@pytest.mark.parametrize("stem", ["img", "s01", "EP02_01f"])
+def test_downloads_of_one_name_are_no_copies(stem: str) -> None:
+    """A browser numbers all downloads but the first."""
+    reading = read_frame_names([f"{stem}.jpg", *(f"{stem} ({n}).jpg" for n in NUMBERS)])
+    assert plain(reading) == {number: [f"{stem} ({number}).jpg"] for number in NUMBERS}
+
+
+def test_a_date_before_the_number_is_no_clock() -> None:
+    assert list(plain(read(lambda n: f"cam_20240101_{n:06}.jpg"))) == list(NUMBERS)
 
 
 def test_patterns_that_complete_each_other_are_one_series_and_told() -> None:

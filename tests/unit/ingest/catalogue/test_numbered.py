@@ -92,7 +92,17 @@ def test_two_series_in_one_folder(tmp_path: Path) -> None:
 
 def test_no_frames_at_all(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"^row 2: expected numbered images in .*, got none; copy the frames there\.$"):
-        between(folder_of(tmp_path, "readme.txt"), 1, 2)
+        between(folder_of(tmp_path), 1, 2)
+
+
+def test_frames_of_a_format_that_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(BadData, match=r"got none among 2 files and folders such as IMG_1\.HEIC; copy frames .* \.png"):
+        between(folder_of(tmp_path, "IMG_1.HEIC", "IMG_2.HEIC"), 1, 2)
+
+
+def test_other_suffixes_of_jpeg(tmp_path: Path) -> None:
+    files, _ = between(folder_of(tmp_path, "img1.jpe", "img2.JFIF"), 1, 2)
+    assert [file.name for file in files] == ["img1.jpe", "img2.JFIF"]
 
 
 def test_letters_are_no_numbers(tmp_path: Path) -> None:

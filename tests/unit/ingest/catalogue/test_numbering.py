@@ -1,6 +1,6 @@
 """Whether a sheet counts from 0 or 1 is decided once, from all rows and files of a dataset."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import av
@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
-from services.ingest.catalogue.numbering import RowEvidence, decide_shift
+from services.ingest.catalogue.numbering import DISPUTED_NOTE, RowEvidence, decide_shift
 from services.ingest.discover import discover_clips
 
 HEADER = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
 RAISED = "the frame numbers of the whole sheet are 1 less than those of the frames: 1 was added"
 LOWERED = "the frame numbers of the whole sheet are 1 more than those of the frames: 1 was subtracted"
-Clip = tuple[range, int, int, int]  # numbers of the files, and onset, apex, offset in the sheet
+Clip = tuple[Iterable[int], int, int, int]  # numbers of the files, and onset, apex, offset in the sheet
 
 
 def dataset(folder: Path, clips: Sequence[Clip], pattern: str = "img{}.jpg") -> list[FoundClip | ClipProblem]:
@@ -59,12 +59,50 @@ def test_rows_that_contradict_each_other_are_not_shifted(tmp_path: Path) -> None
     assert [numbers[:3] for numbers in read(found)] == [(1, 4, 9), (10, 14, 40)]
 
 
+def test_rows_that_disagree_are_told(tmp_path: Path) -> None:
+    """Three rows count from 0. The fourth ends with its last file, as if it counted from 1."""
+    clips = [(range(1, 41), 0, 5, 20), (range(1, 41), 0, 7, 25), (range(1, 41), 10, 15, 20), (range(1, 41), 5, 9, 40)]
+    found = dataset(tmp_path, clips)
+    assert [numbers[:3] for numbers in read(found)] == [(1, 5, 20), (1, 7, 25), (10, 15, 20), (5, 9, 40)]
+    assert all(isinstance(clip, FoundClip) and DISPUTED_NOTE in clip.notes for clip in found)
+
+
+def test_a_slip_among_rows_that_agree_is_no_dispute(tmp_path: Path) -> None:
+    found = dataset(tmp_path, [(range(1, 41), 0, 5, 20), *[(range(1, 41), 5, 9, 40)] * 3])
+    assert not any(isinstance(clip, FoundClip) and DISPUTED_NOTE in clip.notes for clip in found)
+
+
 def test_a_lost_file_shifts_no_dataset(tmp_path: Path) -> None:
     first, second = dataset(tmp_path, [(range(47, 87), 46, 59, 86), (range(10, 41), 10, 20, 40)])
     assert isinstance(first, ClipProblem)
     assert "expected the onset frame 46" in first.sentence
     assert isinstance(second, FoundClip)
     assert (second.onset, second.notes) == (10, ())
+
+
+def test_a_lost_frame_behind_an_onset_contradicts_nothing(tmp_path: Path) -> None:
+    """The sheet counts from 0. Of the second folder the onset frame 6 was lost, so the row fits only as it is."""
+    whole, holed = range(1, 41), [number for number in range(1, 41) if number != 6]
+    first, second, third = dataset(tmp_path, [(whole, 0, 4, 9), (holed, 5, 9, 20), (whole, 10, 14, 20)])
+    assert [numbers[:3] for numbers in read([first, third])] == [(1, 5, 10), (11, 15, 21)]
+    assert isinstance(second, ClipProblem)
+    assert "expected the onset frame 6" in second.sentence
+
+
+def test_an_onset_of_0_says_that_the_sheet_does_not_count_from_1(tmp_path: Path) -> None:
+    """Files 0 to 39. Some offsets are the number of frames, one behind the last: these rows alone are refused."""
+    files = range(40)
+    found = dataset(tmp_path, [(files, 0, 9, 40), (files, 3, 9, 40), (files, 7, 9, 40), (files, 5, 9, 20)])
+    assert [isinstance(clip, ClipProblem) for clip in found] == [True, True, True, False]
+    assert read(found[3:]) == [(5, 9, 20, "img5.jpg")]
+
+
+def test_folders_that_lost_their_last_files_lower_no_sheet(tmp_path: Path) -> None:
+    """Files from 0. Of four recordings the ends are missing, of two of them one frame."""
+    ends = [40, 40, 43, 45, 20]
+    found = dataset(tmp_path, [(range(40), 5, 9, end) for end in ends])
+    assert [isinstance(clip, ClipProblem) for clip in found] == [True] * 4 + [False]
+    assert read(found[4:]) == [(5, 9, 20, "img5.jpg")]
 
 
 def test_a_clean_dataset_is_read_as_it_is(tmp_path: Path) -> None:

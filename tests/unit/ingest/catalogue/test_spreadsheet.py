@@ -276,6 +276,19 @@ def test_a_struck_out_objective_class_counts_only_where_it_is_the_label(folder: 
     assert second.sample.emotion == "4"
 
 
+def test_objective_classes_are_found_by_names_in_another_case_and_a_missing_row_is_told(folder: Path) -> None:
+    book(folder)
+    workbook = openpyxl.Workbook()
+    for row in (("Subject", "Filename", "Objective Class"), ("sub01", "ep2_01F", 3), (1, "EP03_02", 4)):
+        workbook.active.append(row)
+    workbook.save(folder / "objective.xlsx")
+    clips = list(discover_clips(folder, reading=ReadingOptions(labels="objective")))
+    found = [clip for clip in clips if isinstance(clip, FoundClip)]
+    assert [clip.sample.emotion for clip in found] == ["3", "4", None]
+    assert [len(clip.label_notes) for clip in found] == [0, 0, 1]
+    assert "row 4: the sheet with the label objective has no row for this clip" in found[2].label_notes[0]
+
+
 @pytest.mark.parametrize("key", FORMS)
 def test_published_layouts_have_no_notes_on_their_tables(tmp_path: Path, key: str) -> None:
     clips = list(discover_clips(write(tmp_path / "set", FORMS[key], full_size_clips(key)[:60], EMPTY, kinds=[0])))

@@ -210,6 +210,14 @@ def test_a_plan_that_powershell_wrote(lab: Lab, encoding: str) -> None:
     assert (lab.only().pipeline.profile, lab.only().faults) == ("paper", ())
 
 
+@pytest.mark.parametrize("name", ["d.tar.zst", "d.z01", "d.zip.001", "d.7z"])
+def test_an_archive_of_another_kind_is_told(lab: Lab, name: str) -> None:
+    lab.inbox.put(name, b"x")
+    lab.scan()
+    assert f"{name}: expected a .zip or .tar archive; unpack it and upload its contents." in lab.only().faults
+    assert lab.only().name == "d"
+
+
 def test_a_plan_beside_an_archive(lab: Lab) -> None:
     lab.inbox.put("d.zip", zipped(below("d", dataset("a"))))
     lab.drop("d", {"merstream.json": b'{"profile": "paper"}'})

@@ -12,7 +12,8 @@ from services.ingest.source_records import emit_record
 from shared.errors import Unavailable
 from shared.records import Pipeline
 from shared.store import LocalStore
-from tests.unit.ingest.inbox.lab import Lab, dataset, frames, sheet
+from tests.unit.ingest.inbox.lab import HEADER, Lab, dataset, frames, sheet
+from tests.unit.ingest.video import coded
 
 
 def test_every_clip_becomes_the_record_that_a_run_on_the_folder_makes(lab: Lab, tmp_path: Path) -> None:
@@ -27,6 +28,19 @@ def test_every_clip_becomes_the_record_that_a_run_on_the_folder_makes(lab: Lab, 
     announced = lab.only()
     assert announced.clips == {record.sample.identity: record.recipe for record in expected}
     assert (announced.name, announced.complete, announced.faults) == ("my lab's Übung 1", True, ())
+
+
+def test_a_video_of_several_clips_is_fetched_once(lab: Lab, tmp_path: Path) -> None:
+    video = coded.write(tmp_path / "long.mp4", range(60)).read_bytes()
+    rows = [f"lab,s,c{number},long.mp4,{number},,{number + 9},30,others,4" for number in (0, 20, 40)]
+    lab.drop("lab", {"long.mp4": video, "other.mp4": video, "clips.csv": "\n".join([HEADER, *rows]).encode()})
+    lab.scan()
+    assert (len(lab.only().clips), lab.only().faults, lab.fetched()) == (3, (), ["lab/long.mp4"])
+    more = "lab,t,c0,other.mp4,0,,9,30,others,4"
+    lab.drop("lab", {"long.mp4": video + b"x", "clips.csv": "\n".join([HEADER, rows[0], more, *rows[1:]]).encode()})
+    lab.scan()
+    assert (len(lab.only().clips), lab.fetched()) == (4, ["lab/long.mp4", "lab/other.mp4", "lab/long.mp4"])
+    assert not list(lab.process.scratch.work.iterdir())
 
 
 def test_casme2_as_distributed_is_found_on_names_alone(lab: Lab, casme2: Path) -> None:

@@ -17,11 +17,11 @@ PICTURE = np.tile(np.linspace(0, 1, 64 * 48).reshape(48, 64)[:, :, None], (1, 1,
 
 def dataset(folder: Path, clips: int = 3, rows: str = "1,9,16", picture: Any = None) -> Path:
     pixels = (PICTURE * 255).astype(np.uint8) if picture is None else picture
-    data = cv2.imencode(".png", pixels)[1].tobytes()
     for index in range(clips):
         (folder / str(index)).mkdir()
         for number in range(1, 17):
-            (folder / str(index) / f"img{number}.png").write_bytes(data)
+            pixels[0, 0] = number  # no frame repeats another
+            (folder / str(index) / f"img{number}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
     lines = [f"lab,s{index},c,{index},{rows},200,happiness," for index in range(clips)]
     (folder / "clips.csv").write_text("\n".join([HEADER, *lines]))
     return folder
@@ -56,7 +56,7 @@ def test_a_clip_of_invented_frames_is_never_usable(tmp_path: Path, capsys: pytes
     with pytest.raises(SystemExit) as exit_code:
         app.main(["doctor", str(tmp_path)])
     assert exit_code.value.code == 0
-    use = "of 2 clips 1 are sound, 0 have frames that are invented, 0 have unreadable files, 1 cannot be used"
+    use = "of 2 clips 1 are sound, 0 have invented frames or few grey levels, 0 have unreadable files, 1 cannot be used"
     assert use in capsys.readouterr().out
 
 
@@ -93,6 +93,30 @@ def test_deep_tells_the_depth_and_how_many_grey_levels_are_left(tmp_path: Path) 
         "2 clips (s0/c, ...): 16-bit frames that hold 12-bit values: the upper 8 of the 12 bits were kept; "
         "256 grey levels are left"
     ]
+
+
+def test_deep_tells_repeated_frames_and_refuses_a_clip_of_them(tmp_path: Path) -> None:
+    dataset(tmp_path, clips=2)
+    for index, repeats in (("0", (5,)), ("1", (3, 5, 7, 9, 11))):
+        for number in repeats:
+            before = tmp_path / index / f"img{number - 1}.png"
+            (tmp_path / index / f"img{number}.png").write_bytes(before.read_bytes())
+    assert told(tmp_path)["sound"] == 2
+    found = told(tmp_path, deep=True)
+    assert (found["sound"], found["repairs"]) == (
+        1,
+        ["s0/c: 1 of 16 frames are byte for byte the frame before them: 5"],
+    )
+    (sentence,) = found["unreadable"]
+    assert sentence.startswith("1/img1.png and the frames after it cannot be used (5 of 16 frames are byte for byte")
+
+
+@pytest.mark.parametrize(("levels", "usable"), [(60, False), (200, True)])
+def test_a_dataset_of_few_grey_levels_is_not_usable(tmp_path: Path, levels: int, usable: bool) -> None:
+    """The values of a dark recording in a file of 16 bits."""
+    dataset(tmp_path, clips=2, picture=(PICTURE * levels).astype(np.uint16))
+    found = told(tmp_path, deep=True)
+    assert (found["sound"], found["repaired"], found["usable"]) == ((2, 0, True) if usable else (0, 2, False))
 
 
 @pytest.mark.parametrize("deep", [False, True])

@@ -54,3 +54,20 @@ def test_no_beginning_of_an_image_makes_it_stumble(tmp_path: Path, length: int) 
     for suffix in (".jpg", ".png", ".bmp"):
         (tmp_path / "a").write_bytes(cv2.imencode(suffix, PICTURE)[1].tobytes()[:length])
         assert read_header(tmp_path / "a").fault
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".jpg", "JPEG"), (".png", "PNG")])
+def test_data_behind_the_end_are_no_damage(tmp_path: Path, suffix: str, kind: str) -> None:
+    """As phones write them."""
+    whole = cv2.imencode(suffix, PICTURE)[1].tobytes()
+    file = tmp_path / f"a{suffix}"
+    file.write_bytes(whole + bytes(500))
+    assert (read_header(file).kind, read_header(file).fault) == (kind, "")
+    file.write_bytes(whole[:-100] + bytes(500))
+    assert read_header(file).fault == f"is a {kind} cut short"
+
+
+@pytest.mark.parametrize(("start", "kind"), [(b"II+\0\x08\0\0\0", "TIFF"), (b"GIF89a", "GIF")])
+def test_formats_that_a_run_reads_are_no_fault(tmp_path: Path, start: bytes, kind: str) -> None:
+    (tmp_path / "a.png").write_bytes(start + bytes(100))
+    assert (read_header(tmp_path / "a.png").kind, read_header(tmp_path / "a.png").fault) == (kind, "")

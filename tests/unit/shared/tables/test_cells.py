@@ -29,5 +29,13 @@ def test_text_of_cells() -> None:
     assert (cell_text(None), cell_text(3.0), cell_text(" A\u030anna ")) == ("", "3", "Ånna")
     assert narrow_text("４＋Ｒ１２，（k）") == "4+R12,(k)"
     assert quote_cell("x" * 70) == repr("x" * 60 + "...")
-    assert is_absent("N/A")
+
+
+@pytest.mark.parametrize("mark", ["N/A", "n.a.", "NULL", "<NA>", "NaN", ".", "—", "--", "??"])
+def test_marks_of_a_missing_value(mark: str) -> None:
+    assert is_absent(mark)
+
+
+def test_errors_of_a_spreadsheet_and_numbers_are_no_marks() -> None:
     assert not is_absent("#N/A")
+    assert not is_absent("0")

@@ -39,3 +39,24 @@ def test_a_number_among_words() -> None:
     assert find_shifted_labels(["happiness", "12", "surprise"]) == {"12"}
     assert find_shifted_labels(["1", "2", "others"]) == set()
     assert find_shifted_labels(["高兴", "厌恶"]) == set()
+
+
+@pytest.mark.parametrize(
+    ("label", "meant"),
+    [
+        *(("happiness.", "happiness"), ("sur prise", "surprise"), ("happi\nness", "happiness"), ("1.0", "1")),
+        *(("anger  disgust", "anger disgust"), ("anger-disgust", "anger disgust"), ("happi\u0307ness", "happiness")),
+    ],
+)
+def test_labels_that_differ_in_blanks_and_signs_alone(label: str, meant: str) -> None:
+    assert list(note_doubtful_labels([label, meant, meant])) == [label]
+    assert len(note_doubtful_labels([label, meant])) == 1
+
+
+@pytest.mark.parametrize("labels", [["-1", "0", "1"], ["1.5", "15"], ["happy+", "happy-"], ["i", "ii"]])
+def test_labels_whose_signs_count(labels: list[str]) -> None:
+    assert note_doubtful_labels(labels) == {}
+
+
+def test_a_word_that_may_mean_no_label() -> None:
+    assert list(note_doubtful_labels(["unknown", "surprise"])) == ["unknown"]

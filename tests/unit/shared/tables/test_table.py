@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +70,29 @@ def test_what_is_no_table_is_refused_by_name(data: bytes, message: str) -> None:
 
 def test_letters_of_columns() -> None:
     assert [column_letters(number) for number in (1, 26, 27, 702, 703)] == ["A", "Z", "AA", "ZZ", "AAA"]
+
+
+HEADER, TABLE_ROWS = "clip,emotion,aus", ["a,joy,4", "b,fear,1", "c,anger,7", "d,joy,12"]
+
+
+@given(st.integers(0, 3), st.integers(0, 2), st.none() | st.tuples(st.integers(1, 3), st.integers(0, 2)))
+def test_a_mark_that_is_not_closed_never_hides_a_row(row: int, column: int, later: tuple[int, int] | None) -> None:
+    rows = [each.split(",") for each in TABLE_ROWS]
+    rows[row][column] = '"' + rows[row][column]
+    if later and row + later[0] < len(rows):
+        rows[row + later[0]][later[1]] = '"' + rows[row + later[0]][later[1]]
+    with contextlib.suppress(BadData):
+        cells = parse_csv("\n".join([HEADER, *map(",".join, rows)]).encode(), "x.csv").rows
+        assert max(map(len, cells)) > 3  # a row that does not fit its header, which is refused later
+
+
+def test_a_mark_that_is_not_closed_is_refused_with_its_row() -> None:
+    with pytest.raises(
+        BadData, match=r'x\.csv row 3: expected a cell in two quotation marks, got one mark before "?.fear'
+    ):
+        parse_csv(b'clip,emotion,aus\na,joy,4\nb,"fear,1\nc,anger,7\n', "x.csv")
+
+
+def test_long_remarks_in_quotation_marks_are_cells() -> None:
+    rows = parse_csv(b'clip,note\na,"one, two,\nthree, ""four"", five"\nb,6" wide\n', "x.csv").rows
+    assert rows[1:] == (("a", 'one, two,\nthree, "four", five'), ("b", '6" wide'))

@@ -228,6 +228,63 @@ def test_clean_px_of_other_programs_are_not_refused(tmp_path: Path) -> None:
         assert np.array_equal(plan.features.arrays["maps"][:, 0], maps.astype(np.float32))
 
 
+def stretch_with_sentinel(maps: np.ndarray) -> np.ndarray:
+    changed = maps.astype(np.float64)
+    changed[11, 0, 3, 4] = 1e30
+    return stretch_maps(changed)
+
+
+def cut_to_bytes(maps: np.ndarray) -> np.ndarray:
+    return np.round(maps * np.float32([[[10]], [[10]], [[200]]])).astype(int).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (stretch_with_sentinel, r"row 13: .*got 0, or a value 1 beside it, in all but 1 of 784 cells"),
+        (cut_to_bytes, r"got values below 64 and above 191 alone"),
+        (lambda maps: 255 - stretch_maps(maps), r"got rest at 0\.\d+ of its range in the mean of 24 maps"),
+        (lambda maps: stretch_maps(maps * 1.0) ^ np.uint8([[[0]], [[0]], [[255]]]), r"expected strain, of which most"),
+        (lambda maps: stretch_maps(np.sqrt(np.abs(maps)) ** 3), r"expected u and v with both signs"),
+    ],
+)
+def test_pictures_that_lost_their_motion_or_its_sign_are_refused(tmp_path: Path, make: Any, message: str) -> None:
+    pictures = make(MAPS)
+    with pytest.raises(BadData, match=message):
+        load(write_table(tmp_path, lambda row: png_bytes(pictures[row])))
+
+
+def length_and_angle(maps: np.ndarray) -> np.ndarray:
+    u, v, strain = maps.swapaxes(0, 1)
+    return np.stack([np.hypot(u, v), np.arctan2(v, u) % (2 * np.pi), strain], 1)
+
+
+def stretch_and_blur(maps: np.ndarray) -> np.ndarray:
+    return np.array([[cv2.blur(channel, (3, 3)) for channel in each] for each in stretch_maps(maps).astype(np.float32)])
+
+
+@pytest.mark.parametrize("make", [length_and_angle, lambda maps: (maps - maps.min()) / np.ptp(maps), stretch_and_blur])
+def test_numbers_that_are_not_px_but_never_negative_are_refused(tmp_path: Path, make: Any) -> None:
+    numbers = make(MAPS)
+    with pytest.raises(BadData, match=r"expected px, with motion to all sides, got u and v of 0 or more .* 24 rows"):
+        load(write_table(tmp_path, lambda row: npz_bytes(maps=numbers[row]), ".npz"))
+
+
+def test_pictures_of_motion_in_a_few_cells_are_not_refused(tmp_path: Path) -> None:
+    limit = np.quantile(np.abs(MAPS), 0.95, axis=(2, 3), keepdims=True)
+    pictures = stretch_maps(np.where(np.abs(MAPS) > limit, MAPS, 0.0))
+    plan = load(write_table(tmp_path, lambda row: png_bytes(pictures[row])))
+    assert len(plan.features.emotions) == 24
+
+
+@pytest.mark.parametrize("over", [(2, 3), (0, 2, 3)])
+def test_standardised_maps_are_used_as_they_are(tmp_path: Path, over: tuple[int, ...]) -> None:
+    maps = (MAPS - MAPS.mean(over, keepdims=True)) / MAPS.std(over, keepdims=True)
+    plan = load(write_table(tmp_path, lambda row: npz_bytes(maps=maps[row]), ".npz"))
+    assert plan.notes == ("Strain is below zero in all 24 maps. It is used as it is, as of standardised maps.",)
+    assert np.array_equal(plan.features.arrays["maps"][:, 0], maps)
+
+
 def test_files_of_two_kinds_are_refused(tmp_path: Path) -> None:
     table = write_table(tmp_path, lambda row: npz_bytes(maps=BYTES[row]), ".npz", lambda row: {"depth": "min-max"})
     lines = table.read_text().splitlines()

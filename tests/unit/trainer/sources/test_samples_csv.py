@@ -151,6 +151,8 @@ def test_columns(write: Write, header: str, message: str | None) -> None:
     [
         ("lab,s0,c1,,,maps/c1.npz", r"samples\.csv row 3: expected a label, got an empty cell"),
         ("lab,s0,c1,surprise,,", "row 3: expected a path, got an empty cell"),
+        ("lab,s0,c1,nan,,maps/c1.npz", "row 3: expected a label, got 'nan', which tables write for a missing value"),
+        ("lab,NULL,c1,surprise,,maps/c1.npz", "row 3: expected a subject, got 'NULL', which tables write for"),
         (
             "lab,s0,c0,surprise,,maps/c1.npz",
             "row 3: expected each clip once, got lab/s0/c0 again after samples",

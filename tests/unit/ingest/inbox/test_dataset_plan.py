@@ -1,0 +1,24 @@
+"""What a reader of JSON would silently change in `merstream.json` is refused."""
+
+import pytest
+
+from services.ingest.inbox.dataset_plan import parse_plan
+from shared.errors import BadData
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        ('{"train": {"seed": 1}, "train": {"epochs": 2}}', "expected each name once, got 'train' several times; join"),
+        ('{"train": {"seed": 1, "seed": 2}}', "expected each name once, got 'seed' several times"),
+        ('{"train": {"seed": NaN}}', "expected a number, got NaN; correct it"),
+    ],
+)
+def test_a_value_that_would_be_ignored_is_refused(plan: str, sentence: str) -> None:
+    with pytest.raises(BadData, match=sentence):
+        parse_plan(plan.encode())
+
+
+def test_one_name_in_two_objects() -> None:
+    plan = parse_plan(b'{"overrides": {"ingest": {"height": 140}, "flow": {"solver": "exact"}}, "train": {"seed": 3}}')
+    assert (plan.overrides["ingest"], plan.train) == ({"height": 140}, {"seed": 3})

@@ -13,7 +13,7 @@ from services.ingest.catalogue.entry import AnnotationEntry
 from services.ingest.catalogue.frame_names import Habits, NameReading, most_common_counters
 from services.ingest.catalogue.numbered import read_frame_folder
 from services.ingest.catalogue.video_length import count_video_frames
-from shared.tables.cells import whole_number
+from shared.tables.cells import cell_text, whole_number
 
 FRAME_ROLES = ("onset", "apex", "offset")
 SHIFT_NOTES = {  # by what is added to the numbers of a sheet that counts from 0 and its files from 1, or vice versa
@@ -143,7 +143,8 @@ def _read_numbers(path: Path, cropped: bool, rows: Sequence[AnnotationEntry]) ->
 
 def _weigh_row(entry: AnnotationEntry, numbers: Collection[int]) -> list[RowEvidence]:
     onset, offset = whole_number(entry.onset), whole_number(entry.offset)
-    if onset is None or offset is None or not entry.coded:
+    timed = cell_text(entry.numbering).casefold() == "timed"  # such a number may lie beyond the count of frames
+    if onset is None or offset is None or not entry.coded or timed:
         return []
     fits = frozenset(shift for shift in (0, *SHIFT_NOTES) if onset + shift in numbers and offset + shift in numbers)
     return [RowEvidence(onset, offset, min(numbers), max(numbers), fits)]

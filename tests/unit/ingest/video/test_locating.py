@@ -128,6 +128,19 @@ def test_of_several_streams_the_marked_or_the_first_is_taken_and_told(
         locate_clip(row(tmp_path, "v.mkv,10,15,45,30,,,,"))
 
 
+def test_numbers_by_time_are_no_sign_of_a_sheet_that_counts_from_1(tmp_path: Path) -> None:
+    """30 frames are recorded, the last one at the time of frame 30."""
+    lines = [HEADER]
+    for name in "ab":
+        coded.write(tmp_path / f"{name}.mp4", [number for number in range(31) if number != 7])
+        lines.append(f"lab,{name},c,{name}.mp4,10,20,30,30,happiness,6+12,timed,,,")
+    (tmp_path / "clips.csv").write_text("\n".join(lines))
+    for clip in discover_clips(tmp_path):
+        assert isinstance(clip, FoundClip)
+        assert shown(clip) == list(range(10, 31))
+        assert clip.notes == ()
+
+
 def test_an_apex_that_was_not_recorded_is_the_frame_before(tmp_path: Path) -> None:
     coded.write(tmp_path / "v.avi", LOW_LIGHT, "mpeg4")
     clip = locate_clip(row(tmp_path, "v.avi,15,24,35,30,,,,"))

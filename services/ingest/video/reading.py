@@ -48,7 +48,7 @@ def read_packed_frames(
     if not 0 <= places.start < places.stop <= len(index.numbers):
         raise BadData(
             f"{name}: expected frames up to the offset {places.stop - 1 + first}, got a video of {len(index.numbers)} "
-            "frames; correct the row (frames of a video count from 0) or copy the file again."
+            "frames; correct the row or copy the file again."
         )
     index = replace(index, numbers=tuple(number + first for number in index.numbers))  # for notes and faults
     for at, pixels in read_pictures(arrays["data"], index, places, notes, chosen):
@@ -115,8 +115,8 @@ def locate_frames(index: VideoIndex, onset: int, offset: int) -> range:
             f"{index.declared} frames, the last whole one is {max(whole, default=-1)}; copy the video again."
         )
     raise BadData(
-        f"{name}: expected frames up to the offset {offset}, got a video of {count} frames; "
-        "correct the row (frames of a video count from 0) or copy the file again."
+        f"{name}: expected frames up to the offset {offset}, got a video of {count} frames, which count from 0; "
+        "correct the row, or all rows if the sheet counts from 1, or copy the file again."
     )
 
 

@@ -124,7 +124,7 @@ def test_of_several_streams_the_marked_or_the_first_is_taken_and_told(
     taken = 0 if first else 1
     choice = f"the file has several video streams: stream {taken} was taken, not {1 - taken}"
     assert clip.notes == (choice,)
-    with pytest.raises(BadData, match=rf"got a video of 40 frames; .* \({choice}\)$"):
+    with pytest.raises(BadData, match=rf"got a video of 40 frames, .* \({choice}\)$"):
         locate_clip(row(tmp_path, "v.mkv,10,15,45,30,,,,"))
 
 
@@ -240,7 +240,7 @@ def test_numbers_by_time_may_lie_beyond_the_count_of_frames(tmp_path: Path) -> N
     assert shown(locate_clip(row(tmp_path, "v.mp4,40,50,58,30,timed,,,"))) == list(range(40, 59))
     with pytest.raises(BadData, match=r"offset 58 is beyond the end by count or frame 50 \(1\.933 s\) by time; add a"):
         locate_clip(row(tmp_path, "v.mp4,40,50,58,30,,,,"))
-    with pytest.raises(BadData, match="expected frames up to the offset 58, got a video of 52 frames; correct the row"):
+    with pytest.raises(BadData, match="expected frames up to the offset 58, got a video of 52 frames, which count"):
         locate_clip(row(tmp_path, "v.mp4,40,50,58,30,counted,,,"))
 
 

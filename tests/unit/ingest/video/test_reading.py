@@ -84,7 +84,7 @@ def test_any_range_of_a_video_has_the_true_pictures_with_opencvs_bytes(
 def test_a_video_that_ends_before_the_offset(tmp_path: Path) -> None:
     file = coded.write(tmp_path / "v.mp4", range(12))
     with pytest.raises(
-        BadData, match=r"^v.mp4: expected frames up to the offset 12, got a video of 12 frames; correct"
+        BadData, match=r"^v.mp4: expected frames up to the offset 12, got a video of 12 frames, which count"
     ):
         read(file, 3, 12)
 

@@ -161,8 +161,8 @@ def test_videos_are_asked_for_their_length_and_rate(tmp_path: Path) -> None:
     rows = "v.avi,0,4,9,30", "v.avi,0,4,10,30", "v.avi,0,4,9,200", "broken.avi,0,4,9,30"
     found = told(videos(tmp_path, *rows))
     assert found["problems"] == [
-        "clips.csv row 3: v.avi: expected frames up to the offset 10, got a video of 10 frames; correct the row "
-        "(frames of a video count from 0) or copy the file again.",
+        "clips.csv row 3: v.avi: expected frames up to the offset 10, got a video of 10 frames, which count from "
+        "0; correct the row, or all rows if the sheet counts from 1, or copy the file again.",
         "clips.csv row 5: broken.avi: expected a video, got a file that cannot be opened as one; convert it to .mp4 "
         "again, or copy it again if its download stopped.",
     ]

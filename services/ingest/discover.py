@@ -49,7 +49,7 @@ def discover_tree(
         for entry in note_shared_frames(_compare_labels(found))
     ]
     rows = _rows_by_identity([entry for entry, _ in entries])
-    numbering = survey_numbering([entry for entry, _ in entries], tree.folder)
+    numbering = survey_numbering([entry for entry, _ in entries], tree)
     return (
         _resolve_unique(entry, tree.folder, rows[_entry_identity(entry)], changes, numbering)
         for entry, changes in entries

@@ -12,7 +12,8 @@ from pathlib import Path
 from services.ingest.catalogue.entry import AnnotationEntry
 from services.ingest.catalogue.frame_names import Habits, NameReading, most_common_counters
 from services.ingest.catalogue.numbered import read_frame_folder
-from services.ingest.catalogue.video_length import count_video_frames
+from services.ingest.catalogue.tree import DatasetTree
+from services.ingest.catalogue.video_length import VideoLength
 from shared.tables.cells import cell_text, whole_number
 
 FRAME_ROLES = ("onset", "apex", "offset")
@@ -70,15 +71,15 @@ class DatasetNumbering:
         )
 
 
-def survey_numbering(entries: Sequence[AnnotationEntry], dataset_folder: Path) -> DatasetNumbering:
+def survey_numbering(entries: Sequence[AnnotationEntry], tree: DatasetTree) -> DatasetNumbering:
     """Read the names in every folder, and the length of every video, inside the dataset. Decide for all rows."""
     rows: dict[tuple[Path, bool], list[AnnotationEntry]] = defaultdict(list)
     for entry in entries:
-        if entry.source_path.is_relative_to(dataset_folder) and ".." not in entry.source_path.parts:
+        if entry.source_path.is_relative_to(tree.folder) and ".." not in entry.source_path.parts:
             rows[entry.source_path, entry.cropped].append(entry)
     counters, evidence = [], defaultdict(list)
     for (path, cropped), mine in rows.items():
-        reading, numbers = _read_numbers(path, cropped, mine)
+        reading, numbers = _read_numbers(path, cropped, mine, tree.video_length)
         counters.append(reading.counters)
         for entry in mine if numbers else ():
             evidence[entry.dataset, path.is_dir()] += _weigh_row(entry, numbers)
@@ -127,7 +128,9 @@ def _lies_outside(row: RowEvidence, shift: int) -> bool:
     return row.onset < row.first if shift > 0 else row.offset > row.last
 
 
-def _read_numbers(path: Path, cropped: bool, rows: Sequence[AnnotationEntry]) -> tuple[NameReading, Collection[int]]:
+def _read_numbers(
+    path: Path, cropped: bool, rows: Sequence[AnnotationEntry], video_length: VideoLength
+) -> tuple[NameReading, Collection[int]]:
     """The names in a folder of frames, and its frame numbers or those of a video."""
     try:
         if path.is_dir():
@@ -135,7 +138,7 @@ def _read_numbers(path: Path, cropped: bool, rows: Sequence[AnnotationEntry]) ->
             return reading, reading.numbers.keys()
         if path.is_file():
             offsets = [whole_number(entry.offset) or 0 for entry in rows]
-            return NameReading(), range(count_video_frames(path, max(offsets)))
+            return NameReading(), range(video_length(path, max(offsets)))
     except (OSError, ValueError):  # a name that no file system accepts: a problem of the row, which is told later
         pass
     return NameReading(), ()

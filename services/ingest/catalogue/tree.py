@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, describe_own_output
 from services.ingest.catalogue.spreadsheet import WORKBOOK_SUFFIXES, read_tables
+from services.ingest.catalogue.video_length import VideoLength, count_video_frames
 from shared.errors import BadData
 from shared.tables.table import Table
 
@@ -24,11 +25,13 @@ class DatasetTree:
     """`folders` are relative to `folder`, in order, without hidden ones. `tables` are its workbooks and csv files.
 
     What merstream wrote inside the dataset is in neither. A drawn dataset that is alone in `folder` counts as data,
-    unless `folder` itself lies `beside_others`.
+    unless `folder` itself lies `beside_others`. `video_length` counts the frames of a video.
     """
 
-    def __init__(self, folder: Path, beside_others: bool = False) -> None:
-        self.folder, self.beside_others = folder, beside_others
+    def __init__(
+        self, folder: Path, beside_others: bool = False, video_length: VideoLength = count_video_frames
+    ) -> None:
+        self.folder, self.beside_others, self.video_length = folder, beside_others, video_length
 
     @property
     def folders(self) -> tuple[PurePosixPath, ...]:

@@ -1,5 +1,6 @@
 """How many frames a video has, for the question from where its sheet counts. Nothing is decoded."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -7,6 +8,9 @@ import av
 from services.ingest.video.container import open_video
 from services.ingest.video.index import read_file_index
 from shared.errors import BadData
+
+# From a video's path and the largest number that its rows name to its count of frames, 0 if it cannot be read.
+VideoLength = Callable[[Path, int], int]
 
 
 def count_video_frames(file: Path, expected: int) -> int:

@@ -4,14 +4,15 @@ Discovery reads only names and sheets, so it has the same result on the skeleton
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.numbering import SHIFT_NOTES
 from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
-from services.ingest.discover import discover_clips
+from services.ingest.catalogue.tree import DatasetTree
+from services.ingest.discover import discover_tree
 from services.ingest.inbox import dataset_plan as plans
 from services.ingest.inbox.dataset_plan import DatasetPlan
 from services.ingest.inbox.dropped_files import DatasetContents
@@ -52,15 +53,30 @@ class DiscoveryView:
     notes: list[str] = field(default_factory=list)
 
 
-def discover_on_skeleton(name: str, contents: DatasetContents, store: ObjectReader, scratch: Path) -> DiscoveryView:
-    """Discover the clips of the dataset `name`. Never raises BadData: `faults` has a sentence for each problem."""
+def discover_on_skeleton(
+    name: str,
+    contents: DatasetContents,
+    store: ObjectReader,
+    scratch: Path,
+    video_length: Callable[[str, int], int] = lambda path, expected: 0,
+) -> DiscoveryView:
+    """Discover the clips of the dataset `name`. Never raises BadData: `faults` has a sentence for each problem.
+
+    `video_length` is a `VideoLength` for paths inside the dataset, since the skeleton's videos are empty.
+    """
     seen = DiscoveryView(faults=list(contents.faults), notes=list(contents.notes))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         # A neutral path below the scratch folder: "crop" in a name would change the result.
         top = Path(folder) / "d"
         try:
             seen.plan = _read_plan(contents, store, Path(folder) / "plan")
-            for each in _discover_skeleton(_build_skeleton(contents, store, top), top, name, seen.plan):
+            inner = _build_skeleton(contents, store, top)
+
+            def count_frames(file: Path, expected: int) -> int:
+                return video_length(file.relative_to(top).as_posix(), expected)
+
+            trees = [DatasetTree(each, video_length=count_frames) for each in (top, inner)]
+            for each in _discover_skeleton(trees, name, seen.plan):
                 if isinstance(each, ClipProblem):
                     seen.faults.append(each.sentence)
                 else:
@@ -94,13 +110,14 @@ def _read_plan(contents: DatasetContents, store: ObjectReader, file: Path) -> Da
     return plans.parse_plan(file.read_bytes())
 
 
-def _discover_skeleton(inner: Path, top: Path, name: str, plan: DatasetPlan) -> Iterator[FoundClip | ClipProblem]:
+def _discover_skeleton(trees: Sequence[DatasetTree], name: str, plan: DatasetPlan) -> Iterator[FoundClip | ClipProblem]:
     """Discover in the dataset's folder, else in the innermost folder that holds everything."""
+    top, inner = trees
     try:
-        return discover_clips(top, name, reading=plan.reading)
+        return discover_tree(top, name, plan.reading)
     except BadData as fault:
         try:
-            return discover_clips(inner, name, reading=plan.reading)
+            return discover_tree(inner, name, plan.reading)
         except BadData:
             raise fault from None
 

@@ -29,11 +29,15 @@ class EmittedClip(FrozenModel):
 
 
 class Ledger(Envelope):
-    """Clips by the sample's identity. `announced` is the key of the dataset's own record."""
+    """Clips by the sample's identity. `announced` is the key of the dataset's own record.
+
+    `video_lengths` are those of `VideoLengths`.
+    """
 
     schema_name: Literal["mer.ledger/1"] = Field("mer.ledger/1", alias="schema")
     clips: dict[str, EmittedClip] = Field(default_factory=dict)
     announced: str = ""
+    video_lengths: dict[str, int] = Field(default_factory=dict, exclude_if=lambda known: not known)
 
 
 def load_ledger(store: Store, dataset: str) -> Ledger:

@@ -12,6 +12,7 @@ from services.ingest.inbox.dry_discovery import DiscoveryView, discover_on_skele
 from services.ingest.inbox.ledger import Ledger
 from services.ingest.inbox.record_publisher import RecordPublisher
 from services.ingest.inbox.scratch import ScratchFolder
+from services.ingest.inbox.video_lengths import VideoLengths
 from shared.bus import Bus
 from shared.bus.topics import DATASETS
 from shared.records import Dataset, Pipeline
@@ -42,10 +43,11 @@ class Reconciler:
         held = collect_contents(dropped, self.unpacked)
         for note in held.notes:
             log.info("%s", note, extra={"mer": {"dataset": name}})
-        seen = discover_on_skeleton(name, held, self.inbox, self.scratch.work)
-        emission = self._create_publisher(
-            name, _planned_pipeline(seen, announced), held, self._load_ledger(name, announced)
-        )
+        ledger = self._load_ledger(name, announced)
+        lengths = VideoLengths(held, self.inbox, self.scratch.work, self.beat, ledger.video_lengths)
+        seen = discover_on_skeleton(name, held, self.inbox, self.scratch.work, lengths.count_frames)
+        ledger = ledger.model_copy(update={"video_lengths": lengths.counted})
+        emission = self._create_publisher(name, _planned_pipeline(seen, announced), held, ledger)
         emission.publish_clips(seen.clips, self.patience, quiet)
         dataset = _describe_dataset(emission, seen, quiet)
         self._announce_dataset(dataset, announced)

@@ -35,12 +35,36 @@ def test_a_video_of_several_clips_is_fetched_once(lab: Lab, tmp_path: Path) -> N
     rows = [f"lab,s,c{number},long.mp4,{number},,{number + 9},30,others,4" for number in (0, 20, 40)]
     lab.drop("lab", {"long.mp4": video, "other.mp4": video, "clips.csv": "\n".join([HEADER, *rows]).encode()})
     lab.scan()
-    assert (len(lab.only().clips), lab.only().faults, lab.fetched()) == (3, (), ["lab/long.mp4"])
+    counted = ["lab/long.mp4"]  # once for its length, which tells from where its sheet counts
+    assert (len(lab.only().clips), lab.only().faults, lab.fetched()) == (3, (), [*counted, "lab/long.mp4"])
     more = "lab,t,c0,other.mp4,0,,9,30,others,4"
     lab.drop("lab", {"long.mp4": video + b"x", "clips.csv": "\n".join([HEADER, rows[0], more, *rows[1:]]).encode()})
     lab.scan()
-    assert (len(lab.only().clips), lab.fetched()) == (4, ["lab/long.mp4", "lab/other.mp4", "lab/long.mp4"])
+    counted = ["lab/long.mp4", "lab/other.mp4"]
+    assert (len(lab.only().clips), lab.fetched()) == (4, [*counted, "lab/long.mp4", "lab/other.mp4", "lab/long.mp4"])
     assert not list(lab.process.scratch.work.iterdir())
+    lab.scan()
+    assert lab.fetched() == []
+
+
+def test_videos_of_a_sheet_that_counts_from_1_become_what_a_run_makes_of_them(lab: Lab, tmp_path: Path) -> None:
+    rows = []
+    for person in range(2):
+        lab.drop("lab", {f"{person}.mp4": coded.write(tmp_path / f"{person}.mp4", range(30 + person)).read_bytes()})
+        rows += [
+            f"lab,{person},a,{person}.mp4,1,5,12,30,others,4",
+            f"lab,{person},b,{person}.mp4,15,,{30 + person},30,,",
+        ]
+    lab.drop("lab", {"clips.csv": "\n".join([HEADER, *rows]).encode()})
+    lab.scan()
+    assert len(lab.only().faults) == 4, "until uploads stop, the last frames may be missing"
+    lab.passed = 1000
+    lab.scan()
+    other = LocalStore(tmp_path / "other")
+    found = [clip for clip in discover_clips(lab.inbox.folder / "lab") if isinstance(clip, FoundClip)]
+    assert [(clip.onset, clip.offset) for clip in found] == [(0, 11), (14, 29), (0, 11), (14, 30)]
+    made = [emit_record(clip, Pipeline(), "t", other, lab.bus) for clip in found]
+    assert (lab.only().clips, lab.only().faults) == ({each.sample.identity: each.recipe for each in made}, ())
 
 
 def test_casme2_as_distributed_is_found_on_names_alone(lab: Lab, casme2: Path) -> None:

@@ -39,7 +39,7 @@ def check_frames(clip: FoundClip, deep: bool) -> FrameFindings:
         header = read_header(file)
         if header.fault:
             found.faults.append((file, f"{header.fault}. {header.advice}".rstrip()))
-        if header.size:
+        elif header.size:
             found.sizes.append(header.size)
     if deep:
         _check_pixels(clip, found)

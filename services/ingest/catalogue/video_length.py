@@ -3,10 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import av
-
-from services.ingest.video.container import open_video
-from services.ingest.video.index import read_file_index
 from shared.errors import BadData
 
 # From a video's path and the largest number that its rows name to its count of frames, 0 if it cannot be read.
@@ -18,6 +14,12 @@ def count_video_frames(file: Path, expected: int) -> int:
 
     The header's count serves if it is above `expected`. A smaller one may be wrong, so the packets are counted.
     """
+    # Decoders are slow to import, and commands that know a dataset's types need none.
+    import av
+
+    from services.ingest.video.container import open_video
+    from services.ingest.video.index import read_file_index
+
     try:
         with open_video(file, file.name) as (_, stream):
             if stream.frames > expected:

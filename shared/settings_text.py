@@ -14,12 +14,17 @@ _ENCODING_BY_MARK = {
 }
 
 
+def marked_encoding(data: bytes) -> str:
+    """The encoding that the file's byte order mark names; "utf-8" without a mark."""
+    return next((each for mark, each in _ENCODING_BY_MARK.items() if data.startswith(mark)), "utf-8")
+
+
 def decode_settings(data: bytes, name: str) -> str:
     """The text of a file: UTF-8, or UTF-16 and UTF-32, each with or without a byte order mark (UTF-32 only with one).
 
     Raises BadData that names the line of any other byte.
     """
-    encoding = next((each for mark, each in _ENCODING_BY_MARK.items() if data.startswith(mark)), "utf-8")
+    encoding = marked_encoding(data)
     if encoding == "utf-8" and b"\0" in data[:2]:  # settings begin with a letter, a brace or a comment
         encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
     try:

@@ -14,7 +14,6 @@ from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptio
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import DEFAULT_READING, discover_tree
 from services.ingest.source_records import emit_record
-from services.ingest.video.locating import locate_clip
 from services.trainer.data.annotations import subject_id
 from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings
 from services.trainer.runs.state import PipelineState
@@ -145,7 +144,6 @@ class ClipEmitter:
 
     def _emit_clip(self, clip: FoundClip, bus: LocalBus) -> None:
         try:
-            clip = locate_clip(clip)
             record = emit_record(clip, self.pipeline, self.trace, self.store, bus)
         except BadData as fault:
             self.tally.failures.append(str(fault))

@@ -1,17 +1,11 @@
 """The text of a csv file: UTF-8, UTF-16 with its mark, or GB 18030 where its characters leave no other reading."""
 
-import codecs
 import re
 
 from shared.errors import BadData
+from shared.settings_text import marked_encoding
 
 COMMON_SHARE = 0.75  # least share of common characters in text that is taken for GB 18030
-_MARKS = (  # UTF-32 first: its mark begins as that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _SIGNATURES = (
     (b"PK\x03\x04", "a workbook under this name; save it as .csv"),
     (b"\xd0\xcf\x11\xe0", "an old or protected workbook under this name; save it as .csv"),
@@ -23,7 +17,7 @@ def decode_table_text(data: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     for signature, got in _SIGNATURES:
         if data.startswith(signature):
             raise BadData(f"{name}: expected a table of text, got {got}.")
-    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8-sig")
+    encoding = marked_encoding(data)
     notes: tuple[str, ...] = ()
     try:
         text = data.decode(encoding)

@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 
 ROWS, COLUMNS, BLOCK, BITS = 96, 160, 16, 8
 RATE = 30
+USUAL_CODECS: list[tuple[str, dict[str, object]]] = [  # names of files, and options of `write`
+    ("a.mp4", {"codec": "libx264"}),
+    ("b.mkv", {"codec": "libx264", "options": {"x264-params": "open-gop=1:bframes=2"}}),
+    ("c.mp4", {"codec": "libx264", "options": {"x264-params": "intra-refresh=1:bframes=0"}}),
+    ("d.avi", {"codec": "libx264"}),
+    ("e.avi", {"codec": "mpeg4", "b_frames": 2}),
+    ("f.avi", {"codec": "mjpeg", "pixels": "yuvj420p"}),
+]
 
 
 def draw(number: int, rows: int = ROWS, columns: int = COLUMNS) -> NDArray[np.uint8]:

@@ -34,12 +34,7 @@ def clips(folder: Path, *rows: str) -> list[FoundClip]:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("a.mp4", {"codec": "libx264"}),
-        ("b.mkv", {"codec": "libx264", "options": {"x264-params": "open-gop=1:bframes=2"}}),
-        ("c.mp4", {"codec": "libx264", "options": {"x264-params": "intra-refresh=1:bframes=0"}}),
-        ("d.avi", {"codec": "libx264"}),
-        ("e.avi", {"codec": "mpeg4", "b_frames": 2}),
-        ("f.avi", {"codec": "mjpeg", "pixels": "yuvj420p"}),
+        *coded.USUAL_CODECS,
         ("g.webm", {"codec": "libvpx-vp9", "options": {"cpu-used": "8", "deadline": "realtime"}}),
         ("h.webm", {"codec": "libvpx"}),
         ("i.mpg", {"codec": "mpeg2video", "b_frames": 2}),

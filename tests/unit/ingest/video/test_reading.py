@@ -50,12 +50,7 @@ def test_frames_count_from_0_and_both_ends_are_inside(tmp_path: Path, write_vide
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("a.mp4", {"codec": "libx264"}),
-        ("b.mkv", {"codec": "libx264", "options": {"x264-params": "open-gop=1:bframes=2"}}),
-        ("c.mp4", {"codec": "libx264", "options": {"x264-params": "intra-refresh=1:bframes=0"}}),
-        ("d.avi", {"codec": "libx264"}),
-        ("e.avi", {"codec": "mpeg4", "b_frames": 2}),
-        ("f.avi", {"codec": "mjpeg", "pixels": "yuvj420p"}),
+        *coded.USUAL_CODECS,
         ("g.mov", {"codec": "mjpeg", "pixels": "yuvj422p"}),
         ("h.webm", {"codec": "libvpx-vp9", "options": {"cpu-used": "8", "deadline": "realtime"}}),
         ("i.webm", {"codec": "libvpx"}),

@@ -41,7 +41,7 @@ def magnify(
     factors: F factors of 0 or more. Factor 2 asks for 1 + 2 = 3 times the motion. Factor 0 only steadies the head and
     evens the light.
     fps: frames per second of the clip.
-    Returns float32 [F,T-1,H,W,3] RGB in 0..1. Frame k of the result belongs to frame k + 1 of the clip.
+    Returns float32 [F,T,H,W,3] RGB in 0..1, the first frame as it is. Profile "paper" leaves it out: [F,T-1,H,W,3].
     Raises BadData for other frames, factors or rates, Misconfigured for an unknown profile.
     """
     from services.magnifier import evm

@@ -23,6 +23,7 @@ def rgb_to_luma(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     """Magnifier's frames uint8 [F, T, H, W, 3] and factors [F] -> flows float16 [F, T-1, 2, H, W] (u, v) px, factors.
 
+    `frame_numbers` [T], where the magnifier gives it, is passed on: it names the interpolated frame that each one shows.
     Raises BadData for other shapes and for a flow that is not finite. float16 costs at most 0.0005 px up to 1 px of
     motion, and 0.001 px up to 2 px. Memory: some 10 bytes per pixel and frame, besides the input.
     """
@@ -34,7 +35,8 @@ def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     if not np.isfinite(uv).all():
         raise BadData("Expected a finite flow, got NaN or infinity: look at the magnified frames of this record.")
     flows = uv.reshape(len(frames), -1, *uv.shape[1:]).astype(np.float16)
-    return {"flows": flows, "factors": factors}
+    numbers = {name: inputs["magnifier"][name] for name in ("frame_numbers",) if name in inputs["magnifier"]}
+    return {"flows": flows, "factors": factors, **numbers}
 
 
 def _check_inputs(frames: NDArray[Any], factors: NDArray[Any]) -> None:

@@ -36,5 +36,5 @@ def band_pass(frames: Floats, low: float, high: float) -> Floats:
     The filter gets the change against frame 0. That is equal in exact arithmetic, and exactly 0 where nothing changes.
     """
     change: Floats = frames[1:] - frames[0]
-    passed: Floats = apply_low_pass(change, high) - apply_low_pass(change, low)
-    return passed
+    passed: Floats = apply_low_pass(change, high)
+    return passed - apply_low_pass(change, low) if low else passed

@@ -27,10 +27,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from services.magnifier import butterworth, colour, gains, head, light, pyramid
+from services.magnifier import butterworth, colour, gains, pyramid, smoothing
 from services.magnifier.ops import NUMPY_OPS, Doubles, Floats, Ops
 from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData
+from shared.registration.alignment import align_frames
 from shared.stage import settings_for_profile
 
 
@@ -41,19 +42,23 @@ def magnify(
     fps: float = 30.0,
     dtype: DTypeLike = np.float32,
     ops: Ops = NUMPY_OPS,
+    times: NDArray[np.float64] | None = None,
 ) -> Floats:
-    """Magnify a clip by each factor: [T, H, W, 3] RGB (uint8, or float 0..1) -> float [F, T-1, H, W, 3] RGB in 0..1.
+    """Magnify a clip by each factor: [T, H, W, 3] RGB (uint8, or float 0..1) -> float [F, N, H, W, 3] RGB in 0..1.
 
-    Output k belongs to input k+1; input 0 (onset) is the steady state. `fps` is the frame rate of `frames` in Hz.
-    `dtype` is that of the computation and of the result.
+    Input 0 (onset) is the steady state. N is T, and output 0 is the onset. With the setting `first_frame` "dropped" it
+    is T-1, and output k belongs to input k+1. `fps` is the frame rate of `frames` in Hz. `times` [T], s, replace it
+    where the frames are not evenly spaced. `dtype` is that of the computation and of the result.
     `ops` chooses numpy (default) or torch: `choose_ops`. With `TorchOps` the result is a tensor on its device.
     Raises BadData for frames of another shape or type, a frame rate that is not positive, and negative factors.
     """
     settings = settings_for_profile(profile, PROFILES)
     rgb = ops.place_frames(_prepare_rgb(frames, dtype, settings))
-    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, ops)
-    out = ops.allocate_like(rgb, len(mixtures), len(moments), *rgb.shape[1:])
-    for index, (frame, top, part) in enumerate(moments):  # all factors while this frame is in the CPU's cache
+    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times, ops)
+    shown = len(rgb) - len(moments) if settings.first_frame == "shown" else 0
+    out = ops.allocate_like(rgb, len(mixtures), shown + len(moments), *rgb.shape[1:])
+    out[:, :shown] = rgb[:shown]
+    for index, (frame, top, part) in enumerate(moments, shown):  # all factors while this frame is in the CPU's cache
         for mixture, clip in zip(mixtures, out, strict=True):
             ops.add_in_gamut(frame, top, ops.mix_bands(part, mixture), clip[index])
     return out
@@ -66,17 +71,20 @@ def magnify_each(
     fps: float = 30.0,
     dtype: DTypeLike = np.float32,
     ops: Ops = NUMPY_OPS,
+    times: NDArray[np.float64] | None = None,
 ) -> Iterator[Floats]:
-    """As `magnify`, one factor at a time: yields [T-1, H, W, 3] in 0..1.
+    """As `magnify`, one factor at a time: yields [N, H, W, 3] in 0..1.
 
     All factors share one buffer: a result is valid until the next one is requested.
     """
     settings = settings_for_profile(profile, PROFILES)
     rgb = ops.place_frames(_prepare_rgb(frames, dtype, settings))
-    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, ops)
-    out = ops.allocate_like(rgb, len(moments), *rgb.shape[1:])
+    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times, ops)
+    shown = len(rgb) - len(moments) if settings.first_frame == "shown" else 0
+    out = ops.allocate_like(rgb, shown + len(moments), *rgb.shape[1:])
+    out[:shown] = rgb[:shown]
     for mixture in mixtures:
-        for (frame, top, part), target in zip(moments, out, strict=True):
+        for (frame, top, part), target in zip(moments, out[shown:], strict=True):
             ops.add_in_gamut(frame, top, ops.mix_bands(part, mixture), target)
         yield out
 
@@ -93,11 +101,7 @@ def choose_ops(device: str | None) -> Ops:
 def _prepare_rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
     """The clip as floats 0..1, [T, H, W, 3]; its light equalised and its head steadied if the settings ask for it."""
     rgb = _to_float_rgb(frames, dtype)
-    if settings.light == "equalised":
-        rgb = light.equalise_light(rgb)
-    if settings.head == "steadied":
-        rgb = head.steady_frames(rgb)
-    return rgb
+    return align_frames(rgb, steady_head=settings.head == "steadied", even_light=settings.light == "equalised")
 
 
 def _to_float_rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
@@ -116,7 +120,12 @@ def _to_float_rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
 
 
 def _prepare_mixtures(
-    rgb: Floats, factors: Sequence[float], settings: MagnifierSettings, fps: float, ops: Ops
+    rgb: Floats,
+    factors: Sequence[float],
+    settings: MagnifierSettings,
+    fps: float,
+    times: NDArray[np.float64] | None,
+    ops: Ops,
 ) -> tuple[Floats, list[tuple[Floats, Floats, Floats]]]:
     """What all factors share: mixtures [F, R], and three arrays for each output frame.
 
@@ -126,7 +135,7 @@ def _prepare_mixtures(
     if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
         raise BadData(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
     mixtures, weights = _factorise_gains(gains.band_gains(rgb.shape[1], rgb.shape[2], alphas, settings))
-    parts = _sum_bands(_band_passed_signal(rgb, settings, fps, ops), weights, ops)
+    parts = _sum_bands(_band_passed_signal(rgb, settings, fps, times, ops), weights, ops)
     tops = ops.brightest_channel(rgb[1:]).reshape(len(parts), -1)
     return mixtures, list(zip(rgb[1:], tops, parts, strict=True))
 
@@ -141,15 +150,25 @@ def _factorise_gains(rows: Doubles) -> tuple[Doubles, Doubles]:
     return left[:, :rank] * sizes[:rank], weights
 
 
-def _band_passed_signal(rgb: Floats, settings: MagnifierSettings, fps: float, ops: Ops) -> Floats:
+def _band_passed_signal(
+    rgb: Floats, settings: MagnifierSettings, fps: float, times: NDArray[np.float64] | None, ops: Ops
+) -> Floats:
     """[T, H, W, 3] RGB -> the band-passed signal that is magnified, [T-1, C, H, W]."""
     rate = settings.nominal_fps or fps
     if not (np.isfinite(rate) and rate > 0):
         raise BadData(f"Magnification needs the clip's frame rate in Hz, more than 0, got {fps}.")
-    nyquist = rate if settings.halved_cutoffs else rate / 2
-    return butterworth.band_pass(
-        colour.signal_to_magnify(rgb, settings.chrom_attenuation, ops), settings.fl / nyquist, settings.fh / nyquist
-    )
+    signal = colour.signal_to_magnify(rgb, settings.chrom_attenuation, ops)
+    low, high = (cutoff / (2 if settings.halved_cutoffs else 1) for cutoff in (settings.fl, settings.fh))
+    if settings.temporal_filter == "causal":
+        return butterworth.band_pass(signal, low / (rate / 2), high / (rate / 2))
+    if times is None or settings.nominal_fps:
+        times = np.arange(len(rgb)) / rate
+    if times.shape != (len(rgb),) or not np.isfinite(times).all() or not (np.diff(times) > 0).all():
+        raise BadData(
+            f"Magnification needs one time per frame, {len(rgb)} that increase, got {times.tolist()}: "
+            "run the interpolator again."
+        )
+    return smoothing.smooth_changes(signal, times, low, high)
 
 
 def _sum_bands(moving: Floats, weights: Doubles, ops: Ops) -> Floats:

@@ -15,9 +15,24 @@ class MagnifierSettings(StageSettings):
     factors: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
         FACTORS, min_length=1, description="Magnification factors alpha, no unit; the ten of the ICASSP 2024 paper."
     )
-    fl: float = Field(0.5, gt=0, description="Lower temporal cut-off in Hz; the paper's.")
+    fl: float = Field(
+        0.0,
+        ge=0,
+        description="Lower temporal cut-off in Hz (paper: 0.5). 0: none. A lower cut-off turns an expression round at "
+        "its end, and passes less of it the longer it lasts.",
+    )
     fh: float = Field(
         10.0, gt=0, description="Upper temporal cut-off in Hz; the paper's. From Nyquist on there is no upper limit."
+    )
+    temporal_filter: Literal["spline", "causal"] = Field(
+        "spline",
+        description="spline: a smoothing spline, which neither delays nor needs equal steps; causal: the paper's "
+        "difference of two first-order Butterworth low-passes, which takes the steps as equal.",
+    )
+    first_frame: Literal["shown", "dropped"] = Field(
+        "shown",
+        description="shown: the onset itself is the first magnified frame, so that flows and maps start from it; "
+        "dropped: as in the paper's code, which loses the first step of the motion.",
     )
     halved_cutoffs: bool = Field(
         False,
@@ -30,12 +45,12 @@ class MagnifierSettings(StageSettings):
     )
     light: Literal["equalised", "as-recorded"] = Field(
         "equalised",
-        description="equalised: every frame is scaled to the first one's brightness, so that flicker does not become "
-        "motion; as-recorded: as in the paper's code.",
+        description="equalised: every frame gets the light of the first one, up to a gain that grows along a plane, so "
+        "that flicker does not become motion; as-recorded: as in the paper's code.",
     )
     head: Literal["steadied", "as-recorded"] = Field(
         "steadied",
-        description="steadied: every frame is moved, turned and scaled onto the first one, so that head motion is not "
+        description="steadied: shift, roll, scale, turn and nod of the head are removed, so that they are not "
         "magnified with the expression; as-recorded: as in the paper's code.",
     )
     lambda_c: float = Field(
@@ -90,6 +105,9 @@ class MagnifierSettings(StageSettings):
 PROFILES = {
     "corrected": MagnifierSettings(),
     "paper": MagnifierSettings(
+        fl=0.5,
+        temporal_filter="causal",
+        first_frame="dropped",
         halved_cutoffs=True,
         nominal_fps=30.0,
         light="as-recorded",

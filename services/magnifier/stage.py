@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from services.magnifier.evm import choose_ops, magnify_each
 from services.magnifier.ops import Bytes
@@ -14,22 +15,40 @@ from shared.stage import Arrays, Stage
 
 
 def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays:
-    """`frames` uint8 [T, H, W, 3] and `fps` (Hz) -> `frames` uint8 [F, T-1, H, W, 3] and `factors` float64 [F].
+    """Interpolated frames and their timing -> `frames` uint8 [F, N, H, W, 3] and `factors` float64 [F].
 
-    The input is the interpolator's artifact. With the setting `append_raw_last` there are T frames per factor. Raises
-    BadData for frames that are not uint8 and for what `magnify` refuses.
+    In, from the interpolator's artifact: `frames` uint8 [T, H, W, 3], `fps` (Hz), `positions` [T] in frames of the clip,
+    or `times` [T] in s of an uneven recording. Out: N is T, or T-1 with the setting `first_frame` "dropped", and one
+    more with `append_raw_last`. With the onset shown, `frame_numbers` int64 [N] names the input frame that each output
+    shows. Raises BadData for frames that are not uint8 and for what `magnify` refuses.
     """
-    frames, fps = inputs["interpolator"]["frames"], float(inputs["interpolator"]["fps"])
+    shown = inputs["interpolator"]
+    frames, fps = shown["frames"], float(shown["fps"])
     if frames.dtype != np.uint8:
         raise BadData(
             f"The magnifier needs uint8 frames from the interpolator, got {frames.dtype}: run the interpolator again."
         )
     ops = choose_ops(choose_device() if settings.library == "torch" else None)
-    clips = magnify_each(frames, settings.factors, settings, fps, settings.precision, ops)
-    return {
+    times = _shown_times(shown, fps)
+    clips = magnify_each(frames, settings.factors, settings, fps, settings.precision, ops, times)
+    made = {
         "frames": np.stack([_finish_clip(ops.quantise_frames(clip), frames[-1:], settings) for clip in clips]),
         "factors": np.array(settings.factors, np.float64),
     }
+    if settings.first_frame == "shown":
+        made["frame_numbers"] = np.minimum(np.arange(made["frames"].shape[1]), len(frames) - 1)
+    return made
+
+
+def _shown_times(shown: Arrays, fps: float) -> NDArray[np.float64] | None:
+    """The times [T] of the interpolator's frames, s; None where the artifact only has a frame rate."""
+    if "times" in shown:
+        return np.asarray(shown["times"], np.float64)
+    if "positions" not in shown or not (np.isfinite(fps) and fps > 0):
+        return None
+    positions = np.asarray(shown["positions"], np.float64)
+    steps = positions - positions[0]
+    return steps / steps[-1] * (len(steps) - 1) / fps  # `fps` is the mean rate of these frames
 
 
 def _finish_clip(clip: Bytes, last: Bytes, settings: MagnifierSettings) -> Bytes:
@@ -48,7 +67,7 @@ def _recompress_jpeg(frame: Bytes, quality: int) -> Bytes:
 
 STAGE = Stage(
     name="magnifier",
-    version=3,  # 2: the setting `light`; 3: the setting `head`
+    version=4,  # 4: the onset is shown, the filter is a spline, the head is steadied in three dimensions
     consumes="interpolated",
     reads=("interpolator",),
     produces="magnified",

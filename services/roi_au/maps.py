@@ -1,8 +1,8 @@
 """Maps: the motion from onset to apex over the aligned face, the input of the field's baselines (Liong et al. 2019).
 
-The motion is that from the first frame with a flow to the frame nearest the apex. The flows between them are
-concatenated, not summed: each is read at the place that the motion so far has reached. The magnifier makes no frame for
-the onset itself, so the first frame is one step of the timeline after it.
+The motion is that from the first magnified frame to the frame nearest the apex. In `corrected` these are the onset and
+the apex themselves. The flows between them are concatenated, not summed: each is read at the place that the motion so
+far has reached.
 
 Error against the true motion of nine drawn clips (benchmarks/maps.py, profile `corrected`). The mean error over the map
 is in px of the frame; true motion is 0.217 px there, and 0.276 px from the onset itself. The relative error is what is
@@ -65,15 +65,13 @@ def motion_maps(
     return np.array(made, dtype=np.float32)
 
 
-def count_pairs_to_apex(positions: Sequence[float] | Floats, apex: float, flows: int) -> int:
-    """The number of flows from the first frame that has one to the frame nearest the apex; at least 1.
+def count_pairs_to_apex(positions: Sequence[float] | Floats, apex: float) -> int:
+    """The number of flows from the first magnified frame to the frame nearest the apex; at least 1.
 
-    `positions` [T] and `apex` are in frames of the clip; `flows` is the number of flows. The magnifier makes no frame
-    for the first position, the onset. A flow beyond the positions (profile `paper`: to a raw copy of the last frame) is
-    no motion and never counts.
+    `positions` [T] of the magnified frames and `apex` are in frames of the clip, or in s. A position may repeat at the
+    end (a raw copy of the last frame): the first of the nearest frames counts.
     """
-    shown = np.asarray(positions, np.float64)[1 : flows + 2]
-    return max(1, int(np.abs(shown - apex).argmin()))
+    return max(1, int(np.abs(np.asarray(positions, np.float64) - apex).argmin()))
 
 
 def concatenate_flows(flows: NDArray[Any]) -> NDArray[np.float32]:

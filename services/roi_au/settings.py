@@ -53,6 +53,11 @@ class RoiAuSettings(StageSettings):
         description="For a patch that reaches over the border. replicate: repeat the outermost values; refuse: refuse "
         "the sample, where the paper's code fails.",
     )
+    au_clip: Literal["aligned", "as-recorded"] = Field(
+        "aligned",
+        description="aligned: head motion and changes of light are removed from the clip for action units, as the "
+        "magnifier removes them; as-recorded: as in the paper's code.",
+    )
 
 
 PROFILES = {
@@ -64,5 +69,6 @@ PROFILES = {
         flow_units="frame",
         patch_axes="row-is-x",
         border="refuse",
+        au_clip="as-recorded",
     ),
 }

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.roi_au.clip import resize_au_clip
+from services.roi_au.clip import prepare_au_clip
 from services.roi_au.grid import to_grid
 from services.roi_au.landmarks import detect
 from services.roi_au.maps import count_pairs_to_apex, motion_maps
@@ -30,14 +30,32 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     _check_apex(shown)
     points = detect(onset, settings)
     at, apex = ("times", "apex_time") if "times" in shown else ("positions", "apex")  # uneven clips are timed in s
-    pairs = count_pairs_to_apex(shown[at], float(shown[apex]), flows.shape[1])
+    positions = shown[at][_magnified_frame_numbers(inputs["flow"], len(shown[at]))]
+    pairs = count_pairs_to_apex(positions, float(shown[apex]))
     return {
         "patches": patches(*to_grid(flows, points, settings), settings),
         "maps": motion_maps(flows, points, pairs, settings),
-        "clip": resize_au_clip(shown["au_frames"]),
+        "clip": prepare_au_clip(shown["au_frames"], aligned=settings.au_clip == "aligned"),
         "landmarks": points,
         "factors": factors,
     }
+
+
+def _magnified_frame_numbers(flow: Arrays, frames: int) -> NDArray[np.int64]:
+    """The interpolated frames [T + 1], of `frames`, that T flows lie between.
+
+    Profile `paper` shows no onset, and its last flow may lead to a raw copy of the last frame, which is no motion.
+    """
+    flows = flow["flows"].shape[1]
+    if "frame_numbers" not in flow:
+        return np.arange(1, min(flows + 2, frames))
+    numbers: NDArray[np.int64] = np.asarray(flow["frame_numbers"])
+    if numbers.shape != (flows + 1,) or not ((numbers >= 0) & (numbers < frames)).all():
+        raise BadData(
+            f"expected the numbers of the {flows + 1} frames that {flows} flows lie between, each from 0 to "
+            f"{frames - 1}, got {numbers.tolist()}; run interpolator, magnifier and flow again for this clip"
+        )
+    return numbers
 
 
 def _check_flows(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]) -> None:
@@ -66,7 +84,7 @@ def _check_apex(shown: Arrays) -> None:
 
 STAGE = Stage(
     name="roi-au",
-    version=2,  # 2: maps
+    version=3,  # 2: maps; 3: maps count from the onset, the clip is aligned
     consumes="flows",
     reads=("interpolator", "flow"),
     produces="features",

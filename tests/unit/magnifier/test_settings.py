@@ -9,6 +9,9 @@ from services.magnifier.settings import PROFILES, MagnifierSettings
 def test_what_the_paper_does_differently() -> None:
     corrected, paper = (PROFILES[name].model_dump() for name in ("corrected", "paper"))
     assert {name: value for name, value in paper.items() if corrected[name] != value} == {
+        "fl": 0.5,
+        "temporal_filter": "causal",
+        "first_frame": "dropped",
         "halved_cutoffs": True,
         "nominal_fps": 30.0,
         "light": "as-recorded",

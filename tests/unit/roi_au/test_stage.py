@@ -60,11 +60,32 @@ def test_every_factor_and_pair_keeps_its_place(inputs: dict[str, dict[str, np.nd
 
 def test_the_map_shows_the_motion_up_to_the_frame_nearest_the_apex(inputs: dict[str, dict[str, np.ndarray]]) -> None:
     flows = np.zeros_like(inputs["flow"]["flows"])
-    flows[:, :, 0] = np.arange(1, 10)[:, None, None]  # frames at 4, 8 .. 40, the apex at 17: three flows lead to 16
+    flows[:, :, 0] = np.arange(1, 10)[:, None, None]  # the apex is at 17, the frame at 16 is nearest
     settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
-    made = STAGE.compute(with_flows(inputs, flows), settings)["maps"]
-    assert np.allclose(made[:, 0], 1 + 2 + 3)
+    from_onset = with_flows(inputs, flows)
+    from_onset["flow"] = {**from_onset["flow"], "frame_numbers": np.arange(10)}  # 0, 4 .. 36
+    made = STAGE.compute(from_onset, settings)["maps"]
+    assert np.allclose(made[:, 0], 1 + 2 + 3 + 4)
     assert np.allclose(made[:, 1:], 0)
+    without_onset = STAGE.compute(with_flows(inputs, flows), settings)["maps"]  # as in profile `paper`: 4, 8 .. 40
+    assert np.allclose(without_onset[:, 0], 1 + 2 + 3)
+
+
+def test_an_apex_beside_the_onset_is_not_shown_as_the_way_back(inputs: dict[str, dict[str, np.ndarray]]) -> None:
+    flows = np.full_like(inputs["flow"]["flows"], -1)
+    flows[:, 0] = 5  # all of the motion lies in the first step
+    shown = {**inputs["interpolator"], "positions": np.arange(10) * 4.0, "apex": np.array(4.0)}
+    flow = {"flows": flows, "factors": FACTORS, "frame_numbers": np.arange(10)}
+    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+    made = STAGE.compute({"interpolator": shown, "flow": flow}, settings)["maps"]
+    assert np.allclose(made[:, :2], 5)
+
+
+@pytest.mark.parametrize("numbers", [np.arange(9), np.arange(2, 12), np.arange(-1, 9)])
+def test_frame_numbers_that_do_not_fit(inputs: dict[str, dict[str, np.ndarray]], numbers: np.ndarray) -> None:
+    flow = {**inputs["flow"], "frame_numbers": numbers}
+    with pytest.raises(BadData, match="the 10 frames that 9 flows lie between, each from 0 to 10, got"):
+        STAGE.compute({**inputs, "flow": flow}, PROFILES["corrected"])
 
 
 def test_the_frame_nearest_the_apex_of_an_uneven_clip_is_that_in_time(inputs: dict[str, dict[str, np.ndarray]]) -> None:

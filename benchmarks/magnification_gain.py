@@ -74,11 +74,12 @@ def measure_gains(
     size: tuple[int, int], amplitude: float, settings: MagnifierSettings, fps: float = 40.0
 ) -> np.ndarray:
     """[F, 2]: gain and error per factor, mean over the spots."""
-    settings = settings.model_copy(update={"head": "as-recorded"})  # the head rests, and no motion may be removed
+    # the head rests, and no motion may be removed
+    settings = settings.model_copy(update={"head": "as-recorded", "light": "as-recorded"})
     still, rows = resized_face(*size), []
     for spot in SPOTS.values():
         field = gaussian_bump(*size, *spot)
-        apexes = magnify(moving_clip(still, field, amplitude), FACTORS, settings, fps)[:, APEX - 1]
+        apexes = magnify(moving_clip(still, field, amplitude), FACTORS, settings, fps)[:, APEX - FRAMES]  # from the end, as `paper` shows no onset
         largest = 4.5 * amplitude + 0.5
         rows.append(
             [fit_amplitude(frame * 255 @ LUMA_WEIGHTS, still @ LUMA_WEIGHTS, field, largest) for frame in apexes]

@@ -30,6 +30,13 @@ def test_every_pair_of_every_factor():
         assert np.array_equal(out["flows"][f, 1], one[0].astype(np.float16))
 
 
+def test_the_numbers_of_the_frames_are_passed_on():
+    inputs = {"frames": frames(), "factors": np.array([1.2, 3.0])}
+    assert set(compute({"magnifier": inputs}, SETTINGS)) == {"flows", "factors"}
+    numbered = compute({"magnifier": inputs | {"frame_numbers": np.array([0, 2, 3])}}, SETTINGS)
+    assert numbered["frame_numbers"].tolist() == [0, 2, 3]
+
+
 def test_luma_is_rounded_as_the_weights_say():
     pixels = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [7, 7, 7]], np.uint8)
     assert rgb_to_luma(pixels).tolist() == [76, 150, 29, 255, 7]

@@ -79,7 +79,9 @@ def measure_gains(
     still, rows = resized_face(*size), []
     for spot in SPOTS.values():
         field = gaussian_bump(*size, *spot)
-        apexes = magnify(moving_clip(still, field, amplitude), FACTORS, settings, fps)[:, APEX - FRAMES]  # from the end, as `paper` shows no onset
+        apexes = magnify(moving_clip(still, field, amplitude), FACTORS, settings, fps)[
+            :, APEX - FRAMES
+        ]  # from the end, as `paper` shows no onset
         largest = 4.5 * amplitude + 0.5
         rows.append(
             [fit_amplitude(frame * 255 @ LUMA_WEIGHTS, still @ LUMA_WEIGHTS, field, largest) for frame in apexes]

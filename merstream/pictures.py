@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.roi_au.roi import ROI
+from services.roi_au.stage import count_apex_pairs
 from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
 from shared.stage import Arrays
 from shared.store import LocalStore
@@ -59,15 +60,15 @@ def draw_flow_pairs(flow: Arrays) -> Picture:
 
 
 def draw_roi_motion(interpolated: Arrays, flow: Arrays, features: Arrays) -> Picture:
-    """The ROIs' landmarks on the onset frame, each with its motion over the first half of the clip, drawn longer.
+    """The ROIs' landmarks on the onset frame, each with its motion up to the apex, drawn longer.
 
-    interpolated: `frames` [T, H, W, 3]; flow: `flows` [F, T, 2, H, W] and `factors` [F]; features: `landmarks` [68, 2].
+    interpolated: `frames` [T, H, W, 3] and their timing; flow: `flows` [F, T, 2, H, W] and `factors` [F]; features: `landmarks` [68, 2].
     """
     scale = 3
     middle = len(flow["factors"]) // 2
     onset, points = interpolated["frames"][0], features["landmarks"][ROI]
     pairs = flow["flows"][middle].astype(np.float32)
-    moved = pairs[: (len(pairs) + 1) // 2].sum(0)
+    moved = pairs[: count_apex_pairs(interpolated, flow)].sum(0)
     row, column = (np.clip(np.rint(points[:, axis]), 0, moved.shape[2 - axis] - 1).astype(int) for axis in (1, 0))
     motion = moved[:, row, column].T
     longer = _round_scale_down(onset.shape[1] / 6 / max(float(np.hypot(*motion.T).max()), 1e-3))

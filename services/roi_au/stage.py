@@ -29,9 +29,7 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     _check_flows(flows, factors, onset)
     _check_apex(shown)
     points = detect(onset, settings)
-    at, apex = ("times", "apex_time") if "times" in shown else ("positions", "apex")  # uneven clips are timed in s
-    positions = shown[at][_magnified_frame_numbers(inputs["flow"], len(shown[at]))]
-    pairs = count_pairs_to_apex(positions, float(shown[apex]))
+    pairs = count_apex_pairs(shown, inputs["flow"])
     return {
         "patches": patches(*to_grid(flows, points, settings), settings),
         "maps": motion_maps(flows, points, pairs, settings),
@@ -39,6 +37,16 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
         "landmarks": points,
         "factors": factors,
     }
+
+
+def count_apex_pairs(shown: Arrays, flow: Arrays) -> int:
+    """The number of flows that lead to the frame nearest the apex.
+
+    shown: the interpolator's artifact with `positions` [T] and `apex`, or `times` [T] and `apex_time`, s. flow: the
+    flow's artifact with `flows` [F, N, 2, H, W]. Raises BadData for numbers of frames that do not fit.
+    """
+    at, apex = ("times", "apex_time") if "times" in shown else ("positions", "apex")  # uneven clips are timed in s
+    return count_pairs_to_apex(shown[at][_magnified_frame_numbers(flow, len(shown[at]))], float(shown[apex]))
 
 
 def _magnified_frame_numbers(flow: Arrays, frames: int) -> NDArray[np.int64]:

@@ -39,7 +39,9 @@ def test_a_clip_without_motion_comes_out_bit_by_bit(profile: str, dtype: type) -
     still = np.repeat(noise(1, 33, 41, 3), 5, axis=0)
     out = evm.magnify(still, FACTORS, profile, dtype=dtype)
     assert out.dtype == dtype
-    np.testing.assert_array_equal(NUMPY_OPS.quantise_frames(out), np.broadcast_to(still[0], (10, 4 + ONSET_FRAMES[profile], 33, 41, 3)))
+    np.testing.assert_array_equal(
+        NUMPY_OPS.quantise_frames(out), np.broadcast_to(still[0], (10, 4 + ONSET_FRAMES[profile], 33, 41, 3))
+    )
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -133,7 +135,9 @@ def change_over_time(values: dict[str, object], rate: float, times: np.ndarray |
     pattern = 0.02 * np.random.default_rng(6).normal(size=(32, 32))
     clip = mid_grey(np.sin(np.arange(9.0))[:, None, None] * pattern)
     settings = changed(CORRECTED, head="as-recorded", light="as-recorded", **values)
-    change = evm.magnify(clip, [2.0], settings, rate, np.float64, times=times)[0] - clip[-8 - ONSET_FRAMES["corrected"] :]
+    change = (
+        evm.magnify(clip, [2.0], settings, rate, np.float64, times=times)[0] - clip[-8 - ONSET_FRAMES["corrected"] :]
+    )
     spot = np.unravel_index(np.abs(change[1, ..., 0]).argmax(), (32, 32))
     return np.asarray(change[1:, *spot, 0] / change[1, *spot, 0])
 

@@ -46,18 +46,22 @@ def test_flows_have_a_row_per_outer_factor_and_a_colour_key(factors: int) -> Non
     assert (drawn[rows:] < 255).any()
 
 
-def test_arrows_show_the_motion_of_the_rois() -> None:
-    points = np.full((68, 2), (15.0, 20.0))
-    still, moving = (
-        pictures.draw_roi_motion(
-            {"frames": ONSET[None]},
-            {"flows": np.full((1, 9, 2, 40, 30), motion, np.float16), "factors": np.ones(1)},
-            {"landmarks": points},
-        )
-        for motion in (0, 0.5)
+def draw_arrows(first_pairs: float, later_pairs: float) -> np.ndarray:
+    """Nine flows whose fourth leads to the apex."""
+    flows = np.full((1, 9, 2, 40, 30), later_pairs, np.float16)
+    flows[:, :4] = first_pairs
+    return pictures.draw_roi_motion(
+        {"frames": ONSET[None], "positions": np.arange(10.0), "apex": np.array(4.0)},
+        {"flows": flows, "factors": np.ones(1), "frame_numbers": np.arange(10)},
+        {"landmarks": np.full((68, 2), (15.0, 20.0))},
     )
+
+
+def test_arrows_show_the_motion_of_the_rois_up_to_the_apex() -> None:
+    still, moving, back = draw_arrows(0, 0), draw_arrows(0.5, 0), draw_arrows(0.5, -1)
     assert still.shape == moving.shape == (3 * 40 + CAPTION_HEIGHT, 3 * 30 + 4, 3)
     assert (still[CAPTION_HEIGHT:] != moving[CAPTION_HEIGHT:]).any()
+    np.testing.assert_array_equal(moving, back)
 
 
 def test_a_picture_is_written_as_png(tmp_path) -> None:

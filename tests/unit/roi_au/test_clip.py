@@ -35,7 +35,9 @@ def test_a_clip_of_the_size_stays() -> None:
 
 def test_conforms_to_the_library_that_the_paper_used() -> None:
     frames = np.random.default_rng(1).integers(0, 256, (16, 60, 50, 3), dtype=np.uint8)
-    assert (prepare_au_clip(frames, aligned=False)[7][:, :, ::-1] == cv2.resize(frames[7][:, :, ::-1].copy(), (144, 144))).all()
+    assert (
+        prepare_au_clip(frames, aligned=False)[7][:, :, ::-1] == cv2.resize(frames[7][:, :, ::-1].copy(), (144, 144))
+    ).all()
 
 
 @pytest.mark.parametrize("shape", [(15, 50, 50, 3), (16, 50, 50), (16, 50, 50, 1), (16, 0, 50, 3)])

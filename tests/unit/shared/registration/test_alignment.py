@@ -172,7 +172,10 @@ def test_small_and_long_pictures_are_aligned(size: tuple[int, int]) -> None:
     x, y = places(*size)
     moving = np.stack([picture(x - right, y - down) for right, down in shifts])
     steady = align_frames(moving.copy())
-    assert np.abs(inside(steady, 6)[1] - inside(moving, 6)[0]).mean() < 0.4 * np.abs(np.diff(inside(moving, 6), axis=0)).mean()
+    assert (
+        np.abs(inside(steady, 6)[1] - inside(moving, 6)[0]).mean()
+        < 0.4 * np.abs(np.diff(inside(moving, 6), axis=0)).mean()
+    )
 
 
 def test_bars_in_one_direction_move_in_that_only() -> None:

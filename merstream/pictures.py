@@ -62,7 +62,8 @@ def draw_flow_pairs(flow: Arrays) -> Picture:
 def draw_roi_motion(interpolated: Arrays, flow: Arrays, features: Arrays) -> Picture:
     """The ROIs' landmarks on the onset frame, each with its motion up to the apex, drawn longer.
 
-    interpolated: `frames` [T, H, W, 3] and their timing; flow: `flows` [F, T, 2, H, W] and `factors` [F]; features: `landmarks` [68, 2].
+    interpolated: `frames` [T, H, W, 3] and their timing; flow: `flows` [F, T, 2, H, W] and `factors` [F]; features:
+    `landmarks` [68, 2].
     """
     scale = 3
     middle = len(flow["factors"]) // 2

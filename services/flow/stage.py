@@ -23,7 +23,7 @@ def rgb_to_luma(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     """Magnifier's frames uint8 [F, T, H, W, 3] and factors [F] -> flows float16 [F, T-1, 2, H, W] (u, v) px, factors.
 
-    `frame_numbers` [T], where the magnifier gives it, is passed on: it names the interpolated frame that each one shows.
+    `frame_numbers` [T], where the magnifier gives it, is passed on: it names the interpolated frame that each shows.
     Raises BadData for other shapes and for a flow that is not finite. float16 costs at most 0.0005 px up to 1 px of
     motion, and 0.001 px up to 2 px. Memory: some 10 bytes per pixel and frame, besides the input.
     """

@@ -5,6 +5,8 @@ a Butterworth filter of second order without phase (Unser & Eden 1998; Green & S
 the apex and lowers it by a tenth in a clip of 0.2 s, and it needs frames at equal distances.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +30,7 @@ def bending_energy(times: NDArray[np.float64]) -> Doubles:
     spline through values at `times` [T], s."""
     count, steps = len(times), np.diff(times)
     bends = np.zeros((count, max(count - 2, 0)))
-    for column, (before, after) in enumerate(zip(steps, steps[1:], strict=False)):
+    for column, (before, after) in enumerate(pairwise(steps)):
         bends[column : column + 3, column] = 1 / before, -1 / before - 1 / after, 1 / after
     inner = np.diag((steps[:-1] + steps[1:]) / 3) + np.diag(steps[1:-1] / 6, 1) + np.diag(steps[1:-1] / 6, -1)
     return np.asarray(bends @ np.linalg.solve(inner, bends.T)) if count > 2 else np.zeros((count, count))

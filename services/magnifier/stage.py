@@ -1,6 +1,7 @@
 """Adapter: interpolated frames and their frame rate in, uint8 frames per factor out."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,8 +18,8 @@ from shared.stage import Arrays, Stage
 def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays:
     """Interpolated frames and their timing -> `frames` uint8 [F, N, H, W, 3] and `factors` float64 [F].
 
-    In, from the interpolator's artifact: `frames` uint8 [T, H, W, 3], `fps` (Hz), `positions` [T] in frames of the clip,
-    or `times` [T] in s of an uneven recording. Out: N is T, or T-1 with the setting `first_frame` "dropped", and one
+    In, from the interpolator's artifact: `frames` uint8 [T, H, W, 3], `fps` (Hz), `positions` [T] in frames of the
+    clip, or `times` [T] in s of an uneven recording. Out: N is T, or T-1 with the setting `first_frame` "dropped", and one
     more with `append_raw_last`. With the onset shown, `frame_numbers` int64 [N] names the input frame that each output
     shows. Raises BadData for frames that are not uint8 and for what `magnify` refuses.
     """
@@ -31,7 +32,7 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
     ops = choose_ops(choose_device() if settings.library == "torch" else None)
     times = _shown_times(shown, fps)
     clips = magnify_each(frames, settings.factors, settings, fps, settings.precision, ops, times)
-    made = {
+    made: dict[str, NDArray[Any]] = {
         "frames": np.stack([_finish_clip(ops.quantise_frames(clip), frames[-1:], settings) for clip in clips]),
         "factors": np.array(settings.factors, np.float64),
     }
@@ -48,7 +49,7 @@ def _shown_times(shown: Arrays, fps: float) -> NDArray[np.float64] | None:
         return None
     positions = np.asarray(shown["positions"], np.float64)
     steps = positions - positions[0]
-    return steps / steps[-1] * (len(steps) - 1) / fps  # `fps` is the mean rate of these frames
+    return np.asarray(steps / steps[-1] * (len(steps) - 1) / fps)  # `fps` is the mean rate of these frames
 
 
 def _finish_clip(clip: Bytes, last: Bytes, settings: MagnifierSettings) -> Bytes:

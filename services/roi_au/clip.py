@@ -14,8 +14,8 @@ CLIP_SIDE = 144  # px
 def prepare_au_clip(frames: NDArray[np.uint8], *, aligned: bool) -> NDArray[np.uint8]:
     """[16, H, W, 3] uint8 RGB -> [16, 144, 144, 3] uint8 RGB, bilinear; as in the paper's code, the aspect changes.
 
-    aligned: head motion and changes of light against the first frame are removed before. The trainer makes the paper's float tensor (BGR, 0..255) from it and scales the values. Raises BadData for another
-    count, shape or type.
+    aligned: head motion and changes of light against the first frame are removed before. The trainer makes the paper's
+    float tensor (BGR, 0..255) from it and scales the values. Raises BadData for another count, shape or type.
     """
     if frames.ndim != 4 or frames.shape[0] != FRAME_COUNT or frames.shape[3] != 3 or 0 in frames.shape:
         shape = "x".join(map(str, frames.shape))

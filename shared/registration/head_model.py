@@ -84,7 +84,7 @@ def fit_surface(motions: Doubles, precisions: Doubles) -> Doubles:
     and the surface for them, in alternation. The curvature is drawn to the mean face by `PRIOR` of what the motions
     tell. Without it, the surface of a head that rests would take the form of the expression.
     """
-    surface = MEAN_SURFACE
+    surface: Doubles = MEAN_SURFACE
     for _ in range(ROUNDS):
         normal, right = np.zeros((SURFACE_TERMS, SURFACE_TERMS)), np.zeros(SURFACE_TERMS)
         for motion, precision in zip(motions, precisions, strict=True):

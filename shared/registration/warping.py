@@ -19,7 +19,8 @@ def read_displaced(image: NDArray[Any], displacement: NDArray[np.float64]) -> ND
     height, width = image.shape[:2]
     at = displacement + np.stack(np.broadcast_arrays(np.arange(width), np.arange(height)[:, None]))
     near = np.rint(at * STEPS) / STEPS
-    read = cv2.remap(image, *near.astype(np.float32), cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    map_x, map_y = near.astype(np.float32)
+    read = cv2.remap(image, map_x, map_y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
     across, down = (cv2.Sobel(read, -1, *axis, ksize=1, scale=0.5) for axis in ((1, 0), (0, 1)))
     rest_x, rest_y = (at - near).astype(image.dtype).reshape(2, height, width, *[1] * (image.ndim - 2))
     return np.asarray(read + rest_x * across + rest_y * down)

@@ -19,9 +19,9 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
     """Interpolated frames and their timing -> `frames` uint8 [F, N, H, W, 3] and `factors` float64 [F].
 
     In, from the interpolator's artifact: `frames` uint8 [T, H, W, 3], `fps` (Hz), `positions` [T] in frames of the
-    clip, or `times` [T] in s of an uneven recording. Out: N is T, or T-1 with the setting `first_frame` "dropped", and one
-    more with `append_raw_last`. With the onset shown, `frame_numbers` int64 [N] names the input frame that each output
-    shows. Raises BadData for frames that are not uint8 and for what `magnify` refuses.
+    clip, or `times` [T] in s of an uneven recording. Out: N is T, or T-1 with the setting `first_frame` "dropped", and
+    one more with `append_raw_last`. With the onset shown, `frame_numbers` int64 [N] names the input frame that each
+    output shows. Raises BadData for frames that are not uint8 and for what `magnify` refuses.
     """
     shown = inputs["interpolator"]
     frames, fps = shown["frames"], float(shown["fps"])

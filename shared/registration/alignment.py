@@ -27,7 +27,7 @@ from shared.registration.reference import Fit, ReferencePicture
 from shared.registration.warping import read_displaced
 
 LEVELS = (4, 2)  # factors by which the picture is shrunk; full size was not better and cost three times as much
-SHORTEST = 16  # px: smallest side of a shrunk picture; a smaller level is skipped
+SMALLEST_SIDE = 16  # px: smallest side of a shrunk picture; a smaller level is skipped
 SIGMA = 1.0  # px of blur at each level, so that a gradient is valid over a pixel and noise counts less
 LUMA = np.array([0.2989360212937753, 0.5870430744511213, 0.11402090425510334])  # of NTSC
 
@@ -72,7 +72,7 @@ def shrink_frame(frame: NDArray[Any]) -> list[NDArray[np.float32]]:
     """[H, W, 3] -> luma at each of `LEVELS`, float32, blurred."""
     luma = (frame @ LUMA.astype(frame.dtype)).astype(np.float32)
     sizes = [(round(luma.shape[1] / by), round(luma.shape[0] / by)) for by in LEVELS]
-    small = [cv2.resize(luma, size, interpolation=cv2.INTER_AREA) for size in sizes if min(size) >= SHORTEST]
+    small = [cv2.resize(luma, size, interpolation=cv2.INTER_AREA) for size in sizes if min(size) >= SMALLEST_SIDE]
     return [cv2.GaussianBlur(level, (0, 0), SIGMA, borderType=cv2.BORDER_REPLICATE) for level in small]
 
 

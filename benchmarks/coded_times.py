@@ -79,7 +79,7 @@ MAP_RULES = {
 
 
 def extend_quantiles(values: tuple[float, ...]) -> Callable[[Doubles], Doubles]:
-    """The quantile function: linear between `values` at `QUANTILES`, and on to 0 and 1 as in the end segments."""
+    """The quantile function of shares [N]: linear between `values` at `QUANTILES`, and on as in the end segments."""
     first, last = (values[1] - values[0]) / 0.2, (values[-1] - values[-2]) / 0.2
     known = [values[0] - 0.05 * first, *values, values[-1] + 0.05 * last]
     return lambda shares: np.interp(shares, [0, *QUANTILES, 1], known)

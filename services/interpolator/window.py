@@ -68,7 +68,8 @@ def limit_at_turns(at: float, width: float, turns: tuple[float, float, float]) -
 def plan_mean(at: float, width: float, clock: Doubles) -> FrameMean | None:
     """The mean for a window of this width around a time; None if frames in it are over half the width apart.
 
-    The window is narrower where the clip ends within it, and one-sided at the clip's first and last frame.
+    `clock` [T] is the time of each frame, in the unit of time and width. The window is narrower
+    where the clip ends within it, and one-sided at the clip's first and last frame.
     """
     room = min(at - clock[0], clock[-1] - at)
     width = min(width, 2 * room) if room > 0 else width

@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/maps.py      # minutes; writes benchmarks/results/maps-cpu.json
 
 Clips, profiles (heads as recorded) and truth are those of `truth.py`, in px of the crop, seen through the map's 28x28
-cells. The motion is that of a map: from the first magnified frame to the one nearest the apex.
+cells. The motion is that of a map: from the first frame with a flow to the one nearest the apex. The former is the
+onset where the magnifier keeps it (`corrected`), and the second frame otherwise.
 """
 
 import json
@@ -32,11 +33,13 @@ def map_frames(clip: truth.TrueClip, settings: SettingsByStage) -> tuple[dict[st
     chain: Any = dict(settings)
     shown = truth.interpolate_clip(clip, chain["interpolator"])
     as_recorded = chain["magnifier"].model_copy(update={"head": "as-recorded"})
-    magnified = shown.magnify(as_recorded, (FACTOR,))["frames"][0]
-    last = maps.count_pairs_to_apex(shown.positions, clip.apex, len(magnified) - 1)
-    kinds = {"not magnified": shown.frames[1 : last + 2], f"factor {FACTOR:g}": magnified[: last + 1]}
-    greys = {name: np.stack([rgb_to_luma(each) for each in kind]) for name, kind in kinds.items()}
-    return greys, shown.positions[1 : last + 2]
+    magnified = shown.magnify(as_recorded, (FACTOR,))
+    numbers = shown.magnified_numbers(magnified)
+    positions = [shown.positions[number] for number in numbers]
+    last = truth.count_pairs_to(positions, clip.apex)
+    kinds = {"not magnified": shown.frames[numbers], f"factor {FACTOR:g}": magnified["frames"][0]}
+    greys = {name: np.stack([rgb_to_luma(each) for each in kind[: last + 1]]) for name, kind in kinds.items()}
+    return greys, positions[: last + 1]
 
 
 def motion_by_method(frames: NDArray[np.uint8], settings: Any) -> dict[str, Floats]:

@@ -153,7 +153,7 @@ class MeasuredClip:
     @property
     def apex_pair(self) -> int:
         """The number of pairs from the first frame to the one nearest the apex; at least 1."""
-        return max(1, int(np.argmin(np.abs(np.array(self.positions) - self.clip.apex))))
+        return count_pairs_to(self.positions, self.clip.apex)
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,29 @@ class ShownFrames:
     frames: NDArray[np.uint8]
 
     def magnify(self, settings: MagnifierSettings, factors: tuple[float, ...]) -> Arrays:
-        """The magnifier's artifact by these factors, `frames` uint8 [F, T-1 or T, H, W, 3] and `factors` [F]."""
-        inputs = {"frames": self.frames, "fps": np.array(shown_frame_rate(self.positions, self.clip.fps))}
+        """The magnifier's artifact by these factors: `frames` uint8 [F, N, H, W, 3], `factors` [F] and more."""
+        inputs = {
+            "frames": self.frames,
+            "fps": np.array(shown_frame_rate(self.positions, self.clip.fps)),
+            "positions": np.array(self.positions),
+            "apex": np.array(float(self.clip.apex)),
+        }
         return magnifier.compute({"interpolator": inputs}, settings.model_copy(update={"factors": factors}))
+
+    def magnified_numbers(self, magnified: Arrays) -> list[int]:
+        """The number of the interpolated frame that each of the N magnified frames shows.
+
+        It is written as `frame_numbers`. Without it (profile `paper`) frame k shows number k+1, and a raw copy of the
+        last frame may follow.
+        """
+        if "frame_numbers" in magnified:
+            return [int(number) for number in magnified["frame_numbers"]]
+        return [min(number + 1, len(self.frames) - 1) for number in range(magnified["frames"].shape[1])]
+
+
+def count_pairs_to(positions: list[float], apex: float) -> int:
+    """The number of pairs from the first of these positions to the one nearest the apex; at least 1."""
+    return max(1, int(np.argmin(np.abs(np.array(positions) - apex))))
 
 
 def interpolate_clip(clip: TrueClip, settings: InterpolatorSettings) -> ShownFrames:
@@ -183,10 +203,11 @@ def measure_clip(
     """Interpolate, magnify and compute the flow, without magnification and by each factor."""
     chain: Any = dict(settings)
     shown = interpolate_clip(clip, chain["interpolator"])
-    magnified = shown.magnify(chain["magnifier"], factors)["frames"]
-    every = np.concatenate([shown.frames[None, -magnified.shape[1] :], magnified])
+    magnified = shown.magnify(chain["magnifier"], factors)
+    numbers = shown.magnified_numbers(magnified)
+    every = np.concatenate([shown.frames[None, numbers], magnified["frames"]])
     found = flow.compute({"magnifier": {"frames": every, "factors": np.array([0, *factors])}}, chain["flow"])
-    used = shown.positions[-every.shape[1] :]
+    used = [shown.positions[number] for number in numbers]
     pairs = list(itertools.pairwise(used))
     moving = clip.with_still_head() if chain["magnifier"].head == "steadied" else clip
     return MeasuredClip(clip, used, clip.true_flows(pairs), moving.true_flows(pairs), found["flows"].astype(np.float32))
@@ -255,13 +276,14 @@ def score_stages(clips: list[TrueClip], settings: Mapping[str, StageSettings]) -
 def setting_variants() -> dict[str, dict[str, StageSettings]]:
     """The two profiles, and the corrected one with one choice of the paper each."""
     best, paper = profile_settings("corrected"), profile_settings("paper")
-    apex = best["interpolator"].model_copy(update={"timeline": "apex"})
+    apex, uniform = (best["interpolator"].model_copy(update={"timeline": rule}) for rule in ("apex", "uniform"))
     flicker, head = (best["magnifier"].model_copy(update={name: "as-recorded"}) for name in ("light", "head"))
     return {
         "corrected": best,
         "paper": paper,
         "corrected, the paper's flow": best | {"flow": paper["flow"]},
         "corrected, the paper's timeline": best | {"interpolator": apex},
+        "corrected, uniform timeline": best | {"interpolator": uniform},
         "corrected, light as recorded": best | {"magnifier": flicker},
         "corrected, head as recorded": best | {"magnifier": head},
     }

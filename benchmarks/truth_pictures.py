@@ -38,18 +38,19 @@ def shrink_picture(picture: NDArray[Any], scale: float) -> Picture:
 
 
 def magnified_strip(clip: TrueClip) -> Picture:
-    """Rows: interpolated, magnified by both profiles; every second frame of ten, from the brows to the mouth."""
+    """Rows: interpolated, magnified by both profiles; every second frame after the onset, from brows to mouth."""
     shown = interpolate_clip(clip, profile_settings("corrected")["interpolator"])
-    rows = [strip_row(shown.frames[1:], "frame", clip)]
+    rows = [strip_row(dict(enumerate(shown.frames)), "frame", clip)]
     for name, settings in MAGNIFIER_PROFILES.items():
-        lossless = settings.model_copy(update={"append_raw_last": False})
-        rows.append(strip_row(shown.magnify(lossless, (FACTOR,))["frames"][0], f"{name} x{FACTOR:g}", clip))
+        magnified = shown.magnify(settings.model_copy(update={"append_raw_last": False}), (FACTOR,))
+        numbered = dict(zip(shown.magnified_numbers(magnified), magnified["frames"][0], strict=True))
+        rows.append(strip_row(numbered, f"{name} x{FACTOR:g}", clip))
     return np.concatenate(rows)
 
 
-def strip_row(frames: Picture, title: str, clip: TrueClip) -> Picture:
+def strip_row(frames: dict[int, Picture], title: str, clip: TrueClip) -> Picture:
     top, bottom = int(clip.landmarks[17:27, 1].min()) - 40, int(clip.landmarks[48:68, 1].max()) + 20
-    numbered = [(number, frame) for number, frame in enumerate(frames, 1) if number % 2]
+    numbered = [(number, frame) for number, frame in frames.items() if number % 2]
     return join_row([add_title(shrink_picture(frame[top:bottom], 0.5), f"{title} {n}") for n, frame in numbered])
 
 
@@ -75,11 +76,12 @@ def draw_pipeline_picture(clip: TrueClip, run: MeasuredClip) -> Picture:
     last = run.apex_pair
     shown = interpolate_clip(clip, profile_settings("corrected")["interpolator"])
     frames = shown.frames
-    strong = shown.magnify(MAGNIFIER_PROFILES["corrected"], (FACTOR,))["frames"][0, last]
+    magnified = shown.magnify(MAGNIFIER_PROFILES["corrected"], (FACTOR,))
+    strong, apex = magnified["frames"][0, last], frames[shown.magnified_numbers(magnified)[last]]
     moved = run.flows[1, :last].sum(0)
     flow = {"flows": run.flows[1:], "factors": np.array([FACTOR])}
     rois = draw_roi_motion({"frames": frames}, flow, {"landmarks": detect(frames[0])})
-    pictures = [("onset", frames[0]), ("apex", frames[last + 1]), (f"apex, factor {FACTOR:g}", strong)]
+    pictures = [("onset", frames[0]), ("apex", apex), (f"apex, factor {FACTOR:g}", strong)]
     pictures.append(("flow onset to apex", colour_flow(moved, float(np.percentile(np.hypot(*moved), 99.5)))))
     pictures.append(("30 ROIs", shrink_picture(rois[CAPTION_HEIGHT:, :-4], 1 / 3)))
     return join_row([add_title(shrink_picture(picture, 0.7), title) for title, picture in pictures])

@@ -11,7 +11,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -151,6 +151,12 @@ class FrameSearch:
 
     def quantise_frame(self, packed: Tensor) -> Image:
         """A packed frame in 0..1 -> uint8 [H,W,3], rounded or truncated by the settings."""
-        levels = unpack_frames(packed[None], *self.frames.shape[1:3])[0] * np.float32(255)
-        whole = np.rint(levels) if self.settings.quantise == "round" else np.trunc(levels)
-        return np.asarray(whole.clip(0, 255), dtype=np.uint8)
+        return quantise_levels(
+            unpack_frames(packed[None], *self.frames.shape[1:3])[0] * np.float32(255), self.settings.quantise
+        )
+
+
+def quantise_levels(levels: NDArray[np.float32], rule: Literal["round", "truncate"]) -> Image:
+    """Grey levels of any shape -> uint8, rounded or truncated, within 0..255."""
+    whole = np.rint(levels) if rule == "round" else np.trunc(levels)
+    return np.asarray(whole.clip(0, 255), dtype=np.uint8)

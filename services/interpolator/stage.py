@@ -1,15 +1,16 @@
 """Adapter of the interpolator: ingest's clip -> frames for the flow and frames for the action units."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
-from services.interpolator.bisection import Image, frames_at
+from services.interpolator.bisection import Image, frames_at, quantise_levels
 from services.interpolator.clip import check_clip, check_times
 from services.interpolator.rife import Rife
 from services.interpolator.settings import PROFILES, InterpolatorSettings
-from services.interpolator.timeline import clip_positions, frame_positions, shown_frame_rate
+from services.interpolator.timeline import clip_positions, shown_frame_rate
+from services.interpolator.window import FrameMean, plan_means
 from shared import weights
 from shared.device import choose_device
 from shared.stage import Arrays, Stage, settings_for_profile
@@ -23,7 +24,7 @@ def interpolate(
     onset: int,
     apex: int,
     offset: int,
-    count: int = 11,
+    count: int = 10,
     profile: Profile = "corrected",
     net: Rife | None = None,
 ) -> Image:
@@ -34,8 +35,30 @@ def interpolate(
     """
     settings = settings_for_profile(profile, PROFILES)
     check_clip(frames, onset, apex, offset)
-    positions = frame_positions(settings.timeline, onset, apex, offset, count)
-    return frames_at(frames, positions, net or load_configured_network(settings), settings)
+    positions = clip_positions(settings.timeline, onset, apex, offset, count, None)
+    means = plan_means(positions, apex, settings.window, np.arange(len(frames), dtype=np.float64))
+    return show_frames(frames, positions, means, net or load_configured_network(settings), settings)
+
+
+def show_frames(
+    frames: Image,
+    positions: Sequence[float],
+    means: Sequence[FrameMean | None],
+    net: Rife,
+    settings: InterpolatorSettings,
+) -> Image:
+    """Clip uint8 [T,H,W,3] -> frames uint8 [N,H,W,3]: at each position the mean, or without one an interpolated frame.
+
+    The mean is rounded to bytes as every other frame, which adds a variance of 1/12 (grey levels^2).
+    """
+    alone = [position for position, mean in zip(positions, means, strict=True) if mean is None]
+    interpolated = iter(frames_at(frames, alone, net, settings) if alone else ())
+    return np.stack(
+        [
+            next(interpolated) if mean is None else quantise_levels(mean.average_frames(frames), settings.quantise)
+            for mean in means
+        ]
+    )
 
 
 def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings, net: Rife | None = None) -> Arrays:
@@ -53,7 +76,9 @@ def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings, net: R
     times = check_times(clip["times"], len(clip["frames"])) if "times" in clip else None
     counts = (settings.flow_frames, settings.au_frames)
     flow, au = (clip_positions(settings.timeline, onset, apex, offset, count, times) for count in counts)
-    shown = frames_at(clip["frames"], [*flow, *au], net or load_configured_network(settings), settings)
+    clock = np.arange(len(clip["frames"]), dtype=np.float64) if times is None else times
+    means = [mean for at in (flow, au) for mean in plan_means(at, apex, settings.window, clock)]
+    shown = show_frames(clip["frames"], [*flow, *au], means, net or load_configured_network(settings), settings)
     timing = {"positions": np.array(flow), "apex": np.array(float(apex))}
     if times is None:
         timing["fps"] = np.array(shown_frame_rate(flow, float(clip["fps"])))
@@ -74,4 +99,5 @@ def load_network(device_name: str, precision: str = "float32") -> Rife:
     return Rife(weights.weights_path(weights.RIFE), device_name, precision)
 
 
-STAGE = Stage("interpolator", 2, "clips", ("ingest",), "interpolated", PROFILES, compute)
+# version 2: true times of uneven recordings; 3: timeline `apex-halves` and the setting `window`
+STAGE = Stage("interpolator", 3, "clips", ("ingest",), "interpolated", PROFILES, compute)

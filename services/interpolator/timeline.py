@@ -1,5 +1,6 @@
 """The positions of the frames that the method shows. Positions are in frames of the clip and may be fractions."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,8 +20,36 @@ def positions(onset: float, apex: float, offset: float, frames: int) -> list[flo
     return [*_even_steps(onset, apex, frames - 2), apex + (offset - apex) / 2, float(offset)]
 
 
+def halved_positions(onset: float, apex: float, offset: float, frames: int) -> list[float]:
+    """One position exactly at the apex, and even steps from the onset to it and from it to the offset.
+
+    The steps of the halves differ as little as the number of frames allows (`count_steps_to_apex`). The whole clip is
+    spread evenly if the apex is at the onset or at the offset, or if there are fewer than three frames. Returns
+    `frames` positions, the first at the onset, the last at the offset. Raises ValueError for fewer than two frames.
+    """
+    if frames < 3 or apex in (onset, offset):
+        return [*uniform_positions(onset, offset, frames)[:-1], offset]
+    rising = count_steps_to_apex(onset, apex, offset, frames - 1)
+    before, after = _even_steps(onset, apex, rising + 1), _even_steps(apex, offset, frames - rising)
+    return [*before[:-1], *after[:-1], offset]
+
+
+def count_steps_to_apex(onset: float, apex: float, offset: float, steps: int) -> int:
+    """How many of `steps` lie before the apex, so that the longer step is the smallest multiple of the shorter one.
+
+    At least one is on either side. Of two equal choices it is the one with more steps before the apex, which the map
+    reads. Rounding keeps the choice the same for seconds as for frames. Expects onset < apex < offset and two steps.
+    """
+    ratio = (apex - onset) / (offset - apex)
+    return min(
+        range(1, steps), key=lambda before: (round(abs(math.log(ratio * (steps - before) / before)), 9), -before)
+    )
+
+
 def frame_positions(rule: str, onset: float, apex: float, offset: float, frames: int) -> list[float]:
-    """Positions by rule: `uniform_positions` for "uniform", `positions` for "apex"."""
+    """Positions by rule: "apex-halves" (`halved_positions`), "uniform" (`uniform_positions`), "apex" (`positions`)."""
+    if rule == "apex-halves":
+        return halved_positions(onset, apex, offset, frames)
     if rule == "uniform":
         return uniform_positions(onset, offset, frames)
     return positions(onset, apex, offset, frames)

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.interpolator.timeline import frame_positions, positions, shown_frame_rate, uniform_positions
+from services.interpolator.timeline import (
+    count_steps_to_apex,
+    frame_positions,
+    halved_positions,
+    positions,
+    shown_frame_rate,
+    uniform_positions,
+)
 
 
 @st.composite
@@ -39,6 +46,38 @@ def test_uniform() -> None:
     assert uniform_positions(0, 5, 11) == [step / 2 for step in range(11)]
     assert frame_positions("uniform", 0, 2, 5, 11) == uniform_positions(0, 5, 11)
     assert frame_positions("apex", 0, 2, 5, 11) == positions(0, 2, 5, 11)
+    assert frame_positions("apex-halves", 0, 2, 5, 11) == halved_positions(0, 2, 5, 11)
+
+
+@pytest.mark.parametrize(
+    ("apex", "offset", "expected"),
+    [
+        (30, 90, [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]),
+        (40, 72, [0, 8, 16, 24, 32, 40, 48, 56, 64, 72]),
+        (2, 82, [0, 2, 12, 22, 32, 42, 52, 62, 72, 82]),  # one step to an early apex
+        (80, 81, [0, 10, 20, 30, 40, 50, 60, 70, 80, 81]),
+        (20, 40, [0, 4, 8, 12, 16, 20, 25, 30, 35, 40]),  # the odd step is before the apex
+        (0, 9, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (9, 9, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    ],
+)
+def test_two_even_halves_meet_at_the_apex(apex: int, offset: int, expected: list[float]) -> None:
+    assert halved_positions(0, apex, offset, 10) == expected
+
+
+def test_three_frames_are_onset_apex_and_offset() -> None:
+    assert halved_positions(0, 3, 40, 3) == [0, 3, 40]
+    assert halved_positions(0, 3, 40, 2) == [0, 40]
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(2, 40))
+def test_no_other_division_has_more_equal_steps(rise: int, fall: int, steps: int) -> None:
+    def unevenness(before: int) -> float:
+        lengths = rise / before, fall / (steps - before)
+        return max(lengths) / min(lengths)
+
+    chosen = count_steps_to_apex(0, rise, rise + fall, steps)
+    assert unevenness(chosen) <= min(unevenness(before) for before in range(1, steps)) * (1 + 1e-8)
 
 
 def test_rate_is_the_mean_over_the_clip() -> None:
@@ -48,11 +87,12 @@ def test_rate_is_the_mean_over_the_clip() -> None:
 
 @pytest.mark.parametrize("count", [1, 0, -3])
 def test_a_timeline_has_two_ends(count: int) -> None:
-    with pytest.raises(ValueError, match="at least 2 frames"):
-        positions(0, 3, 5, count)
+    for rule in ("apex", "uniform", "apex-halves"):
+        with pytest.raises(ValueError, match="at least 2 frames"):
+            frame_positions(rule, 0, 3, 5, count)
 
 
-@given(clips(), st.integers(2, 40), st.sampled_from(["apex", "uniform"]))
+@given(clips(), st.integers(2, 40), st.sampled_from(["apex", "uniform", "apex-halves"]))
 def test_every_timeline(clip: tuple[int, int, int], count: int, rule: str) -> None:
     at = frame_positions(rule, *clip, count)
     assert len(at) == count
@@ -62,8 +102,10 @@ def test_every_timeline(clip: tuple[int, int, int], count: int, rule: str) -> No
 
 
 @given(clips(), st.integers(3, 40))
-def test_the_papers_rule_shows_the_apex(clip: tuple[int, int, int], count: int) -> None:
+def test_the_apex_is_shown(clip: tuple[int, int, int], count: int) -> None:
     assert clip[1] in positions(*clip, count)
+    if 0 < clip[1] < clip[2]:
+        assert clip[1] in halved_positions(*clip, count)
 
 
 @given(clips(), st.integers(2, 40))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from merstream.synth.true_motion import SourceMapper
 from services.interpolator.settings import PROFILES
 from services.interpolator.stage import compute
-from services.interpolator.timeline import clip_positions, frame_positions
+from services.interpolator.timeline import clip_positions, frame_positions, halved_positions
 from services.magnifier.settings import PROFILES as MAGNIFIER_PROFILES
 from services.magnifier.stage import compute as magnify_clip
 from shared.errors import BadData
@@ -82,7 +82,7 @@ def test_the_drawn_strength_is_that_of_the_instant(shown: dict[str, Arrays], fra
     """The flow reads 0.6 to 0.72 of the drawn strength; without the times it reads that of other instants."""
     rest = shown["even"]["frames"][0]
     read = {name: read_strengths(rest, arrays[frames]) for name, arrays in shown.items()}
-    true = strength_at(np.linspace(0, (LENGTH - 1) / FPS, len(read["even"])))
+    true = strength_at(np.array(halved_positions(0, APEX, LENGTH - 1, len(read["even"]))) / FPS)
     np.testing.assert_allclose(read["even"], 0.67 * true, atol=0.15)
     np.testing.assert_allclose(read["timed"], 0.67 * true, atol=0.15)
     np.testing.assert_allclose(read["timed"], read["even"], atol=0.06)
@@ -103,7 +103,7 @@ def test_the_magnified_motion_is_that_of_the_even_clip(shown: dict[str, Arrays])
     assert np.abs(read["untimed"] - read["even"]).max() > 0.15 * peak
 
 
-@given(st.data(), st.sampled_from(["uniform", "apex"]), st.integers(2, 20))
+@given(st.data(), st.sampled_from(["apex-halves", "uniform", "apex"]), st.integers(2, 20))
 def test_the_rule_holds_in_seconds_for_any_times(data: st.DataObject, rule: str, count: int) -> None:
     gaps = data.draw(st.lists(st.floats(0.001, 0.5), min_size=1, max_size=60))
     times = np.concatenate([[0.0], np.cumsum(gaps)])
@@ -113,9 +113,16 @@ def test_the_rule_holds_in_seconds_for_any_times(data: st.DataObject, rule: str,
     np.testing.assert_allclose(np.interp(at, np.arange(len(times)), times), expected, atol=1e-9)
     assert at == sorted(at)
     assert (at[0], at[-1]) == pytest.approx((0, len(gaps)), abs=1e-9)
+    if rule == "apex-halves" and 0 < apex < len(gaps) and count > 2:
+        assert apex in at  # exactly, so that its frame is the recorded one
 
 
-@given(st.integers(1, 300), st.data(), st.sampled_from(["uniform", "apex"]), st.sampled_from([25.0, 30.0, 200.0]))
+@given(
+    st.integers(1, 300),
+    st.data(),
+    st.sampled_from(["apex-halves", "uniform", "apex"]),
+    st.sampled_from([25.0, 30.0, 200.0]),
+)
 def test_even_times_change_nothing(offset: int, data: st.DataObject, rule: str, fps: float) -> None:
     apex = data.draw(st.integers(0, offset))
     times = np.arange(offset + 1) / fps

@@ -51,7 +51,7 @@ from shared.stage import Arrays
 AMPLITUDES = (0.2, 0.5, 1.0, 2.0, 3.0)
 EXPRESSIONS = ("12", "4", "1+2", "14L", "15", "9")
 REGIONS = ("face", "brows", "mouth")
-SPLINE_DEGREE = 5  # of all that were tried it keeps most of the noise: .70 of white noise at half a px, Lanczos .69
+SPLINE_DEGREE = 5  # the higher, the less a shift by a part of a px smooths the noise
 APEX_SHARE = 0.45  # of the stretch
 FEWEST_POINTS = 20  # that a head can be followed by
 
@@ -198,6 +198,13 @@ def detail_left(stretch: RestingStretch, frames: NDArray[np.uint8], moving: NDAr
     return after / before
 
 
+def noise_left(shift: float, seed: int = 0) -> float:
+    """The share of the variance of white noise that a warp by `shift` px in both axes leaves."""
+    noise = np.random.default_rng(seed).normal(128, 20, (200, 200, 1)).repeat(3, 2).round().astype(np.uint8)
+    moved = warp_frame(noise, np.full((200, 200, 2), shift))
+    return float(moved.var() / noise.var())
+
+
 @dataclass(frozen=True)
 class MeasuredStretch:
     """Flow by factor, [F, 2, H, W] px, from the first magnified frame to the one nearest the apex; their positions."""
@@ -297,6 +304,9 @@ def score_camera(
     results: dict[str, Any] = {"at rest": rest_table(both_ways, rest)}
     for (how, group), scores in groups.items():
         results.setdefault(how, {})[group] = scores.table()
+    results["variance of white noise left by a shift"] = {
+        f"{shift:g} px": round(noise_left(shift), 3) for shift in (0.1, 0.25, 0.5)
+    }
     results["finest detail left by the warp"] = {
         f"{amplitude:g} px": {"mean": round(float(np.mean(shares)), 3), "lowest": round(float(min(shares)), 3)}
         for amplitude, shares in sorted(kept.items())
@@ -338,7 +348,7 @@ def print_scores(results: dict[str, Any]) -> None:
                     f"{r} {table[factor][r]['gain']:5.2f} (r {table[factor][r]['correlation']:5.3f})" for r in REGIONS
                 )
                 print(f"{how}, {group:22} {factor:10} {cells}  {table[factor]['correlation of a clip']}")
-    print(results["finest detail left by the warp"])
+    print(results["finest detail left by the warp"], results["variance of white noise left by a shift"])
 
 
 def main() -> None:

@@ -86,6 +86,11 @@ def test_a_warp_by_nothing_keeps_every_bit_and_a_shift_shifts(resting: real_came
     np.testing.assert_array_equal(right[1:, 2:], frame[:-1, :-2])
 
 
+def test_a_shift_by_a_part_of_a_pixel_smooths_noise_and_one_by_a_whole_pixel_does_not() -> None:
+    assert real_camera.noise_left(1.0) == pytest.approx(1, abs=0.02)
+    assert 0.6 < real_camera.noise_left(0.5) < real_camera.noise_left(0.25) < real_camera.noise_left(0.1) < 1
+
+
 def test_only_frames_that_move_are_warped(resting: real_camera.RestingStretch) -> None:
     motion = real_camera.injected_motion(resting, "4", 1.0)
     frames = real_camera.inject_motion(resting, motion)

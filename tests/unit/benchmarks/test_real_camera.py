@@ -41,10 +41,12 @@ def person() -> Identity:
     return draw_identity(7, 3, SIZE)
 
 
-def film(person: Identity, weights: np.ndarray, units: tuple[str, ...], noise: float = 1.2) -> np.ndarray:
+def film(
+    person: Identity, weights: np.ndarray, units: tuple[str, ...], noise: float = 1.2, head: np.ndarray = HEAD
+) -> np.ndarray:
     """The person with a moving head and AUs at `weights` [T, K] px."""
     motion = ClipMotion(
-        np.arange(LENGTH), units, weights, HEAD, person.landmarks, SIZE, crop_box(person.landmarks, SIZE)
+        np.arange(LENGTH), units, weights, head, person.landmarks, SIZE, crop_box(person.landmarks, SIZE)
     )
     drawn = render_frames(np.random.default_rng(0), person, motion, Difficulty(noise=noise, flicker=0))
     return np.stack(list(drawn))
@@ -103,16 +105,16 @@ def test_only_frames_that_move_are_warped(resting: real_camera.RestingStretch) -
 @pytest.mark.parametrize("expression", ["12", "1+2", "14L"])
 def test_injected_frames_are_those_of_a_person_who_moves_so(person: Identity, expression: str) -> None:
     """The field follows the head: the same expression drawn on the moving head gives the same picture."""
-    rest = film(person, np.zeros((LENGTH, 1)), ("12L",), noise=0)
+    rest = film(person, np.zeros((LENGTH, 1)), ("12L",), noise=0, head=6 * HEAD)
     stretch = real_camera.follow_head("drawn", rest, FPS, person.landmarks)
     motion = real_camera.injected_motion(stretch, expression, 2.0)
     apex = real_camera.apex_index(stretch)
     injected = real_camera.inject_motion(stretch, motion)[apex].astype(float)
-    acted = film(person, motion.weights, motion.units, noise=0)[apex].astype(float)
+    acted = film(person, motion.weights, motion.units, noise=0, head=6 * HEAD)[apex].astype(float)
     clip = truth.TrueClip(stretch.frames, apex, FPS, motion, 0, real_camera.whole_crop(stretch))
     moving = np.hypot(*clip.true_flows([(0, apex)])[0]) > 0.5
     left, moved = (np.sqrt(np.mean((acted - each)[moving] ** 2)) for each in (injected, rest[apex].astype(float)))
-    assert left < 0.25 * moved
+    assert left < 0.2 * moved
 
 
 def test_expressions_are_units_with_sides() -> None:

@@ -77,7 +77,14 @@ def draw_motion(
         columns += [scale * _lid_flutter(aside, numbers)] * 2
     crop = crop_box(identity.landmarks, size)
     return ClipMotion(
-        numbers, tuple(units), np.stack(columns, 1), np.hstack([head, turns]), identity.landmarks, size, crop
+        numbers,
+        tuple(units),
+        np.stack(columns, 1),
+        np.hstack([head, turns]),
+        identity.landmarks,
+        size,
+        crop,
+        difficulty.skin,
     )
 
 

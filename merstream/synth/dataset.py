@@ -97,6 +97,8 @@ def _write_clip(
 ) -> SheetRow:
     rng = identity.random_generator(order.seed, subject, 2, number)
     movements = emotions.draw_movements(rng, emotion, habits, order.difficulty)
+    aside = identity.random_generator(order.seed, subject, 3, number)
+    movements = emotions.add_lip_press(aside, movements, emotion, habits, order.difficulty)
     timing = clip.draw_timing(rng, order.difficulty)
     motion = clip.draw_motion(rng, person, movements, timing, order.size, order.difficulty)
     name, owner = f"EP{(number + 1) // 2:02}_{2 - number % 2:02}", f"sub{subject:02}"

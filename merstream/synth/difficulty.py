@@ -4,6 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from merstream.synth.action_units import SkinModel
+
 PositiveRange = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 MAX_AMPLITUDE_PX = 3.0  # px; above it, the field of the parting lips is not one to one
 
@@ -17,6 +19,11 @@ class Difficulty(BaseModel):
         (0.5, 2.5), description="Peak displacement of an action unit at the apex, px; at most 3."
     )
     expressivity: PositiveRange = Field((0.75, 1.2), description="Factor on all amplitudes of one subject.")
+    skin: SkinModel = Field(
+        "connected",
+        description="connected: forehead, cheeks and lips move with what hangs on them, and lips press on each other; "
+        "patches: the skin at an action unit's landmarks alone, as in earlier versions.",
+    )
     asymmetry: float = Field(0.35, ge=0, le=1, description="Largest lack of motion of a face's weaker side, fraction.")
     duration: PositiveRange = Field((0.2, 0.5), description="Onset to offset, s (a micro-expression is < 0.5 s).")
     residual: float = Field(0.15, ge=0, le=1, description="Largest remaining amplitude at the offset, fraction.")

@@ -58,6 +58,8 @@ EMOTION_PROTOTYPES: dict[str, tuple[ExpressionVariant, ...]] = {
         ExpressionVariant(0.1, (20,), ((25, 0.3), (14, 0.2))),
     ),
 }
+# Chance that the lips press on each other (AU 24) as well: who holds an expression back closes the mouth.
+LIP_PRESS_CHANCES = {"repression": 0.25, "others": 0.08, "disgust": 0.05}
 # Variants for clips of class `others` that move like another class: labels overlap in real sheets too.
 BORROWED_VARIANTS = (
     ExpressionVariant(0.3, (14,)),
@@ -113,6 +115,26 @@ def draw_movements(
         foreign = [n for n in (1, 2, 5, 7, 14, 17) if n not in (*variant.core_aus, *joined)]
         moved.append(_draw_movement(rng, int(rng.choice(foreign)), 0.0, False, habits, difficulty))
     return sorted(moved, key=lambda movement: movement.au_number)
+
+
+def add_lip_press(
+    rng: np.random.Generator,
+    movements: list[AuMovement],
+    emotion: str,
+    habits: PersonHabits,
+    difficulty: Difficulty,
+) -> list[AuMovement]:
+    """The movements, in some clips with AU 24; only the connected skin has it.
+
+    `rng` is a generator of its own, so that nothing else of the clip depends on it. Lips that part do not press.
+    """
+    if difficulty.skin == "patches" or any(movement.au_number == 25 for movement in movements):
+        return movements
+    if rng.random() >= LIP_PRESS_CHANCES.get(emotion, 0.0) * difficulty.optional:
+        return movements
+    coded = rng.random() >= difficulty.missed
+    press = _draw_movement(rng, 24, float(rng.uniform(0, 0.7)), coded, habits, difficulty)
+    return sorted([*movements, press], key=lambda movement: movement.au_number)
 
 
 def _draw_movement(

@@ -17,7 +17,7 @@ from merstream.synth import action_units
 from merstream.synth.warping import Floats, pixel_grid, smooth_step
 from shared.errors import BadData
 
-TRUTH_FORMAT = 2
+TRUTH_FORMAT = 3
 # In distances between the eyes: pixels up to HEAD_RADIUS from the face's centre move with the head; HEAD_FADE further
 # out they rest.
 HEAD_RADIUS, HEAD_FADE = 1.9, 0.9
@@ -30,7 +30,8 @@ class ClipMotion:
     numbers: int64 [T] frame numbers as in the file names. units: K strings like "12L" (AU, then side "L", "R" or "").
     weights: float64 [T, K] px. head: float64 [T, 5] = translation (x, y) px, rotation in the plane in rad, clockwise,
     turn (the nose to the picture's right) and nod (the nose down), rad. landmarks: float64 [68, 2] px of the face at
-    rest. size: rows, columns. crop: left, top, right, bottom px of the cropped version of the clip in the frame.
+    rest. size: rows, columns. crop: left, top, right, bottom px of the cropped version of the clip in the frame. skin:
+    the model of the skin whose fields the units have.
     """
 
     numbers: NDArray[np.int64]
@@ -40,6 +41,7 @@ class ClipMotion:
     landmarks: Floats
     size: tuple[int, int]
     crop: tuple[int, int, int, int]
+    skin: action_units.SkinModel = "connected"
 
     def frame_index(self, number: int) -> int:
         """The index of frame `number`. Raises BadData if the clip has no such frame."""
@@ -92,7 +94,9 @@ class SourceMapper:
         shape = (bottom - self.top, right - self.left)
         landmarks = motion.landmarks - [self.left, self.top]
         units = [(int(unit.rstrip("LR")), unit.lstrip("0123456789")) for unit in motion.units]
-        fields = [action_units.displacement_field(landmarks, number, side, shape) for number, side in units]
+        fields = [
+            action_units.displacement_field(landmarks, number, side, shape, motion.skin) for number, side in units
+        ]
         self.fields = np.stack(fields) if fields else np.zeros((0, *shape, 2), np.float32)  # [K, h, w, 2]
 
     def source_coordinates(self, index: int) -> tuple[Floats, Floats]:
@@ -149,6 +153,7 @@ def save_motion(file: Path, motion: ClipMotion) -> None:
         landmarks=motion.landmarks,
         size=np.array(motion.size),
         crop=np.array(motion.crop),
+        skin=np.array(motion.skin),
     )
 
 
@@ -162,5 +167,6 @@ def load_motion(file: Path) -> ClipMotion:
         rows, columns = (int(v) for v in stored["size"])
         left, top, right, bottom = (int(v) for v in stored["crop"])
         units = tuple(str(unit) for unit in stored["units"])
+        skin: action_units.SkinModel = "patches" if str(stored["skin"]) == "patches" else "connected"
         arrays = {name: stored[name] for name in ("numbers", "weights", "head", "landmarks")}
-    return ClipMotion(**arrays, units=units, size=(rows, columns), crop=(left, top, right, bottom))
+    return ClipMotion(**arrays, units=units, size=(rows, columns), crop=(left, top, right, bottom), skin=skin)

@@ -150,7 +150,7 @@ def report_files(folder: Path) -> dict[str, str]:
 def stage_artifacts(folder: Path) -> dict[str, dict[str, Any]]:
     """Of two drawn clips, by identity and stage: sha256 of what is stored, and what `described` says of its arrays."""
     dataset, store = folder / "drawn", LocalStore(folder / "store")
-    synth.write_dataset(dataset, subjects=1, clips=2, seed=3)
+    synth.write_dataset(dataset, subjects=1, clips=2, seed=3, difficulty=synth.Difficulty(skin="patches"))
     threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -22,6 +22,8 @@ DIRECTIONS = [
     (20, 48, -1, 0),
     (45, 37, 0, 1),
 ]
+SKINS: tuple[action_units.SkinModel, ...] = ("patches", "connected")
+MODELLED = [(skin, number) for skin in SKINS for number in action_units.AU_NUMBERS if (skin, number) != ("patches", 24)]
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +32,22 @@ def face() -> np.ndarray:
     return (points - points.mean(0)) * 0.345 + [160, 130]
 
 
+def both_sides(face: np.ndarray, number: int, skin: action_units.SkinModel = "connected") -> np.ndarray:
+    sides = ("",) if number in action_units.MIDLINE_AUS else ("L", "R")
+    return np.sum([action_units.displacement_field(face, number, side, SHAPE, skin) for side in sides], axis=0)
+
+
 def at(field: np.ndarray, landmarks: np.ndarray, index: int) -> np.ndarray:
     x, y = np.round(landmarks[index]).astype(int)
     return field[y, x]
 
 
+@pytest.mark.parametrize("skin", SKINS)
 @pytest.mark.parametrize(("number", "landmark", "right", "down"), DIRECTIONS)
-def test_direction(face: np.ndarray, number: int, landmark: int, right: int, down: int) -> None:
-    moved = at(action_units.displacement_field(face, number, "R", SHAPE), face, landmark)
+def test_direction(
+    face: np.ndarray, number: int, landmark: int, right: int, down: int, skin: action_units.SkinModel
+) -> None:
+    moved = at(action_units.displacement_field(face, number, "R", SHAPE, skin), face, landmark)
     assert np.linalg.norm(moved) > 0.2
     for component, sign in zip(moved, (right, down), strict=True):
         assert component * sign > 0.1 if sign else abs(component) < 0.5 * np.abs(moved).max()
@@ -51,12 +61,14 @@ def test_the_left_side_is_the_right_half_of_the_picture(face: np.ndarray, number
         assert strength[half].sum() > 0.85 * strength.sum()
 
 
-@pytest.mark.parametrize("number", action_units.AU_NUMBERS)
-def test_the_longest_vector_is_one(face: np.ndarray, number: int) -> None:
+@pytest.mark.parametrize(("skin", "number"), MODELLED)
+def test_the_longest_vector_is_one_and_both_sides_together_are_hardly_longer(
+    face: np.ndarray, skin: action_units.SkinModel, number: int
+) -> None:
     side = "" if number in action_units.MIDLINE_AUS else "L"
-    assert np.linalg.norm(action_units.displacement_field(face, number, side, SHAPE), axis=-1).max() == pytest.approx(
-        1, abs=1e-5
-    )
+    one = action_units.displacement_field(face, number, side, SHAPE, skin)
+    assert np.linalg.norm(one, axis=-1).max() == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(both_sides(face, number, skin), axis=-1).max() < 1.1
 
 
 def test_parting_lips_leave_each_other_and_the_corners_stay(face: np.ndarray) -> None:
@@ -70,6 +82,50 @@ def test_chin_and_lower_lip_rise_together(face: np.ndarray) -> None:
     field = action_units.displacement_field(face, 17, "", SHAPE)
     assert at(field, face, 57)[1] < -0.3
     assert field[int(face[8, 1]) - 20, int(face[8, 0]), 1] < -0.5
+
+
+def test_lips_that_press_meet_and_the_corners_stay(face: np.ndarray) -> None:
+    field = action_units.displacement_field(face, 24, "", SHAPE)
+    assert at(field, face, 51)[1] > 0.3
+    assert at(field, face, 57)[1] < -0.3
+    assert abs(at(field, face, 62)[1]) < 0.25  # the line where they meet
+    assert np.abs(at(field, face, 48)).max() < 0.15
+    with pytest.raises(KeyError):
+        action_units.displacement_field(face, 24, "", SHAPE, "patches")
+
+
+def test_a_connected_brow_rises_as_a_whole_and_takes_the_forehead_along(face: np.ndarray) -> None:
+    """Two patches leave a dip between them, pull the lid along, and leave the forehead behind."""
+    raised = {skin: both_sides(face, 1, skin) + both_sides(face, 2, skin) for skin in SKINS}
+    rises = {skin: np.array([-at(raised[skin], face, landmark)[1] for landmark in range(18, 22)]) for skin in SKINS}
+    assert np.ptp(rises["connected"]) < 0.15
+    assert np.ptp(rises["patches"]) > 0.25
+    assert -at(raised["connected"], face, 37)[1] < 0.15 < -at(raised["patches"], face, 37)[1]
+    eye = action_units.FaceAxes.from_landmarks(face).eye_distance
+    for number in (1, 4):
+        above = [abs(at(both_sides(face, number, skin), face - [0, 0.3 * eye], 20)[1]) for skin in SKINS]
+        assert above[1] > 1.4 * above[0] > 0.1
+        assert np.abs(at(both_sides(face, number), face - [0, 0.7 * eye], 20)).max() < 1e-3
+
+
+def test_a_connected_smile_lifts_the_corner_and_stretches_the_cheek(face: np.ndarray) -> None:
+    eye = action_units.FaceAxes.from_landmarks(face).eye_distance
+    patches, connected = (action_units.displacement_field(face, 12, "R", SHAPE, skin) for skin in SKINS)
+    assert at(connected, face, 48)[1] < at(patches, face, 48)[1] < -0.6
+    cheek = face + eye * np.array([-0.25, -0.05])
+    assert at(connected, cheek, 48)[0] < 1.25 * at(patches, cheek, 48)[0] < -0.3
+    assert np.abs(at(connected, face, 30)).max() < 0.05  # the nose rests
+
+
+@pytest.mark.parametrize("number", action_units.AU_NUMBERS)
+def test_the_skin_rests_beyond_the_box_that_is_drawn(face: np.ndarray, number: int) -> None:
+    """`true_motion` cuts the fields off there; a step would be seen."""
+    eye = action_units.FaceAxes.from_landmarks(face).eye_distance
+    length = np.linalg.norm(both_sides(face, number), axis=-1)
+    left, top = np.floor(face.min(0) - eye * np.array([0.3, 0.75])).astype(int).clip(0)
+    right, bottom = np.ceil(face.max(0) + eye * np.array([0.3, 0.75])).astype(int)
+    length[top + 1 : bottom - 1, left + 1 : right - 1] = 0
+    assert length.max() < 0.02
 
 
 @pytest.mark.parametrize("number", action_units.AU_NUMBERS)

@@ -47,9 +47,13 @@ def face_error(motion: true_motion.ClipMotion, first: np.ndarray, second: np.nda
     return float(np.sqrt(np.mean((first - second)[top:bottom, left:right] ** 2)))
 
 
-@pytest.mark.parametrize("emotion", ["surprise", "disgust", "happiness"])
-def test_second_pulled_back_by_the_truth_is_first(person: identity.Identity, emotion: str, tmp_path: Path) -> None:
-    timing, motion = acted(person, emotion, QUIET)
+@pytest.mark.parametrize("skin", ["connected", "patches"])
+@pytest.mark.parametrize("emotion", ["surprise", "disgust", "happiness", "repression"])
+def test_second_pulled_back_by_the_truth_is_first(
+    person: identity.Identity, emotion: str, skin: str, tmp_path: Path
+) -> None:
+    timing, motion = acted(person, emotion, Difficulty.model_validate({**QUIET.model_dump(), "skin": skin}))
+    assert motion.skin == skin
     true_motion.save_motion(tmp_path / "clip.npz", motion)
     onset, apex = (motion.frame_index(number) for number in (timing.onset, timing.apex))
     first, second = filmed(person, motion, QUIET, onset, apex)
@@ -198,6 +202,9 @@ def test_truth_survives_the_file(person: identity.Identity, tmp_path: Path) -> N
     true_motion.save_motion(tmp_path / "clip.npz", motion)
     loaded = true_motion.load_motion(tmp_path / "clip.npz")
     assert (loaded.units, loaded.size, loaded.crop) == (motion.units, motion.size, motion.crop)
+    assert true_motion.load_motion(tmp_path / "clip.npz").skin == "connected"
+    true_motion.save_motion(tmp_path / "clip.npz", replace(motion, skin="patches"))
+    assert true_motion.load_motion(tmp_path / "clip.npz").skin == "patches"
     for name in ("numbers", "weights", "head", "landmarks"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(motion, name))
 

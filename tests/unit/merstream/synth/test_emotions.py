@@ -50,6 +50,37 @@ def test_no_strays_and_no_borrowing_when_switched_off(seed: int, emotion: str) -
     assert all(movement.coded for movement in drawn(seed, emotion, clean))
 
 
+def test_lips_press_in_repression_only_where_the_skin_is_connected_and_the_lips_are_closed() -> None:
+    pressed = Counter[str]()
+    for emotion in ("repression", "happiness", "surprise"):
+        for seed in range(300):
+            rng = np.random.default_rng(seed)
+            habits = emotions.draw_habits(rng, DEFAULT_DIFFICULTY)
+            before = emotions.draw_movements(rng, emotion, habits, DEFAULT_DIFFICULTY)
+            after = emotions.add_lip_press(np.random.default_rng(seed), before, emotion, habits, DEFAULT_DIFFICULTY)
+            numbers = [movement.au_number for movement in after]
+            assert [movement for movement in after if movement.au_number != 24] == before
+            assert numbers == sorted(numbers)
+            assert not {24, 25} <= set(numbers)
+            pressed[emotion] += 24 in numbers
+            patches = Difficulty(skin="patches")
+            assert emotions.add_lip_press(np.random.default_rng(0), before, emotion, habits, patches) == before
+    assert 50 < pressed["repression"] < 100
+    assert pressed["happiness"] == pressed["surprise"] == 0
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17])
+def test_every_unit_of_cd6me_is_coded_in_some_clips(number: int) -> None:
+    coded = 0
+    for subject in range(60):
+        rng = np.random.default_rng(subject)
+        habits = emotions.draw_habits(rng, DEFAULT_DIFFICULTY)
+        for emotion in emotions.draw_emotions(rng, 10):
+            moved = emotions.draw_movements(rng, emotion, habits, DEFAULT_DIFFICULTY)
+            coded += any(movement.au_number == number and movement.coded for movement in moved)
+    assert coded > 600 * 0.02
+
+
 def test_classes_are_as_unequal_as_in_casme2() -> None:
     felt = Counter(e for s in range(200) for e in emotions.draw_emotions(np.random.default_rng(s), 10))
     total = sum(felt.values())

@@ -28,7 +28,7 @@ from benchmarks.common import argument_parser, result_file, write_result
 from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.timeline import clip_positions, shown_frame_rate
 from services.interpolator.window import plan_means
-from services.magnifier import butterworth
+from services.magnifier.evm import filter_changes
 from services.magnifier.settings import PROFILES, MagnifierSettings
 
 Doubles = NDArray[np.float64]
@@ -66,16 +66,21 @@ class MapRule:
 
 
 CORRECTED = PROFILES["corrected"]
-FILTER_FROM_HALF_HZ, FILTER_FROM_ZERO = (CORRECTED.model_copy(update={"fl": cutoff}) for cutoff in (0.5, 0.0))
+CAUSAL_FROM_HALF_HZ, CAUSAL_FROM_ZERO = (
+    CORRECTED.model_copy(update={"temporal_filter": "causal", "fl": cutoff}) for cutoff in (0.5, 0.0)
+)
 ELEVEN_EVEN = InterpolatorSettings(timeline="uniform", flow_frames=11, window=0)
+APEX_SHOWN = InterpolatorSettings(window=0)
 MAP_RULES = {
-    "second of 11 even frames, fl 0.5 Hz": MapRule(ELEVEN_EVEN, FILTER_FROM_HALF_HZ, 1),
-    "onset, 11 even frames, fl 0.5 Hz": MapRule(ELEVEN_EVEN, FILTER_FROM_HALF_HZ, 0),
-    "onset, frame at the apex, fl 0.5 Hz": MapRule(InterpolatorSettings(window=0), FILTER_FROM_HALF_HZ, 0),
-    "onset, frame at the apex, fl 0": MapRule(InterpolatorSettings(window=0), FILTER_FROM_ZERO, 0),
-    "onset, frame at the apex, fl 0, window": MapRule(InterpolatorSettings(), FILTER_FROM_ZERO, 0),
-    "profile corrected": MapRule(InterpolatorSettings(), CORRECTED, 0),
+    "second of 11 even frames, causal filter from 0.5 Hz": MapRule(ELEVEN_EVEN, CAUSAL_FROM_HALF_HZ, 1),
+    "onset, 11 even frames, causal filter from 0.5 Hz": MapRule(ELEVEN_EVEN, CAUSAL_FROM_HALF_HZ, 0),
+    "onset, frame at the apex, causal filter from 0.5 Hz": MapRule(APEX_SHOWN, CAUSAL_FROM_HALF_HZ, 0),
+    "onset, frame at the apex, causal filter from 0": MapRule(APEX_SHOWN, CAUSAL_FROM_ZERO, 0),
+    "onset, frame at the apex, spline": MapRule(APEX_SHOWN, CORRECTED, 0),
+    "profile corrected: onset, frame at the apex, spline, window": MapRule(InterpolatorSettings(), CORRECTED, 0),
 }
+LENGTHS = (0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)  # s
+APEX_SHARE = 0.4
 
 
 def extend_quantiles(values: tuple[float, ...]) -> Callable[[Doubles], Doubles]:
@@ -122,17 +127,12 @@ def show_course(clip: CodedClip, settings: InterpolatorSettings) -> tuple[list[f
     return positions, np.array(shown)
 
 
-def filter_change(course: Doubles, rate: float, settings: MagnifierSettings) -> Doubles:
-    """The part of the change since the first frame that is magnified, [N] from a course [N] at `rate` Hz."""
-    nyquist = rate / 2
-    passed = butterworth.band_pass(course, settings.fl / nyquist, settings.fh / nyquist)
-    return np.concatenate([[0.0], passed])
-
-
 def measure_map(clip: CodedClip, rule: MapRule, factor: float) -> float:
     """The change of the expression between the first and the last frame of a clip's map, magnified by a factor."""
     positions, shown = show_course(clip, rule.interpolator)
-    changed = shown + factor * filter_change(shown, shown_frame_rate(positions, clip.fps), rule.magnifier)
+    times = np.array(positions) / clip.fps
+    passed = filter_changes(shown, rule.magnifier, shown_frame_rate(positions, clip.fps), times)
+    changed = shown + factor * np.append(0, passed)
     apart = np.abs(np.array(positions[rule.first :]) - clip.apex)
     last = max(1, int(apart.argmin()))
     return float(changed[rule.first + last] - changed[rule.first])
@@ -155,6 +155,20 @@ def summarise_maps(clips: list[CodedClip], rule: MapRule) -> dict[str, Any]:
     return table
 
 
+def measure_filter(seconds: float, settings: MagnifierSettings) -> dict[str, float]:
+    """The share of a factor that passes at the apex of a clip this long, and what is left at its end, where nothing is.
+
+    Ten frames are shown, four steps before the apex and five after it, at the apex of a fine raised cosine.
+    """
+    fine = CodedClip(round(APEX_SHARE * 1000), 1000, 1000 / seconds)
+    positions = clip_positions("apex-halves", 0, fine.apex, fine.offset, 10, None)
+    course = np.interp(positions, np.arange(1001), fine.draw_course())
+    rate = shown_frame_rate(positions, fine.fps)
+    passed = filter_changes(course, settings, rate, np.array(positions) / fine.fps)
+    at_apex = positions.index(fine.apex) - 1
+    return {"apex": round(float(passed[at_apex]), 3), "end": round(float(passed[-1]), 3)}
+
+
 def main() -> None:
     parser = argument_parser(__doc__, result_file("coded-times"))
     parser.add_argument("--times", type=Path, help="CSV file with columns onset, apex, offset, fps")
@@ -168,9 +182,13 @@ def main() -> None:
         name: {rule_name: summarise_maps(clips, rule) for rule_name, rule in MAP_RULES.items()}
         for name, clips in populations.items()
     }
-    print(json.dumps(results, indent=1))
+    filters = {
+        name: {f"{seconds:g} s": measure_filter(seconds, settings) for seconds in LENGTHS}
+        for name, settings in (("causal from 0.5 Hz", CAUSAL_FROM_HALF_HZ), ("spline", CORRECTED))
+    }
+    print(json.dumps(results | filters, indent=1))
     report = {"benchmark": "coded_times", "clips": {name: len(clips) for name, clips in populations.items()}}
-    write_result(options.out, {**report, "factor": CODED_FACTOR, "results": results})
+    write_result(options.out, {**report, "factor": CODED_FACTOR, "results": results, "filters": filters})
 
 
 if __name__ == "__main__":

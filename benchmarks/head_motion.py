@@ -46,16 +46,15 @@ def score_head_motion(clips: list[truth.TrueClip]) -> dict[str, Any]:
     settings: Any = truth.profile_settings("corrected")
     for clip in clips:
         shown = truth.interpolate_clip(clip, settings["interpolator"])
-        positions = shown.positions[1:]  # without the onset, which is not magnified
-        last = max(1, int(np.argmin(np.abs(np.array(positions) - clip.apex))))
-        true = expression_by_region(clip, clip.with_still_head().true_flows([(positions[0], positions[last])])[0])
+        last = truth.count_pairs_to(shown.positions, clip.apex)
+        still = clip.with_still_head()
+        true = expression_by_region(clip, still.true_flows([(shown.positions[0], shown.positions[last])])[0])
         for by_factor, head in zip(sums, HEAD_TREATMENTS, strict=True):
             magnified = shown.magnify(settings["magnifier"].model_copy(update={"head": head}), HEAD_MOTION_FACTORS)
-            found_flows = flow.compute({"magnifier": magnified}, settings["flow"])["flows"].astype(np.float64)
+            to_apex = magnified | {"frames": magnified["frames"][:, : last + 1]}
+            found_flows = flow.compute({"magnifier": to_apex}, settings["flow"])["flows"].astype(np.float64)
             for by_region, flows in zip(by_factor, found_flows, strict=True):
-                for cell, found, known in zip(
-                    by_region, expression_by_region(clip, flows[:last].sum(0)), true, strict=True
-                ):
+                for cell, found, known in zip(by_region, expression_by_region(clip, flows.sum(0)), true, strict=True):
                     cell += (found * found).sum(), (found * known).sum(), (known * known).sum()
     return {
         f"head {head}, factor {factor:g}": {

@@ -135,7 +135,8 @@ def _prepare_mixtures(
     if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
         raise BadData(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
     mixtures, weights = _factorise_gains(gains.band_gains(rgb.shape[1], rgb.shape[2], alphas, settings))
-    parts = _sum_bands(_band_passed_signal(rgb, settings, fps, times, ops), weights, ops)
+    signal = colour.signal_to_magnify(rgb, settings.chrom_attenuation, ops)
+    parts = _sum_bands(filter_changes(signal, settings, fps, times), weights, ops)
     tops = ops.brightest_channel(rgb[1:]).reshape(len(parts), -1)
     return mixtures, list(zip(rgb[1:], tops, parts, strict=True))
 
@@ -150,22 +151,24 @@ def _factorise_gains(rows: Doubles) -> tuple[Doubles, Doubles]:
     return left[:, :rank] * sizes[:rank], weights
 
 
-def _band_passed_signal(
-    rgb: Floats, settings: MagnifierSettings, fps: float, times: NDArray[np.float64] | None, ops: Ops
+def filter_changes(
+    signal: Floats, settings: MagnifierSettings, fps: float, times: NDArray[np.float64] | None = None
 ) -> Floats:
-    """[T, H, W, 3] RGB -> the band-passed signal that is magnified, [T-1, C, H, W]."""
+    """The part of the change against frame 0 that is magnified: [T, ...] -> [T-1, ...], array or tensor.
+
+    `fps` in Hz; `times` [T], s, replace it where frames are not evenly spaced. Raises BadData as `magnify`.
+    """
     rate = settings.nominal_fps or fps
     if not (np.isfinite(rate) and rate > 0):
         raise BadData(f"Magnification needs the clip's frame rate in Hz, more than 0, got {fps}.")
-    signal = colour.signal_to_magnify(rgb, settings.chrom_attenuation, ops)
     low, high = (cutoff / (2 if settings.halved_cutoffs else 1) for cutoff in (settings.fl, settings.fh))
     if settings.temporal_filter == "causal":
         return butterworth.band_pass(signal, low / (rate / 2), high / (rate / 2))
     if times is None or settings.nominal_fps:
-        times = np.arange(len(rgb)) / rate
-    if times.shape != (len(rgb),) or not np.isfinite(times).all() or not (np.diff(times) > 0).all():
+        times = np.arange(len(signal)) / rate
+    if times.shape != (len(signal),) or not np.isfinite(times).all() or not (np.diff(times) > 0).all():
         raise BadData(
-            f"Magnification needs one time per frame, {len(rgb)} that increase, got {times.tolist()}: "
+            f"Magnification needs one time per frame, {len(signal)} that increase, got {times.tolist()}: "
             "run the interpolator again."
         )
     return smoothing.smooth_changes(signal, times, low, high)

@@ -74,6 +74,9 @@ MAP_RULES = {
     "onset, frame at the apex, fl 0.5 Hz": MapRule(InterpolatorSettings(window=0), FILTER_FROM_HALF_HZ, 0),
     "onset, frame at the apex, fl 0": MapRule(InterpolatorSettings(window=0), FILTER_FROM_ZERO, 0),
     "onset, frame at the apex, fl 0, window": MapRule(InterpolatorSettings(), FILTER_FROM_ZERO, 0),
+    "onset, frame at the apex, fl 0, fh 20 Hz, window": MapRule(
+        InterpolatorSettings(), FILTER_FROM_ZERO.model_copy(update={"fh": 20.0}), 0
+    ),
     "profile corrected": MapRule(InterpolatorSettings(), CORRECTED, 0),
 }
 

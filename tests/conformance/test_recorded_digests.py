@@ -43,7 +43,13 @@ PIPELINES = {
     "small": Pipeline(
         overrides={"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}},
     ),
+    # A blend saves the time of RIFE, whose frames tests/conformance/test_rife.py compares.
+    "paper, two factors": Pipeline(
+        profile="paper",
+        overrides={"magnifier": {"factors": [1.2, 2.0]}, "interpolator": {"blend_below": 0.75}},
+    ),
 }
+COMPUTED = ("small", "paper, two factors")  # pipelines whose artifacts are recorded
 MODELS = ("fmer", "fmer-lite", "htnet", "ststnet", "linear", "majority")
 
 
@@ -147,25 +153,28 @@ def report_files(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
 
 
-def stage_artifacts(folder: Path) -> dict[str, dict[str, Any]]:
-    """Of two drawn clips, by identity and stage: sha256 of what is stored, and what `described` says of its arrays."""
+def stage_artifacts(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Of drawn clips, by pipeline, identity and stage: sha256 of what is stored, and `described` of its arrays."""
     dataset, store = folder / "drawn", LocalStore(folder / "store")
     synth.write_dataset(dataset, subjects=1, clips=2, seed=3, difficulty=synth.Difficulty(skin="patches"))
     threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    found: dict[str, dict[str, Any]] = {}
-    for clip in discover_clips(dataset):
-        assert isinstance(clip, FoundClip)
-        record = store_record(clip, PIPELINES["small"], "t", store)
-        found[record.sample.identity] = {"source": {"sha256": record.artifact.sha256}}
-        for stage in STAGES:
-            record, _ = process_record(stage, store, record, Metrics())
-            arrays = unpack_arrays(store.get(record.artifact.key), stage.name)
-            found[record.sample.identity][stage.name] = {
-                "sha256": record.artifact.sha256,
-                "arrays": {name: described(array) for name, array in sorted(arrays.items())},
-            }
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for name in COMPUTED:
+        found[name] = {}
+        for clip in discover_clips(dataset):
+            assert isinstance(clip, FoundClip)
+            record = store_record(clip, PIPELINES[name], "t", store)
+            stages: dict[str, Any] = {"source": {"sha256": record.artifact.sha256}}
+            for stage in STAGES:
+                record, _ = process_record(stage, store, record, Metrics())
+                arrays = unpack_arrays(store.get(record.artifact.key), stage.name)
+                stages[stage.name] = {
+                    "sha256": record.artifact.sha256,
+                    "arrays": {name: described(array) for name, array in sorted(arrays.items())},
+                }
+            found[name][record.sample.identity] = stages
     torch.set_num_threads(threads[0])
     cv2.setNumThreads(threads[1])
     return found
@@ -201,14 +210,16 @@ def test_a_report_has_the_recorded_bytes(recorded: Mapping[str, Any], tmp_path: 
 
 def test_artifacts_of_drawn_clips_are_the_recorded_ones(recorded: Mapping[str, Any], tmp_path: Path) -> None:
     found = stage_artifacts(tmp_path)
-    assert list(found) == list(recorded["artifacts"])
-    for identity, stages in recorded["artifacts"].items():
-        for stage, artifact in stages.items():
-            if recorded["processor"] == processor():
-                assert found[identity][stage]["sha256"] == artifact["sha256"], (identity, stage)
-            for name, (shape, kind, *figures) in artifact.get("arrays", {}).items():
-                assert found[identity][stage]["arrays"][name][:2] == [shape, kind]
-                assert found[identity][stage]["arrays"][name][2:] == pytest.approx(figures, rel=1e-3, abs=1e-4), name
+    for pipeline, clips in recorded["artifacts"].items():
+        assert list(found[pipeline]) == list(clips)
+        for identity, stages in clips.items():
+            for stage, artifact in stages.items():
+                made = found[pipeline][identity][stage]
+                if recorded["processor"] == processor():
+                    assert made["sha256"] == artifact["sha256"], (pipeline, identity, stage)
+                for name, (shape, kind, *figures) in artifact.get("arrays", {}).items():
+                    assert made["arrays"][name][:2] == [shape, kind]
+                    assert made["arrays"][name][2:] == pytest.approx(figures, rel=1e-3, abs=1e-4), name
 
 
 def record() -> None:

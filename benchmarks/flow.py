@@ -25,7 +25,15 @@ import numpy as np
 import torch
 
 from benchmarks import flow_peers
-from benchmarks.common import Timing, argument_parser, describe_machine, result_file, time_call, write_result
+from benchmarks.common import (
+    Timing,
+    argument_parser,
+    describe_machine,
+    read_result,
+    result_file,
+    time_call,
+    write_result,
+)
 from services.flow.black_anandan import flow
 from shared.device import choose_device
 
@@ -118,11 +126,13 @@ def run_solvers(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_peers(options: argparse.Namespace) -> dict[str, Any]:
-    """The report of part `peers`."""
+    """The report of part `peers`, with the stored rows of the methods that do not run."""
+    methods = {name: run for name, run in flow_peers.peer_methods().items() if name in (options.methods or [name])}
+    stored = read_result("flow-peers") or {"results": []}
+    kept = [row for row in stored["results"] if row["method"] not in methods]
+    results = flow_peers.compare_methods(methods, options.seeds, options.lengths)
     machine = describe_machine("numpy", "numba", "opencv-python-headless")
-    results = flow_peers.compare_methods(options.seeds)
-    frames = {"seeds": options.seeds, "lengths px": flow_peers.LENGTHS, "pairs per length": len(options.seeds)}
-    return {"benchmark": "flow, peers", "machine": machine, **frames, "results": results}
+    return {"benchmark": "flow, peers", "machine": machine, "seeds": options.seeds, "results": results + kept}
 
 
 def main() -> None:
@@ -131,13 +141,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=90, help="pairs per timed run of the fast solver (a clip has 90)")
     parser.add_argument("--size", type=int, nargs=2, action="append", help="rows and columns; may be repeated")
     parser.add_argument("--seeds", type=int, nargs="+", default=[51, 52, 53], help="of the persons of part peers")
-    parser.add_argument("--peers-out", type=Path, default=result_file("flow-peers"), help="file of part peers")
+    parser.add_argument("--lengths", type=float, nargs="+", default=flow_peers.LENGTHS, help="px, of part peers")
+    parser.add_argument("--methods", nargs="+", help="of part peers; default: all that are installed")
     options = parser.parse_args()
     if options.part != "peers":
         write_result(options.out, report := run_solvers(options))
         print(json.dumps(report, indent=2))
     if options.part != "solvers":
-        write_result(options.peers_out, run_peers(options))
+        write_result(result_file("flow-peers"), run_peers(options))
 
 
 if __name__ == "__main__":

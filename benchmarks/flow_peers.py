@@ -4,14 +4,16 @@
 person per seed. Every method sees the same bytes. Figures pool the seeds, except the spread of the error (largest minus
 smallest of a seed). Scored are all pixels but the outer 24 px. Gain is motion out per true motion in (least squares),
 correlation is about zero. TV-L1 runs only if OpenCV has its module `optflow`, which opencv-contrib-python-headless
-contains. To keep it out of the environment, install it into a folder of its own, and put that into PYTHONPATH:
+contains. To keep it out of the environment, install it into a folder of its own, and put that into PYTHONPATH. The file
+of the result keeps the rows of methods that did not run this time.
 
+    OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=. python benchmarks/flow.py peers    # two minutes
     python -m pip install --no-deps --target /tmp/contrib opencv-contrib-python-headless
-    OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=/tmp/contrib:. python benchmarks/flow.py peers    # six minutes
+    PYTHONPATH=/tmp/contrib:. python benchmarks/flow.py peers --methods TV-L1 --lengths .1 .5 2 8 12    # three minutes
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.common import time_call
 from benchmarks.known_motions import DISTURBANCES, MOTIONS, KnownPair, MovingFace
 from services.flow.black_anandan import flow
+from services.flow.settings import PROFILES
 
 LENGTHS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 8, 10, 12, 16, 20)  # px, of the largest motion in the frame
 PairFlow = Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]]
@@ -31,8 +34,10 @@ def peer_methods() -> dict[str, PairFlow]:
     medium = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     fine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     fine.setFinestScale(0)  # down to single pixels; the preset stops at half of the resolution
+    two_levels = PROFILES["corrected"].model_copy(update={"levels": 2})
     methods: dict[str, PairFlow] = {
         "merstream, corrected": lambda first, second: flow(first[None], second[None], "corrected")[0],
+        "merstream, two levels": lambda first, second: flow(first[None], second[None], two_levels)[0],
         "merstream, paper": lambda first, second: flow(first[None], second[None], "paper")[0],
         "DIS, medium": lambda first, second: medium.calc(first, second, None).transpose(2, 0, 1),
         "DIS, fine": lambda first, second: fine.calc(first, second, None).transpose(2, 0, 1),
@@ -49,16 +54,20 @@ def estimate_farneback_flow(first: NDArray[np.uint8], second: NDArray[np.uint8])
     return cv2.calcOpticalFlowFarneback(first, second, None, 0.5, 5, 15, 3, 5, 1.2, 0).transpose(2, 0, 1)
 
 
-def compare_methods(seeds: Sequence[int], lengths: Sequence[float] = LENGTHS) -> list[dict[str, Any]]:
-    """One row per method, motion and disturbance, with a list of figures over the lengths."""
+def compare_methods(
+    methods: Mapping[str, PairFlow], seeds: Sequence[int], lengths: Sequence[float]
+) -> list[dict[str, Any]]:
+    """One row per method, motion and disturbance, with a list of figures over the lengths (px)."""
     cv2.setNumThreads(1)
     faces, rows = [MovingFace(seed) for seed in seeds], []
     warm_up = faces[0].draw_pair("shift", 1, "none")
-    for name, method in peer_methods().items():
+    for method in methods.values():
         method(warm_up.first, warm_up.second)
-        for motion, disturbance in itertools.product(MOTIONS, DISTURBANCES):
-            pairs = [[face.draw_pair(motion, length, disturbance) for face in faces] for length in lengths]
-            rows.append({"method": name, "motion": motion, "disturbance": disturbance, **score_method(method, pairs)})
+    for motion, disturbance in itertools.product(MOTIONS, DISTURBANCES):
+        pairs = [[face.draw_pair(motion, length, disturbance) for face in faces] for length in lengths]
+        for name, method in methods.items():
+            case = {"method": name, "motion": motion, "disturbance": disturbance, "lengths px": list(lengths)}
+            rows.append({**case, **score_method(method, pairs)})
             print(format_row(rows[-1]), flush=True)
     return rows
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.known_motions import MovingFace
+from benchmarks.known_motions import MOTIONS, MovingFace
 from services.flow import pyramid
 from services.flow.black_anandan import flow
 from services.flow.settings import PROFILES
@@ -31,6 +31,17 @@ def shrink_pair(pair, width, height):
     return [
         cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)[None] for image in (pair.first, pair.second)
     ]
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_the_truth_leads_from_each_pixel_to_the_same_skin(face, motion):
+    pair = face.draw_pair(motion, 16, "none")
+    rows, columns = np.mgrid[: pair.first.shape[0], : pair.first.shape[1]].astype(np.float32)
+    at = columns + pair.true_flow[0], rows + pair.true_flow[1]
+    pulled = cv2.remap(pair.second.astype(np.float32), *at, cv2.INTER_CUBIC)
+    off = np.abs(pulled - pair.first)[pair.inner[1:]]
+    assert off.mean() < 0.7  # grey levels: both frames are rounded, and the second is interpolated
+    assert np.hypot(*pair.true_flow).max() == pytest.approx(16, rel=0.02)
 
 
 @pytest.mark.parametrize(

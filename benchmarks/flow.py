@@ -1,6 +1,10 @@
-"""Flow: the compiled solver and the one on tensors against the sparse direct one, in the same run, on the same pairs.
+"""Flow: its three solvers against each other, and its method beside OpenCV's, in the same run, on the same pairs.
 
-    PYTHONPATH=. python benchmarks/flow.py  # two minutes; writes benchmarks/results/flow-cpu.json or flow-cuda.json
+    PYTHONPATH=. python benchmarks/flow.py solvers  # two minutes; benchmarks/results/flow-cpu.json or flow-cuda.json
+    PYTHONPATH=. python benchmarks/flow.py peers    # minutes; benchmarks/results/flow-peers.json
+    PYTHONPATH=. python benchmarks/flow.py          # both
+
+Part `peers` is described in `benchmarks/flow_peers.py`. The rest of this text is about `solvers`.
 
 Pairs are the recorded face (tests/data/flow.npz) enlarged to the given size, with fresh camera noise: frames 0-7 of
 the drawn motion (2.5 px, large), 4-5 (small), and magnified ones. The direct solver is SciPy's SuperLU in its faster,
@@ -9,6 +13,7 @@ machine they are more reliable than wall seconds. Tensors are computed on MER_DE
 the pairs of a whole clip in one batch there, a few on a CPU.
 """
 
+import argparse
 import json
 import os
 from pathlib import Path
@@ -19,7 +24,16 @@ import numba
 import numpy as np
 import torch
 
-from benchmarks.common import Timing, argument_parser, describe_machine, result_file, time_call, write_result
+from benchmarks import flow_peers
+from benchmarks.common import (
+    Timing,
+    argument_parser,
+    describe_machine,
+    read_result,
+    result_file,
+    time_call,
+    write_result,
+)
 from services.flow.black_anandan import flow
 from shared.device import choose_device
 
@@ -99,11 +113,8 @@ def difference_figures(solver_name: str, difference: Any) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argument_parser(__doc__, result_file("flow", by_device=True))
-    parser.add_argument("--batch", type=int, default=90, help="pairs per timed run of the fast solver (a clip has 90)")
-    parser.add_argument("--size", type=int, nargs=2, action="append", help="rows and columns; may be repeated")
-    options = parser.parse_args()
+def run_solvers(options: argparse.Namespace) -> dict[str, Any]:
+    """The report of part `solvers`."""
     sizes = [tuple(size) for size in options.size] if options.size else SIZES
     results = [measure_solvers(shape, profile, options.batch) for shape in sizes for profile in ("corrected", "paper")]
     threads = {
@@ -111,9 +122,33 @@ def main() -> None:
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "unset"),
     }
     machine = {**describe_machine("numpy", "scipy", "numba", "opencv-python-headless", "torch"), **threads}
-    report = {"benchmark": "flow", "machine": machine, "results": results}
-    write_result(options.out, report)
-    print(json.dumps(report, indent=2))
+    return {"benchmark": "flow", "machine": machine, "results": results}
+
+
+def run_peers(options: argparse.Namespace) -> dict[str, Any]:
+    """The report of part `peers`, with the stored rows of the methods that do not run."""
+    methods = {name: run for name, run in flow_peers.peer_methods().items() if name in (options.methods or [name])}
+    stored = read_result("flow-peers") or {"results": []}
+    kept = [row for row in stored["results"] if row["method"] not in methods]
+    results = flow_peers.compare_methods(methods, options.seeds, options.lengths)
+    machine = describe_machine("numpy", "numba", "opencv-python-headless")
+    return {"benchmark": "flow, peers", "machine": machine, "seeds": options.seeds, "results": results + kept}
+
+
+def main() -> None:
+    parser = argument_parser(__doc__, result_file("flow", by_device=True))
+    parser.add_argument("part", nargs="?", choices=("solvers", "peers", "both"), default="both")
+    parser.add_argument("--batch", type=int, default=90, help="pairs per timed run of the fast solver (a clip has 90)")
+    parser.add_argument("--size", type=int, nargs=2, action="append", help="rows and columns; may be repeated")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[51, 52, 53], help="of the persons of part peers")
+    parser.add_argument("--lengths", type=float, nargs="+", default=flow_peers.LENGTHS, help="px, of part peers")
+    parser.add_argument("--methods", nargs="+", help="of part peers; default: all that are installed")
+    options = parser.parse_args()
+    if options.part != "peers":
+        write_result(options.out, report := run_solvers(options))
+        print(json.dumps(report, indent=2))
+    if options.part != "solvers":
+        write_result(result_file("flow-peers"), run_peers(options))
 
 
 if __name__ == "__main__":

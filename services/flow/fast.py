@@ -90,11 +90,10 @@ class PairSolver:
         blur = settings.blur_size, settings.blur_sigma, settings.border
         self.blur = _taps_of_axes(shape, pyramid.blur_taps, *blur)
         self.sharp = (np.empty(shape, np.float32), np.empty(shape, np.float32))
-        self.coarse = {
-            (step.spacing, level): (np.empty(size, np.float32), np.empty(size, np.float32))
-            for step in self.steps
-            for level, size in enumerate(pyramid.level_sizes(shape, step.spacing, settings.levels))
-            if level
+        self.coarse = {  # each level is built from the finer one before it
+            (step.spacing, step.level): (np.empty(step.shape, np.float32), np.empty(step.shape, np.float32))
+            for step in sorted(self.steps, key=lambda step: step.level)
+            if step.level
         }
         self.grids = {size: LevelSolver(size, settings) for size in {step.shape for step in self.steps}}
 

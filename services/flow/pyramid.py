@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from services.flow.settings import FlowSettings
 
+LATER_LEVELS = 2  # of the GNC stages after the first, with levels "auto"
+COARSEST_SIDE = 16  # px: the shorter side of the coarsest level is at least this and less than twice this
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -113,8 +115,24 @@ def level_schedule(shape: tuple[int, int], settings: FlowSettings) -> tuple[Pyra
     return tuple(
         PyramidStep(stage, level, size, alpha, spacing)
         for stage, (alpha, spacing) in enumerate(stages, start=1)
-        for level, size in reversed(list(enumerate(level_sizes(shape, spacing, settings.levels))))
+        for level, size in reversed(list(enumerate(level_sizes(shape, spacing, count_levels(shape, stage, settings)))))
     )
+
+
+def count_levels(shape: tuple[int, int], stage: int, settings: FlowSettings) -> int:
+    """The pyramid levels of a GNC stage (from 1) for images of `shape`; see the setting `levels`.
+
+    The first stage, whose energy is quadratic, finds the large motions. The later stages start from its flow and refine
+    it. Sun, Roth & Black's code has 4 levels in the first stage and 2 in the later ones.
+    """
+    if settings.levels != "auto":
+        return settings.levels
+    if stage > 1:
+        return LATER_LEVELS
+    levels, side, spacing = 1, float(min(shape)), settings.gnc_spacings[0]
+    while side / spacing >= COARSEST_SIDE:
+        levels, side = levels + 1, side / spacing
+    return max(LATER_LEVELS, levels)
 
 
 def level_sizes(shape: tuple[int, int], spacing: float, levels: int) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Settings of the flow and its two profiles. Every difference between the profiles is one field."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -47,10 +47,14 @@ class FlowSettings(StageSettings):
     gnc_alphas: tuple[float, ...] = Field(
         (1.0, 0.5, 0.0), description=f"Share of the quadratic energy per GNC stage; {_SUN}"
     )
-    gnc_spacings: tuple[float, ...] = Field(
+    gnc_spacings: tuple[Annotated[float, Field(gt=1)], ...] = Field(
         (2.0, 1.25, 1.25), description=f"Ratio of neighbouring pyramid levels per GNC stage; {_SUN}"
     )
-    levels: int = Field(2, ge=1, description=f"Pyramid levels per stage; {_CODE}")
+    levels: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Pyramid levels per GNC stage. auto: in the first stage as many as leave 16 px of the shorter side "
+        f"(4 for 224x280), at least 2. Later stages have 2; {_SUN}",
+    )
     warps: int = Field(3, ge=1, description=f"Warps per level, one linearisation each; {_CODE}")
     limit: float = Field(1.0, gt=0, description=f"Largest increment per warp and component, px; {_CODE}")
     sigma_data: float = Field(6.3, gt=0, description=f"Scale of the data penalty, grey levels; {_CODE}")
@@ -62,6 +66,6 @@ class FlowSettings(StageSettings):
 PROFILES = {
     "corrected": FlowSettings(),
     "paper": FlowSettings(
-        border="zero", rescale="height", ridge=0.0, interpolation="linear", outside="first", blur_sigma=5.0
+        border="zero", rescale="height", ridge=0.0, interpolation="linear", outside="first", blur_sigma=5.0, levels=2
     ),
 }

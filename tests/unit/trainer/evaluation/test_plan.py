@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.evaluation.clip_selection import ClipSelection
 from services.trainer.evaluation.plan import EvaluationPlan, describe_fold_gaps
 from services.trainer.evaluation.protocol import ProtocolSettings
@@ -46,9 +47,8 @@ def test_a_fold_without_positives_of_a_unit_is_named(features):
     aus = features.aus.copy()
     aus[:, 4] = 0  # AU12 is nowhere: nothing to mind
     aus[:, 7] = [0, 0, 0, 1, 1, 0, 0, 0, 0]  # AU17 is the second subject's alone
-    assert describe_fold_gaps(EvaluationPlan(replace(features, aus=aus))) == [
-        "Fold toy/s01: no clip to train on shows AU17."
-    ]
+    features = replace(features, aus=aus, units=PAPER_UNITS)
+    assert describe_fold_gaps(EvaluationPlan(features)) == ["Fold toy/s01: no clip to train on shows AU17."]
 
 
 def test_a_fold_that_trains_without_a_class_is_named(toy):

@@ -58,7 +58,7 @@ def test_mean_and_deviation_head_the_page_where_there_are_several_seeds(two):
 def test_a_learner_without_a_head_for_units_is_said_not_to_predict_them(two):
     features, _, said = two()
     text = render_page(said, features)
-    assert text.count("not predicted") == 9 + 1  # a cell per unit, one in the table of learners
+    assert text.count("not predicted") == 6 + 1  # a cell per unit, one in the table of learners
     assert text.count("does not occur") == 3  # units that nobody shows, of the model
 
 

@@ -69,6 +69,7 @@ SMIC_164_SHARE = DatasetShare(
     None,
     16,
 )
+SMIC_APEX_REMARK = "SMIC has no coded apex: published figures take its middle frame, or an apex that was spotted."
 OBJECTIVE_CLASSES = classes_as_labelled("i", "ii", "iii", "iv", "v")
 UNCOUNTED_REMARK = "Counts are not asserted: no source was available."
 
@@ -143,7 +144,7 @@ _ALL_PROTOCOLS = (
         labels="objective",
         remark=UNCOUNTED_REMARK,
     ),
-    EvaluationProtocol("smic-3", "SMIC-HS, 3 classes", (SMIC_164_SHARE,)),
+    EvaluationProtocol("smic-3", "SMIC-HS, 3 classes", (SMIC_164_SHARE,), remark=SMIC_APEX_REMARK),
     EvaluationProtocol(
         "mmew-4",
         "MMEW, 4 classes",
@@ -169,7 +170,8 @@ _ALL_PROTOCOLS = (
         "megc2019",
         "MEGC 2019 composite: 442 clips, 68 subjects, 3 classes",
         (SMIC_164_SHARE, CASME2_145_SHARE, SAMM_133_SHARE),
-        remark="The official list drops casme2 05/EP09_05f and keeps 05/EP12_03f, which a public loader drops.",
+        remark="The official list drops casme2 05/EP09_05f and keeps 05/EP12_03f, which a public loader drops. "
+        + SMIC_APEX_REMARK,
     ),
     EvaluationProtocol(
         "casme3a-3",

@@ -91,7 +91,7 @@ class FmerLite(nn.Module):
         if settings.au_branch:
             face = FACE_WIDTH if settings.whole_face else 0
             brows, middle, mouth = self.unit_counts
-            self.au_head = nn.ModuleList([nn.Linear(LITE_REGION_WIDTH + face, count) for count in (brows, mouth)])
+            self.au_head = nn.ModuleList(build_unit_head(LITE_REGION_WIDTH + face, count) for count in (brows, mouth))
             self.middle_head = nn.Linear(2 * LITE_REGION_WIDTH + face, middle) if middle else None
             self.au_graph = AuGraph(settings, 1, (16, LITE_REGION_WIDTH), len(units))
         self.fusion = Fusion(settings, classes, LITE_REGION_WIDTH, units)
@@ -125,6 +125,19 @@ def build_lite_region_head(tokens: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Flatten(), nn.Dropout(0.3), nn.Linear(tokens * TOKEN_WIDTH, LITE_REGION_WIDTH), nn.ReLU(), nn.Dropout(0.3)
     )
+
+
+class NoUnits(nn.Module):
+    """The head of a region of which no unit is predicted. torch warns of a linear layer without outputs."""
+
+    def forward(self, region: Tensor) -> Tensor:
+        """[B,width] -> [B,0]."""
+        return region[:, :0]
+
+
+def build_unit_head(width: int, units: int) -> nn.Module:
+    """[B,width] -> [B,units]."""
+    return nn.Linear(width, units) if units else NoUnits()
 
 
 def cosine_basis(count: int, length: int) -> Tensor:

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from services.trainer.data import features as dataset
-from services.trainer.data.annotations import PAPER_UNITS, au_vector, count_units_by_region, order_units
+from services.trainer.data.annotations import PAPER_UNITS, au_vector, count_units_by_region, order_units, units_of_clips
 from services.trainer.data.arrays import move_channels_first
 from services.trainer.data.features import Features, FeatureSubset
 from shared.errors import BadData
-from shared.records import ActionUnit
+from shared.records import ActionUnit, Sample
 
 
 def test_features_are_sorted_by_name_whatever_order_they_come_in(pair):
@@ -158,6 +158,22 @@ def test_units_are_those_of_two_persons_or_more(pair):
     assert features.target_units == (1, 2, 4, 7, 10, 12, 14, 15, 17, 25)
     assert features.au_targets((12, 25)).tolist() == [[1, 1], [1, 1], [1, 0], [0, 0], [0, 0], [0, 0]]
     assert features.au_coded.tolist() == [True] * 5 + [False]
+
+
+def test_rare_units_are_not_scored():
+    """Of 60 coded clips a twentieth is 3, of 400 it would be 20, so 10 are enough. Clips without a coding do not
+    count."""
+
+    def clips(count, units, subjects=2):
+        return [
+            Sample(dataset="d", subject=f"s{k % subjects}", clip=f"{units}{k}", aus=aus, onset=0, offset=9, fps=9)
+            for k in range(count)
+            for aus in [tuple(ActionUnit(number=unit) for unit in units)]
+        ]
+
+    assert units_of_clips([*clips(3, (1,)), *clips(2, (2,)), *clips(55, (12,)), *clips(900, ())]) == (1, 12)
+    assert units_of_clips([*clips(10, (1,)), *clips(9, (2,)), *clips(381, (12,))]) == (1, 12)
+    assert units_of_clips([*clips(50, (1,), subjects=1), *clips(50, (2,))]) == (2,)
 
 
 def test_a_run_without_coded_units_has_the_papers(pair):

@@ -28,7 +28,7 @@ from torch._inductor import config as inductor
 from torch.nn import functional
 
 from benchmarks.common import argument_parser, describe_machine, read_result, result_file, time_call, write_result
-from services.trainer.data.annotations import AU_COUNT, BROW_AU_COUNT
+from services.trainer.data.annotations import PAPER_UNITS, count_units_by_region
 from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT
 from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.evaluation.protocol import loso_folds
@@ -47,6 +47,7 @@ from services.trainer.settings import TrainSettings, settings_from_profile
 
 RESULT = result_file("training-cpu")
 CLASSES, FACTORS = 4, 2
+AU_COUNT, BROW_AU_COUNT = len(PAPER_UNITS), count_units_by_region(PAPER_UNITS)[0]
 
 
 def random_features(subjects: int, clips: int) -> Features:
@@ -61,6 +62,7 @@ def random_features(subjects: int, clips: int) -> Features:
         factors=np.array([1.2, 2.0]),
         emotions=np.arange(total) % CLASSES,
         aus=rng.integers(0, 2, (total, AU_COUNT)).astype(np.uint8),
+        au_coded=np.ones(total, bool),
         subjects=np.array([f"drawn/s{row // clips:02}" for row in range(total)]),
         names=np.array([f"drawn/s{row // clips:02}/c{row:03}" for row in range(total)]),
         classes=tuple("abcd"),

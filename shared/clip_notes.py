@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from shared.records import Record
 
+SPOTTED_APEX = ": spotted at frame"  # stands in the note on a clip whose apex is not the coded one
+
 
 def group_notes(notes: Iterable[tuple[str, str]]) -> list[str]:
     """One sentence for each note: "s1/c1: ..." or "3 clips (s1/c1, ...): ...". `notes` are pairs of clip and note."""

@@ -20,9 +20,12 @@ class FrozenModel(BaseModel):
 
 
 class ActionUnit(FrozenModel):
-    """One facial action unit as coded (FACS): number, side if it is one-sided, intensity A..E if it is coded."""
+    """One facial action unit as coded (FACS): number, side if it is one-sided, intensity A..E if it is coded.
 
-    number: int = Field(ge=1, le=99)
+    Number 0 is FACS's code of a neutral face: the face was coded, and no unit is present.
+    """
+
+    number: int = Field(ge=0, le=99)
     side: Literal["left", "right"] | None = None
     intensity: str | None = Field(None, pattern="^[A-E]$")
 
@@ -31,7 +34,11 @@ class ActionUnit(FrozenModel):
 
 
 class Sample(FrozenModel):
-    """One clip as annotated. Frame numbers are those of the dataset's files. `apex` is None if none is coded."""
+    """One clip as annotated. Frame numbers are those of the dataset's files. `apex` is None if none is coded.
+
+    `aus` is () if the clip was not coded for action units. A clip that was coded and shows none has AU 0 alone. So
+    records from before AU 0 existed keep their meaning: they have () where a cell was blank.
+    """
 
     dataset: str = Field(min_length=1)
     subject: str = Field(min_length=1)
@@ -254,12 +261,16 @@ class FoldResult(Envelope):
 
 
 class Figures(FrozenModel):
-    """Figures of the pooled predictions of all folds, means over seeds. `au_f1` is None if no action unit occurs."""
+    """Figures of the pooled predictions of all folds, means over seeds. `au_f1` is None if no action unit occurs.
+
+    `au_f1_by_dataset` is the mean over held-out datasets, only where datasets are held out.
+    """
 
     uf1: float
     uar: float
     accuracy: float
     au_f1: float | None = None
+    au_f1_by_dataset: float | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class RunResult(Envelope):

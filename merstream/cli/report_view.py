@@ -7,11 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from merstream.cli.console import stdout_console
-from services.trainer.report.model import FIGURES, PooledFigures, Report, Spread
+from services.trainer.report.model import PooledFigures, Report, Spread
 from shared.errors import BadData
 from shared.settings_text import decode_settings
-
-COLUMN_TITLES = {**{name: figure.title for name, figure in FIGURES.items()}, "au_f1": "AU macro F1"}
 
 
 def order_report_files(names: Iterable[str]) -> list[str]:
@@ -39,6 +37,8 @@ def print_report(folder: Path) -> None:
     for sentence in protocol.faults:
         stdout_console.print(f"[yellow]mind[/] {escape(sentence)}", soft_wrap=True, highlight=False)
     stdout_console.print(_figures_table(report))
+    if report.au_basis and report.data.au_clips != data.samples:
+        stdout_console.print(f"AU macro F1: {report.au_basis}", soft_wrap=True, highlight=False)
     stdout_console.print(_confusion_table(report.result))
     stdout_console.print(f"The whole report: {escape(str(folder / 'report.html'))}", soft_wrap=True)
 
@@ -59,10 +59,11 @@ def _format_interval(result: PooledFigures) -> str:
 
 def _figures_table(report: Report) -> Table:
     """A row per learner. The interval of UF1 only for a single seed: beside deviations it exceeds 80 columns."""
-    table = Table("model", *COLUMN_TITLES.values())
+    titles = {**{name: figure.title for name, figure in report.figures.items()}, "au_f1": "AU macro F1"}
+    table = Table("model", *titles.values())
     for name, result in report.learners.items():
         spreads = report.spread[name]
-        uf1, *others = [_format_spread(getattr(spreads, figure)) for figure in FIGURES]
+        uf1, *others = [_format_spread(getattr(spreads, figure)) for figure in titles]
         table.add_row(name, uf1 if spreads.uf1.sd is not None else f"{uf1} {_format_interval(result)}", *others)
     return table
 

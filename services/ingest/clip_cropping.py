@@ -9,6 +9,7 @@ from services.ingest.person_search import find_person
 from services.ingest.repeats import follow_repeats
 from services.ingest.settings import IngestSettings
 from services.ingest.source_reading import Source
+from shared.clip_notes import SPOTTED_APEX
 from shared.errors import BadData
 from shared.stage import Arrays
 
@@ -69,5 +70,5 @@ def _apex_index(source: Source, frames: NDArray[np.uint8], settings: IngestSetti
         return source.apex - source.onset
     index = apex_spotting.spot_apex(frames, source.fps, settings.spot_blur, settings.spot_window, source.times)
     reason = "no apex is coded" if source.apex is None else "the coded apex is the onset frame"
-    source.notes.append(f"{reason}: spotted at frame {source.onset + index}")
+    source.notes.append(f"{reason}{SPOTTED_APEX} {source.onset + index}")
     return index

@@ -35,7 +35,10 @@ Clip = TypeVar("Clip", bound=LabelledClip)
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """A named protocol. `labels` is the label set that the clips' emotions must have: "emotion" or "objective"."""
+    """A named protocol. `labels` is the label set that the clips' emotions must have: "emotion" or "objective".
+
+    `units` are the action units that it scores. () means all that its clips are coded for.
+    """
 
     name: str
     title: str
@@ -43,6 +46,7 @@ class EvaluationProtocol:
     hold_out: HoldOut = "subject"
     labels: str = "emotion"
     remark: str = ""
+    units: tuple[int, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

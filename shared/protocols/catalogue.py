@@ -15,7 +15,9 @@ THREE_CLASSES = {"negative": NEGATIVE_EMOTIONS, "positive": ("happiness", "posit
 # No sheet of 246 rows has CASME II's fear and sadness, so no class of the composite has them.
 CASME2_THREE_CLASSES = {"negative": ("disgust", "repression"), "positive": ("happiness",), "surprise": ("surprise",)}
 CASME2_FIVE_COUNTS = {"disgust": 63, "happiness": 32, "others": 99, "repression": 27, "surprise": 25}
+CD6ME_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)  # dataset_aus["cross"] of its authors' meb/utils/utils.py
 MMEW_COUNTS = {"surprise": 89, "disgust": 72, "others": 66, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
+MMEW_SIX_CLASSES = classes_as_labelled(*(name for name in MMEW_COUNTS if name != "others"))
 CASME3A_COUNTS = {
     "disgust": 250,
     "surprise": 187,
@@ -67,6 +69,7 @@ SMIC_164_SHARE = DatasetShare(
     None,
     16,
 )
+SMIC_APEX_REMARK = "SMIC has no coded apex: published figures take its middle frame, or an apex that was spotted."
 OBJECTIVE_CLASSES = classes_as_labelled("i", "ii", "iii", "iv", "v")
 UNCOUNTED_REMARK = "Counts are not asserted: no source was available."
 
@@ -141,7 +144,7 @@ _ALL_PROTOCOLS = (
         labels="objective",
         remark=UNCOUNTED_REMARK,
     ),
-    EvaluationProtocol("smic-3", "SMIC-HS, 3 classes", (SMIC_164_SHARE,)),
+    EvaluationProtocol("smic-3", "SMIC-HS, 3 classes", (SMIC_164_SHARE,), remark=SMIC_APEX_REMARK),
     EvaluationProtocol(
         "mmew-4",
         "MMEW, 4 classes",
@@ -154,6 +157,11 @@ _ALL_PROTOCOLS = (
         ),
     ),
     EvaluationProtocol(
+        "mmew-6",
+        "MMEW, 6 classes",
+        (DatasetShare("mmew", MMEW_SIX_CLASSES, {name: MMEW_COUNTS[name] for name in MMEW_SIX_CLASSES}),),
+    ),
+    EvaluationProtocol(
         "mmew-7",
         "MMEW, as distributed",
         (DatasetShare("mmew", classes_as_labelled(*MMEW_COUNTS), MMEW_COUNTS, None, 30),),
@@ -162,7 +170,8 @@ _ALL_PROTOCOLS = (
         "megc2019",
         "MEGC 2019 composite: 442 clips, 68 subjects, 3 classes",
         (SMIC_164_SHARE, CASME2_145_SHARE, SAMM_133_SHARE),
-        remark="The official list drops casme2 05/EP09_05f and keeps 05/EP12_03f, which a public loader drops.",
+        remark="The official list drops casme2 05/EP09_05f and keeps 05/EP12_03f, which a public loader drops. "
+        + SMIC_APEX_REMARK,
     ),
     EvaluationProtocol(
         "casme3a-3",
@@ -215,6 +224,7 @@ _ALL_PROTOCOLS = (
         ),
         hold_out="dataset",
         remark="Varanka, Li, Peng, Zhao (arXiv 2211.11425); counts are the rows of its authors' loaders.",
+        units=CD6ME_UNITS,
     ),
 )
 PROTOCOL_BY_NAME: dict[str, EvaluationProtocol] = {protocol.name: protocol for protocol in _ALL_PROTOCOLS}

@@ -127,6 +127,7 @@ def toy_features() -> Features:
         factors=np.array([1.2, 2.0]),
         emotions=np.arange(12) % 3,
         aus=rng.integers(0, 2, (12, 9)).astype(np.uint8),
+        au_coded=np.ones(12, bool),
         subjects=subjects,
         names=np.array([f"{subject}/c{number:02}" for number, subject in enumerate(subjects)]),
         classes=("disgust", "happiness", "surprise"),

@@ -13,7 +13,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.annotations import AnnotatedClip, au_vector, clip_id, emotion_classes, subject_id
+from services.trainer.data.annotations import (
+    PAPER_UNITS,
+    AnnotatedClip,
+    au_vector,
+    clip_id,
+    emotion_classes,
+    facial_units,
+    order_units,
+    subject_id,
+    units_of_clips,
+)
 from services.trainer.data.arrays import (
     ARRAY_SPECS,
     FLOW_COUNT,
@@ -35,17 +45,25 @@ class Features:
     arrays: by name `patches` [N,F,9,2,30,7,7] float32 flow in px, `clip` [N,16,144,144,3] uint8 RGB and `maps`
     [N,F,3,28,28] float32 (u, v in px, strain) from onset to apex. Features from roi-au hold all three, features from a
     user's table may hold some of them.
-    factors: [F] amplification. emotions: [N] int64 index into `classes`. aus: [N,9] uint8. subjects and names: [N]
-    `dataset/subject` and `dataset/subject/clip`. left_out: number of clips of other emotions, by emotion.
+    factors: [F] amplification. emotions: [N] int64 index into `classes`. subjects and names: [N] `dataset/subject` and
+    `dataset/subject/clip`. left_out: number of clips of other emotions, by emotion.
+    units: the K action units that this data's learners predict and that are scored, as `order_units` orders them.
+    target_units: the U units that have targets: `units`, those of networks with units of their own, and all others
+    that some clip shows.
+    aus: [N,U] uint8, 1 where a clip shows the unit. au_coded: [N], whether a clip was coded for action units. The row
+    of a clip that was not is 0 and says nothing.
     """
 
     arrays: Mapping[str, NDArray[Any]]
     factors: NDArray[np.float64]
     emotions: NDArray[np.int64]
     aus: NDArray[np.uint8]
+    au_coded: NDArray[np.bool_]
     subjects: NDArray[np.str_]
     names: NDArray[np.str_]
     classes: tuple[str, ...]
+    units: tuple[int, ...] = PAPER_UNITS
+    target_units: tuple[int, ...] = PAPER_UNITS
     left_out: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -69,6 +87,10 @@ class Features:
                 "Choose a model that needs no other arrays."
             )
         return self.arrays[array_name]
+
+    def au_targets(self, units: Sequence[int]) -> NDArray[np.uint8]:
+        """[N,k] the columns of `aus` of k units. Raises ValueError for a unit without targets."""
+        return self.aus[:, [self.target_units.index(unit) for unit in units]]
 
     def factor_index(self, factor: float) -> int:
         """Index of the available factor nearest to `factor`."""
@@ -107,6 +129,9 @@ class Features:
             factors=np.array(labels["factors"], np.float64),
             emotions=np.array(labels["emotions"], np.int64),
             aus=np.array(labels["aus"], np.uint8),
+            au_coded=np.array(labels["au_coded"], bool),
+            units=tuple(labels["units"]),
+            target_units=tuple(labels["target_units"]),
             subjects=np.array(labels["subjects"]),
             names=np.array(labels["names"]),
             classes=tuple(labels["classes"]),
@@ -131,8 +156,17 @@ class FeatureSubset:
 
     @property
     def aus(self) -> NDArray[np.uint8]:
-        """[n,9] 0 or 1."""
-        return self.features.aus[self.rows]
+        """[n,K] 0 or 1, of the units that are scored. Rows of clips that are not `au_coded` say nothing."""
+        return self.au_targets(self.features.units)
+
+    @property
+    def au_coded(self) -> NDArray[np.bool_]:
+        """[n] whether a clip was coded for action units."""
+        return self.features.au_coded[self.rows]
+
+    def au_targets(self, units: Sequence[int]) -> NDArray[np.uint8]:
+        """[n,k] 0 or 1, of these k units."""
+        return self.features.au_targets(units)[self.rows]
 
     @property
     def class_count(self) -> int:
@@ -178,21 +212,28 @@ def build_features(
     other_emotions: OtherEmotions = "refuse",
     allocate: ArrayAllocator = np.empty,
     array_names: Sequence[str] = tuple(ARRAY_SPECS),
+    units: Sequence[int] = (),
 ) -> Features:
     """Features of N annotated clips, sorted by clip name.
 
     `read_arrays(row)` returns the arrays of one clip: shapes as in ARRAY_SPECS, and `factors` [F]. Only one clip's
     arrays are held at a time. `allocate` returns the arrays [N, ...] to fill. `array_names`: the arrays to read.
+    `units`: the action units of the protocol. Without them those of `units_of_clips`, or the paper's if there are none.
     Raises BadData as `select_clips` and `collect_arrays` do.
     """
     rows, chosen = select_clips(samples, classes, other_emotions)
     kept = [samples[row] for row in rows]
     arrays, factors = collect_arrays(kept, (read_arrays(row) for row in rows), array_names, allocate)
+    scored_units = order_units(units or units_of_clips(kept) or PAPER_UNITS)
+    target_units = order_units({*scored_units, *PAPER_UNITS, *facial_units(kept)})
     return Features(
         arrays=arrays,
         factors=factors,
         emotions=np.array([chosen.index(str(sample.emotion)) for sample in kept], np.int64),
-        aus=np.stack([au_vector(sample.aus) for sample in kept]),
+        aus=np.stack([au_vector(sample.aus, target_units) for sample in kept]),
+        au_coded=np.array([bool(sample.aus) for sample in kept]),
+        units=scored_units,
+        target_units=target_units,
         subjects=np.array([subject_id(sample) for sample in kept]),
         names=np.array([clip_id(sample) for sample in kept]),
         classes=chosen,
@@ -234,6 +275,9 @@ def _features_labels(features: Features) -> dict[str, Any]:
         "factors": features.factors.tolist(),
         "emotions": features.emotions.tolist(),
         "aus": features.aus.tolist(),
+        "au_coded": features.au_coded.tolist(),
+        "units": list(features.units),
+        "target_units": list(features.target_units),
         "subjects": features.subjects.tolist(),
         "names": features.names.tolist(),
         "classes": list(features.classes),

@@ -29,13 +29,14 @@ class ProtocolClip:
 @dataclass(frozen=True)
 class ClipSelection:
     """The selected clips. `left_out`: number of other clips by reason. `faults`: differences from the data that the
-    protocol was defined on."""
+    protocol was defined on. `units`: the action units that it scores, () for all that the clips are coded for."""
 
     clips: tuple[ProtocolClip, ...]
     classes: tuple[str, ...] | None = None
     other_emotions: OtherEmotions = "refuse"
     left_out: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    units: tuple[int, ...] = ()
 
 
 def select_by_protocol(
@@ -122,4 +123,5 @@ def _select_by_named_protocol(clips: Sequence[ProtocolClip], protocol: ProtocolS
     kept = tuple(replace(clip, emotion=label or UNLABELLED_CLASS) for clip, label in selection.kept)
     present = {clip.emotion for clip in kept}
     classes = tuple(label for label in task.classes if label in present) or None
-    return ClipSelection(kept, classes, "leave out" if classes else "refuse", selection.left_out, selection.faults)
+    other_emotions: OtherEmotions = "leave out" if classes else "refuse"
+    return ClipSelection(kept, classes, other_emotions, selection.left_out, selection.faults, task.units)

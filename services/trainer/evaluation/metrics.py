@@ -1,11 +1,12 @@
 """Scores of the pooled predictions of all folds.
 
 Conventions follow scikit-learn. The classes are those that occur in the truth or in the predictions, sorted. F1, recall
-and precision of a class without a denominator are 0. UF1 is macro F1, UAR is macro recall. An AU that occurs in neither
-has no F1 (None) and does not enter the mean (`zero_division=nan`).
+and precision of a class without a denominator are 0. UF1 is macro F1, UAR is macro recall. F1 of an AU is that of its
+presence. An AU that does not occur in the truth has no F1 (None) and does not enter the mean, whether it was predicted
+or not: so the means of all learners are over the same AUs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,8 @@ def score_emotions(
 
 
 def score_action_units(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -> dict[str, Any]:
-    """F1 per action unit and their mean, of true and pred [N,U], non-zero = present, for U `units`.
+    """F1 per action unit and their mean over units that occur in the truth, of true and pred [N,U], non-zero = present,
+    for U `units`.
 
     Raises ValueError for other shapes.
     """
@@ -65,22 +67,17 @@ def score_action_units(true: ArrayLike, pred: ArrayLike, units: Sequence[int]) -
     if t.shape != p.shape or t.ndim != 2 or t.shape[1] != len(units):
         raise ValueError(f"Expected two arrays of N x {len(units)} units, got {t.shape} and {p.shape}.")
     hits, errors = (t & p).sum(0), (t ^ p).sum(0)
-    f1 = [2 * h / (2 * h + e) if h + e else None for h, e in zip(hits.tolist(), errors.tolist(), strict=True)]
-    known = [value for value in f1 if value is not None]
-    rows = zip(units, t.sum(0).tolist(), p.sum(0).tolist(), f1, strict=True)
-    return {
-        "macro": sum(known) / len(known) if known else None,
-        "units": [{"au": au, "positives": n, "predicted": k, "f1": value} for au, n, k, value in rows],
-    }
+    rows = zip(units, t.sum(0).tolist(), p.sum(0).tolist(), hits.tolist(), errors.tolist(), strict=True)
+    scores = [
+        {"au": au, "positives": n, "predicted": k, "f1": 2 * h / (2 * h + e) if n else None} for au, n, k, h, e in rows
+    ]
+    return {"macro": mean_unit_f1(scores, units), "units": scores}
 
 
-def empty_action_unit_scores(positives: Sequence[int], units: Sequence[int]) -> dict[str, Any]:
-    """The result of `score_action_units` for a learner that predicts no AUs; positives [U] per unit."""
-    none = {"predicted": None, "f1": None}
-    return {
-        "macro": None,
-        "units": [{"au": au, "positives": n, **none} for au, n in zip(units, positives, strict=True)],
-    }
+def mean_unit_f1(scores: Sequence[Mapping[str, Any]], units: Collection[int]) -> float | None:
+    """The mean F1 of those `units` that have one, from rows of `score_action_units`. None if none has."""
+    known = [row["f1"] for row in scores if row["au"] in units and row["f1"] is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _subject_confusions(

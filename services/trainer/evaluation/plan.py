@@ -1,13 +1,13 @@
 """The plan of a run's evaluation: its folds, its seeds, and the gaps in its folds."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.clip_selection import ClipSelection
 from services.trainer.evaluation.protocol import LOSO_PROTOCOL, FoldSplit, ProtocolSettings, protocol_folds
@@ -18,13 +18,17 @@ OTHER_COUNTS_REMARK = " (NOT with the published counts)"
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """Features with the protocol and the number of seeds that they are evaluated with. `notes`: remarks on the data."""
+    """Features with the protocol and the number of seeds that they are evaluated with.
+
+    `notes`: remarks on the data. `apexes`: number of clips by kind of apex, empty if that is unknown.
+    """
 
     features: Features
     protocol: ProtocolSettings = LOSO_PROTOCOL
     seeds: int = 1
     selection: ClipSelection | None = None
     notes: tuple[str, ...] = ()
+    apexes: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def folds(self) -> list[FoldSplit]:
@@ -50,6 +54,7 @@ class EvaluationPlan:
                 *differs,
                 *summarise_notes(self.notes),
                 *describe_distinct_people(self),
+                *describe_au_coding(features),
                 *describe_fold_gaps(self),
             ],
             "remark": task.remark if task else "",
@@ -62,6 +67,20 @@ def describe_distinct_people(evaluation: EvaluationPlan) -> list[str]:
     alike = evaluation.protocol.find_same_people(set(evaluation.features.subjects.tolist()))
     named = "; ".join(map(" and ".join, alike))
     return [f"The run states that names that are spelled alike are different people: {named}."] if alike else []
+
+
+def describe_au_coding(features: Features) -> list[str]:
+    """A sentence on the clips that were not coded for action units, if there are some."""
+    uncoded = Counter(features.dataset_names[~features.au_coded].tolist())
+    if not uncoded:
+        return []
+    if not features.au_coded.any():
+        return ["No clip was coded for action units, so there are no AU figures."]
+    others = ", ".join(f"{name} {count}" for name, count in sorted(uncoded.items()))
+    return [
+        f"AU figures are of the {int(features.au_coded.sum())} of {len(features)} clips that were coded for action "
+        f"units. The others ({others}) train and test emotions alone."
+    ]
 
 
 def describe_fold_gaps(evaluation: EvaluationPlan) -> list[str]:
@@ -95,10 +114,22 @@ def _describe_missing_labels(features: Features, fold: FoldSplit, single_group_c
     """A sentence about the classes and AUs that no clip of the fold's training part shows."""
     lacking = [label for label in _present_classes(features) if label not in features.emotions[fold.train]]
     classes = [features.classes[label] for label in lacking if label not in single_group_classes]
-    coded, learned = features.aus.sum(0).tolist(), features.aus[fold.train].sum(0).tolist()
-    units = [f"AU{unit}" for unit, there, here in zip(AUS, coded, learned, strict=True) if there and not here]
-    absent = [*(f"class {name}" for name in classes), *units]
-    return [f"Fold {fold.held_out}: no clip to train on shows {', '.join(absent)}."] if absent else []
+    absent = [*(f"class {name}" for name in classes), *_find_missing_units(features, fold)]
+    sentences = [f"Fold {fold.held_out}: no clip to train on shows {', '.join(absent)}."] if absent else []
+    if features.au_coded.any() and not features.au_coded[fold.train].any():
+        sentences.append(
+            f"Fold {fold.held_out}: no clip to train on was coded for action units, so none is predicted there."
+        )
+    return sentences
+
+
+def _find_missing_units(features: Features, fold: FoldSplit) -> list[str]:
+    """The units that some clip shows and none to train on. None where no clip to train on was coded at all."""
+    targets = features.au_targets(features.units)
+    if not features.au_coded[fold.train].any():
+        return []
+    shown, learned = targets.any(0).tolist(), targets[fold.train].any(0).tolist()
+    return [f"AU{unit}" for unit, there, here in zip(features.units, shown, learned, strict=True) if there and not here]
 
 
 def _present_classes(features: Features) -> Sequence[int]:

@@ -11,6 +11,7 @@ from services.trainer.data.arrays import Indices
 from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.evaluation.metrics import score_emotions
 from services.trainer.evaluation.protocol import FoldSplit, stratified_k_folds
+from services.trainer.learners.au_targets import learns_units
 from services.trainer.learners.base import (
     NO_CALLBACKS,
     EpochSummary,
@@ -19,27 +20,30 @@ from services.trainer.learners.base import (
     epoch_from_json,
 )
 from services.trainer.learners.batch_source import TrainingDevice
-from services.trainer.learners.registry import BASELINES, create_learner
+from services.trainer.learners.registry import BASELINES, create_learner, units_of_learner
 from services.trainer.settings import TrainSettings
 from shared.records import json_digest
 
-FOLD_VERSION = 4  # raise it when equal features and settings give another outcome: stored folds are then ignored
+FOLD_VERSION = 5  # raise it when equal features and settings give another outcome: stored folds are then ignored
 
 
 @dataclass(frozen=True)
 class FoldOutcome:
     """The result of one fold: the held-out clips, their predictions, and the course of the training.
 
-    `kept_epoch`: number (from 0) of the epoch whose weights were tested, if validation subjects selected it.
+    `kept_epoch`: number (from 0) of the epoch whose weights were tested, if validation subjects selected it. `units`:
+    the K action units of `aus`.
     """
 
     held_out: str
     names: list[str]
     emotions: list[list[float]]  # probabilities [n][C]
-    aus: list[list[float]] | None  # probabilities [n][9]; None from a learner without AU predictions
+    # Probabilities [n][K]; None from a learner without AU predictions, or if no clip to train on was coded for them.
+    aus: list[list[float]] | None
     epochs: list[EpochSummary]
     trained_on: int
     kept_epoch: int | None = None
+    units: tuple[int, ...] = ()
 
     @property
     def predicted_classes(self) -> list[int]:
@@ -52,7 +56,8 @@ OutcomesByLearner = Mapping[str, Mapping[int, Sequence[FoldOutcome]]]  # by lear
 
 def outcome_from_json(stored: Mapping[str, Any]) -> FoldOutcome:
     """The outcome whose fields JSON stored. Raises TypeError or KeyError for other fields."""
-    return FoldOutcome(**{**stored, "epochs": [epoch_from_json(epoch) for epoch in stored["epochs"]]})
+    epochs = [epoch_from_json(epoch) for epoch in stored["epochs"]]
+    return FoldOutcome(**{**stored, "epochs": epochs, "units": tuple(stored["units"])})
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def train_fold(
     TrainingStopped, and BadData if there are too few training subjects to split off validation subjects.
     """
     features, split, score = job.features, job.split, score_validation or validation_uf1
-    learner = create_learner(len(features.classes), job.settings, job.seed, device)
+    learner = create_learner(len(features.classes), job.settings, job.seed, device, features.units)
     train_rows, test = split.train, FeatureSubset(features, split.test)
     if job.settings.oracle:
         callbacks = replace(callbacks, oracle_subset=test)
@@ -106,16 +111,19 @@ def train_fold(
         train_rows, validation_rows = split_off_validation_subjects(job)
         validation = FeatureSubset(features, validation_rows)
         callbacks = replace(callbacks, score_validation=lambda: score(learner, validation))
-    history = learner.fit(FeatureSubset(features, train_rows), callbacks)
+    train = FeatureSubset(features, train_rows)
+    history = learner.fit(train, callbacks)
     predictions = learner.predict(test)
+    has_units = predictions.aus is not None and learns_units(train, job.settings)
     outcome = FoldOutcome(
         held_out=split.held_out,
         names=features.names[split.test].tolist(),
         emotions=predictions.emotions.tolist(),
-        aus=None if predictions.aus is None else predictions.aus.tolist(),
+        aus=predictions.aus.tolist() if predictions.aus is not None and has_units else None,
         epochs=list(history.epochs),
         trained_on=len(train_rows),
         kept_epoch=history.best_epoch if job.selects_epoch else None,
+        units=units_of_learner(job.settings.model, features.units) if has_units else (),
     )
     return outcome, learner
 

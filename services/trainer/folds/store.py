@@ -1,7 +1,7 @@
 """Trained folds in a store: weights and outcome under the key of the fold."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
@@ -9,6 +9,7 @@ import safetensors.numpy
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.folds.fold import FoldJob, FoldOutcome, outcome_from_json, train_fold
 from services.trainer.learners.base import NO_CALLBACKS, Learner, TrainingCallbacks
 from services.trainer.learners.batch_source import TrainingDevice
@@ -67,9 +68,14 @@ def load_outcome(store: Store, fold_key: str) -> FoldOutcome | None:
         return None  # missing or cut off: the fold is trained again
 
 
-def load_learner(store: Store, fold_key: str, classes: int, settings: TrainSettings) -> Learner:
-    """The fitted learner of a stored fold, ready to predict on the CPU. Raises NotStored if there is none."""
-    learner = create_learner(classes, settings)
+def load_learner(
+    store: Store, fold_key: str, classes: int, settings: TrainSettings, units: Sequence[int] = PAPER_UNITS
+) -> Learner:
+    """The fitted learner of a stored fold, ready to predict on the CPU. Raises NotStored if there is none.
+
+    `units`: the action units of the features that it was trained on.
+    """
+    learner = create_learner(classes, settings, units=units)
     learner.load_weights(safetensors.numpy.load(store.get(weights_key(fold_key))))
     return learner
 

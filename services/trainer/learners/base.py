@@ -18,7 +18,7 @@ class TrainingStopped(Exception):
 
 @dataclass(frozen=True)
 class Predictions:
-    """Probabilities: emotions [n,C], rows sum to 1; aus [n,9], None from a network without an AU head."""
+    """Probabilities: emotions [n,C], rows sum to 1; aus [n,K], None from a network without an AU head."""
 
     emotions: NDArray[np.float64]
     aus: NDArray[np.float64] | None
@@ -28,8 +28,9 @@ class Predictions:
 class EpochSummary:
     """Figures of one epoch on the training part, in train mode.
 
-    `watched`: classes predicted for the oracle part after the epoch. `au_f1`: None without AU predictions, or if no
-    unit occurs. `clips`: number of clips drawn. `rate`: learning rate of the last step.
+    `watched`: classes predicted for the oracle part after the epoch. `au_f1`: of the clips that were coded for action
+    units; None without AU predictions, or if no unit occurs. `clips`: number of clips drawn. `rate`: learning rate of
+    the last step.
     """
 
     number: int

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from services.trainer.data.arrays import MAP_SIDE
 from services.trainer.data.features import FeatureSubset
+from services.trainer.learners.au_targets import share_of_units
 from services.trainer.learners.base import Predictions, TrainingCallbacks, TrainingHistory, Weights
 from services.trainer.settings import TrainSettings
 
@@ -21,7 +22,7 @@ class MajorityLearner:
 
     def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> TrainingHistory:
         self.emotions = np.bincount(train.emotions, minlength=self.classes) / len(train)
-        self.aus = train.aus.mean(0)
+        self.aus = share_of_units(train)
         return TrainingHistory()
 
     def predict(self, subset: FeatureSubset) -> Predictions:
@@ -50,7 +51,8 @@ class LinearLearner:
         self.mean, self.scale = inputs.mean(0), np.where(spread > 0, spread, 1.0)
         inputs = (inputs - self.mean) / self.scale
         self.emotion = _fit_logistic_per_column(inputs, np.eye(self.classes, dtype=int)[train.emotions], balanced=True)
-        self.au = _fit_logistic_per_column(inputs, train.aus, balanced=False)
+        coded = train.au_coded
+        self.au = _fit_logistic_per_column(inputs[coded], train.aus[coded], balanced=False)
         return TrainingHistory()
 
     def predict(self, subset: FeatureSubset) -> Predictions:
@@ -79,13 +81,13 @@ def _fit_logistic_per_column(
     inputs: NDArray[np.float64], targets: NDArray[np.integer], balanced: bool
 ) -> NDArray[np.float64]:
     """Coefficients and intercept [K,D+1] for inputs [n,D], one row per column of targets [n,K]. A column that never
-    varies becomes a constant."""
+    varies becomes a constant. Without inputs all targets count as 0."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # slow; networks do not need it
 
     rows = np.zeros((targets.shape[1], inputs.shape[1] + 1))
     for row, column in zip(rows, targets.T, strict=True):
-        if column.min() == column.max():
-            row[-1] = 10.0 if column[0] else -10.0
+        if len(np.unique(column)) < 2:
+            row[-1] = 10.0 if column.any() else -10.0
             continue
         fitted = LogisticRegression(C=INVERSE_L2_PENALTY, max_iter=500, class_weight="balanced" if balanced else None)
         fitted.fit(inputs, column)

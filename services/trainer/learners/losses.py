@@ -17,37 +17,58 @@ from services.trainer.settings import TrainSettings
 
 @dataclass(frozen=True)
 class TrainingLosses:
-    """The losses of one training part: class weights [C], offsets of the logits [C], weights of AU positives [9]."""
+    """The losses of one training part: class weights [C], offsets of the logits [C], weights of AU positives [K].
+
+    all_coded: whether every clip of the part was coded for action units.
+    """
 
     settings: TrainSettings
     class_weights: Tensor
     logit_offsets: Tensor
     au_weights: Tensor
+    all_coded: bool
 
     @classmethod
     def from_labels(
-        cls, emotions: NDArray[np.int64], aus: Tensor, classes: int, settings: TrainSettings, device: str
+        cls,
+        emotions: NDArray[np.int64],
+        aus: Tensor,
+        au_coded: Tensor,
+        classes: int,
+        settings: TrainSettings,
+        device: str,
     ) -> "TrainingLosses":
-        """From the labels of the whole training part: emotions [n] class index, aus [n,9] float."""
+        """From the labels of the whole training part: emotions [n] class index, aus [n,K] float, au_coded [n] bool."""
         return cls(
             settings,
             class_weights(emotions, classes, settings).to(device),
             class_logit_offsets(emotions, classes, settings).to(device),
-            au_weights(aus, settings).to(device),
+            au_weights(aus[au_coded], settings).to(device),
+            bool(au_coded.all()),
         )
 
     def __call__(
-        self, logits: Tensor, au_logits: Tensor | None, emotions: Tensor, aus: Tensor
+        self, logits: Tensor, au_logits: Tensor | None, emotions: Tensor, aus: Tensor, au_coded: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(emotion loss, AU loss, their weighted sum), scalars, of logits [b,C] and au_logits [b,9].
+        """(emotion loss, AU loss, their weighted sum), scalars, of logits [b,C] and au_logits [b,K].
 
-        emotions [b] are class indices, aus [b,9] float targets. Without AU logits the AU loss is 0.
+        emotions [b] are class indices, aus [b,K] float targets. au_coded [b] bool: the AU loss is the mean over these
+        clips. It is 0 without one, and without AU logits.
         """
         emotion = self._emotion_loss(logits.float(), emotions)
         if au_logits is None:
             return emotion, torch.zeros_like(emotion), emotion
-        au = functional.binary_cross_entropy_with_logits(au_logits.float(), aus, pos_weight=self.au_weights)
+        au = self._au_loss(au_logits.float(), aus, au_coded)
         return emotion, au, emotion + self.settings.au_weight * au
+
+    def _au_loss(self, logits: Tensor, aus: Tensor, coded: Tensor) -> Tensor:
+        if self.all_coded:
+            return functional.binary_cross_entropy_with_logits(logits, aus, pos_weight=self.au_weights)
+        losses = functional.binary_cross_entropy_with_logits(
+            logits, aus, pos_weight=self.au_weights, reduction="none"
+        ).mean(1)  # [b]
+        # A product with the mask, because the choice of rows would make a GPU's step wait for the device.
+        return (losses * coded).sum() / coded.sum().clamp(min=1)
 
     def _emotion_loss(self, logits: Tensor, emotions: Tensor) -> Tensor:
         if self.settings.logit_adjustment:
@@ -97,7 +118,7 @@ def class_logit_offsets(emotions: NDArray[np.int64], classes: int, settings: Tra
 
 
 def au_weights(aus: Tensor, settings: TrainSettings) -> Tensor:
-    """[9] weights of positives in the AU loss, from targets aus [n,9]."""
+    """[K] weights of positives in the AU loss, from targets aus [n,K] of coded clips."""
     if settings.au_positives == "plain":
         return torch.ones(aus.shape[1])
     positives = aus.sum(0)

@@ -1,13 +1,14 @@
 """A network of the registry as a learner: built from a seed, trained, and exported as named arrays."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from services.trainer import models
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.base import Predictions, TrainingCallbacks, TrainingHistory, Weights
 from services.trainer.learners.batch_source import TrainingDevice
@@ -34,24 +35,30 @@ def deterministic_torch(seed: int) -> Iterator[None]:
 
 
 class NetworkLearner:
-    """A network of the registry as a Learner."""
+    """A network of the registry as a Learner. `units`: the action units that it predicts."""
 
     def __init__(
-        self, classes: int, settings: TrainSettings, seed: int = 0, device: TrainingDevice | None = None
+        self,
+        classes: int,
+        settings: TrainSettings,
+        seed: int = 0,
+        device: TrainingDevice | None = None,
+        units: Sequence[int] = PAPER_UNITS,
     ) -> None:
-        self.settings, self.seed, self.device = settings, seed, device or TrainingDevice()
+        self.settings, self.seed, self.device, self.units = settings, seed, device or TrainingDevice(), units
         with deterministic_torch(seed):
-            module = models.build(settings.model, classes, settings.network).to(self.device.name)
+            module = models.build(settings.model, classes, settings.network, units).to(self.device.name)
         self.module = to_channels_last_on_gpu(module, self.device.name)
 
     def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> TrainingHistory:
         """Train from the newest stored state, if there is one. Raises TrainingStopped as soon as the callback
         `should_stop` returns true."""
         with deterministic_torch(self.seed + 1):
-            return TrainingLoop(self.module, self.settings, self.seed, self.device, train, callbacks).run()
+            loop = TrainingLoop(self.module, self.settings, self.seed, self.device, train, callbacks, self.units)
+            return loop.run()
 
     def predict(self, subset: FeatureSubset) -> Predictions:
-        """Probabilities of emotions [n,C] and AUs [n,9]."""
+        """Probabilities of emotions [n,C] and AUs [n,K]."""
         return predict_subset(self.module, self.settings, self.device, subset)
 
     def export_weights(self) -> Weights:

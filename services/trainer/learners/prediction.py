@@ -28,7 +28,7 @@ def predict_subset(
 
 
 def _predict_batch(module: nn.Module, inputs: NetworkInputs, mirror: bool) -> list[Tensor]:
-    """Probabilities of emotions [b,C] and, from a network with an AU head, of AUs [b,9]."""
+    """Probabilities of emotions [b,C] and, from a network with an AU head, of AUs [b,K]."""
     found = _predict_probabilities(module, inputs)
     if not mirror:
         return found

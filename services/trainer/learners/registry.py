@@ -1,8 +1,9 @@
 """Learners by name: the networks and the baselines, and the arrays that each can be trained on."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from services.trainer import models
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.learners.base import Learner
 from services.trainer.learners.baselines import LinearLearner, MajorityLearner
 from services.trainer.learners.batch_source import TrainingDevice
@@ -23,12 +24,22 @@ ARRAYS_BY_LEARNER: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def create_learner(
-    classes: int, settings: TrainSettings, seed: int = 0, device: TrainingDevice | None = None
+    classes: int,
+    settings: TrainSettings,
+    seed: int = 0,
+    device: TrainingDevice | None = None,
+    units: Sequence[int] = PAPER_UNITS,
 ) -> Learner:
-    """The learner that `settings.model` names. Baselines use neither seed nor device."""
+    """The learner that `settings.model` names, for the action units of a run. Baselines use neither seed nor device,
+    and have the units of the clips that they are fitted to."""
     if settings.model in BASELINES:
         return BASELINES[settings.model](classes, settings)
-    return NetworkLearner(classes, settings, seed, device)
+    return NetworkLearner(classes, settings, seed, device, units_of_learner(settings.model, units))
+
+
+def units_of_learner(name: str, units: Sequence[int]) -> tuple[int, ...]:
+    """The action units that a learner predicts in a run that scores `units`."""
+    return models.UNITS_BY_MODEL.get(name, tuple(units))
 
 
 def trainable_learners(array_names: Collection[str]) -> list[str]:

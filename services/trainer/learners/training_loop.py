@@ -4,16 +4,19 @@ No step looks at single clips, and on a GPU no step waits for the device.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from services.trainer import models
-from services.trainer.data.annotations import AUS
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.evaluation.metrics import score_action_units, score_emotions
+from services.trainer.learners.au_targets import au_target_tensors
 from services.trainer.learners.base import (
     EpochSummary,
     TrainingCallbacks,
@@ -51,11 +54,11 @@ class _EpochTensors:
     accuracies: list[Tensor] = field(default_factory=list)  # scalar
     clips: list[Tensor] = field(default_factory=list)  # [b] indices
     emotions: list[Tensor] = field(default_factory=list)  # [b] predicted classes
-    aus: list[Tensor] = field(default_factory=list)  # [b,9] predicted, bool
+    aus: list[Tensor] = field(default_factory=list)  # [b,K] predicted, bool
 
 
 class TrainingLoop:
-    """One training run of a module on one subset of the clips."""
+    """One training run of a module on one subset of the clips. `units`: the action units of its AU logits."""
 
     def __init__(
         self,
@@ -65,14 +68,16 @@ class TrainingLoop:
         device: TrainingDevice,
         train: FeatureSubset,
         callbacks: TrainingCallbacks,
+        units: Sequence[int] = PAPER_UNITS,
     ) -> None:
+        self.units = units
         self.module, self.settings, self.device, self.train, self.callbacks = module, settings, device, train, callbacks
         self.rng = np.random.default_rng(seed)
         self.source = device.batch_source(train, models.ARRAYS_BY_MODEL[settings.model])
         self.emotions = torch.from_numpy(train.emotions).to(device.name)
-        aus = torch.from_numpy(train.aus.astype(np.float32) * (settings.au_labels == "coded"))
-        self.losses = TrainingLosses.from_labels(train.emotions, aus, train.class_count, settings, device.name)
-        self.aus = aus.to(device.name)
+        aus, coded = au_target_tensors(train, units, settings)
+        self.losses = TrainingLosses.from_labels(train.emotions, aus, coded, train.class_count, settings, device.name)
+        self.aus, self.au_coded = aus.to(device.name), coded.to(device.name)
         self.optimiser = build_optimiser(module, settings)
         self.steps_per_epoch = math.ceil(len(train) / settings.batch)
         self.step = 0
@@ -177,7 +182,7 @@ class TrainingLoop:
         target = self.emotions[clips]
         with torch.autocast(torch.device(self.device.name).type, torch.bfloat16, self.settings.precision == "bf16"):
             logits, au_logits = self.module(*inputs.values())
-        emotion_loss, au_loss, loss = self.losses(logits, au_logits, target, self.aus[clips])
+        emotion_loss, au_loss, loss = self.losses(logits, au_logits, target, self.aus[clips], self.au_coded[clips])
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -194,7 +199,7 @@ class TrainingLoop:
         clips, predicted = torch.cat(results.clips).cpu().numpy(), torch.cat(results.emotions).cpu().numpy()
         table = torch.stack(results.losses).double().cpu().numpy()
         emotion_loss, au_loss, loss = (float(np.average(column, weights=sizes)) for column in table.T)
-        true, aus = self.train.emotions[clips], self.train.aus[clips]
+        true = self.train.emotions[clips]
         return EpochSummary(
             number,
             loss,
@@ -204,9 +209,16 @@ class TrainingLoop:
             accuracy=float(torch.stack(results.accuracies).double().mean()),
             uf1=score_emotions(true, predicted, true, resamples=1)["uf1"],
             watched=self._predict_oracle_subset(),
-            au_f1=score_action_units(aus, torch.cat(results.aus).cpu().numpy(), AUS)["macro"] if results.aus else None,
+            au_f1=self._score_units(clips, torch.cat(results.aus).cpu().numpy()) if results.aus else None,
             clips=len(clips),
         )
+
+    def _score_units(self, clips: NDArray[np.int64], predicted: NDArray[np.bool_]) -> float | None:
+        """AU macro F1 of predictions [n,K] for the clips [n] of an epoch, over those that were coded."""
+        coded = self.train.au_coded[clips]
+        true = self.train.au_targets(self.units)[clips]
+        macro: float | None = score_action_units(true[coded], predicted[coded], self.units)["macro"]
+        return macro
 
     def _learning_rate(self, epoch: int) -> float:
         return self.settings.learning_rate * learning_rate_factor(self.settings, epoch, self.step, self.steps_per_epoch)

@@ -1,14 +1,15 @@
 """Networks by name and their input arrays: the paper's network, and the field's baselines on a map of the motion.
 
 Inputs: patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255, maps [B,3,28,28] (u, v in px, strain) from onset to
-apex. All networks return (emotion logits [B,C], AU logits [B,9]). AU logits are None if the published model has no AU
-head.
+apex. All networks return (emotion logits [B,C], AU logits [B,K]). AU logits are None if the published model has no AU
+head. `fmer` always predicts the paper's nine units, `fmer-lite` the K units of the run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.models.fmer import Fmer
 from services.trainer.models.fmer_lite import FmerLite
 from services.trainer.models.htnet import Htnet
@@ -28,6 +29,8 @@ MODEL_CLASSES: dict[str, Callable[[int, ModelSettings], nn.Module]] = {
     "rcn-a": RcnA,
     "htnet": Htnet,
 }
+MODELS_OF_ANY_UNITS: dict[str, Callable[[int, ModelSettings, Sequence[int]], nn.Module]] = {"fmer-lite": FmerLite}
+UNITS_BY_MODEL = {"fmer": PAPER_UNITS}  # networks with units of their own, whatever the run scores
 ARRAYS_BY_MODEL: dict[str, tuple[str, ...]] = {
     "fmer": ("patches", "clip"),
     "fmer-lite": ("patches", "maps"),
@@ -39,10 +42,16 @@ ARRAYS_BY_MODEL: dict[str, tuple[str, ...]] = {
 }
 
 
-def build(name: str, classes: int, profile: str | ModelSettings = "corrected") -> nn.Module:
-    """A fresh network. Raises ValueError for an unknown name or profile, or fewer than two classes."""
+def build(
+    name: str, classes: int, profile: str | ModelSettings = "corrected", units: Sequence[int] = PAPER_UNITS
+) -> nn.Module:
+    """A fresh network for the action units of a run. Raises ValueError for an unknown name or profile, or fewer than
+    two classes."""
     if name not in MODEL_CLASSES:
         raise ValueError(f"Unknown model {name!r}: expected one of {', '.join(sorted(MODEL_CLASSES))}.")
     if classes < 2:
         raise ValueError(f"Expected at least 2 classes, got {classes}.")
-    return MODEL_CLASSES[name](classes, settings_for_profile(profile, MODEL_PROFILES))
+    settings = settings_for_profile(profile, MODEL_PROFILES)
+    if name in MODELS_OF_ANY_UNITS:
+        return MODELS_OF_ANY_UNITS[name](classes, settings, units)
+    return MODEL_CLASSES[name](classes, settings)

@@ -9,11 +9,12 @@ It keeps a token per ROI, an AU branch, the AU graph and the fusion by dot produ
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from services.trainer.data.annotations import AU_COUNT, BROW_AU_COUNT
+from services.trainer.data.annotations import PAPER_UNITS, count_units_by_region
 from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, MAP_SIDE, PATCH_SIDE, ROI_COUNT
 from services.trainer.models.au_graph import AuGraph
 from services.trainer.models.fusion import Fusion
@@ -70,10 +71,15 @@ class WholeFace(nn.Module):
 
 
 class FmerLite(nn.Module):
-    """The small network. Without an AU branch its AU logits are None."""
+    """The small network. Without an AU branch its AU logits are None.
 
-    def __init__(self, classes: int, settings: ModelSettings) -> None:
+    `units`: the K units that it predicts, as `order_units` orders them. Units of the brows are read from the brows'
+    vector, units of the mouth from the mouth's. Those between have no ROI and are read from both.
+    """
+
+    def __init__(self, classes: int, settings: ModelSettings, units: Sequence[int] = PAPER_UNITS) -> None:
         super().__init__()
+        self.unit_counts = count_units_by_region(units)
         self.patch_scale = PatchScale(settings)
         self.tokens = RoiTokens()
         self.brow_head = build_lite_region_head(BROW_ROI_COUNT)
@@ -83,15 +89,17 @@ class FmerLite(nn.Module):
             nn.Linear(FACE_WIDTH, classes, bias=False) if settings.whole_face and settings.direct_path else None
         )
         if settings.au_branch:
-            width = LITE_REGION_WIDTH + (FACE_WIDTH if settings.whole_face else 0)
-            self.au_head = nn.ModuleList([nn.Linear(width, aus) for aus in (BROW_AU_COUNT, AU_COUNT - BROW_AU_COUNT)])
-            self.au_graph = AuGraph(settings, layers=1, widths=(16, LITE_REGION_WIDTH))
-        self.fusion = Fusion(settings, classes, LITE_REGION_WIDTH)
+            face = FACE_WIDTH if settings.whole_face else 0
+            brows, middle, mouth = self.unit_counts
+            self.au_head = nn.ModuleList(build_unit_head(LITE_REGION_WIDTH + face, count) for count in (brows, mouth))
+            self.middle_head = nn.Linear(2 * LITE_REGION_WIDTH + face, middle) if middle else None
+            self.au_graph = AuGraph(settings, 1, (16, LITE_REGION_WIDTH), len(units))
+        self.fusion = Fusion(settings, classes, LITE_REGION_WIDTH, units)
         self.au_branch = settings.au_branch
         self.detached = settings.emotion_to_au == "detached"
 
     def forward(self, patches: Tensor, maps: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Patches [B,9,2,30,7,7] px, maps [B,3,28,28] (u, v in px, strain) -> emotion logits [B,C], AU logits [B,9]."""
+        """Patches [B,9,2,30,7,7] px, maps [B,3,28,28] (u, v in px, strain) -> emotion logits [B,C], AU logits [B,K]."""
         tokens = self.tokens(self.patch_scale(patches))  # [B,30,24]
         eyebrow = self.brow_head(tokens[:, :BROW_ROI_COUNT])  # [B,48]
         mouth = self.mouth_head(tokens[:, BROW_ROI_COUNT:])  # [B,48]
@@ -100,11 +108,14 @@ class FmerLite(nn.Module):
         emotions = self.fusion(eyebrow, mouth, None if au_logits is None else self._au_vectors(au_logits))
         return emotions if self.direct is None else emotions + self.direct(seen[0]), au_logits
 
-    def _predict_aus(self, eyebrow: Tensor, mouth: Tensor, seen: list[Tensor]) -> Tensor:  # -> [B,9]
+    def _predict_aus(self, eyebrow: Tensor, mouth: Tensor, seen: list[Tensor]) -> Tensor:  # -> [B,K]
         regions = zip(self.au_head, (eyebrow, mouth), strict=True)
-        return torch.cat([score(torch.cat([region, *seen], 1)) for score, region in regions], 1)
+        logits = [score(torch.cat([region, *seen], 1)) for score, region in regions]
+        if self.middle_head is not None:
+            logits.insert(1, self.middle_head(torch.cat([eyebrow, mouth, *seen], 1)))
+        return torch.cat(logits, 1)
 
-    def _au_vectors(self, au_logits: Tensor) -> Tensor:  # [B,9] -> [B,9,48]
+    def _au_vectors(self, au_logits: Tensor) -> Tensor:  # [B,K] -> [B,K,48]
         vectors: Tensor = self.au_graph(au_logits.detach() if self.detached else au_logits)
         return vectors
 
@@ -114,6 +125,19 @@ def build_lite_region_head(tokens: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Flatten(), nn.Dropout(0.3), nn.Linear(tokens * TOKEN_WIDTH, LITE_REGION_WIDTH), nn.ReLU(), nn.Dropout(0.3)
     )
+
+
+class NoUnits(nn.Module):
+    """The head of a region of which no unit is predicted. torch warns of a linear layer without outputs."""
+
+    def forward(self, region: Tensor) -> Tensor:
+        """[B,width] -> [B,0]."""
+        return region[:, :0]
+
+
+def build_unit_head(width: int, units: int) -> nn.Module:
+    """[B,width] -> [B,units]."""
+    return nn.Linear(width, units) if units else NoUnits()
 
 
 def cosine_basis(count: int, length: int) -> Tensor:

@@ -11,7 +11,7 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
-from services.trainer.data.annotations import AU_COUNT
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.models.settings import ModelSettings
 
 BLOCKS_PER_LAYER = (3, 4, 6, 3)
@@ -133,7 +133,9 @@ class P3D(nn.Module):
         self.flat = nn.Sequential(
             *(FlatBlock(2048 if i else 1024, 512, 1 if i else 2) for i in range(blocks_per_layer[3]))
         )
-        self.classify = nn.Sequential(nn.AvgPool2d(5, 1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(2048, AU_COUNT))
+        self.classify = nn.Sequential(
+            nn.AvgPool2d(5, 1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(2048, len(PAPER_UNITS))
+        )
         self.apply(initialise_fan_out if settings.p3d_init == "fan-out" else initialise_two_sizes)
         self.apply(lay_out_channels_last)
 

@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
 from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.report.model import Report
@@ -15,9 +14,10 @@ CLIP_COLUMNS = ("learner", "seed", "held_out", "clip", "subject", "dataset", "em
 
 def render_predictions_csv(features: Features, outcomes: OutcomesByLearner) -> str:
     """One row per learner, seed and clip: labels, prediction, probabilities. `clip` and `subject` begin with their
-    dataset. Probabilities of action units are blank for a learner that does not predict them."""
+    dataset. Action units are blank for a clip that was not coded for them, and their probabilities for a learner that
+    does not predict them."""
     probability_columns = [f"p_{name}" for name in features.classes]
-    unit_columns = [column for au in AUS for column in (f"au{au}", f"p_au{au}")]
+    unit_columns = [column for au in features.units for column in (f"au{au}", f"p_au{au}")]
     lines = (
         [learner, seed, each.held_out, *line]
         for learner, runs in outcomes.items()
@@ -41,9 +41,12 @@ def render_subjects_csv(report: Report) -> str:
 def _prediction_rows(features: Features, outcome: FoldOutcome) -> Iterator[list[Any]]:
     """A row per clip, without learner, seed and fold."""
     rows, units = features.find_rows(outcome.names), outcome.aus or [[]] * len(outcome.names)
+    targets = features.au_targets(features.units)
     for row, label, chances, unit_chances in zip(rows, outcome.predicted_classes, outcome.emotions, units, strict=True):
-        unit_cells = [f"{chance:.4f}" for chance in unit_chances] if unit_chances else [""] * len(AUS)
-        coded_and_predicted = [cell for pair in zip(features.aus[row], unit_cells, strict=True) for cell in pair]
+        predicted = dict(zip(outcome.units, unit_chances, strict=True))
+        unit_cells = [f"{predicted[unit]:.4f}" if unit in predicted else "" for unit in features.units]
+        coded_cells = targets[row].tolist() if features.au_coded[row] else [""] * len(features.units)
+        coded_and_predicted = [cell for pair in zip(coded_cells, unit_cells, strict=True) for cell in pair]
         subject = str(features.subjects[row])
         yield [
             features.names[row],

@@ -13,7 +13,7 @@ from services.trainer.data.features import Features
 from services.trainer.report import png_encoder
 from services.trainer.report.flow_colour import draw_colour_wheel
 from services.trainer.report.misclassified import clip_pictures
-from services.trainer.report.model import FIGURES, Report, Spread
+from services.trainer.report.model import Report, Spread
 from services.trainer.report.training_curves import draw_training_curves
 from shared import weights
 
@@ -64,7 +64,7 @@ def sum_counts(*counts: Mapping[str, int]) -> dict[str, int]:
 def _fill_template(template: str, report: Report, **values: Any) -> str:
     several = len(report.seed_numbers) > 1
     return _template_environment().get_template(template).render(
-        report=report, several=several, figures=FIGURES, **values
+        report=report, several=several, figures=report.figures, **values
     )  # fmt: skip
 
 

@@ -1,10 +1,10 @@
 """The figures as a LaTeX table, a row per learner."""
 
 import re
+from collections.abc import Iterable
 
-from services.trainer.report.model import FIGURES, FigureSpreads, Report, Spread
+from services.trainer.report.model import FigureSpreads, Report, Spread
 
-COLUMN_TITLES = {**{name: figure.title for name, figure in FIGURES.items()}, "accuracy": "ACC"}
 _LATEX_ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _LATEX_ESCAPES |= {sign: f"\\{sign}" for sign in "&%$#_{}"}
 _LATEX_ESCAPES |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
@@ -18,11 +18,13 @@ def render_latex(report: Report) -> str:
         f"{protocol.title}; {data.samples} clips of {data.subjects} subjects",
         f"datasets: {', '.join(data.datasets)}; features {data.digest[:16]}; seeds {seeds}",
         *(f"note: {sentence}" for sentence in protocol.faults),
+        *([f"AU F1: {report.au_basis}"] if report.au_basis else []),
         r"\usepackage{booktabs}",
     ]
-    rows = [_latex_row(name, protocol.name, spread) for name, spread in report.spread.items()]
-    head = " & ".join(["Method", "Protocol", *COLUMN_TITLES.values()]) + r" \\"
-    table = [r"\begin{tabular}{llcccc}", r"\toprule", head, r"\midrule", *rows, r"\bottomrule"]
+    titles = {**{name: figure.title for name, figure in report.figures.items()}, "accuracy": "ACC"}
+    rows = [_latex_row(name, protocol.name, spread, titles) for name, spread in report.spread.items()]
+    head = " & ".join(["Method", "Protocol", *titles.values()]) + r" \\"
+    table = [rf"\begin{{tabular}}{{ll{'c' * len(titles)}}}", r"\toprule", head, r"\midrule", *rows, r"\bottomrule"]
     return "\n".join([*map(_latex_comment, comments), *table, r"\end{tabular}"]) + "\n"
 
 
@@ -31,8 +33,8 @@ def escape_latex(text: str) -> str:
     return "".join(_LATEX_ESCAPES.get(sign, sign) for sign in re.sub(r"\s+", " ", text))
 
 
-def _latex_row(name: str, protocol: str, spreads: FigureSpreads) -> str:
-    cells = [escape_latex(name), escape_latex(protocol), *(_latex_cell(getattr(spreads, name)) for name in FIGURES)]
+def _latex_row(name: str, protocol: str, spreads: FigureSpreads, figures: Iterable[str]) -> str:
+    cells = [escape_latex(name), escape_latex(protocol), *(_latex_cell(getattr(spreads, each)) for each in figures)]
     return " & ".join(cells) + r" \\"
 
 

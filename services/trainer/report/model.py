@@ -26,6 +26,7 @@ FIGURES = {
     "uar": FigureText("UAR", "Macro recall"),
     "accuracy": FigureText("accuracy", "Accuracy"),
     "au_f1": FigureText("AU F1", "Mean F1 of action units"),
+    "au_f1_by_dataset": FigureText("AU F1 by dataset", "Mean over held-out datasets of the mean F1 of action units"),
 }
 
 
@@ -67,8 +68,8 @@ class SubjectAccuracy(ReportPart):
 class UnitFigures(ReportPart):
     """One action unit: clips that show it, clips for which it was predicted, F1.
 
-    `predicted` is None for a learner that does not predict action units. `f1` is None also where the unit neither
-    occurs nor was predicted.
+    `predicted` is None for a learner that does not predict the unit. `f1` is None also where the unit does not occur:
+    then `predicted` counts the clips for which it was predicted wrongly.
     """
 
     au: int
@@ -78,10 +79,18 @@ class UnitFigures(ReportPart):
 
 
 class UnitScores(ReportPart):
-    """All action units. `macro` is the mean of the F1 values that exist, None if there are none."""
+    """All action units, on clips that were coded for them and whose fold had such clips to train on.
+
+    `macro` is the mean F1 over `mean_over`: the units that occur and that every learner of the report predicts, if it
+    predicts units. None if there are none. `clips` counts the clips. `by_dataset` is the mean of the same figure of
+    each held-out dataset, None where no datasets are held out.
+    """
 
     macro: float | None
     units: tuple[UnitFigures, ...]
+    mean_over: tuple[int, ...] = ()  # the first reports of the schema have none of the next three
+    clips: int | None = None
+    by_dataset: float | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class PooledFigures(ReportPart):
@@ -103,6 +112,11 @@ class PooledFigures(ReportPart):
         """The mean F1 of action units."""
         return self.aus.macro
 
+    @property
+    def au_f1_by_dataset(self) -> float | None:
+        """The mean over held-out datasets of their mean F1 of action units."""
+        return self.aus.by_dataset
+
 
 class SeedFigures(ReportPart):
     """The figures of one seed."""
@@ -112,6 +126,7 @@ class SeedFigures(ReportPart):
     uar: float
     accuracy: float
     au_f1: float | None
+    au_f1_by_dataset: float | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class Spread(ReportPart):
@@ -131,6 +146,7 @@ class FigureSpreads(ReportPart):
     uar: Spread
     accuracy: Spread
     au_f1: Spread
+    au_f1_by_dataset: Spread = Field(Spread(mean=None, sd=None), exclude_if=lambda spread: spread.mean is None)
 
 
 class OracleSeedFigures(ReportPart):
@@ -169,7 +185,11 @@ class ProtocolSummary(ReportPart):
 
 
 class DataSummary(ReportPart):
-    """The features. `classes` and `aus`: clips by emotion and by action unit. `faults`: clips without features."""
+    """The features. `classes` and `aus`: clips by emotion and by scored action unit. `faults`: clips without features.
+
+    `au_clips`: clips that were coded for action units. `other_aus`: clips by unit that is coded and not scored.
+    `apexes`: clips by kind of apex, where it is known.
+    """
 
     digest: str
     samples: int
@@ -181,6 +201,9 @@ class DataSummary(ReportPart):
     factors: tuple[float, ...]
     test_factor: float
     aus: dict[str, int]
+    au_clips: int | None = None  # None only in the first reports of the schema
+    other_aus: dict[str, int] = Field(default_factory=dict)
+    apexes: dict[str, int] = Field(default_factory=dict)
 
 
 class EpochSeries(ReportPart):
@@ -248,6 +271,21 @@ class Report(ReportPart):
     def learners(self) -> dict[str, PooledFigures]:
         """The model and its baselines by name, the model first."""
         return {self.model: self.result, **self.baselines}
+
+    @property
+    def figures(self) -> dict[str, FigureText]:
+        """The figures that tables show: all but the mean over datasets where no datasets are held out."""
+        by_dataset = any(found.aus.by_dataset is not None for found in self.learners.values())
+        return {name: text for name, text in FIGURES.items() if by_dataset or name != "au_f1_by_dataset"}
+
+    @property
+    def au_basis(self) -> str:
+        """What the AU figures of all learners rest on: units and clips. '' if there are none."""
+        scored = [found.aus for found in self.learners.values() if found.aus.mean_over]
+        if not scored:
+            return ""
+        units = ", ".join(map(str, scored[0].mean_over))
+        return f"mean over AU {units}; {scored[0].clips} of {self.data.samples} clips, those coded for action units"
 
     @property
     def seed_numbers(self) -> list[int]:

@@ -1,15 +1,15 @@
 """Outcomes of all folds in, a `Report` out: pooled figures of the model, its baselines and the oracle."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from services.trainer.data.annotations import AUS
 from services.trainer.data.features import Features
-from services.trainer.evaluation.metrics import empty_action_unit_scores, score_action_units, score_emotions
+from services.trainer.evaluation.metrics import score_emotions
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.report import seed_statistics
+from services.trainer.report.au_scores import describe_unpredicted_units, find_common_units, score_units
 from services.trainer.report.misclassified import misclassified_clips
 from services.trainer.report.model import (
     EMOTION_FIGURES,
@@ -24,7 +24,6 @@ from services.trainer.report.model import (
 from services.trainer.runs.manifest import package_version
 from services.trainer.settings import TrainSettings
 
-AU_THRESHOLD = 0.5  # an AU counts as predicted from this probability on
 ORACLE_MEANING = (
     "per fold, the epoch whose predictions score best on the very clips under test, mean over seeds; what peeking "
     "would have given, never the result"
@@ -43,23 +42,27 @@ def summarise_run(
     `code` is the version of the code, by default the installed one. `faults` has a sentence per clip without features.
     """
     features, seed = evaluation.features, settings.seed
+    common_units = find_common_units(features, outcomes)
+    by_dataset = evaluation.protocol.hold_out == "dataset"
     pooled = {
-        name: {each: pooled_figures(features, folds, each) for each, folds in by_seed.items()}
+        name: {each: pooled_figures(features, folds, each, common_units, by_dataset) for each, folds in by_seed.items()}
         for name, by_seed in outcomes.items()
     }
     model = outcomes[settings.model]
+    protocol = ProtocolSummary.model_validate(evaluation.report_fields)
+    unpredicted = describe_unpredicted_units(features, outcomes)
     return Report(
-        protocol=ProtocolSummary.model_validate(evaluation.report_fields),
+        protocol=protocol.model_copy(update={"faults": (*protocol.faults, *unpredicted)}),
         model=settings.model,
         seed=seed,
         settings=settings.model_dump(mode="json"),
         code=code or package_version("merstream"),
-        data=summarise_data(features, settings.test_factor, faults),
+        data=summarise_data(evaluation, settings.test_factor, faults),
         result=pooled[settings.model][seed],
         baselines={name: found[seed] for name, found in pooled.items() if name != settings.model},
         seeds={name: seed_statistics.rows_by_seed(found) for name, found in pooled.items()},
         spread={name: seed_statistics.mean_and_spread(found) for name, found in pooled.items()},
-        per_dataset=figures_per_dataset(features, outcomes, seed),
+        per_dataset=figures_per_dataset(features, outcomes, seed, common_units),
         oracle=seed_statistics.average_oracle(
             ORACLE_MEANING, [oracle_figures(features, folds, each) for each, folds in model.items()]
         ),
@@ -69,8 +72,10 @@ def summarise_run(
     )
 
 
-def summarise_data(features: Features, test_factor: float, faults: Sequence[str]) -> DataSummary:
+def summarise_data(evaluation: EvaluationPlan, test_factor: float, faults: Sequence[str]) -> DataSummary:
     """What the run was trained on. `test_factor` becomes the nearest factor that the features have."""
+    features = evaluation.features
+    shown = dict(zip(features.target_units, features.aus.sum(0).tolist(), strict=True))
     counts = np.bincount(features.emotions, minlength=len(features.classes)).tolist()
     return DataSummary(
         digest=features.digest,
@@ -82,7 +87,10 @@ def summarise_data(features: Features, test_factor: float, faults: Sequence[str]
         faults=tuple(faults),
         factors=tuple(features.factors.tolist()),
         test_factor=float(features.factors[features.factor_index(test_factor)]),
-        aus=dict(zip(map(str, AUS), features.aus.sum(0).tolist(), strict=True)),
+        aus={str(unit): shown[unit] for unit in features.units},
+        au_clips=int(features.au_coded.sum()),
+        other_aus={str(unit): count for unit, count in shown.items() if count and unit not in features.units},
+        apexes=dict(evaluation.apexes),
     )
 
 
@@ -97,9 +105,18 @@ def summarise_fold(outcome: FoldOutcome) -> FoldSummary:
 
 
 def pooled_figures(
-    features: Features, outcomes: Sequence[FoldOutcome], seed: int, dataset: str | None = None
+    features: Features,
+    outcomes: Sequence[FoldOutcome],
+    seed: int,
+    common_units: Collection[int] | None = None,
+    by_dataset: bool = False,
+    dataset: str | None = None,
 ) -> PooledFigures:
-    """The scores of the pooled predictions, of all clips or of one dataset's clips. `seed` is that of the bootstrap."""
+    """The scores of the pooled predictions, of all clips or of one dataset's clips. `seed` is that of the bootstrap.
+
+    common_units: the action units that enter the mean, default all that are scored. by_dataset: whether each fold tests
+    one dataset.
+    """
     rows = np.array(_outcome_rows(features, outcomes))
     predicted = np.array([label for each in outcomes for label in each.predicted_classes])
     selected = features.dataset_names[rows] == dataset if dataset is not None else np.ones(len(rows), bool)
@@ -110,16 +127,13 @@ def pooled_figures(
         features.subjects[rows],
         seed=seed,
     )
-    if any(each.aus is None for each in outcomes):
-        units = empty_action_unit_scores(features.aus[rows].sum(0).tolist(), AUS)
-    else:
-        chances = np.array([row for each in outcomes for row in each.aus or []])[selected]
-        units = score_action_units(features.aus[rows], chances >= AU_THRESHOLD, AUS)
+    mean_over = features.units if common_units is None else common_units
+    units = score_units(features, outcomes, mean_over, by_dataset, dataset)
     return PooledFigures.model_validate({**scores, "aus": units})
 
 
 def figures_per_dataset(
-    features: Features, outcomes: OutcomesByLearner, seed: int
+    features: Features, outcomes: OutcomesByLearner, seed: int, common_units: Collection[int]
 ) -> dict[str, dict[str, PooledFigures]]:
     """The figures of each dataset's clips, by learner and dataset. Empty if there is only one dataset."""
     names = sorted(set(features.dataset_names.tolist()))
@@ -127,7 +141,11 @@ def figures_per_dataset(
         return {}
     tested = {name: set(features.dataset_names[_outcome_rows(features, runs[seed])]) for name, runs in outcomes.items()}
     return {
-        name: {each: pooled_figures(features, runs[seed], seed, each) for each in names if each in tested[name]}
+        name: {
+            each: pooled_figures(features, runs[seed], seed, common_units, dataset=each)
+            for each in names
+            if each in tested[name]
+        }
         for name, runs in outcomes.items()
     }
 

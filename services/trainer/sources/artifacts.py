@@ -3,6 +3,7 @@
 import math
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.trainer.data.annotations import clip_id
 from services.trainer.data.arrays import ArrayAllocator
 from services.trainer.data.features import build_features
 from services.trainer.evaluation.clip_selection import content_digests, select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.options import TrainingOptions
-from shared.clip_notes import describe_record_notes
+from shared.clip_notes import SPOTTED_APEX, describe_record_notes
 from shared.records import Record
 from shared.store import ObjectReader
 from shared.worker.stage_handler import read_artifact
@@ -35,9 +37,22 @@ def load_plan_from_artifacts(
         record = records[found.clips[row].row]
         return read_artifact(store, record.artifact, record.key)
 
-    features = build_features(found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate)
+    features = build_features(
+        found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate, units=found.units
+    )
     notes = describe_record_notes(records[clip.row] for clip in found.clips)
-    return EvaluationPlan(features, options.protocol, options.seeds, found, tuple(notes))
+    used = set(features.names.tolist())
+    apexes = Counter(_kind_of_apex(records[clip.row]) for clip in found.clips if clip_id(clip) in used)
+    return EvaluationPlan(features, options.protocol, options.seeds, found, tuple(notes), dict(sorted(apexes.items())))
+
+
+def _kind_of_apex(record: Record) -> str:
+    """Whether the clip's apex was coded, and where, or spotted by the stage ingest, which notes it."""
+    sample = record.sample
+    if sample.apex is None or any(SPOTTED_APEX in note for note in record.notes):
+        return "spotted"
+    middle = abs(2 * sample.apex - sample.onset - sample.offset) <= 1
+    return "coded on the middle frame" if middle else "coded"
 
 
 def memmap_allocator(folder: Path | None) -> ArrayAllocator:

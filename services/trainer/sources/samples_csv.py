@@ -6,8 +6,9 @@
 
 `path` is relative to the table. `sample_files` describes the files, and the optional columns `order` and `depth`. Maps
 are measured over all rows, whether a protocol selects them or not, and refused if they contradict their order or unit.
-The column `check` excepts rows with the value `off`. The column `aus` may be blank or missing. `sample_rows` reads the
-table. Every error names the table and the row, what was expected, what was found, and what to do.
+The column `check` excepts rows with the value `off`. The column `aus` may be blank or missing: the clip was then not
+coded for action units. `0` means that it was coded and shows none. `sample_rows` reads the table. Every error names the
+table and the row, what was expected, what was found, and what to do.
 """
 
 import hashlib
@@ -55,7 +56,9 @@ def load_plan_from_table(table: Path, options: TrainingOptions, allocate: ArrayA
         arrays = _read_matching_arrays(chosen, rows[0], first)
         return {**arrays, **_decoded_maps(chosen, arrays)}
 
-    features = build_features(found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate, names)
+    features = build_features(
+        found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate, names, found.units
+    )
     return EvaluationPlan(features, options.protocol, options.seeds, found, notes)
 
 

@@ -88,6 +88,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Found
         "samm-8",
         "smic-3",
         "mmew-4",
+        "mmew-6",
         "mmew-7",
         "megc2019",
         "casme3a-3",

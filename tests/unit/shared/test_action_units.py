@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.action_units import parse_action_units
+from shared.action_units import NEUTRAL_FACE, parse_action_units
 from shared.records import ActionUnit
 
 
@@ -30,6 +30,14 @@ from shared.records import ActionUnit
         ("4&7|12", "4 7 12"),
         ("4 and 7", "4 7"),
         ("“6+12”", "6 12"),
+        ("4﹢7", "4 7"),
+        ("12.0+L14.0", "12 L14"),
+        ("4 ＋ L7", "4 L7"),
+        ("0", "0"),
+        ("0.0", "0"),
+        ("AU0", "0"),
+        ("AU 00", "0"),
+        ("Neutral", "0"),
         ("none", ""),
         ("nan", ""),
         ("/", ""),
@@ -67,6 +75,11 @@ def test_what_is_no_unit_is_left_out_and_said() -> None:
         ("4-7", "", "'4-7' was not understood and left out"),
         ("4.12", "", "'4.12' was not understood and left out"),
         ("12 B", "12", "'B' was not understood and left out"),
+        (
+            "0+4",
+            "",
+            "0 is a neutral face, which no other unit can stand beside; no unit was read",
+        ),
         ("L12R", "", "'L12R' was not understood and left out"),
         ("12²", "", "'12²' was not understood and left out"),
         ("au12_r", "12", "an ending as OpenFace writes it was taken for no side"),
@@ -106,3 +119,8 @@ def test_a_denied_unit_is_never_read(written: list[ActionUnit], word: str, place
     words = list(map(str, written))
     words.insert(place, f"{word} {words[-1]}")
     assert parse_action_units(", ".join(words))[0] == ()
+
+
+def test_coded_without_a_unit_is_not_the_same_as_not_coded() -> None:
+    assert parse_action_units("0")[0] == (NEUTRAL_FACE,)
+    assert parse_action_units("")[0] == parse_action_units("4(k)")[0] == ()

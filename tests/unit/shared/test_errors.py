@@ -12,7 +12,7 @@ GOOD = {"dataset": "d", "subject": "s", "clip": "c", "onset": 0, "offset": 1, "f
     ("changes", "field", "value", "message"),
     [
         ({"fps": -1}, "fps", -1, "greater than 0"),
-        ({"aus": [{"number": 4}, {"number": 0}]}, "aus.1.number", 0, "greater than or equal to 1"),
+        ({"aus": [{"number": 4}, {"number": -1}]}, "aus.1.number", -1, "greater than or equal to 0"),
         ({"emotoin": "happy"}, "emotoin", "happy", "not permitted"),
     ],
 )

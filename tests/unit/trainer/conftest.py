@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from services.trainer.data import features
-from services.trainer.data.annotations import AUS
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import Features
 from shared.records import ActionUnit, Sample
 from shared.stage import Arrays
@@ -29,8 +29,8 @@ def moved(units: tuple[int, ...], rng: np.random.Generator, noise: float = 0.1) 
     base = rng.normal(0, noise, (9, 2, 30, 7, 7))
     clip = np.full((16, 144, 144, 3), 128, np.uint8)
     shift = rng.normal(0, noise, (3, 28, 28))
-    for unit in set(units) & set(AUS):
-        k = AUS.index(unit)
+    for unit in set(units) & set(PAPER_UNITS):
+        k = PAPER_UNITS.index(unit)
         base[:, k % 2, 3 * k : 3 * k + 3] += course * 0.4
         shift[1 + k % 2, 3 * k : 3 * k + 3] += 7 * 0.4
         clip[8:, 10 * k : 10 * k + 10] += 20

@@ -37,7 +37,8 @@ def test_every_learner_has_figures_of_every_seed_and_their_mean_and_deviation(ma
     for name in ("fmer-lite", "majority", "linear"):
         rows = report.seeds[name]
         assert [row.seed for row in rows] == [5, 6, 7]
-        for figure, spread in report.spread[name]:
+        for figure in report.figures:
+            spread = getattr(report.spread[name], figure)
             values = [getattr(row, figure) for row in rows]
             assert spread.mean == pytest.approx(np.mean(values))
             assert spread.sd == pytest.approx(np.std(values, ddof=1))

@@ -93,6 +93,19 @@ def test_of_several_seeds_mean_and_deviation_are_printed(tmp_path: Path, capsys:
     assert cells == ["0.800 ± 0.000", "0.800 ± 0.001", "0.800 ± 0.002", "0.800 ± 0.003"]
 
 
+def test_clips_that_were_not_coded_for_units_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    aus = {"macro": 0.25, "units": [], "mean_over": [4, 12], "clips": 3}
+    for coded, said_so in ((3, True), (4, False)):
+        changes = {
+            "data": {**REPORT["data"], "au_clips": coded},  # type: ignore[dict-item]
+            "baselines": {"majority": {**FIGURES, **CLASSES, "aus": {**aus, "clips": coded}}},
+        }
+        (tmp_path / "report.json").write_text(json.dumps({**REPORT, **changes}))
+        print_report(tmp_path)
+        sentence = "AU macro F1: mean over AU 4, 12; 3 of 4 clips, those coded for action units"
+        assert (sentence in capsys.readouterr().out) == said_so
+
+
 def test_report_json_is_downloaded_last() -> None:
     assert order_report_files(["report.json", "run.json", "latex.tex"]) == ["latex.tex", "run.json", "report.json"]
 

@@ -43,6 +43,7 @@ def test_published_totals() -> None:
         "samm-3": 133,
         "smic-3": 164,
         "mmew-4": 263,
+        "mmew-6": 234,
         "mmew-7": 300,
         "megc2019": 442,
         "casme3a-3": 699,
@@ -138,3 +139,8 @@ def test_labels_in_their_spellings() -> None:
 def test_an_unknown_name() -> None:
     with pytest.raises(Misconfigured, match="No protocol 'megc'; there are casme2-5, "):
         protocol_by_name("megc")
+
+
+def test_units_are_the_protocols_own() -> None:
+    assert protocol_by_name("cd6me").units == (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
+    assert {name for name, task in PROTOCOL_BY_NAME.items() if task.units} == {"cd6me"}

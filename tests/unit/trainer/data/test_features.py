@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from services.trainer.data import features as dataset
-from services.trainer.data.annotations import AUS, au_vector
+from services.trainer.data.annotations import PAPER_UNITS, au_vector, count_units_by_region, order_units, units_of_clips
 from services.trainer.data.arrays import move_channels_first
 from services.trainer.data.features import Features, FeatureSubset
 from shared.errors import BadData
-from shared.records import ActionUnit
+from shared.records import ActionUnit, Sample
 
 
 def test_features_are_sorted_by_name_whatever_order_they_come_in(pair):
@@ -22,8 +22,9 @@ def test_features_are_sorted_by_name_whatever_order_they_come_in(pair):
 
 def test_aus_outside_the_list_or_one_sided_are_no_trouble():
     coded = [ActionUnit(number=1, side="left"), ActionUnit(number=1, side="right"), ActionUnit(number=7)]
-    assert au_vector([*coded, ActionUnit(number=25, intensity="B")]).tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert AUS == (1, 2, 4, 10, 12, 14, 15, 17, 25)
+    coded += [ActionUnit(number=25, intensity="B")]
+    assert au_vector(coded, PAPER_UNITS).tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert PAPER_UNITS == (1, 2, 4, 10, 12, 14, 15, 17, 25)
 
 
 def test_digest_follows_every_array_and_label(pair):
@@ -143,3 +144,68 @@ def test_a_clip_without_emotion_twice_or_none_at_all_are_refused(pair):
         dataset.features_from_pairs([pair(1), pair(1), pair(2, emotion="surprise")])
     with pytest.raises(BadData, match="No features at all"):
         dataset.features_from_pairs([])
+
+
+def test_units_are_those_of_two_persons_or_more(pair):
+    """AU7 of two persons counts, AU25 of one does not, nor do codes that are no unit of the face: 0, 54 (head down).
+    They have targets all the same, and so have the paper's."""
+    pairs = [
+        *(pair(1, 1, units=(12, 7, 25, 54)), pair(1, 2, units=(12, 25, 54)), pair(2, 1, "fear", units=(7, 12, 54))),
+        *(pair(2, 2, "fear", units=(0,)), pair(3, 1, "fear", units=(0,)), pair(3, 2, "fear", units=())),
+    ]
+    features = dataset.features_from_pairs(pairs)
+    assert features.units == (7, 12)
+    assert features.target_units == (1, 2, 4, 7, 10, 12, 14, 15, 17, 25)
+    assert features.au_targets((12, 25)).tolist() == [[1, 1], [1, 1], [1, 0], [0, 0], [0, 0], [0, 0]]
+    assert features.au_coded.tolist() == [True] * 5 + [False]
+
+
+def test_rare_units_are_not_scored():
+    """Of 60 coded clips a twentieth is 3, of 400 it would be 20, so 10 are enough. Clips without a coding do not
+    count."""
+
+    def clips(count, units, subjects=2):
+        return [
+            Sample(dataset="d", subject=f"s{k % subjects}", clip=f"{units}{k}", aus=aus, onset=0, offset=9, fps=9)
+            for k in range(count)
+            for aus in [tuple(ActionUnit(number=unit) for unit in units)]
+        ]
+
+    assert units_of_clips([*clips(3, (1,)), *clips(2, (2,)), *clips(55, (12,)), *clips(900, ())]) == (1, 12)
+    assert units_of_clips([*clips(10, (1,)), *clips(9, (2,)), *clips(381, (12,))]) == (1, 12)
+    assert units_of_clips([*clips(50, (1,), subjects=1), *clips(50, (2,))]) == (2,)
+
+
+def test_a_run_without_coded_units_has_the_papers(pair):
+    features = dataset.features_from_pairs([pair(1, units=()), pair(2, emotion="fear", units=())])
+    assert (features.units, features.au_coded.any()) == (PAPER_UNITS, False)
+
+
+def test_a_protocols_units_are_scored_whether_coded_or_not(pair):
+    pairs = [pair(1), pair(2, emotion="fear")]
+    features = dataset.build_features([one for one, _ in pairs], lambda row: pairs[row][1], units=(17, 5, 1))
+    assert features.units == (1, 5, 17)
+
+
+def test_no_coding_is_another_label_than_no_unit(pair):
+    coded, uncoded = (
+        dataset.features_from_pairs([pair(1), pair(2, emotion="fear", units=units)]) for units in ((0,), ())
+    )
+    assert coded.aus.tolist() == uncoded.aus.tolist()
+    assert coded.digest != uncoded.digest
+
+
+def test_units_and_coding_are_saved(pair, tmp_path):
+    features = dataset.features_from_pairs([pair(1, units=(5, 12)), pair(2, emotion="fear", units=())])
+    features.save(tmp_path)
+    opened = Features.open(tmp_path)
+    assert (opened.units, opened.target_units) == (features.units, features.target_units)
+    assert opened.au_coded.tolist() == [True, False]
+
+
+def test_units_are_ordered_by_region_then_by_number():
+    """45, a blink, belongs to the eyes: it stands before the units of the mouth."""
+    assert order_units([45, 12, 1, 9, 17, 4, 12]) == (1, 4, 9, 45, 12, 17)
+    assert count_units_by_region([45, 12, 1, 9, 17, 4, 12]) == (2, 2, 2)
+    assert count_units_by_region(PAPER_UNITS) == (3, 0, 6)
+    assert order_units(PAPER_UNITS) == PAPER_UNITS

@@ -79,6 +79,13 @@ def test_aus_are_scored_per_unit_and_absent_units_stay_out_of_the_mean():
     assert score_action_units(true[:, 2:], pred[:, 2:], [25])["macro"] is None
 
 
+def test_a_unit_that_does_not_occur_is_out_of_the_mean_whether_predicted_or_not():
+    true = np.array([[1, 0], [0, 0]])
+    figures = score_action_units(true, np.array([[1, 1], [0, 0]]), [1, 25])
+    assert figures["units"][1] == {"au": 25, "positives": 0, "predicted": 1, "f1": None}
+    assert figures["macro"] == score_action_units(true, true, [1, 25])["macro"] == 1
+
+
 @pytest.mark.parametrize(("true", "pred", "subjects"), [([], [], []), ([1], [1, 2], [0]), ([1, 2], [1, 2], [0])])
 def test_unequal_or_empty_input_is_refused(true, pred, subjects):
     with pytest.raises(ValueError, match="as many"):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.evaluation.clip_selection import ClipSelection
 from services.trainer.evaluation.plan import EvaluationPlan, describe_fold_gaps
 from services.trainer.evaluation.protocol import ProtocolSettings
@@ -46,9 +47,8 @@ def test_a_fold_without_positives_of_a_unit_is_named(features):
     aus = features.aus.copy()
     aus[:, 4] = 0  # AU12 is nowhere: nothing to mind
     aus[:, 7] = [0, 0, 0, 1, 1, 0, 0, 0, 0]  # AU17 is the second subject's alone
-    assert describe_fold_gaps(EvaluationPlan(replace(features, aus=aus))) == [
-        "Fold toy/s01: no clip to train on shows AU17."
-    ]
+    features = replace(features, aus=aus, units=PAPER_UNITS)
+    assert describe_fold_gaps(EvaluationPlan(features)) == ["Fold toy/s01: no clip to train on shows AU17."]
 
 
 def test_a_fold_that_trains_without_a_class_is_named(toy):
@@ -87,3 +87,23 @@ def test_data_that_a_protocol_was_not_defined_on_are_marked(features):
 )
 def test_titles(protocol, title):
     assert ProtocolSettings(**protocol).title.startswith(title)
+
+
+def test_clips_that_were_not_coded_are_counted_by_dataset(features):
+    plan = EvaluationPlan(replace(features, au_coded=features.subjects != "toy/s01"))
+    assert plan.report_fields["faults"] == [
+        "AU figures are of the 6 of 9 clips that were coded for action units. The others (toy 3) train and test "
+        "emotions alone."
+    ]
+
+
+def test_a_run_without_coding_is_said_to_have_no_au_figures(features):
+    plan = EvaluationPlan(replace(features, aus=0 * features.aus, au_coded=np.zeros(9, bool)))
+    assert plan.report_fields["faults"] == ["No clip was coded for action units, so there are no AU figures."]
+
+
+def test_a_fold_that_trains_on_no_coded_clip_is_named_once(features):
+    plan = EvaluationPlan(replace(features, au_coded=features.subjects == "toy/s01"))
+    assert describe_fold_gaps(plan) == [
+        "Fold toy/s01: no clip to train on was coded for action units, so none is predicted there."
+    ]

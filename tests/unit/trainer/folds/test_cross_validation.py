@@ -114,7 +114,7 @@ def test_a_kept_fold_predicts_again(toy, tmp_path):
     outcome = run_folds(features, settings, everybody(features), tmp_path)[0]
     fold = loso_folds(features.subjects)[0]
     name = FoldJob(features, fold, settings).key
-    restored = store.load_learner(LocalStore(tmp_path), name, 3, settings)
+    restored = store.load_learner(LocalStore(tmp_path), name, 3, settings, features.units)
     assert restored.predict(FeatureSubset(features, fold.test)).emotions.tolist() == outcome.emotions
     assert json.loads((tmp_path / "folds" / f"{name}.json").read_text())["held_out"] == "toy/s00"
 
@@ -125,7 +125,7 @@ def test_baselines_are_kept_and_restored_too(toy, tmp_path, model):
     outcome = run_folds(features, settings, everybody(features), tmp_path)[1]
     fold = loso_folds(features.subjects)[1]
     name = FoldJob(features, fold, settings).key
-    restored = store.load_learner(LocalStore(tmp_path), name, 3, settings)
+    restored = store.load_learner(LocalStore(tmp_path), name, 3, settings, features.units)
     assert restored.predict(FeatureSubset(features, fold.test)).emotions.tolist() == outcome.emotions
 
 

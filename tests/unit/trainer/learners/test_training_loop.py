@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer.data.annotations import AUS
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.evaluation.metrics import score_action_units, score_emotions
 from services.trainer.learners.base import NO_CALLBACKS, EpochSummary, TrainingCallbacks
@@ -72,7 +72,7 @@ def test_figures_of_an_epoch_are_those_of_its_predictions(toy):
     part = FeatureSubset(features, train.rows)
     (epoch,) = network.fit(part, NO_CALLBACKS).epochs
     found = network.predict(part)
-    assert epoch.au_f1 == score_action_units(part.aus, found.aus >= 0.5, AUS)["macro"]
+    assert epoch.au_f1 == score_action_units(part.au_targets(PAPER_UNITS), found.aus >= 0.5, PAPER_UNITS)["macro"]
     predicted = found.emotions.argmax(1)
     assert epoch.uf1 == score_emotions(part.emotions, predicted, part.emotions, resamples=1)["uf1"]
     assert epoch.accuracy == pytest.approx((predicted == part.emotions).mean())

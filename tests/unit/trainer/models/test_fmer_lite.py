@@ -7,6 +7,7 @@ import torch
 
 from services.trainer import models
 from services.trainer.models.fmer_lite import FmerLite
+from services.trainer.models.fusion import Fusion
 from services.trainer.models.head_motion import ROI_PLACES
 from services.trainer.models.settings import ModelSettings
 
@@ -159,3 +160,41 @@ def test_all_pairs_of_switches_build_and_answer():
         assert emotion.shape == (2, 4)
         assert emotion.isfinite().all()
         assert (aus is not None) == au_branch
+
+
+CROSS_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)  # of cd6me
+
+
+def test_units_of_eyes_cheeks_and_nose_are_read_from_both_regions():
+    """Brow units 1, 2, 4 follow the brows alone, mouth units from 10 on the mouth alone, 5, 6, 7 and 9 both."""
+    torch.manual_seed(0)
+    built = models.build("fmer-lite", 4, units=CROSS_UNITS).eval()
+    eyebrow, mouth, seen = torch.randn(2, 48), torch.randn(2, 48), [torch.randn(2, 32)]
+    before = built._predict_aus(eyebrow, mouth, seen)
+    by_brow, by_mouth = built._predict_aus(eyebrow + 1, mouth, seen), built._predict_aus(eyebrow, mouth + 1, seen)
+    assert before.shape == (2, 12)
+    assert (before != by_brow).all(0).tolist() == [True] * 7 + [False] * 5
+    assert (before != by_mouth).all(0).tolist() == [False] * 3 + [True] * 9
+
+
+@pytest.mark.parametrize("units", [(12,), (5, 6), (1, 2, 4), CROSS_UNITS])
+def test_any_units_have_heads_and_gradients(units):
+    built, (patches, maps) = models.build("fmer-lite", 4, units=units), drawn()
+    emotion, aus = built(patches, maps)
+    assert (emotion.shape, aus.shape) == ((4, 4), (4, len(units)))
+    aus.sum().backward()
+    heads = [head for head in (*built.au_head, built.middle_head) if isinstance(head, torch.nn.Linear)]
+    assert sum(len(head.bias) for head in heads) == len(units)
+    assert all(head.bias.grad.all() for head in heads)
+
+
+def test_the_papers_units_need_no_third_head():
+    """So trainings on the nine units of the paper give the weights that they gave when there were no others."""
+    assert models.build("fmer-lite", 4).middle_head is None
+
+
+def test_a_unit_between_the_regions_agrees_with_the_sum_of_both():
+    fusion = Fusion(ModelSettings(direct_path=False), 2, 3, (4, 6, 12))
+    fusion.norm, fusion.classify = torch.nn.Identity(), torch.nn.Identity()
+    eyebrow, mouth = torch.tensor([[1.0, 0, 0]]), torch.tensor([[0.0, 10, 0]])
+    assert fusion(eyebrow, mouth, torch.ones(1, 3, 3)).tolist() == [[1, 11, 10]]

@@ -21,9 +21,15 @@ def outcome(features: Features, subject: str, predicted: Sequence[int], sure: fl
     rows = [row for row, each in enumerate(features.subjects.tolist()) if each == subject]
     chances = np.full((len(rows), len(features.classes)), (1 - sure) / (len(features.classes) - 1))
     chances[np.arange(len(rows)), predicted] = sure
-    units = features.aus[rows].astype(float).tolist() if aus else None
+    units = features.au_targets(features.units)[rows].astype(float).tolist() if aus else None
     return FoldOutcome(
-        subject, features.names[rows].tolist(), chances.tolist(), units, list(epochs), len(features) - len(rows)
+        subject,
+        features.names[rows].tolist(),
+        chances.tolist(),
+        units,
+        list(epochs),
+        len(features) - len(rows),
+        units=features.units if aus else (),
     )
 
 

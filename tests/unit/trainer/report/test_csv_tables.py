@@ -21,7 +21,7 @@ def test_every_learner_and_seed_has_every_clip_once_with_its_chances(two):
             mine = [row for row in rows if (row["learner"], row["seed"]) == (learner, seed)]
             assert [row["clip"] for row in mine] == features.names.tolist()
             assert [row["emotion"] for row in mine] == [features.classes[e] for e in features.emotions]
-            assert [int(row["au12"]) for row in mine] == features.aus[:, 4].tolist()
+            assert [int(row["au12"]) for row in mine] == features.au_targets([12])[:, 0].tolist()
     assert len(rows) == 24
     for row in rows:
         chances = {name: float(row[f"p_{name}"]) for name in features.classes}

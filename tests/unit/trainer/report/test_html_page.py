@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.report.html_page import escape_markdown, render_model_card, render_page
 from services.trainer.report.model import MisclassifiedClips, SubjectAccuracy
 
@@ -55,8 +56,8 @@ def test_mean_and_deviation_head_the_page_where_there_are_several_seeds(two):
     assert "2 seeds (0, 1)" in render_page(said, features)
 
 
-def test_a_learner_without_a_head_for_units_is_said_not_to_predict_them(two):
-    features, _, said = two()
+def test_a_learner_without_a_head_for_units_is_said_not_to_predict_them(two, toy):
+    features, _, said = two(replace(toy(2, 3), units=PAPER_UNITS))
     text = render_page(said, features)
     assert text.count("not predicted") == 9 + 1  # a cell per unit, one in the table of learners
     assert text.count("does not occur") == 3  # units that nobody shows, of the model

@@ -24,7 +24,14 @@ def figures(uf1: float, au_f1: float | None = 0.5) -> PooledFigures:
 def test_one_row_per_seed_and_their_mean_and_sample_deviation():
     found = {3: figures(0.5), 4: figures(0.7), 5: figures(0.9)}
     row = rows_by_seed(found)[1]
-    assert list(row) == [("seed", 4), ("uf1", 0.7), ("uar", 0.1), ("accuracy", 0.2), ("au_f1", 0.5)]
+    assert list(row) == [
+        ("seed", 4),
+        ("uf1", 0.7),
+        ("uar", 0.1),
+        ("accuracy", 0.2),
+        ("au_f1", 0.5),
+        ("au_f1_by_dataset", None),
+    ]
     spread = mean_and_spread(found).uf1
     assert (spread.mean, spread.sd) == (pytest.approx(0.7), pytest.approx(0.2))
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from services.trainer import experiment
+from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.learners.base import EpochSummary
@@ -66,7 +67,9 @@ def test_a_second_start_writes_the_same_report(made):
 def outcome(features, subject, watched, predicted):
     names = [name for name in features.names.tolist() if name.startswith(subject)]
     epochs = [EpochSummary(i, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, tuple(w)) for i, w in enumerate(watched)]
-    return FoldOutcome(subject, names, np.eye(3)[predicted].tolist(), [[0.0] * 9] * len(names), epochs, 0)
+    return FoldOutcome(
+        subject, names, np.eye(3)[predicted].tolist(), [[0.0] * 9] * len(names), epochs, 0, None, PAPER_UNITS
+    )
 
 
 def test_oracle_takes_each_folds_best_epoch_and_the_result_does_not(toy):

@@ -23,7 +23,8 @@ def embedded(lab, folder, train):
     """The files of `mer train` on the same features."""
     choice = resolve_options("corrected", train, "cpu")
     found = select_by_protocol([sample for sample, _ in lab.clips], choice.protocol, choice.classes)
-    evaluation = EvaluationPlan(features.features_from_pairs(lab.clips), choice.protocol, choice.seeds, found)
+    clips = features.features_from_pairs(lab.clips)
+    evaluation = EvaluationPlan(clips, choice.protocol, choice.seeds, found, apexes={"coded": len(clips)})
     experiment.run_experiment(evaluation, choice.settings, folder)
     return {name: (folder / name).read_bytes() for name in REPORT_FILES}
 

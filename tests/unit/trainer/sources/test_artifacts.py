@@ -35,3 +35,16 @@ def test_clips_of_other_emotions_are_not_even_read(lab, records):
     assert load_plan_from_artifacts(records, lab.store, choice).features.left_out == {"disgust": 2}
     with pytest.raises(BadData, match="Nothing is stored under 'roi-au/toy/s00/c00"):
         load_plan_from_artifacts(records, lab.store, ANY)
+
+
+def test_apexes_are_counted_by_kind(lab, records):
+    """Onset 0 and offset 10: an apex at 5 is the middle frame. A note of ingest tells of a spotted one, whatever was
+    coded."""
+    at_onset = ("the coded apex is the onset frame: spotted at frame 4",)
+    kinds = [(8, ()), (8, ()), (5, ()), (None, ()), (None, ("no apex is coded: spotted at frame 7",)), (0, at_onset)]
+    changed = [
+        record.model_copy(update={"sample": record.sample.model_copy(update={"apex": apex}), "notes": notes})
+        for record, (apex, notes) in zip(records, kinds, strict=True)
+    ]
+    plan = load_plan_from_artifacts(changed, lab.store, ANY)
+    assert plan.apexes == {"coded": 2, "coded on the middle frame": 1, "spotted": 3}

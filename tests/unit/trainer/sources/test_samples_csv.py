@@ -58,7 +58,7 @@ def test_a_table_of_maps_becomes_features_that_a_map_network_is_trained_on(write
     assert np.array_equal(features.arrays["maps"][2, 0], flow_map(2))
     assert features.classes == ("happiness", "surprise")
     assert features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
-    assert features.aus[:, 4].tolist() == [1, 0, 1, 0]
+    assert features.au_targets([12])[:, 0].tolist() == [1, 0, 1, 0]
     settings = resolve_options("corrected", {"model": "ststnet", "epochs": 1}, "cpu").settings
     outcomes = run_folds(features, settings, evaluation.folds, tmp_path)
     assert [outcome.names for outcome in outcomes] == [["lab/s0/c0", "lab/s0/c1"], ["lab/s1/c2", "lab/s1/c3"]]
@@ -261,7 +261,7 @@ def test_rows_as_people_write_them(write: Write, change: tuple[str, str], note: 
     assert features.names.tolist() == ["lab/s0/c0", "lab/s0/c1", "lab/s1/c2", "lab/s1/c3"]
     assert features.classes == ("happiness", "surprise")
     assert features.aus[0].tolist() == features.aus[2].tolist()
-    assert features.aus[:, 4].tolist() == [1, 0, 1, 0]
+    assert features.au_targets([12])[:, 0].tolist() == [1, 0, 1, 0]
     (told,) = [each for each in plan.notes if each.startswith("samples.csv row 2: ")]
     assert note in told
 

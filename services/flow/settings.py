@@ -20,6 +20,10 @@ class FlowSettings(StageSettings):
         "the reference",
     )
 
+    luma: Literal["exact", "rounded"] = Field(
+        "exact",
+        description=f"Brightness of a frame. rounded: to whole grey levels, as in {_CODE}, which adds noise; exact: not",
+    )
     border: Literal["replicate", "zero"] = Field(
         "replicate",
         description="Values outside the image for the 5x5 blur before the flow; zero darkens the outer 2 px",
@@ -66,6 +70,13 @@ class FlowSettings(StageSettings):
 PROFILES = {
     "corrected": FlowSettings(),
     "paper": FlowSettings(
-        border="zero", rescale="height", ridge=0.0, interpolation="linear", outside="first", blur_sigma=5.0, levels=2
+        luma="rounded",
+        border="zero",
+        rescale="height",
+        ridge=0.0,
+        interpolation="linear",
+        outside="first",
+        blur_sigma=5.0,
+        levels=2,
     ),
 }

@@ -14,9 +14,13 @@ from shared.stage import Arrays, Stage
 LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.float32)  # MATLAB's rgb2gray
 
 
-def rgb_to_luma(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 RGB [..., 3] -> uint8 luma [...], rounded."""
-    luma: NDArray[np.uint8] = np.floor(frames @ LUMA + np.float32(0.5)).astype(np.uint8)
+def rgb_to_luma(frames: NDArray[np.uint8], rounding: str = "rounded") -> NDArray[Any]:
+    """uint8 RGB [..., 3] -> luma [...] on 0..255: uint8 if `rounding` is "rounded", float32 if it is "exact"."""
+    if rounding == "rounded":
+        return np.floor(frames @ LUMA + np.float32(0.5)).astype(np.uint8)
+    # channel by channel: a product of matrices adds in an order that depends on the machine
+    red, green, blue = (frames[..., channel].astype(np.float32) * LUMA[channel] for channel in range(3))
+    luma: NDArray[np.float32] = red + green + blue
     return luma
 
 
@@ -29,7 +33,7 @@ def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     """
     frames, factors = inputs["magnifier"]["frames"], inputs["magnifier"]["factors"]
     _check_inputs(frames, factors)
-    greys = np.stack([rgb_to_luma(clip) for clip in frames])
+    greys = np.stack([rgb_to_luma(clip, settings.luma) for clip in frames])
     shape = (-1, *greys.shape[2:])
     uv = flow(greys[:, :-1].reshape(shape), greys[:, 1:].reshape(shape), settings)
     if not np.isfinite(uv).all():

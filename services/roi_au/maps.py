@@ -53,16 +53,40 @@ def motion_maps(
     """
     settings = settings_for_profile(profile, PROFILES)
     check_flows_and_landmarks(flows, landmarks)
-    unit = settings.eye_distance / measured_eye_distance(landmarks) if settings.flow_units == "grid" else 1.0
+    unit = motion_unit(landmarks, settings)
     columns, rows, cells_per_px = map_cell_edges(landmarks)
     across, down = pixel_shares(columns, flows.shape[-1]), pixel_shares(rows, flows.shape[-2])
     made = []
     for clip in flows:
-        motion = concatenate_flows(clip[:pairs])
-        # [2, 28, 28]; einsum, not BLAS, whose order of summation depends on the machine
-        mean = np.einsum("ry,cyk->crk", down, np.einsum("cyx,kx->cyk", motion, across))
+        mean = average_cells(concatenate_flows(clip[:pairs]), across, down)
         made.append([*mean * unit, strain_magnitude(mean * cells_per_px)])
     return np.array(made, dtype=np.float32)
+
+
+def flow_maps(
+    flows: NDArray[Any], landmarks: Floats, profile: str | RoiAuSettings = "corrected"
+) -> NDArray[np.float16]:
+    """u and v of each flow over the aligned face: flows [F, T, 2, H, W], landmarks [68, 2] -> float16 [F, T, 2, 28, 28].
+
+    Units, alignment and errors as in `motion_maps`.
+    """
+    settings = settings_for_profile(profile, PROFILES)
+    check_flows_and_landmarks(flows, landmarks)
+    columns, rows, _ = map_cell_edges(landmarks)
+    across, down = pixel_shares(columns, flows.shape[-1]), pixel_shares(rows, flows.shape[-2])
+    cells = [[average_cells(flow, across, down) for flow in clip] for clip in flows]
+    return (np.array(cells) * motion_unit(landmarks, settings)).astype(np.float16)
+
+
+def motion_unit(landmarks: Floats, settings: RoiAuSettings) -> float:
+    """The units of motion per px of the frame, by the setting `flow_units`; landmarks [68, 2] px."""
+    return settings.eye_distance / measured_eye_distance(landmarks) if settings.flow_units == "grid" else 1.0
+
+
+def average_cells(motion: NDArray[Any], across: Floats, down: Floats) -> Floats:
+    """The mean of a motion [2, H, W] over the cells of a map, [2, 28, 28], by `pixel_shares` [28, W] and [28, H]."""
+    # einsum, not BLAS, whose order of summation depends on the machine
+    return np.asarray(np.einsum("ry,cyk->crk", down, np.einsum("cyx,kx->cyk", motion, across)))
 
 
 def count_pairs_to_apex(positions: Sequence[float] | Floats, apex: float) -> int:

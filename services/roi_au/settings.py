@@ -53,6 +53,11 @@ class RoiAuSettings(StageSettings):
         description="For a patch that reaches over the border. replicate: repeat the outermost values; refuse: refuse "
         "the sample, where the paper's code fails.",
     )
+    flow_maps: bool = Field(
+        False,
+        description="Also store a map of (u, v) of each flow, for learners that read all flows of the whole face; 0.3 "
+        "MB per clip of ten factors.",
+    )
     au_clip: Literal["aligned", "as-recorded"] = Field(
         "aligned",
         description="aligned: head motion and changes of light are removed from the clip for action units, as the "

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from services.roi_au.clip import prepare_au_clip
 from services.roi_au.grid import to_grid
 from services.roi_au.landmarks import detect
-from services.roi_au.maps import count_pairs_to_apex, motion_maps
+from services.roi_au.maps import count_pairs_to_apex, flow_maps, motion_maps
 from services.roi_au.roi import patches
 from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.errors import BadData
@@ -20,7 +20,7 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     """Features of one clip from the artifacts of interpolator and flow, with F factors and T flows per factor.
 
     `patches` float32 [F, T, 2, 30, 7, 7], `maps` float32 [F, 3, 28, 28], `clip` uint8 [16, 144, 144, 3], `landmarks`
-    float64 [68, 2] (px), `factors` float64 [F]. Raises BadData for inputs of other shapes, flows that are not finite
+    float64 [68, 2] (px), `factors` float64 [F], and by the setting `flow_maps` float16 [F, T, 2, 28, 28]. Raises BadData for inputs of other shapes, flows that are not finite
     and a frame without a face.
     """
     shown = inputs["interpolator"]
@@ -30,7 +30,9 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     _check_apex(shown)
     points = detect(onset, settings)
     pairs = count_apex_pairs(shown, inputs["flow"])
+    maps_of_flows = {"flow_maps": flow_maps(flows, points, settings)} if settings.flow_maps else {}
     return {
+        **maps_of_flows,
         "patches": patches(*to_grid(flows, points, settings), settings),
         "maps": motion_maps(flows, points, pairs, settings),
         "clip": prepare_au_clip(shown["au_frames"], aligned=settings.au_clip == "aligned"),

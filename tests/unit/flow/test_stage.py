@@ -26,7 +26,8 @@ def test_every_pair_of_every_factor():
     assert (out["flows"].dtype, out["flows"].shape) == (np.float16, (2, 2, 2, 18, 21))
     assert (out["factors"] == inputs["factors"]).all()
     for f in range(2):
-        one = flow(rgb_to_luma(inputs["frames"][f, 1:2]), rgb_to_luma(inputs["frames"][f, 2:3]), SETTINGS)
+        second, third = (rgb_to_luma(inputs["frames"][f, k : k + 1], "exact") for k in (1, 2))
+        one = flow(second, third, SETTINGS)
         assert np.array_equal(out["flows"][f, 1], one[0].astype(np.float16))
 
 
@@ -40,6 +41,17 @@ def test_the_numbers_of_the_frames_are_passed_on():
 def test_luma_is_rounded_as_the_weights_say():
     pixels = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [7, 7, 7]], np.uint8)
     assert rgb_to_luma(pixels).tolist() == [76, 150, 29, 255, 7]
+    exact = rgb_to_luma(pixels, "exact")
+    assert exact.dtype == np.float32
+    assert exact == pytest.approx([76.229, 149.696, 29.075, 255, 7], abs=1e-3)
+
+
+def test_the_profiles_differ_in_rounding():
+    inputs = {"magnifier": {"frames": frames(1), "factors": np.ones(1)}}
+    exact = compute(inputs, SETTINGS)["flows"]
+    rounded = compute(inputs, SETTINGS.model_copy(update={"luma": "rounded"}))["flows"]
+    assert 0 < np.median(np.abs(exact.astype(float) - rounded)) < 0.1
+    assert PROFILES["paper"].luma == "rounded"
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,19 @@ def test_arrays(inputs: dict[str, dict[str, np.ndarray]], profile: str) -> None:
     assert all(made[name].tobytes() == again[name].tobytes() for name in made)
 
 
+def test_maps_of_all_flows_are_optional(inputs: dict[str, dict[str, np.ndarray]]) -> None:
+    numbers = np.arange(27, dtype=np.float16).reshape(3, 9)
+    flows = np.broadcast_to(numbers[:, :, None, None, None], inputs["flow"]["flows"].shape)
+    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame", "flow_maps": True})
+    made = STAGE.compute(with_flows(inputs, flows), settings)["flow_maps"]
+    assert (made.shape, made.dtype) == ((3, 9, 2, 28, 28), np.float16)
+    assert np.allclose(made, numbers[:, :, None, None, None], rtol=1e-3)
+    grid = STAGE.compute(with_flows(inputs, flows), settings.model_copy(update={"flow_units": "grid"}))
+    np.testing.assert_allclose(
+        grid["maps"][2, 0] / grid["flow_maps"][2, :3, 0].astype(float).sum(0), 1, rtol=1e-2
+    )  # three flows of one shift each lead to the apex
+
+
 def test_every_factor_and_pair_keeps_its_place(inputs: dict[str, dict[str, np.ndarray]]) -> None:
     numbers = np.arange(27, dtype=np.float16).reshape(3, 9)
     flows = np.broadcast_to(numbers[:, :, None, None, None], inputs["flow"]["flows"].shape)

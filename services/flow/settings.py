@@ -22,7 +22,8 @@ class FlowSettings(StageSettings):
 
     luma: Literal["exact", "rounded"] = Field(
         "exact",
-        description=f"Brightness of a frame. rounded: to whole grey levels, as in {_CODE}, which adds noise; exact: not",
+        description=f"Brightness of a frame. rounded: to whole grey levels, as in {_CODE}, which adds noise; exact: "
+        "not rounded",
     )
     border: Literal["replicate", "zero"] = Field(
         "replicate",

@@ -17,7 +17,7 @@ LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.fl
 def rgb_to_luma(frames: NDArray[np.uint8], rounding: str = "rounded") -> NDArray[Any]:
     """uint8 RGB [..., 3] -> luma [...] on 0..255: uint8 if `rounding` is "rounded", float32 if it is "exact"."""
     if rounding == "rounded":
-        return np.floor(frames @ LUMA + np.float32(0.5)).astype(np.uint8)
+        return np.asarray(np.floor(frames @ LUMA + np.float32(0.5)).astype(np.uint8))
     # channel by channel: a product of matrices adds in an order that depends on the machine
     red, green, blue = (frames[..., channel].astype(np.float32) * LUMA[channel] for channel in range(3))
     luma: NDArray[np.float32] = red + green + blue

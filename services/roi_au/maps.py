@@ -66,7 +66,7 @@ def motion_maps(
 def flow_maps(
     flows: NDArray[Any], landmarks: Floats, profile: str | RoiAuSettings = "corrected"
 ) -> NDArray[np.float16]:
-    """u and v of each flow over the aligned face: flows [F, T, 2, H, W], landmarks [68, 2] -> float16 [F, T, 2, 28, 28].
+    """u and v of each flow over the face: flows [F, T, 2, H, W] and landmarks [68, 2] -> float16 [F, T, 2, 28, 28].
 
     Units, alignment and errors as in `motion_maps`.
     """

@@ -20,7 +20,9 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     """Features of one clip from the artifacts of interpolator and flow, with F factors and T flows per factor.
 
     `patches` float32 [F, T, 2, 30, 7, 7], `maps` float32 [F, 3, 28, 28], `clip` uint8 [16, 144, 144, 3], `landmarks`
-    float64 [68, 2] (px), `factors` float64 [F], and by the setting `flow_maps` float16 [F, T, 2, 28, 28]. Raises BadData for inputs of other shapes, flows that are not finite
+    float64 [68, 2] (px), `factors` float64 [F], and by the setting `flow_maps` float16 [F, T, 2, 28, 28].
+
+    Raises BadData for inputs of other shapes, flows that are not finite
     and a frame without a face.
     """
     shown = inputs["interpolator"]

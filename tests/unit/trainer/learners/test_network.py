@@ -8,6 +8,7 @@ from services.trainer import models
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.augmentation import mirror_maps, mirror_patches
 from services.trainer.learners.base import NO_CALLBACKS, TrainingCallbacks, TrainingStopped
+from services.trainer.learners.map_input import prepare_maps
 from services.trainer.learners.network import NetworkLearner, to_channels_last_on_gpu
 from services.trainer.settings import PROFILES, TrainSettings, settings_from_profile
 
@@ -71,6 +72,7 @@ def test_scale_comes_from_the_training_part_alone(toy):
     networks[0].fit(train, NO_CALLBACKS)
     networks[1].fit(FeatureSubset(replace(features, arrays=loud), train.rows), NO_CALLBACKS)
     patches, maps = (features.arrays[name][train.rows, features.factor_index(2.0)] for name in ("patches", "maps"))
+    maps = prepare_maps(maps, QUICK.network)
     view = "whole_face.map_scale"
     seen = {"patch_scale.rms": patches, f"{view}.motion": maps[:, :2], f"{view}.strain": maps[:, 2]}
     for name, at_test in seen.items():

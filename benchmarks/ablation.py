@@ -133,14 +133,9 @@ def compare_with_best(trained: dict[str, TrainedRow], rows: dict[str, Any]) -> d
         return {}
     best = max(baselines, key=lambda name: fmean(rows[name]["uf1"]))
     features, runs = trained[best]
-    return {
-        "best baseline": best,
-        "less the best baseline": {
-            name: compare_learners(features, own, runs).model_dump()
-            for name, (_, own) in trained.items()
-            if name != best
-        },
-    }
+    others = {name: own for name, (_, own) in trained.items() if name != best}
+    less = {name: compare_learners(features, own, runs).model_dump() for name, own in others.items()}
+    return {"best baseline": best, "less the best baseline": less}
 
 
 def format_comparison(found: dict[str, Any] | None) -> str:

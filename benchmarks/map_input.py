@@ -70,10 +70,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=51, help="of the drawn maps")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    result: dict[str, Any] = {
-        "benchmark": "map_input",
-        **{name: getattr(given, name) for name in ("maps", "groups", "seeds", "seed")},
-    }
+    sizes = {name: getattr(given, name) for name in ("maps", "groups", "seeds", "seed")}
+    result: dict[str, Any] = {"benchmark": "map_input", **sizes}
     result["machine"] = describe_machine("torch", "numpy", "scikit-learn")
     for stretched in (False, True):
         for head in (0.1, 0.5):

@@ -1,7 +1,7 @@
 """The motion of the head, fitted to the motion of a face. Networks subtract it.
 
 A fit takes part of an expression too: `benchmarks/head_leak.py` measures how much. Terms of second order, for a head
-that turns, take too much from a map (half of AU 6+12). The magnifier fits them to whole frames.
+that turns, look like a wide smile on a map. The magnifier fits them to whole frames.
 """
 
 import torch

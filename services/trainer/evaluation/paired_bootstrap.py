@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FloatArray = NDArray[np.float64]
+from services.trainer.evaluation.metrics import FloatArray
+
 PAIRED_RESAMPLES = 10_000
 
 

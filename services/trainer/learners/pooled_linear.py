@@ -25,7 +25,7 @@ POOLING_REACH = 6  # cells, four sigma
 POOLED_CELLS = np.arange(1, MAP_SIDE, 3)  # the nine rows and columns that are read
 NEVER = -20.0  # logit of a class or unit that the training part never shows
 
-Floats = NDArray[np.float64]
+FloatTable = NDArray[np.float64]
 
 
 class PooledLinearLearner:
@@ -59,26 +59,26 @@ class PooledLinearLearner:
     def load_weights(self, weights: Weights) -> None:
         self.mean, self.scale, self.emotion, self.au = (weights[k] for k in ("mean", "scale", "emotion", "au"))
 
-    def _predict_inputs(self, inputs: Floats) -> tuple[Floats, Floats]:
+    def _predict_inputs(self, inputs: FloatTable) -> tuple[FloatTable, FloatTable]:
         """Inputs [n,243] -> probabilities of emotions [n,C] and of action units [n,9]."""
         given = np.column_stack([(inputs - self.mean) / self.scale, np.ones(len(inputs))])
         logits = given @ self.emotion.T
         shares = np.exp(logits - logits.max(1, keepdims=True))
         return shares / shares.sum(1, keepdims=True), 1 / (1 + np.exp(-given @ self.au.T))
 
-    def _pooled_inputs(self, subset: FeatureSubset) -> tuple[Floats, Floats]:
+    def _pooled_inputs(self, subset: FeatureSubset) -> tuple[FloatTable, FloatTable]:
         """[n,243] of the clips and of their mirror images."""
         maps = prepare_maps(array_at_factor(subset, "maps", self.factor), self.map_settings)
         return pool_maps(maps), pool_maps(mirror_maps(torch.from_numpy(maps)).numpy())
 
 
-def pool_maps(maps: NDArray[Any]) -> Floats:
+def pool_maps(maps: NDArray[Any]) -> FloatTable:
     """Normalised maps [n,3,28,28] -> [n,243]: a Gaussian of 1.5 cells, read at every third row and column."""
     weights = pooling_weights()
     return np.asarray(np.einsum("ay,ncyx,bx->ncab", weights, maps, weights, optimize=True).reshape(len(maps), -1))
 
 
-def pooling_weights() -> Floats:
+def pooling_weights() -> FloatTable:
     """[9,28]: the Gaussian around each row that is read. Beyond the border the map is reflected."""
     offsets = np.arange(-POOLING_REACH, POOLING_REACH + 1)
     gaussian = np.exp(-0.5 * (offsets / POOLING_SIGMA) ** 2)
@@ -90,7 +90,7 @@ def pooling_weights() -> Floats:
     return weights
 
 
-def fit_softmax(inputs: Floats, labels: NDArray[np.int64], classes: int) -> Floats:
+def fit_softmax(inputs: FloatTable, labels: NDArray[np.int64], classes: int) -> FloatTable:
     """Coefficients and intercept [C,D+1] of one multinomial regression of labels [n] on inputs [n,D]."""
     table = np.zeros((classes, inputs.shape[1] + 1))
     table[:, -1] = NEVER
@@ -104,7 +104,7 @@ def fit_softmax(inputs: Floats, labels: NDArray[np.int64], classes: int) -> Floa
     return table
 
 
-def fit_unit(inputs: Floats, targets: Floats) -> Floats:
+def fit_unit(inputs: FloatTable, targets: FloatTable) -> FloatTable:
     """Coefficients and intercept [D+1] of one action unit from targets [n]: 0, 1, or NaN where it is not coded."""
     coded = np.isfinite(targets)
     inputs, targets = inputs[coded], targets[coded]
@@ -115,7 +115,7 @@ def fit_unit(inputs: Floats, targets: Floats) -> Floats:
     return _fit_balanced(inputs, targets.astype(int))[0]
 
 
-def _fit_balanced(inputs: Floats, labels: NDArray[Any]) -> Floats:
+def _fit_balanced(inputs: FloatTable, labels: NDArray[Any]) -> FloatTable:
     """[C,D+1], for two labels [1,D+1]."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # slow; networks do not need it
 

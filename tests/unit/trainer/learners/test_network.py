@@ -164,3 +164,24 @@ def test_channels_last_is_a_layout_and_no_other_weights():
     turned = turned.to(memory_format=torch.channels_last)  # what to_channels_last_on_gpu does on a GPU
     maps = torch.randn(4, 3, 28, 28, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(plain.eval()(maps)[0], turned.eval()(maps)[0], atol=1e-5)
+
+
+def with_flow_maps(features):
+    """The same clips with maps of nine flows that lead to their maps in equal parts, as stages store them."""
+    parts = np.repeat(features.arrays["maps"][:, :, None, :2] / 9, 9, 2).astype(np.float16)
+    return replace(features, arrays={**features.arrays, "flow_maps": parts})
+
+
+def test_a_network_on_maps_of_all_flows_learns_with_every_augmentation(toy):
+    train, test = parts(with_flow_maps(toy(3)))
+    changed = {"jitter": 0.5, "rotate": 5.0, "scale": 0.05, "shift": 1.0}
+    network = NetworkLearner(3, settings_from_profile(model="ststnet-flows", epochs=4, batch=6, **changed))
+    epochs = network.fit(train, NO_CALLBACKS).epochs
+    assert epochs[-1].emotion_loss < epochs[0].emotion_loss
+    assert network.export_weights()["flow_scale.rms"] != 1
+    assert network.predict(test).emotions.shape == (6, 3)
+
+
+def test_some_fields_of_the_network_can_be_set_and_the_others_stay():
+    changed = settings_from_profile("paper", "ststnet", network={"map_scaling": "per-clip"}).network
+    assert (changed.map_head, changed.map_scaling) == ("none", "per-clip")

@@ -80,6 +80,18 @@ def test_ststnet_layer_by_layer():
     assert outputs(network, torch.nn.AvgPool2d, maps(2)) == [(16, 5, 5)]
 
 
+def test_ststnet_on_flows_is_ststnet_with_more_channels():
+    network = models.build("ststnet-flows", 3)
+    assert parameters(network) == 1_683 + 18 * 9 * (3 + 5 + 8)
+    flows = torch.randn(2, 9, 2, 28, 28, generator=torch.Generator().manual_seed(1)).half()
+    with torch.no_grad():
+        logits, units = network.eval()(maps(2), flows)
+        other, _ = network(maps(2), flows.flip(1))  # the flows in another order
+    assert logits.shape == (2, 3)
+    assert units is None
+    assert not torch.allclose(logits, other, atol=1e-3)
+
+
 def test_off_apexnet_layer_by_layer():
     network = models.build("off-apexnet", 3)
     assert outputs(network, torch.nn.Conv2d, maps(2)) == [(6, 28, 28), (16, 14, 14)] * 2

@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ import torch
 
 from benchmarks.common import argument_parser, describe_machine, result_file, write_result
 from merstream.embedded.features import load_extracted_features
+from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import FoldPool, run_folds
+from services.trainer.folds.fold import FoldOutcome
 from services.trainer.options import TrainingOptions, resolve_options
 from services.trainer.report.model import FIGURES
 from services.trainer.report.summary import pooled_figures
@@ -55,15 +58,24 @@ def measure_figures(
     evaluation: EvaluationPlan, settings: TrainSettings, seeds: int, folder: Path, jobs: int
 ) -> dict[str, list[float | None]]:
     """UF1, UAR and AU macro F1 by seed."""
-    found: dict[str, list[float | None]] = {name: [] for name in COMPARED_FIGURES}
-    for seed in range(seeds):
-        each = settings.model_copy(update={"seed": seed})
-        pool = FoldPool(jobs, choose_device())
-        outcomes = run_folds(evaluation.features, each, evaluation.folds, folder, pool)
-        figures = pooled_figures(evaluation.features, outcomes, seed)
-        for name in COMPARED_FIGURES:
-            found[name].append(getattr(figures, name))
-    return found
+    return score_seeds(evaluation.features, train_seeds(evaluation, settings, seeds, folder, jobs))
+
+
+def train_seeds(
+    evaluation: EvaluationPlan, settings: TrainSettings, seeds: int, folder: Path, jobs: int
+) -> dict[int, list[FoldOutcome]]:
+    """The folds of each seed."""
+    pool = FoldPool(jobs, choose_device())
+    return {
+        seed: run_folds(evaluation.features, settings.model_copy(update={"seed": seed}), evaluation.folds, folder, pool)
+        for seed in range(seeds)
+    }
+
+
+def score_seeds(features: Features, runs: Mapping[int, Sequence[FoldOutcome]]) -> dict[str, list[float | None]]:
+    """UF1, UAR and AU macro F1 by seed."""
+    figures = [pooled_figures(features, folds, seed) for seed, folds in runs.items()]
+    return {name: [getattr(each, name) for each in figures] for name in COMPARED_FIGURES}
 
 
 def format_mean_deviation(values: list[float | None]) -> str:

@@ -140,10 +140,8 @@ def region_features(net: nn.Module, patches: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(net, Fmer):
         return region_features_by_field(net.graph, patches)
     each = patches.flatten(-2).unbind(1)
-    own = [field - net.tokens.head_motion(field.mean(-1)).unsqueeze(-1) for field in each]
-    moments = [field @ net.tokens.shapes.T for field in own]
-    centred = torch.stack([moment - moment.mean(2, keepdim=True) for moment in moments], 1)
-    tokens = torch.einsum("btcrs,kt->brkcs", centred, net.tokens.courses).flatten(2)
+    moments = torch.stack([field @ net.tokens.shapes.T for field in each], 1)
+    tokens = torch.einsum("btcrs,kt->brkcs", moments, net.tokens.courses).flatten(2)
     return net.brow_head(tokens[:, :BROW_ROI_COUNT]), net.mouth_head(tokens[:, BROW_ROI_COUNT:])
 
 

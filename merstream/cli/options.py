@@ -32,8 +32,9 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random: weights, shu
 ModelName = Annotated[
     str | None,
     typer.Option(
-        help="`fmer-lite`, `fmer` (the paper's), `ststnet`, `off-apexnet`, `sssnet`, `rcn-a`, `htnet` (on maps), "
-        "`linear`, `majority`. Default: `fmer` with a GPU, else `fmer-lite`."
+        help="`fmer-lite`, `fmer` (the paper's), `ststnet`, `off-apexnet`, `sssnet`, `rcn-a`, `htnet`, "
+        "`pooled-linear`, `linear-maps` (on maps), `ststnet-flows` (on maps of all flows), `linear`, `majority`. "
+        "Default: `fmer` with a GPU, else `fmer-lite`."
     ),
 ]
 EpochCount = Annotated[int | None, typer.Option(min=1, show_default="the model's", help="Epochs per fold.")]

@@ -30,6 +30,7 @@ from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 from shared.store import LocalStore
 
 RUN_FILE = "run.json"  # states what a run consists of, beside its report
+TABLE_NETWORK = {"map_head": "none", "map_scaling": "per-clip"}  # fields of `ModelSettings`
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,12 @@ def train_and_report(
 def train_on_table(
     table: Path, out: Path, *, profile: str = "corrected", jobs: int = 1, faces: bool = False, **requested: Any
 ) -> None:
-    """Train as `train_and_report` does, on the features that a `samples.csv` names."""
+    """Train as `train_and_report` does, on the features that a `samples.csv` names.
+
+    Maps of others come in units of their own and from aligned faces: `TABLE_NETWORK` is the default for them.
+    """
+    if profile == "corrected":
+        requested["network"] = TABLE_NETWORK | (requested.get("network") or {})
     train_and_print(
         job_on_table(table, out, resolve_options(profile, requested, choose_device())), jobs=jobs, faces=faces
     )

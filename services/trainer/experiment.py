@@ -7,7 +7,7 @@ from pathlib import Path
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import SINGLE_PROCESS, FoldPool, run_folds
 from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
-from services.trainer.learners.registry import BASELINES, trainable_learners
+from services.trainer.learners.registry import BASELINES, REPORTED_BASELINES, trainable_learners
 from services.trainer.report.model import Report
 from services.trainer.report.summary import summarise_run
 from services.trainer.report.writer import render_files, write_files
@@ -37,7 +37,7 @@ def run_experiment(
     folder: Path,
     pool: FoldPool = SINGLE_PROCESS,
     report: ReportOptions = PLAIN_REPORT,
-    baselines: Sequence[str] = tuple(BASELINES),
+    baselines: Sequence[str] = REPORTED_BASELINES,
 ) -> Report:
     """Train, test, score and write the report's files to `folder`; returns the report.
 
@@ -55,7 +55,7 @@ def run_experiment(
 
 
 def expand_learners(
-    settings: TrainSettings, seeds: int = 1, baselines: Sequence[str] = tuple(BASELINES)
+    settings: TrainSettings, seeds: int = 1, baselines: Sequence[str] = REPORTED_BASELINES
 ) -> list[TrainSettings]:
     """The settings of the model for each seed, from its own seed on; then those of the baselines."""
     names = [settings.model, *(name for name in baselines if name != settings.model)]

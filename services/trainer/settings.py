@@ -9,11 +9,22 @@ from shared.stage import StageSettings
 
 
 class TrainSettings(StageSettings):
-    """The settings of a run. Baselines read only `model`, `seed` and `test_factor`."""
+    """The settings of a run. Baselines read only `model`, `seed`, `test_factor` and the network's `map_head`."""
 
-    model: Literal["fmer", "fmer-lite", "ststnet", "off-apexnet", "sssnet", "rcn-a", "htnet", "linear", "majority"] = (
-        Field(default="fmer-lite", description="Name of the learner: a network or a baseline.")
-    )
+    model: Literal[
+        "fmer",
+        "fmer-lite",
+        "ststnet",
+        "ststnet-flows",
+        "off-apexnet",
+        "sssnet",
+        "rcn-a",
+        "htnet",
+        "pooled-linear",
+        "linear-maps",
+        "linear",
+        "majority",
+    ] = Field(default="fmer-lite", description="Name of the learner: a network or a baseline.")
     seed: int = Field(
         default=0, ge=0, description="Seed of start weights, order of clips, random factors and bootstrap."
     )
@@ -147,11 +158,12 @@ PAPER_SETTINGS = TrainSettings(
     keep="best-training",
 )
 # The field's baselines on maps. `corrected`: rate and epochs were tried on drawn clips, the rest is as above.
-# `paper`: as in their authors' code, without the momentum of SGD. That of SSSNet is a notebook of
-# github.com/tvaranka/meb ("Optical flow networks"). No code of OFF-ApexNet's authors is known, so it has the common
-# changes. The notebook trains another network of that name: Adam at 1e-4, weight decay 1e-3.
+# `paper`: as in their authors' code, without the momentum of SGD, on maps as they are. Those of SSSNet and OFF-ApexNet
+# are meb's (github.com/tvaranka/meb, notebook "Optical flow networks"): Adam at 1e-4, weight decay 1e-3, 200 epochs,
+# batches of 32. No code of OFF-ApexNet's own authors is known. The weight decay is AdamW's.
 MAP_BASELINE_CHANGES = {
     "ststnet": {"epochs": 60, "learning_rate": 3e-3},
+    "ststnet-flows": {"epochs": 60, "learning_rate": 3e-3},
     "off-apexnet": {"epochs": 30, "learning_rate": 5e-4},
     "sssnet": {"epochs": 30, "learning_rate": 1e-3},
     "rcn-a": {"epochs": 40, "learning_rate": 3e-3},
@@ -159,7 +171,8 @@ MAP_BASELINE_CHANGES = {
 }
 PUBLISHED_BASELINE_CHANGES = {
     "ststnet": {"epochs": 800, "batch": 256, "learning_rate": 5e-5},
-    "off-apexnet": {},
+    "ststnet-flows": {"epochs": 800, "batch": 256, "learning_rate": 5e-5},
+    "off-apexnet": {"epochs": 200, "weight_decay": 1e-3},
     "sssnet": {"epochs": 200, "weight_decay": 1e-3},
     "rcn-a": {"epochs": 100, "batch": 64, "learning_rate": 5e-4},
     "htnet": {"epochs": 800, "batch": 256, "learning_rate": 5e-5},
@@ -174,6 +187,7 @@ PUBLISHED_COMMON_CHANGES = {
     "mirror": False,
     "mirror_at_test": False,
     "class_weights": "none",
+    "network": ModelSettings(map_head="none", map_scaling="training-rms"),
 }
 PROFILES = {
     "corrected": LITE_SETTINGS,
@@ -199,4 +213,6 @@ def settings_from_profile(profile: str = "corrected", model: str | None = None, 
         raise ValueError(f"Unknown profile {profile!r}: expected one of {', '.join(sorted(PROFILES))}.")
     base = PROFILES.get(f"{profile}-{model}", PROFILES[profile])
     requested = {name: value for name, value in {"model": model, **changes}.items() if value is not None}
+    if isinstance(network := requested.get("network"), dict):  # some of its fields
+        requested["network"] = base.network.model_dump() | network
     return TrainSettings.model_validate(base.model_dump() | requested)

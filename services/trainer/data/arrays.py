@@ -20,17 +20,22 @@ MAP_SIDE = 28  # px
 PATCHES_SHAPE = (FLOW_COUNT, 2, ROI_COUNT, PATCH_SIDE, PATCH_SIDE)  # flow fields, (u, v), ROIs, rows, columns
 CLIP_SHAPE = (FRAME_COUNT, FACE_SIDE, FACE_SIDE, 3)  # frames, rows, columns, RGB
 MAPS_SHAPE = (3, MAP_SIDE, MAP_SIDE)  # (u, v, strain), rows, columns
+FLOW_MAPS_SHAPE = (FLOW_COUNT, 2, MAP_SIDE, MAP_SIDE)  # flow fields, (u, v), rows, columns
 Indices = NDArray[np.intp]
 ArrayAllocator = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]  # (shape, dtype) -> an array to be filled
 
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """One array of a clip. `by_factor`: the clip has one array of this shape for each amplification factor."""
+    """One array of a clip. `by_factor`: the clip has one array of this shape for each amplification factor.
+
+    `optional`: features without it serve all learners but those that need it.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     by_factor: bool
+    optional: bool = False
 
     def shape_for(self, factor_count: int) -> tuple[int, ...]:
         return (factor_count, *self.shape) if self.by_factor else self.shape
@@ -40,16 +45,18 @@ ARRAY_SPECS = {
     "patches": ArraySpec(PATCHES_SHAPE, np.dtype(np.float32), by_factor=True),
     "clip": ArraySpec(CLIP_SHAPE, np.dtype(np.uint8), by_factor=False),
     "maps": ArraySpec(MAPS_SHAPE, np.dtype(np.float32), by_factor=True),
+    "flow_maps": ArraySpec(FLOW_MAPS_SHAPE, np.dtype(np.float16), by_factor=True, optional=True),
 }
 
 
 def take_batch(array_name: str, array: Any, rows: Any, factors: Any, flows: Any) -> Any:
     """The arrays of n clips at the given factors. NumPy and torch share the expressions, so it serves both.
 
-    array: of all clips, `patches` [N,F,9,2,30,7,7], `maps` [N,F,3,28,28] or `clip` [N,16,144,144,3]. rows: indices of
-    clips [n]. factors: indices [n], or [n,9] with one per flow field. flows: the indices 0 to 8 [9]. All four are
-    NumPy arrays, or tensors on one device.
-    Returns `patches` [n,9,2,30,7,7], `maps` [n,3,28,28] (of nine factors the last) or `clip` [n,3,16,144,144].
+    array: of all clips, `patches` [N,F,9,2,30,7,7], `flow_maps` [N,F,9,2,28,28], `maps` [N,F,3,28,28] or `clip`
+    [N,16,144,144,3]. rows: indices of clips [n]. factors: indices [n], or [n,9] with one per flow field. flows: the
+    indices 0 to 8 [9]. All four are NumPy arrays, or tensors on one device.
+    Returns `patches` [n,9,2,30,7,7], `flow_maps` [n,9,2,28,28], `maps` [n,3,28,28] (of nine factors the last) or `clip`
+    [n,3,16,144,144].
     """
     if array_name == "clip":
         return move_channels_first(array[rows])
@@ -71,7 +78,7 @@ def collect_arrays(
     array_names: Sequence[str],
     allocate: ArrayAllocator,
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float64]]:
-    """The named arrays of N samples, [N, ...] each, and their factors [F].
+    """The named arrays of N samples, [N, ...] each, and their factors [F]. Optional ones if the first sample has them.
 
     `clip_arrays` yields the arrays of one sample at a time. Raises BadData, with the clip's name, for missing
     arrays, wrong shapes or dtypes, factors that differ between clips, and numbers that are not finite.
@@ -79,6 +86,8 @@ def collect_arrays(
     factors: NDArray[np.float64] = np.empty(0)
     collected: dict[str, NDArray[Any]] = {}
     for row, (sample, arrays) in enumerate(zip(samples, clip_arrays, strict=True)):
+        if not row:
+            array_names = [name for name in array_names if name in arrays or not ARRAY_SPECS[name].optional]
         _check_array_names(sample, arrays, (*array_names, "factors"))
         if not row:
             factors = np.asarray(arrays["factors"], np.float64)

@@ -1,9 +1,9 @@
 """Changes to a training clip that keep its emotion: mirroring, and small moves in time and in the image.
 
 Image coordinates: x to the right, y down. A positive angle turns x towards y. Inputs are batches of n clips on any
-device: patches [n,9,2,30,7,7] and maps [n,3,28,28] (u, v in px, strain), clips [n,3,16,144,144] uint8. Action units
-have no side here (`L12` and `R12` are both 12), so a mirrored clip keeps its labels. Maps hold one flow, from onset to
-apex, so they can not move in time.
+device: patches [n,9,2,30,7,7], maps [n,3,28,28] (u, v, strain) and flow_maps [n,9,2,28,28], prepared as
+`map_input.prepare_maps` does, clips [n,3,16,144,144] uint8. Action units have no side here (`L12` and `R12` are both
+12), so a mirrored clip keeps its labels. Maps hold one flow, from onset to apex, so they can not move in time.
 """
 
 import math
@@ -82,13 +82,18 @@ def draw_augmentation(clip_count: int, settings: TrainSettings, rng: np.random.G
 
 def augment_batch(inputs: NetworkInputs, drawn: AugmentationDraw) -> NetworkInputs:
     """Apply the draws to the batch; may write into its tensors. Shapes stay."""
-    ways = {"patches": _augment_patches, "clip": _augment_clips, "maps": _augment_maps}
+    ways = {"patches": _augment_patches, "clip": _augment_clips, "maps": _augment_maps, "flow_maps": _augment_flow_maps}
     return {name: ways[name](batch, drawn) for name, batch in inputs.items()}
 
 
 def mirror_batch(inputs: NetworkInputs) -> NetworkInputs:
     """Mirror all clips of a batch left to right. Shapes stay."""
-    ways = {"patches": mirror_patches, "clip": lambda clips: clips.flip(-1), "maps": mirror_maps}
+    ways = {
+        "patches": mirror_patches,
+        "clip": lambda clips: clips.flip(-1),
+        "maps": mirror_maps,
+        "flow_maps": mirror_maps,
+    }
     return {name: ways[name](batch) for name, batch in inputs.items()}
 
 
@@ -123,6 +128,17 @@ def _augment_maps(maps: Tensor, drawn: AugmentationDraw) -> Tensor:
     return _mirror_drawn_clips(maps, drawn, mirror_maps)
 
 
+def _augment_flow_maps(flow_maps: Tensor, drawn: AugmentationDraw) -> Tensor:
+    flow_maps = flow_maps.float()  # stored in half precision
+    if drawn.times is not None:
+        flow_maps = retime_flows(flow_maps, drawn.times)
+    if drawn.affine is not None:
+        affine = drawn.affine
+        warped = warp_images(flow_maps.flatten(1, 2), affine.angle, affine.scale, affine.shift).view_as(flow_maps)
+        flow_maps = _transform_vectors(warped, affine, 2)
+    return _mirror_drawn_clips(flow_maps, drawn, mirror_maps)
+
+
 def _mirror_drawn_clips(batch: Tensor, drawn: AugmentationDraw, mirror: Callable[[Tensor], Tensor]) -> Tensor:
     chosen = drawn.mirrored_indices(batch)
     return batch.index_copy_(0, chosen, mirror(batch.index_select(0, chosen)))
@@ -136,7 +152,7 @@ def mirror_patches(patches: Tensor) -> Tensor:
 
 
 def mirror_maps(maps: Tensor) -> Tensor:
-    """Maps [...,3,28,28] of the mirrored face: columns are reversed, u changes sign, strain keeps its values."""
+    """Maps [...,c,28,28] (u, v, ...) of the mirrored face: columns are reversed, u changes sign, strain stays."""
     mirrored = maps.flip(-1)
     mirrored[..., 0, :, :] *= -1
     return mirrored

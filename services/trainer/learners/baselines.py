@@ -1,4 +1,6 @@
-"""Learners that a network must beat: the most frequent class, and a linear model of the mean flow per ROI."""
+"""Learners that a network must beat: the most frequent class, and linear models of the mean flow."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +9,8 @@ from services.trainer.data.arrays import MAP_SIDE
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.au_targets import share_of_units
 from services.trainer.learners.base import Predictions, TrainingCallbacks, TrainingHistory, Weights
+from services.trainer.learners.map_input import prepare_maps
+from services.trainer.models.settings import ModelSettings
 from services.trainer.settings import TrainSettings
 
 INVERSE_L2_PENALTY = 0.05  # inverse of the L2 penalty: a few hundred clips have 540 inputs each
@@ -39,11 +43,12 @@ class LinearLearner:
     """One logistic regression per emotion and per AU, on inputs standardised by the training part.
 
     Inputs are the mean (u, v) of each ROI in each of the nine flow fields at the test factor. Features without patches
-    give the means of u, v and strain over cells of 4x4 px of the map instead.
+    give the means of u, v and strain over cells of 4x4 px of the map instead, without the head's motion.
     """
 
     def __init__(self, classes: int, settings: TrainSettings) -> None:
         self.classes, self.factor = classes, settings.test_factor
+        self.map_settings = ModelSettings(map_head=settings.network.map_head, map_scaling="none")
 
     def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> TrainingHistory:
         inputs = self._mean_flow_inputs(train)
@@ -68,13 +73,29 @@ class LinearLearner:
 
     def _mean_flow_inputs(self, subset: FeatureSubset) -> NDArray[np.float64]:
         """[n,540], from maps [n,147]."""
-        clips, factor = np.arange(len(subset)), np.full(len(subset), subset.features.factor_index(self.factor))
         if "patches" not in subset.features.array_names:
-            cells = (len(subset), 3, CELL_COUNT, CELL_SIDE, CELL_COUNT, CELL_SIDE)
-            maps = subset.batch_array("maps", clips, factor).reshape(cells)
-            return maps.mean((-1, -3), dtype=np.float64).reshape(len(subset), -1)
-        patches = subset.batch_array("patches", clips, factor)
+            return self._mean_map_inputs(subset)
+        patches = array_at_factor(subset, "patches", self.factor)
         return patches.mean((-1, -2), dtype=np.float64).reshape(len(subset), -1)
+
+    def _mean_map_inputs(self, subset: FeatureSubset) -> NDArray[np.float64]:
+        """[n,147]."""
+        maps = prepare_maps(array_at_factor(subset, "maps", self.factor), self.map_settings)
+        cells = maps.reshape(len(subset), 3, CELL_COUNT, CELL_SIDE, CELL_COUNT, CELL_SIDE)
+        return cells.mean((-1, -3), dtype=np.float64).reshape(len(subset), -1)
+
+
+class LinearMapsLearner(LinearLearner):
+    """`LinearLearner` on maps, also where there are patches: what a linear model makes of the baselines' input."""
+
+    def _mean_flow_inputs(self, subset: FeatureSubset) -> NDArray[np.float64]:
+        return self._mean_map_inputs(subset)
+
+
+def array_at_factor(subset: FeatureSubset, array_name: str, factor: float) -> NDArray[Any]:
+    """An array of all n clips of the subset at the nearest available factor, [n, ...]."""
+    clips, index = np.arange(len(subset)), subset.features.factor_index(factor)
+    return subset.batch_array(array_name, clips, np.full(len(subset), index))
 
 
 def _fit_logistic_per_column(

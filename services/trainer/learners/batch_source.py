@@ -10,6 +10,7 @@ from torch import Tensor
 
 from services.trainer.data.arrays import FLOW_COUNT, Indices, take_batch
 from services.trainer.data.features import Features, FeatureSubset
+from services.trainer.learners.map_input import MapPreparation
 from services.trainer.models import ARRAYS_BY_MODEL
 
 ArrayNames = tuple[str, ...]  # of `patches`, `clip`, `maps`
@@ -35,6 +36,7 @@ class TrainingDevice:
         self.is_gpu = torch.device(name).type == "cuda"
         self._features: weakref.ref[Features] | None = None
         self._arrays: NetworkInputs = {}
+        self.prepare_maps = MapPreparation()
 
     def batch_source(self, subset: FeatureSubset, needs: ArrayNames) -> "BatchSource":
         """The faster source of batches that the device's memory allows."""

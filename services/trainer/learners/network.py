@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.base import Predictions, TrainingCallbacks, TrainingHistory, Weights
 from services.trainer.learners.batch_source import TrainingDevice
+from services.trainer.learners.map_input import MAP_ARRAYS
 from services.trainer.learners.prediction import predict_subset
 from services.trainer.learners.training_loop import TrainingLoop
 from services.trainer.learners.weights import copy_module_weights, load_module_weights
@@ -53,13 +55,22 @@ class NetworkLearner:
     def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> TrainingHistory:
         """Train from the newest stored state, if there is one. Raises TrainingStopped as soon as the callback
         `should_stop` returns true."""
+        train = self._prepare_subset(train)
+        if callbacks.oracle_subset is not None:
+            callbacks = replace(callbacks, oracle_subset=self._prepare_subset(callbacks.oracle_subset))
         with deterministic_torch(self.seed + 1):
             loop = TrainingLoop(self.module, self.settings, self.seed, self.device, train, callbacks, self.units)
             return loop.run()
 
     def predict(self, subset: FeatureSubset) -> Predictions:
         """Probabilities of emotions [n,C] and AUs [n,K]."""
-        return predict_subset(self.module, self.settings, self.device, subset)
+        return predict_subset(self.module, self.settings, self.device, self._prepare_subset(subset))
+
+    def _prepare_subset(self, subset: FeatureSubset) -> FeatureSubset:
+        """The same clips, with maps as the network reads them."""
+        if not set(MAP_ARRAYS) & set(models.ARRAYS_BY_MODEL[self.settings.model]):
+            return subset
+        return replace(subset, features=self.device.prepare_maps(subset.features, self.settings.network))
 
     def export_weights(self) -> Weights:
         return copy_module_weights(self.module)

@@ -5,20 +5,26 @@ from collections.abc import Callable, Collection, Sequence
 from services.trainer import models
 from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.learners.base import Learner
-from services.trainer.learners.baselines import LinearLearner, MajorityLearner
+from services.trainer.learners.baselines import LinearLearner, LinearMapsLearner, MajorityLearner
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.learners.network import NetworkLearner
+from services.trainer.learners.pooled_linear import PooledLinearLearner
 from services.trainer.settings import TrainSettings
 from shared.errors import BadData
 
 BASELINES: dict[str, Callable[[int, TrainSettings], Learner]] = {
     "majority": MajorityLearner,
     "linear": LinearLearner,
+    "linear-maps": LinearMapsLearner,
+    "pooled-linear": PooledLinearLearner,
 }
+REPORTED_BASELINES = ("majority", "linear")  # beside the model in every report
 # By learner: any one of these groups of arrays, all arrays of the group.
 ARRAYS_BY_LEARNER: dict[str, tuple[tuple[str, ...], ...]] = {
     "majority": ((),),
     "linear": (("patches",), ("maps",)),
+    "linear-maps": (("maps",),),
+    "pooled-linear": (("maps",),),
     **{name: (needs,) for name, needs in models.ARRAYS_BY_MODEL.items()},
 }
 

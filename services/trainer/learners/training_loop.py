@@ -92,8 +92,7 @@ class TrainingLoop:
         factor = np.full(len(self.train), self.train.features.factor_index(self.settings.test_factor))
         for layer in self.module.modules():
             if isinstance(layer, PatchScale | MapScale):
-                name = "patches" if isinstance(layer, PatchScale) else "maps"
-                layer.fit(torch.from_numpy(self.train.batch_array(name, clips, factor)))
+                layer.fit(torch.from_numpy(self.train.batch_array(layer.array_name, clips, factor)))
 
     def run(self) -> TrainingHistory:
         """Train to the end, from the newest stored state if there is one. The module then has the weights to test.

@@ -1,8 +1,9 @@
 """Networks by name and their input arrays: the paper's network, and the field's baselines on a map of the motion.
 
 Inputs: patches [B,9,2,30,7,7] px, clip [B,3,16,144,144] RGB 0..255, maps [B,3,28,28] (u, v in px, strain) from onset to
-apex. All networks return (emotion logits [B,C], AU logits [B,K]). AU logits are None if the published model has no AU
-head. `fmer` always predicts the paper's nine units, `fmer-lite` the K units of the run.
+apex, flow_maps [B,9,2,28,28] (u, v in px) of each flow. `learners.map_input` prepares maps before a network reads them.
+All networks return (emotion logits [B,C], AU logits [B,K]). AU logits are None if the published model has no AU head.
+`fmer` always predicts the paper's nine units, `fmer-lite` the K units of the run.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +18,14 @@ from services.trainer.models.off_apexnet import OffApexnet
 from services.trainer.models.rcn_a import RcnA
 from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
 from services.trainer.models.sssnet import Sssnet
-from services.trainer.models.ststnet import Ststnet
+from services.trainer.models.ststnet import Ststnet, StstnetFlows
 from shared.stage import settings_for_profile
 
 MODEL_CLASSES: dict[str, Callable[[int, ModelSettings], nn.Module]] = {
     "fmer": Fmer,
     "fmer-lite": FmerLite,
     "ststnet": Ststnet,
+    "ststnet-flows": StstnetFlows,
     "off-apexnet": OffApexnet,
     "sssnet": Sssnet,
     "rcn-a": RcnA,
@@ -35,6 +37,7 @@ ARRAYS_BY_MODEL: dict[str, tuple[str, ...]] = {
     "fmer": ("patches", "clip"),
     "fmer-lite": ("patches", "maps"),
     "ststnet": ("maps",),
+    "ststnet-flows": ("maps", "flow_maps"),
     "off-apexnet": ("maps",),
     "sssnet": ("maps",),
     "rcn-a": ("maps",),

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from services.trainer.data.annotations import PAPER_UNITS, count_units_by_region
-from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, MAP_SIDE, PATCH_SIDE, ROI_COUNT
+from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, PATCH_SIDE, ROI_COUNT
 from services.trainer.models.au_graph import AuGraph
 from services.trainer.models.fusion import Fusion
-from services.trainer.models.head_motion import ROI_PLACES, HeadMotion, map_cell_positions
+from services.trainer.models.head_motion import ROI_PLACES, HeadMotion
 from services.trainer.models.input_scaling import MapScale, PatchScale
 from services.trainer.models.settings import ModelSettings
 
@@ -29,20 +29,22 @@ FACE_WIDTH = 32  # width of the vector for the whole face
 
 
 class RoiTokens(nn.Module):
-    """Each ROI's motion relative to the head's motion, as amplitudes of learned separable patterns."""
+    """Each ROI's motion as amplitudes of learned separable patterns."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.head_motion = HeadMotion(ROI_PLACES)
+        self.head_motion = HeadMotion(ROI_PLACES) if settings.roi_head == "least-squares" else None
         self.courses = nn.Parameter(cosine_basis(TIME_PATTERNS, FLOW_COUNT))  # [4,9]
         self.shapes = nn.Parameter(affine_basis(PATCH_SIDE))  # [3,49]
 
     def forward(self, patches: Tensor) -> Tensor:
         """Patches [B,9,2,30,7,7] -> tokens [B,30,24]."""
         patches = patches.flatten(-2)  # [B,9,2,30,49]
-        own = patches - self.head_motion(patches.mean(-1)).unsqueeze(-1)
-        moments = own @ self.shapes.T  # [B,9,2,30,3]
-        moments = moments - moments.mean(3, keepdim=True)  # a head that turns or scales also turns or scales each patch
+        if self.head_motion is not None:
+            patches = patches - self.head_motion(patches.mean(-1)).unsqueeze(-1)
+        moments = patches @ self.shapes.T  # [B,9,2,30,3]
+        if self.head_motion is not None:  # a head that turns or scales also turns or scales each patch
+            moments = moments - moments.mean(3, keepdim=True)
         tokens = torch.einsum("btcrs,kt->brkcs", moments, self.courses)
         return tokens.flatten(2)
 
@@ -53,7 +55,6 @@ class WholeFace(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.head_motion = HeadMotion(map_cell_positions(MAP_SIDE))
         self.convs = nn.Sequential(
             *(nn.Conv2d(3, 16, 5, 1, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2)),
             *(nn.Conv2d(16, 32, 3, 1, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
@@ -64,10 +65,7 @@ class WholeFace(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps [B,3,28,28] (u, v in px, strain) -> [B,32]."""
-        maps = self.map_scale(maps)
-        motion = maps[:, :2]
-        own = motion - self.head_motion(motion.flatten(2)).view_as(motion)
-        return self.out(self.convs(torch.cat([own, maps[:, 2:]], 1)))  # 28 -> 14 -> 7 rows and columns
+        return self.out(self.convs(self.map_scale(maps)))  # 28 -> 14 -> 7 rows and columns
 
 
 class FmerLite(nn.Module):
@@ -81,7 +79,7 @@ class FmerLite(nn.Module):
         super().__init__()
         self.unit_counts = count_units_by_region(units)
         self.patch_scale = PatchScale(settings)
-        self.tokens = RoiTokens()
+        self.tokens = RoiTokens(settings)
         self.brow_head = build_lite_region_head(BROW_ROI_COUNT)
         self.mouth_head = build_lite_region_head(ROI_COUNT - BROW_ROI_COUNT)
         self.whole_face = WholeFace(settings) if settings.whole_face else None

@@ -9,6 +9,7 @@ from services.trainer.models.settings import ModelSettings
 class PatchScale(nn.Module):
     """Divides flow patches (px) by one number fitted on the training fold. The number is a buffer of the model."""
 
+    array_name = "patches"  # what the scale is fitted on
     rms: Tensor
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -28,15 +29,29 @@ class PatchScale(nn.Module):
         return patches / self.rms
 
 
-class MapScale(nn.Module):
-    """Divides maps by numbers fitted on the training fold: (u, v) by one, strain by another."""
+class FlowMapScale(PatchScale):
+    """The same for maps of single flows, with the setting of maps. `per-clip` would lose how the motion proceeds."""
 
+    array_name = "flow_maps"
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__(settings)
+        self.fitted = settings.map_scaling != "none"
+
+
+class MapScale(nn.Module):
+    """Divides maps by numbers fitted on the training fold: (u, v) by one, strain by another.
+
+    Only `training-rms` fits them. Maps arrive as `services.trainer.learners.map_input` prepares them.
+    """
+
+    array_name = "maps"
     motion: Tensor
     strain: Tensor
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.fitted = settings.patch_scaling == "training-rms"
+        self.fitted = settings.map_scaling == "training-rms"
         self.register_buffer("motion", torch.ones(()))
         self.register_buffer("strain", torch.ones(()))
 

@@ -20,6 +20,24 @@ class ModelSettings(StageSettings):
         default="training-rms",
         description="training-rms: flow is divided by its RMS (px) in the training part. none: flow stays in px.",
     )
+    map_scaling: Literal["per-clip", "training-rms", "none"] = Field(
+        default="training-rms",
+        description="Input of the networks that read maps. per-clip: u and v less their median, the root of the "
+        "strain less its mean, each divided by its standard deviation over the map, outliers drawn in. training-rms: "
+        "u and v are divided by one RMS of the training part, strain by another. none: px.",
+    )
+    map_head: Literal["robust", "least-squares", "none"] = Field(
+        default="robust",
+        description="The head's motion that is taken out of maps, for every learner that reads them. robust: shift, "
+        "rotation and scale, fitted to the cells of the face that move alike. least-squares: fitted to all cells of "
+        "the map. none: maps stay.",
+    )
+    roi_head: Literal["least-squares", "none"] = Field(
+        default="none",
+        description="The head's motion that fmer-lite takes out of each flow at the ROIs. least-squares: shift, "
+        "rotation and scale nearest to the 30 ROIs; it takes much of an expression too. none: the magnifier has "
+        "steadied the head.",
+    )
     step_norm: Literal["pooled", "each"] = Field(
         default="pooled",
         description="BatchNorm of the convolution per flow field. pooled: over all nine fields, one update per "
@@ -81,6 +99,9 @@ MODEL_PROFILES = {
         clip_channels="bgr",
         clip_scaling="none",
         patch_scaling="none",
+        map_scaling="none",
+        map_head="least-squares",  # fmer reads no maps; fmer-lite has always fitted its head in this way here
+        roi_head="least-squares",
         step_norm="each",
         p3d_init="two-sizes",
         au_input="logit",

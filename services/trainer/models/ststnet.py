@@ -9,7 +9,8 @@ per step. Both read 8-bit pictures. Here the map keeps its unit, divided by one 
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.input_scaling import MapScale
+from services.trainer.data.arrays import FLOW_COUNT
+from services.trainer.models.input_scaling import FlowMapScale, MapScale
 from services.trainer.models.settings import ModelSettings
 
 STREAM_FILTERS = (3, 5, 8)
@@ -18,24 +19,45 @@ STREAM_FILTERS = (3, 5, 8)
 class Ststnet(nn.Module):
     """Three shallow streams on maps. It predicts no AUs."""
 
-    def __init__(self, classes: int, settings: ModelSettings) -> None:
+    def __init__(self, classes: int, settings: ModelSettings, channels: int = 3) -> None:
         super().__init__()
         self.map_scale = MapScale(settings)
-        self.streams = nn.ModuleList(build_shallow_stream(filters) for filters in STREAM_FILTERS)
+        self.streams = nn.ModuleList(build_shallow_stream(filters, channels) for filters in STREAM_FILTERS)
         self.pool = nn.AvgPool2d(2)
         self.out = nn.Linear(5 * 5 * sum(STREAM_FILTERS), classes)
 
     def forward(self, maps: Tensor) -> tuple[Tensor, None]:
         """Maps [B,3,28,28] (u, v in px, strain) -> emotion logits [B,C], None."""
-        maps = self.map_scale(maps)
-        seen = torch.cat([each(maps) for each in self.streams], 1)  # [B,16,10,10]
-        return self.out(self.pool(seen).flatten(1)), None  # [B,400] -> [B,C]
+        return self.classify(self.map_scale(maps)), None
+
+    def classify(self, scaled: Tensor) -> Tensor:
+        """Scaled maps [B,channels,28,28] -> emotion logits [B,C]."""
+        seen = torch.cat([each(scaled) for each in self.streams], 1)  # [B,16,10,10]
+        logits: Tensor = self.out(self.pool(seen).flatten(1))  # [B,400] -> [B,C]
+        return logits
 
 
-def build_shallow_stream(filters: int) -> nn.Sequential:
-    """[B,3,28,28] -> [B,filters,10,10]. A border of two enlarges 28 to 30 rows and columns."""
+class StstnetFlows(nn.Module):
+    """STSTNet on the map and the nine flows that lead to it, as 21 channels. No publication has it.
+
+    It shows what nine flows of the whole face are worth to a published network. `fmer-lite` sees them at the ROIs.
+    """
+
+    def __init__(self, classes: int, settings: ModelSettings) -> None:
+        super().__init__()
+        self.ststnet = Ststnet(classes, settings, channels=3 + 2 * FLOW_COUNT)
+        self.flow_scale = FlowMapScale(settings)
+
+    def forward(self, maps: Tensor, flow_maps: Tensor) -> tuple[Tensor, None]:
+        """Maps [B,3,28,28] (u, v in px, strain), flow maps [B,9,2,28,28] px -> emotion logits [B,C], None."""
+        flows = self.flow_scale(flow_maps.float()).flatten(1, 2)  # [B,18,28,28]
+        return self.ststnet.classify(torch.cat([self.ststnet.map_scale(maps), flows], 1)), None
+
+
+def build_shallow_stream(filters: int, channels: int = 3) -> nn.Sequential:
+    """[B,channels,28,28] -> [B,filters,10,10]. A border of two enlarges 28 to 30 rows and columns."""
     return nn.Sequential(
-        nn.Conv2d(3, filters, 3, padding=2),
+        nn.Conv2d(channels, filters, 3, padding=2),
         nn.ReLU(),
         nn.BatchNorm2d(filters),
         nn.MaxPool2d(3, 3, padding=1),

@@ -13,11 +13,12 @@ from services.trainer.data.features import Features
 from services.trainer.report import png_encoder
 from services.trainer.report.flow_colour import draw_colour_wheel
 from services.trainer.report.misclassified import clip_pictures
-from services.trainer.report.model import Report, Spread
+from services.trainer.report.model import PairedDifference, Report, Spread
 from services.trainer.report.training_curves import draw_training_curves
 from shared import weights
 
 WHEEL_PIXELS = 48  # px
+SMALLEST_SHOWN_P = 0.001
 
 
 def render_page(report: Report, features: Features, faces: bool = False) -> str:
@@ -50,6 +51,12 @@ def format_spread(spread: Spread) -> str:
     return format_figure(spread.mean) + ("" if spread.sd is None else f" ± {format_figure(spread.sd)}")
 
 
+def format_difference(found: PairedDifference) -> str:
+    """`+0.012 [-0.004, 0.031], p 0.140`."""
+    low, high = found.interval
+    return f"{found.difference:+.3f} [{low:.3f}, {high:.3f}], p {max(found.p, SMALLEST_SHOWN_P):.3f}"
+
+
 def escape_markdown(text: object) -> str:
     """The text on one line, with every sign escaped that Markdown or HTML would interpret."""
     line = re.sub(r"\s+", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;")
@@ -78,6 +85,10 @@ def _template_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        figure=format_figure, spread=format_spread, markdown=escape_markdown, combined=sum_counts
+        figure=format_figure,
+        spread=format_spread,
+        difference=format_difference,
+        markdown=escape_markdown,
+        combined=sum_counts,
     )
     return environment

@@ -149,6 +149,25 @@ class FigureSpreads(ReportPart):
     au_f1_by_dataset: Spread = Field(Spread(mean=None, sd=None), exclude_if=lambda spread: spread.mean is None)
 
 
+class PairedDifference(ReportPart):
+    """A figure of the model less that of another learner, on the same clips, means over seeds.
+
+    Interval (95 %) and p (two-sided, of no difference) come from a paired bootstrap over subjects.
+    """
+
+    difference: float
+    interval: Interval
+    p: float
+
+
+class LearnerComparison(ReportPart):
+    """The model against another learner. `au_f1` is None unless both predict action units that occur."""
+
+    uf1: PairedDifference
+    uar: PairedDifference
+    au_f1: PairedDifference | None
+
+
 class OracleSeedFigures(ReportPart):
     """The oracle's figures of one seed."""
 
@@ -261,6 +280,7 @@ class Report(ReportPart):
     baselines: dict[str, PooledFigures]
     seeds: dict[str, tuple[SeedFigures, ...]]
     spread: dict[str, FigureSpreads]
+    comparisons: dict[str, LearnerComparison] = {}  # the model less each baseline; the first reports have none
     per_dataset: dict[str, dict[str, PooledFigures]]
     oracle: OracleFigures | None
     curves: EpochSeries

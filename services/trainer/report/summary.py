@@ -21,6 +21,7 @@ from services.trainer.report.model import (
     ProtocolSummary,
     Report,
 )
+from services.trainer.report.paired_differences import compare_with_others
 from services.trainer.runs.manifest import package_version
 from services.trainer.settings import TrainSettings
 
@@ -62,6 +63,7 @@ def summarise_run(
         baselines={name: found[seed] for name, found in pooled.items() if name != settings.model},
         seeds={name: seed_statistics.rows_by_seed(found) for name, found in pooled.items()},
         spread={name: seed_statistics.mean_and_spread(found) for name, found in pooled.items()},
+        comparisons=compare_with_others(features, outcomes, settings.model, seed),
         per_dataset=figures_per_dataset(features, outcomes, seed, common_units),
         oracle=seed_statistics.average_oracle(
             ORACLE_MEANING, [oracle_figures(features, folds, each) for each, folds in model.items()]

@@ -36,6 +36,8 @@ def test_the_report_compares_with_what_can_be_trained_on_a_table(table: Path, tm
     assert (report["model"], sorted(report["baselines"])) == ("rcn-a", ["linear", "majority"])
     assert report["baselines"]["linear"]["uf1"] == 1
     assert report["data"]["samples"] == 8
+    network = report["settings"]["network"]
+    assert (network["map_head"], network["map_scaling"]) == ("none", "per-clip")  # maps of others
 
 
 def test_what_does_not_go_together_is_told(table: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -209,3 +209,16 @@ def test_units_are_ordered_by_region_then_by_number():
     assert count_units_by_region([45, 12, 1, 9, 17, 4, 12]) == (2, 2, 2)
     assert count_units_by_region(PAPER_UNITS) == (3, 0, 6)
     assert order_units(PAPER_UNITS) == PAPER_UNITS
+
+
+def test_maps_of_all_flows_are_read_if_the_first_clip_has_them(pair):
+    one, two = pair(1), pair(2, emotion="surprise")
+    assert "flow_maps" not in dataset.features_from_pairs([one, two]).array_names
+    flows = np.arange(3 * 9 * 2 * 28 * 28, dtype=np.float16).reshape(3, 9, 2, 28, 28) / 1e3
+    with_flows = [(sample, {**arrays, "flow_maps": flows}) for sample, arrays in (one, two)]
+    held = dataset.features_from_pairs(with_flows)
+    assert np.array_equal(held.arrays["flow_maps"][1], flows)
+    batch = FeatureSubset(held, np.arange(2)).batch_array("flow_maps", np.array([1]), np.array([2]))
+    assert np.array_equal(batch[0], flows[2])
+    with pytest.raises(BadData, match="got no flow_maps"):
+        dataset.features_from_pairs([with_flows[0], two])

@@ -8,6 +8,7 @@ from services.trainer import models
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.augmentation import mirror_maps, mirror_patches
 from services.trainer.learners.base import NO_CALLBACKS, TrainingCallbacks, TrainingStopped
+from services.trainer.learners.map_input import prepare_maps
 from services.trainer.learners.network import NetworkLearner, to_channels_last_on_gpu
 from services.trainer.settings import PROFILES, TrainSettings, settings_from_profile
 
@@ -71,6 +72,7 @@ def test_scale_comes_from_the_training_part_alone(toy):
     networks[0].fit(train, NO_CALLBACKS)
     networks[1].fit(FeatureSubset(replace(features, arrays=loud), train.rows), NO_CALLBACKS)
     patches, maps = (features.arrays[name][train.rows, features.factor_index(2.0)] for name in ("patches", "maps"))
+    maps = prepare_maps(maps, QUICK.network)
     view = "whole_face.map_scale"
     seen = {"patch_scale.rms": patches, f"{view}.motion": maps[:, :2], f"{view}.strain": maps[:, 2]}
     for name, at_test in seen.items():
@@ -162,3 +164,24 @@ def test_channels_last_is_a_layout_and_no_other_weights():
     turned = turned.to(memory_format=torch.channels_last)  # what to_channels_last_on_gpu does on a GPU
     maps = torch.randn(4, 3, 28, 28, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(plain.eval()(maps)[0], turned.eval()(maps)[0], atol=1e-5)
+
+
+def with_flow_maps(features):
+    """The same clips with maps of nine flows that lead to their maps in equal parts, as stages store them."""
+    parts = np.repeat(features.arrays["maps"][:, :, None, :2] / 9, 9, 2).astype(np.float16)
+    return replace(features, arrays={**features.arrays, "flow_maps": parts})
+
+
+def test_a_network_on_maps_of_all_flows_learns_with_every_augmentation(toy):
+    train, test = parts(with_flow_maps(toy(3)))
+    changed = {"jitter": 0.5, "rotate": 5.0, "scale": 0.05, "shift": 1.0}
+    network = NetworkLearner(3, settings_from_profile(model="ststnet-flows", epochs=4, batch=6, **changed))
+    epochs = network.fit(train, NO_CALLBACKS).epochs
+    assert epochs[-1].emotion_loss < epochs[0].emotion_loss
+    assert network.export_weights()["flow_scale.rms"] != 1
+    assert network.predict(test).emotions.shape == (6, 3)
+
+
+def test_some_fields_of_the_network_can_be_set_and_the_others_stay():
+    changed = settings_from_profile("paper", "ststnet", network={"map_scaling": "per-clip"}).network
+    assert (changed.map_head, changed.map_scaling) == ("none", "per-clip")

@@ -80,6 +80,18 @@ def test_ststnet_layer_by_layer():
     assert outputs(network, torch.nn.AvgPool2d, maps(2)) == [(16, 5, 5)]
 
 
+def test_ststnet_on_flows_is_ststnet_with_more_channels():
+    network = models.build("ststnet-flows", 3)
+    assert parameters(network) == 1_683 + 18 * 9 * (3 + 5 + 8)
+    flows = torch.randn(2, 9, 2, 28, 28, generator=torch.Generator().manual_seed(1)).half()
+    with torch.no_grad():
+        logits, units = network.eval()(maps(2), flows)
+        other, _ = network(maps(2), flows.flip(1))  # the flows in another order
+    assert logits.shape == (2, 3)
+    assert units is None
+    assert not torch.allclose(logits, other, atol=1e-3)
+
+
 def test_off_apexnet_layer_by_layer():
     network = models.build("off-apexnet", 3)
     assert outputs(network, torch.nn.Conv2d, maps(2)) == [(6, 28, 28), (16, 14, 14)] * 2
@@ -154,16 +166,18 @@ def test_each_has_settings_of_its_own_that_hold(name, profile):
     settings = settings_from_profile(profile, name)
     assert settings.model == name
     assert settings == TrainSettings.model_validate(settings.model_dump())
-    assert settings.network == ModelSettings()  # FMER's defects are no part of another model
+    as_given = ModelSettings(map_head="none", map_scaling="training-rms")  # nobody else takes the head out of maps
+    assert settings.network == (as_given if profile == "paper" else ModelSettings())  # and FMER's defects are its own
     if profile == "paper":
         assert not settings.mirror
         assert (settings.schedule, settings.gamma) == ("late-exponential", 1.0)  # constant
 
 
 def test_published_training_as_in_the_authors_code():
-    published = [settings_from_profile("paper", name) for name in ("ststnet", "rcn-a", "htnet", "sssnet")]
+    names = ("ststnet", "rcn-a", "htnet", "sssnet", "off-apexnet")
+    published = [settings_from_profile("paper", name) for name in names]
     numbers = [(each.epochs, each.batch, each.learning_rate, each.weight_decay) for each in published]
-    assert numbers == [(800, 256, 5e-5, 0), (100, 64, 5e-4, 0), (800, 256, 5e-5, 0), (200, 32, 1e-4, 1e-3)]
+    assert numbers == [(800, 256, 5e-5, 0), (100, 64, 5e-4, 0), (800, 256, 5e-5, 0), *[(200, 32, 1e-4, 1e-3)] * 2]
 
 
 @pytest.mark.parametrize("name", MAPS)

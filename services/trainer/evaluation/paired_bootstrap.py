@@ -108,12 +108,12 @@ def _draw_unit_scores(
     true: FloatArray, predicted: NDArray[np.bool_], member: FloatArray, draws: FloatArray
 ) -> list[FloatArray]:
     """Per seed the mean F1 of every redraw [1+B]; NaN for a redraw whose truth shows no unit."""
-    coded, shown = np.isfinite(true), true == 1
+    shown = true == 1
     positives = draws @ (member @ shown)  # [1+B,U]
     found = []
     for each in predicted:
         hits = draws @ (member @ (shown & each))
-        errors = draws @ (member @ (coded & (shown ^ each)))
+        errors = draws @ (member @ (shown ^ each))
         f1 = np.divide(2 * hits, 2 * hits + errors, out=np.zeros_like(hits), where=hits + errors > 0)
         occur = (positives > 0).sum(1)
         total = np.where(positives > 0, f1, 0.0).sum(1)

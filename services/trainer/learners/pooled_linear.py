@@ -44,8 +44,9 @@ class PooledLinearLearner:
         self.mean, self.scale = inputs.mean(0), np.where(spread > 0, spread, 1.0)
         inputs = (inputs - self.mean) / self.scale
         self.emotion = fit_softmax(inputs, np.tile(train.emotions, 2), self.classes)
-        units = np.tile(train.aus, (2, 1)).astype(float)
-        self.au = np.array([fit_unit(inputs, column) for column in units.T])
+        coded = np.tile(train.au_coded, 2)
+        units = np.tile(train.aus, (2, 1))[coded]
+        self.au = np.array([fit_unit(inputs[coded], column) for column in units.T])
         return TrainingHistory()
 
     def predict(self, subset: FeatureSubset) -> Predictions:
@@ -60,7 +61,7 @@ class PooledLinearLearner:
         self.mean, self.scale, self.emotion, self.au = (weights[k] for k in ("mean", "scale", "emotion", "au"))
 
     def _predict_inputs(self, inputs: FloatTable) -> tuple[FloatTable, FloatTable]:
-        """Inputs [n,243] -> probabilities of emotions [n,C] and of action units [n,9]."""
+        """Inputs [n,243] -> probabilities of emotions [n,C] and of action units [n,K]."""
         given = np.column_stack([(inputs - self.mean) / self.scale, np.ones(len(inputs))])
         logits = given @ self.emotion.T
         shares = np.exp(logits - logits.max(1, keepdims=True))
@@ -104,15 +105,13 @@ def fit_softmax(inputs: FloatTable, labels: NDArray[np.int64], classes: int) -> 
     return table
 
 
-def fit_unit(inputs: FloatTable, targets: FloatTable) -> FloatTable:
-    """Coefficients and intercept [D+1] of one action unit from targets [n]: 0, 1, or NaN where it is not coded."""
-    coded = np.isfinite(targets)
-    inputs, targets = inputs[coded], targets[coded]
+def fit_unit(inputs: FloatTable, targets: NDArray[np.uint8]) -> FloatTable:
+    """Coefficients and intercept [D+1] of one action unit from inputs [n,D] and targets [n], 0 or 1."""
     if len(np.unique(targets)) < 2:
         constant = np.zeros(inputs.shape[1] + 1)
         constant[-1] = -NEVER if targets.any() else NEVER
         return constant
-    return _fit_balanced(inputs, targets.astype(int))[0]
+    return _fit_balanced(inputs, targets)[0]
 
 
 def _fit_balanced(inputs: FloatTable, labels: NDArray[Any]) -> FloatTable:

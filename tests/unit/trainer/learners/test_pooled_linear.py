@@ -64,7 +64,7 @@ def test_learns_and_a_clip_and_its_mirror_image_are_predicted_alike(toy):
     found = learner.predict(test)
     assert (found.emotions.argmax(1) == test.emotions).all()
     assert np.allclose(found.emotions.sum(1), 1)
-    assert found.aus.shape == (6, 9)
+    assert found.aus.shape == (6, len(features.units))
     turned = features.arrays["maps"][..., ::-1] * np.array([-1, 1, 1], np.float32)[:, None, None]
     other = replace(features, arrays={**features.arrays, "maps": np.ascontiguousarray(turned)})
     mirrored = learner.predict(FeatureSubset(other, test.rows))
@@ -95,13 +95,24 @@ def test_probabilities_are_those_of_scikit_learn_and_an_absent_class_is_never_pr
     assert shares[:, 0].max() < 1e-6
 
 
-def test_clips_without_coding_do_not_count_for_a_unit():
-    rng = np.random.default_rng(2)
-    inputs, targets = rng.normal(size=(40, 4)), (np.arange(40) % 2).astype(float)
-    masked, more = np.concatenate([targets, np.full(10, np.nan)]), np.concatenate([inputs, rng.normal(size=(10, 4))])
-    assert np.array_equal(fit_unit(more, masked), fit_unit(inputs, targets))
-    assert fit_unit(inputs, np.zeros(40))[-1] == -20
-    assert fit_unit(inputs, np.ones(40))[-1] == 20
+def test_clips_without_coding_do_not_count_for_a_unit(toy):
+    """Of clips that are not coded, neither zeros nor ones among the targets change what is learned."""
+    features = toy(6)
+    coded = features.subjects != features.subjects[0]
+    learned = []
+    for value in (0, 1):
+        aus = np.where(coded[:, None], features.aus, value).astype(np.uint8)
+        learner = create_learner(3, AS_GIVEN)
+        learner.fit(FeatureSubset(replace(features, aus=aus, au_coded=coded), np.arange(len(features))), NO_CALLBACKS)
+        learned.append(learner.au)
+    assert np.array_equal(*learned)
+
+
+def test_a_unit_that_never_varies_is_a_constant():
+    inputs = np.random.default_rng(2).normal(size=(40, 4))
+    assert fit_unit(inputs, np.zeros(40, np.uint8))[-1] == -20
+    assert fit_unit(inputs, np.ones(40, np.uint8))[-1] == 20
+    assert fit_unit(inputs[:0], np.zeros(0, np.uint8))[-1] == -20
 
 
 def test_linear_on_maps_sees_no_patches(toy):

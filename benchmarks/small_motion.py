@@ -48,7 +48,7 @@ def sum_products(clip: truth.TrueClip) -> truth.Floats:
 
 
 def summarise_clips(sums: truth.Floats) -> dict[str, Any]:
-    """Sums [clips, factors, 3] -> per factor gain and correlation of all clips, and clips that factor 2 serves better."""
+    """Sums [clips, factors, 3] -> gain and correlation per factor, and in how many clips factor 2 is better."""
     by_clip = np.array([[truth.gain_and_correlation(cell)[1] for cell in clip] for clip in sums])
     table: dict[str, Any] = {}
     for factor, cell, each in zip(SMALL_MOTION_FACTORS, sums.sum(0), by_clip.T, strict=True):

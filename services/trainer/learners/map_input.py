@@ -50,7 +50,7 @@ def prepare_maps(maps: NDArray[Any], settings: ModelSettings) -> NDArray[np.floa
     fit, flat = build_map_head_fit(settings), maps.reshape(-1, *maps.shape[-3:])
     prepared = np.empty(flat.shape, np.float32)
     for start in range(0, len(flat), CHUNK_MAPS):
-        part = torch.from_numpy(np.asarray(flat[start : start + CHUNK_MAPS], np.float32))
+        part = torch.from_numpy(np.array(flat[start : start + CHUNK_MAPS], np.float32))
         part = part if fit is None else remove_head(part, fit)
         part = normalise_maps(part) if settings.map_scaling == "per-clip" and maps.shape[-3] == 3 else part
         prepared[start : start + CHUNK_MAPS] = part.numpy()

@@ -41,9 +41,7 @@ def evaluate(
     Raises BadData for a faulty table or file, and for one person under two names unless distinct=True says that they
     are different people. Raises Misconfigured for an unknown option.
     """
-    from merstream.embedded.training import job_on_table
-    from services.trainer.options import resolve_options
-    from shared.device import choose_device
+    from merstream.embedded.training import job_on_table, resolve_table_options
 
     if out is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +49,7 @@ def evaluate(
                 samples_csv, model, protocol, folder, seeds, profile=profile, jobs=jobs, faces=faces, **options
             )
     requested = {"model": model, "protocol": protocol, "seeds": seeds, **options}
-    job = job_on_table(Path(samples_csv), Path(out), resolve_options(profile, requested, choose_device()))
+    job = job_on_table(Path(samples_csv), Path(out), resolve_table_options(profile, requested))
     return job.write_report(job.load_plan(), jobs=_require_jobs(jobs), faces=faces)
 
 

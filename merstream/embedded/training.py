@@ -82,15 +82,18 @@ def train_and_report(
 def train_on_table(
     table: Path, out: Path, *, profile: str = "corrected", jobs: int = 1, faces: bool = False, **requested: Any
 ) -> None:
-    """Train as `train_and_report` does, on the features that a `samples.csv` names.
+    """Train as `train_and_report` does, on the features that a `samples.csv` names."""
+    train_and_print(job_on_table(table, out, resolve_table_options(profile, requested)), jobs=jobs, faces=faces)
+
+
+def resolve_table_options(profile: str, requested: dict[str, Any]) -> TrainingOptions:
+    """The options of a training on a `samples.csv`; `requested` as `resolve_options` reads it.
 
     Maps of others come in units of their own and from aligned faces: `TABLE_NETWORK` is the default for them.
     """
     if profile == "corrected":
-        requested["network"] = TABLE_NETWORK | (requested.get("network") or {})
-    train_and_print(
-        job_on_table(table, out, resolve_options(profile, requested, choose_device())), jobs=jobs, faces=faces
-    )
+        requested = {**requested, "network": TABLE_NETWORK | (requested.get("network") or {})}
+    return resolve_options(profile, requested, choose_device())
 
 
 def job_on_features(extracted: ExtractedFeatures, run_folders: Sequence[Path], options: TrainingOptions) -> TrainingJob:

@@ -9,7 +9,7 @@ from services.flow.black_anandan import flow
 from services.flow.settings import PROFILES
 
 CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
-DIFFERENCES = ["blur_sigma", "border", "interpolation", "levels", "outside", "rescale", "ridge"]
+DIFFERENCES = ["blur_sigma", "border", "interpolation", "levels", "luma", "outside", "rescale", "ridge"]
 
 
 def moving_pair(shape=(40, 53)):

@@ -33,7 +33,7 @@ def moving_pattern(frames: int = 6, shift: float = 0.3) -> NDArray[np.uint8]:
 
 def test_magnified_frames_are_floats_of_every_factor() -> None:
     magnified = merstream.magnify(moving_pattern(), factors=(0.0, 2.0), fps=40.0)
-    assert (magnified.shape, magnified.dtype) == ((2, 5, 64, 80, 3), np.float32)
+    assert (magnified.shape, magnified.dtype) == ((2, 6, 64, 80, 3), np.float32)
     assert 0 <= magnified.min() < magnified.max() <= 1
     assert merstream.magnify(moving_pattern(), (1.0,), 40.0, "paper").dtype == np.float32
 

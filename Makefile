@@ -34,9 +34,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Two modules without a main, one script that draws pictures, one that needs servers, two that need the folder of a run,
-# one that needs a recording.
-ON_DEMAND = $(addprefix benchmarks/,common.py table.py truth_pictures.py bus.py imbalance.py ablation.py real_camera.py)
+# Modules without a main, and scripts that draw pictures or need servers, a run, a dataset or a recording.
+MODULES = common.py table.py drawn_maps.py flow_peers.py known_motions.py
+ON_DEMAND = $(addprefix benchmarks/,$(MODULES) truth_pictures.py bus.py imbalance.py ablation.py uncoded.py label_ceiling.py real_camera.py)
 bench: setup
 	for script in $(filter-out $(ON_DEMAND),$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 

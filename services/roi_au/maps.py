@@ -4,21 +4,21 @@ The motion is that from the first magnified frame to the frame nearest the apex.
 the apex themselves. The flows between them are concatenated, not summed: each is read at the place that the motion so
 far has reached.
 
-Error against the true motion of nine drawn clips (benchmarks/maps.py, profile `corrected`). The mean error over the map
-is in px of the frame; true motion is 0.217 px there, and 0.276 px from the onset itself. The relative error is what is
-left after one common gain:
+Error against the true motion of nine drawn clips (benchmarks/maps.py, profile `corrected` with the head as recorded).
+The mean error over the map is in px of the frame; true motion is 0.279 px. The relative error is what is left after one
+common gain:
 
 | motion       | error, px | relative error | relative error, factor 2 |
 | ------------ | --------- | -------------- | ------------------------ |
-| concatenated | 0.050     | 0.247          | 0.217                    |
-| summed       | 0.050     | 0.247          | 0.217                    |
-| direct flow  | 0.049     | 0.249          | 0.219                    |
+| concatenated | 0.041     | 0.177          | 0.209                    |
+| summed       | 0.041     | 0.177          | 0.208                    |
+| direct flow  | 0.040     | 0.177          | 0.210                    |
 
 Strain is the magnitude of the infinitesimal strain tensor of that motion, sqrt(exx^2 + eyy^2 + 2 exy^2). Here exx =
 du/dx, eyy = dv/dy and exy = (du/dy + dv/dx)/2, by central differences (one-sided at the border) on the map's own 28x28
 cells. Strain on the frame's px is less accurate, since differences of neighbouring px are mostly the flow's noise. Its
-relative error was 0.54 with the tensor averaged over a cell and 0.57 with the magnitude averaged, against 0.50 on the
-cells (at factor 2: 0.44, 0.48, 0.40).
+relative error was 0.39 with the tensor averaged over a cell and 0.41 with the magnitude averaged, against 0.35 on the
+cells (at factor 2: 0.44, 0.49, 0.40).
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,10 @@ def test_two_trainers_share_a_run_and_one_that_is_killed_is_no_loss(
 ) -> None:
     choice = resolve_options("corrected", TRAIN, "cpu")
     found = select_by_protocol([sample for sample, _ in clips], choice.protocol)
-    evaluation = EvaluationPlan(features.features_from_pairs(clips), choice.protocol, choice.seeds, found)
+    apexes = {"spotted": len(clips)}  # none is coded
+    evaluation = EvaluationPlan(
+        features.features_from_pairs(clips), choice.protocol, choice.seeds, found, apexes=apexes
+    )
     experiment.run_experiment(evaluation, choice.settings, tmp_path / "embedded")
     bus, store = open_bus(Settings()), open_store(Settings())
     victim, heir = trainers = [Trainer(tmp_path / name) for name in ("victim.log", "heir.log")]

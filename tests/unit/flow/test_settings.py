@@ -25,7 +25,8 @@ def test_the_profiles_differ_in_named_settings_only():
     assert all(field.description for field in type(CORRECTED).model_fields.values())
 
 
-@pytest.mark.parametrize("name", [name for name in DIFFERENCES if name != "levels"])  # see test_large_motion.py
+# levels: see test_large_motion.py; luma: the stage reads it, see test_stage.py
+@pytest.mark.parametrize("name", [name for name in DIFFERENCES if name not in ("levels", "luma")])
 def test_both_solvers_know_each_difference(name):
     pair = moving_pair()
     mixed = PAPER.model_copy(update={name: getattr(CORRECTED, name)})

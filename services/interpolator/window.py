@@ -74,7 +74,7 @@ def plan_mean(at: float, width: float, clock: Doubles) -> FrameMean | None:
     room = min(at - clock[0], clock[-1] - at)
     width = min(width, 2 * room) if room > 0 else width
     low = at - (width / 2 if room > 0 else width * (at > clock[0]))
-    high = low + width
+    high = at + (width / 2 if room > 0 else width * (at <= clock[0]))  # low + width can miss the last frame by rounding
     first = max(int(np.searchsorted(clock, low, side="right")) - 1, 0)
     last = min(int(np.searchsorted(clock, high, side="left")), len(clock) - 1)
     times = clock[first : last + 1]

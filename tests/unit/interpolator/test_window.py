@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.stage import compute, interpolate
 from services.interpolator.timeline import clip_positions, halved_positions
-from services.interpolator.window import FrameMean, interpolant_weights, limit_at_turns, line_weights, plan_means
+from services.interpolator.window import (
+    FrameMean,
+    interpolant_weights,
+    limit_at_turns,
+    line_weights,
+    plan_mean,
+    plan_means,
+)
 from shared.stage import Arrays
 
 EVEN = np.arange(91, dtype=np.float64)
@@ -150,3 +157,12 @@ def test_means_of_neighbours_share_no_more_than_an_end(rise: int, fall: int, cou
         if one and other:
             shared = one.first + len(one.weights) - other.first
             assert shared <= 2
+
+
+def test_rounding_does_not_leave_the_last_frame_out() -> None:
+    """The end minus the window plus the window is less than the end for some of these times."""
+    for start in np.linspace(0, 1, 200):
+        clock = start + np.cumsum([0.1, 0.03, 0.047, 0.047, 0.043])
+        mean = plan_mean(float(clock[-1]), 0.13, clock)
+        assert mean is not None
+        assert mean.first + len(mean.weights) == len(clock)

@@ -6,7 +6,7 @@ it rounds as IEEE 754 says: see `services.flow.torch_multigrid`.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from torch import Tensor
 from services.flow import pyramid, torch_linearise, torch_multigrid
 from services.flow.settings import FlowSettings
 from services.flow.torch_resample import filter_images, resize_images
+
+if TYPE_CHECKING:
+    from services.flow.triton_flow import LevelSolver
 
 # Conjugate gradients per system: while the energy is partly quadratic, and for the last GNC stage. The number is fixed,
 # so that nothing is read back. Measured at 224 x 280 on a large motion, from a converged solution: 5e-5 px on average
@@ -95,13 +98,26 @@ def estimate_flow_batch(first: Tensor, second: Tensor, settings: FlowSettings) -
     """float32 images [B, H, W] on 0..255 -> flow [B, 2, H, W], px, on their device, without a wait for the device."""
     blur = pyramid.blur_taps, settings.blur_size, settings.blur_sigma, settings.border
     sharp = filter_images(first, *blur), filter_images(second, *blur)
-    uv = first.new_zeros(len(first), 2, *first.shape[1:])
+    uv, solver = first.new_zeros(len(first), 2, *first.shape[1:]), kernel_solver(first.device)
     for step in pyramid.level_schedule(tuple(first.shape[1:]), settings):
         uv = resize_flow_batch(uv, step.shape, settings.rescale)
         near, far = (reduce_to_level_batch(image, step) for image in sharp)
+        solve = solve_increment_batch if solver is None else solver(len(uv), step.shape, uv.device).solve_increment
         for _ in range(settings.warps):
-            uv = uv + solve_increment_batch(near, far, uv, step.alpha, settings)
+            increment = solve(near, far, uv, step.alpha, settings, EARLY if step.alpha else LAST)
+            uv = uv + increment.clamp(-settings.limit, settings.limit)
     return uv
+
+
+def kernel_solver(device: torch.device) -> "type[LevelSolver] | None":
+    """The solver of compiled kernels, on a GPU where torch has the compiler for them (triton); else None."""
+    if device.type != "cuda":
+        return None
+    try:
+        from services.flow.triton_flow import LevelSolver
+    except ModuleNotFoundError:
+        return None
+    return LevelSolver
 
 
 def resize_flow_batch(uv: Tensor, shape: tuple[int, int], rescale: str) -> Tensor:
@@ -122,10 +138,9 @@ def reduce_to_level_batch(images: Tensor, step: pyramid.PyramidStep) -> Tensor:
     return images
 
 
-def solve_increment_batch(first: Tensor, second: Tensor, uv: Tensor, alpha: float, settings: FlowSettings) -> Tensor:
-    """Increment [B, 2, H, W] of one warp, px, clamped to the setting `limit`; images [B, H, W], uv [B, 2, H, W]."""
+def solve_increment_batch(
+    first: Tensor, second: Tensor, uv: Tensor, alpha: float, settings: FlowSettings, iterations: int
+) -> Tensor:
+    """Increment [B, 2, H, W] of one warp, px, not clamped; images [B, H, W], uv [B, 2, H, W]."""
     right, down, data, right_side = torch_linearise.build_system_batch(first, second, uv, alpha, settings)
-    solved = torch_multigrid.solve_system_batch(
-        torch_multigrid.build_levels(right, down, data), right_side, EARLY if alpha else LAST
-    )
-    return solved.clamp(-settings.limit, settings.limit)
+    return torch_multigrid.solve_system_batch(torch_multigrid.build_levels(right, down, data), right_side, iterations)

@@ -22,6 +22,7 @@ from torch.nn import functional
 from services.flow.multigrid import COARSEST
 
 COARSEST_SWEEPS = 6  # on the coarsest level
+DOT_TILE = 1024  # pixels whose products a dot product adds first; a power of two
 # Chebyshev's steps for errors that a coarser grid cannot represent: eigenvalues 0.5 to 2 of the Jacobi-scaled stencil
 CHEBYSHEV_STEPS = tuple(1 / (1.25 + 0.75 * math.cos(math.pi * (2 * k + 1) / 4)) for k in range(2))
 
@@ -157,15 +158,26 @@ def apply_v_cycle_batch(levels: list[GridLevel], right: Tensor) -> Tensor:
 
 
 def dot_product_batch(a: Tensor, b: Tensor) -> Tensor:
-    """Dot products of a and b [B, ...] for each pair: [B, 1, 1, 1]; halves are added until one number is left."""
-    sums = (a * b).flatten(1)
-    while (count := sums.shape[1]) > 1:
-        half = count // 2
-        folded = sums[:, :half] + sums[:, half : 2 * half]
-        if count % 2:
-            folded[:, :1].add_(sums[:, -1:])
-        sums = folded
-    return sums[:, :, None, None]
+    """Dot products of a and b [B, 2, H, W] for each pair: [B, 1, 1, 1], in the order of `triton_kernels`.
+
+    The products of DOT_TILE pixels are added, then the sums of those tiles.
+    """
+    products = (a * b).flatten(2)
+    products = functional.pad(products[:, 0] + products[:, 1], (0, -products.shape[2] % DOT_TILE))
+    sums = fold_halves(products.unflatten(1, (-1, DOT_TILE)))
+    return fold_halves(functional.pad(sums, (0, next_power_of_two(sums.shape[1]) - sums.shape[1])))[:, None, None, None]
+
+
+def fold_halves(values: Tensor) -> Tensor:
+    """Sums [...] over the last axis of [..., N], N a power of two: halves are added until one number is left."""
+    while (half := values.shape[-1] // 2) > 0:
+        values = values[..., :half] + values[..., half:]
+    return values[..., 0]
+
+
+def next_power_of_two(count: int) -> int:
+    """The smallest power of two that is at least `count`."""
+    return 1 << (count - 1).bit_length()
 
 
 def safe_ratio(part: Tensor, whole: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The warps of a pyramid level on a GPU, by the kernels of `triton_kernels`; bits as on tensors."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from services.flow.torch_multigrid import CHEBYSHEV_STEPS, COARSEST_SWEEPS, next
 BLOCK, BLOCK_WARPS = 256, 8  # pixels and warps of a program; one pixel per thread reads neighbours best
 TILE_WARPS = 8  # of programs that add products over a tile, and of those for a pair's small levels
 MIN_SLOTS = 64  # places for the sums of tiles; more than needed add zeros, and kernels are compiled once
+STEPS = tuple((step, 1 - step) for step in CHEBYSHEV_STEPS)  # of the two sweeps, and what they keep
 ALIGNMENT = 16  # floats: levels start at multiples, so that loads are as wide as the hardware's
 
 
@@ -37,24 +39,34 @@ class KernelLevel:
         return self.height, self.width, self.count
 
 
+def level_places(shape: tuple[int, int]) -> list[tuple[int, int, int]]:
+    """Where each level starts in the buffer (floats per pair), its height and width; then where the last one ends."""
+    places, start = [], 0
+    while True:
+        places.append((start, *shape))
+        start += -(-kernels.PLANES * shape[0] * shape[1] // ALIGNMENT) * ALIGNMENT
+        if max(shape) <= COARSEST:
+            return [*places, (start, 0, 0)]
+        shape = (shape[0] + 1) // 2, (shape[1] + 1) // 2
+
+
+@lru_cache(maxsize=256)
+def level_table(shape: tuple[int, int], device: torch.device) -> Tensor:
+    """`level_places` on the device; cached, since a copy would wait for the device."""
+    return torch.tensor(level_places(shape), device=device)
+
+
 class LevelSolver:
     """Increments of a batch of pairs at one size. Its buffers serve every warp."""
 
     def __init__(self, batch: int, shape: tuple[int, int], device: torch.device) -> None:
         self.batch = batch
-        sizes = [shape]
-        while max(sizes[-1]) > COARSEST:
-            sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
-        starts = [0]
-        for height, width in sizes:
-            starts.append(starts[-1] + -(-kernels.PLANES * height * width // ALIGNMENT) * ALIGNMENT)
-        self.work = torch.empty(batch * starts[-1], device=device)
-        self.table = torch.tensor([(start, *size) for start, size in zip(starts, sizes, strict=False)], device=device)
-        self.levels = [
-            KernelLevel(*size, self.work[batch * start :]) for start, size in zip(starts, sizes, strict=False)
-        ]
+        *places, (end, *_) = level_places(shape)
+        self.table = level_table(shape, device)
+        self.work = torch.empty(batch * end, device=device)
+        self.levels = [KernelLevel(height, width, self.work[batch * start :]) for start, height, width in places]
         # The first level that one program holds. The finest is never, as its sweeps also give the dot products.
-        self.small = next((k for k, level in enumerate(self.levels) if k and level.count <= kernels.TILE), len(sizes))
+        self.small = next((k for k, level in enumerate(self.levels) if k and level.count <= kernels.TILE), len(places))
         self.tiles = -(-self.levels[0].count // kernels.TILE)
         self.slots = max(MIN_SLOTS, next_power_of_two(self.tiles))
         self.energies = torch.empty(2, batch, self.tiles, device=device)
@@ -119,12 +131,12 @@ class LevelSolver:
         self._solve_small_levels(last)
         for k in reversed(range(len(large))):
             fine, coarse = self.levels[k], self.levels[k + 1]
-            args = fine.planes, coarse.planes, fine.width, fine.count, coarse.width, coarse.count, CHEBYSHEV_STEPS[0]
+            args = fine.planes, coarse.planes, fine.width, fine.count, coarse.width, coarse.count, *STEPS[0]
             self._launch(kernels.prolong_kernel, fine.count, *args)
             self._relax(fine, sums, 1, dot=k == 0)
 
     def _solve_small_levels(self, last: int) -> None:
-        args = self.work, self.table, self.small, last, self.batch, *CHEBYSHEV_STEPS
+        args = self.work, self.table, self.small, last, self.batch, *STEPS[0], *STEPS[1]
         kernels.coarse_cycle_kernel[(self.batch,)](*args, num_warps=TILE_WARPS, **kernels.EXACT)
 
     def _solve_only_level(self, sums: Tensor) -> None:
@@ -134,12 +146,13 @@ class LevelSolver:
             self._relax(self.levels[0], sums, sweep % 2, dot=sweep == COARSEST_SWEEPS - 1)
 
     def _relax_twice(self, level: KernelLevel) -> None:
-        self._launch(kernels.relax_twice_kernel, level.count, level.planes, level.width, level.count, *CHEBYSHEV_STEPS)
+        args = level.planes, level.width, level.count, STEPS[0][0], *STEPS[1]
+        self._launch(kernels.relax_twice_kernel, level.count, *args)
 
     def _relax(self, level: KernelLevel, sums: Tensor, step: int, dot: bool = False) -> None:
         """The first sweep (0) reads X and writes Y, the second one (1) the reverse."""
         source, target = ((kernels.X, kernels.Y), (kernels.Y, kernels.X))[step]
-        args = level.planes, sums, level.width, level.count, CHEBYSHEV_STEPS[step]
+        args = level.planes, sums, level.width, level.count, *STEPS[step]
         self._launch(kernels.relax_kernel, level.count, *args, tiled=dot, SOURCE=source, TARGET=target, DOT=dot)
 
     def _advance(self, iteration: int) -> None:

@@ -115,7 +115,7 @@ def sum_fluxes(here, x, edges):
 @triton.jit
 def fold_halves(values, SIZE: tl.constexpr):
     """The sum of `values` [SIZE], a power of two: halves are added until one number is left."""
-    if SIZE > 1:
+    if SIZE > 1:  # noqa: SIM108 (a branch that is not taken must not be compiled)
         values = fold_halves(tl.sum(tl.reshape(values, (2, SIZE // 2)), 0), SIZE // 2)
     else:
         values = tl.sum(values, 0)
@@ -406,8 +406,8 @@ def start_value(level, count, at, mask, step):
 
 
 @triton.jit
-def relax_pixel(level, count, at, mask, u, v, around_u, around_v, up, left, width, step):
-    """(du, dv) after one damped Jacobi sweep, from the values here and around."""
+def relax_pixel(level, count, at, mask, u, v, around_u, around_v, up, left, width, step, rest):
+    """(du, dv) after one damped Jacobi sweep, from the values here and around; `rest` is 1 - step, rounded once."""
     edges_u = read_edges(level, 0, at, mask, up, left, width, count)
     edges_v = read_edges(level, 1, at, mask, up, left, width, count)
     right_side = level + _B * count
@@ -415,7 +415,7 @@ def relax_pixel(level, count, at, mask, u, v, around_u, around_v, up, left, widt
     side_v = sum_products(around_v, edges_v) + read(right_side + count, at, mask)
     a, b, c = read_block(level, _INVERSE, count, at, mask)
     wanted_u, wanted_v = multiply_block(a * step, b * step, c * step, side_u, side_v)
-    return u * (1 - step) + wanted_u, v * (1 - step) + wanted_v
+    return u * rest + wanted_u, v * rest + wanted_v
 
 
 @triton.jit
@@ -425,7 +425,7 @@ def write_pair(level, plane, count, at, u, v, mask):
 
 
 @triton.jit
-def relax_twice_from_zero(level, at, mask, width, count, step_0, step_1):
+def relax_twice_from_zero(level, at, mask, width, count, step_0, step_1, rest_1):
     """X: the unknowns after both sweeps from zero. The first one needs no neighbours, so it is repeated for them."""
     up, left, right, down = neighbour_masks(at, mask, width, count)
     u, v = start_value(level, count, at, mask, step_0)
@@ -434,7 +434,7 @@ def relax_twice_from_zero(level, at, mask, width, count, step_0, step_1):
     right_u, right_v = start_value(level, count, at + 1, right, step_0)
     down_u, down_v = start_value(level, count, at + width, down, step_0)
     around_u, around_v = (up_u, left_u, right_u, down_u), (up_v, left_v, right_v, down_v)
-    u, v = relax_pixel(level, count, at, mask, u, v, around_u, around_v, up, left, width, step_1)
+    u, v = relax_pixel(level, count, at, mask, u, v, around_u, around_v, up, left, width, step_1, rest_1)
     write_pair(level, _X, count, at, u, v, mask)
 
 
@@ -494,7 +494,7 @@ def correct_neighbours(x, coarse_x, at, up, left, right, down, width, coarse_wid
 
 
 @triton.jit
-def prolong_and_relax(fine, coarse, at, mask, width, count, coarse_width, coarse_count, step):
+def prolong_and_relax(fine, coarse, at, mask, width, count, coarse_width, coarse_count, step, rest):
     """Y: X plus the next level's X, after one sweep."""
     up, left, right, down = neighbour_masks(at, mask, width, count)
     x, coarse_x = fine + _X * count, coarse + _X * coarse_count
@@ -502,29 +502,29 @@ def prolong_and_relax(fine, coarse, at, mask, width, count, coarse_width, coarse
     v = read_corrected(x + count, coarse_x + coarse_count, at, mask, width, coarse_width)
     around_u = correct_neighbours(x, coarse_x, at, up, left, right, down, width, coarse_width)
     around_v = correct_neighbours(x + count, coarse_x + coarse_count, at, up, left, right, down, width, coarse_width)
-    u, v = relax_pixel(fine, count, at, mask, u, v, around_u, around_v, up, left, width, step)
+    u, v = relax_pixel(fine, count, at, mask, u, v, around_u, around_v, up, left, width, step, rest)
     write_pair(fine, _Y, count, at, u, v, mask)
 
 
 @triton.jit
-def relax(level, source, target, at, mask, width, count, step):
+def relax(level, source, target, at, mask, width, count, step, rest):
     """One sweep from the planes `source` to the planes `target`; returns what it wrote."""
     up, left, right, down = neighbour_masks(at, mask, width, count)
     x = level + source * count
     u, v = read(x, at, mask), read(x + count, at, mask)
     around_u = read_neighbours(x, at, up, left, right, down, width)
     around_v = read_neighbours(x + count, at, up, left, right, down, width)
-    u, v = relax_pixel(level, count, at, mask, u, v, around_u, around_v, up, left, width, step)
+    u, v = relax_pixel(level, count, at, mask, u, v, around_u, around_v, up, left, width, step, rest)
     write_pair(level, target, count, at, u, v, mask)
     return u, v
 
 
 @triton.jit(do_not_specialize=["width"])
-def relax_twice_kernel(levels, width, count, step_0, step_1, BLOCK: tl.constexpr):
+def relax_twice_kernel(levels, width, count, step_0, step_1, rest_1, BLOCK: tl.constexpr):
     """Both sweeps from zero, into X."""
     pair = tl.program_id(1)
     at, mask = pixels_of_block(tl.program_id(0), count, BLOCK)
-    relax_twice_from_zero(level_of_pair(levels, pair, count), at, mask, width, count, step_0, step_1)
+    relax_twice_from_zero(level_of_pair(levels, pair, count), at, mask, width, count, step_0, step_1, rest_1)
 
 
 @triton.jit(do_not_specialize=["height", "width", "coarse_width"])
@@ -537,23 +537,34 @@ def restrict_kernel(fine_levels, coarse_levels, height, width, count, coarse_wid
 
 
 @triton.jit(do_not_specialize=["width", "coarse_width"])
-def prolong_kernel(fine_levels, coarse_levels, width, count, coarse_width, coarse_count, step, BLOCK: tl.constexpr):
+def prolong_kernel(
+    fine_levels, coarse_levels, width, count, coarse_width, coarse_count, step, rest, BLOCK: tl.constexpr
+):
     """The next level's correction and one sweep, from X into Y."""
     pair = tl.program_id(1)
     at, mask = pixels_of_block(tl.program_id(0), count, BLOCK)
     fine, coarse = level_of_pair(fine_levels, pair, count), level_of_pair(coarse_levels, pair, coarse_count)
-    prolong_and_relax(fine, coarse, at, mask, width, count, coarse_width, coarse_count, step)
+    prolong_and_relax(fine, coarse, at, mask, width, count, coarse_width, coarse_count, step, rest)
 
 
 @triton.jit(do_not_specialize=["width"])
 def relax_kernel(
-    levels, sums, width, count, step, SOURCE: tl.constexpr, TARGET: tl.constexpr, DOT: tl.constexpr, BLOCK: tl.constexpr
+    levels,
+    sums,
+    width,
+    count,
+    step,
+    rest,
+    SOURCE: tl.constexpr,
+    TARGET: tl.constexpr,
+    DOT: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     """One sweep. DOT: also the sum over each tile [B, tiles] of residual times result."""
     pair = tl.program_id(1)
     at, mask = pixels_of_block(tl.program_id(0), count, BLOCK)
     level = level_of_pair(levels, pair, count)
-    u, v = relax(level, SOURCE, TARGET, at, mask, width, count, step)
+    u, v = relax(level, SOURCE, TARGET, at, mask, width, count, step, rest)
     if DOT:
         residual = level + _B * count
         products = read(residual, at, mask) * u + read(residual + count, at, mask) * v
@@ -567,7 +578,7 @@ def write_sum(sums, pair, products):
 
 
 @triton.jit(do_not_specialize=["first", "last", "batch"])
-def coarse_cycle_kernel(work, table, first, last, batch, step_0, step_1):
+def coarse_cycle_kernel(work, table, first, last, batch, step_0, rest_0, step_1, rest_1):
     """The part of a V-cycle that happens on the levels `first` to `last`, each smaller than a tile.
 
     One program does all of it for one pair, since small levels leave a GPU idle between launches. work: the buffer of
@@ -576,27 +587,27 @@ def coarse_cycle_kernel(work, table, first, last, batch, step_0, step_1):
     pair = tl.program_id(0)
     for level in range(first, last):
         at, mask, here, _, width, count = locate_level(work, table, level, pair, batch)
-        relax_twice_from_zero(here, at, mask, width, count, step_0, step_1)
+        relax_twice_from_zero(here, at, mask, width, count, step_0, step_1, rest_1)
         tl.debug_barrier()
         at, mask, coarse, _, coarse_width, coarse_count = locate_level(work, table, level + 1, pair, batch)
         height = tl.load(table + level * 3 + 1).to(tl.int32)
         restrict_residual(here, coarse, at, mask, height, width, count, coarse_width, coarse_count)
         tl.debug_barrier()
     at, mask, here, _, width, count = locate_level(work, table, last, pair, batch)
-    relax_twice_from_zero(here, at, mask, width, count, step_0, step_1)
+    relax_twice_from_zero(here, at, mask, width, count, step_0, step_1, rest_1)
     for _ in range(_SWEEPS // 2):
         tl.debug_barrier()
-        relax(here, _X, _Y, at, mask, width, count, step_0)
+        relax(here, _X, _Y, at, mask, width, count, step_0, rest_0)
         tl.debug_barrier()
-        relax(here, _Y, _X, at, mask, width, count, step_1)
+        relax(here, _Y, _X, at, mask, width, count, step_1, rest_1)
     for down in range(first, last):
         level = last - 1 - (down - first)
         tl.debug_barrier()
         _, _, coarse, _, coarse_width, coarse_count = locate_level(work, table, level + 1, pair, batch)
         at, mask, here, _, width, count = locate_level(work, table, level, pair, batch)
-        prolong_and_relax(here, coarse, at, mask, width, count, coarse_width, coarse_count, step_0)
+        prolong_and_relax(here, coarse, at, mask, width, count, coarse_width, coarse_count, step_0, rest_0)
         tl.debug_barrier()
-        relax(here, _Y, _X, at, mask, width, count, step_1)
+        relax(here, _Y, _X, at, mask, width, count, step_1, rest_1)
 
 
 @triton.jit

@@ -49,7 +49,7 @@ def test_only_its_own_services_import_torch() -> None:
     for file in [file for folder in ("shared", "services", "merstream") for file in (ROOT / folder).rglob("*.py")]:
         if "torch" in {name.split(".")[0] for name in imports(file)}:
             own = file.relative_to(ROOT).parts[1] in ("interpolator", "trainer")
-            assert own or file.name.startswith("torch_") or file == ROOT / "shared" / "device.py", file
+            assert own or file.name.startswith(("torch_", "triton_")) or file == ROOT / "shared" / "device.py", file
 
 
 def test_what_the_trainer_learns_from_knows_no_torch() -> None:

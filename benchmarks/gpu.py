@@ -199,6 +199,8 @@ def main() -> None:
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("torch sees no NVIDIA GPU here. Without one, --device cpu --small tests the script.")
     os.environ["MER_DEVICE"] = options.device
+    if (gpu_parts.BUNDLE / "weights").exists():
+        os.environ.setdefault("MER_WEIGHTS_DIR", str(gpu_parts.BUNDLE / "weights"))
     file = options.out or default_file(options.device, options.small)
     chosen = [name for name in gpu_parts.PARTS if name in (options.part or gpu_parts.PARTS)]
     if options.continued and file:

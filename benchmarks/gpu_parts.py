@@ -4,7 +4,6 @@ Times are wall seconds between two waits for the device: the median of repeats a
 most. A name that ends with RATIO is the speed of the GPU over that of two CPU cores.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.evm import zooming_clip
 from benchmarks.flow import noisy_face_pairs
+from benchmarks.gpu_features import load_features
 from benchmarks.training import CLASSES, create_training_loop, random_features
 from services.flow.black_anandan import flow
 from services.flow.settings import PROFILES as FLOW_PROFILES
@@ -464,23 +464,13 @@ def measure_folds(setup: Setup, record: Record, deadline: float) -> None:
                 record(f"{model}, {jobs} at a time, outcomes are equal", found.outcomes == alone.outcomes)
 
 
-def read_bundled_features() -> tuple[Features, dict[str, Any]] | None:
-    """The drawn features of gpu-bundle/ and what is known of them; None without a bundle. See `gpu_bundle`."""
-    if not (BUNDLE / "features" / "labels.json").exists():
-        return None
-    about = json.loads((BUNDLE / "features" / "about.json").read_text())
-    features = Features.open(BUNDLE / "features")
-    arrays = {name: np.asarray(array, np.float32) for name, array in features.arrays.items()}
-    return replace(features, arrays=arrays), about
-
-
 class EnoughSeen(Exception):
     """The time of a run of folds is over; raised by a callback."""
 
 
 def measure_loso(setup: Setup, record: Record, deadline: float) -> None:
     """A leave-one-subject-out run of CASME II's size: `fmer` from some epochs, `fmer-lite` whole."""
-    bundled = None if setup.small else read_bundled_features()
+    bundled = None if setup.small else load_features(BUNDLE / "features")
     features, about = bundled or (random_features(setup.choose_size(26, 3), setup.choose_size(9, 1)), {})
     subjects = len(set(features.subjects.tolist()))
     record("clips", {"clips": len(features), "subjects": subjects, "drawn": bundled is not None, **about})

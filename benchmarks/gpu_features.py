@@ -1,4 +1,4 @@
-"""The features in gpu-bundle/: small enough to travel. Patches are rounded to 1/128 px, maps to half precision."""
+"""The features in gpu-bundle/: small enough to travel. Patches are rounded to 1/512 px, maps to half precision."""
 
 import json
 from dataclasses import replace
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.trainer.data.features import Features
 
-STEPS_PER_PX = 128
+STEPS_PER_PX = 512
 
 
 def save_features(features: Features, folder: Path) -> None:

@@ -5,6 +5,7 @@ most. A name that ends with RATIO is the speed of the GPU over that of two CPU c
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.common import GPU_RATIO as RATIO
 from benchmarks.evm import zooming_clip
 from benchmarks.flow import noisy_face_pairs
 from benchmarks.gpu_features import load_features
@@ -50,7 +52,6 @@ from shared.device import choose_device
 
 ROOT = Path(__file__).parents[1]
 BUNDLE = ROOT / "gpu-bundle"
-RATIO = "times two CPU cores"
 MODELS = ("fmer", "fmer-lite")
 PRECISIONS = ("bf16", "float32")
 Record = Callable[[str, Any], None]
@@ -175,14 +176,16 @@ def run_gpu_tests(setup: Setup, record: Record, deadline: float) -> None:
             record("not ended in time", [file.name for file, process in runs.items() if process.poll() is None])
         finally:
             for process in runs.values():
-                process.kill()
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)  # with the processes that a test started
 
 
 def start_pytest(file: Path, report: Path) -> "subprocess.Popen[str]":
     """The tests of a file that need a GPU, in a process that writes a JUnit report."""
     choices = ["-m", "gpu", "-q", "-o", "filterwarnings=default", "-p", "no:cacheprovider", f"--junitxml={report}"]
     command = [sys.executable, "-m", "pytest", *choices, str(file)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **output)
 
 
 def read_test_report(report: Path, output: str) -> dict[str, Any]:
@@ -288,20 +291,23 @@ def measure_steps(setup: Setup, record: Record, deadline: float) -> None:
 
 def measure_matmul_peaks(setup: Setup, record: Record) -> dict[str, float]:
     """FLOP/s of one large product of matrices, by precision; `tf32` is what float32 may use on tensor cores."""
-    side = setup.choose_size(8192, 128)
-    found, before = {}, torch.get_float32_matmul_precision()
-    for name, dtype, allowed in (
-        ("bf16", torch.bfloat16, "highest"),
-        ("tf32", torch.float32, "high"),
-        ("float32", torch.float32, "highest"),
-    ):
-        torch.set_float32_matmul_precision(allowed)
-        one = torch.randn(side, side, device=setup.device, dtype=dtype)
-        timed = time_repeats(setup, lambda one=one: one @ one, 9, longest=1.0)
-        found[name] = 2 * side**3 / timed.median_s
-        record(f"peak TFLOP/s, {name}, product of matrices", round_figure(found[name] / 1e12))
-    torch.set_float32_matmul_precision(before)
+    found = {"bf16": time_matmul(setup, torch.bfloat16), "float32": time_matmul(setup, torch.float32)}
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("high")
+        found["tf32"] = time_matmul(setup, torch.float32)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    for name, peak in found.items():
+        record(f"peak TFLOP/s, {name}, product of matrices", round_figure(peak / 1e12))
     return found
+
+
+def time_matmul(setup: Setup, dtype: torch.dtype) -> float:
+    """FLOP/s of a product of two square matrices."""
+    side = setup.choose_size(8192, 128)
+    one = torch.randn(side, side, device=setup.device, dtype=dtype)
+    return 2 * side**3 / time_repeats(setup, lambda: one @ one, 9, longest=1.0).median_s
 
 
 def measure_cpu_step(setup: Setup, record: Record, model: str) -> float:
@@ -387,7 +393,7 @@ def time_operators(setup: Setup, work: Callable[[], Any]) -> dict[str, Any]:
     events = seen.key_averages()
     kernels = [event for event in events if event.device_type == DeviceType.CUDA]
     kernels.sort(key=lambda event: -event.self_device_time_total)
-    own = ("aten::cudnn_convolution", "aten::convolution_backward")
+    own = ("aten::_convolution", "aten::convolution_backward")
     convolutions = sum(event.device_time_total for event in events if event.key in own) / 1e6
     return {
         "all": round_figure(sum(event.self_device_time_total for event in kernels) / 1e6),

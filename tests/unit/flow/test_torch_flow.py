@@ -133,6 +133,31 @@ def test_out_of_memory_halves_the_batch():
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_recorded_batch_gives_the_bytes_of_a_cpu(profile):
+    """The second batch of a size is recorded, and the third one replays it with other images."""
+    settings, torch_flow.RECORDED_FLOW.key = PROFILES[profile], None
+    for seed in range(3):
+        pairs = moving_pairs(3, (40, 37), seed)
+        found = torch_flow.estimate_flow_torch(*pairs, settings, "cuda")
+        assert (torch_flow.RECORDED_FLOW.graph is not None) == (seed > 0)
+        assert found.tobytes() == torch_flow.estimate_flow_torch(*pairs, settings, "cpu").tobytes(), seed
+    other = moving_pairs(2, (25, 34))
+    found = torch_flow.estimate_flow_torch(*other, settings, "cuda")  # of another size: the graph is not used
+    assert found.tobytes() == torch_flow.estimate_flow_torch(*other, settings, "cpu").tobytes()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (1, 40), (40, 1), (51, 37), (90, 121)])
+def test_kernels_give_the_bytes_of_tensors_on_the_same_gpu(shape, monkeypatch):
+    pairs = moving_pairs(2, shape)
+    by_kernels = torch_flow.estimate_flow_torch(*pairs, PROFILES["corrected"], "cuda")
+    monkeypatch.setattr(torch_flow, "kernel_solver", lambda device: None)
+    torch_flow.RECORDED_FLOW.forget()
+    assert by_kernels.tobytes() == torch_flow.estimate_flow_torch(*pairs, PROFILES["corrected"], "cuda").tobytes()
+
+
+@pytest.mark.gpu
 def test_a_gpu_without_memory_for_a_batch_takes_smaller_ones():
     """The process may have 128 MiB: 64 pairs of 224 x 280 need more, one pair less."""
     first, second = moving_pairs(1, (224, 280))

@@ -18,7 +18,7 @@ from services.flow.settings import FlowSettings
 from services.flow.torch_resample import filter_images, resize_images
 
 if TYPE_CHECKING:
-    from services.flow.triton_flow import LevelSolver
+    from services.flow.triton_flow import KernelSolver
 
 # Conjugate gradients per system: while the energy is partly quadratic, and for the last GNC stage. The number is fixed,
 # so that nothing is read back. Measured at 224 x 280 on a large motion, from a converged solution: 5e-5 px on average
@@ -158,15 +158,15 @@ class RecordedFlow:
 RECORDED_FLOW = RecordedFlow()
 
 
-def kernel_solver(device: torch.device) -> "type[LevelSolver] | None":
+def kernel_solver(device: torch.device) -> "type[KernelSolver] | None":
     """The solver of compiled kernels, on a GPU where torch has the compiler for them (triton); else None."""
     if device.type != "cuda":
         return None
     try:
-        from services.flow.triton_flow import LevelSolver
+        from services.flow.triton_flow import KernelSolver
     except ModuleNotFoundError:
         return None
-    return LevelSolver
+    return KernelSolver
 
 
 def resize_flow_batch(uv: Tensor, shape: tuple[int, int], rescale: str) -> Tensor:

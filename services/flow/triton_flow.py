@@ -22,7 +22,7 @@ ALIGNMENT = 16  # floats: levels start at multiples, so that loads are as wide a
 
 @dataclass(frozen=True)
 class KernelLevel:
-    """A level's size, and the work buffer from its planes [B, PLANES, height * width] on."""
+    """A level's size, and the work buffer from its planes [B, LEVEL_PLANES, height * width] on."""
 
     height: int
     width: int
@@ -44,7 +44,7 @@ def level_places(shape: tuple[int, int]) -> list[tuple[int, int, int]]:
     places, start = [], 0
     while True:
         places.append((start, *shape))
-        start += -(-kernels.PLANES * shape[0] * shape[1] // ALIGNMENT) * ALIGNMENT
+        start += -(-kernels.LEVEL_PLANES * shape[0] * shape[1] // ALIGNMENT) * ALIGNMENT
         if max(shape) <= COARSEST:
             return [*places, (start, 0, 0)]
         shape = (shape[0] + 1) // 2, (shape[1] + 1) // 2
@@ -52,11 +52,11 @@ def level_places(shape: tuple[int, int]) -> list[tuple[int, int, int]]:
 
 @lru_cache(maxsize=256)
 def level_table(shape: tuple[int, int], device: torch.device) -> Tensor:
-    """`level_places` on the device; cached, since a copy would wait for the device."""
+    """`level_places` on the device, int64 [levels + 1, 3]; cached, since a copy would wait for the device."""
     return torch.tensor(level_places(shape), device=device)
 
 
-class LevelSolver:
+class KernelSolver:
     """Increments of a batch of pairs at one size. Its buffers serve every warp."""
 
     def __init__(self, batch: int, shape: tuple[int, int], device: torch.device) -> None:
@@ -86,7 +86,9 @@ class LevelSolver:
             self._apply_v_cycle(self.energies[iteration % 2])
             self._advance(iteration)
         height, width, count = self.levels[0].size
-        planes = self.work[: self.batch * kernels.PLANES * count].view(self.batch, kernels.PLANES, height, width)
+        planes = self.work[: self.batch * kernels.LEVEL_PLANES * count].view(
+            self.batch, kernels.LEVEL_PLANES, height, width
+        )
         return planes[:, kernels.SOLUTION : kernels.SOLUTION + 2]
 
     def _launch(self, kernel: Any, pixels: int, *args: Any, tiled: bool = False, **constants: Any) -> None:

@@ -1,6 +1,6 @@
 """The flow's kernels for a GPU: each step of `torch_linearise` and `torch_multigrid` in one pass over the memory.
 
-A level is one float32 buffer [B, PLANES, H * W] with the planes below. A program of a kernel computes `TILE` pixels of
+A level is one float32 buffer [B, LEVEL_PLANES, H * W] with the planes below. A program of a kernel computes `TILE` pixels of
 one pair. Equal bits: every kernel applies the operations of the tensors in their order, each rounded by itself. So
 callers switch the contraction of multiplication and addition off (`EXACT`), and divide by `div_rn`.
 
@@ -26,12 +26,12 @@ from services.flow.torch_linearise import GRADIENT_WEIGHTS
 from services.flow.torch_multigrid import COARSEST_SWEEPS, DOT_TILE
 
 TILE = DOT_TILE
-PLANES = 24
+LEVEL_PLANES = 24
 X, Y, SOLUTION, DIRECTION = 10, 12, 16, 18
 EXACT: dict[str, Any] = {"enable_fp_fusion": False}  # of every launch
 
 # Kernels read global values only as constants.
-_TILE, _PLANES, _SWEEPS = tl.constexpr(TILE), tl.constexpr(PLANES), tl.constexpr(COARSEST_SWEEPS)
+_TILE, _PLANES, _SWEEPS = tl.constexpr(TILE), tl.constexpr(LEVEL_PLANES), tl.constexpr(COARSEST_SWEEPS)
 _RIGHT, _DOWN, _DATA, _INVERSE = tl.constexpr(0), tl.constexpr(2), tl.constexpr(4), tl.constexpr(7)
 _X, _Y, _B, _SOLUTION = tl.constexpr(X), tl.constexpr(Y), tl.constexpr(14), tl.constexpr(SOLUTION)
 _DIRECTION, _IMAGE = tl.constexpr(DIRECTION), tl.constexpr(22)
@@ -113,10 +113,10 @@ def sum_fluxes(here, x, edges):
 
 
 @triton.jit
-def fold_halves(values, SIZE: tl.constexpr):
+def add_halves(values, SIZE: tl.constexpr):
     """The sum of `values` [SIZE], a power of two: halves are added until one number is left."""
     if SIZE > 1:  # noqa: SIM108 (a branch that is not taken must not be compiled)
-        values = fold_halves(tl.sum(tl.reshape(values, (2, SIZE // 2)), 0), SIZE // 2)
+        values = add_halves(tl.sum(tl.reshape(values, (2, SIZE // 2)), 0), SIZE // 2)
     else:
         values = tl.sum(values, 0)
     return values
@@ -126,11 +126,11 @@ def fold_halves(values, SIZE: tl.constexpr):
 def sum_tiles(sums, pair, tiles, SLOTS: tl.constexpr):
     """A pair's dot product from the sums of its tiles [B, tiles]."""
     slot = tl.arange(0, SLOTS)
-    return fold_halves(tl.load(sums + pair * tiles + slot, mask=slot < tiles, other=0.0), SLOTS)
+    return add_halves(tl.load(sums + pair * tiles + slot, mask=slot < tiles, other=0.0), SLOTS)
 
 
 @triton.jit
-def safe_ratio(part, whole):
+def divide_or_zero(part, whole):
     """part / whole; 0 where `whole` is not positive."""
     return tl.where(whole > 0, tl.div_rn(part, whole), 0.0)
 
@@ -213,13 +213,13 @@ def warp_kernel(
 
 
 @triton.jit
-def lorentzian_weight(x, twice_squared_sigma, constant, top):
+def penalty_weight(x, twice_squared_sigma, constant, top):
     """constant + top / (2 sigma^2 + x^2): the robust weight plus the quadratic part."""
     return tl.div_rn(top + tl.zeros_like(x), x * x + twice_squared_sigma) + constant
 
 
 @triton.jit
-def axis_gradient(image, line, place, stride, length, mask):
+def read_gradient(image, line, place, stride, length, mask):
     """Derivative along an axis at `place` of 0..length-1; `line` is the index of the axis' first sample."""
     near = read(image, line + mirror_index(place + 1, length) * stride, mask)
     near -= read(image, line + mirror_index(place - 1, length) * stride, mask)
@@ -271,9 +271,9 @@ def linearise_kernel(
     first, pulled, uv = first + pair * count, pulled + pair * count, uv + pair * 2 * count
     row, column = at // width, at % width
     it = read(pulled, at, mask) - read(first, at, mask)
-    ix = axis_gradient(pulled, row * width, column, 1, width, mask)
-    iy = axis_gradient(pulled, column, row, width, height, mask)
-    weight = lorentzian_weight(it, data_spread, data_constant, data_top)
+    ix = read_gradient(pulled, row * width, column, 1, width, mask)
+    iy = read_gradient(pulled, column, row, width, height, mask)
+    weight = penalty_weight(it, data_spread, data_constant, data_top)
     if IGNORED:
         _, _, inside = moved_position(uv, at, mask, height, width, count)
         weight = tl.where(inside, weight, 0.0)
@@ -327,10 +327,10 @@ def write_edges(level, uv, component, data_side, at, mask, up, left, right, down
     here = read(uv + component * count, at, mask)
     around = read_neighbours(uv + component * count, at, up, left, right, down, width)
     steps = here - around[0], here - around[1], around[2] - here, around[3] - here
-    edge_up = tl.where(up, lorentzian_weight(steps[0], spread, constant, top), 0.0)
-    edge_left = tl.where(left, lorentzian_weight(steps[1], spread, constant, top), 0.0)
-    edge_right = tl.where(right, lorentzian_weight(steps[2], spread, constant, top), 0.0)
-    edge_down = tl.where(down, lorentzian_weight(steps[3], spread, constant, top), 0.0)
+    edge_up = tl.where(up, penalty_weight(steps[0], spread, constant, top), 0.0)
+    edge_left = tl.where(left, penalty_weight(steps[1], spread, constant, top), 0.0)
+    edge_right = tl.where(right, penalty_weight(steps[2], spread, constant, top), 0.0)
+    edge_down = tl.where(down, penalty_weight(steps[3], spread, constant, top), 0.0)
     side = data_side + edge_right * steps[2]
     side = side - edge_left * steps[1]
     side = side + edge_down * steps[3]
@@ -439,7 +439,7 @@ def relax_twice_from_zero(level, at, mask, width, count, step_0, step_1, rest_1)
 
 
 @triton.jit
-def apply_operator(level, at, mask, width, count, u, v, around_u, around_v, up, left):
+def evaluate_operator(level, at, mask, width, count, u, v, around_u, around_v, up, left):
     """The operator at a pixel, from the values here and around."""
     edges_u = read_edges(level, 0, at, mask, up, left, width, count)
     edges_v = read_edges(level, 1, at, mask, up, left, width, count)
@@ -456,12 +456,12 @@ def residual_at(level, at, mask, width, count):
     u, v = read(x, at, mask), read(x + count, at, mask)
     around_u = read_neighbours(x, at, up, left, right, down, width)
     around_v = read_neighbours(x + count, at, up, left, right, down, width)
-    image_u, image_v = apply_operator(level, at, mask, width, count, u, v, around_u, around_v, up, left)
+    image_u, image_v = evaluate_operator(level, at, mask, width, count, u, v, around_u, around_v, up, left)
     return read(right_side, at, mask) - image_u, read(right_side + count, at, mask) - image_v
 
 
 @triton.jit
-def restrict_residual(fine, coarse, at, mask, height, width, count, coarse_width, coarse_count):
+def sum_residuals(fine, coarse, at, mask, height, width, count, coarse_width, coarse_count):
     """The right-hand side of the next level: the residual summed over 2 x 2 pixels."""
     row, column = at // coarse_width * 2, at % coarse_width * 2
     corner = row * width + column
@@ -533,7 +533,7 @@ def restrict_kernel(fine_levels, coarse_levels, height, width, count, coarse_wid
     pair = tl.program_id(1)
     at, mask = pixels_of_block(tl.program_id(0), coarse_count, BLOCK)
     fine, coarse = level_of_pair(fine_levels, pair, count), level_of_pair(coarse_levels, pair, coarse_count)
-    restrict_residual(fine, coarse, at, mask, height, width, count, coarse_width, coarse_count)
+    sum_residuals(fine, coarse, at, mask, height, width, count, coarse_width, coarse_count)
 
 
 @triton.jit(do_not_specialize=["width", "coarse_width"])
@@ -574,7 +574,7 @@ def relax_kernel(
 @triton.jit
 def write_sum(sums, pair, products):
     """The sum of a tile's products, at its place in sums [B, tiles]."""
-    tl.store(sums + pair * tl.num_programs(0) + tl.program_id(0), fold_halves(products, _TILE))
+    tl.store(sums + pair * tl.num_programs(0) + tl.program_id(0), add_halves(products, _TILE))
 
 
 @triton.jit(do_not_specialize=["first", "last", "batch"])
@@ -591,7 +591,7 @@ def coarse_cycle_kernel(work, table, first, last, batch, step_0, rest_0, step_1,
         tl.debug_barrier()
         at, mask, coarse, _, coarse_width, coarse_count = locate_level(work, table, level + 1, pair, batch)
         height = tl.load(table + level * 3 + 1).to(tl.int32)
-        restrict_residual(here, coarse, at, mask, height, width, count, coarse_width, coarse_count)
+        sum_residuals(here, coarse, at, mask, height, width, count, coarse_width, coarse_count)
         tl.debug_barrier()
     at, mask, here, _, width, count = locate_level(work, table, last, pair, batch)
     relax_twice_from_zero(here, at, mask, width, count, step_0, step_1, rest_1)
@@ -641,14 +641,14 @@ def search_kernel(
     pair = tl.program_id(1)
     at, mask = pixels_of_block(tl.program_id(0), count, BLOCK)
     level = level_of_pair(levels, pair, count)
-    share = safe_ratio(sum_tiles(energies, pair, tiles, SLOTS), sum_tiles(before, pair, tiles, SLOTS))
+    share = divide_or_zero(sum_tiles(energies, pair, tiles, SLOTS), sum_tiles(before, pair, tiles, SLOTS))
     up, left, right, down = neighbour_masks(at, mask, width, count)
     old, x = level + OLD * count, level + _X * count
     u = read(old, at, mask) * share + read(x, at, mask)
     v = read(old + count, at, mask) * share + read(x + count, at, mask)
     around_u = next_direction_around(old, x, at, up, left, right, down, width, share)
     around_v = next_direction_around(old + count, x + count, at, up, left, right, down, width, share)
-    image_u, image_v = apply_operator(level, at, mask, width, count, u, v, around_u, around_v, up, left)
+    image_u, image_v = evaluate_operator(level, at, mask, width, count, u, v, around_u, around_v, up, left)
     write_pair(level, NEW, count, at, u, v, mask)
     write_pair(level, _IMAGE, count, at, image_u, image_v, mask)
     write_sum(curvatures, pair, tl.where(mask, u * image_u + v * image_v, 0.0))
@@ -675,7 +675,7 @@ def advance_kernel(
     pair = tl.program_id(1)
     at, mask = pixels_of_block(tl.program_id(0), count, BLOCK)
     level = level_of_pair(levels, pair, count)
-    length = safe_ratio(sum_tiles(energies, pair, tiles, SLOTS), sum_tiles(curvatures, pair, tiles, SLOTS))
+    length = divide_or_zero(sum_tiles(energies, pair, tiles, SLOTS), sum_tiles(curvatures, pair, tiles, SLOTS))
     for component in tl.static_range(2):
         solution, residual = level + (_SOLUTION + component) * count, level + (_B + component) * count
         direction, image = level + (NEW + component) * count, level + (_IMAGE + component) * count

@@ -27,7 +27,7 @@ for line in sys.stdin:
     first[0], second[0] = first[0] * 0 + 7, second[0] * 0 + 7  # a flat pair: nothing to solve
     args = first, second, uv, float(alpha), PROFILES[profile], int(iterations)
     on_tensors = torch_flow.solve_increment_batch(*args)
-    by_kernels = triton_flow.LevelSolver(pairs, (rows, columns), first.device).solve_increment(*args)
+    by_kernels = triton_flow.KernelSolver(pairs, (rows, columns), first.device).solve_increment(*args)
     print(line.strip(), on_tensors.abs().max().item() > 0.1, torch.equal(on_tensors, by_kernels))
 """
 

@@ -1,8 +1,9 @@
 """The flow's kernels for a GPU: each step of `torch_linearise` and `torch_multigrid` in one pass over the memory.
 
-A level is one float32 buffer [B, LEVEL_PLANES, H * W] with the planes below. A program of a kernel computes `TILE` pixels of
-one pair. Equal bits: every kernel applies the operations of the tensors in their order, each rounded by itself. So
-callers switch the contraction of multiplication and addition off (`EXACT`), and divide by `div_rn`.
+A level is one float32 buffer [B, LEVEL_PLANES, H * W] with the planes below. A program of a kernel computes a block of
+pixels of one pair. Equal bits: every kernel applies the operations of the tensors in their order, each rounded by
+itself. So callers switch the contraction of multiplication and addition off (`EXACT`), and divisions are `div_rn`.
+Constants such as 1 - step are rounded by the caller, because a kernel would compute them from rounded ones.
 
 | planes | content                                                                          |
 | ------ | -------------------------------------------------------------------------------- |

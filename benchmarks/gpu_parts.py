@@ -34,6 +34,7 @@ from benchmarks.gpu_features import load_features
 from benchmarks.training import CLASSES, create_training_loop, random_features
 from services.flow.black_anandan import flow
 from services.flow.settings import PROFILES as FLOW_PROFILES
+from services.flow.stage import compute as compute_flows
 from services.flow.torch_flow import estimate_flow_torch
 from services.interpolator.rife import Rife
 from services.interpolator.settings import InterpolatorSettings
@@ -209,6 +210,7 @@ def measure_flow(setup: Setup, record: Record, deadline: float) -> None:
     wanted = [("corrected", 90), ("paper", 90), ("corrected", 360), ("corrected", 900), ("corrected", 30)]
     for profile_name, batch in setup.choose_size([*wanted, ("corrected", 9)], [("corrected", 3), ("paper", 3)]):
         measure_flow_batch(setup, record, pairs, (profile_name, batch), cpu[profile_name])
+    measure_flow_stage(setup, record, pairs)
     few = [images[:3] for images in pairs]
     count_flow_kernels(setup, record, few)
     exact = flow(few[0][:1], few[1][:1], "corrected", "exact")
@@ -256,6 +258,20 @@ def measure_flow_batch(setup: Setup, record: Record, pairs: Any, choice: tuple[s
         off = describe_difference(timed.result[:count], cpu.result[:count])
         record(f"{profile_name}, batch {batch}, difference to fast px", off)
     record(f"{profile_name}, batch {batch}, {RATIO}", round_figure(cpu.median_s / len(cpu.result) / per_pair))
+
+
+def measure_flow_stage(setup: Setup, record: Record, pairs: Any) -> None:
+    """The whole stage for a clip of ten factors: colours to grey, the flow, and its conversion to float16."""
+    both = np.stack([repeat_pairs(pairs[place % 2], setup.choose_size(10, 1)) for place in range(10)], 1)
+    inputs = {"magnifier": {"frames": np.repeat(both[..., None], 3, -1), "factors": np.arange(len(both)) / 5}}
+    usual = FLOW_PROFILES["corrected"]
+    with limit_cpu_threads(setup, 2):
+        plain = time_repeats(setup, lambda: compute_flows(inputs, usual)["flows"], 2)
+    record("the stage, two CPU cores, a clip", plain.describe())
+    on_tensors = usual.model_copy(update={"solver": "torch"})
+    tensors = time_repeats(setup, lambda: compute_flows(inputs, on_tensors)["flows"], longest=2.0)
+    record("the stage, torch, a clip", {"device": choose_device(), **tensors.describe()})
+    record(f"the stage, torch, a clip, {RATIO}", round_figure(plain.median_s / tensors.median_s))
 
 
 def count_flow_kernels(setup: Setup, record: Record, pairs: Any) -> None:

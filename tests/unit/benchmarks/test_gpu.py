@@ -22,7 +22,7 @@ ROOT = Path(gpu.__file__).parents[1]
 # What each part must have measured: the ends of names of figures.
 EXPECTED_FIGURES = {
     "tests": ["test_torch_flow.py", "test_rife.py", "test_torch_ops.py", "test_training_on_gpu.py"],
-    "flow": [f"corrected, batch 3, {RATIO}", f"paper, batch 3, {RATIO}", "difference to exact px", "a batch"],
+    "flow": [f"corrected, batch 3, {RATIO}", f"the stage, torch, a clip, {RATIO}", "difference to exact px", "a batch"],
     "fmer": [f"{model} {precision}, {RATIO}" for model in gpu_parts.MODELS for precision in gpu_parts.PRECISIONS],
     "folds": ["fmer-lite, 2 at a time, gain"],
     "loso": ["fmer float32, whole, extrapolated", "fmer-lite, whole, 1 at a time"],

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.common import GPU_RATIO as RATIO
@@ -310,7 +312,10 @@ def measure_steps(setup: Setup, record: Record, deadline: float) -> None:
 
 
 def measure_matmul_peaks(setup: Setup, record: Record) -> dict[str, float]:
-    """FLOP/s of one large product of matrices, by precision; `tf32` is what float32 may use on tensor cores."""
+    """FLOP/s of one large product of matrices, by precision; `tf32` is what float32 may use on tensor cores.
+
+    `bytes`: bytes that a copy on the device reads and writes per second.
+    """
     found = {"bf16": time_matmul(setup, torch.bfloat16), "float32": time_matmul(setup, torch.float32)}
     before = torch.get_float32_matmul_precision()
     try:
@@ -320,6 +325,10 @@ def measure_matmul_peaks(setup: Setup, record: Record) -> dict[str, float]:
         torch.set_float32_matmul_precision(before)
     for name, peak in found.items():
         record(f"peak TFLOP/s, {name}, product of matrices", round_figure(peak / 1e12))
+    one = torch.randn(setup.choose_size(2**28, 2**16), device=setup.device)
+    other = torch.empty_like(one)
+    found["bytes"] = 2 * one.nbytes / time_repeats(setup, lambda: other.copy_(one), 9, longest=1.0).median_s
+    record("peak TB/s, copy on the device", round_figure(found["bytes"] / 1e12))
     return found
 
 
@@ -377,6 +386,7 @@ def measure_step(
         loop = create_training_loop(batch, settings, TrainingDevice(setup.device))
         flops = count_flops(lambda: loop.run_epoch(0))
         spent = time_operators(setup, lambda: loop.run_epoch(0))
+        floor = ConvolutionFloor.measure(lambda: loop.run_epoch(0), peaks)
     convolutions = sum(count for operator, count in flops.items() if "conv" in operator)
     record(f"{name}, GFLOP of a step", {operator: round_figure(count / 1e9) for operator, count in flops.items()})
     record(f"{name}, GPU seconds of a step", spent)
@@ -385,7 +395,45 @@ def measure_step(
     if spent.get("convolutions"):
         for against in {peak_name, *(["tf32"] if peak_name == "float32" else [])}:
             shares[f"convolutions while they run, of {against}"] = convolutions / spent["convolutions"] / peaks[against]
+    if floor.seconds and settings.precision == "bf16":
+        shares["convolutions at best: the most that their memory traffic allows"] = (
+            floor.flops / peaks["bf16"] / floor.seconds
+        )
     record(f"{name}, share of the peak", {key: round_figure(share) for key, share in shares.items()})
+
+
+class ConvolutionFloor(TorchDispatchMode):
+    """The least seconds of the convolutions of bf16 steps: the longer of arithmetic at the peak and of memory traffic.
+
+    Each pass (result, gradient of the input, of the weights) reads and writes its tensors once, at the speed of a copy.
+    """
+
+    def __init__(self, peaks: Mapping[str, float]) -> None:
+        super().__init__()
+        self.peaks, self.flops, self.seconds = peaks, 0.0, 0.0
+
+    @classmethod
+    def measure(cls, work: Callable[[], Any], peaks: Mapping[str, float]) -> "ConvolutionFloor":
+        with cls(peaks) as floor:
+            work()
+        return floor
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        if function is torch.ops.aten.convolution.default:
+            self.add_passes(args[0], args[1], result, args[3], 1)
+        elif function is torch.ops.aten.convolution_backward.default:
+            gradient, image, weight, stride, wanted = args[0], args[1], args[2], args[4], args[10]
+            self.add_passes(image, weight, gradient, stride, sum(wanted[:2]))
+        return result
+
+    def add_passes(self, image: Any, weight: Any, found: Any, stride: Sequence[int], passes: int) -> None:
+        """Count so many passes between an image and what its convolution gives, each as large as the first one."""
+        flops = 2 * found.numel() * weight[0].numel()
+        seen = image.nbytes / (prod(stride) if prod(weight.shape[2:]) == 1 else 1)  # a 1x1 window skips pixels
+        traffic = (seen + weight.nbytes + found.nbytes) / self.peaks["bytes"]
+        self.flops += passes * flops
+        self.seconds += passes * max(flops / self.peaks["bf16"], traffic)
 
 
 def replace_rows(features: Features, count: int) -> Features:

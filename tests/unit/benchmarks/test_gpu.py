@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import gpu, gpu_bundle, gpu_parts
 from benchmarks.common import GPU_RATIO as RATIO
@@ -130,3 +131,18 @@ def test_packages_of_the_bundle_are_locked_with_hashes(package):
 
 def test_the_drawn_dataset_is_as_large_as_casme_ii():
     assert (len(gpu_bundle.CLIPS_BY_SUBJECT), sum(gpu_bundle.CLIPS_BY_SUBJECT)) == (26, 246)
+
+
+def test_the_floor_of_convolutions_is_the_longer_of_arithmetic_and_traffic() -> None:
+    """Windows of 3 x 3 from [1, 2, 8, 8] to [1, 4, 6, 6]: result, gradient of the image, gradient of the weights."""
+    image = torch.randn(1, 2, 8, 8, requires_grad=True)
+    weight = torch.randn(4, 2, 3, 3, requires_grad=True)
+
+    def convolve() -> None:
+        torch.nn.functional.conv2d(image, weight).sum().backward()
+
+    flops, traffic = 2 * 4 * 36 * 18, 4 * (128 + 72 + 144)
+    slow_units = gpu_parts.ConvolutionFloor.measure(convolve, {"bf16": 1.0, "bytes": 1e9})
+    assert (slow_units.flops, slow_units.seconds) == (3 * flops, 3 * flops)
+    slow_memory = gpu_parts.ConvolutionFloor.measure(convolve, {"bf16": 1e9, "bytes": 1.0})
+    assert slow_memory.seconds == 3 * traffic

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.trainer.data.arrays import FLOW_COUNT, ROI_COUNT
-from services.trainer.learners.batch_source import NetworkInputs
+from services.trainer.learners.batch_source import NetworkInputs, copy_to_device
 from services.trainer.settings import TrainSettings
 
 MIRRORED_ROIS = np.array(  # ROI i of a mirrored face is ROI MIRRORED_ROIS[i] of the face: brows, outer lip, inner lip
@@ -53,16 +53,19 @@ class AugmentationDraw:
 
     def mirrored_indices(self, batch: Tensor) -> Tensor:
         """Indices of the clips to mirror, on the batch's device. The CPU finds them, so nothing waits for a GPU."""
-        return self.flip.nonzero().flatten().to(batch.device)
+        return copy_to_device(self.flip.nonzero().flatten(), batch.device)
 
     def subset_on_device(self, clip_indices: Tensor, device: str) -> "AugmentationDraw":
         """The draws of the clips `clip_indices` [b], on the device."""
-        pick = {name: value[clip_indices].to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+
+        def pick_clips(draws: Any) -> dict[str, Any]:
+            tensors = {name: value for name, value in vars(draws).items() if isinstance(value, Tensor)}
+            return {name: copy_to_device(value[clip_indices], device) for name, value in tensors.items()}
+
+        pick = pick_clips(replace(self, flip=None))
         if self.affine is not None:
-            pick["affine"] = AffineDraw(
-                **{name: value[clip_indices].to(device) for name, value in vars(self.affine).items()}
-            )
-        return replace(self, **pick | {"flip": self.flip[clip_indices]})
+            pick["affine"] = AffineDraw(**pick_clips(self.affine))
+        return replace(self, **pick, flip=self.flip[clip_indices])
 
 
 def draw_augmentation(clip_count: int, settings: TrainSettings, rng: np.random.Generator) -> AugmentationDraw:
@@ -146,7 +149,7 @@ def _mirror_drawn_clips(batch: Tensor, drawn: AugmentationDraw, mirror: Callable
 
 def mirror_patches(patches: Tensor) -> Tensor:
     """Patches [...,2,30,7,7] of the mirrored face: ROIs change sides, columns are reversed, u changes sign."""
-    mirrored = patches.flip(-1)[..., torch.from_numpy(MIRRORED_ROIS).to(patches.device), :, :]
+    mirrored = patches.flip(-1)[..., copy_to_device(torch.from_numpy(MIRRORED_ROIS), patches.device), :, :]
     mirrored[..., 0, :, :, :] *= -1
     return mirrored
 

@@ -2,10 +2,9 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from services.trainer.data.arrays import FLOW_COUNT, Indices, take_batch
@@ -23,6 +22,13 @@ SMALL_FOLD_BYTES = 2 << 30
 def free_gpu_bytes(device: str) -> int:
     """Free memory of a GPU in bytes."""
     return torch.cuda.mem_get_info(device)[0]
+
+
+def copy_to_device(values: Tensor, device: str | torch.device) -> Tensor:
+    """A CPU tensor on the device; to a GPU through pinned memory, because other copies wait for all work there."""
+    if torch.device(device).type == "cuda":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
 
 
 class TrainingDevice:
@@ -81,15 +87,11 @@ class HostBatchSource:
 
     def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs:
         return {
-            name: self._copy_to_device(self.subset.batch_array(name, clip_indices, factor_indices))
+            name: copy_to_device(
+                torch.from_numpy(self.subset.batch_array(name, clip_indices, factor_indices)), self.device.name
+            )
             for name in self.needs
         }
-
-    def _copy_to_device(self, array: NDArray[Any]) -> Tensor:
-        tensor = torch.from_numpy(array)
-        if self.device.is_gpu:
-            return tensor.pin_memory().to(self.device.name, non_blocking=True)
-        return tensor.to(self.device.name)
 
 
 class DeviceBatchSource:
@@ -102,8 +104,10 @@ class DeviceBatchSource:
         self.arrays = device.load_arrays(subset.features, needs)
 
     def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs:
-        rows = self.rows[torch.from_numpy(clip_indices).to(self.device.name)]
-        factors = torch.from_numpy(factor_indices).to(self.device.name)
+        clips, factors = (
+            copy_to_device(torch.from_numpy(indices), self.device.name) for indices in (clip_indices, factor_indices)
+        )
+        rows = self.rows[clips]
         return {name: take_batch(name, array, rows, factors, self.flows) for name, array in self.arrays.items()}
 
 

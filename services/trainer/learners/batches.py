@@ -10,7 +10,7 @@ from torch import Tensor
 from services.trainer.data.arrays import FLOW_COUNT, Indices
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners import augmentation
-from services.trainer.learners.batch_source import ArrayNames, BatchSource, NetworkInputs
+from services.trainer.learners.batch_source import ArrayNames, BatchSource, NetworkInputs, copy_to_device
 from services.trainer.settings import TrainSettings
 
 
@@ -27,7 +27,7 @@ def training_batches(
         inputs = source(batch_clips, factors[batch_draws])
         yield (
             augmentation.augment_batch(inputs, drawn.subset_on_device(torch.from_numpy(batch_draws), device)),
-            torch.from_numpy(batch_clips).to(device),
+            copy_to_device(torch.from_numpy(batch_clips), device),
         )
 
 

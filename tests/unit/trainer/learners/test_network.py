@@ -9,7 +9,7 @@ from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.augmentation import mirror_maps, mirror_patches
 from services.trainer.learners.base import NO_CALLBACKS, TrainingCallbacks, TrainingStopped
 from services.trainer.learners.map_input import prepare_maps
-from services.trainer.learners.network import NetworkLearner, to_channels_last_on_gpu
+from services.trainer.learners.network import NetworkLearner, deterministic_torch, to_channels_last_on_gpu
 from services.trainer.settings import PROFILES, TrainSettings, settings_from_profile
 
 QUICK = TrainSettings(epochs=3)
@@ -155,6 +155,29 @@ def test_networks_on_maps_learn_and_predict_no_aus_where_they_have_no_head(toy, 
     assert epochs[-1].emotion_loss < epochs[0].emotion_loss
     assert {(epoch.au_loss, epoch.au_f1) for epoch in epochs} == {(0.0, None)}
     assert network.export_weights()["map_scale.motion"] != 1
+
+
+def read_flags() -> tuple[bool, bool, bool]:
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
+        torch.backends.cudnn.allow_tf32,
+    )
+
+
+def test_training_and_tests_are_deterministic_in_full_float32_and_the_callers_flags_stay(toy):
+    train, test = parts(toy(3))
+    learner, seen, before = NetworkLearner(3, settings_from_profile(epochs=1)), [], read_flags()
+    learner.module.register_forward_hook(lambda *_: seen.append(read_flags()))
+    learner.fit(train, NO_CALLBACKS)
+    steps = len(seen)
+    learner.predict(test)
+    assert 0 < steps < len(seen)
+    assert set(seen) == {(True, False, False)}
+    assert read_flags() == before
+    with pytest.raises(ValueError), deterministic_torch(0):
+        raise ValueError
+    assert read_flags() == before == (False, True, True)
 
 
 def test_channels_last_is_a_layout_and_no_other_weights():

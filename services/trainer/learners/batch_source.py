@@ -25,7 +25,7 @@ def free_gpu_bytes(device: str) -> int:
 
 
 def copy_to_device(values: Tensor, device: str | torch.device) -> Tensor:
-    """A CPU tensor on the device; to a GPU through pinned memory, because other copies wait for all work there."""
+    """A CPU tensor [...] on the device; to a GPU through pinned memory, as other copies wait for all work there."""
     if torch.device(device).type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)

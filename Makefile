@@ -12,7 +12,7 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test test-all servers lint lock weights bench bench-bus images up down e2e gen k8s-test clean
+.PHONY: setup demo test test-all servers lint lock weights bench bench-bus gpu-bundle gpu-check images up down e2e gen k8s-test clean
 
 demo: setup
 	$(BIN)/mer demo
@@ -34,14 +34,24 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Modules without a main, and scripts that draw pictures or need servers, a run, a dataset or a recording.
-MODULES = common.py table.py drawn_maps.py flow_peers.py known_motions.py
+# Modules without a main, and scripts that draw pictures or need servers, a GPU, a run, a dataset or a recording.
+MODULES = common.py table.py drawn_maps.py flow_peers.py known_motions.py gpu_features.py gpu_parts.py
 ON_DEMAND = $(addprefix benchmarks/,$(MODULES) truth_pictures.py bus.py imbalance.py ablation.py uncoded.py label_ceiling.py real_camera.py)
+ON_DEMAND += benchmarks/gpu.py benchmarks/gpu_bundle.py
 bench: setup
 	for script in $(filter-out $(ON_DEMAND),$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 
 bench-bus: setup
 	PYTHONPATH=. $(BIN)/python benchmarks/bus.py
+
+# What a machine with a GPU and without a network needs, in gpu-bundle/ (docs/how-to/gpu.md).
+gpu-bundle: setup
+	PYTHONPATH=. $(BIN)/python benchmarks/gpu_bundle.py $(GPU_BUNDLE)
+
+# On that machine, its own packages and those of gpu-bundle/ take the place of .venv. GPU='--part flow' and the like.
+GPU_PYTHON = $(if $(wildcard $(BIN)/python),PYTHONPATH=. $(BIN)/python,PYTHONPATH=.:gpu-bundle/packages $(PYTHON))
+gpu-check:
+	$(GPU_PYTHON) benchmarks/gpu.py $(GPU)
 
 setup: .venv/ready
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from services.ingest.catalogue.entry import FoundClip
 
 RESULTS = Path(__file__).parent / "results"
+GPU_RATIO = "times two CPU cores"  # end of the names of the figures of gpu.py that docs/explanation/benchmarks.md shows
 T = TypeVar("T")
 
 

@@ -1,29 +1,24 @@
 """Magnification of one clip by ten factors: `magnify` against a plain implementation that runs once per factor.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/evm.py   # writes benchmarks/results/evm-cpu.json or evm-cuda.json
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/evm.py   # writes benchmarks/results/evm-cpu.json
 
 The plain implementation follows the paper step by step for each factor. It converts every frame to YIQ and builds a
 Laplacian pyramid of each channel. It applies two recursive low-passes per coefficient and the gains, reconstructs the
 frame, and converts it back to RGB. Both follow profile `paper` and must agree. The largest difference is printed beside
-the ratio of CPU times (least of several runs). The script also measures the whole stage (to bytes) on tensors, on
-MER_DEVICE, by default a GPU if there is one.
+the ratio of CPU times (least of several runs). The stage on tensors is measured by `gpu.py`.
 """
 
 import cv2
 import numpy as np
-import torch
 from scipy.ndimage import correlate1d
 from skimage.data import astronaut
 
 from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
 from services.magnifier.evm import magnify
 from services.magnifier.pyramid import band_count
-from services.magnifier.settings import FACTORS, PROFILES
-from services.magnifier.stage import compute
-from shared.device import choose_device
+from services.magnifier.settings import FACTORS
 
 HEIGHT, WIDTH, FRAMES = 224, 280, 11  # px, px
-FPS = np.float64(40)
 YIQ_TO_RGB = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.703]])
 BLUR_TAPS = np.sqrt(2) * np.array([1, 4, 6, 4, 1]) / 16
 # Butterworth num and den[1] at 0.5/30 and 10/30 of Nyquist
@@ -109,41 +104,18 @@ def compare_implementations(frames: np.ndarray, dtype: type) -> dict[str, float]
     }
 
 
-def time_stage(frames: np.ndarray, library: str) -> tuple[float, np.ndarray]:
-    """Wall seconds and frames of the whole stage, profile `corrected`: least of ten runs after a warm-up."""
-    settings, inputs = PROFILES["corrected"].model_copy(update={"library": library}), {"frames": frames, "fps": FPS}
-    compute({"interpolator": inputs}, settings)
-    timed = time_call(lambda: compute({"interpolator": inputs}, settings)["frames"], 10)
-    return timed.wall_seconds, timed.result
-
-
-def compare_on_tensors(frames: np.ndarray) -> dict[str, float | str]:
-    arrays_s, arrays = time_stage(frames, "opencv")
-    tensors_s, tensors = time_stage(frames, "torch")
-    off = np.abs(arrays.astype(int) - tensors)
-    return {
-        "device": torch.cuda.get_device_name() if choose_device().startswith("cuda") else choose_device(),
-        "opencv_wall_s": round(arrays_s, 4),
-        "torch_wall_s": round(tensors_s, 4),
-        "max_difference_grey_levels": int(off.max()),
-        "share_of_bytes_that_differ": float(f"{(off > 0).mean():.2g}"),
-    }
-
-
 def main() -> None:
-    options = argument_parser(__doc__, result_file("evm", by_device=True)).parse_args()
+    options = argument_parser(__doc__, result_file("evm-cpu")).parse_args()
     cv2.setNumThreads(1)
     frames = zooming_clip()
     result = {
         "clip": [FRAMES, HEIGHT, WIDTH, 3],
         "factors": len(FACTORS),
-        "machine": describe_machine("numpy", "scipy", "opencv-python-headless", "torch"),
+        "machine": describe_machine("numpy", "scipy", "opencv-python-headless"),
     }
     for dtype in (np.float32, np.float64):
         result[dtype.__name__] = compare_implementations(frames, dtype)
         print(dtype.__name__, result[dtype.__name__])
-    result["tensors"] = compare_on_tensors(frames)
-    print("tensors", result["tensors"])
     write_result(options.out, result)
 
 

@@ -1,6 +1,6 @@
-"""Flow: its three solvers against each other, and its method beside OpenCV's, in the same run, on the same pairs.
+"""Flow: its two CPU solvers against each other, and its method beside OpenCV's, in the same run, on the same pairs.
 
-    PYTHONPATH=. python benchmarks/flow.py solvers  # two minutes; benchmarks/results/flow-cpu.json or flow-cuda.json
+    PYTHONPATH=. python benchmarks/flow.py solvers  # two minutes; benchmarks/results/flow-cpu.json
     PYTHONPATH=. python benchmarks/flow.py peers    # minutes; benchmarks/results/flow-peers.json
     PYTHONPATH=. python benchmarks/flow.py          # both
 
@@ -9,8 +9,7 @@ Part `peers` is described in `benchmarks/flow_peers.py`. The rest of this text i
 Pairs are the recorded face (tests/data/flow.npz) enlarged to the given size, with fresh camera noise: frames 0-7 of
 the drawn motion (2.5 px, large), 4-5 (small), and magnified ones. The direct solver is SciPy's SuperLU in its faster,
 symmetric ordering, which has one thread. The compiled solver uses NUMBA_NUM_THREADS. Compare CPU seconds: on a busy
-machine they are more reliable than wall seconds. Tensors are computed on MER_DEVICE, by default a GPU if there is one:
-the pairs of a whole clip in one batch there, a few on a CPU.
+machine they are more reliable than wall seconds. The solver on tensors is measured by `gpu.py`.
 """
 
 import argparse
@@ -22,7 +21,6 @@ from typing import Any
 import cv2
 import numba
 import numpy as np
-import torch
 
 from benchmarks import flow_peers
 from benchmarks.common import (
@@ -35,7 +33,6 @@ from benchmarks.common import (
     write_result,
 )
 from services.flow.black_anandan import flow
-from shared.device import choose_device
 
 RECORDED_FACE = Path(__file__).parents[1] / "tests" / "data" / "flow.npz"
 SIZES = ((280, 224), (112, 96))  # rows, columns
@@ -58,14 +55,13 @@ def time_flow(first: Any, second: Any, profile: str, solver: Any, runs: int = 1)
 
 
 def measure_solvers(shape: tuple[int, int], profile: str, batch: int) -> dict[str, Any]:
-    """All solvers at one size: the direct one once per pair, the compiled one on the pairs of a clip."""
+    """Both solvers at one size: the direct one once per pair, the compiled one on the pairs of a clip."""
     first, second = noisy_face_pairs(shape, noise=2.0)
     flow(first[:1], second[:1], profile)  # compile or load
     exact = time_flow(first, second, profile, "exact")
     many = [np.concatenate([one] * (batch // len(one))) for one in (first, second)]
     fast = time_flow(*many, profile, "fast", runs=3)
     off = np.abs(fast.result[: len(first)] - exact.result)
-    tensors = measure_on_tensors(first, second, profile, batch, exact.result, fast.result[: len(first)])
     return {
         "rows x columns": f"{shape[0]} x {shape[1]}",
         "profile": profile,
@@ -78,38 +74,6 @@ def measure_solvers(shape: tuple[int, int], profile: str, batch: int) -> dict[st
         "difference px mean": float(f"{off.mean():.2g}"),
         "difference px max": float(f"{off.max():.2g}"),
         "pairs exact, fast": [len(first), len(many[0])],
-        "torch": tensors,
-    }
-
-
-def measure_on_tensors(first: Any, second: Any, profile: str, batch: int, exact: Any, fast: Any) -> dict[str, Any]:
-    """The solver on tensors: pairs per second of a batch, its difference to the others, and its memory."""
-    device = choose_device()
-    gpu = device.startswith("cuda")
-    many = [np.concatenate([one] * max(1, batch // len(one) if gpu else 1)) for one in (first, second)]
-    time_flow(*many, profile, "torch")  # loads kernels, fills the allocator's cache
-    if gpu:
-        torch.cuda.reset_peak_memory_stats(device)
-    timed = time_flow(*many, profile, "torch", runs=3)
-    peak = torch.cuda.max_memory_allocated(device) / many[0].size if gpu else None
-    return {
-        "device": torch.cuda.get_device_name(device) if gpu else device,
-        "threads": torch.get_num_threads(),
-        "pairs": len(many[0]),
-        "s CPU per pair": round(timed.cpu_seconds, 4),
-        "s wall per pair": round(timed.wall_seconds, 5),
-        "pairs per second": round(1 / timed.wall_seconds, 1),
-        "GPU bytes per pixel of a pair": peak and round(peak),
-        **difference_figures("exact", timed.result[: len(first)] - exact),
-        **difference_figures("fast", timed.result[: len(first)] - fast),
-    }
-
-
-def difference_figures(solver_name: str, difference: Any) -> dict[str, float]:
-    """Mean and largest difference to another solver, px."""
-    return {
-        f"difference to {solver_name} px {name}": float(f"{figure:.2g}")
-        for name, figure in (("mean", np.abs(difference).mean()), ("max", np.abs(difference).max()))
     }
 
 
@@ -121,7 +85,7 @@ def run_solvers(options: argparse.Namespace) -> dict[str, Any]:
         "threads of the fast solver": numba.get_num_threads(),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "unset"),
     }
-    machine = {**describe_machine("numpy", "scipy", "numba", "opencv-python-headless", "torch"), **threads}
+    machine = {**describe_machine("numpy", "scipy", "numba", "opencv-python-headless"), **threads}
     return {"benchmark": "flow", "machine": machine, "results": results}
 
 
@@ -136,7 +100,7 @@ def run_peers(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argument_parser(__doc__, result_file("flow", by_device=True))
+    parser = argument_parser(__doc__, result_file("flow-cpu"))
     parser.add_argument("part", nargs="?", choices=("solvers", "peers", "both"), default="both")
     parser.add_argument("--batch", type=int, default=90, help="pairs per timed run of the fast solver (a clip has 90)")
     parser.add_argument("--size", type=int, nargs=2, action="append", help="rows and columns; may be repeated")

@@ -5,13 +5,13 @@
 
 from collections.abc import Iterator
 
-from benchmarks.common import read_result
+from benchmarks.common import GPU_RATIO, RESULTS, read_result
 
 PAGE_HEAD = """# Benchmarks
 
 This page compares each fast part with the plain way to compute the same thing.
 Both sides ran in one run, on the same data. "s CPU" are CPU seconds, since other work shared the machine.
-All other times are wall seconds. No GPU has been measured.
+All other times are wall seconds. [`make gpu-check`](../how-to/gpu.md#measure-your-gpu) measures a GPU.
 
 `make bench` measures and stores the results in `benchmarks/results/`. `make gen` writes this page from them.
 The [cost of the bus](bus-cost.md) and the [scaling simulation](scaling.md) have pages of their own.
@@ -105,7 +105,24 @@ def end_to_end_rows() -> Iterator[tuple[str, ...]]:
         )
 
 
+def gpu_tables() -> Iterator[str]:
+    """For every GPU that was measured: how many times as fast as two CPU cores of the same machine."""
+    for file in sorted(RESULTS.glob("gpu-*.json")):
+        found = read_result(file.stem) or {}
+        yield f"\n## {found['machine']['device']}\n\n"
+        yield f"How many times as fast as two CPU cores of the same machine (`benchmarks/results/{file.name}`):\n\n"
+        yield "| part | what | ratio |\n| --- | --- | --- |\n"
+        for part, measured in found["parts"].items():
+            for name, value in measured["figures"].items():
+                if name.endswith(GPU_RATIO):
+                    yield f"| `{part}` | {name.removesuffix(f', {GPU_RATIO}')} | {value:.1f} |\n"
+
+
 def benchmarks_page() -> str:
-    """The page's text: one row per claim."""
+    """The page's text: one row per claim, and a table per GPU."""
     rows = [row for claim in (flow_rows, evm_rows, rife_rows, training_rows, end_to_end_rows) for row in claim()]
-    return PAGE_HEAD + "".join(f"| {' | '.join((*row[:-1], f'`{row[-1]}`'))} |\n" for row in rows)
+    return (
+        PAGE_HEAD
+        + "".join(f"| {' | '.join((*row[:-1], f'`{row[-1]}`'))} |\n" for row in rows)
+        + ("".join(gpu_tables()) or "\nNo GPU has been measured.\n")
+    )

@@ -240,8 +240,12 @@ def step_seconds(features: Features, files: PlainFiles, settings: TrainSettings,
         return tuple(time_call(work, runs).cpu_seconds / ours[0].steps_per_epoch for work in works)
 
 
-def create_training_loop(features: Features, settings: TrainSettings) -> TrainingLoop:
-    network, part = NetworkLearner(CLASSES, settings), FeatureSubset(features, np.arange(len(features)))
+def create_training_loop(
+    features: Features, settings: TrainSettings, device: TrainingDevice | None = None
+) -> TrainingLoop:
+    """The training of a new network on all clips; on a CPU by default."""
+    network = NetworkLearner(CLASSES, settings, device=device)
+    part = FeatureSubset(features, np.arange(len(features)))
     return TrainingLoop(network.module, settings, 0, network.device, part, NO_CALLBACKS)
 
 

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,7 +11,9 @@ from hypothesis import HealthCheck, settings
 from merstream.single_thread import THREAD_COUNT_VARIABLES
 from tests.servers import kafka as kafka_server
 from tests.servers.process import ServerMissing
-from tests.servers.s3_servers import SharedServers
+
+if TYPE_CHECKING:
+    from tests.servers.s3_servers import SharedServers
 
 # Before numpy and torch read it. Several threads per process would mostly wait for each other.
 os.environ.update(dict.fromkeys(THREAD_COUNT_VARIABLES, "1"))
@@ -23,6 +27,19 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("merstream")
+
+
+@cache
+def has_gpu() -> bool:
+    import torch  # here: most tests need no torch, and it takes a second
+
+    return torch.cuda.is_available()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and not has_gpu():
+        pytest.skip("needs an NVIDIA GPU")
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +69,9 @@ def kafka_bootstrap(kafka_broker: kafka_server.KafkaServer | None) -> str:
 
 
 @pytest.fixture(scope="session")
-def s3_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServers]:
+def s3_servers(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SharedServers]":
     """MinIO and SeaweedFS, each started on first use and again after a test that killed it."""
+    from tests.servers.s3_servers import SharedServers  # here: a machine with a GPU may have no client of S3
+
     with SharedServers(tmp_path_factory.mktemp("s3")) as servers:
         yield servers

@@ -15,8 +15,7 @@ from services.flow.black_anandan import flow
 from services.flow.settings import PROFILES
 from shared.errors import Misconfigured
 
-GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
-DEVICES = ["cpu", pytest.param("cuda", marks=GPU)]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
 @pytest.fixture(params=DEVICES)
@@ -84,7 +83,7 @@ def test_threads_do_not_change_a_bit():
         torch.set_num_threads(threads)
 
 
-@GPU
+@pytest.mark.gpu
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_gpu_gives_the_bytes_of_a_cpu(monkeypatch, recorded, profile):
     found = []
@@ -131,6 +130,30 @@ def test_out_of_memory_halves_the_batch():
     found = torch_flow.estimate_flow_torch(first, second, PROFILES["corrected"], solve=solve_two_at_most)
     assert found.tobytes() == expected.tobytes()
     assert tried == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.gpu
+def test_a_gpu_without_memory_for_a_batch_takes_smaller_ones():
+    """The process may have 128 MiB: 64 pairs of 224 x 280 need more, one pair less."""
+    first, second = moving_pairs(1, (224, 280))
+    many, tried = [np.repeat(images, 64, axis=0) for images in (first, second)], []
+    settings = PROFILES["corrected"].model_copy(update={"warps": 1})
+    expected = torch_flow.estimate_flow_torch(first, second, settings, "cuda")
+
+    def solve_and_count(first, second, settings):
+        tried.append(len(first))
+        return torch_flow.estimate_flow_batch(first, second, settings)
+
+    torch.cuda.empty_cache()
+    allowed = torch.cuda.memory_reserved() + 2**27
+    torch.cuda.set_per_process_memory_fraction(allowed / torch.cuda.get_device_properties(0).total_memory)
+    try:
+        found = torch_flow.estimate_flow_torch(*many, settings, "cuda", batch_size=64, solve=solve_and_count)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert tried[0] == 64
+    assert 1 <= tried[-1] < 64
+    assert found.tobytes() == np.repeat(expected, 64, axis=0).tobytes()
 
 
 def test_one_pair_that_does_not_fit_is_an_error():

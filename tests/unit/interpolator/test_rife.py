@@ -12,7 +12,6 @@ from services.interpolator.rife import Rife
 from services.interpolator.stage import load_network
 from shared import weights
 
-GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 Clip = Callable[[int, float], np.ndarray]
 
 
@@ -49,7 +48,7 @@ def test_half_the_motion(moving: Clip, net: Rife) -> None:
     assert wrong < 0.1 * np.square(clip.mean(0) - truth)[inside].mean()
 
 
-@pytest.mark.parametrize("where", ["cpu", pytest.param("cuda", marks=GPU)])
+@pytest.mark.parametrize("where", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_bfloat16_is_near(moving: Clip, net: Rife, where: str) -> None:
     """The bounds are ten times the measured differences, in grey levels; the two networks must differ."""
     clip = moving(3, 2.0)
@@ -60,7 +59,24 @@ def test_bfloat16_is_near(moving: Clip, net: Rife, where: str) -> None:
     assert off.max() < 7
 
 
-@GPU
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_gpu_repeats_its_bytes(moving: Clip, precision: str) -> None:
+    clip = moving(5, 2.0)
+    network = load_network("cuda", precision)
+    np.testing.assert_array_equal(network.midpoints(clip[:4], clip[1:]), network.midpoints(clip[:4], clip[1:]))
+
+
+@pytest.mark.gpu
+def test_bfloat16_of_a_gpu_is_near_that_of_a_cpu(moving: Clip) -> None:
+    clip = moving(3, 2.0)
+    gpu, cpu = (load_network(where, "bfloat16").midpoints(clip[:2], clip[1:]) for where in ("cuda", "cpu"))
+    off = np.abs(gpu - cpu) * 255
+    assert off.mean() < 0.1
+    assert off.max() < 7
+
+
+@pytest.mark.gpu
 def test_a_gpu_is_near_a_cpu(moving: Clip, net: Rife) -> None:
     clip = moving(3, 2.0)
     off = load_network("cuda").midpoints(clip[:2], clip[1:]) - net.midpoints(clip[:2], clip[1:])

@@ -15,11 +15,10 @@ from services.magnifier.stage import STAGE
 from services.magnifier.torch_ops import TorchOps
 from shared.errors import Misconfigured
 
-GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 SIZES = [(40, 33), (51, 36), (7, 6), (5, 40), (4, 4)]
 
 
-@pytest.fixture(params=["cpu", pytest.param("cuda", marks=GPU)])
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def where(request, monkeypatch):
     monkeypatch.setenv("MER_DEVICE", request.param)
     return request.param
@@ -64,7 +63,7 @@ def test_the_stage_is_within_one_grey_level(profile):
     assert arrays.dtype == tensors.dtype == np.uint8
 
 
-@GPU
+@pytest.mark.gpu
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_gpu_gives_the_bytes_of_a_cpu(profile):
     found = [

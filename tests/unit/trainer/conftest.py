@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import Features
 from shared.records import ActionUnit, Sample
 from shared.stage import Arrays
-from tests.unit.trainer.lab import Lab, Life, Trainer
+
+if TYPE_CHECKING:
+    from tests.unit.trainer.lab import Lab, Life, Trainer
 
 torch.set_num_threads(1)
 
@@ -73,8 +76,10 @@ def pair() -> Callable[..., tuple[Sample, Arrays]]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(tmp_path: Path) -> "Iterator[Lab]":
     """A dataset of two subjects with three clips each, not yet published on the bus."""
+    from tests.unit.trainer.lab import Lab  # here: learners are also tested where no web server is installed
+
     rng = np.random.default_rng(3)
     emotions = [(number // 3, number % 3, emotion) for number, emotion in enumerate([*PROTOTYPES, *PROTOTYPES])]
     clips = [(sample(subject, clip, e, PROTOTYPES[e]), moved(PROTOTYPES[e], rng)) for subject, clip, e in emotions]
@@ -84,11 +89,13 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def trainer(lab: Lab) -> Iterator[Callable[..., Trainer]]:
+def trainer(lab: "Lab") -> "Iterator[Callable[..., Trainer]]":
     """`trainer(life)` starts another process."""
+    from tests.unit.trainer.lab import Trainer
+
     started = []
 
-    def start(life: Life | None = None) -> Trainer:
+    def start(life: "Life | None" = None) -> Trainer:
         started.append(Trainer(lab.home, life))
         return started[-1]
 

@@ -1,0 +1,616 @@
+"""The parts of `benchmarks/gpu.py`: what each measures. A part records every figure as soon as it has it.
+
+Times are wall seconds between two waits for the device: the median of repeats after a warm-up, with the least and the
+most. A name that ends with RATIO is the speed of the GPU over that of two CPU cores.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any
+from xml.etree import ElementTree
+
+import cv2
+import numba
+import numpy as np
+import torch
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.common import GPU_RATIO as RATIO
+from benchmarks.evm import zooming_clip
+from benchmarks.flow import noisy_face_pairs
+from benchmarks.gpu_features import load_features
+from benchmarks.training import CLASSES, create_training_loop, random_features
+from services.flow.black_anandan import flow
+from services.flow.settings import PROFILES as FLOW_PROFILES
+from services.flow.torch_flow import estimate_flow_torch
+from services.interpolator.rife import Rife
+from services.interpolator.settings import InterpolatorSettings
+from services.interpolator.stage import compute as interpolate_clip
+from services.interpolator.stage import load_network
+from services.magnifier.settings import PROFILES as MAGNIFIER_PROFILES
+from services.magnifier.stage import compute as magnify_clip
+from services.trainer.data.features import Features, FeatureSubset
+from services.trainer.evaluation.protocol import FoldSplit, loso_folds
+from services.trainer.folds.cross_validation import FoldPool, FoldProgress, run_folds
+from services.trainer.learners.batch_source import TrainingDevice
+from services.trainer.learners.network import NetworkLearner, deterministic_torch
+from services.trainer.report.summary import pooled_figures
+from services.trainer.settings import TrainSettings, settings_from_profile
+from shared.device import choose_device
+
+ROOT = Path(__file__).parents[1]
+BUNDLE = ROOT / "gpu-bundle"
+MODELS = ("fmer", "fmer-lite")
+PRECISIONS = ("bf16", "float32")
+Record = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The device, and whether sizes are tiny to test the script."""
+
+    device: str
+    small: bool = False
+
+    @property
+    def is_gpu(self) -> bool:
+        return self.device != "cpu"
+
+    def choose_size(self, full: Any, small: Any) -> Any:
+        return small if self.small else full
+
+
+Measurement = Callable[[Setup, Record, float], None]  # the last argument: when the part must end, by perf_counter
+
+
+@dataclass(frozen=True)
+class Part:
+    """A measurement and its share of the time, s of 7 minutes."""
+
+    measure: Measurement
+    share: float
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The result of a call and the seconds of its repetitions."""
+
+    result: Any
+    seconds: Sequence[float]
+
+    @property
+    def median_s(self) -> float:
+        return median(self.seconds)
+
+    def describe(self, count: float = 1.0) -> dict[str, float]:
+        """Seconds for each of `count` things that a call did."""
+        found = {"s": median(self.seconds), "s least": min(self.seconds), "s most": max(self.seconds)}
+        return {name: round_figure(value / count) for name, value in found.items()} | {"repeats": len(self.seconds)}
+
+
+def round_figure(value: float) -> float:
+    """Four digits."""
+    return float(f"{value:.4g}")
+
+
+def wait_for_device(setup: Setup) -> None:
+    if setup.is_gpu:
+        torch.cuda.synchronize()
+
+
+def free_gpu_memory(setup: Setup) -> None:
+    """Give back what torch keeps, and forget the peak. After an error of the GPU, nothing can be given back."""
+    if setup.is_gpu:
+        try:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        except RuntimeError as failure:
+            print(failure)
+
+
+def peak_gpu_bytes(setup: Setup) -> int | None:
+    """Most bytes of tensors at once since `free_gpu_memory`; None without a GPU."""
+    return torch.cuda.max_memory_allocated() if setup.is_gpu else None
+
+
+def time_repeats(setup: Setup, work: Callable[[], Any], runs: int = 5, longest: float = 3.0) -> Repeats:
+    """Call `work` once to warm up, then `runs` times, or twice and until `longest` seconds are over.
+
+    A test of the script calls it once in all.
+    """
+    result = None if setup.small else work()
+    seconds: list[float] = []
+    while len(seconds) < setup.choose_size(runs, 1) and (len(seconds) < 2 or sum(seconds) < longest):
+        wait_for_device(setup)
+        start = time.perf_counter()
+        result = work()
+        wait_for_device(setup)
+        seconds.append(time.perf_counter() - start)
+    return Repeats(result, seconds)
+
+
+@contextmanager
+def limit_cpu_threads(setup: Setup, count: int) -> Iterator[None]:
+    """Torch, OpenCV and Numba use this many threads, or as many as Numba may. A test of the script has one."""
+    count = setup.choose_size(count, 1)
+    before = torch.get_num_threads(), cv2.getNumThreads(), numba.get_num_threads()
+    setters = (torch.set_num_threads, cv2.setNumThreads, numba.set_num_threads)
+    try:
+        for setter, wanted in zip(setters, (count, count, min(count, numba.config.NUMBA_NUM_THREADS)), strict=True):
+            setter(wanted)
+        yield
+    finally:
+        for setter, value in zip(setters, before, strict=True):
+            setter(value)
+
+
+def describe_difference(one: Any, other: Any) -> dict[str, float]:
+    """Mean and largest difference of two arrays of one shape."""
+    off = np.abs(np.asarray(one, np.float64) - np.asarray(other, np.float64))
+    return {"mean": float(f"{off.mean():.2g}"), "max": float(f"{off.max():.2g}")}
+
+
+def run_gpu_tests(setup: Setup, record: Record, deadline: float) -> None:
+    """All tests with the marker `gpu`: one pytest per file, side by side."""
+    files = [file for file in sorted((ROOT / "tests").rglob("test_*.py")) if "pytest.mark.gpu" in file.read_text()]
+    with tempfile.TemporaryDirectory() as folder:
+        runs = {file: start_pytest(file, Path(folder) / f"{file.stem}.xml") for file in files}
+        try:
+            for file, process in runs.items():
+                output = process.communicate(timeout=max(1.0, deadline - 1 - time.perf_counter()))[0]
+                name = file.relative_to(ROOT).as_posix()
+                record(name, read_test_report(Path(folder) / f"{file.stem}.xml", output))
+        except subprocess.TimeoutExpired:
+            record("not ended in time", [file.name for file, process in runs.items() if process.poll() is None])
+        finally:
+            for process in runs.values():
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)  # with the processes that a test started
+
+
+def start_pytest(file: Path, report: Path) -> "subprocess.Popen[str]":
+    """The tests of a file that need a GPU, in a process that writes a JUnit report."""
+    choices = ["-m", "gpu", "-q", "-o", "filterwarnings=default", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    command = [sys.executable, "-m", "pytest", *choices, str(file)]
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **output)
+
+
+def read_test_report(report: Path, output: str) -> dict[str, Any]:
+    """Numbers of a JUnit report, the failures' texts, and the slowest test. Without a report, the end of the output."""
+    if not report.exists():
+        return {"no report": output[-3000:]}
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    failures = {case.get("name"): text.text for case in cases for text in case if text.tag in ("failure", "error")}
+    skipped = sum(case.find("skipped") is not None for case in cases)
+    found = {"passed": len(cases) - skipped - len(failures), "failed": len(failures), "skipped": skipped}
+    slowest = max(cases, key=lambda case: float(case.get("time") or 0), default=None)
+    if slowest is not None:
+        found |= {"slowest": f"{slowest.get('name')}, {float(slowest.get('time') or 0):.1f} s"}
+    return found | {"failures": {name: (text or "")[-3000:] for name, text in failures.items()}}
+
+
+def measure_flow(setup: Setup, record: Record, deadline: float) -> None:
+    """Pairs per second by batch and profile, against the compiled CPU solver; differences, memory and kernels."""
+    pairs = noisy_face_pairs(setup.choose_size((280, 224), (20, 16)), noise=2.0)
+    cpu = measure_cpu_flow(setup, record, pairs)
+    wanted = [("corrected", 90), ("paper", 90), ("corrected", 360), ("corrected", 900), ("corrected", 30)]
+    for profile_name, batch in setup.choose_size([*wanted, ("corrected", 9)], [("corrected", 3), ("paper", 3)]):
+        measure_flow_batch(setup, record, pairs, (profile_name, batch), cpu[profile_name])
+    few = [images[:3] for images in pairs]
+    count_flow_kernels(setup, record, few)
+    exact = flow(few[0][:1], few[1][:1], "corrected", "exact")
+    found = estimate_flow_torch(few[0][:1], few[1][:1], FLOW_PROFILES["corrected"], setup.device)
+    record("corrected, difference to exact px", describe_difference(found, exact))
+
+
+def measure_cpu_flow(setup: Setup, record: Record, pairs: Any) -> dict[str, Repeats]:
+    """The compiled solver on two threads, by profile; and on all threads."""
+    found = {}
+    many = [repeat_pairs(images, setup.choose_size(18, 3)) for images in pairs]
+    for profile_name in FLOW_PROFILES:
+        with limit_cpu_threads(setup, 2):
+            found[profile_name] = time_repeats(setup, lambda name=profile_name: flow(*many, name, "fast"), 2)
+        record(f"{profile_name}, two CPU cores, a pair", found[profile_name].describe(len(many[0])))
+    everything = [repeat_pairs(images, setup.choose_size(90, 3)) for images in pairs]
+    own = time_repeats(setup, lambda: flow(*everything, "corrected", "fast"), 2)
+    about = {"threads": numba.get_num_threads(), "pairs per s": round_figure(len(everything[0]) / own.median_s)}
+    record("corrected, all CPU cores", about)
+    return found
+
+
+def repeat_pairs(images: Any, count: int) -> Any:
+    """Images [3, H, W] -> [count, H, W], over and over."""
+    return images[np.arange(count) % len(images)]
+
+
+def measure_flow_batch(setup: Setup, record: Record, pairs: Any, choice: tuple[str, int], cpu: Repeats) -> None:
+    """One batch of one profile: speed, memory, difference to the compiled solver, and the ratio."""
+    profile_name, batch = choice
+    many = [repeat_pairs(images, batch) for images in pairs]
+    free_gpu_memory(setup)
+    timed = time_repeats(
+        setup, lambda: estimate_flow_torch(*many, FLOW_PROFILES[profile_name], setup.device, batch), longest=2.0
+    )
+    peak = peak_gpu_bytes(setup)
+    per_pair, count = timed.median_s / batch, min(batch, len(cpu.result))
+    about = {"pairs per s": round_figure(1 / per_pair), **timed.describe()}
+    record(f"{profile_name}, batch {batch}", about | {"bytes per pixel of a pair": peak and round(peak / many[0].size)})
+    if batch in (3, 90):
+        off = describe_difference(timed.result[:count], cpu.result[:count])
+        record(f"{profile_name}, batch {batch}, difference to fast px", off)
+    record(f"{profile_name}, batch {batch}, {RATIO}", round_figure(cpu.median_s / len(cpu.result) / per_pair))
+
+
+def count_flow_kernels(setup: Setup, record: Record, pairs: Any) -> None:
+    found = count_kernels(
+        setup, lambda: estimate_flow_torch(*pairs, FLOW_PROFILES["corrected"], setup.device, len(pairs[0]))
+    )
+    record("corrected, a batch", found)
+
+
+def count_kernels(setup: Setup, work: Callable[[], Any]) -> dict[str, int]:
+    """Kernels that a call runs on the GPU, and calls that launch them; both 0 without a GPU."""
+    if not setup.is_gpu:
+        return {"kernels": 0, "launch calls": 0}
+    work()
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        work()
+        wait_for_device(setup)
+    events = seen.key_averages()
+    on_device = [event for event in events if event.device_type == DeviceType.CUDA]
+    return {
+        "kernels": sum(event.count for event in on_device if not event.key.startswith(("Memcpy", "Memset"))),
+        "launch calls": sum(event.count for event in events if "Launch" in event.key and event not in on_device),
+    }
+
+
+def measure_steps(setup: Setup, record: Record, deadline: float) -> None:
+    """Training steps of both networks in both precisions, with the share of the matrix units' peak."""
+    peaks = measure_matmul_peaks(setup, record)
+    for model in MODELS:
+        features = random_features(setup.choose_size(8, 1), setup.choose_size(30, 2))
+        cpu = measure_cpu_step(setup, record, model)
+        for precision in PRECISIONS:
+            settings = settings_from_profile(model=model, batch=setup.choose_size(16, 2), precision=precision)
+            measure_step(setup, record, features, settings, cpu, peaks)
+        record_prediction_difference(setup, record, features, model)
+
+
+def measure_matmul_peaks(setup: Setup, record: Record) -> dict[str, float]:
+    """FLOP/s of one large product of matrices, by precision; `tf32` is what float32 may use on tensor cores."""
+    found = {"bf16": time_matmul(setup, torch.bfloat16), "float32": time_matmul(setup, torch.float32)}
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("high")
+        found["tf32"] = time_matmul(setup, torch.float32)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    for name, peak in found.items():
+        record(f"peak TFLOP/s, {name}, product of matrices", round_figure(peak / 1e12))
+    return found
+
+
+def time_matmul(setup: Setup, dtype: torch.dtype) -> float:
+    """FLOP/s of a product of two square matrices."""
+    side = setup.choose_size(8192, 128)
+    one = torch.randn(side, side, device=setup.device, dtype=dtype)
+    return 2 * side**3 / time_repeats(setup, lambda: one @ one, 9, longest=1.0).median_s
+
+
+def measure_cpu_step(setup: Setup, record: Record, model: str) -> float:
+    """Seconds of a step per clip on two CPU cores: two threads, or two processes of one thread, if those are faster.
+
+    Folds have one thread each. The first step of `fmer` counts, as a second one would cost seconds.
+    """
+    clips = setup.choose_size({"fmer": 4, "fmer-lite": 64}[model], 2)
+    features, settings = random_features(1, clips), settings_from_profile(model=model, batch=min(16, clips))
+    found = {}
+    for name, threads, share in (("two threads", 2, 1.0), ("two processes", 1, 0.5)):
+        if model == "fmer" and threads == 1:
+            continue
+        with limit_cpu_threads(setup, threads), deterministic_torch(0):
+            loop = create_training_loop(features, settings)
+            if model == "fmer":
+                start = time.perf_counter()
+                loop.run_epoch(0)
+                seconds = time.perf_counter() - start
+            else:
+                seconds = time_repeats(setup, lambda loop=loop: loop.run_epoch(0), 3, longest=1.0).median_s
+        found[name] = round_figure(share * seconds / clips)
+    record(f"{model} float32, CPU s per clip and step", found)
+    return min(found.values())
+
+
+def measure_step(
+    setup: Setup,
+    record: Record,
+    features: Features,
+    settings: TrainSettings,
+    cpu_s_per_clip: float,
+    peaks: Mapping[str, float],
+) -> None:
+    """Steps per second over epochs of all clips, memory, FLOPs, and the convolutions' share of the peak."""
+    name = f"{settings.model} {settings.precision}"
+    free_gpu_memory(setup)
+    with deterministic_torch(0):
+        loop = create_training_loop(features, settings, TrainingDevice(setup.device))
+        timed = time_repeats(setup, lambda: loop.run_epoch(0), 4)
+        step_s = timed.median_s / loop.steps_per_epoch
+        peak = peak_gpu_bytes(setup)
+        about = {"steps per s": round_figure(1 / step_s), **timed.describe(loop.steps_per_epoch)}
+        record(f"{name}, a step", about | {"batch": settings.batch, "GiB": peak and round(peak / 2**30, 2)})
+        record(f"{name}, {RATIO}", round_figure(cpu_s_per_clip * len(features) / timed.median_s))
+        batch = replace_rows(features, settings.batch)
+        loop = create_training_loop(batch, settings, TrainingDevice(setup.device))
+        flops = count_flops(lambda: loop.run_epoch(0))
+        spent = time_operators(setup, lambda: loop.run_epoch(0))
+    convolutions = sum(count for operator, count in flops.items() if "conv" in operator)
+    record(f"{name}, GFLOP of a step", {operator: round_figure(count / 1e9) for operator, count in flops.items()})
+    record(f"{name}, GPU seconds of a step", spent)
+    peak_name = "bf16" if settings.precision == "bf16" else "float32"
+    shares = {f"all FLOPs of a step, of {peak_name}": sum(flops.values()) / step_s / peaks[peak_name]}
+    if spent.get("convolutions"):
+        for against in {peak_name, *(["tf32"] if peak_name == "float32" else [])}:
+            shares[f"convolutions while they run, of {against}"] = convolutions / spent["convolutions"] / peaks[against]
+    record(f"{name}, share of the peak", {key: round_figure(share) for key, share in shares.items()})
+
+
+def replace_rows(features: Features, count: int) -> Features:
+    """The first clips alone."""
+    arrays = {name: array[:count] for name, array in features.arrays.items()}
+    labels = {name: getattr(features, name)[:count] for name in ("emotions", "aus", "au_coded", "subjects", "names")}
+    return replace(features, arrays=arrays, **labels)
+
+
+def count_flops(work: Callable[[], Any]) -> dict[str, int]:
+    """FLOPs of a call by operator."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return {str(operator): count for operator, count in counter.get_flop_counts()["Global"].items()}
+
+
+def time_operators(setup: Setup, work: Callable[[], Any]) -> dict[str, Any]:
+    """Seconds that the GPU is busy in a call: of all kernels, of convolutions, and of the longest kernels."""
+    if not setup.is_gpu:
+        return {}
+    work()
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
+        work()
+        wait_for_device(setup)
+    events = seen.key_averages()
+    kernels = [event for event in events if event.device_type == DeviceType.CUDA]
+    kernels.sort(key=lambda event: -event.self_device_time_total)
+    own = ("aten::_convolution", "aten::convolution_backward")
+    convolutions = sum(event.device_time_total for event in events if event.key in own) / 1e6
+    return {
+        "all": round_figure(sum(event.self_device_time_total for event in kernels) / 1e6),
+        "convolutions": round_figure(convolutions),
+        "kernels": sum(event.count for event in kernels),
+        "longest": {event.key[:90]: round_figure(event.self_device_time_total / 1e6) for event in kernels[:8]},
+    }
+
+
+def record_prediction_difference(setup: Setup, record: Record, features: Features, model: str) -> None:
+    """Probabilities of the device and of the CPU, with the same weights."""
+    few, settings = FeatureSubset(features, np.arange(2)), settings_from_profile(model=model)
+    found = [NetworkLearner(CLASSES, settings, device=TrainingDevice(where)) for where in (setup.device, "cpu")]
+    for learner in found:
+        with torch.no_grad():
+            for layer in learner.module.modules():
+                if hasattr(layer, "fit"):  # the scale of the inputs, which training sets
+                    layer.fit(torch.from_numpy(few.batch_array(layer.array_name, few.rows, np.zeros(2, np.intp))))
+    with limit_cpu_threads(setup, os.cpu_count() or 1):
+        one, other = (learner.predict(few).emotions for learner in found)
+    record(f"{model}, difference of probabilities to the CPU", describe_difference(one, other))
+
+
+@dataclass(frozen=True)
+class FoldTimes:
+    """Wall seconds of a run of folds, with the start of processes, and epochs per second once epochs come."""
+
+    seconds: float
+    epochs_per_s: float | None
+    outcomes: Any
+    stamps: Sequence[float]
+
+    @classmethod
+    def measure(
+        cls, features: Features, settings: TrainSettings, splits: Sequence[FoldSplit], pool: FoldPool
+    ) -> "FoldTimes":
+        stamps: list[float] = []
+
+        def keep_time(progress: FoldProgress) -> None:
+            pool.on_progress(progress)
+            if progress.epoch is not None:
+                stamps.append(time.perf_counter())
+
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            outcomes = run_folds(features, settings, splits, Path(folder), replace(pool, on_progress=keep_time))
+            seconds = time.perf_counter() - start
+        rate = (len(stamps) - 1) / (stamps[-1] - stamps[0]) if len(stamps) > 1 else None
+        return cls(seconds, rate, outcomes, [stamp - start for stamp in stamps])
+
+    def describe(self) -> dict[str, float | None]:
+        return {
+            "s": round_figure(self.seconds),
+            "epochs per s": self.epochs_per_s and round_figure(self.epochs_per_s),
+        }
+
+
+def measure_folds(setup: Setup, record: Record, deadline: float) -> None:
+    """Four folds one after the other, two at a time and all at once."""
+    features = random_features(setup.choose_size(4, 2), setup.choose_size(60, 4))
+    splits = loso_folds(features.subjects)
+    for model, epochs in (("fmer-lite", 12), ("fmer", 3)) if not setup.small else (("fmer-lite", 2),):
+        settings = settings_from_profile(model=model, epochs=epochs)
+        alone: FoldTimes | None = None
+        for jobs in setup.choose_size((1, 2, 4), (1, 2)):
+            found = FoldTimes.measure(features, settings, splits, FoldPool(jobs, setup.device))
+            alone = alone or found
+            record(f"{model}, {jobs} at a time", found.describe())
+            if jobs > 1:
+                ratios = {"with the start of processes": alone.seconds / found.seconds}
+                if alone.epochs_per_s and found.epochs_per_s:
+                    ratios["epochs alone"] = found.epochs_per_s / alone.epochs_per_s
+                record(f"{model}, {jobs} at a time, gain", {key: round_figure(ratio) for key, ratio in ratios.items()})
+                record(f"{model}, {jobs} at a time, outcomes are equal", found.outcomes == alone.outcomes)
+
+
+class EnoughSeen(Exception):
+    """The time of a run of folds is over; raised by a callback."""
+
+
+def measure_loso(setup: Setup, record: Record, deadline: float) -> None:
+    """A leave-one-subject-out run of CASME II's size: `fmer` from some epochs, `fmer-lite` whole."""
+    bundled = None if setup.small else load_features(BUNDLE / "features")
+    features, about = bundled or (random_features(setup.choose_size(26, 3), setup.choose_size(9, 1)), {})
+    subjects = len(set(features.subjects.tolist()))
+    record("clips", {"clips": len(features), "subjects": subjects, "drawn": bundled is not None, **about})
+    project_fmer_loso(setup, record, features)
+    settings = settings_from_profile(model="fmer-lite", epochs=setup.choose_size(None, 1))
+    splits = loso_folds(features.subjects)
+    jobs = setup.choose_size(4, 1)
+    found = FoldTimes.measure(features, settings, splits, FoldPool(jobs, setup.device))
+    figures = pooled_figures(features, found.outcomes, settings.seed)
+    scores = {"UF1": figures.uf1, "UAR": figures.uar, "AU macro F1": figures.au_f1}
+    record(f"fmer-lite, whole, {jobs} at a time", {**found.describe(), **scores})
+    if not setup.small:
+        measure_folds_in_turn(setup, record, features, settings, deadline)
+
+
+def measure_folds_in_turn(
+    setup: Setup, record: Record, features: Features, settings: TrainSettings, deadline: float
+) -> None:
+    """The whole run fold by fold; from its first folds, if time is short."""
+    splits, start, done = loso_folds(features.subjects), time.perf_counter(), Counter[str]()
+
+    def stop_in_time(progress: FoldProgress) -> None:
+        done["epochs"] += progress.epoch is not None
+        if time.perf_counter() > deadline - 3:
+            raise EnoughSeen
+
+    try:
+        found = FoldTimes.measure(features, settings, splits, FoldPool(1, setup.device, stop_in_time))
+        record("fmer-lite, whole, one after the other", found.describe())
+    except EnoughSeen:
+        seconds = (time.perf_counter() - start) * len(splits) * settings.epochs / done["epochs"]
+        about = {"s": round_figure(seconds), "from epochs": done["epochs"]}
+        record("fmer-lite, whole, one after the other, extrapolated", about)
+
+
+def project_fmer_loso(setup: Setup, record: Record, features: Features) -> None:
+    """Wall seconds of a whole run of `fmer`, fold by fold: epochs of one fold, several times, times folds and epochs.
+
+    Clips of faces are random, which changes no time. Epochs are scaled by the clips of each fold's training part.
+    """
+    rng = np.random.default_rng(0)
+    clips = rng.integers(0, 256, (len(features), 16, 144, 144, 3), dtype=np.uint8)
+    features = replace(features, arrays={"patches": features.arrays["patches"], "clip": clips})
+    splits = loso_folds(features.subjects)
+    usual = settings_from_profile(model="fmer")
+    epochs, repeats = setup.choose_size((4, 3), (2, 1))
+    for precision in setup.choose_size(PRECISIONS, PRECISIONS[1:]):
+        settings = usual.model_copy(update={"epochs": epochs, "precision": precision})
+        every, outside = [], []
+        for seed in range(repeats):
+            seeded = settings.model_copy(update={"seed": seed})
+            found = FoldTimes.measure(features, seeded, splits[:1], FoldPool(1, setup.device))
+            every.append(np.diff(found.stamps))
+            outside.append(found.seconds - (found.stamps[-1] - found.stamps[0]) - float(every[-1].mean()))
+        scale = sum(len(split.train) for split in splits) / len(splits[0].train)
+        record(f"fmer {precision}, whole, extrapolated", extrapolate_epochs(every, outside, scale, usual.epochs))
+
+
+def extrapolate_epochs(every: Sequence[Any], outside: Sequence[float], scale: float, epochs: int) -> dict[str, Any]:
+    """A whole run from the seconds of epochs [repeats][epochs] and of the rest of a fold [repeats].
+
+    The error is the standard deviation between repeats, and the change between the first and the last epoch.
+    """
+    means = [float(np.mean(one)) for one in every]
+    fold_s = median(outside)
+    drift = fmean(float(one[-1] - one[0]) for one in every)
+    whole = scale * (epochs * fmean(means) + fold_s)
+    spread = scale * epochs * (stdev(means) if len(means) > 1 else 0.0)
+    return {
+        "minutes": round_figure(whole / 60),
+        "minutes, deviation between repeats": round_figure(spread / 60),
+        "minutes, if epochs differ as the last from the first": round_figure(scale * epochs * abs(drift) / 60),
+        "s of an epoch": [round_figure(value) for value in means],
+        "s of a fold besides its epochs": round_figure(fold_s),
+    }
+
+
+def measure_rife(setup: Setup, record: Record, deadline: float) -> None:
+    """Midpoints in both precisions, and whole clips. A CPU's time of a clip is that of its midpoints alone."""
+    clip = zooming_clip()[:, :: setup.choose_size(1, 4), :: setup.choose_size(1, 4)]
+    cpu_pairs, cpu = clip[: setup.choose_size(5, 2)], load_network("cpu")
+    with limit_cpu_threads(setup, 2):
+        plain = time_repeats(setup, lambda: cpu.midpoints(cpu_pairs[:-1], cpu_pairs[1:]), 2)
+    record("float32, two CPU cores, a midpoint", plain.describe(len(plain.result)))
+    for precision in ("float32", "bfloat16"):
+        network = load_network(setup.device, precision)
+        for count in setup.choose_size((64, 6, 1), (1,)):
+            pairs = repeat_pairs(clip, count + 1)
+            timed = time_repeats(setup, lambda n=network, p=pairs: n.midpoints(p[:-1], p[1:]), longest=1.0)
+            record(f"{precision}, {count} midpoints, a midpoint", timed.describe(count))
+        found = network.midpoints(cpu_pairs[:-1], cpu_pairs[1:])
+        record(f"{precision}, difference to the CPU, grey levels", describe_difference(255 * found, 255 * plain.result))
+        measure_interpolation(setup, record, clip, network, precision, plain.median_s / len(plain.result))
+
+
+def measure_interpolation(
+    setup: Setup, record: Record, clip: Any, network: Rife, precision: str, cpu_midpoint_s: float
+) -> None:
+    """All frames that the stage shows of the first 7 frames of a clip [T, H, W, 3], at 25 frames/s, apex 3."""
+    marks = {"onset": 0, "apex": 3, "offset": 6, "fps": 25.0}
+    inputs = {"frames": clip[:7], **{name: np.asarray(value) for name, value in marks.items()}}
+    settings, before = InterpolatorSettings(blend_below=0), network.forwards  # RIFE alone
+    interpolate_clip({"ingest": inputs}, settings, network)
+    midpoints = network.forwards - before
+    timed = time_repeats(setup, lambda: interpolate_clip({"ingest": inputs}, settings, network), longest=1.0)
+    record(f"{precision}, a clip of 7 frames", timed.describe() | {"midpoints": midpoints})
+    ratio = round_figure(midpoints * cpu_midpoint_s / timed.median_s)
+    record(f"{precision}, a clip of 7 frames, {RATIO}", ratio)
+
+
+def measure_magnifier(setup: Setup, record: Record, deadline: float) -> None:
+    """The whole stage for ten factors: arrays on two threads, and tensors on the device."""
+    clip = zooming_clip()[:, :: setup.choose_size(1, 4), :: setup.choose_size(1, 4)]
+    inputs = {"interpolator": {"frames": clip, "fps": np.float64(40)}}
+    usual = MAGNIFIER_PROFILES["corrected"]
+    on_tensors = usual.model_copy(update={"library": "torch"})
+    with limit_cpu_threads(setup, 2):
+        arrays = time_repeats(setup, lambda: magnify_clip(inputs, usual)["frames"], 10, longest=2.0)
+    record("numpy, two CPU cores, a clip", arrays.describe())
+    tensors = time_repeats(setup, lambda: magnify_clip(inputs, on_tensors)["frames"], 10, longest=2.0)
+    record("torch, a clip", {"device": choose_device(), **tensors.describe()})
+    off = np.abs(arrays.result.astype(int) - tensors.result)
+    shares = {"max": int(off.max()), "share of bytes that differ": float(f"{(off > 0).mean():.2g}")}
+    record("difference, grey levels", shares)
+    record(f"torch, a clip, {RATIO}", round_figure(arrays.median_s / tensors.median_s))
+    record("torch, a clip, kernels", count_kernels(setup, lambda: magnify_clip(inputs, on_tensors)))
+
+
+PARTS = {  # in the order of their importance
+    "tests": Part(run_gpu_tests, 80),
+    "flow": Part(measure_flow, 75),
+    "fmer": Part(measure_steps, 70),
+    "folds": Part(measure_folds, 65),
+    "loso": Part(measure_loso, 90),
+    "rife": Part(measure_rife, 25),
+    "magnifier": Part(measure_magnifier, 10),
+}

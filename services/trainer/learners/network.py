@@ -88,10 +88,16 @@ class NetworkLearner:
 
 
 def to_channels_last_on_gpu(module: nn.Module, device: str) -> nn.Module:
-    """On a GPU lay out the weights of 2-D convolutions with the channels last, the layout of its tensor cores.
+    """On a GPU lay out the weights of 2-D convolutions with the channels last, the layout of its tensor cores."""
+    return lay_out_channels_last(module) if torch.device(device).type == "cuda" else module
 
-    Values are the same. P3D lays out its 3-D convolutions itself.
+
+def lay_out_channels_last(module: nn.Module) -> nn.Module:
+    """Lay out the weights of the module's 2-D convolutions with the channels last, without a change of values.
+
+    P3D lays out its 3-D convolutions itself.
     """
-    if torch.device(device).type == "cuda":
-        return module.to(memory_format=torch.channels_last)
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)
     return module

@@ -45,6 +45,23 @@ def convolve_in_two_dimensions(conv: nn.Conv3d, x: Tensor) -> Tensor:
     return y.unflatten(3, x.shape[3:])
 
 
+class FrameNorm(nn.BatchNorm3d):
+    """BatchNorm of frames. On CUDA it runs in two dimensions, whose kernels take half the time with the channels last."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,C,t,h,w] -> [B,C,t,h,w]."""
+        return normalise_in_two_dimensions(self, x) if x.is_cuda else super().forward(x)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Both numbers of dimensions are right."""
+
+
+def normalise_in_two_dimensions(norm: FrameNorm, x: Tensor) -> Tensor:
+    """[B,C,t,h,w] -> [B,C,t,h,w]: the frames join the batch, so the moments are over the same values."""
+    y = nn.BatchNorm3d.forward(norm, x.transpose(1, 2).flatten(0, 1))
+    return y.unflatten(0, (len(x), -1)).transpose(1, 2)
+
+
 def build_conv_norm(width_in: int, width_out: int, kernel: tuple[int, ...], stride: int = 1) -> nn.Sequential:
     """Convolution and BatchNorm, in two or three dimensions like the kernel. The stride acts on rows and columns."""
     padding = tuple(size // 2 for size in kernel)
@@ -52,7 +69,7 @@ def build_conv_norm(width_in: int, width_out: int, kernel: tuple[int, ...], stri
         flat = nn.Conv2d(width_in, width_out, kernel, stride, padding, bias=False)  # type: ignore[arg-type]
         return nn.Sequential(flat, nn.BatchNorm2d(width_out))
     conv = SplitConv(width_in, width_out, kernel, (1, stride, stride), padding, bias=False)  # type: ignore[arg-type]
-    return nn.Sequential(conv, nn.BatchNorm3d(width_out))
+    return nn.Sequential(conv, FrameNorm(width_out))
 
 
 class BottleneckBlock(nn.Module):
@@ -159,7 +176,7 @@ class P3D(nn.Module):
     def __init__(self, settings: ModelSettings, blocks_per_layer: Sequence[int] = BLOCKS_PER_LAYER) -> None:
         super().__init__()
         stem = SplitConv(3, 64, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
-        self.stem = nn.Sequential(stem, nn.BatchNorm3d(64), nn.ReLU(), StemPool((2, 3, 3), 2, (0, 1, 1)))
+        self.stem = nn.Sequential(stem, FrameNorm(64), nn.ReLU(), StemPool((2, 3, 3), 2, (0, 1, 1)))
         arrangements = (("A", "B", "C")[n % 3] for n in count())
         self.layers = nn.Sequential()
         width_in = 64
@@ -175,7 +192,7 @@ class P3D(nn.Module):
             nn.AvgPool2d(5, 1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(2048, len(PAPER_UNITS))
         )
         self.apply(initialise_fan_out if settings.p3d_init == "fan-out" else initialise_two_sizes)
-        self.apply(lay_out_channels_last)
+        self.apply(lay_out_volume_weights)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Clip [B,3,16,144,144] -> AU logits [B,9]."""
@@ -186,7 +203,7 @@ class P3D(nn.Module):
         return logits
 
 
-def lay_out_channels_last(module: nn.Module) -> None:
+def lay_out_volume_weights(module: nn.Module) -> None:
     """Lay out the weights of a 3-D convolution with the channels last, without a change of values.
 
     A training step on a CPU is then a quarter faster.

@@ -217,6 +217,23 @@ def test_a_convolution_in_two_dimensions_is_that_in_three_and_keeps_the_layout(k
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
+def test_frames_in_the_batch_are_normalised_as_in_three_dimensions_and_keep_the_layout():
+    random = torch.Generator().manual_seed(0)
+    norms = [p3d.FrameNorm(6).double() for _ in range(2)]
+    shape = (2, 6, 5, 3, 7)
+    x = 3 + torch.randn(shape, generator=random, dtype=torch.float64).to(memory_format=torch.channels_last_3d)
+    weights = torch.randn(shape, generator=random, dtype=torch.float64)
+    x.requires_grad_()
+    values = norms[0](x), p3d.normalise_in_two_dimensions(norms[1], x)
+    assert values[1].is_contiguous(memory_format=torch.channels_last_3d)
+    grads = [
+        torch.autograd.grad((weights * y).sum(), [x, *norm.parameters()]) for norm, y in zip(norms, values, strict=True)
+    ]
+    for expected, found in (values, grads, [norm.state_dict() for norm in norms]):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    assert float(norms[1].running_mean.mean()) == pytest.approx(0.3, abs=0.1)
+
+
 def test_bf16_on_a_cpu_convolves_in_two_dimensions(monkeypatch):
     conv, x = p3d.build_conv_norm(2, 2, (1, 3, 3))[0], torch.randn(1, 2, 2, 3, 3)
     calls: list[torch.dtype] = []

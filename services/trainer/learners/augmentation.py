@@ -7,8 +7,9 @@ device: patches [n,9,2,30,7,7], maps [n,3,28,28] (u, v, strain) and flow_maps [n
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,28 +45,47 @@ class AugmentationDraw:
     """The drawn changes of n clips; None: no change.
 
     flip: [n] bool, always on the CPU. times: [n,9,9] weights of the flow fields. delay: [n] frames of the AU clip.
+    mirrored: indices of the clips to mirror, if they are on the device already.
     """
 
     flip: Tensor
     times: Tensor | None = None
     delay: Tensor | None = None
     affine: AffineDraw | None = None
+    mirrored: Tensor | None = None
 
     def mirrored_indices(self, batch: Tensor) -> Tensor:
         """Indices of the clips to mirror, on the batch's device. The CPU finds them, so nothing waits for a GPU."""
+        if self.mirrored is not None:
+            return self.mirrored
         return copy_to_device(self.flip.nonzero().flatten(), batch.device)
 
     def subset_on_device(self, clip_indices: Tensor, device: str) -> "AugmentationDraw":
         """The draws of the clips `clip_indices` [b], on the device."""
 
-        def pick_clips(draws: Any) -> dict[str, Any]:
-            tensors = {name: value for name, value in vars(draws).items() if isinstance(value, Tensor)}
-            return {name: copy_to_device(value[clip_indices], device) for name, value in tensors.items()}
+        return self._change_tensors(
+            lambda values: copy_to_device(values[clip_indices], device), self.flip[clip_indices]
+        )
 
-        pick = pick_clips(replace(self, flip=None))
-        if self.affine is not None:
-            pick["affine"] = AffineDraw(**pick_clips(self.affine))
-        return replace(self, **pick, flip=self.flip[clip_indices])
+    def split_on_device(self, clip_indices: Tensor, size: int, device: str) -> Iterator["AugmentationDraw"]:
+        """The draws of the clips `clip_indices` [m], of `size` clips at a time. Each array is copied once for all."""
+        whole = self.subset_on_device(clip_indices, device)
+        flips = whole.flip.split(size)
+        mirrored = copy_to_device(whole.flip.nonzero().flatten() % size, device)  # the place in its part
+        counts = [int(flip.sum()) for flip in flips]
+        for start, flip, places in zip(range(0, len(whole.flip), size), flips, mirrored.split(counts), strict=True):
+            part = slice(start, start + size)
+            yield replace(whole._change_tensors(lambda values, part=part: values[part], flip), mirrored=places)
+
+    def _change_tensors(self, change: Callable[[Tensor], Tensor], flip: Tensor) -> "AugmentationDraw":
+        """The draws with `flip` and every other tensor changed."""
+
+        def change_all(draws: Any) -> dict[str, Any]:
+            tensors = {name: value for name, value in vars(draws).items() if isinstance(value, Tensor)}
+            return {name: change(value) for name, value in tensors.items()}
+
+        affine = None if self.affine is None else AffineDraw(**change_all(self.affine))
+        return replace(self, **{**change_all(replace(self, flip=None)), "flip": flip, "affine": affine})
 
 
 def draw_augmentation(clip_count: int, settings: TrainSettings, rng: np.random.Generator) -> AugmentationDraw:
@@ -149,9 +169,15 @@ def _mirror_drawn_clips(batch: Tensor, drawn: AugmentationDraw, mirror: Callable
 
 def mirror_patches(patches: Tensor) -> Tensor:
     """Patches [...,2,30,7,7] of the mirrored face: ROIs change sides, columns are reversed, u changes sign."""
-    mirrored = patches.flip(-1)[..., copy_to_device(torch.from_numpy(MIRRORED_ROIS), patches.device), :, :]
+    mirrored = patches.flip(-1)[..., mirrored_rois(patches.device), :, :]
     mirrored[..., 0, :, :, :] *= -1
     return mirrored
+
+
+@cache
+def mirrored_rois(device: torch.device) -> Tensor:
+    """MIRRORED_ROIS [30] on the device, copied once."""
+    return copy_to_device(torch.from_numpy(MIRRORED_ROIS), device)
 
 
 def mirror_maps(maps: Tensor) -> Tensor:

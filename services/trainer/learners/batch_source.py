@@ -1,7 +1,7 @@
 """Network inputs of a batch: from features that a GPU holds whole, or copied batch by batch."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
@@ -70,13 +70,16 @@ class TrainingDevice:
 class BatchSource(Protocol):
     """A function from indices [n] of a subset's clips and factor indices [n] or [n,9] to the network's inputs.
 
-    The inputs have the shapes of `take_batch` and are on the source's device.
+    The inputs have the shapes of `take_batch` and are on the source's device. `cut_batches` gives those of `size` clips
+    at a time.
     """
 
     needs: ArrayNames
     device: TrainingDevice
 
     def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs: ...
+
+    def cut_batches(self, clip_indices: Indices, factor_indices: Indices, size: int) -> Iterator[NetworkInputs]: ...
 
 
 class HostBatchSource:
@@ -93,6 +96,10 @@ class HostBatchSource:
             for name in self.needs
         }
 
+    def cut_batches(self, clip_indices: Indices, factor_indices: Indices, size: int) -> Iterator[NetworkInputs]:
+        for start in range(0, len(clip_indices), size):
+            yield self(clip_indices[start : start + size], factor_indices[start : start + size])
+
 
 class DeviceBatchSource:
     """Indexes batches on the device, which holds all features once for every fold of the process."""
@@ -104,11 +111,15 @@ class DeviceBatchSource:
         self.arrays = device.load_arrays(subset.features, needs)
 
     def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs:
+        (inputs,) = self.cut_batches(clip_indices, factor_indices, len(clip_indices))
+        return inputs
+
+    def cut_batches(self, clip_indices: Indices, factor_indices: Indices, size: int) -> Iterator[NetworkInputs]:
         clips, factors = (
             copy_to_device(torch.from_numpy(indices), self.device.name) for indices in (clip_indices, factor_indices)
         )
-        rows = self.rows[clips]
-        return {name: take_batch(name, array, rows, factors, self.flows) for name, array in self.arrays.items()}
+        for rows, of_rows in zip(self.rows[clips].split(size), factors.split(size), strict=True):
+            yield {name: take_batch(name, array, rows, of_rows, self.flows) for name, array in self.arrays.items()}
 
 
 def max_parallel_folds(

@@ -20,15 +20,15 @@ def training_batches(
     """One epoch of (network inputs of b clips, indices [b] of those clips in the subset), both on the device."""
     clips = epoch_order(subset.emotions, settings, rng)
     draws = draw_indices(clips, settings)
-    factors = draw_factors(len(subset), len(subset.factors), settings, rng, source.needs)
-    drawn = augmentation.draw_augmentation(len(subset), settings, rng)
-    cuts, device = range(settings.batch, len(subset), settings.batch), source.device.name
-    for batch_clips, batch_draws in zip(np.split(clips, cuts), np.split(draws, cuts), strict=True):
-        inputs = source(batch_clips, factors[batch_draws])
-        yield (
-            augmentation.augment_batch(inputs, drawn.subset_on_device(torch.from_numpy(batch_draws), device)),
-            copy_to_device(torch.from_numpy(batch_clips), device),
-        )
+    factors = draw_factors(len(subset), len(subset.factors), settings, rng, source.needs)[draws]
+    drawn, device = augmentation.draw_augmentation(len(subset), settings, rng), source.device.name
+    for inputs, changes, which in zip(
+        source.cut_batches(clips, factors, settings.batch),
+        drawn.split_on_device(torch.from_numpy(draws), settings.batch, device),
+        copy_to_device(torch.from_numpy(clips), device).split(settings.batch),
+        strict=True,
+    ):
+        yield augmentation.augment_batch(inputs, changes), which
 
 
 def epoch_order(emotions: NDArray[np.int64], settings: TrainSettings, rng: np.random.Generator) -> Indices:
@@ -78,5 +78,4 @@ def sequential_batches(
     subset: FeatureSubset, factor: int, source: BatchSource, size: int = 32
 ) -> Iterator[NetworkInputs]:
     """All clips of the subset in order, at one factor index."""
-    for clips in np.split(np.arange(len(subset)), range(size, len(subset), size)):
-        yield source(clips, np.full(len(clips), factor))
+    return source.cut_batches(np.arange(len(subset)), np.full(len(subset), factor), size)

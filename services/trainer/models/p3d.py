@@ -46,7 +46,7 @@ def convolve_in_two_dimensions(conv: nn.Conv3d, x: Tensor) -> Tensor:
 
 
 class FrameNorm(nn.BatchNorm3d):
-    """BatchNorm of frames. On CUDA it runs in two dimensions, whose kernels take half the time with the channels last."""
+    """BatchNorm of frames. On CUDA it runs in two dimensions, whose kernels take half the time there."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[B,C,t,h,w] -> [B,C,t,h,w]."""

@@ -44,48 +44,30 @@ class AffineDraw:
 class AugmentationDraw:
     """The drawn changes of n clips; None: no change.
 
-    flip: [n] bool, always on the CPU. times: [n,9,9] weights of the flow fields. delay: [n] frames of the AU clip.
-    mirrored: indices of the clips to mirror, if they are on the device already.
+    flip: [n] bool. times: [n,9,9] weights of the flow fields. delay: [n] frames of the AU clip.
     """
 
     flip: Tensor
     times: Tensor | None = None
     delay: Tensor | None = None
     affine: AffineDraw | None = None
-    mirrored: Tensor | None = None
-
-    def mirrored_indices(self, batch: Tensor) -> Tensor:
-        """Indices of the clips to mirror, on the batch's device. The CPU finds them, so nothing waits for a GPU."""
-        if self.mirrored is not None:
-            return self.mirrored
-        return copy_to_device(self.flip.nonzero().flatten(), batch.device)
 
     def subset_on_device(self, clip_indices: Tensor, device: str) -> "AugmentationDraw":
         """The draws of the clips `clip_indices` [b], on the device."""
+        return self._change_tensors(lambda values: copy_to_device(values[clip_indices], device))
 
-        return self._change_tensors(
-            lambda values: copy_to_device(values[clip_indices], device), self.flip[clip_indices]
-        )
+    def split(self, size: int) -> Iterator["AugmentationDraw"]:
+        """The draws of `size` clips at a time, the last of the rest."""
+        for start in range(0, len(self.flip), size):
+            yield self._change_tensors(lambda values, start=start: values[start : start + size])
 
-    def split_on_device(self, clip_indices: Tensor, size: int, device: str) -> Iterator["AugmentationDraw"]:
-        """The draws of the clips `clip_indices` [m], of `size` clips at a time. Each array is copied once for all."""
-        whole = self.subset_on_device(clip_indices, device)
-        flips = whole.flip.split(size)
-        mirrored = copy_to_device(whole.flip.nonzero().flatten() % size, device)  # the place in its part
-        counts = [int(flip.sum()) for flip in flips]
-        for start, flip, places in zip(range(0, len(whole.flip), size), flips, mirrored.split(counts), strict=True):
-            part = slice(start, start + size)
-            yield replace(whole._change_tensors(lambda values, part=part: values[part], flip), mirrored=places)
-
-    def _change_tensors(self, change: Callable[[Tensor], Tensor], flip: Tensor) -> "AugmentationDraw":
-        """The draws with `flip` and every other tensor changed."""
-
+    def _change_tensors(self, change: Callable[[Tensor], Tensor]) -> "AugmentationDraw":
         def change_all(draws: Any) -> dict[str, Any]:
             tensors = {name: value for name, value in vars(draws).items() if isinstance(value, Tensor)}
             return {name: change(value) for name, value in tensors.items()}
 
         affine = None if self.affine is None else AffineDraw(**change_all(self.affine))
-        return replace(self, **{**change_all(replace(self, flip=None)), "flip": flip, "affine": affine})
+        return replace(self, **change_all(self), affine=affine)
 
 
 def draw_augmentation(clip_count: int, settings: TrainSettings, rng: np.random.Generator) -> AugmentationDraw:
@@ -133,8 +115,10 @@ def _augment_clips(clips: Tensor, drawn: AugmentationDraw) -> Tensor:
         clips = delay_clips(clips, drawn.delay)
     if drawn.affine is not None:
         clips = warp_clips(clips, drawn.affine)
+    if clips.is_cuda:
+        return choose_mirrored(clips, drawn.flip, clips.flip(-1))
     rows = clips.permute(0, 2, 3, 4, 1).contiguous()  # the layout of the features: no copy of a fresh batch
-    chosen = drawn.mirrored_indices(rows)
+    chosen = drawn.flip.nonzero().flatten()
     mirrored = rows.index_select(0, chosen).flip(3)
     _view_as_words(rows).index_copy_(0, chosen, _view_as_words(mirrored))
     return rows.permute(0, 4, 1, 2, 3)
@@ -163,8 +147,18 @@ def _augment_flow_maps(flow_maps: Tensor, drawn: AugmentationDraw) -> Tensor:
 
 
 def _mirror_drawn_clips(batch: Tensor, drawn: AugmentationDraw, mirror: Callable[[Tensor], Tensor]) -> Tensor:
-    chosen = drawn.mirrored_indices(batch)
+    if batch.is_cuda:
+        return choose_mirrored(batch, drawn.flip, mirror(batch))
+    chosen = drawn.flip.nonzero().flatten()
     return batch.index_copy_(0, chosen, mirror(batch.index_select(0, chosen)))
+
+
+def choose_mirrored(batch: Tensor, flip: Tensor, mirrored: Tensor) -> Tensor:
+    """[n,...] of the clips, or of their mirror images where flip [n] is true.
+
+    A CPU mirrors the drawn clips alone, which costs half. On a GPU their indices would have to be waited for.
+    """
+    return torch.where(flip.view(-1, *[1] * (batch.ndim - 1)), mirrored, batch)
 
 
 def mirror_patches(patches: Tensor) -> Tensor:

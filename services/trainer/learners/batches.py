@@ -21,10 +21,11 @@ def training_batches(
     clips = epoch_order(subset.emotions, settings, rng)
     draws = draw_indices(clips, settings)
     factors = draw_factors(len(subset), len(subset.factors), settings, rng, source.needs)[draws]
-    drawn, device = augmentation.draw_augmentation(len(subset), settings, rng), source.device.name
+    device = source.device.name
+    drawn = augmentation.draw_augmentation(len(subset), settings, rng).subset_on_device(torch.from_numpy(draws), device)
     for inputs, changes, which in zip(
         source.cut_batches(clips, factors, settings.batch),
-        drawn.split_on_device(torch.from_numpy(draws), settings.batch, device),
+        drawn.split(settings.batch),
         copy_to_device(torch.from_numpy(clips), device).split(settings.batch),
         strict=True,
     ):

@@ -7,8 +7,9 @@ device: patches [n,9,2,30,7,7], maps [n,3,28,28] (u, v, strain) and flow_maps [n
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.trainer.data.arrays import FLOW_COUNT, ROI_COUNT
-from services.trainer.learners.batch_source import NetworkInputs
+from services.trainer.learners.batch_source import NetworkInputs, copy_to_device
 from services.trainer.settings import TrainSettings
 
 MIRRORED_ROIS = np.array(  # ROI i of a mirrored face is ROI MIRRORED_ROIS[i] of the face: brows, outer lip, inner lip
@@ -43,7 +44,7 @@ class AffineDraw:
 class AugmentationDraw:
     """The drawn changes of n clips; None: no change.
 
-    flip: [n] bool, always on the CPU. times: [n,9,9] weights of the flow fields. delay: [n] frames of the AU clip.
+    flip: [n] bool. times: [n,9,9] weights of the flow fields. delay: [n] frames of the AU clip.
     """
 
     flip: Tensor
@@ -51,18 +52,22 @@ class AugmentationDraw:
     delay: Tensor | None = None
     affine: AffineDraw | None = None
 
-    def mirrored_indices(self, batch: Tensor) -> Tensor:
-        """Indices of the clips to mirror, on the batch's device. The CPU finds them, so nothing waits for a GPU."""
-        return self.flip.nonzero().flatten().to(batch.device)
-
     def subset_on_device(self, clip_indices: Tensor, device: str) -> "AugmentationDraw":
         """The draws of the clips `clip_indices` [b], on the device."""
-        pick = {name: value[clip_indices].to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        if self.affine is not None:
-            pick["affine"] = AffineDraw(
-                **{name: value[clip_indices].to(device) for name, value in vars(self.affine).items()}
-            )
-        return replace(self, **pick | {"flip": self.flip[clip_indices]})
+        return self._change_tensors(lambda values: copy_to_device(values[clip_indices], device))
+
+    def split(self, size: int) -> Iterator["AugmentationDraw"]:
+        """The draws of `size` clips at a time, the last of the rest."""
+        for start in range(0, len(self.flip), size):
+            yield self._change_tensors(lambda values, start=start: values[start : start + size])
+
+    def _change_tensors(self, change: Callable[[Tensor], Tensor]) -> "AugmentationDraw":
+        def change_all(draws: Any) -> dict[str, Any]:
+            tensors = {name: value for name, value in vars(draws).items() if isinstance(value, Tensor)}
+            return {name: change(value) for name, value in tensors.items()}
+
+        affine = None if self.affine is None else AffineDraw(**change_all(self.affine))
+        return replace(self, **change_all(self), affine=affine)
 
 
 def draw_augmentation(clip_count: int, settings: TrainSettings, rng: np.random.Generator) -> AugmentationDraw:
@@ -110,8 +115,10 @@ def _augment_clips(clips: Tensor, drawn: AugmentationDraw) -> Tensor:
         clips = delay_clips(clips, drawn.delay)
     if drawn.affine is not None:
         clips = warp_clips(clips, drawn.affine)
+    if clips.is_cuda:
+        return choose_mirrored(clips, drawn.flip, clips.flip(-1))
     rows = clips.permute(0, 2, 3, 4, 1).contiguous()  # the layout of the features: no copy of a fresh batch
-    chosen = drawn.mirrored_indices(rows)
+    chosen = drawn.flip.nonzero().flatten()
     mirrored = rows.index_select(0, chosen).flip(3)
     _view_as_words(rows).index_copy_(0, chosen, _view_as_words(mirrored))
     return rows.permute(0, 4, 1, 2, 3)
@@ -140,15 +147,31 @@ def _augment_flow_maps(flow_maps: Tensor, drawn: AugmentationDraw) -> Tensor:
 
 
 def _mirror_drawn_clips(batch: Tensor, drawn: AugmentationDraw, mirror: Callable[[Tensor], Tensor]) -> Tensor:
-    chosen = drawn.mirrored_indices(batch)
+    if batch.is_cuda:
+        return choose_mirrored(batch, drawn.flip, mirror(batch))
+    chosen = drawn.flip.nonzero().flatten()
     return batch.index_copy_(0, chosen, mirror(batch.index_select(0, chosen)))
+
+
+def choose_mirrored(batch: Tensor, flip: Tensor, mirrored: Tensor) -> Tensor:
+    """[n,...] of the clips, or of their mirror images where flip [n] is true.
+
+    A CPU mirrors the drawn clips alone, which costs half. On a GPU their indices would have to be waited for.
+    """
+    return torch.where(flip.view(-1, *[1] * (batch.ndim - 1)), mirrored, batch)
 
 
 def mirror_patches(patches: Tensor) -> Tensor:
     """Patches [...,2,30,7,7] of the mirrored face: ROIs change sides, columns are reversed, u changes sign."""
-    mirrored = patches.flip(-1)[..., torch.from_numpy(MIRRORED_ROIS).to(patches.device), :, :]
+    mirrored = patches.flip(-1)[..., mirrored_rois(patches.device), :, :]
     mirrored[..., 0, :, :, :] *= -1
     return mirrored
+
+
+@cache
+def mirrored_rois(device: torch.device) -> Tensor:
+    """MIRRORED_ROIS [30] on the device, copied once."""
+    return copy_to_device(torch.from_numpy(MIRRORED_ROIS), device)
 
 
 def mirror_maps(maps: Tensor) -> Tensor:

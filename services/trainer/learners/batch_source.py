@@ -1,11 +1,10 @@
 """Network inputs of a batch: from features that a GPU holds whole, or copied batch by batch."""
 
 import weakref
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from services.trainer.data.arrays import FLOW_COUNT, Indices, take_batch
@@ -23,6 +22,13 @@ SMALL_FOLD_BYTES = 2 << 30
 def free_gpu_bytes(device: str) -> int:
     """Free memory of a GPU in bytes."""
     return torch.cuda.mem_get_info(device)[0]
+
+
+def copy_to_device(values: Tensor, device: str | torch.device) -> Tensor:
+    """A CPU tensor [...] on the device; to a GPU through pinned memory, as other copies wait for all work there."""
+    if torch.device(device).type == "cuda":
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)
 
 
 class TrainingDevice:
@@ -64,13 +70,16 @@ class TrainingDevice:
 class BatchSource(Protocol):
     """A function from indices [n] of a subset's clips and factor indices [n] or [n,9] to the network's inputs.
 
-    The inputs have the shapes of `take_batch` and are on the source's device.
+    The inputs have the shapes of `take_batch` and are on the source's device. `cut_batches` gives those of `size` clips
+    at a time.
     """
 
     needs: ArrayNames
     device: TrainingDevice
 
     def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs: ...
+
+    def cut_batches(self, clip_indices: Indices, factor_indices: Indices, size: int) -> Iterator[NetworkInputs]: ...
 
 
 class HostBatchSource:
@@ -81,15 +90,15 @@ class HostBatchSource:
 
     def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs:
         return {
-            name: self._copy_to_device(self.subset.batch_array(name, clip_indices, factor_indices))
+            name: copy_to_device(
+                torch.from_numpy(self.subset.batch_array(name, clip_indices, factor_indices)), self.device.name
+            )
             for name in self.needs
         }
 
-    def _copy_to_device(self, array: NDArray[Any]) -> Tensor:
-        tensor = torch.from_numpy(array)
-        if self.device.is_gpu:
-            return tensor.pin_memory().to(self.device.name, non_blocking=True)
-        return tensor.to(self.device.name)
+    def cut_batches(self, clip_indices: Indices, factor_indices: Indices, size: int) -> Iterator[NetworkInputs]:
+        for start in range(0, len(clip_indices), size):
+            yield self(clip_indices[start : start + size], factor_indices[start : start + size])
 
 
 class DeviceBatchSource:
@@ -102,9 +111,15 @@ class DeviceBatchSource:
         self.arrays = device.load_arrays(subset.features, needs)
 
     def __call__(self, clip_indices: Indices, factor_indices: Indices) -> NetworkInputs:
-        rows = self.rows[torch.from_numpy(clip_indices).to(self.device.name)]
-        factors = torch.from_numpy(factor_indices).to(self.device.name)
-        return {name: take_batch(name, array, rows, factors, self.flows) for name, array in self.arrays.items()}
+        (inputs,) = self.cut_batches(clip_indices, factor_indices, len(clip_indices))
+        return inputs
+
+    def cut_batches(self, clip_indices: Indices, factor_indices: Indices, size: int) -> Iterator[NetworkInputs]:
+        clips, factors = (
+            copy_to_device(torch.from_numpy(indices), self.device.name) for indices in (clip_indices, factor_indices)
+        )
+        for rows, of_rows in zip(self.rows[clips].split(size), factors.split(size), strict=True):
+            yield {name: take_batch(name, array, rows, of_rows, self.flows) for name, array in self.arrays.items()}
 
 
 def max_parallel_folds(

@@ -10,7 +10,7 @@ from torch import Tensor
 from services.trainer.data.arrays import FLOW_COUNT, Indices
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners import augmentation
-from services.trainer.learners.batch_source import ArrayNames, BatchSource, NetworkInputs
+from services.trainer.learners.batch_source import ArrayNames, BatchSource, NetworkInputs, copy_to_device
 from services.trainer.settings import TrainSettings
 
 
@@ -20,15 +20,16 @@ def training_batches(
     """One epoch of (network inputs of b clips, indices [b] of those clips in the subset), both on the device."""
     clips = epoch_order(subset.emotions, settings, rng)
     draws = draw_indices(clips, settings)
-    factors = draw_factors(len(subset), len(subset.factors), settings, rng, source.needs)
-    drawn = augmentation.draw_augmentation(len(subset), settings, rng)
-    cuts, device = range(settings.batch, len(subset), settings.batch), source.device.name
-    for batch_clips, batch_draws in zip(np.split(clips, cuts), np.split(draws, cuts), strict=True):
-        inputs = source(batch_clips, factors[batch_draws])
-        yield (
-            augmentation.augment_batch(inputs, drawn.subset_on_device(torch.from_numpy(batch_draws), device)),
-            torch.from_numpy(batch_clips).to(device),
-        )
+    factors = draw_factors(len(subset), len(subset.factors), settings, rng, source.needs)[draws]
+    device = source.device.name
+    drawn = augmentation.draw_augmentation(len(subset), settings, rng).subset_on_device(torch.from_numpy(draws), device)
+    for inputs, changes, which in zip(
+        source.cut_batches(clips, factors, settings.batch),
+        drawn.split(settings.batch),
+        copy_to_device(torch.from_numpy(clips), device).split(settings.batch),
+        strict=True,
+    ):
+        yield augmentation.augment_batch(inputs, changes), which
 
 
 def epoch_order(emotions: NDArray[np.int64], settings: TrainSettings, rng: np.random.Generator) -> Indices:
@@ -78,5 +79,4 @@ def sequential_batches(
     subset: FeatureSubset, factor: int, source: BatchSource, size: int = 32
 ) -> Iterator[NetworkInputs]:
     """All clips of the subset in order, at one factor index."""
-    for clips in np.split(np.arange(len(subset)), range(size, len(subset), size)):
-        yield source(clips, np.full(len(clips), factor))
+    return source.cut_batches(np.arange(len(subset)), np.full(len(subset), factor), size)

@@ -22,18 +22,25 @@ from services.trainer.settings import TrainSettings
 
 @contextmanager
 def deterministic_torch(seed: int) -> Iterator[None]:
-    """Equal seeds give equal figures on one device. The caller's random state and flags are restored at the end."""
+    """Equal seeds give equal figures on one device, and float32 is float32: no TF32, whose factors have 10 bits.
+
+    The caller's random state and flags are restored at the end.
+    """
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    filled, tf32 = torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cudnn.allow_tf32
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once; without it cuBLAS may sum in any order
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         # On CUDA torch only warns: it treats all 3-D max pooling as summing in any order. P3D's pooling over two
         # frames is deterministic, because its windows do not overlap.
         torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+        torch.utils.deterministic.fill_uninitialized_memory = False  # a search for faults, at one more pass per result
+        torch.backends.cudnn.allow_tf32 = False
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cudnn.allow_tf32 = filled, tf32
 
 
 class NetworkLearner:
@@ -64,7 +71,8 @@ class NetworkLearner:
 
     def predict(self, subset: FeatureSubset) -> Predictions:
         """Probabilities of emotions [n,C] and AUs [n,K]."""
-        return predict_subset(self.module, self.settings, self.device, self._prepare_subset(subset))
+        with deterministic_torch(self.seed):
+            return predict_subset(self.module, self.settings, self.device, self._prepare_subset(subset))
 
     def _prepare_subset(self, subset: FeatureSubset) -> FeatureSubset:
         """The same clips, with maps as the network reads them."""
@@ -80,10 +88,16 @@ class NetworkLearner:
 
 
 def to_channels_last_on_gpu(module: nn.Module, device: str) -> nn.Module:
-    """On a GPU lay out the weights of 2-D convolutions with the channels last, the layout of its tensor cores.
+    """On a GPU lay out the weights of 2-D convolutions with the channels last, the layout of its tensor cores."""
+    return lay_out_channels_last(module) if torch.device(device).type == "cuda" else module
 
-    Values are the same. P3D lays out its 3-D convolutions itself.
+
+def lay_out_channels_last(module: nn.Module) -> nn.Module:
+    """Lay out the weights of the module's 2-D convolutions with the channels last, without a change of values.
+
+    P3D lays out its 3-D convolutions itself.
     """
-    if torch.device(device).type == "cuda":
-        return module.to(memory_format=torch.channels_last)
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)
     return module

@@ -16,12 +16,28 @@ FIRST_DECAY_EPOCH = 41  # late-exponential lowers the rate from this epoch index
 
 def build_optimiser(module: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
     """AdamW with one fused kernel. Weight matrices decay; biases, norms and learned patterns do not, because zero is no
-    natural value for them."""
+    natural value for them. On a GPU the learning rate is a tensor: a CUDA graph reads it anew in each step."""
     matrices = [weight for name, weight in module.named_parameters() if name.endswith("weight") and weight.ndim > 1]
     decaying = {id(weight) for weight in matrices}
     others = [weight for weight in module.parameters() if id(weight) not in decaying]
     groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, settings.learning_rate, fused=True)
+    device = next(module.parameters()).device
+    if device.type != "cuda":
+        return torch.optim.AdamW(groups, settings.learning_rate, fused=True)
+    rate = torch.tensor(settings.learning_rate, device=device)
+    optimiser = torch.optim.AdamW(groups, rate, fused=True, capturable=True)
+    optimiser._warned_capturable_if_run_uncaptured = True  # torch would warn of the steps before the graph
+    return optimiser
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the rate of the next step, in place where it is a tensor."""
+    for held in {id(group["lr"]): group["lr"] for group in optimiser.param_groups}.values():
+        if isinstance(held, Tensor):
+            held.fill_(rate)
+    for group in optimiser.param_groups:
+        if not isinstance(group["lr"], Tensor):
+            group["lr"] = rate
 
 
 def learning_rate_factor(settings: TrainSettings, epoch: int, step: int, steps_per_epoch: int) -> float:

@@ -5,7 +5,6 @@ No step looks at single clips, and on a GPU no step waits for the device.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from services.trainer.learners.base import (
     TrainingState,
     TrainingStopped,
 )
-from services.trainer.learners.batch_source import NetworkInputs, TrainingDevice
+from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.learners.batches import training_batches
 from services.trainer.learners.losses import TrainingLosses
 from services.trainer.learners.optimiser import (
@@ -32,8 +31,11 @@ from services.trainer.learners.optimiser import (
     export_optimiser_state,
     learning_rate_factor,
     load_optimiser_state,
+    set_learning_rate,
 )
-from services.trainer.learners.prediction import predict_subset
+from services.trainer.learners.prediction import SubsetPredictor
+from services.trainer.learners.step_graph import record_on_gpu
+from services.trainer.learners.training_step import TrainingStep
 from services.trainer.learners.weights import (
     NamedArrays,
     add_prefix,
@@ -44,17 +46,6 @@ from services.trainer.learners.weights import (
 )
 from services.trainer.models.input_scaling import MapScale, PatchScale
 from services.trainer.settings import TrainSettings
-
-
-@dataclass
-class _EpochTensors:
-    """Results of an epoch's steps, one tensor per batch of b clips, on the device."""
-
-    losses: list[Tensor] = field(default_factory=list)  # [3]: emotion, AU, both
-    accuracies: list[Tensor] = field(default_factory=list)  # scalar
-    clips: list[Tensor] = field(default_factory=list)  # [b] indices
-    emotions: list[Tensor] = field(default_factory=list)  # [b] predicted classes
-    aus: list[Tensor] = field(default_factory=list)  # [b,K] predicted, bool
 
 
 class TrainingLoop:
@@ -74,11 +65,18 @@ class TrainingLoop:
         self.module, self.settings, self.device, self.train, self.callbacks = module, settings, device, train, callbacks
         self.rng = np.random.default_rng(seed)
         self.source = device.batch_source(train, models.ARRAYS_BY_MODEL[settings.model])
-        self.emotions = torch.from_numpy(train.emotions).to(device.name)
-        aus, coded = au_target_tensors(train, units, settings)
-        self.losses = TrainingLosses.from_labels(train.emotions, aus, coded, train.class_count, settings, device.name)
-        self.aus, self.au_coded = aus.to(device.name), coded.to(device.name)
         self.optimiser = build_optimiser(module, settings)
+        aus, coded = au_target_tensors(train, units, settings)
+        self._step = TrainingStep(
+            module,
+            self.optimiser,
+            TrainingLosses.from_labels(train.emotions, aus, coded, train.class_count, settings, device.name),
+            *(labels.to(device.name) for labels in (torch.from_numpy(train.emotions), aus, coded)),
+            bf16=settings.precision == "bf16",
+        )
+        self._run_step = record_on_gpu(self._step, device)
+        watched = callbacks.oracle_subset
+        self._predict_oracle_subset = None if watched is None else SubsetPredictor(module, settings, device, watched)
         self.steps_per_epoch = math.ceil(len(train) / settings.batch)
         self.step = 0
         self.epochs: list[EpochSummary] = []
@@ -108,6 +106,7 @@ class TrainingLoop:
                 self.callbacks.checkpoint.save_if_due(self.state_dict)
         if self.best_weights:
             load_module_weights(self.module, self.best_weights)
+        self.optimiser.zero_grad()  # a GPU holds the memory of a recorded step as long as its gradients
         return TrainingHistory(tuple(self.epochs), self.best_epoch)
 
     def _record_epoch(self, epoch: EpochSummary) -> None:
@@ -157,6 +156,7 @@ class TrainingLoop:
             return False
         load_module_weights(self.module, weights)
         load_optimiser_state(self.optimiser, strip_prefix("optimiser", state.arrays))
+        self._run_step = record_on_gpu(self._step, self.device)  # an earlier recording knows the earlier state
         torch.random.set_rng_state(torch.from_numpy(state.arrays["random/cpu"]))
         if self.device.is_gpu:
             torch.cuda.set_rng_state(torch.from_numpy(state.arrays["random/gpu"]), self.device.name)
@@ -167,36 +167,22 @@ class TrainingLoop:
 
     def run_epoch(self, number: int) -> EpochSummary:
         """Train for one epoch (number from 0)."""
-        results = _EpochTensors()
         self.module.train()
+        results = []
         for inputs, clips in training_batches(self.train, self.settings, self.rng, self.source):
             if self.callbacks.should_stop():
                 raise TrainingStopped
-            self._run_step(inputs, clips, number, results)
+            set_learning_rate(self.optimiser, self._learning_rate(number))
+            results.append((clips, *self._run_step(clips, *inputs.values())))
+            self.step += 1
         return self._summarise_epoch(number, results)
 
-    def _run_step(self, inputs: NetworkInputs, clips: Tensor, epoch: int, results: _EpochTensors) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate(epoch)
-        target = self.emotions[clips]
-        with torch.autocast(torch.device(self.device.name).type, torch.bfloat16, self.settings.precision == "bf16"):
-            logits, au_logits = self.module(*inputs.values())
-        emotion_loss, au_loss, loss = self.losses(logits, au_logits, target, self.aus[clips], self.au_coded[clips])
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        self.step += 1
-        predicted = logits.argmax(1)
-        results.losses.append(torch.stack([emotion_loss, au_loss, loss]).detach())
-        results.accuracies.append((predicted == target).float().mean())
-        results.clips.append(clips)
-        results.emotions.append(predicted)
-        results.aus += [] if au_logits is None else [au_logits.detach() >= 0]
-
-    def _summarise_epoch(self, number: int, results: _EpochTensors) -> EpochSummary:
-        sizes = [len(clips) for clips in results.clips]
-        clips, predicted = torch.cat(results.clips).cpu().numpy(), torch.cat(results.emotions).cpu().numpy()
-        table = torch.stack(results.losses).double().cpu().numpy()
+    def _summarise_epoch(self, number: int, results: list[tuple[Tensor, ...]]) -> EpochSummary:
+        """From each step's indices of clips and results of `TrainingStep`."""
+        shown, losses, accuracies, classes, *aus = zip(*results, strict=True)
+        sizes = [len(batch) for batch in shown]
+        clips, predicted = torch.cat(shown).cpu().numpy(), torch.cat(classes).cpu().numpy()
+        table = torch.stack(losses).double().cpu().numpy()
         emotion_loss, au_loss, loss = (float(np.average(column, weights=sizes)) for column in table.T)
         true = self.train.emotions[clips]
         return EpochSummary(
@@ -205,10 +191,10 @@ class TrainingLoop:
             emotion_loss,
             au_loss,
             rate=self._learning_rate(number),
-            accuracy=float(torch.stack(results.accuracies).double().mean()),
+            accuracy=float(torch.stack(accuracies).double().mean()),
             uf1=score_emotions(true, predicted, true, resamples=1)["uf1"],
-            watched=self._predict_oracle_subset(),
-            au_f1=self._score_units(clips, torch.cat(results.aus).cpu().numpy()) if results.aus else None,
+            watched=self._predict_watched_classes(),
+            au_f1=self._score_units(clips, torch.cat(aus[0]).cpu().numpy()) if aus else None,
             clips=len(clips),
         )
 
@@ -222,8 +208,7 @@ class TrainingLoop:
     def _learning_rate(self, epoch: int) -> float:
         return self.settings.learning_rate * learning_rate_factor(self.settings, epoch, self.step, self.steps_per_epoch)
 
-    def _predict_oracle_subset(self) -> tuple[int, ...]:
-        if self.callbacks.oracle_subset is None:
+    def _predict_watched_classes(self) -> tuple[int, ...]:
+        if self._predict_oracle_subset is None:
             return ()
-        found = predict_subset(self.module, self.settings, self.device, self.callbacks.oracle_subset)
-        return tuple(found.emotions.argmax(1).tolist())
+        return tuple(self._predict_oracle_subset().emotions.argmax(1).tolist())

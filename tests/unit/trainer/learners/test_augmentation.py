@@ -99,6 +99,15 @@ def test_nothing_happens_at_no_angle_scale_one_and_no_shift():
     assert torch.equal(augmentation.warp_clips(random_clips(), none), random_clips())
 
 
+def test_a_gpu_chooses_the_clips_that_a_cpu_mirrors():
+    drawn = AugmentationDraw(torch.tensor([True, False, True]))
+    batch = {"patches": random_patches(3), "clip": random_clips(3), "maps": random_maps(3)}
+    mirrored = augmentation.mirror_batch(batch)
+    chosen = {name: augmentation.choose_mirrored(batch[name], drawn.flip, mirrored[name]) for name in batch}
+    expected = augmentation.augment_batch(batch, drawn)
+    assert all(torch.equal(chosen[name], expected[name]) for name in batch)
+
+
 def test_a_quarter_turn_takes_right_to_down_and_places_with_it():
     """x towards y: what points right points down, what lies right of the centre lies below it."""
     maps = torch.zeros(1, 3, 28, 28)

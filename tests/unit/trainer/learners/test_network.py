@@ -9,7 +9,12 @@ from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.augmentation import mirror_maps, mirror_patches
 from services.trainer.learners.base import NO_CALLBACKS, TrainingCallbacks, TrainingStopped
 from services.trainer.learners.map_input import prepare_maps
-from services.trainer.learners.network import NetworkLearner, to_channels_last_on_gpu
+from services.trainer.learners.network import (
+    NetworkLearner,
+    deterministic_torch,
+    lay_out_channels_last,
+    to_channels_last_on_gpu,
+)
 from services.trainer.settings import PROFILES, TrainSettings, settings_from_profile
 
 QUICK = TrainSettings(epochs=3)
@@ -157,13 +162,40 @@ def test_networks_on_maps_learn_and_predict_no_aus_where_they_have_no_head(toy, 
     assert network.export_weights()["map_scale.motion"] != 1
 
 
-def test_channels_last_is_a_layout_and_no_other_weights():
-    plain, turned = (models.build("ststnet", 3) for _ in range(2))
+def read_flags() -> tuple[bool, bool, bool]:
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
+        torch.backends.cudnn.allow_tf32,
+    )
+
+
+def test_training_and_tests_are_deterministic_in_full_float32_and_the_callers_flags_stay(toy):
+    train, test = parts(toy(3))
+    learner, seen, before = NetworkLearner(3, settings_from_profile(epochs=1)), [], read_flags()
+    learner.module.register_forward_hook(lambda *_: seen.append(read_flags()))
+    learner.fit(train, NO_CALLBACKS)
+    steps = len(seen)
+    learner.predict(test)
+    assert 0 < steps < len(seen)
+    assert set(seen) == {(True, False, False)}
+    assert read_flags() == before
+    with pytest.raises(ValueError), deterministic_torch(0):
+        raise ValueError
+    assert read_flags() == before == (False, True, True)
+
+
+@pytest.mark.parametrize("model", ["ststnet", "fmer"])
+def test_channels_last_is_a_layout_and_no_other_weights(model):
+    plain, turned = (models.build(model, 3) for _ in range(2))
     turned.load_state_dict(plain.state_dict())
     assert to_channels_last_on_gpu(plain, "cpu") is plain
-    turned = turned.to(memory_format=torch.channels_last)  # what to_channels_last_on_gpu does on a GPU
-    maps = torch.randn(4, 3, 28, 28, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(plain.eval()(maps)[0], turned.eval()(maps)[0], atol=1e-5)
+    assert lay_out_channels_last(turned) is turned  # what to_channels_last_on_gpu does on a GPU
+    weights = dict(turned.named_parameters())
+    flat = [f"{name}.weight" for name, layer in turned.named_modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert flat
+    assert all(weights[name].is_contiguous(memory_format=torch.channels_last) for name in flat)
+    assert all(torch.equal(weights[name], value) for name, value in plain.named_parameters())
 
 
 def with_flow_maps(features):

@@ -1,7 +1,14 @@
 import pytest
+import torch
 
 from services.trainer.learners.network import NetworkLearner
-from services.trainer.learners.optimiser import build_optimiser, learning_rate_factor
+from services.trainer.learners.optimiser import (
+    build_optimiser,
+    export_optimiser_state,
+    learning_rate_factor,
+    load_optimiser_state,
+    set_learning_rate,
+)
 from services.trainer.settings import PROFILES, TrainSettings
 
 
@@ -26,3 +33,27 @@ def test_only_weight_matrices_decay():
     assert "tokens.courses" in {names[id(weight)] for weight in free["params"]}
     assert "mouth_head.2.weight" in {names[id(weight)] for weight in decayed["params"]}
     assert len(decayed["params"]) + len(free["params"]) == len(names)
+
+
+def test_a_rate_that_is_a_tensor_is_set_in_place_also_after_a_state_was_loaded():
+    """As on a GPU: a CUDA graph knows the tensor's address."""
+    weights = [torch.ones(2, requires_grad=True) for _ in range(2)]
+    groups = [{"params": [weight], "weight_decay": 0.0} for weight in weights]
+    optimiser = torch.optim.AdamW(groups, torch.tensor(0.5), fused=True)
+    for _ in range(2):
+        optimiser.zero_grad()
+        sum(weight.sum() for weight in weights).backward()
+        rates = [group["lr"] for group in optimiser.param_groups]
+        set_learning_rate(optimiser, 0.25)
+        assert [group["lr"] for group in optimiser.param_groups] == rates == [0.25, 0.25]
+        assert all(group["lr"] is rate for group, rate in zip(optimiser.param_groups, rates, strict=True))
+        before = weights[0].detach().clone()
+        optimiser.step()
+        assert torch.allclose(before - weights[0], torch.tensor(0.25))  # equal gradients: AdamW moves by the rate
+        load_optimiser_state(optimiser, export_optimiser_state(optimiser))
+
+
+def test_a_rate_that_is_a_number_is_set_in_every_group():
+    optimiser = build_optimiser(NetworkLearner(3, TrainSettings()).module, TrainSettings())
+    set_learning_rate(optimiser, 0.125)
+    assert [group["lr"] for group in optimiser.param_groups] == [0.125, 0.125]

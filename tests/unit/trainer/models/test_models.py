@@ -202,6 +202,49 @@ def test_p3d_starts_at_the_fan_it_has_or_at_the_papers():
         assert at_fan == (flat is not None)
 
 
+@pytest.mark.parametrize(("kernel", "stride"), [((1, 7, 7), 2), ((1, 3, 3), 1), ((1, 1, 1), 2), ((3, 1, 1), 1)])
+def test_a_convolution_in_two_dimensions_is_that_in_three_and_keeps_the_layout(kernel, stride: int):
+    random = torch.Generator().manual_seed(0)
+    conv = p3d.build_conv_norm(6, 8, kernel, stride)[0].double()
+    conv.to(memory_format=torch.channels_last_3d)
+    x = torch.randn(2, 6, 5, 9, 7, generator=random, dtype=torch.float64, requires_grad=True)
+    in_three = conv(x)
+    in_two = p3d.convolve_in_two_dimensions(conv, x.to(memory_format=torch.channels_last_3d))
+    assert in_two.is_contiguous(memory_format=torch.channels_last_3d)
+    torch.testing.assert_close(in_two, in_three, rtol=1e-12, atol=1e-12)
+    weights = torch.randn(in_three.shape, generator=random, dtype=torch.float64)
+    found, expected = (torch.autograd.grad((weights * y).sum(), [x, conv.weight]) for y in (in_two, in_three))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_frames_in_the_batch_are_normalised_as_in_three_dimensions_and_keep_the_layout():
+    random = torch.Generator().manual_seed(0)
+    norms = [p3d.FrameNorm(6).double() for _ in range(2)]
+    shape = (2, 6, 5, 3, 7)
+    x = 3 + torch.randn(shape, generator=random, dtype=torch.float64).to(memory_format=torch.channels_last_3d)
+    weights = torch.randn(shape, generator=random, dtype=torch.float64)
+    x.requires_grad_()
+    values = norms[0](x), p3d.normalise_in_two_dimensions(norms[1], x)
+    assert values[1].is_contiguous(memory_format=torch.channels_last_3d)
+    grads = [
+        torch.autograd.grad((weights * y).sum(), [x, *norm.parameters()]) for norm, y in zip(norms, values, strict=True)
+    ]
+    for expected, found in (values, grads, [norm.state_dict() for norm in norms]):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    assert float(norms[1].running_mean.mean()) == pytest.approx(0.3, abs=0.1)
+
+
+def test_bf16_on_a_cpu_convolves_in_two_dimensions(monkeypatch):
+    conv, x = p3d.build_conv_norm(2, 2, (1, 3, 3))[0], torch.randn(1, 2, 2, 3, 3)
+    calls: list[torch.dtype] = []
+    monkeypatch.setattr(p3d, "convolve_in_two_dimensions", lambda conv, x: calls.append(x.dtype) or x)
+    conv(x)
+    assert not calls
+    with torch.autocast("cpu", torch.bfloat16):
+        conv(x)
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 4, 8, 10), (1, 2, 5, 7, 9), (1, 1, 2, 1, 2)])
 def test_the_stems_pooling_axis_by_axis_is_that_of_all_three_at_once(shape: tuple[int, ...]):
     random = torch.Generator().manual_seed(0)
@@ -211,6 +254,10 @@ def test_the_stems_pooling_axis_by_axis_is_that_of_all_three_at_once(shape: tupl
     weights = torch.randn(at_once.shape, generator=random)
     expected, found = (torch.autograd.grad((weights * out).sum(), x)[0] for out in (at_once, by_axis))
     torch.testing.assert_close(found, expected)
+    in_pairs = p3d.max_of_frame_pairs(x)
+    assert torch.equal(in_pairs, torch.nn.MaxPool3d((2, 1, 1))(x))
+    last = x.detach().to(memory_format=torch.channels_last_3d)
+    assert p3d.max_pool_by_axis(last).is_contiguous(memory_format=torch.channels_last_3d)
 
 
 def test_clip_is_scaled_and_turned_as_the_settings_say():

@@ -67,14 +67,14 @@ class TrainingLoop:
         self.source = device.batch_source(train, models.ARRAYS_BY_MODEL[settings.model])
         self.optimiser = build_optimiser(module, settings)
         aus, coded = au_target_tensors(train, units, settings)
-        self._step = TrainingStep(
+        self.training_step = TrainingStep(
             module,
             self.optimiser,
             TrainingLosses.from_labels(train.emotions, aus, coded, train.class_count, settings, device.name),
             *(labels.to(device.name) for labels in (torch.from_numpy(train.emotions), aus, coded)),
             bf16=settings.precision == "bf16",
         )
-        self._run_step = record_on_gpu(self._step, device)
+        self.run_step = record_on_gpu(self.training_step, device)
         watched = callbacks.oracle_subset
         self._predict_oracle_subset = None if watched is None else SubsetPredictor(module, settings, device, watched)
         self.steps_per_epoch = math.ceil(len(train) / settings.batch)
@@ -156,7 +156,7 @@ class TrainingLoop:
             return False
         load_module_weights(self.module, weights)
         load_optimiser_state(self.optimiser, strip_prefix("optimiser", state.arrays))
-        self._run_step = record_on_gpu(self._step, self.device)  # an earlier recording knows the earlier state
+        self.run_step = record_on_gpu(self.training_step, self.device)  # an earlier recording knows the earlier state
         torch.random.set_rng_state(torch.from_numpy(state.arrays["random/cpu"]))
         if self.device.is_gpu:
             torch.cuda.set_rng_state(torch.from_numpy(state.arrays["random/gpu"]), self.device.name)
@@ -173,7 +173,7 @@ class TrainingLoop:
             if self.callbacks.should_stop():
                 raise TrainingStopped
             set_learning_rate(self.optimiser, self._learning_rate(number))
-            results.append((clips, *self._run_step(clips, *inputs.values())))
+            results.append((clips, *self.run_step(clips, *inputs.values())))
             self.step += 1
         return self._summarise_epoch(number, results)
 

@@ -129,45 +129,20 @@ class FlatBlock(BottleneckBlock):
         return self.space(x).relu()
 
 
-class StemPool(nn.MaxPool3d):
-    """Max pooling with overlapping windows and deterministic gradients.
+class PairPool(nn.MaxPool3d):
+    """Max pooling of two frames, and of overlapping windows of pixels in the stem, with deterministic gradients.
 
-    On CUDA torch sums the gradients of overlapping windows in any order. There the maximum is computed axis by axis,
-    and its gradients come in one order.
+    On CUDA torch adds the gradients of a pooling over frames in any order. There own kernels add them in one order.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B,C,2t,h,w] -> [B,C,t,ceil(h/2),ceil(w/2)]."""
-        return max_pool_by_axis(x) if x.is_cuda else super().forward(x)
+        """[B,C,2t,h,w] -> [B,C,t,h',w']."""
+        if not x.is_cuda:
+            return super().forward(x)
+        from services.trainer.models.triton_pool import ChannelsLastPool  # triton comes with torch for CUDA alone
 
-
-class FramePool(nn.MaxPool3d):
-    """Max pooling of two frames. On CUDA it is a maximum, because torch's pooling sums gradients there in any order."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B,C,2t,h,w] -> [B,C,t,h,w]."""
-        return max_of_frame_pairs(x) if x.is_cuda else super().forward(x)
-
-
-def max_of_frame_pairs(x: Tensor) -> Tensor:
-    """[B,C,2t,h,w] -> [B,C,t,h,w]. An odd last frame is left out."""
-    frames = x.shape[2] // 2 * 2
-    return torch.maximum(x[:, :, 0:frames:2], x[:, :, 1:frames:2])
-
-
-def max_pool_by_axis(x: Tensor) -> Tensor:
-    """[B,C,2t,h,w] -> [B,C,t,ceil(h/2),ceil(w/2)]: maximum of 2 frames, 3 rows and 3 columns, every second place."""
-    return max_of_three(max_of_three(max_of_frame_pairs(x), 3), 4)
-
-
-def max_of_three(x: Tensor, axis: int) -> Tensor:
-    """[..., n, ...] -> [..., ceil(n/2), ...]: maximum of every second place along the axis and its two neighbours."""
-    whole = (slice(None),) * axis
-    here, beside = x[*whole, 0::2], x[*whole, 1::2]
-    count = here.shape[axis]
-    before = torch.cat([here.narrow(axis, 0, 1), beside], axis).narrow(axis, 0, count)
-    after = torch.cat([beside, here.narrow(axis, count - 1, 1)], axis).narrow(axis, 0, count)
-    return torch.maximum(torch.maximum(before, here), after)
+        pooled: Tensor = ChannelsLastPool.apply(x, self.kernel_size[1], self.stride[1], self.padding[1])
+        return pooled
 
 
 class P3D(nn.Module):
@@ -176,7 +151,7 @@ class P3D(nn.Module):
     def __init__(self, settings: ModelSettings, blocks_per_layer: Sequence[int] = BLOCKS_PER_LAYER) -> None:
         super().__init__()
         stem = SplitConv(3, 64, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
-        self.stem = nn.Sequential(stem, FrameNorm(64), nn.ReLU(), StemPool((2, 3, 3), 2, (0, 1, 1)))
+        self.stem = nn.Sequential(stem, FrameNorm(64), nn.ReLU(), PairPool((2, 3, 3), (2, 2, 2), (0, 1, 1)))
         arrangements = (("A", "B", "C")[n % 3] for n in count())
         self.layers = nn.Sequential()
         width_in = 64
@@ -184,7 +159,7 @@ class P3D(nn.Module):
             for index in range(blocks):
                 self.layers.append(SplitBlock(width_in, width, stride if index == 0 else 1, next(arrangements)))
                 width_in = EXPANSION * width
-            self.layers.append(FramePool((2, 1, 1)))
+            self.layers.append(PairPool((2, 1, 1), (2, 1, 1), (0, 0, 0)))
         self.flat = nn.Sequential(
             *(FlatBlock(2048 if i else 1024, 512, 1 if i else 2) for i in range(blocks_per_layer[3]))
         )

@@ -245,21 +245,6 @@ def test_bf16_on_a_cpu_convolves_in_two_dimensions(monkeypatch):
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 4, 8, 10), (1, 2, 5, 7, 9), (1, 1, 2, 1, 2)])
-def test_the_stems_pooling_axis_by_axis_is_that_of_all_three_at_once(shape: tuple[int, ...]):
-    random = torch.Generator().manual_seed(0)
-    x = torch.randn(*shape, generator=random, requires_grad=True)
-    at_once, by_axis = torch.nn.MaxPool3d((2, 3, 3), 2, (0, 1, 1))(x), p3d.max_pool_by_axis(x)
-    assert torch.equal(at_once, by_axis)
-    weights = torch.randn(at_once.shape, generator=random)
-    expected, found = (torch.autograd.grad((weights * out).sum(), x)[0] for out in (at_once, by_axis))
-    torch.testing.assert_close(found, expected)
-    in_pairs = p3d.max_of_frame_pairs(x)
-    assert torch.equal(in_pairs, torch.nn.MaxPool3d((2, 1, 1))(x))
-    last = x.detach().to(memory_format=torch.channels_last_3d)
-    assert p3d.max_pool_by_axis(last).is_contiguous(memory_format=torch.channels_last_3d)
-
-
 def test_clip_is_scaled_and_turned_as_the_settings_say():
     clip = torch.stack([torch.full((16, 4, 4), value) for value in (0.0, 127.5, 255.0)])[None]
     assert ClipScale(ModelSettings())(clip)[0, :, 0, 0, 0].tolist() == [-1, 0, 1]

@@ -1,7 +1,7 @@
 """All figures that need a GPU, in one run of seven minutes: `make gpu-check`. No network is needed.
 
     PYTHONPATH=. python benchmarks/gpu.py                        # benchmarks/results/gpu-NAME OF THE GPU.json
-    PYTHONPATH=. python benchmarks/gpu.py --part flow fmer       # these alone
+    PYTHONPATH=. python benchmarks/gpu.py --part flow fmer       # these anew; other parts of the file stay
     PYTHONPATH=. python benchmarks/gpu.py --device cpu --small   # a test of the script, without a GPU
 
 Parts run in the order of their importance (`gpu_parts.PARTS`); each is told its share of the time. A part that uses
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -175,6 +175,13 @@ def default_file(device: str, small: bool) -> Path | None:
     return None if small else RESULTS / f"gpu-{slug}.json"
 
 
+def read_other_parts(file: Path, machine: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of an earlier result for the same device and the same versions, which a run of some parts keeps."""
+    earlier = json.loads(file.read_text()) if file.exists() else {"machine": {}, "parts": {}}
+    same = all(earlier["machine"].get(name) == machine[name] for name in ("device", "versions"))
+    return dict(earlier["parts"]) if same else {}
+
+
 def print_summary(content: dict[str, Any]) -> None:
     """The parts, then every ratio to two CPU cores."""
     print(f"\n{content['machine']['device']}, {content['seconds']:.0f} s\n")
@@ -195,7 +202,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=7.0, help="time for all parts; default: %(default)s")
     parser.add_argument("--part", nargs="+", choices=gpu_parts.PARTS, metavar="NAME", help=", ".join(gpu_parts.PARTS))
     parser.add_argument("--out", type=Path, help="file of the result; default: benchmarks/results/gpu-DEVICE.json")
-    parser.add_argument("--continued", action="store_true", help=argparse.SUPPRESS)  # a new process after a GPU error
     return parser.parse_args()
 
 
@@ -204,18 +210,15 @@ def main() -> None:
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("torch sees no NVIDIA GPU here. Without one, --device cpu --small tests the script.")
     os.environ["MER_DEVICE"] = options.device
-    os.environ.setdefault(
-        "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-    )  # as training sets it, which is too late after a product
+    # As training sets it, which is too late after the first product of matrices.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if (gpu_parts.BUNDLE / "weights").exists():
         os.environ.setdefault("MER_WEIGHTS_DIR", str(gpu_parts.BUNDLE / "weights"))
     file = options.out or default_file(options.device, options.small)
     chosen = [name for name in gpu_parts.PARTS if name in (options.part or gpu_parts.PARTS)]
-    if options.continued and file:
-        content = json.loads(file.read_text())
-    else:
-        content = {"benchmark": "gpu", "machine": describe_gpu(options.device), "small": options.small, "seconds": 0.0}
-        content["parts"] = {}
+    content = {"benchmark": "gpu", "machine": describe_gpu(options.device), "small": options.small, "seconds": 0.0}
+    content["parts"] = read_other_parts(file, content["machine"]) if options.part and file else {}
+    content["seconds"] = sum(part["seconds"] for part in content["parts"].values())
     report, before = GpuReport(file, content), content["seconds"]
     setup = gpu_parts.Setup(options.device, options.small)
     missing = run_parts(report, chosen, setup, 60 * options.minutes - (time.perf_counter() - start))
@@ -230,7 +233,7 @@ def main() -> None:
 def restart_process(options: argparse.Namespace, file: Path, names: Sequence[str], minutes: float) -> None:
     """Replace this process by one that runs the other parts."""
     print(f"The GPU gave an error that ends this process; a new one runs {', '.join(names)}.", flush=True)
-    choices = ["--device", options.device, "--minutes", str(minutes), "--out", str(file), "--continued"]
+    choices = ["--device", options.device, "--minutes", str(minutes), "--out", str(file)]
     small = ["--small"] if options.small else []
     os.execv(sys.executable, [sys.executable, __file__, *choices, *small, "--part", *names])
 

@@ -5,9 +5,6 @@ most. A name that ends with RATIO is the speed of the GPU over that of two CPU c
 """
 
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -18,7 +15,6 @@ from math import prod
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
-from xml.etree import ElementTree
 
 import cv2
 import numba
@@ -29,6 +25,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import gpu_tests
 from benchmarks.common import GPU_RATIO as RATIO
 from benchmarks.evm import zooming_clip
 from benchmarks.flow import noisy_face_pairs
@@ -165,44 +162,11 @@ def describe_difference(one: Any, other: Any) -> dict[str, float]:
     return {"mean": float(f"{off.mean():.2g}"), "max": float(f"{off.max():.2g}")}
 
 
-def run_gpu_tests(setup: Setup, record: Record, deadline: float) -> None:
-    """All tests with the marker `gpu`: one pytest per file, side by side."""
-    files = [file for file in sorted((ROOT / "tests").rglob("test_*.py")) if "pytest.mark.gpu" in file.read_text()]
-    with tempfile.TemporaryDirectory() as folder:
-        runs = {file: start_pytest(file, Path(folder) / f"{file.stem}.xml") for file in files}
-        try:
-            for file, process in runs.items():
-                output = process.communicate(timeout=max(1.0, deadline - 1 - time.perf_counter()))[0]
-                name = file.relative_to(ROOT).as_posix()
-                record(name, read_test_report(Path(folder) / f"{file.stem}.xml", output))
-        except subprocess.TimeoutExpired:
-            record("not ended in time", [file.name for file, process in runs.items() if process.poll() is None])
-        finally:
-            for process in runs.values():
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)  # with the processes that a test started
-
-
-def start_pytest(file: Path, report: Path) -> "subprocess.Popen[str]":
-    """The tests of a file that need a GPU, in a process that writes a JUnit report."""
-    choices = ["-m", "gpu", "-q", "-o", "filterwarnings=default", "-p", "no:cacheprovider", f"--junitxml={report}"]
-    command = [sys.executable, "-m", "pytest", *choices, str(file)]
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **output)
-
-
-def read_test_report(report: Path, output: str) -> dict[str, Any]:
-    """Numbers of a JUnit report, the failures' texts, and the slowest test. Without a report, the end of the output."""
-    if not report.exists():
-        return {"no report": output[-3000:]}
-    cases = list(ElementTree.parse(report).iter("testcase"))
-    failures = {case.get("name"): text.text for case in cases for text in case if text.tag in ("failure", "error")}
-    skipped = sum(case.find("skipped") is not None for case in cases)
-    found = {"passed": len(cases) - skipped - len(failures), "failed": len(failures), "skipped": skipped}
-    slowest = max(cases, key=lambda case: float(case.get("time") or 0), default=None)
-    if slowest is not None:
-        found |= {"slowest": f"{slowest.get('name')}, {float(slowest.get('time') or 0):.1f} s"}
-    return found | {"failures": {name: (text or "")[-3000:] for name, text in failures.items()}}
+def run_tests(setup: Setup, record: Record, deadline: float) -> None:
+    """All tests with the marker `gpu`."""
+    processes = setup.choose_size(max(1, min(12, (os.cpu_count() or 1) - 2)), 1)
+    for name, outcome in gpu_tests.run_gpu_tests(processes, deadline - 1).items():
+        record(name, outcome)
 
 
 def measure_flow(setup: Setup, record: Record, deadline: float) -> None:
@@ -675,7 +639,7 @@ def measure_magnifier(setup: Setup, record: Record, deadline: float) -> None:
 
 
 PARTS = {  # in the order of their importance
-    "tests": Part(run_gpu_tests, 80),
+    "tests": Part(run_tests, 80),
     "flow": Part(measure_flow, 75),
     "fmer": Part(measure_steps, 70),
     "folds": Part(measure_folds, 65),

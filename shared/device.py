@@ -1,6 +1,8 @@
 """The device on which tensors are computed: operational (`MER_DEVICE`) and no part of a recipe."""
 
 import os
+import shutil
+from importlib.util import find_spec
 
 from shared.errors import Misconfigured
 
@@ -18,3 +20,17 @@ def choose_device(default: str = "auto") -> str:
     if wanted != "auto":
         return wanted
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def require_kernel_compiler() -> None:
+    """Raises Misconfigured where own kernels for a GPU can't be compiled: without triton, or without a C compiler."""
+    missing = []
+    if find_spec("triton") is None:
+        missing.append("triton, which comes with torch for CUDA on Linux")
+    if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
+        missing.append("a C compiler (gcc or clang, or its path in CC)")
+    if missing:
+        raise Misconfigured(
+            f"A GPU needs kernels that are compiled at their first use. Not found: {', and '.join(missing)}. Install "
+            "what is missing, use the images with torch, or set MER_DEVICE=cpu."
+        )

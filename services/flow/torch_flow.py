@@ -16,6 +16,7 @@ from torch import Tensor
 from services.flow import pyramid, torch_linearise, torch_multigrid
 from services.flow.settings import FlowSettings
 from services.flow.torch_resample import filter_images, resize_images
+from shared.device import require_kernel_compiler
 
 if TYPE_CHECKING:
     from services.flow.triton_flow import KernelSolver
@@ -159,13 +160,12 @@ RECORDED_FLOW = RecordedFlow()
 
 
 def kernel_solver(device: torch.device) -> "type[KernelSolver] | None":
-    """The solver of compiled kernels, on a GPU where torch has the compiler for them (triton); else None."""
+    """The solver of compiled kernels on a GPU; None elsewhere. Raises Misconfigured where none can be compiled."""
     if device.type != "cuda":
         return None
-    try:
-        from services.flow.triton_flow import KernelSolver
-    except ModuleNotFoundError:
-        return None
+    require_kernel_compiler()
+    from services.flow.triton_flow import KernelSolver
+
     return KernelSolver
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.models.settings import ModelSettings
+from shared.device import require_kernel_compiler
 
 BLOCKS_PER_LAYER = (3, 4, 6, 3)
 EXPANSION = 4
@@ -139,7 +140,8 @@ class PairPool(nn.MaxPool3d):
         """[B,C,2t,h,w] -> [B,C,t,h',w']."""
         if not x.is_cuda:
             return super().forward(x)
-        from services.trainer.models.triton_pool import ChannelsLastPool  # triton comes with torch for CUDA alone
+        require_kernel_compiler()
+        from services.trainer.models.triton_pool import ChannelsLastPool
 
         pooled: Tensor = ChannelsLastPool.apply(x, self.kernel_size[1], self.stride[1], self.padding[1])
         return pooled

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import gpu, gpu_bundle, gpu_parts
+from benchmarks import gpu, gpu_bundle, gpu_parts, gpu_tests
 from benchmarks.common import GPU_RATIO as RATIO
 from benchmarks.gpu import GpuReport, run_parts
 from benchmarks.gpu_features import load_features, save_features
@@ -47,7 +47,7 @@ def test_every_part_runs_without_a_gpu(tmp_path: Path) -> None:
         assert all(value > 0 for figure, value in figures.items() if figure.endswith(RATIO))
     tests = found["parts"]["tests"]["figures"].values()
     assert sum(each["passed"] + each["skipped"] for each in tests) >= 70
-    assert [each["failures"] for each in tests] == [{}] * len(tests)
+    assert [each["failed"] + each["not ended"] for each in tests] == [[]] * len(tests)
     assert found["parts"]["folds"]["figures"]["fmer-lite, 2 at a time, outcomes are equal"] is True
     assert found["machine"]["device"] == "cpu"
     assert found["seconds"] > sum(part["seconds"] for part in found["parts"].values()) * 0.9
@@ -146,3 +146,24 @@ def test_the_floor_of_convolutions_is_the_longer_of_arithmetic_and_traffic() -> 
     assert (slow_units.flops, slow_units.seconds) == (3 * flops, 3 * flops)
     slow_memory = gpu_parts.ConvolutionFloor.measure(convolve, {"bf16": 1e9, "bytes": 1.0})
     assert slow_memory.seconds == 3 * traffic
+
+
+def test_outcomes_of_tests_are_counted_by_file_and_those_without_one_are_named() -> None:
+    tests = ["tests/a.py::test_one[x y]", "tests/a.py::test_two", "tests/b.py::test_three", "tests/b.py::test_four"]
+    texts = [
+        "tests/a.py::test_one[x y] PASSED   [ 50%]\ntests/b.py::test_three FAILED [100%]\n= FAILURES =\n",
+        "tests/a.py::test_two SKIPPED (needs an NVIDIA GPU)\ntests/b.py::test_four ",
+    ]
+    assert gpu_tests.count_outcomes(tests, texts) == {
+        "tests/a.py": {"passed": 1, "failed": [], "skipped": 1, "not ended": []},
+        "tests/b.py": {"passed": 0, "failed": ["test_three"], "skipped": 0, "not ended": ["test_four"]},
+    }
+
+
+def test_a_run_of_some_parts_keeps_the_others_of_the_same_device(tmp_path: Path) -> None:
+    file, machine = tmp_path / "gpu.json", {"device": "NVIDIA H200", "versions": {"torch": "2.11.0"}, "load": 1}
+    assert gpu.read_other_parts(file, machine) == {}
+    file.write_text(json.dumps({"machine": machine, "parts": {"flow": {"seconds": 3}}}))
+    assert gpu.read_other_parts(file, machine | {"load": 2}) == {"flow": {"seconds": 3}}
+    assert gpu.read_other_parts(file, machine | {"device": "NVIDIA H100"}) == {}
+    assert gpu.read_other_parts(file, machine | {"versions": {"torch": "2.12.0"}}) == {}

@@ -1,9 +1,13 @@
 """Where tensors are computed."""
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import pytest
 import torch
 
-from shared.device import choose_device
+from shared.device import choose_device, require_kernel_compiler
+from shared.errors import Misconfigured
 
 
 @pytest.mark.parametrize(("setting", "expected"), [(None, "cpu"), ("cpu", "cpu"), ("cuda:1", "cuda:1")])
@@ -22,3 +26,17 @@ def test_auto(monkeypatch: pytest.MonkeyPatch, setting: str | None, gpu: bool, e
         monkeypatch.setenv("MER_DEVICE", setting)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     assert choose_device() == expected
+
+
+def test_kernels_for_a_gpu_need_triton_and_a_c_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CC", "/usr/bin/cc")
+    if find_spec("triton"):
+        require_kernel_compiler()
+    monkeypatch.delenv("CC")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Misconfigured, match="a C compiler"):
+        require_kernel_compiler()
+    (tmp_path / "gcc").touch(mode=0o755)
+    monkeypatch.setattr("shared.device.find_spec", lambda name: None)
+    with pytest.raises(Misconfigured, match="Not found: triton, which comes with torch for CUDA on Linux. Install"):
+        require_kernel_compiler()

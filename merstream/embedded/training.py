@@ -54,7 +54,7 @@ class TrainingJob:
         Raises StorageRefused if the disk is full or the folder cannot be written. Folds that ended are kept.
         """
         device, settings = choose_device(), options_of_run(self.run, RUN_FILE).settings
-        processes = max_parallel_folds(evaluation.features, settings.model, jobs, device)
+        processes = max_parallel_folds(settings.model, jobs, device)
         with stop_on_storage_fault(self.folder), hide_caller_script():
             LocalStore(self.folder).put(RUN_FILE, (self.run.model_dump_json(by_alias=True, indent=2) + "\n").encode())
             pool = FoldPool(processes, device, on_progress=on_progress)

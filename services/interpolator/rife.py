@@ -48,10 +48,11 @@ class Rife:
 
     def pack_frames(self, frames: NDArray[np.uint8]) -> Tensor:
         """RGB frames [N,H,W,3] -> the network's input [N,3,H',W']: BGR in 0..1, zeros right and below."""
-        bgr = np.ascontiguousarray(frames[..., ::-1].transpose(0, 3, 1, 2), dtype=np.float32)
+        # turned and converted on the device: bytes travel, and a GPU does not wait for a CPU to arrange them
+        rgb = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
+        bgr = rgb.flip(-1).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format) / 255
         height, width = bgr.shape[2:]
-        tensor = torch.from_numpy(bgr).to(self.device) / 255
-        return functional.pad(tensor, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
+        return functional.pad(bgr, (0, -width % MULTIPLE, 0, -height % MULTIPLE))
 
     @torch.inference_mode()
     def packed_midpoints(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
@@ -68,8 +69,8 @@ class Rife:
 
 def unpack_frames(packed: Tensor, height: int, width: int) -> NDArray[np.float32]:
     """Packed frames [N,3,H',W'] -> float32 RGB [N,H,W,3] in 0..1, without the padding."""
-    cropped: NDArray[np.float32] = packed[:, :, :height, :width].cpu().numpy()
-    return np.ascontiguousarray(cropped.transpose(0, 2, 3, 1)[..., ::-1])
+    rgb: NDArray[np.float32] = packed[:, :, :height, :width].flip(1).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return rgb
 
 
 def inference_tensors(weights: str | Path) -> dict[str, Any]:

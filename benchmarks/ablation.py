@@ -11,6 +11,8 @@ earlier result for the same clips stay in it.
 Baselines get what fmer-lite gets: magnified motion, mirror images, maps without the head's motion. `as published` has
 their authors' training instead. The result also has each row less the best baseline: difference, 95 % interval and p
 of a paired bootstrap over subjects, seeds averaged. The best one is chosen by the same clips, which favours baselines.
+With --only, add the best baseline: the differences of new rows need its predictions. --reference names a row to compare
+with instead, for example the best one of other clips.
 """
 
 import argparse
@@ -126,16 +128,25 @@ def is_baseline(row: str) -> bool:
     return row in (*MAP_MODELS, *LINEAR_MODELS, "ststnet-flows") or row.endswith(", as published")
 
 
-def compare_with_best(trained: dict[str, TrainedRow], rows: dict[str, Any]) -> dict[str, Any]:
-    """Every row that was trained, less the baseline with the best mean UF1. Empty without a baseline."""
-    baselines = [name for name in trained if is_baseline(name)]
+def compare_with_baseline(
+    trained: dict[str, TrainedRow], rows: dict[str, Any], earlier: dict[str, Any], reference: str | None = None
+) -> dict[str, Any]:
+    """Every row less `reference`, or less the baseline with the best mean UF1. Empty without a baseline.
+
+    A row that was not trained in this start keeps its difference of the earlier one, if that had the same baseline with
+    the same figures.
+    """
+    baselines = [name for name in rows if (name == reference if reference else is_baseline(name))]
     if not baselines:
         return {}
     best = max(baselines, key=lambda name: fmean(rows[name]["uf1"]))
-    features, runs = trained[best]
-    others = {name: own for name, (_, own) in trained.items() if name != best}
-    less = {name: compare_learners(features, own, runs).model_dump() for name, own in others.items()}
-    return {"best baseline": best, "less the best baseline": less}
+    same = earlier.get("baseline") == best and earlier["rows"][best] == rows[best]
+    less = {name: old for name, old in earlier["less the baseline"].items() if name not in trained} if same else {}
+    if best in trained:
+        features, runs = trained[best]
+        others = {name: own for name, (_, own) in trained.items() if name != best}
+        less |= {name: compare_learners(features, own, runs).model_dump() for name, own in others.items()}
+    return {"baseline": best, "less the baseline": {name: less[name] for name in rows if name in less}}
 
 
 def format_comparison(found: dict[str, Any] | None) -> str:
@@ -152,6 +163,7 @@ def parse_ablation_arguments() -> argparse.Namespace:
     parser = run_argument_parser(__doc__)
     parser.add_argument("--also", metavar="NAME=RUN", action="append", default=[])
     parser.add_argument("--only", metavar="NAME", action="append", help="these rows alone; repeatable")
+    parser.add_argument("--reference", metavar="NAME", help="the row to compare with; default: the best baseline")
     parser.add_argument("--out", type=Path, default=result_file("ablation", by_device=True))
     return parser.parse_args()
 
@@ -161,11 +173,10 @@ def describe_features(features: Features) -> dict[str, Any]:
     return {"clips": len(features), "subjects": subjects, "factors": features.factors.tolist()}
 
 
-def earlier_rows(result: Path, header: dict[str, Any]) -> dict[str, Any]:
-    """Rows of an earlier start with the same clips and seeds."""
-    old = json.loads(result.read_text()) if result.exists() else {}
-    same = all(old.get(name) == value for name, value in header.items())
-    return dict(old["rows"]) if same else {}
+def read_earlier_result(result: Path, header: dict[str, Any]) -> dict[str, Any]:
+    """The result of an earlier start with the same clips and seeds; empty without one."""
+    old: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
+    return old if all(old.get(name) == value for name, value in header.items()) else {}
 
 
 def main() -> None:
@@ -173,7 +184,8 @@ def main() -> None:
     torch.set_num_threads(1)
     features, folder = read_run_features(given.run), given.folder or Path(tempfile.mkdtemp())
     header = {"dataset": given.dataset, **describe_features(features), "seeds": given.seeds}
-    found = earlier_rows(given.out, header)
+    earlier = read_earlier_result(given.out, header)
+    found = dict(earlier.get("rows", {}))
     also = {name: Path(run) for name, run in (one.split("=", 1) for one in given.also)}
     trained: dict[str, TrainedRow] = {}
     compared: dict[str, Any] = {}
@@ -183,7 +195,7 @@ def main() -> None:
         trained[name] = selected, train_seeds(EvaluationPlan(selected), settings, given.seeds, folder, given.jobs)
         found[name] = score_seeds(*trained[name])
         print(name, *(format_mean_deviation(values) for values in found[name].values()), sep="  ", flush=True)
-        compared = compare_with_best(trained, found)
+        compared = compare_with_baseline(trained, found, earlier, given.reference)
         machine = describe_machine("torch", "numpy", "scikit-learn")
         write_result(given.out, {**header, "rows": found, **compared, **machine})
     print_table(found, compared)
@@ -191,11 +203,11 @@ def main() -> None:
 
 def print_table(rows: dict[str, Any], compared: dict[str, Any]) -> None:
     """The rows in Markdown, for README and docs/explanation/results.md."""
-    best = compared.get("best baseline", "")
+    best = compared.get("baseline", "")
     print(f"\n| | UF1 | UAR | AU macro F1 | UF1 less that of `{best}` |\n| --- | --- | --- | --- | --- |")
     for name, figures in rows.items():
         cells = [format_mean_deviation(values) for values in figures.values()]
-        difference = format_comparison(compared.get("less the best baseline", {}).get(name))
+        difference = format_comparison(compared.get("less the baseline", {}).get(name))
         print(f"| {' | '.join([name, *cells, difference])} |")
 
 

@@ -79,8 +79,9 @@ def draw_pipeline_picture(clip: TrueClip, run: MeasuredClip) -> Picture:
     magnified = shown.magnify(MAGNIFIER_PROFILES["corrected"], (FACTOR,))
     strong, apex = magnified["frames"][0, last], frames[shown.magnified_numbers(magnified)[last]]
     moved = run.flows[1, :last].sum(0)
-    flow = {"flows": run.flows[1:], "factors": np.array([FACTOR])}
-    rois = draw_roi_motion({"frames": frames}, flow, {"landmarks": detect(frames[0])})
+    flow = {"flows": run.flows[1:], "factors": np.array([FACTOR]), "frame_numbers": magnified["frame_numbers"]}
+    interpolated = {"frames": frames, "positions": np.array(shown.positions), "apex": np.array(float(clip.apex))}
+    rois = draw_roi_motion(interpolated, flow, {"landmarks": detect(frames[0])})
     pictures = [("onset", frames[0]), ("apex", apex), (f"apex, factor {FACTOR:g}", strong)]
     pictures.append(("flow onset to apex", colour_flow(moved, float(np.percentile(np.hypot(*moved), 99.5)))))
     pictures.append(("30 ROIs", shrink_picture(rois[CAPTION_HEIGHT:, :-4], 1 / 3)))

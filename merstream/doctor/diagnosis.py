@@ -75,6 +75,7 @@ class Diagnosis:
             "frames": self.frames,
             "sizes": dict(self.sizes),
             "without_apex": sum(clip.apex is None for clip in self.clips),
+            "without_aus": sum(not clip.sample.aus for clip in self.clips),  # AU 0: coded, none present
         }
 
 

@@ -161,6 +161,10 @@ def _print_dataset(dataset: Mapping[str, Any], console: Console) -> None:
         if dataset["sound"] < dataset["clips"] or dataset["problems"]:
             console.print(f"  {_describe_use(dataset)}", soft_wrap=True, highlight=False)
         console.print(f"  labels: {escape(_format_counts(dataset['emotions']))}", soft_wrap=True, highlight=False)
+        if dataset["without_aus"]:
+            uncoded = f"{dataset['without_aus']} of {dataset['clips']} clips"
+            line = f"no AU coding in {uncoded}: these train and score emotions only"
+            console.print(f"  {line}", soft_wrap=True, highlight=False)
     for name, heading in FINDING_HEADINGS.items():
         _print_findings(heading, dataset[name], console)
 

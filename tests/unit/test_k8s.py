@@ -308,6 +308,7 @@ def test_alerts_and_dashboard_ask_for_figures_that_exist() -> None:
     names = {name for family in families for name in family} | {f"{n}_bucket" for family in families for n in family}
     asked = {name for text in expressions() for name in re.findall(r"\bmer_\w+", text)}
     assert asked <= names
+    assert {"mer_train_uf1", "mer_train_au_f1", "mer_train_au_f1_by_dataset"} <= asked, "the figures of a report"
 
 
 def test_every_alert_has_its_line_in_the_runbook() -> None:

@@ -123,6 +123,28 @@ def test_a_person_under_two_names_is_not_usable_unless_they_are_two(
     assert "several names" not in capsys.readouterr().out
 
 
+def test_clips_that_nobody_coded_for_action_units_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AU 0 is a coding: no unit is present."""
+    folder = write_clips(tmp_path / "data", ["a", "b", "c"])
+    for file in folder.glob("*/*.jpg"):
+        cv2.imwrite(str(file), np.zeros((9, 7, 3), np.uint8))
+    assert told(folder)["without_aus"] == 3
+    sheet = folder / "clips.csv"
+    first, *rows = sheet.read_text().splitlines()
+    coded = [row + aus for row, aus in zip(rows, ("", "0", "4+12"), strict=True)]
+    sheet.write_text("\n".join([first, *coded]))
+    assert told(folder)["without_aus"] == 1
+    page = tmp_path / "page.html"
+    assert run(str(folder), "--html", str(page)) == 0
+    assert "  no AU coding in 1 of 3 clips: these train and score emotions only\n" in capsys.readouterr().out
+    assert "none in 1 of 3 clips: these train and score emotions only" in page.read_text(encoding="utf-8")
+    sheet.write_text("\n".join([first, *(row + "4" for row in rows)]))
+    assert run(str(folder)) == 0
+    assert "AU coding" not in capsys.readouterr().out
+
+
 def test_json_and_page(casme2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (casme2 / "Cropped/sub01/EP01_01/<b>.txt").touch()
     assert run(str(casme2), "--json", "--html", str(tmp_path / "page.html")) == 0

@@ -5,16 +5,15 @@ frontal faces have 1 to 3.
 """
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared import face_mesh
-from shared.faces import Detector, FaceDetection, detect_faces
+from shared.faces import Detector, DetectorName, FaceDetection, detect_faces
 from shared.weights import FACE_DETECTOR, weights_path
 
-DetectorName = Literal["hog", "mmod", "mediapipe"]
 CNN_LOWER = 0.11  # share of the box's width by which HOG's box of the same face lies lower
 
 
@@ -26,7 +25,7 @@ def choose_detector(name: DetectorName) -> Detector:
 def detect_faces_by_cnn(pixels: NDArray[np.uint8], upsample: int = 1, threshold: float = 0.0) -> list[FaceDetection]:
     """Detections of dlib's max-margin CNN (King 2015) in uint8 pixels [H,W,3], RGB, the best first.
 
-    It finds faces that HOG misses (turned, dark) and needs 100 times HOG's time on a CPU. Its score cannot go below 0.
+    It needs 70 times HOG's time on a CPU: 1.7 s for 640x480 without doublings. Its scores are all above 0.
     """
     found = [(detection.rect, float(detection.confidence)) for detection in _load_cnn()(pixels, upsample)]
     boxes = []

@@ -6,13 +6,14 @@ frame is searched again with a replicated border, then at twice the size. A box 
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BadData
 
+DetectorName = Literal["hog", "mmod", "mediapipe"]  # `shared.face_detectors`
 FaceBox = tuple[int, int, int, int]  # left, top, right, bottom, px, both ends inside. It may exceed the frame
 
 BORDER_SHARE = 0.25  # replicated border of the second search, share of the frame's longer side

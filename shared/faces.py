@@ -4,15 +4,16 @@ The detector needs a margin around a face and a face of at least about 80 px. If
 frame is searched again with a replicated border, then at twice the size. A box is never invented.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BadData
 
+DetectorName = Literal["hog", "mmod", "mediapipe"]  # `shared.face_detectors`
 FaceBox = tuple[int, int, int, int]  # left, top, right, bottom, px, both ends inside. It may exceed the frame
 
 BORDER_SHARE = 0.25  # replicated border of the second search, share of the frame's longer side
@@ -27,7 +28,12 @@ class FaceDetection(NamedTuple):
     score: float
 
 
-Detector = Callable[[NDArray[np.uint8], int], list[FaceDetection]]  # pixels, upsample -> detections
+class Detector(Protocol):
+    """Pixels [H,W,3], doublings before the search, least score -> detections. `shared.face_detectors` has them all."""
+
+    def __call__(
+        self, pixels: NDArray[np.uint8], upsample: int = 1, threshold: float = 0.0, /
+    ) -> list[FaceDetection]: ...
 
 
 def largest_face(frame: NDArray[np.uint8], upsample: int = 1, detect: Detector | None = None) -> FaceBox:

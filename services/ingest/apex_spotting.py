@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from services.ingest.facial_motion import measure_skin_motion
 from services.ingest.image import Frame
 from shared.errors import BadData
-from shared.faces import FaceBox, largest_face
+from shared.faces import Detector, FaceBox, detect_faces, largest_face
 
 # Measured with dlib's 68 landmarks on frontal faces: eyes at 0.21..0.35 of the face box's height.
 EYES = (0.20, 0.38)
@@ -22,7 +22,12 @@ CENTRE = 0.8  # share of a frame that counts as the face if no face is found
 
 
 def spot_apex(
-    frames: NDArray[np.uint8], fps: float, blur: float, window: float, times: NDArray[np.float64] | None = None
+    frames: NDArray[np.uint8],
+    fps: float,
+    blur: float,
+    window: float,
+    times: NDArray[np.float64] | None = None,
+    detect: Detector = detect_faces,
 ) -> int:
     """Index of the spotted apex in frames [T,H,W,3], uint8 RGB, T >= 2. It is never an end, except 1 for T = 2.
 
@@ -31,7 +36,7 @@ def spot_apex(
     """
     if len(frames) <= 3:
         return 1
-    mask = face_mask(frames[0])
+    mask = face_mask(frames[0], detect)
     motion = measure_skin_motion(frames, 0, mask, blur) + measure_skin_motion(frames, -1, mask, blur)
     curve = smooth_curve(motion, window * fps) if times is None else smooth_uneven_curve(motion, times, fps, window)
     return 1 + int(np.argmax(curve[1:-1]))
@@ -54,13 +59,13 @@ def smooth_curve(curve: NDArray[np.float64], sigma: float) -> NDArray[np.float64
     return np.convolve(np.pad(curve, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
 
 
-def face_mask(frame: Frame) -> NDArray[np.bool_]:
+def face_mask(frame: Frame, detect: Detector = detect_faces) -> NDArray[np.bool_]:
     """Mask [H,W] of the face without the band of the eyes, for a frame [H,W,3], uint8 RGB.
 
     In a frame without a detected face (a tight crop) it is the middle.
     """
     try:
-        return _mask_without_eyes(largest_face(frame), frame.shape)
+        return _mask_without_eyes(largest_face(frame, 1, detect), frame.shape)
     except BadData:
         return _centre_mask(frame.shape)
 

@@ -11,6 +11,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.source_reading import Source
 from shared.clip_notes import SPOTTED_APEX
 from shared.errors import BadData
+from shared.face_detectors import choose_detector
 from shared.stage import Arrays
 
 
@@ -60,7 +61,7 @@ def _crop_frames(source: Source, settings: IngestSettings) -> NDArray[np.uint8]:
         if watch:
             watch.check_frame(name, frame, out[index])
         elif index == person.start:
-            watch = CropWatch(person.box, name, out[index])
+            watch = CropWatch(person.box, name, out[index], choose_detector(settings.detector))
     return out
 
 
@@ -68,7 +69,8 @@ def _apex_index(source: Source, frames: NDArray[np.uint8], settings: IngestSetti
     """Index of the coded apex, or of the spotted one with a note."""
     if source.apex is not None and not (source.apex == source.onset and settings.apex_at_onset == "spot"):
         return source.apex - source.onset
-    index = apex_spotting.spot_apex(frames, source.fps, settings.spot_blur, settings.spot_window, source.times)
+    detect = choose_detector(settings.detector)
+    index = apex_spotting.spot_apex(frames, source.fps, settings.spot_blur, settings.spot_window, source.times, detect)
     reason = "no apex is coded" if source.apex is None else "the coded apex is the onset frame"
     source.notes.append(f"{reason}{SPOTTED_APEX} {source.onset + index}")
     return index

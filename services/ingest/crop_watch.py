@@ -14,15 +14,16 @@ from services.ingest.picture_likeness import (
     shrink_picture,
 )
 from shared.errors import BadData
-from shared.faces import FaceBox
+from shared.faces import Detector, FaceBox, detect_faces
 
 
 class CropWatch:
     """Takes the frames in their order, from the one that set the crop."""
 
-    def __init__(self, box: FaceBox, name: str, view: Frame) -> None:
+    def __init__(self, box: FaceBox, name: str, view: Frame, detect: Detector = detect_faces) -> None:
         """`box` is the face, px, in the frame `name` that set the crop; `view` is that frame's crop [h,w,3]."""
         self.box = box
+        self.detect = detect
         self.first = self.previous = name, shrink_picture(view)
 
     def check_frame(self, name: str, frame: Frame, view: Frame) -> None:
@@ -34,7 +35,7 @@ class CropWatch:
                 f"{name}: expected the face to go on from {self.previous[0]}, got another picture in its place, as "
                 "after a cut or when something covers the face; correct onset and offset."
             )
-        if measure_likeness(look, self.first[1]) < SAME_PICTURE and not search_nearby(frame, self.box):
+        if measure_likeness(look, self.first[1]) < SAME_PICTURE and not search_nearby(frame, self.box, self.detect):
             raise BadData(
                 f"{name}: expected the face of {self.first[0]} in its crop until the offset, got none there; correct "
                 "onset and offset, or give frames that are registered to the face."

@@ -15,7 +15,8 @@ from services.ingest.crop import Crop, crop_around_face, cut_crop
 from services.ingest.image import Frame
 from services.ingest.picture_likeness import SAME_PICTURE, Thumbnail, measure_likeness, shrink_picture
 from services.ingest.settings import IngestSettings
-from shared.faces import FaceBox, FaceDetection, detect_faces, overlap_boxes
+from shared.face_detectors import choose_detector
+from shared.faces import Detector, FaceBox, FaceDetection, detect_faces, overlap_boxes
 
 PROBE_GAP = 0.5  # s between two frames that are looked at
 MOST_PROBES = 6  # frames of a clip that are looked at, so that a long clip costs no more
@@ -69,7 +70,7 @@ def follow_faces(
     """The faces that were found in the first frame [H,W,3], and those that come later, over the later frames."""
     tracks = [_start_track(first, detection, settings) for detection in found]
     for index, name, frame in later:
-        detections = _search_shrunk_frame(frame, tracks, settings.upsample)
+        detections = _search_shrunk_frame(frame, tracks, settings)
         for track in tracks:
             box = _see_again(track, frame, detections, settings)
             if box is None:
@@ -101,12 +102,12 @@ def _is_known(detection: FaceDetection, tracks: Sequence[FaceTrack], index: int)
     return any(overlap_boxes(detection.box, box) >= SAME_PLACE for box in places)
 
 
-def _search_shrunk_frame(frame: Frame, tracks: Sequence[FaceTrack], upsample: int) -> list[FaceDetection]:
+def _search_shrunk_frame(frame: Frame, tracks: Sequence[FaceTrack], settings: IngestSettings) -> list[FaceDetection]:
     """The faces of a frame [H,W,3], searched at the scale that suits the widest known one."""
-    scale = min(PROBE_WIDTH / max(track.width for track in tracks), 2.0**upsample)
+    scale = min(PROBE_WIDTH / max(track.width for track in tracks), 2.0**settings.upsample)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(frame, None, fx=scale, fy=scale, interpolation=method), np.uint8)
-    return [FaceDetection(_scale_box(box, scale), score) for box, score in detect_faces(small, 0)]
+    return [FaceDetection(_scale_box(box, scale), score) for box, score in choose_detector(settings.detector)(small, 0)]
 
 
 def _see_again(
@@ -115,7 +116,7 @@ def _see_again(
     """The box of the track's face in a later frame, or None if it is not there."""
     near = [detection for detection in detections if overlap_boxes(detection.box, track.box) >= SAME_PLACE]
     if not near:
-        near = search_nearby(frame, track.box)
+        near = search_nearby(frame, track.box, choose_detector(settings.detector))
     if near:
         best = max(near, key=lambda detection: overlap_boxes(detection.box, track.box))
         track.score = max(track.score, best.score)
@@ -124,7 +125,7 @@ def _see_again(
     return track.box if alike >= SAME_PICTURE else None
 
 
-def search_nearby(frame: Frame, box: FaceBox) -> list[FaceDetection]:
+def search_nearby(frame: Frame, box: FaceBox, detect: Detector = detect_faces) -> list[FaceDetection]:
     """The faces at the place of a box in a frame [H,W,3], uint8 RGB, found with a lower threshold."""
     left, top, right, bottom = box
     width, height = right - left + 1, bottom - top + 1
@@ -134,7 +135,7 @@ def search_nearby(frame: Frame, box: FaceBox) -> list[FaceDetection]:
     part = cut_crop(frame, window, round(window.height * scale), round(window.width * scale))
     moved = [
         FaceDetection(_scale_box(found, scale, window.left, window.top), score)
-        for found, score in detect_faces(part, 0, NEAR_THRESHOLD)
+        for found, score in detect(part, 0, NEAR_THRESHOLD)
     ]
     return [detection for detection in moved if overlap_boxes(detection.box, box) >= SAME_PLACE]
 

@@ -14,7 +14,7 @@ from services.ingest.face_tracks import CONFIDENT, FaceTrack
 from services.ingest.facial_motion import measure_skin_motion
 from services.ingest.image import Frame
 from shared.errors import BadData
-from shared.faces import describe_box
+from shared.faces import Detector, describe_box, detect_faces
 
 STILL = 0.12  # px: a face that moves less is still
 ABOVE_NOISE = 1.8  # a living face moves so much more over the clip than from one frame to the next, a portrait 1.5
@@ -96,7 +96,7 @@ def drop_clutter(tracks: Sequence[FaceTrack]) -> list[FaceTrack]:
     return confident or [max(tracks, key=lambda track: track.width)]
 
 
-def measure_face_motion(track: FaceTrack, frames: Sequence[Frame]) -> SkinMotion:
+def measure_face_motion(track: FaceTrack, frames: Sequence[Frame], detect: Detector = detect_faces) -> SkinMotion:
     """The motion of the skin in the box of a face, from the first of the frames [H,W,3], uint8 RGB, to the others.
 
     The second frame is the one after the first and tells the noise. Motion of the whole box (a camera that shakes) does
@@ -104,7 +104,7 @@ def measure_face_motion(track: FaceTrack, frames: Sequence[Frame]) -> SkinMotion
     """
     crop = crop_around_face(track.box, 5, 4, 0.0)
     views = [cut_crop(frame, crop, crop.height, crop.width) for frame in frames]
-    _, noise, *rest = measure_skin_motion(views, 0, face_mask(views[0]), blur=1.0)
+    _, noise, *rest = measure_skin_motion(views, 0, face_mask(views[0], detect), blur=1.0)
     return SkinMotion(max(rest, default=0.0), noise)
 
 

@@ -1,6 +1,6 @@
 """Whose face a clip shows: the face that is there from its first frame to the offset."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.ingest.catalogue.named_face import read_named_face
@@ -18,7 +18,8 @@ from services.ingest.settings import IngestSettings
 from services.ingest.source_reading import Source
 from services.ingest.steady_face_box import average_box
 from shared.errors import BadData
-from shared.faces import FaceBox, describe_box, search_faces
+from shared.face_detectors import choose_detector
+from shared.faces import Detector, FaceBox, describe_box, search_faces
 
 INSIDE = 0.75  # share of the face's box that must lie in the crop
 WHOLLY_INSIDE = 0.95  # a smaller share gets a note
@@ -40,6 +41,7 @@ def find_person(source: Source, settings: IngestSettings) -> PersonCrop:
     face, if none lasts from there to the offset, and if it is not clear which of several is meant.
     """
     last = source.offset if source.apex is None else source.apex
+    detect = choose_detector(settings.detector)
     tries = 1 + min(settings.face_search, last - source.onset)
     first_name = ""
     for start in range(tries):
@@ -48,15 +50,15 @@ def find_person(source: Source, settings: IngestSettings) -> PersonCrop:
         name, frame = next(looks)
         first_name = first_name or name
         try:
-            found = search_faces(frame, settings.upsample)
+            found = search_faces(frame, settings.upsample, detect)
         except BadData as error:
             fault = error
             continue
         later = ((index, *look) for index, look in zip(probes[1:], looks, strict=True))
-        chosen = _choose_track(follow_faces((start, name, frame), found, later, settings), source)
+        chosen = _choose_track(follow_faces((start, name, frame), found, later, settings), source, detect)
         if start:
             source.notes.append(f"no face was found in {first_name}: the crop was set by {name}")
-        box = average_box(frame, chosen.box, settings.box_passes)
+        box = average_box(frame, chosen.box, settings.box_passes, detect)
         crop = face_crop(box, settings)
         _check_place(chosen, crop, source)
         return PersonCrop(crop, box, start)
@@ -68,14 +70,18 @@ def _probe_indices(source: Source, start: int) -> list[int]:
     return [start, *(index for index in choose_probes(source.length, apex, source.fps) if index > start)]
 
 
-def _choose_track(tracks: Sequence[FaceTrack], source: Source) -> FaceTrack:
+def _choose_track(tracks: Sequence[FaceTrack], source: Source, detect: Detector) -> FaceTrack:
     """The face of the clip's person, with notes about the others."""
     start = tracks[0].start
     first = drop_clutter([track for track in tracks if track.start == start])
     named = read_named_face(source.face)
+
+    def measure(track: FaceTrack) -> SkinMotion:
+        return _measure_motion(track, source, detect)
+
     if not named:
-        chosen, why = choose_lasting_face(first, lambda track: _measure_motion(track, source))
-        _refuse_late_person(chosen, tracks, source)
+        chosen, why = choose_lasting_face(first, measure)
+        _refuse_late_person(chosen, tracks, source, measure)
     else:
         chosen, why = choose_named_face(first, named)
     for track in tracks:
@@ -84,19 +90,21 @@ def _choose_track(tracks: Sequence[FaceTrack], source: Source) -> FaceTrack:
     return chosen
 
 
-def _refuse_late_person(chosen: FaceTrack, tracks: Sequence[FaceTrack], source: Source) -> None:
+def _refuse_late_person(
+    chosen: FaceTrack, tracks: Sequence[FaceTrack], source: Source, measure: Callable[[FaceTrack], SkinMotion]
+) -> None:
     """Refuse a clip whose only face at the beginning is still, if a face that moves comes before the apex."""
     middle = source.length // 2 if source.apex is None else source.apex - source.onset
     for track in tracks:
         late = chosen.start < track.start <= middle and not track.missing
-        if late and _measure_motion(track, source).alive and not _measure_motion(chosen, source).alive:
+        if late and measure(track).alive and not measure(chosen).alive:
             raise BadData(describe_doubt([chosen, track], f"The second one comes in {track.name}, the first is still"))
 
 
-def _measure_motion(track: FaceTrack, source: Source) -> SkinMotion:
+def _measure_motion(track: FaceTrack, source: Source, detect: Detector) -> SkinMotion:
     following = min(track.start + 1, source.length - 1)
     shown = [track.start, following, *_probe_indices(source, following)[1:]]
-    return measure_face_motion(track, [frame for _, frame in source.read_frames(shown)])
+    return measure_face_motion(track, [frame for _, frame in source.read_frames(shown)], detect)
 
 
 def _describe_other(track: FaceTrack, start: int, why: str) -> str:

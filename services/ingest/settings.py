@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.faces import DetectorName
 from shared.stage import StageSettings
 
 
@@ -18,6 +19,12 @@ class IngestSettings(StageSettings):
         le=2,
         description="margin left and right of dlib's face box, share of its width. Measured: brows, chin (to 1.15 box "
         "heights) and 0.15 box widths of head motion stay inside, and the detector finds the face again",
+    )
+    detector: DetectorName = Field(
+        "hog",
+        description="what finds faces. hog: dlib's frontal detector; mmod: dlib's CNN, 70 times slower on a CPU (1.7 s "
+        "a search of 640x480); mediapipe: BlazeFace, 8 times faster, also in the dark. For small faces it searches "
+        "parts of the frame, halved `upsample` times",
     )
     upsample: int = Field(
         1, ge=0, le=3, description="doublings of the frame before the search for a face. 1 finds faces of 40 px"

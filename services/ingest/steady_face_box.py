@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from services.ingest.crop import Crop, cut_crop
 from services.ingest.image import Frame
 from shared.errors import BadData
-from shared.faces import FaceBox, largest_face, overlap_boxes
+from shared.faces import Detector, FaceBox, detect_faces, largest_face, overlap_boxes
 
 STEP = 1.2  # ratio of two levels of dlib's pyramid
 SIDE = 120.0  # px of the face box in the smallest of the further searches (the detector's window is 80)
@@ -21,17 +21,17 @@ ROOM = 0.6  # share of the box's width searched around it
 SAME = 0.5  # minimum intersection over union of two boxes of one face
 
 
-def steady_box(frame: Frame, upsample: int, passes: int) -> FaceBox:
+def steady_box(frame: Frame, upsample: int, passes: int, detect: Detector = detect_faces) -> FaceBox:
     """Box, px, of the largest face in a frame [H,W,3], uint8 RGB, averaged over `passes` further searches around it.
 
-    Both ends are inside. With 0 passes it is dlib's box. Raises BadData if no face is found.
+    Both ends are inside. With 0 passes it is the first box. Raises BadData if no face is found.
     """
-    return average_box(frame, largest_face(frame, upsample), passes)
+    return average_box(frame, largest_face(frame, upsample, detect), passes, detect)
 
 
-def average_box(frame: Frame, first: FaceBox, passes: int) -> FaceBox:
+def average_box(frame: Frame, first: FaceBox, passes: int, detect: Detector = detect_faces) -> FaceBox:
     """The box `first` of a face in a frame [H,W,3], uint8 RGB, averaged over `passes` further searches around it."""
-    boxes = [_search_again(frame, first, STEP ** (index / passes)) for index in range(passes)]
+    boxes = [_search_again(frame, first, STEP ** (index / passes), detect) for index in range(passes)]
     same = [box for box in boxes if box is not None and overlap_boxes(box.tolist(), first) >= SAME]
     if not same:
         return first
@@ -39,7 +39,7 @@ def average_box(frame: Frame, first: FaceBox, passes: int) -> FaceBox:
     return left, top, right, bottom
 
 
-def _search_again(frame: Frame, box: FaceBox, enlarged: float) -> NDArray[np.float64] | None:
+def _search_again(frame: Frame, box: FaceBox, enlarged: float, detect: Detector) -> NDArray[np.float64] | None:
     left, top, right, bottom = box
     width = right - left + 1
     room = round(ROOM * width)
@@ -47,7 +47,7 @@ def _search_again(frame: Frame, box: FaceBox, enlarged: float) -> NDArray[np.flo
     scale = SIDE / width * enlarged
     size = round(window.height * scale), round(window.width * scale)
     try:
-        found = largest_face(cut_crop(frame, window, *size), upsample=0)
+        found = largest_face(cut_crop(frame, window, *size), 0, detect)
     except BadData:
         return None
     moved = np.array(found) / scale + np.array([window.left, window.top] * 2)

@@ -1,4 +1,4 @@
-"""The 68 facial landmarks (iBUG order) of dlib's regression-tree predictor (Kazemi & Sullivan 2014).
+"""The 68 facial landmarks (iBUG order): of dlib's regression-tree predictor (Kazemi & Sullivan 2014), or of MediaPipe.
 
 dlib returns whole px, and this module keeps them. A mean over 16 shifted boxes was tried on faces under known small
 motions. It halved the scatter on one face (0.37 to 0.18 px, eyes 53 px apart) and did nothing on another (0.45 to
@@ -13,31 +13,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.roi_au.settings import PROFILES, RoiAuSettings
-from shared import faces, weights
+from shared import face_mesh, faces, weights
 from shared.errors import BadData
+from shared.face_detectors import choose_detector
 from shared.stage import settings_for_profile
 
 
 def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected") -> NDArray[np.float64]:
     """Landmarks float64 [68, 2] (x, y), px, of the face in a uint8 RGB frame [H, W, 3].
 
-    Raises BadData if there is no face or the frame has another type, and MissingWeights without the predictor's file.
+    Raises BadData if there is no face or the frame has another type, and MissingWeights without the model's file.
     """
     settings = settings_for_profile(profile, PROFILES)
     faces.check_frame(frame)
     pixels = frame if settings.landmark_image == "frame" else paper_face_image(frame)
+    by_dlib = settings.landmarks == "dlib"
+    search = choose_detector("hog" if by_dlib else "mediapipe")
     box = (
-        faces.largest_face(pixels, settings.upsample)
+        faces.largest_face(pixels, settings.upsample, search)
         if settings.face == "largest"
-        else _last_detection_box(pixels, settings)
+        else _last_detection_box(pixels, settings, search)
     )
-    return rescale_points(fit_landmarks(pixels, box), pixels.shape[:2], frame.shape[:2])
+    points = fit_landmarks(pixels, box) if by_dlib else fit_mesh_landmarks(pixels, box)
+    return rescale_points(points, pixels.shape[:2], frame.shape[:2])
 
 
 def fit_landmarks(pixels: NDArray[np.uint8], box: faces.FaceBox) -> NDArray[np.float64]:
     """Landmarks float64 [68, 2] (x, y), px, of the face in a box of a uint8 RGB image [H, W, 3]."""
     shape = load_landmark_predictor()(np.ascontiguousarray(pixels), _import_dlib().rectangle(*box))
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
+
+
+def fit_mesh_landmarks(pixels: NDArray[np.uint8], box: faces.FaceBox) -> NDArray[np.float64]:
+    """MediaPipe's landmarks float64 [68, 2] (x, y), px, of the face in a box of a uint8 RGB image [H, W, 3].
+
+    Raises BadData if the box shows no face.
+    """
+    mesh = face_mesh.fit_face(pixels, face_mesh.region_of_box(box))
+    if mesh is None:
+        raise BadData(
+            f"expected a face at {faces.describe_box(box)} px, got none by MediaPipe's landmarks; check that the frame "
+            "shows an upright face or use `roi-au.landmarks=dlib`"
+        )
+    return face_mesh.convert_to_ibug(mesh.points)[:, :2]
 
 
 def rescale_points(
@@ -57,8 +75,8 @@ def paper_face_image(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(np.asarray(cv2.resize(grey, (128, 128)), dtype=np.uint8)[:, :, None], 3, axis=2)
 
 
-def _last_detection_box(pixels: NDArray[np.uint8], settings: RoiAuSettings) -> faces.FaceBox:
-    found = faces.detect_faces(pixels, settings.upsample)
+def _last_detection_box(pixels: NDArray[np.uint8], settings: RoiAuSettings, search: faces.Detector) -> faces.FaceBox:
+    found = search(pixels, settings.upsample)
     if not found:
         height, width = pixels.shape[:2]
         raise BadData(

@@ -10,6 +10,11 @@ from shared.stage import StageSettings
 class RoiAuSettings(StageSettings):
     """How landmarks are found, at which scale patches are cut, and how."""
 
+    landmarks: Literal["dlib", "mediapipe"] = Field(
+        "dlib",
+        description="Model that finds the face and its 68 points. dlib: HOG and regression trees, in whole px; its "
+        "weights exclude commercial use. mediapipe: BlazeFace and Face Mesh (Apache-2.0), in parts of a px.",
+    )
     face: Literal["largest", "last"] = Field(
         "largest",
         description="Which detection is the face. largest: the largest confident one; a search without a result is "

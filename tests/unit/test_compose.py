@@ -99,10 +99,14 @@ def test_an_image_is_made_of_files_that_are_there(name: str) -> None:
 
 
 def test_every_weight_is_baked_where_it_is_read() -> None:
-    for name, constant in (("interpolator", "RIFE"), ("roi-au", "LANDMARKS")):
-        sources = (ROOT / "services" / BUILT[name]["SERVICE"]).glob("*.py")
-        assert any(f"weights.{constant}" in file.read_text() for file in sources), constant
-        assert BUILT[name]["WEIGHTS"] == getattr(weights, constant).name
+    read = {
+        "ingest": (weights.FACE_DETECTOR, weights.FACE_MESH),
+        "interpolator": (weights.RIFE,),
+        "roi-au": (weights.LANDMARKS, weights.FACE_MESH),
+    }
+    for name, arguments in BUILT.items():
+        baked = {weights.ALL_WEIGHTS[weight] for weight in arguments.get("WEIGHTS", "").split()}
+        assert baked == set(read.get(name, ())), name
 
 
 def test_the_torch_layer_is_part_of_the_trainer() -> None:

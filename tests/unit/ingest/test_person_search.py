@@ -10,7 +10,7 @@ from services.ingest.person_search import find_person
 from services.ingest.settings import PROFILES
 from services.ingest.steady_face_box import steady_box
 from shared.errors import BadData
-from shared.faces import FaceBox, largest_face, overlap_boxes
+from shared.faces import DetectorName, FaceBox, largest_face, overlap_boxes
 from tests.unit.ingest.drawn_people import APEX, LENGTH, Frames, person, place, scene
 
 SETTINGS = PROFILES["corrected"]
@@ -44,6 +44,18 @@ def test_a_single_face_keeps_the_crop_of_its_first_frame(alone: Frames) -> None:
     assert found.box == steady_box(alone[0], SETTINGS.upsample, SETTINGS.box_passes)
     assert (found.start, clip.notes) == (0, [])
     assert crop_clip(clip, SETTINGS)["notes"].tolist() == []
+
+
+@pytest.mark.parametrize("detector", ["mmod", "mediapipe"])
+def test_every_detector_gives_nearly_the_crop_of_hog(alone: Frames, detector: DetectorName) -> None:
+    by_hog, other = find_person(source(alone), SETTINGS), SETTINGS.model_copy(update={"detector": detector})
+    if detector == "mmod":
+        other = other.model_copy(update={"upsample": 0, "box_passes": 1})  # seconds a search
+    clip = source(alone)
+    found = find_person(clip, other)
+    assert clip.notes == []
+    assert overlap_boxes(found.box, by_hog.box) > 0.8
+    assert found.box != by_hog.box
 
 
 @pytest.mark.parametrize("peak", [1.0, 0.6])

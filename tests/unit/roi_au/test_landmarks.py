@@ -6,6 +6,7 @@ import pytest
 import skimage.data
 
 from services.roi_au import landmarks
+from services.roi_au.roi import ROI
 from services.roi_au.settings import PROFILES
 from shared import faces
 from shared.errors import BadData
@@ -90,3 +91,39 @@ def test_rescaled_keeps_corners_on_corners() -> None:
     there = landmarks.rescale_points(corners, (280, 224), (128, 128))
     assert np.allclose(there, [[-0.5, -0.5], [127.5, 127.5], [63.5, 63.5]])
     assert np.allclose(landmarks.rescale_points(there, (128, 128), (280, 224)), corners)
+
+
+MESH = PROFILES["corrected"].model_copy(update={"landmarks": "mediapipe"})
+
+
+@pytest.mark.parametrize("size", [(140, 112), (280, 224), (96, 96), (400, 330), (170, 140)])
+def test_mediapipes_landmarks_of_a_tight_crop_are_near_dlibs(size: tuple[int, int]) -> None:
+    image = np.asarray(skimage.data.astronaut())
+    whole = landmarks.detect(image)
+    frame = cv2.resize(image[45:195, 162:282], size[::-1], interpolation=cv2.INTER_AREA)
+    points = landmarks.rescale_points(landmarks.detect(frame, MESH), size, (150, 120)) + np.array([162, 45])
+    errors = np.linalg.norm(points - whole, axis=1) / eye_distance(whole)
+    assert errors[ROI].mean() < 0.06
+    assert errors[EYES].mean() < 0.06
+
+
+def test_mediapipes_landmarks_take_the_other_settings_too(onset: np.ndarray) -> None:
+    points = landmarks.detect(onset, MESH)
+    grey = landmarks.detect(onset, MESH.model_copy(update={"landmark_image": "grey128"}))
+    last = landmarks.detect(onset, MESH.model_copy(update={"face": "last"}))
+    assert (points != np.rint(points)).all()  # dlib's are in whole px
+    assert 0 < np.linalg.norm(grey - points, axis=1).mean() < 0.05 * eye_distance(points)
+    assert (last == points).all()
+
+
+@pytest.mark.parametrize(("face", "told"), [("largest", "expected one face"), ("last", "expected a face")])
+def test_no_face_for_mediapipe(face: str, told: str) -> None:
+    with pytest.raises(BadData, match=f"{told}.*got none in"):
+        landmarks.detect(np.full((140, 112, 3), 90, dtype=np.uint8), MESH.model_copy(update={"face": face}))
+
+
+def test_a_box_without_a_face_is_refused() -> None:
+    with pytest.raises(
+        BadData, match="expected a face at x 20 to 80, y 20 to 90 px, got none by MediaPipe's landmarks"
+    ):
+        landmarks.fit_mesh_landmarks(np.full((140, 112, 3), 90, dtype=np.uint8), (20, 20, 80, 90))

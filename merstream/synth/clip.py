@@ -1,6 +1,6 @@
 """One micro-expression: the motion of each action unit over time, and the frames of a 200 fps camera."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -132,6 +132,16 @@ def crop_box(landmarks: Floats, size: tuple[int, int]) -> tuple[int, int, int, i
     return x0, y0, x1, y1
 
 
+@dataclass(frozen=True)
+class CoverLayer:
+    """What lies over a part of the face: its `box` of rows and columns, its source x and y, and its cover, [h, w]."""
+
+    box: tuple[slice, slice]
+    x: Floats
+    y: Floats
+    cover: Floats
+
+
 class DrawnCamera:
     """The picture of a face through lens and sensor: the light, its flicker, and the sensor's noise."""
 
@@ -144,15 +154,23 @@ class DrawnCamera:
         self.across, _ = FaceAxes.from_landmarks(identity.landmarks).local_coordinates(identity.landmarks[27], size)
 
     def take_frame(
-        self, rng: np.random.Generator, source: tuple[Floats, Floats], light: Floats | None, flicker: float, gain: float
+        self,
+        rng: np.random.Generator,
+        source: tuple[Floats, Floats],
+        light: Floats | None,
+        flicker: float,
+        gain: float = 1.0,
+        layers: Sequence[CoverLayer] = (),
     ) -> NDArray[np.uint8]:
-        """uint8 [H, W, 3] RGB of the `source` coordinates, each [H, W] px.
+        """uint8 [H, W, 3] RGB of the `source` coordinates, each [H, W] px, under the `layers`.
 
         light: a factor for each pixel [H, W], or None. gain: a factor on all. flicker: relative standard deviation.
         """
         rows, columns = self.size
-        x, y = (v * np.float32(OVERSAMPLING) + np.float32((OVERSAMPLING - 1) / 2) for v in source)
-        clean = cv2.remap(self.identity.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        clean = self._sample_person(*source)
+        for layer in layers:
+            cover = layer.cover[..., None]
+            clean[layer.box] = clean[layer.box] * (1 - cover) + self._sample_person(layer.x, layer.y) * cover
         if light is not None:
             clean = clean * light[..., None]
         top, left = rng.integers(0, NOISE_MARGIN, 2)
@@ -160,6 +178,12 @@ class DrawnCamera:
         noise = self.grain[top : top + rows, left : left + columns]
         seen = cv2.addWeighted(clean, gain, noise, 1.0, 0.0, dtype=cv2.CV_8U)  # rounds and saturates
         return np.asarray(seen, np.uint8)
+
+    def _sample_person(self, x: Floats, y: Floats) -> Floats:
+        x, y = (v * np.float32(OVERSAMPLING) + np.float32((OVERSAMPLING - 1) / 2) for v in (x, y))
+        return np.asarray(
+            cv2.remap(self.identity.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32
+        )
 
 
 def render_frames(
@@ -172,7 +196,7 @@ def render_frames(
     sides = _slow_drift(aside, len(motion.numbers), np.array([1, 0, 0]) * difficulty.side_light)[:, 0]
     for index in range(len(motion.numbers)):
         light = 1 + np.float32(sides[index]) * camera.across if difficulty.side_light else None
-        yield camera.take_frame(rng, mover.source_coordinates(index), light, difficulty.flicker, 1.0)
+        yield camera.take_frame(rng, mover.source_coordinates(index), light, difficulty.flicker)
 
 
 def _sensor_grain(rng: np.random.Generator, rows: int, columns: int) -> Floats:

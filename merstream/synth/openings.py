@@ -1,8 +1,7 @@
 """Eyes that close and lips that part: maps that hide or open a slit, which no displacement field can.
 
-Both are backward maps on the face at rest. An upper lid comes down over the eyeball, which stays where it is, so the
-map jumps at the lid's edge. Parted lips show the dark of the line where they meet. Lengths are in distances between the
-eyes.
+Both are backward maps on the face at rest. An upper lid is a layer that comes down over the eyeball, which stays where
+it is. Parted lips show the dark of the line where they meet. Lengths are in distances between the eyes.
 """
 
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from merstream.synth.action_units import FaceAxes
 from merstream.synth.warping import Floats, smooth_step
 
 LID_BAND = 0.17  # height of the upper lid's skin that stretches over the eyeball
-LID_OVERLAP = 0.02  # a closed upper lid ends this far below the lower lid's edge
-LID_EDGE = 0.014  # height of the transition from the lid to the eyeball: the lashes
+LID_OVERLAP = 0.04  # a closed upper lid ends this far below the lower lid's edge
+LASHES = 0.05  # height of the lashes at the lid's edge
 LIP_FADE = 0.12  # height above the upper lip over which its motion fades out
-CHIN_REACH, CHIN_FADE = 0.45, 0.4  # the jaw moves down to CHIN_REACH below the lips and rests CHIN_FADE further down
+CHIN_REACH, CHIN_FADE = 0.6, 0.4  # the jaw moves down to CHIN_REACH below the lips and rests CHIN_FADE further down
 UPPER_SHARE = 0.2  # part of the opening by which the upper lip rises; the jaw takes the rest
 MAX_OPENING = 0.15  # largest opening of the lips
 
@@ -53,21 +52,21 @@ class EyeLids:
         half = np.array([0.35, 0.3]) * self.face.eye_distance + margin
         return _clip_box(self.centre - half, self.centre + half, size)
 
-    def close(self, x: Floats, y: Floats, closure: float) -> tuple[Floats, Floats]:
-        """The source of the skin or eye at the places (x, y) [h, w] px of the face at rest, closed by 0..1 (shut)."""
+    def draw_lid(self, x: Floats, y: Floats, closure: float) -> tuple[Floats, Floats, Floats]:
+        """The upper lid over the places (x, y) [h, w] px of the face at rest, closed by 0..1 (shut).
+
+        Returns the source of the lid's skin, x and y [h, w] px, and how much it covers, float32 [h, w] in 0..1.
+        """
         across, down = self.face.coordinates_of(x, y, self.centre)
         along = np.clip(across, *self.ends)
         upper = self.upper(along)
-        width = self.ends[1] - self.ends[0]
-        inside = smooth_step(8 * np.minimum(across - self.ends[0], self.ends[1] - across) / width)
+        inside = smooth_step(16 * np.minimum(across - self.ends[0], self.ends[1] - across) / np.ptp(self.ends))
         way = closure * (np.maximum(self.lower(along) - upper, 0) + LID_OVERLAP) * inside
-        height = down - upper + LID_BAND  # above the band's upper end nothing moves
-        skin = upper - LID_BAND + height * LID_BAND / (LID_BAND + way)
-        edge = np.minimum(LID_EDGE, way)
-        passed = (down - upper - way) / np.maximum(edge, 1e-6)
-        eyeball = upper + (way + edge) * smooth_step(passed)
-        source = np.where((height > 0) & (passed < 0), skin, np.where((passed >= 0) & (passed < 1), eyeball, down))
-        return self.face.move_down(x, y, source - down)
+        above_edge = upper + way - down
+        band = (LID_BAND - LASHES) / (LID_BAND - LASHES + way)  # the lashes keep their length, the skin above stretches
+        source = upper - np.where(above_edge < LASHES, np.maximum(above_edge, 0), LASHES + (above_edge - LASHES) * band)
+        cover = np.clip(0.5 + above_edge * self.face.eye_distance, 0, 1) * (down > upper - LID_BAND) * (way > 0)
+        return *self.face.move_down(x, y, source - down), cover.astype(np.float32)
 
 
 @dataclass(frozen=True)

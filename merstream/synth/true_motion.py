@@ -115,6 +115,20 @@ class FaceWarp:
         y[self.box] -= moved[..., 1]
         return x, y
 
+    def follow_points(self, points: Floats, x: Floats, y: Floats) -> Floats:
+        """Where points [N, 2] (x, y) px of the source picture are in the frame of the map x, y [H, W]: [N, 2] px.
+
+        Fixed-point iteration, as in `SourceMapper.flow_between`.
+        """
+        backward = np.stack((x - self.x, y - self.y), -1)
+        found = points.astype(np.float32)[None]
+        for _ in range(25):
+            at_x, at_y = (np.ascontiguousarray(found[..., axis]) for axis in (0, 1))
+            found = points.astype(np.float32) - cv2.remap(
+                backward, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+        return np.asarray(found[0])
+
 
 class SourceMapper(FaceWarp):
     """The source coordinates of every frame of one clip."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -128,6 +127,6 @@ def encode_frames(file: Path, frames: Iterable[NDArray[np.uint8]], video: LongVi
             # OpenCV rounds; FFmpeg's own conversion would darken all by a grey level.
             planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8)
             frame = av.VideoFrame.from_ndarray(planes, "yuv420p")
-            frame.pts, frame.time_base = video.stamp_of(index), Fraction(video.time_base)
+            frame.pts, frame.time_base = video.stamp_of(index), video.time_base
             target.mux(stream.encode(frame))
         target.mux(stream.encode())

@@ -60,7 +60,7 @@ class EyeLids:
         across, down = self.face.coordinates_of(x, y, self.centre)
         along = np.clip(across, *self.ends)
         upper = self.upper(along)
-        inside = smooth_step(16 * np.minimum(across - self.ends[0], self.ends[1] - across) / np.ptp(self.ends))
+        inside = smooth_step(10 * np.minimum(across - self.ends[0], self.ends[1] - across) / np.ptp(self.ends))
         way = closure * (np.maximum(self.lower(along) - upper, 0) + LID_OVERLAP) * inside
         above_edge = upper + way - down
         band = (LID_BAND - LASHES) / (LID_BAND - LASHES + way)  # the lashes keep their length, the skin above stretches

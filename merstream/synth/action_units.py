@@ -169,9 +169,23 @@ class FaceAxes:
 
     def local_coordinates(self, centre: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
         """Two [H, W]: each pixel's coordinates (right, down) from `centre` [2], in distances between the eyes."""
-        x, y = pixel_grid(*shape)
+        return self.coordinates_of(*pixel_grid(*shape), centre)
+
+    def coordinates_of(self, x: Floats, y: Floats, centre: Floats) -> tuple[Floats, Floats]:
+        """The same of the places (x, y), each [H, W] px."""
         dx, dy = ((v - c).astype(np.float32) / self.eye_distance for v, c in ((x, centre[0]), (y, centre[1])))
         return dx * self.right[0] + dy * self.right[1], dx * self.down[0] + dy * self.down[1]
+
+    def move_down(self, x: Floats, y: Floats, way: Floats) -> tuple[Floats, Floats]:
+        """The places (x, y), each float32 [H, W] px, moved down the face by `way` [H, W] distances between the eyes."""
+        way = way.astype(np.float32) * np.float32(self.eye_distance)
+        return x + way * np.float32(self.down[0]), y + way * np.float32(self.down[1])
+
+    def lip_line(self, landmarks: Floats) -> tuple[Floats, Floats, Floats]:
+        """The line where the lips meet: its middle [2] px, and [5] coordinates (right) and [5] (down) from there."""
+        line = (landmarks[60:65] + landmarks[[60, 67, 66, 65, 64]]) / 2
+        places = (line - line[2]) / self.eye_distance
+        return line[2], places @ self.right, places @ self.down
 
 
 def _pull_field(pull: SkinPull, landmarks: Floats, face: FaceAxes, side: str, shape: tuple[int, int]) -> Floats:
@@ -191,10 +205,8 @@ def _pull_field(pull: SkinPull, landmarks: Floats, face: FaceAxes, side: str, sh
 
 def _lip_field(au_number: int, landmarks: Floats, face: FaceAxes, shape: tuple[int, int]) -> Floats:
     """The lips about the line where they meet: they part (AU 25) or press on each other (AU 24); the corners rest."""
-    line = (landmarks[60:65] + landmarks[[60, 67, 66, 65, 64]]) / 2
-    along, below = face.local_coordinates(line[2], shape)
-    places = (line - line[2]) / face.eye_distance
-    knots, heights = places @ face.right, places @ face.down
+    middle, knots, heights = face.lip_line(landmarks)
+    along, below = face.local_coordinates(middle, shape)
     below = below - np.interp(along, knots, heights).astype(np.float32)
     width = (knots[-1] - knots[0]) / 2
     reach = smooth_step(1.15 - np.abs((along - knots.mean()) / width)) ** 0.7

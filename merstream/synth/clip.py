@@ -1,6 +1,6 @@
 """One micro-expression: the motion of each action unit over time, and the frames of a 200 fps camera."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -95,11 +95,28 @@ def _lid_flutter(rng: np.random.Generator, numbers: NDArray[np.int64]) -> Floats
     return np.asarray(peak * np.cos(np.pi * np.clip((numbers - middle) / length, -0.5, 0.5)) ** 2)
 
 
+@dataclass(frozen=True)
+class SlowDrift:
+    """Slow motion without an end: three sinusoids for each of three components, with an rms of `rms` [3] in sum."""
+
+    rates: Floats  # [1, 3, 3] Hz
+    phases: Floats  # [1, 3, 3] rad
+    rms: Floats
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, rms: Floats, band: tuple[float, float] = (0.4, 2.0)) -> "SlowDrift":
+        """A drift with frequencies in `band`, Hz. rms: [3]."""
+        return cls(rng.uniform(*band, (1, 3, 3)), rng.uniform(0, 2 * np.pi, (1, 3, 3)), rms)
+
+    def at(self, seconds: Floats) -> Floats:
+        """The drift [T, 3] at the times `seconds` [T]."""
+        angles = 2 * np.pi * self.rates * seconds[:, None, None] + self.phases
+        return np.asarray(np.sqrt(2 / 3) * self.rms * np.sin(angles).sum(1))
+
+
 def _slow_drift(rng: np.random.Generator, frames: int, rms: Floats) -> Floats:
-    """[frames, 3] slow drift: three sinusoids of 0.4..2 Hz per component, with an rms of `rms` [3] in sum."""
-    seconds = np.arange(frames)[:, None, None] / FPS
-    rates, phases = rng.uniform(0.4, 2.0, (1, 3, 3)), rng.uniform(0, 2 * np.pi, (1, 3, 3))
-    return np.asarray(np.sqrt(2 / 3) * rms * np.sin(2 * np.pi * rates * seconds + phases).sum(1))
+    """[frames, 3] slow drift of 0.4..2 Hz, with an rms of `rms` [3]."""
+    return SlowDrift.draw(rng, rms).at(np.arange(frames) / FPS)
 
 
 def crop_box(landmarks: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -115,28 +132,71 @@ def crop_box(landmarks: Floats, size: tuple[int, int]) -> tuple[int, int, int, i
     return x0, y0, x1, y1
 
 
+@dataclass(frozen=True)
+class CoverLayer:
+    """What lies over a part of the face: its `box` of rows and columns, its source x and y, and its cover, [h, w]."""
+
+    box: tuple[slice, slice]
+    x: Floats
+    y: Floats
+    cover: Floats
+
+
+class DrawnCamera:
+    """The picture of a face through lens and sensor: the light, its flicker, and the sensor's noise."""
+
+    def __init__(self, rng: np.random.Generator, identity: Identity, size: tuple[int, int], noise: float) -> None:
+        """size: rows, columns of a frame; noise: grey levels, standard deviation."""
+        self.identity, self.size = identity, size
+        rows, columns = size
+        self.grain = _sensor_grain(rng, rows + NOISE_MARGIN, columns + NOISE_MARGIN) * np.float32(noise)
+        # [H, W] distances between the eyes from the bridge of the nose to the picture's right.
+        self.across, _ = FaceAxes.from_landmarks(identity.landmarks).local_coordinates(identity.landmarks[27], size)
+
+    def take_frame(
+        self,
+        rng: np.random.Generator,
+        source: tuple[Floats, Floats],
+        light: Floats | None,
+        flicker: float,
+        gain: float = 1.0,
+        layers: Sequence[CoverLayer] = (),
+    ) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3] RGB of the `source` coordinates, each [H, W] px, under the `layers`.
+
+        light: a factor for each pixel [H, W], or None. gain: a factor on all. flicker: relative standard deviation.
+        """
+        rows, columns = self.size
+        clean = self._sample_person(*source)
+        for layer in layers:
+            cover = layer.cover[..., None]
+            clean[layer.box] = clean[layer.box] * (1 - cover) + self._sample_person(layer.x, layer.y) * cover
+        if light is not None:
+            clean = clean * light[..., None]
+        top, left = rng.integers(0, NOISE_MARGIN, 2)
+        gain *= float(1 + flicker * rng.standard_normal())
+        noise = self.grain[top : top + rows, left : left + columns]
+        seen = cv2.addWeighted(clean, gain, noise, 1.0, 0.0, dtype=cv2.CV_8U)  # rounds and saturates
+        return np.asarray(seen, np.uint8)
+
+    def _sample_person(self, x: Floats, y: Floats) -> Floats:
+        x, y = (v * np.float32(OVERSAMPLING) + np.float32((OVERSAMPLING - 1) / 2) for v in (x, y))
+        return np.asarray(
+            cv2.remap(self.identity.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.float32
+        )
+
+
 def render_frames(
     rng: np.random.Generator, identity: Identity, motion: ClipMotion, difficulty: Difficulty
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield each frame of the clip, uint8 [H, W, 3] RGB, with the light's flicker and the sensor's noise."""
     mover = SourceMapper(motion)
-    rows, columns = motion.size
-    grain = _sensor_grain(rng, rows + NOISE_MARGIN, columns + NOISE_MARGIN) * np.float32(difficulty.noise)
+    camera = DrawnCamera(rng, identity, motion.size, difficulty.noise)
     (aside,) = rng.spawn(1)
     sides = _slow_drift(aside, len(motion.numbers), np.array([1, 0, 0]) * difficulty.side_light)[:, 0]
-    across, _ = FaceAxes.from_landmarks(motion.landmarks).local_coordinates(motion.landmarks[27], motion.size)
     for index in range(len(motion.numbers)):
-        x, y = (
-            v * np.float32(OVERSAMPLING) + np.float32((OVERSAMPLING - 1) / 2) for v in mover.source_coordinates(index)
-        )
-        clean = cv2.remap(identity.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        if difficulty.side_light:
-            clean = clean * (1 + np.float32(sides[index]) * across)[..., None]
-        top, left = rng.integers(0, NOISE_MARGIN, 2)
-        gain = float(1 + difficulty.flicker * rng.standard_normal())
-        noise = grain[top : top + rows, left : left + columns]
-        seen = cv2.addWeighted(clean, gain, noise, 1.0, 0.0, dtype=cv2.CV_8U)  # rounds and saturates
-        yield np.asarray(seen, np.uint8)
+        light = 1 + np.float32(sides[index]) * camera.across if difficulty.side_light else None
+        yield camera.take_frame(rng, mover.source_coordinates(index), light, difficulty.flicker)
 
 
 def _sensor_grain(rng: np.random.Generator, rows: int, columns: int) -> Floats:

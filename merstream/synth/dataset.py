@@ -1,10 +1,11 @@
 """A whole synthetic dataset on disk in the CASME II layout; equal arguments give equal bytes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from shared.interrupts import start_deaf_processes
 
 SheetRow = tuple[object, ...]
 FrameImage = NDArray[np.uint8]
+Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,18 @@ def write_dataset(
 
 
 def _write_subjects(order: DrawingOrder, subjects: int, jobs: int) -> Iterator[list[SheetRow]]:
-    numbers = range(1, subjects + 1)
+    return draw_in_processes(write_subject, [order] * subjects, range(1, subjects + 1), jobs=jobs)
+
+
+def draw_in_processes(draw: Callable[..., Drawn], *arguments: Sequence[object], jobs: int) -> Iterator[Drawn]:
+    """`draw` of each tuple of arguments, in order, in `jobs` processes of one thread each."""
     if jobs == 1:
-        yield from (write_subject(order, number) for number in numbers)
+        yield from map(draw, *arguments)
         return
     with single_thread_environment(), ProcessPoolExecutor(jobs, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
         with start_deaf_processes():
-            rows = pool.map(write_subject, [order] * subjects, numbers)
-        yield from rows
+            drawn = pool.map(draw, *arguments)
+        yield from drawn
 
 
 def write_subject(order: DrawingOrder, subject: int) -> list[SheetRow]:

@@ -54,11 +54,11 @@ class ClipMotion:
         return int(found[0])
 
 
-def _moving_box(motion: ClipMotion) -> tuple[int, int, int, int]:
+def _moving_box(landmarks: Floats, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom (px) of the part of the frame that action units move, up to four standard deviations."""
-    margin = action_units.FaceAxes.from_landmarks(motion.landmarks).eye_distance * np.array([0.3, 0.75])
-    low = np.maximum(np.floor(motion.landmarks.min(0) - margin), 0).astype(int)
-    high = np.minimum(np.ceil(motion.landmarks.max(0) + margin), motion.size[::-1]).astype(int)
+    margin = action_units.FaceAxes.from_landmarks(landmarks).eye_distance * np.array([0.3, 0.75])
+    low = np.maximum(np.floor(landmarks.min(0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(landmarks.max(0) + margin), size[::-1]).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
@@ -76,42 +76,71 @@ def face_depth(landmarks: Floats, shape: tuple[int, int]) -> Floats:
     return np.asarray(face.eye_distance * (head + ridge * np.exp(-0.5 * (across / 0.13) ** 2)), np.float32)
 
 
-class SourceMapper:
-    """The source coordinates of every frame of one clip."""
+class FaceWarp:
+    """The backward map of one face: from a frame's pixels to its source picture, for any state of head and skin."""
 
-    def __init__(self, motion: ClipMotion) -> None:
-        self.motion = motion
-        self.x, self.y = pixel_grid(*motion.size)
-        self.centre = motion.landmarks.mean(0)
+    def __init__(
+        self, landmarks: Floats, size: tuple[int, int], units: tuple[str, ...], skin: action_units.SkinModel
+    ) -> None:
+        """The arguments are those of `ClipMotion`: landmarks [68, 2] px, and K units."""
+        self.x, self.y = pixel_grid(*size)
+        self.centre = landmarks.mean(0)
         across, down = self.x - np.float32(self.centre[0]), self.y - np.float32(self.centre[1])
-        far = np.hypot(across, down) / action_units.FaceAxes.from_landmarks(motion.landmarks).eye_distance
+        far = np.hypot(across, down) / action_units.FaceAxes.from_landmarks(landmarks).eye_distance
         still = 1 - smooth_step((far - HEAD_RADIUS) / HEAD_FADE)
-        self.head = np.stack(
-            [still * across, still * down, still, still * face_depth(motion.landmarks, motion.size)]
-        ).astype(np.float32)
-        self.left, self.top, right, bottom = _moving_box(motion)
+        self.head = np.stack([still * across, still * down, still, still * face_depth(landmarks, size)]).astype(
+            np.float32
+        )
+        self.left, self.top, right, bottom = _moving_box(landmarks, size)
         self.box = np.s_[self.top : bottom, self.left : right]
         shape = (bottom - self.top, right - self.left)
-        landmarks = motion.landmarks - [self.left, self.top]
-        units = [(int(unit.rstrip("LR")), unit.lstrip("0123456789")) for unit in motion.units]
-        fields = [
-            action_units.displacement_field(landmarks, number, side, shape, motion.skin) for number, side in units
-        ]
+        within = landmarks - [self.left, self.top]
+        numbers = [(int(unit.rstrip("LR")), unit.lstrip("0123456789")) for unit in units]
+        fields = [action_units.displacement_field(within, number, side, shape, skin) for number, side in numbers]
         self.fields = np.stack(fields) if fields else np.zeros((0, *shape, 2), np.float32)  # [K, h, w, 2]
 
-    def source_coordinates(self, index: int) -> tuple[Floats, Floats]:
-        """x and y, float32 [H, W]: each pixel of frame `index` in the clip's source picture, in frame px."""
-        shift_x, shift_y, roll, turn, nod = self.motion.head[index]
+    def find_source(self, head: Floats, field: Floats) -> tuple[Floats, Floats]:
+        """x and y, float32 [H, W]: each pixel's place in the source picture, in frame px.
+
+        head: [5] as in `ClipMotion.head`. field: float32 [h, w, 2] px, the skin's displacement, a sum of `fields`.
+        """
+        shift_x, shift_y, roll, turn, nod = head
         cos, sin = np.cos(roll), np.sin(roll)
         back_x, back_y = cos * shift_x + sin * shift_y, cos * shift_y - sin * shift_x
         x = self.x + np.tensordot(np.array([cos - 1, sin, -back_x, -turn], np.float32), self.head, 1)
         y = self.y + np.tensordot(np.array([-sin, cos - 1, -back_y, -nod], np.float32), self.head, 1)
-        field = np.tensordot(self.motion.weights[index].astype(np.float32), self.fields, 1)
         within_x, within_y = x[self.box] - np.float32(self.left), y[self.box] - np.float32(self.top)
         moved = cv2.remap(field, within_x, within_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         x[self.box] -= moved[..., 0]
         y[self.box] -= moved[..., 1]
         return x, y
+
+    def follow_points(self, points: Floats, x: Floats, y: Floats) -> Floats:
+        """Where points [N, 2] (x, y) px of the source picture are in the frame of the map x, y [H, W]: [N, 2] px.
+
+        Fixed-point iteration, as in `SourceMapper.flow_between`.
+        """
+        backward = np.stack((x - self.x, y - self.y), -1)
+        found = points.astype(np.float32)[None]
+        for _ in range(25):
+            at_x, at_y = (np.ascontiguousarray(found[..., axis]) for axis in (0, 1))
+            found = points.astype(np.float32) - cv2.remap(
+                backward, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+        return np.asarray(found[0])
+
+
+class SourceMapper(FaceWarp):
+    """The source coordinates of every frame of one clip."""
+
+    def __init__(self, motion: ClipMotion) -> None:
+        super().__init__(motion.landmarks, motion.size, motion.units, motion.skin)
+        self.motion = motion
+
+    def source_coordinates(self, index: int) -> tuple[Floats, Floats]:
+        """x and y, float32 [H, W]: each pixel of frame `index` in the clip's source picture, in frame px."""
+        field = np.tensordot(self.motion.weights[index].astype(np.float32), self.fields, 1)
+        return self.find_source(self.motion.head[index], field)
 
     def flow_between(self, first: int, second: int, rounds: int = 25) -> Floats:
         """float32 [2, H, W] (u, v), px: content at p in frame `first` (index) is at p + (u, v) in frame `second`.

@@ -5,7 +5,7 @@
 The plain implementation follows the paper step by step for each factor. It converts every frame to YIQ and builds a
 Laplacian pyramid of each channel. It applies two recursive low-passes per coefficient and the gains, reconstructs the
 frame, and converts it back to RGB. Both follow profile `paper` and must agree. The largest difference is printed beside
-the ratio of CPU times (least of several runs). The stage on tensors is measured by `gpu.py`.
+the ratio of CPU times (least of several runs).
 """
 
 import cv2

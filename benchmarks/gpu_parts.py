@@ -39,8 +39,6 @@ from services.interpolator.rife import Rife
 from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.stage import compute as interpolate_clip
 from services.interpolator.stage import load_network
-from services.magnifier.settings import PROFILES as MAGNIFIER_PROFILES
-from services.magnifier.stage import compute as magnify_clip
 from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.evaluation.protocol import FoldSplit, loso_folds
 from services.trainer.folds.cross_validation import FoldPool, FoldProgress, run_folds
@@ -625,24 +623,6 @@ def measure_interpolation(
     record(f"{precision}, a clip of 7 frames, {RATIO}", ratio)
 
 
-def measure_magnifier(setup: Setup, record: Record, deadline: float) -> None:
-    """The whole stage for ten factors: arrays on two threads, and tensors on the device."""
-    clip = zooming_clip()[:, :: setup.choose_size(1, 4), :: setup.choose_size(1, 4)]
-    inputs = {"interpolator": {"frames": clip, "fps": np.float64(40)}}
-    usual = MAGNIFIER_PROFILES["corrected"]
-    on_tensors = usual.model_copy(update={"library": "torch"})
-    with limit_cpu_threads(setup, 2):
-        arrays = time_repeats(setup, lambda: magnify_clip(inputs, usual)["frames"], 10, longest=2.0)
-    record("numpy, two CPU cores, a clip", arrays.describe())
-    tensors = time_repeats(setup, lambda: magnify_clip(inputs, on_tensors)["frames"], 10, longest=2.0)
-    record("torch, a clip", {"device": choose_device(), **tensors.describe()})
-    off = np.abs(arrays.result.astype(int) - tensors.result)
-    shares = {"max": int(off.max()), "share of bytes that differ": float(f"{(off > 0).mean():.2g}")}
-    record("difference, grey levels", shares)
-    record(f"torch, a clip, {RATIO}", round_figure(arrays.median_s / tensors.median_s))
-    record("torch, a clip, kernels", count_kernels(setup, lambda: magnify_clip(inputs, on_tensors)))
-
-
 PARTS = {  # in the order of their importance
     "tests": Part(run_tests, 80),
     "flow": Part(measure_flow, 75),
@@ -650,5 +630,4 @@ PARTS = {  # in the order of their importance
     "folds": Part(measure_folds, 65),
     "loso": Part(measure_loso, 90),
     "rife": Part(measure_rife, 25),
-    "magnifier": Part(measure_magnifier, 10),
 }

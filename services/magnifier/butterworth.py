@@ -1,8 +1,8 @@
-"""Temporal band-pass of EVM, on arrays or tensors: the difference of two first-order Butterworth low-passes."""
+"""Temporal band-pass of EVM: the difference of two first-order Butterworth low-passes."""
 
 import numpy as np
 
-from services.magnifier.ops import Floats
+from services.magnifier.arrays import Floats
 
 
 def low_pass_coefficients(cutoff: float) -> tuple[float, float]:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from services.magnifier import butterworth, colour, gains, pyramid, smoothing
-from services.magnifier.ops import NUMPY_OPS, Doubles, Floats, Ops
+from services.magnifier.arrays import Bytes, Doubles, Floats
 from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData
 from shared.registration.alignment import align_frames
@@ -41,7 +41,6 @@ def magnify(
     profile: str | MagnifierSettings = "corrected",
     fps: float = 30.0,
     dtype: DTypeLike = np.float32,
-    ops: Ops = NUMPY_OPS,
     times: NDArray[np.float64] | None = None,
 ) -> Floats:
     """Magnify a clip by each factor: [T, H, W, 3] RGB (uint8, or float 0..1) -> float [F, N, H, W, 3] RGB in 0..1.
@@ -49,18 +48,17 @@ def magnify(
     Input 0 (onset) is the steady state. N is T, and output 0 is the onset. With the setting `first_frame` "dropped" it
     is T-1, and output k belongs to input k+1. `fps` is the frame rate of `frames` in Hz. `times` [T], s, replace it
     where the frames are not evenly spaced. `dtype` is that of the computation and of the result.
-    `ops` chooses numpy (default) or torch: `choose_ops`. With `TorchOps` the result is a tensor on its device.
     Raises BadData for frames of another shape or type, a frame rate that is not positive, and negative factors.
     """
     settings = settings_for_profile(profile, PROFILES)
-    rgb = ops.place_frames(_prepare_rgb(frames, dtype, settings))
-    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times, ops)
+    rgb = _prepare_rgb(frames, dtype, settings)
+    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times)
     shown = len(rgb) - len(moments) if settings.first_frame == "shown" else 0
-    out = ops.allocate_like(rgb, len(mixtures), shown + len(moments), *rgb.shape[1:])
+    out = np.empty((len(mixtures), shown + len(moments), *rgb.shape[1:]), rgb.dtype)
     out[:, :shown] = rgb[:shown]
     for index, (frame, top, part) in enumerate(moments, shown):  # all factors while this frame is in the CPU's cache
         for mixture, clip in zip(mixtures, out, strict=True):
-            ops.add_in_gamut(frame, top, ops.mix_bands(part, mixture), clip[index])
+            colour.add_in_gamut(frame, top, mixture @ part, clip[index])
     return out
 
 
@@ -70,7 +68,6 @@ def magnify_each(
     profile: str | MagnifierSettings = "corrected",
     fps: float = 30.0,
     dtype: DTypeLike = np.float32,
-    ops: Ops = NUMPY_OPS,
     times: NDArray[np.float64] | None = None,
 ) -> Iterator[Floats]:
     """As `magnify`, one factor at a time: yields [N, H, W, 3] in 0..1.
@@ -78,24 +75,22 @@ def magnify_each(
     All factors share one buffer: a result is valid until the next one is requested.
     """
     settings = settings_for_profile(profile, PROFILES)
-    rgb = ops.place_frames(_prepare_rgb(frames, dtype, settings))
-    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times, ops)
+    rgb = _prepare_rgb(frames, dtype, settings)
+    mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times)
     shown = len(rgb) - len(moments) if settings.first_frame == "shown" else 0
-    out = ops.allocate_like(rgb, shown + len(moments), *rgb.shape[1:])
+    out = np.empty((shown + len(moments), *rgb.shape[1:]), rgb.dtype)
     out[:shown] = rgb[:shown]
     for mixture in mixtures:
         for (frame, top, part), target in zip(moments, out[shown:], strict=True):
-            ops.add_in_gamut(frame, top, ops.mix_bands(part, mixture), target)
+            colour.add_in_gamut(frame, top, mixture @ part, target)
         yield out
 
 
-def choose_ops(device: str | None) -> Ops:
-    """`NumpyOps` for None, else `TorchOps` on this device. Raises ImportError where torch is not installed."""
-    if device is None:
-        return NUMPY_OPS
-    from services.magnifier.torch_ops import TorchOps  # the plain image has no torch
-
-    return TorchOps(device)
+def quantise_frames(frames: Floats) -> Bytes:
+    """Floats 0..1 of any shape -> uint8 of this shape; halves go up, as in MATLAB's im2uint8."""
+    scaled: Floats = frames * frames.dtype.type(255)
+    scaled += frames.dtype.type(0.5)
+    return scaled.astype(np.uint8)
 
 
 def _prepare_rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
@@ -125,7 +120,6 @@ def _prepare_mixtures(
     settings: MagnifierSettings,
     fps: float,
     times: NDArray[np.float64] | None,
-    ops: Ops,
 ) -> tuple[Floats, list[tuple[Floats, Floats, Floats]]]:
     """What all factors share: mixtures [F, R], and three arrays for each output frame.
 
@@ -135,10 +129,10 @@ def _prepare_mixtures(
     if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
         raise BadData(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
     mixtures, weights = _factorise_gains(gains.band_gains(rgb.shape[1], rgb.shape[2], alphas, settings))
-    signal = colour.signal_to_magnify(rgb, settings.chrom_attenuation, ops)
-    parts = _sum_bands(filter_changes(signal, settings, fps, times), weights, ops)
-    tops = ops.brightest_channel(rgb[1:]).reshape(len(parts), -1)
-    return mixtures, list(zip(rgb[1:], tops, parts, strict=True))
+    signal = colour.signal_to_magnify(rgb, settings.chrom_attenuation)
+    parts = _sum_bands(filter_changes(signal, settings, fps, times), weights)
+    tops = colour.brightest_channel(rgb[1:]).reshape(len(parts), -1)
+    return np.ascontiguousarray(mixtures, rgb.dtype), list(zip(rgb[1:], tops, parts, strict=True))
 
 
 def _factorise_gains(rows: Doubles) -> tuple[Doubles, Doubles]:
@@ -154,7 +148,7 @@ def _factorise_gains(rows: Doubles) -> tuple[Doubles, Doubles]:
 def filter_changes(
     signal: Floats, settings: MagnifierSettings, fps: float, times: NDArray[np.float64] | None = None
 ) -> Floats:
-    """The part of the change against frame 0 that is magnified: [T, ...] -> [T-1, ...], array or tensor.
+    """The part of the change against frame 0 that is magnified: [T, ...] -> [T-1, ...].
 
     `fps` in Hz; `times` [T], s, replace it where frames are not evenly spaced. Raises BadData as `magnify`.
     """
@@ -174,12 +168,12 @@ def filter_changes(
     return smoothing.smooth_changes(signal, times, low, high)
 
 
-def _sum_bands(moving: Floats, weights: Doubles, ops: Ops) -> Floats:
+def _sum_bands(moving: Floats, weights: Doubles) -> Floats:
     """Sums of the bands of every plane, one for each of R rows of weights: [T-1, C, H, W] -> [T-1, C, R, HW]."""
     times, planes, height, width = moving.shape
-    parts = ops.allocate_like(moving, times, planes, len(weights), height, width)
-    for index in ops.pyramid_chunks(moving):
-        images = pyramid.gaussian_levels(moving[index], weights.shape[1], ops)
+    parts = np.empty((times, planes, len(weights), height, width), moving.dtype)
+    for index in np.ndindex(times, planes):
+        images = pyramid.gaussian_levels(moving[index], weights.shape[1])
         for number, row in enumerate(weights):
-            parts[index][..., number, :, :] = pyramid.sum_weighted_bands(images, row, ops)
+            parts[index][number] = pyramid.sum_weighted_bands(images, row)
     return parts.reshape(times, planes, len(weights), height * width)

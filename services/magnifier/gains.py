@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.magnifier.ops import Doubles
+from services.magnifier.arrays import Doubles
 from services.magnifier.pyramid import band_count
 from services.magnifier.settings import MagnifierSettings
 

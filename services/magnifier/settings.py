@@ -87,10 +87,6 @@ class MagnifierSettings(StageSettings):
         le=100,
         description="JPEG between the stages (published: 75, depends on the encoder); none: lossless.",
     )
-    library: Literal["opencv", "torch"] = Field(
-        "opencv",
-        description="opencv: numpy and OpenCV on a CPU; torch: the same on tensors, for a GPU, within 1 grey level.",
-    )
     precision: Literal["float32", "float64"] = Field(
         "float32", description="Arithmetic of the stage; the paper's is float64, float32 is within 1e-6 of it."
     )

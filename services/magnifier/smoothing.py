@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from services.magnifier.ops import Doubles, Floats
+from services.magnifier.arrays import Doubles, Floats
 
 
 def smoothing_matrix(times: NDArray[np.float64], cutoff: float) -> Doubles:
@@ -39,13 +39,13 @@ def bending_energy(times: NDArray[np.float64]) -> Doubles:
 def smooth_changes(frames: Floats, times: NDArray[np.float64], low: float, high: float) -> Floats:
     """T x ... -> (T-1) x ...: what changes against frame 0 between two cut-offs in Hz. With `low` 0, all below `high`.
 
-    `times` [T] are those of the frames, s. Works on arrays and tensors, and rounds in the same order on both.
+    `times` [T] are those of the frames, s. Sums are taken in the order of the frames.
     """
     change: Floats = frames[1:] - frames[0]
     mixture = smoothing_matrix(times, high)
     if low:
         mixture = mixture - smoothing_matrix(times, low)
-    passed: Floats = frames[1:] * 0
+    passed = np.zeros_like(change)
     for index, row in enumerate(mixture.tolist()):
         for weight, each in zip(row, change, strict=True):
             passed[index] += weight * each

@@ -7,10 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.magnifier.evm import choose_ops, magnify_each
-from services.magnifier.ops import Bytes
+from services.magnifier.arrays import Bytes
+from services.magnifier.evm import magnify_each, quantise_frames
 from services.magnifier.settings import PROFILES, MagnifierSettings
-from shared.device import choose_device
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 
@@ -29,11 +28,10 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
         raise BadData(
             f"The magnifier needs uint8 frames from the interpolator, got {frames.dtype}: run the interpolator again."
         )
-    ops = choose_ops(choose_device() if settings.library == "torch" else None)
     times = _shown_times(shown, fps)
-    clips = magnify_each(frames, settings.factors, settings, fps, settings.precision, ops, times)
+    clips = magnify_each(frames, settings.factors, settings, fps, settings.precision, times)
     made: dict[str, NDArray[Any]] = {
-        "frames": np.stack([_finish_clip(ops.quantise_frames(clip), frames[-1:], settings) for clip in clips]),
+        "frames": np.stack([_finish_clip(quantise_frames(clip), frames[-1:], settings) for clip in clips]),
         "factors": np.array(settings.factors, np.float64),
     }
     if settings.first_frame == "shown":

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from services.magnifier import butterworth, colour, evm, gains, pyramid
-from services.magnifier.ops import NUMPY_OPS
 from services.magnifier.settings import FACTORS, PROFILES
 from services.magnifier.stage import STAGE
 from tests.unit.magnifier.laplacian import laplacian_bands
@@ -59,7 +58,7 @@ def test_bytes_are_equal(
     recorded: Recorded, magnified: Mapping[str, np.ndarray], array: str, kept: list[int] | slice
 ) -> None:
     clip, _, alpha = array.split("_")
-    got = NUMPY_OPS.quantise_frames(magnified[clip][[*ALPHAS].index(alpha)][kept])
+    got = evm.quantise_frames(magnified[clip][[*ALPHAS].index(alpha)][kept])
     expected = recorded[array] if clip != "tex" else np.repeat(recorded[array][..., None], 3, axis=-1)
     np.testing.assert_array_equal(got, expected)
 
@@ -101,7 +100,7 @@ def test_band_sizes(recorded: Recorded, clip: str) -> None:
 
 
 def luma(recorded: Recorded) -> np.ndarray:
-    return colour.signal_to_magnify(recorded["face_in"][:2] / 255, 0, NUMPY_OPS)[:, 0]
+    return colour.signal_to_magnify(recorded["face_in"][:2] / 255, 0)[:, 0]
 
 
 def flat(bands: list[np.ndarray]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What is stored and what names it, as recorded: a change that should change no result changes none of these.
 
 Recorded with `python -m tests.conformance.test_recorded_digests`, which rewrites `tests/data/digests.json`. Record anew
-only with a raised version of the stage or of the folds, or with a new setting, and say so in the commit.
+only with a raised version of the stage or of the folds, or with a setting more or less, and say so in the commit.
 """
 
 import hashlib

@@ -22,13 +22,12 @@ from benchmarks.training import random_features
 ROOT = Path(gpu.__file__).parents[1]
 # What each part must have measured: the ends of names of figures.
 EXPECTED_FIGURES = {
-    "tests": ["test_torch_flow.py", "test_rife.py", "test_torch_ops.py", "test_training_on_gpu.py"],
+    "tests": ["test_torch_flow.py", "test_rife.py", "test_training_on_gpu.py"],
     "flow": [f"corrected, batch 3, {RATIO}", f"the stage, torch, a clip, {RATIO}", "difference to exact px", "a batch"],
     "fmer": [f"{model} {precision}, {RATIO}" for model in gpu_parts.MODELS for precision in gpu_parts.PRECISIONS],
     "folds": ["fmer-lite, 2 at a time, gain"],
     "loso": ["fmer float32, whole, extrapolated", "fmer-lite, whole, 1 at a time"],
     "rife": [f"float32, a clip of 7 frames, {RATIO}", f"bfloat16, a clip of 7 frames, {RATIO}"],
-    "magnifier": [f"torch, a clip, {RATIO}", "difference, grey levels"],
 }
 
 
@@ -46,7 +45,7 @@ def test_every_part_runs_without_a_gpu(tmp_path: Path) -> None:
         assert [name for name in names if not any(figure.endswith(name) for figure in figures)] == []
         assert all(value > 0 for figure, value in figures.items() if figure.endswith(RATIO))
     tests = found["parts"]["tests"]["figures"].values()
-    assert sum(each["passed"] + each["skipped"] for each in tests) >= 70
+    assert sum(each["passed"] + each["skipped"] for each in tests) >= 60
     assert [each["failed"] + each["not ended"] for each in tests] == [[]] * len(tests)
     assert found["parts"]["folds"]["figures"]["fmer-lite, 2 at a time, outcomes are equal"] is True
     assert found["machine"]["device"] == "cpu"

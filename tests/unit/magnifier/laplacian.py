@@ -4,12 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from services.magnifier.ops import NUMPY_OPS
-from services.magnifier.pyramid import gaussian_levels
+from services.magnifier.pyramid import expand_image, gaussian_levels
 
 
 def laplacian_bands(image: np.ndarray, levels: int) -> list[np.ndarray]:
     """[H, W] -> the loss of each reduction, fine to coarse, and the coarse residual last."""
-    images = gaussian_levels(image, levels, NUMPY_OPS)
-    expanded = [NUMPY_OPS.expand_image(coarse, *fine.shape) for fine, coarse in pairwise(images)]
+    images = gaussian_levels(image, levels)
+    expanded = [expand_image(coarse, *fine.shape) for fine, coarse in pairwise(images)]
     return [fine - smooth for fine, smooth in zip(images, expanded, strict=False)] + images[-1:]

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.magnifier import butterworth, evm, smoothing
-from services.magnifier.ops import NUMPY_OPS
 from services.magnifier.settings import FACTORS, PROFILES, MagnifierSettings
 from shared.errors import BadData
 
@@ -40,7 +39,7 @@ def test_a_clip_without_motion_comes_out_bit_by_bit(profile: str, dtype: type) -
     out = evm.magnify(still, FACTORS, profile, dtype=dtype)
     assert out.dtype == dtype
     np.testing.assert_array_equal(
-        NUMPY_OPS.quantise_frames(out), np.broadcast_to(still[0], (10, 4 + ONSET_FRAMES[profile], 33, 41, 3))
+        evm.quantise_frames(out), np.broadcast_to(still[0], (10, 4 + ONSET_FRAMES[profile], 33, 41, 3))
     )
 
 
@@ -58,20 +57,20 @@ def test_any_size_gives_numbers_in_range(profile: str, size: tuple[int, int], fr
 @pytest.mark.parametrize("size", [(1, 1), (4, 4), (1, 50), (4, 60)])
 def test_a_frame_too_small_for_a_pyramid_stays_as_it_is(size: tuple[int, int]) -> None:
     clip = noise(4, *size, 3)
-    np.testing.assert_array_equal(NUMPY_OPS.quantise_frames(evm.magnify(clip, [3.0])[0]), clip)
+    np.testing.assert_array_equal(evm.quantise_frames(evm.magnify(clip, [3.0])[0]), clip)
 
 
 def test_the_onset_comes_first_unless_the_settings_drop_it() -> None:
     clip = noise(4, 24, 24, 3)
     shown = evm.magnify(clip, FACTORS)
-    np.testing.assert_array_equal(NUMPY_OPS.quantise_frames(shown[:, 0]), np.broadcast_to(clip[0], (10, 24, 24, 3)))
+    np.testing.assert_array_equal(evm.quantise_frames(shown[:, 0]), np.broadcast_to(clip[0], (10, 24, 24, 3)))
     np.testing.assert_array_equal(evm.magnify(clip, FACTORS, changed(CORRECTED, first_frame="dropped")), shown[:, 1:])
 
 
 def test_factor_zero_changes_nothing() -> None:
     clip = noise(4, 32, 32, 3)
     out = evm.magnify(clip, [0.0], changed(CORRECTED, head="as-recorded", light="as-recorded"))
-    np.testing.assert_array_equal(NUMPY_OPS.quantise_frames(out[0]), clip)
+    np.testing.assert_array_equal(evm.quantise_frames(out[0]), clip)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -197,7 +196,7 @@ def test_corrected_magnifies_a_moving_grating_and_the_paper_reduces_it() -> None
 
 def test_rounding_is_half_up() -> None:
     halves = np.array([0, 0.5, 1.5, 2.4999, 254.5, 255]) / 255
-    np.testing.assert_array_equal(NUMPY_OPS.quantise_frames(halves), [0, 1, 2, 2, 255, 255])
+    np.testing.assert_array_equal(evm.quantise_frames(halves), [0, 1, 2, 2, 255, 255])
 
 
 @pytest.mark.parametrize(

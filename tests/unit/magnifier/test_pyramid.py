@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.magnifier import pyramid
-from services.magnifier.ops import NUMPY_OPS
 from tests.unit.magnifier.laplacian import laplacian_bands
 
 TAPS = np.array([1, 4, 6, 4, 1]) / 16
@@ -32,8 +31,8 @@ def literal_up(image: np.ndarray, height: int, width: int) -> np.ndarray:
 def test_down_and_up_mirror_at_the_borders_at_even_and_odd_sizes(size: tuple[int, int]) -> None:
     image = np.random.default_rng(2).random(size)
     coarse = literal_down(image)
-    np.testing.assert_allclose(NUMPY_OPS.reduce_image(image), coarse, atol=1e-15)
-    np.testing.assert_allclose(NUMPY_OPS.expand_image(coarse, *size), literal_up(coarse, *size), atol=1e-14)
+    np.testing.assert_allclose(pyramid.reduce_image(image), coarse, atol=1e-15)
+    np.testing.assert_allclose(pyramid.expand_image(coarse, *size), literal_up(coarse, *size), atol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -57,15 +56,15 @@ def test_weighted_is_the_sum_of_the_weighted_bands(height: int, width: int, seed
     bands = laplacian_bands(image, count)
     expected = weights[-1] * bands[-1]
     for weight, band in zip(weights[-2::-1], bands[-2::-1], strict=True):
-        expected = weight * band + NUMPY_OPS.expand_image(expected, *band.shape)
-    got = pyramid.sum_weighted_bands(pyramid.gaussian_levels(image, count, NUMPY_OPS), weights, NUMPY_OPS)
+        expected = weight * band + pyramid.expand_image(expected, *band.shape)
+    got = pyramid.sum_weighted_bands(pyramid.gaussian_levels(image, count), weights)
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
 
 def test_equal_weights_give_the_image_back() -> None:
     image = np.random.default_rng(3).random((37, 29))
     np.testing.assert_allclose(
-        pyramid.sum_weighted_bands(pyramid.gaussian_levels(image, 4, NUMPY_OPS), np.ones(4), NUMPY_OPS),
+        pyramid.sum_weighted_bands(pyramid.gaussian_levels(image, 4), np.ones(4)),
         image,
         atol=1e-14,
     )

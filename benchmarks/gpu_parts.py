@@ -15,6 +15,7 @@ from math import prod
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
+from unittest import mock
 
 import cv2
 import numba
@@ -31,6 +32,7 @@ from benchmarks.evm import zooming_clip
 from benchmarks.flow import noisy_face_pairs
 from benchmarks.gpu_features import load_features
 from benchmarks.training import CLASSES, create_training_loop, random_features
+from services.flow import torch_flow
 from services.flow.black_anandan import flow
 from services.flow.settings import PROFILES as FLOW_PROFILES
 from services.flow.stage import compute as compute_flows
@@ -177,6 +179,7 @@ def measure_flow(setup: Setup, record: Record, deadline: float) -> None:
     wanted = [("corrected", 90), ("paper", 90), ("corrected", 360), ("corrected", 900), ("corrected", 30)]
     for profile_name, batch in setup.choose_size([*wanted, ("corrected", 9)], [("corrected", 3), ("paper", 3)]):
         measure_flow_batch(setup, record, pairs, (profile_name, batch), cpu[profile_name])
+    measure_plain_tensors(setup, record, pairs)
     measure_flow_stage(setup, record, pairs)
     few = [images[:3] for images in pairs]
     count_flow_kernels(setup, record, few)
@@ -225,6 +228,22 @@ def measure_flow_batch(setup: Setup, record: Record, pairs: Any, choice: tuple[s
         off = describe_difference(timed.result[:count], cpu.result[:count])
         record(f"{profile_name}, batch {batch}, difference to fast px", off)
     record(f"{profile_name}, batch {batch}, {RATIO}", round_figure(cpu.median_s / len(cpu.result) / per_pair))
+
+
+def measure_plain_tensors(setup: Setup, record: Record, pairs: Any) -> None:
+    """A batch on tensors alone: without own kernels, and each launch by itself."""
+    batch = setup.choose_size(90, 3)
+    many = [repeat_pairs(images, batch) for images in pairs]
+    with mock.patch.object(torch_flow, "kernel_solver", lambda device: None):
+        timed = time_repeats(
+            setup,
+            lambda: torch_flow.estimate_flow_torch(
+                *many, FLOW_PROFILES["corrected"], setup.device, batch, torch_flow.estimate_flow_batch
+            ),
+            2,
+        )
+    about = {"pairs per s": round_figure(batch / timed.median_s), **timed.describe()}
+    record(f"corrected, batch {batch}, without kernels and graph", about)
 
 
 def measure_flow_stage(setup: Setup, record: Record, pairs: Any) -> None:
@@ -347,6 +366,9 @@ def measure_step(
         about = {"steps per s": round_figure(1 / step_s), **timed.describe(loop.steps_per_epoch)}
         record(f"{name}, a step", about | {"batch": settings.batch, "GiB": peak and round(peak / 2**30, 2)})
         record(f"{name}, {RATIO}", round_figure(cpu_s_per_clip * len(features) / timed.median_s))
+        loop.run_step = loop.training_step  # no CUDA graph
+        eager = time_repeats(setup, lambda: loop.run_epoch(0), 1)
+        record(f"{name}, a step without a graph", eager.describe(loop.steps_per_epoch))
         batch = replace_rows(features, settings.batch)
         loop = create_training_loop(batch, settings, TrainingDevice(setup.device))
         loop.run_step = loop.training_step  # no CUDA graph, whose kernels belong to no operator

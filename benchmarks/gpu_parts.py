@@ -234,7 +234,7 @@ def measure_plain_tensors(setup: Setup, record: Record, pairs: Any) -> None:
     """A batch on tensors alone: without own kernels, and each launch by itself."""
     batch = setup.choose_size(90, 3)
     many = [repeat_pairs(images, batch) for images in pairs]
-    with mock.patch.object(torch_flow, "kernel_solver", lambda device: None):
+    with mock.patch.object(torch_flow, "kernel_solver", return_value=None):
         timed = time_repeats(
             setup,
             lambda: torch_flow.estimate_flow_torch(

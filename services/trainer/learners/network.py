@@ -31,8 +31,7 @@ def deterministic_torch(seed: int) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once; without it cuBLAS may sum in any order
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        # On CUDA torch only warns: it treats all 3-D max pooling as summing in any order. P3D's pooling over two
-        # frames is deterministic, because its windows do not overlap.
+        # On CUDA an operation that has no deterministic kernel is warned of. It would else end the training.
         torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
         torch.utils.deterministic.fill_uninitialized_memory = False  # a search for faults, at one more pass per result
         torch.backends.cudnn.allow_tf32 = False

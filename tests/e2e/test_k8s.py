@@ -111,8 +111,7 @@ def figures(report: dict[str, Any]) -> dict[str, Any]:
 def test_the_report_of_a_dropped_dataset_is_the_embedded_runs(stack: Stack, drawn: Path, tmp_path: Path) -> None:
     stack.mer("drop", str(drawn), "--name", "one", *SETTINGS, *TRAINING)
     expected, store = embedded(drawn, "one", tmp_path, SETTINGS)
-    stack.cluster.until(lambda: stack.report("one"), "the report")
-    report = stack.report("one")
+    report = wait_for_report(stack, "one")
     assert report is not None
     assert figures(report) == figures(expected)
     assert digests(stack.store, "one") == digests(store, "one")
@@ -134,12 +133,11 @@ def test_nothing_is_lost_or_doubled_when_pods_of_every_kind_go(stack: Stack, dra
     kill(cluster, "planner")
     kill(cluster, "trainer")
     kill(cluster, "store")
-    cluster.until(lambda: stack.report("two"), "the report")
+    wait_for_report(stack, "two")
     cluster.until(cluster.settled, "no pod stuck")
 
     expected, store = embedded(drawn, "two", tmp_path, settings)
-    report = stack.report("two")
-    assert report is not None
+    report = wait_for_report(stack, "two")
     assert figures(report) == figures(expected)
     assert digests(stack.store, "two") == digests(store, "two")
     cluster.until(lambda: all(group["waiting"] == 0 for group in status(stack)["groups"]), "nothing waits")
@@ -147,6 +145,13 @@ def test_nothing_is_lost_or_doubled_when_pods_of_every_kind_go(stack: Stack, dra
     assert [group["failed"] for group in after["groups"]] == [group["failed"] for group in before["groups"]]
     (two,) = [each for each in after["datasets"] if each["dataset"] == "two"]
     assert (two["found"], two["features"], two["left_out"]) == (12, 12, 0)
+
+
+def wait_for_report(stack: Stack, dataset: str) -> dict[str, Any]:
+    """The report, as soon as it is there and the way to the store is: the way goes away with a pod of the store."""
+    found: list[dict[str, Any]] = []
+    stack.cluster.until(lambda: found.extend(filter(None, [stack.report(dataset)])) or found, "the report")
+    return found[0]
 
 
 def status(stack: Stack) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def apply_v_cycle_batch(levels: list[GridLevel], right: Tensor) -> Tensor:
 
 
 def dot_product_batch(a: Tensor, b: Tensor) -> Tensor:
-    """Dot products of a and b [B, 2, H, W] for each pair: [B, 1, 1, 1], in the order of `triton_kernels`.
+    """Dot products of a and b [B, 2, H, W] for each pair: [B, 1, 1, 1], in the order of `triton_multigrid`.
 
     The products of DOT_TILE pixels are added, then the sums of those tiles.
     """

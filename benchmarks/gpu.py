@@ -31,7 +31,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import gpu_parts
+from benchmarks import gpu_parts, gpu_timing, gpu_training
 from benchmarks.common import GPU_RATIO, RESULTS, argument_parser, describe_machine, write_result
 
 TOO_SHORT = 2.0  # s; a part does not start with less
@@ -85,7 +85,7 @@ class GpuReport:
             draft.replace(self.file)
 
 
-def run_parts(report: GpuReport, names: Sequence[str], setup: gpu_parts.Setup, seconds: float) -> list[str]:
+def run_parts(report: GpuReport, names: Sequence[str], setup: gpu_timing.Setup, seconds: float) -> list[str]:
     """Run parts within the time. Returns the names of those that need a new process, after an error of the GPU."""
     total, start = sum(gpu_parts.PARTS[name].share for name in names), time.perf_counter()
     allowed = 0.0
@@ -105,7 +105,7 @@ def run_parts(report: GpuReport, names: Sequence[str], setup: gpu_parts.Setup, s
     return []
 
 
-def run_part(measure: gpu_parts.Measurement, setup: gpu_parts.Setup, record: gpu_parts.Record, left: float) -> str:
+def run_part(measure: gpu_timing.Measurement, setup: gpu_timing.Setup, record: gpu_timing.Record, left: float) -> str:
     """Run one part; returns how it ended."""
     try:
         with end_after(left):
@@ -115,7 +115,7 @@ def run_part(measure: gpu_parts.Measurement, setup: gpu_parts.Setup, record: gpu
     except Exception:
         return traceback.format_exc()
     finally:
-        gpu_parts.free_gpu_memory(setup)
+        gpu_timing.free_gpu_memory(setup)
     return "done"
 
 
@@ -212,15 +212,15 @@ def main() -> None:
     os.environ["MER_DEVICE"] = options.device
     # As training sets it, which is too late after the first product of matrices.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    if (gpu_parts.BUNDLE / "weights").exists():
-        os.environ.setdefault("MER_WEIGHTS_DIR", str(gpu_parts.BUNDLE / "weights"))
+    if (gpu_training.BUNDLE / "weights").exists():
+        os.environ.setdefault("MER_WEIGHTS_DIR", str(gpu_training.BUNDLE / "weights"))
     file = options.out or default_file(options.device, options.small)
     chosen = [name for name in gpu_parts.PARTS if name in (options.part or gpu_parts.PARTS)]
     content = {"benchmark": "gpu", "machine": describe_gpu(options.device), "small": options.small, "seconds": 0.0}
     content["parts"] = read_other_parts(file, content["machine"]) if options.part and file else {}
     content["seconds"] = sum(part["seconds"] for part in content["parts"].values())
     report, before = GpuReport(file, content), content["seconds"]
-    setup = gpu_parts.Setup(options.device, options.small)
+    setup = gpu_timing.Setup(options.device, options.small)
     missing = run_parts(report, chosen, setup, 60 * options.minutes - (time.perf_counter() - start))
     content["seconds"] = round(before + time.perf_counter() - start, 1)
     report.save()

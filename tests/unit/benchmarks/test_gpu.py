@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import gpu, gpu_bundle, gpu_parts, gpu_tests
+from benchmarks import gpu, gpu_bundle, gpu_parts, gpu_tests, gpu_training
 from benchmarks.common import GPU_RATIO as RATIO
 from benchmarks.gpu import GpuReport, run_parts
 from benchmarks.gpu_features import load_features, save_features
-from benchmarks.gpu_parts import Part, Setup
+from benchmarks.gpu_timing import Part, Setup
 from benchmarks.training import random_features
 
 ROOT = Path(gpu.__file__).parents[1]
@@ -24,7 +24,7 @@ ROOT = Path(gpu.__file__).parents[1]
 EXPECTED_FIGURES = {
     "tests": ["test_torch_flow.py", "test_rife.py", "test_training_on_gpu.py"],
     "flow": [f"corrected, batch 3, {RATIO}", f"the stage, torch, a clip, {RATIO}", "difference to exact px", "a batch"],
-    "fmer": [f"{model} {precision}, {RATIO}" for model in gpu_parts.MODELS for precision in gpu_parts.PRECISIONS],
+    "fmer": [f"{model} {precision}, {RATIO}" for model in gpu_training.MODELS for precision in gpu_training.PRECISIONS],
     "folds": ["fmer-lite, 2 at a time, gain"],
     "loso": ["fmer float32, whole, extrapolated", "fmer-lite, whole, 1 at a time"],
     "rife": [f"float32, a clip of 7 frames, {RATIO}", f"bfloat16, a clip of 7 frames, {RATIO}"],
@@ -99,7 +99,9 @@ def test_a_figure_is_in_the_file_at_once(report):
 
 
 def test_a_whole_run_is_extrapolated_from_epochs_with_its_error():
-    found = gpu_parts.extrapolate_epochs([np.array([2.0, 4.0]), np.array([4.0, 6.0])], [1.0, 3.0], scale=10, epochs=6)
+    found = gpu_training.extrapolate_epochs(
+        [np.array([2.0, 4.0]), np.array([4.0, 6.0])], [1.0, 3.0], scale=10, epochs=6
+    )
     assert found["minutes"] == pytest.approx(10 * (6 * 4 + 2) / 60, rel=1e-3)
     assert found["minutes, deviation between repeats"] == pytest.approx(10 * 6 * 2**0.5 / 60, rel=1e-3)
     assert found["minutes, if epochs differ as the last from the first"] == pytest.approx(10 * 6 * 2 / 60, rel=1e-3)
@@ -141,9 +143,9 @@ def test_the_floor_of_convolutions_is_the_longer_of_arithmetic_and_traffic() -> 
         torch.nn.functional.conv2d(image, weight).sum().backward()
 
     flops, traffic = 2 * 4 * 36 * 18, 4 * (128 + 72 + 144)
-    slow_units = gpu_parts.ConvolutionFloor.measure(convolve, {"bf16": 1.0, "bytes": 1e9})
+    slow_units = gpu_training.ConvolutionFloor.measure(convolve, {"bf16": 1.0, "bytes": 1e9})
     assert (slow_units.flops, slow_units.seconds) == (3 * flops, 3 * flops)
-    slow_memory = gpu_parts.ConvolutionFloor.measure(convolve, {"bf16": 1e9, "bytes": 1.0})
+    slow_memory = gpu_training.ConvolutionFloor.measure(convolve, {"bf16": 1e9, "bytes": 1.0})
     assert slow_memory.seconds == 3 * traffic
 
 

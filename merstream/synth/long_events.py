@@ -140,7 +140,7 @@ class _TakenTimes:
         at = bisect_left(self.spans, (start, end))
         return all(other[1] <= start or end <= other[0] for other in self.spans[max(at - 1, 0) : at + 1])
 
-    def take(self, start: float, end: float) -> None:
+    def reserve_span(self, start: float, end: float) -> None:
         insort(self.spans, (start, end))
 
 
@@ -167,7 +167,7 @@ class _EventPlanner:
     def plan(self) -> list[VideoEvent]:
         phrases = [self._say_phrase(*span) for span in self._place_spans("speech", self.settings.phrase_seconds, 0.8)]
         for phrase in phrases:
-            self.phrases.take(phrase.onset, phrase.offset)
+            self.phrases.reserve_span(phrase.onset, phrase.offset)
         shifts = list(self._shift_posture())
         lights = list(self._change_light())
         macros = self._express("macro", [])
@@ -199,7 +199,7 @@ class _EventPlanner:
             length = float(rng.uniform(*lengths))
             start = self._find_place(rng, length, REST_SECONDS, self.seconds - REST_SECONDS, taken.is_free)
             if start is not None:
-                taken.take(start - gap, start + length + gap)
+                taken.reserve_span(start - gap, start + length + gap)
                 yield start, start + length
 
     def _say_phrase(self, start: float, end: float) -> VideoEvent:
@@ -247,7 +247,7 @@ class _EventPlanner:
                 before=tuple(before.tolist()),
                 after=tuple(after.tolist()),
             )
-            self.shifts.take(start, end)
+            self.shifts.reserve_span(start, end)
             before = after
 
     def _change_light(self) -> Iterator[VideoEvent]:
@@ -296,7 +296,7 @@ class _EventPlanner:
             if not drawn:
                 continue
             if host is None:
-                self.expressions.take(start - REST_SECONDS, start + length + REST_SECONDS)
+                self.expressions.reserve_span(start - REST_SECONDS, start + length + REST_SECONDS)
             found.append(self._shape_expression(rng, kind, start, length, *drawn))
         return found
 
@@ -365,7 +365,7 @@ class _EventPlanner:
         rng, settings = self.rngs["blink"], self.settings
         around = _TakenTimes()
         for event in sorted(micros, key=lambda event: event.onset):
-            around.take(event.onset - 0.05, event.offset + 0.05)
+            around.reserve_span(event.onset - 0.05, event.offset + 0.05)
         starts: list[tuple[float, float]] = []
         for event in expressions:
             length = float(rng.uniform(*settings.blink_seconds))
@@ -394,7 +394,7 @@ class _EventPlanner:
 
     def _take_blink(self, start: float | None, length: float, starts: list[tuple[float, float]]) -> None:
         if start is not None:
-            self.blinks.take(start - 0.25, start + length + 0.25)
+            self.blinks.reserve_span(start - 0.25, start + length + 0.25)
             starts.append((start, length))
 
 

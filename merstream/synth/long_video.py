@@ -182,7 +182,7 @@ class LongVideo:
         field = np.tensordot(state.weights[active].astype(np.float32), self.warp.fields[active], 1)
         x, y = self.warp.find_source(state.head, field)
         if state.opening:
-            box = self.lips.box(self.size, self._reach(state))
+            box = self.lips.bounding_box(self.size, self._reach(state))
             x[box], y[box] = self.lips.open(x[box], y[box], state.opening)
         return x, y
 
@@ -190,7 +190,7 @@ class LongVideo:
         """The lids that come down over the frame of the `source` x and y, [H, W] px each."""
         for eye, closure in zip(self.eyes, state.closures, strict=True):
             if closure:
-                box = eye.box(self.size, self._reach(state))
+                box = eye.bounding_box(self.size, self._reach(state))
                 yield CoverLayer(box, *eye.draw_lid(source[0][box], source[1][box], closure))
 
     def _reach(self, state: FaceState) -> float:

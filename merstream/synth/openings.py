@@ -47,7 +47,7 @@ class EyeLids:
         along = np.linspace(*self.ends, 41)
         return float((self.lower(along) - self.upper(along)).max())
 
-    def box(self, size: tuple[int, int], margin: float) -> tuple[slice, slice]:
+    def bounding_box(self, size: tuple[int, int], margin: float) -> tuple[slice, slice]:
         """The rows and columns of the frame that a blink can change if the head moves by up to `margin` px."""
         half = np.array([0.35, 0.3]) * self.face.eye_distance + margin
         return _clip_box(self.centre - half, self.centre + half, size)
@@ -85,7 +85,7 @@ class LipParting:
         centre, knots, heights = face.lip_line(landmarks)
         return cls(face, centre, knots, heights)
 
-    def box(self, size: tuple[int, int], margin: float) -> tuple[slice, slice]:
+    def bounding_box(self, size: tuple[int, int], margin: float) -> tuple[slice, slice]:
         """The rows and columns of the frame that parted lips can change if the head moves by up to `margin` px."""
         low = np.array([-0.95, -0.4]) * self.face.eye_distance - margin
         high = np.array([0.95, 1.1]) * self.face.eye_distance + margin

@@ -1,0 +1,1 @@
+"""Spotting: the motion of a face over a long recording, and the expressions in it."""

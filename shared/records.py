@@ -53,7 +53,7 @@ class Sample(FrozenModel):
     @property
     def identity(self) -> str:
         """`dataset/subject/clip`, each part percent-encoded: in any store it is one segment of a path."""
-        return "/".join(_quote_segment(part) for part in (self.dataset, self.subject, self.clip))
+        return "/".join(quote_segment(part) for part in (self.dataset, self.subject, self.clip))
 
 
 class Artifact(FrozenModel):
@@ -151,7 +151,7 @@ class Dataset(Envelope):
 
     @property
     def key(self) -> str:
-        return record_key(_quote_segment(self.name), self.pipeline)
+        return record_key(quote_segment(self.name), self.pipeline)
 
 
 class Run(Envelope):
@@ -178,7 +178,7 @@ class Run(Envelope):
     @property
     def report_prefix(self) -> str:
         """Prefix of the report's files. Without `report.json` there is no report."""
-        return f"reports/{_quote_segment(self.dataset)}/{self.id}/"
+        return f"reports/{quote_segment(self.dataset)}/{self.id}/"
 
 
 class Environment(FrozenModel):
@@ -257,7 +257,7 @@ class FoldResult(Envelope):
 
     @property
     def key(self) -> str:
-        return f"{self.run}/{self.learner}/{self.seed}/{_quote_segment(self.held_out)}"
+        return f"{self.run}/{self.learner}/{self.seed}/{quote_segment(self.held_out)}"
 
 
 class Figures(FrozenModel):
@@ -325,7 +325,8 @@ def json_digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _quote_segment(part: str) -> str:
+def quote_segment(part: str) -> str:
+    """A name as one segment of a store key or message key."""
     # quote() leaves "." and ".." as they are, which leave the folder of a store.
     return quote(part, safe="") if part.strip(".") else part.replace(".", "%2E")
 

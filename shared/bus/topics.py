@@ -24,10 +24,15 @@ FLOWS = Topic("mer.flows", "flow of every factor and pair: flow -> roi-au")
 FEATURES = Topic("mer.features", "ROI patches, motion maps and AU clip: roi-au -> trainer", cleanup="compact")
 RUNS = Topic("mer.runs", "training runs: trainer -> planner")
 FOLDS = Topic("mer.folds", "one fold of a run as a task: planner -> trainer")
+VIDEOS = Topic("mer.videos", "a video in the bucket, as a task: inbox -> spotter", cleanup="compact")
+SPOTTED = Topic("mer.spotted", "faces and events of a video: spotter -> planner", partitions=1, cleanup="compact")
+RECOGNITIONS = Topic("mer.recognitions", "a video whose events all have features, as a task: planner -> recogniser")
+PREDICTIONS = Topic("mer.predictions", "predictions of videos: recogniser -> users", partitions=1, cleanup="compact")
 RESULTS = Topic("mer.results", "results of folds and reports: trainer -> API, status", partitions=1, cleanup="compact")
 
 # Every consumer group and the topic that it reads. Each group has dead letters: messages that it could not process.
 TOPIC_BY_GROUP = {
+    "spotter": VIDEOS.name,
     "ingest": SOURCES.name,
     "interpolator": CLIPS.name,
     "magnifier": INTERPOLATED.name,
@@ -35,12 +40,28 @@ TOPIC_BY_GROUP = {
     "roi-au": FLOWS.name,
     "planner": RUNS.name,
     "trainer": FOLDS.name,
+    "recogniser": RECOGNITIONS.name,
 }
 IMAGE_STAGES = ("ingest", "interpolator", "magnifier", "flow", "roi-au")  # groups that process clips, in order
 TOPICS = {
     topic.name: topic
     for topic in (
-        *(BUCKET_EVENTS, DATASETS, SOURCES, CLIPS, INTERPOLATED, MAGNIFIED, FLOWS, FEATURES, RUNS, FOLDS, RESULTS),
+        *(
+            BUCKET_EVENTS,
+            VIDEOS,
+            SPOTTED,
+            DATASETS,
+            SOURCES,
+            CLIPS,
+            INTERPOLATED,
+            MAGNIFIED,
+            FLOWS,
+            FEATURES,
+            RUNS,
+            FOLDS,
+            RESULTS,
+        ),
+        *(RECOGNITIONS, PREDICTIONS),
         *(Topic(f"mer.{group}.dlq", f"dead letters of {group}", partitions=1) for group in TOPIC_BY_GROUP),
     )
 }

@@ -45,6 +45,11 @@ def open_inbox(settings: Settings) -> Store:
     return _open_bucket(settings, settings.inbox_bucket, "inbox")
 
 
+def open_videos(settings: Settings) -> Store:
+    """The store into which videos of one's own are uploaded."""
+    return _open_bucket(settings, settings.videos_bucket, "videos")
+
+
 def _open_bucket(settings: Settings, bucket: str, folder: str) -> Store:
     if not settings.s3_endpoint:
         return LocalStore(settings.home / folder)

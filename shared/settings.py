@@ -49,8 +49,11 @@ class Settings(BaseSettings):
     scratch: Path | None = Field(None, description="folder for unpacked and cached files. By default the system's /tmp")
 
     inbox_bucket: str = Field("datasets", description="bucket into which datasets are uploaded")
-    inbox_scan_seconds: float = Field(60, gt=0, description="seconds between two scans of the inbox")
-    inbox_settle_seconds: float = Field(5, ge=0, description="seconds without new uploads before a dataset is scanned")
+    videos_bucket: str = Field("videos", description="bucket into which videos to predict are uploaded")
+    inbox_scan_seconds: float = Field(60, gt=0, description="seconds between two scans of an inbox")
+    inbox_settle_seconds: float = Field(
+        5, ge=0, description="seconds without new uploads before a dataset or a video is scanned"
+    )
     inbox_patience_seconds: float = Field(
         300, ge=0, description="seconds without new uploads before a dataset with faulty clips counts as complete"
     )

@@ -13,7 +13,7 @@ from typing import cast
 
 from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
-from shared.connect import open_bus, open_inbox, open_store
+from shared.connect import open_bus, open_inbox, open_store, open_videos
 from shared.errors import MerError, Misconfigured
 from shared.settings import Settings, load_settings
 from shared.store.s3 import S3Store
@@ -36,15 +36,16 @@ def set_up_servers(settings: Settings, *, replication: int, min_insync: int, ret
         bus.broker, prefix=bus.prefix, replication=replication, min_insync=min_insync, retention_days=retention_days
     )
     log.info("topics created: %s", ", ".join(created) or "none, all exist")
-    for store in (open_store(settings), inbox := cast(S3Store, open_inbox(settings))):
-        cast(S3Store, store).ensure_bucket()
-    announce_uploads(inbox)
+    cast(S3Store, open_store(settings)).ensure_bucket()
+    for inbox in (open_inbox(settings), open_videos(settings)):
+        cast(S3Store, inbox).ensure_bucket()
+        announce_uploads(cast(S3Store, inbox))
 
 
 def announce_uploads(inbox: S3Store) -> bool:
     """Let the store tell Kafka of every object that is put into or removed from `inbox`. False if it cannot."""
     if refusal := inbox.notify_kafka(KAFKA_TARGET, UPLOAD_EVENTS):
-        log.warning("the store cannot notify Kafka (%s): only the scan of the inbox finds uploads", refusal)
+        log.warning("no notices of %s (%s): only the scan of the inbox finds uploads", inbox.bucket, refusal)
         return False
     log.info("the store notifies Kafka of uploads into %s", inbox.bucket)
     return True

@@ -65,6 +65,7 @@ def settings(kafka: str, prefix: str, where: Endpoint) -> Settings:
         kafka_prefix=prefix,
         s3_bucket=f"{prefix}mer",
         inbox_bucket=f"{prefix}mer-inbox",
+        videos_bucket=f"{prefix}mer-videos",
         s3_endpoint=where.address,
         s3_access_key=where.access_key,
         s3_secret_key=where.secret_key,
@@ -85,8 +86,10 @@ def test_what_is_dropped_is_told_to_kafka(kafka_bootstrap: str, prefix: str, min
         ("s3:ObjectRemoved:Delete", "casme%2Fclips.csv"),
     ]
     minio.endpoint.store(given.s3_bucket).put("an/artifact.npz", b"x")
+    minio.endpoint.store(given.videos_bucket).put("own.mp4", b"x")
     inbox.put("last", b"x")
-    assert [key for _, key in told(kafka_bootstrap, prefix, 3)][2:] == ["last"], "artifacts are nobody's news"
+    later = [key for _, key in told(kafka_bootstrap, prefix, 4)][2:]
+    assert later == ["own.mp4", "last"], "artifacts are nobody's news"
 
 
 def test_what_others_asked_the_bucket_for_stays(kafka_bootstrap: str, prefix: str, minio: MinioServer) -> None:

@@ -1,10 +1,10 @@
-"""Notifications of a bucket (S3's JSON, as MinIO sends it): the datasets that they name. Nothing else is used."""
+"""Notifications of a bucket (S3's JSON, as MinIO sends it): the objects that they name. Nothing else is used."""
 
+from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ValidationError
 
-from services.ingest.inbox import names
 from shared.errors import BadData, first_problem
 
 
@@ -29,13 +29,20 @@ class _Notification(BaseModel):
     Records: list[_Event]
 
 
-def notified_datasets(message: bytes) -> set[str]:
-    """The names of the datasets in a notification. Raises BadData if the message is none."""
+@dataclass(frozen=True)
+class Upload:
+    """An object that was put into a bucket or removed from it."""
+
+    bucket: str
+    key: str
+
+
+def notified_uploads(message: bytes) -> set[Upload]:
+    """The objects in a notification. Raises BadData if the message is none."""
     try:
         events = _Notification.model_validate_json(message).Records
     except ValidationError as error:
         raise BadData(
             f"expected an S3 notification, got {message[:100]!r} ({first_problem(error)[2]}); it is ignored."
         ) from None
-    found = (names.dataset_and_path(unquote_plus(event.s3.object.key)) for event in events)
-    return {dataset_and_path[0] for dataset_and_path in found if dataset_and_path}
+    return {Upload(event.s3.bucket.name, unquote_plus(event.s3.object.key)) for event in events}

@@ -5,6 +5,7 @@ from contextlib import suppress
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 STATES = ("emitted", "faulty")
+VIDEO_STATES = ("announced", "unsettled", "ignored")
 
 
 class InboxMetrics:
@@ -25,3 +26,15 @@ class InboxMetrics:
         for state in STATES:
             with suppress(KeyError):  # it was never set
                 self.clips.remove(dataset, state)
+
+
+class VideoMetrics:
+    """Metrics of the bucket `videos`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.videos = Gauge("mer_videos", "Videos in the bucket, by state", ["state"], registry=registry)
+
+    def set_video_counts(self, announced: int, unsettled: int, ignored: int) -> None:
+        """`unsettled` were uploaded just now. `ignored` are files that are no videos."""
+        for state, count in zip(VIDEO_STATES, (announced, unsettled, ignored), strict=True):
+            self.videos.labels(state).set(count)

@@ -75,13 +75,24 @@ def test_what_is_no_notification_is_passed_over(lab: Lab, content: bytes, caplog
     assert lab.announced() == {}
     assert "expected an S3 notification" in caplog.text
     with pytest.raises(BadData):
-        events.notified_datasets(content)
+        events.notified_uploads(content)
 
 
 def test_keys_in_notifications_are_encoded() -> None:
-    assert events.notified_datasets(EVENT) == {"my lab"}
-    assert events.notified_datasets(EVENT.replace(b"my+lab/%C3%9C+%2B.jpg", b"x/.DS_Store")) == set()
-    assert events.notified_datasets(EVENT.replace(b"my+lab/%C3%9C+%2B.jpg", b"S+1.zip")) == {"S 1"}
+    assert events.notified_uploads(EVENT) == {events.Upload("datasets", "my lab/Ü +.jpg")}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "key", "awaited"),
+    [
+        ("datasets", "my lab/a.jpg", True),
+        ("datasets", "S 1.zip", True),
+        ("datasets", "x/.DS_Store", False),
+        ("videos", "my lab/a.jpg", False),
+    ],
+)
+def test_only_uploads_of_datasets_wake_it(lab: Lab, bucket: str, key: str, awaited: bool) -> None:
+    assert lab.process.is_awaited(events.Upload(bucket, key)) is awaited
 
 
 def test_it_scans_again_when_patience_ends(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.ingest.image_header import describe_size_fault
+from shared.images.header import describe_size_fault
 
 HEAD_BYTES, JPEG_SEARCH_BYTES, TAIL_BYTES = 1024, 1 << 16, 64  # bytes
 MAGIC_NUMBERS: dict[bytes, str] = {

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingest.image_depth import FULL, scale_to_bytes
-from services.ingest.image_header import check_image_header, declared_maximum
 from shared.errors import BadData
+from shared.images.depth import FULL, scale_to_bytes
+from shared.images.header import check_image_header, declared_maximum
 
 Frame = NDArray[np.uint8]
 
@@ -39,7 +39,7 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
 def to_rgb(pixels: NDArray[Any], bits: int = FULL) -> Frame:
     """Pixels [H,W] or [H,W,3] (blue, green, red) as [H,W,3] uint8 RGB. Grey becomes three equal channels.
 
-    Of 16-bit pixels the upper 8 of `bits` bits are kept. `image_depth.measure_depth` finds them for a clip.
+    Of 16-bit pixels the upper 8 of `bits` bits are kept. `shared.images.depth.measure_depth` finds them for a clip.
     """
     if pixels.dtype == np.uint16:
         pixels = scale_to_bytes(pixels, bits)

@@ -7,15 +7,14 @@ from statistics import median
 
 import av
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from services.ingest.video.container import VideoData, open_video
-from services.ingest.video.index import VideoIndex
-from services.ingest.video.packets import PacketEntry, PacketKey, find_packet_key
 from shared.errors import BadData
+from shared.video.container import VideoData, open_video
+from shared.video.index import VideoIndex
+from shared.video.packets import PacketEntry, PacketKey, VideoPacket, find_packet_key
 
 SEEK_PACKETS = 200  # from here on a jump is worth its while
 DENSE_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "vp8", "vp9", "wmv1", "wmv2", "wmv3"})
@@ -106,7 +105,7 @@ def check_packets(index: VideoIndex, places: range) -> None:
             raise _describe_damage(index, places, at)
 
 
-def read_packets(data: VideoData, index: VideoIndex, packets: range) -> Iterator[tuple[VideoStream, int, Packet]]:
+def read_packets(data: VideoData, index: VideoIndex, packets: range) -> Iterator[tuple[VideoStream, int, VideoPacket]]:
     """(stream, place, packet) of the packets at the places `packets`."""
     if packets.start >= SEEK_PACKETS:
         with open_video(data, index.name) as (container, stream):
@@ -151,7 +150,7 @@ def _longest_run(data: bytes) -> int:
     return max((len(run[0]) for run in ZEROS.finditer(data)), default=0)
 
 
-def _decode_packet(context: VideoCodecContext, packet: Packet | None) -> list[VideoFrame] | None:
+def _decode_packet(context: VideoCodecContext, packet: "VideoPacket | None") -> list[VideoFrame] | None:
     try:
         return context.decode(packet)
     except av.FFmpegError:
@@ -159,8 +158,8 @@ def _decode_packet(context: VideoCodecContext, packet: Packet | None) -> list[Vi
 
 
 def _select_packets(
-    stream: VideoStream, first: int, rest: Iterator[Packet], packets: range
-) -> Iterator[tuple[VideoStream, int, Packet]]:
+    stream: VideoStream, first: int, rest: Iterator[VideoPacket], packets: range
+) -> Iterator[tuple[VideoStream, int, VideoPacket]]:
     """The packets at the places `packets` among `rest`, which begins at the place `first`."""
     for place, packet in enumerate(rest, first):
         if place in packets:
@@ -169,7 +168,7 @@ def _select_packets(
             return
 
 
-def _demux_filled(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+def _demux_filled(container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
     try:
         yield from (packet for packet in container.demux(stream) if packet.size)
     except av.FFmpegError:  # the file ends within a packet
@@ -178,7 +177,7 @@ def _demux_filled(container: InputContainer, stream: VideoStream) -> Iterator[Pa
 
 def _jump_before(
     container: InputContainer, stream: VideoStream, index: VideoIndex, target: int
-) -> tuple[int, Iterator[Packet] | None]:
+) -> tuple[int, Iterator[VideoPacket] | None]:
     """The packets after a jump to `target` or before it, and the place of the first. None if the jump misses."""
     entry = index.packets[target]
     known = _places_by_key(index.packets)
@@ -194,7 +193,7 @@ def _jump_before(
     return place, _put_back(first, rest)
 
 
-def _put_back(first: Packet, rest: Iterator[Packet]) -> Iterator[Packet]:
+def _put_back(first: VideoPacket, rest: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
     yield first
     yield from rest
 

@@ -13,7 +13,7 @@ from merstream.stages import STAGES
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import DEFAULT_READING, discover_tree
-from services.ingest.source_records import PackedClip, emit_record
+from services.ingest.source_records import emit_record
 from services.trainer.data.annotations import subject_id
 from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings
 from services.trainer.runs.state import PipelineState
@@ -22,6 +22,7 @@ from shared.bus.topics import DATASETS, topic_by_short_name
 from shared.clip_notes import describe_record_notes
 from shared.dataset_progress import measure_progress
 from shared.errors import BadData
+from shared.packed_clips import PackedClip
 from shared.records import Dataset, Pipeline, Record, record_key, source_key
 from shared.settings import KeepPolicy
 from shared.storage_faults import stop_on_storage_fault

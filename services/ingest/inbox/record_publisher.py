@@ -14,6 +14,7 @@ from services.ingest.inbox.ledger import EmittedClip, Ledger
 from services.ingest.inbox.video_copy import VideoCopy
 from shared.bus import Bus
 from shared.errors import BadData
+from shared.packed_clips import SOURCE_VERSION
 from shared.records import Pipeline, Record, json_digest
 from shared.store import Store
 
@@ -59,7 +60,7 @@ class RecordPublisher:
         self._unsaved = 0
 
     def _try_clip(self, clip: DroppedClip, patience: float, quiet: bool) -> None:
-        mark, sample = clip_fingerprint(clip, self.contents, source_records.SOURCE_VERSION), clip.found.sample
+        mark, sample = clip_fingerprint(clip, self.contents, SOURCE_VERSION), clip.found.sample
         known = self.ledger.clips.get(sample.identity)
         if clip.missing_part and not quiet and (known is None or known.fingerprint != mark):
             self.faults.append(

@@ -12,20 +12,20 @@ from services.trainer.options import resolve_options
 from services.trainer.runs import definition
 from services.trainer.runs.state import PipelineSnapshot, PipelineState
 from services.trainer.service.metrics import CLIP_STATES, TrainingMetrics
+from services.trainer.service.polling_loop import PollingLoop
 from shared.bus.topics import RESULTS
 from shared.dataset_progress import DatasetProgress
-from shared.errors import Misconfigured, MissingWeights
+from shared.errors import Misconfigured
 from shared.records import Dataset, RunResult
 from shared.telemetry import Metrics
-from shared.worker.retry import is_transient
 
 log = logging.getLogger(__name__)
 
 STARTER_NAME = "conductor"
 
 
-class RunStarter:
-    """A `shared.worker.process.Loop`. A poll starts the run of every dataset that is ready and has no result.
+class RunStarter(PollingLoop):
+    """A poll starts the run of every dataset that is ready and has no result.
 
     The dataset must be unchanged since the poll before: corrected labels arrive clip by clip, and belong to one run.
     """
@@ -39,45 +39,15 @@ class RunStarter:
         poll_seconds: float,
         stopping: threading.Event,
     ) -> None:
-        self.state, self.metrics, self.train_metrics = state, metrics, train_metrics
-        self.device, self.poll_seconds = device, poll_seconds
-        self.stopping = stopping
-        self._last_poll_succeeded = False
+        super().__init__(STARTER_NAME, metrics, poll_seconds, stopping)
+        self.state, self.train_metrics, self.device = state, train_metrics, device
         self._seen: dict[str, tuple[Dataset, DatasetProgress]] = {}
         self._settled: dict[str, tuple[Dataset, DatasetProgress]] = {}
 
-    def run(self) -> None:
-        try:
-            while not self.stopping.is_set():
-                self.metrics.heartbeat.labels(STARTER_NAME).set_to_current_time()
-                self.try_poll()
-                self.stopping.wait(self.poll_seconds)
-        finally:
-            self.state.close()
+    def close(self) -> None:
+        self.state.close()
 
-    def is_ready(self) -> bool:
-        """Whether the last poll succeeded."""
-        return self._last_poll_succeeded
-
-    def is_stalled(self) -> bool:
-        return False
-
-    def try_poll(self) -> None:
-        """Poll once. An error is logged and counted: it must not stop the folds that the process trains.
-
-        Raises Misconfigured and MissingWeights: another poll cannot help.
-        """
-        try:
-            self.poll_datasets()
-            self._last_poll_succeeded = True
-        except (Misconfigured, MissingWeights):
-            raise
-        except Exception as error:
-            log.warning("polling for datasets failed: %r", error, exc_info=None if is_transient(error) else error)
-            self.metrics.retries.labels(STARTER_NAME).inc()
-            self._last_poll_succeeded = False
-
-    def poll_datasets(self) -> None:
+    def poll_topics(self) -> None:
         """Read the state, start the runs of ready datasets, and set the gauges."""
         snapshot = self.state.read_snapshot()
         self._show_figures(snapshot.results.values())

@@ -112,12 +112,12 @@ def test_labels_that_are_corrected_one_after_the_other_are_one_run(lab, trainer)
     one = trainer()
     lab.drop(**MAJORITY)
     lab.extract()
-    one.conductor.poll_datasets()
+    one.conductor.poll_topics()
     for sample, arrays in lab.clips[:3]:
         lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
-        one.conductor.poll_datasets()
+        one.conductor.poll_topics()
     assert lab.published("mer.runs") == 0
-    one.conductor.poll_datasets()
+    one.conductor.poll_topics()
     assert lab.published("mer.runs") == 1
 
 

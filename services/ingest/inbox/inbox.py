@@ -9,7 +9,7 @@ from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import Reconciler
 from services.ingest.inbox.scan import Clock, InboxScan, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
-from services.ingest.inbox.scratch import ScratchFolder
+from shared.scratch import ScratchFolder
 from shared.bus import Bus
 from shared.bus.topics import DATASETS
 from shared.records import Dataset
@@ -36,9 +36,9 @@ class Inbox(ScanLoop):
     ) -> None:
         super().__init__(INBOX_NAME, bus, settings or Settings(), metrics or Metrics(), stopping)
         self.inbox_metrics = InboxMetrics(self.metrics.registry)
-        self.scratch = ScratchFolder(self.settings)
+        self.scratch = ScratchFolder(self.settings, INBOX_NAME, self.settings.inbox_bucket)
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
-        unpacked = ArchiveCache(self.scratch.archives, inbox, *limits, self.send_heartbeat)
+        unpacked = ArchiveCache(self.scratch.kept, inbox, *limits, self.send_heartbeat)
         reconciler = Reconciler(
             inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds, self.send_heartbeat
         )

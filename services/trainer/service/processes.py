@@ -1,4 +1,5 @@
-"""The loops of a trainer's process: run starter, planner, API and a worker for folds. The API only if it has a port.
+"""The loops of a trainer's process: starters, planner, API, and workers for folds and recognitions. The API only if it
+has a port.
 
 A process can be killed at any time, and another one continues. run.json is stored before the run is published. The
 planner commits a run after all its folds are published. `fold_worker` describes how folds survive.
@@ -11,6 +12,9 @@ from services.trainer.api.server import ApiServer
 from services.trainer.runs.state import PipelineState
 from services.trainer.service.fold_worker import FoldHandler
 from services.trainer.service.metrics import TrainingMetrics
+from services.trainer.service.prediction_metrics import RecognitionMetrics, VideoStateMetrics
+from services.trainer.service.prediction_starter import PredictionStarter
+from services.trainer.service.recognition_worker import RecognitionHandler
 from services.trainer.service.run_planner import RunPlanner
 from services.trainer.service.run_starter import RunStarter
 from shared.bus import Bus
@@ -30,13 +34,14 @@ def all_loops(
     return [
         *_build_planning_loops(settings, bus, store, metrics, stopping, train_metrics),
         _build_fold_worker(settings, bus, store, metrics, stopping, train_metrics),
+        *recognition_loops(settings, bus, store, metrics, stopping),
     ]
 
 
 def planning_loops(
     settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
 ) -> Sequence[Loop]:
-    """Run starter, planner and API. They need no GPU and must run always."""
+    """Starters, planner and API. They need no GPU and must run always."""
     return _build_planning_loops(settings, bus, store, metrics, stopping, TrainingMetrics(metrics.registry))
 
 
@@ -45,6 +50,14 @@ def training_loops(
 ) -> Sequence[Loop]:
     """A worker for folds. A deployment scales such processes by the number of waiting folds."""
     return [_build_fold_worker(settings, bus, store, metrics, stopping, TrainingMetrics(metrics.registry))]
+
+
+def recognition_loops(
+    settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
+) -> Sequence[Loop]:
+    """A worker that recognises the events of videos. The shipped model takes milliseconds on a CPU."""
+    handler = RecognitionHandler(store, RecognitionMetrics(metrics.registry))
+    return [Worker(handler, bus, store, settings, metrics, stopping)]
 
 
 def _build_planning_loops(
@@ -57,8 +70,11 @@ def _build_planning_loops(
 ) -> Sequence[Loop]:
     state = PipelineState(bus, store)
     starter = RunStarter(state, metrics, train_metrics, choose_device(), settings.train_poll_seconds, stopping)
+    videos = VideoStateMetrics(metrics.registry)
+    predictions = PredictionStarter(state, metrics, videos, settings.train_poll_seconds, stopping)
     api = [ApiServer(state, settings, stopping)] if settings.api_port else []
-    return [starter, Worker(RunPlanner(store), bus, store, settings, metrics, stopping), *api]
+    planner = Worker(RunPlanner(store), bus, store, settings, metrics, stopping)
+    return [starter, planner, predictions, *api]
 
 
 def _build_fold_worker(

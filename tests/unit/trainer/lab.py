@@ -59,12 +59,13 @@ class Trainer:
         self.metrics, self.life = Metrics(), life or Life()
         bus, store = Mortal(self.bus, self.life), Mortal(LocalStore(home / "store"), self.life)
         settings = Settings(scratch=home, retry_base_seconds=0.01, retry_cap_seconds=0.01)
-        self.conductor, self.planner, self.folds = all_loops(settings, bus, store, self.metrics, threading.Event())
+        loops = all_loops(settings, bus, store, self.metrics, threading.Event())
+        self.conductor, self.planner, self.predictions, self.folds, self.recogniser = loops
 
     def look(self) -> None:
         """Poll twice: a run starts only if the dataset was the same at the poll before."""
-        self.conductor.poll_datasets()
-        self.conductor.poll_datasets()
+        self.conductor.poll_topics()
+        self.conductor.poll_topics()
 
     def work(self) -> None:
         """Work until nothing is left to do."""

@@ -97,7 +97,7 @@ def test_an_attack_is_one_fault_and_leaves_no_trace(lab: Lab, tmp_path: Path, na
     assert fault.startswith(f"d/{name}")
     assert said in fault
     assert len(lab.only().clips) == 1, "what lies beside it counts"
-    assert {file.name for file in lab.process.scratch.archives.rglob("*") if file.is_file()} <= {"listing.json"}
+    assert {file.name for file in lab.process.scratch.kept.rglob("*") if file.is_file()} <= {"listing.json"}
     lab.fetched()
     lab.drop("d", {"more.md": b"x"})
     lab.scan()
@@ -175,7 +175,7 @@ def test_a_stop_ends_unpacking(lab: Lab) -> None:
     lab.inbox.fetch_file = fetch  # type: ignore[method-assign]
     with pytest.raises(WorkAbandoned):
         lab.scan()
-    assert list(lab.process.scratch.archives.iterdir()) == []
+    assert list(lab.process.scratch.kept.iterdir()) == []
 
 
 def test_names_that_no_folder_can_hold_are_told(lab: Lab) -> None:
@@ -187,6 +187,6 @@ def test_names_that_no_folder_can_hold_are_told(lab: Lab) -> None:
 
     paths = ["a/../b", "a//b", "./a", "x" * 300, "a\0b", "fine", "fine/too", "bad\udcff"]
     entries = [(path, ObjectInfo(f"d/{path}", 1, "e", datetime.now(UTC))) for path in paths]
-    held = collect_contents(entries, ArchiveCache(lab.process.scratch.archives, lab.inbox, 1, 1, lambda: None))
+    held = collect_contents(entries, ArchiveCache(lab.process.scratch.kept, lab.inbox, 1, 1, lambda: None))
     assert list(held.files) == ["fine/too"]
     assert len(held.faults) == 7

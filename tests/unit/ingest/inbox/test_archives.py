@@ -63,7 +63,7 @@ def test_archives_within_archives(lab: Lab, plain: list[str]) -> None:
     lab.inbox.put("d.zip", zipped({"frames.zip": inner, "clips.csv": sheet(dict.fromkeys("ab", "others"))}))
     lab.scan()
     assert sorted(lab.only().clips.items()) == plain
-    assert len(list(lab.process.scratch.archives.glob("*/data/*/*"))) == 7, "the inner archive is not kept"
+    assert len(list(lab.process.scratch.kept.glob("*/data/*/*"))) == 7, "the inner archive is not kept"
 
 
 def test_an_archive_from_a_mac(lab: Lab, plain: list[str]) -> None:
@@ -128,14 +128,14 @@ def test_of_an_archive_dropped_again_only_what_changed_is_done(lab: Lab) -> None
     lab.inbox.put("d.zip", zipped({**dataset("a", "b"), "frames/b/img2.jpg": b"better"}))
     lab.scan()
     assert [lab.packed(record) for record in lab.sources()] == [b"a 1a 2a 3", b"b 1b 2b 3", b"b 1betterb 3"]
-    assert len(list(lab.process.scratch.archives.iterdir())) == 1, "the old one is dropped"
+    assert len(list(lab.process.scratch.kept.iterdir())) == 1, "the old one is dropped"
 
 
 def test_lost_scratch_is_rebuilt(lab: Lab) -> None:
     lab.inbox.put("d.zip", zipped(dataset("a", "b")))
     lab.scan()
-    shutil.rmtree(lab.process.scratch.archives)
-    lab.process.scratch.archives.mkdir()
+    shutil.rmtree(lab.process.scratch.kept)
+    lab.process.scratch.kept.mkdir()
     lab.drop("d", {"clips.csv": sheet({"a": "new", "b": "new"})})
     lab.scan()
     assert len(lab.only().clips) == 2
@@ -144,7 +144,7 @@ def test_lost_scratch_is_rebuilt(lab: Lab) -> None:
 def test_half_lost_scratch_is_rebuilt(lab: Lab) -> None:
     lab.inbox.put("d.zip", zipped({"frames/a/img1.jpg": b"1", **frames("a")}))
     lab.scan()
-    for file in lab.process.scratch.archives.glob("*/data/*/*"):
+    for file in lab.process.scratch.kept.glob("*/data/*/*"):
         file.unlink()
     lab.drop("d", {"clips.csv": sheet({"a": "x"})})
     with pytest.raises(Unavailable, match="scratch"):

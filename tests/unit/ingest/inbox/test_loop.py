@@ -165,24 +165,24 @@ def test_a_stop_in_the_middle_of_a_dataset_keeps_what_was_done(lab: Lab, monkeyp
 def test_scratch_without_a_setting_is_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile
 
-    from services.ingest.inbox.scratch import ScratchFolder
+    from shared.scratch import ScratchFolder
     from shared.settings import Settings
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    scratch = ScratchFolder(Settings(home=tmp_path))
+    scratch = ScratchFolder(Settings(home=tmp_path), "inbox", "datasets")
     (root,) = tmp_path.iterdir()
     assert root.stat().st_mode & 0o77 == 0
     scratch.close()
     root.rename(tmp_path / "elsewhere")
     root.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Misconfigured, match="MER_SCRATCH"):
-        ScratchFolder(Settings(home=tmp_path))
+        ScratchFolder(Settings(home=tmp_path), "inbox", "datasets")
 
 
 def test_two_inboxes_of_one_place_have_scratch_of_their_own(lab: Lab) -> None:
     other = Inbox(lab.inbox, lab.store, lab.bus, lab.settings)
-    assert other.scratch.archives != lab.process.scratch.archives
+    assert other.scratch.kept != lab.process.scratch.archives
     other.close()
     again = Inbox(lab.inbox, lab.store, lab.bus, lab.settings)
-    assert again.scratch.archives == other.scratch.archives
+    assert again.scratch.kept == other.scratch.archives
     again.close()

@@ -1,4 +1,4 @@
-"""The scratch folder of a process. The next process finds it again, with the archives that are unpacked there."""
+"""The scratch folder of a process. The next process finds it again, with what is kept there."""
 
 import fcntl
 import os
@@ -15,14 +15,18 @@ SLOTS = 1000
 
 
 class ScratchFolder:
-    """`work` is empty at the start. `archives` is as an earlier process left it. The lock ends with the process."""
+    """`work` is empty at the start. `kept` is as an earlier process left it. The lock ends with the process.
 
-    def __init__(self, settings: Settings) -> None:
-        inbox = [settings.s3_endpoint, settings.inbox_bucket, str(settings.home.resolve())]
-        self._lock, folder = _free_slot(_scratch_root(settings) / f"inbox-{json_digest(inbox)[:12]}")
-        self.work, self.archives = folder / "work", folder / "archives"
+    `service` names the folder. Processes with another bucket have other folders.
+    """
+
+    def __init__(self, settings: Settings, service: str, bucket: str) -> None:
+        place = [settings.s3_endpoint, bucket, str(settings.home.resolve())]
+        self._lock, folder = _free_slot(_scratch_root(settings) / f"{service}-{json_digest(place)[:12]}")
+        self.work, self.kept = folder / "work", folder / "kept"
         shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir()
+        for each in (self.work, self.kept):
+            each.mkdir(exist_ok=True)
 
     def close(self) -> None:
         shutil.rmtree(self.work, ignore_errors=True)

@@ -10,7 +10,9 @@ class SpotterMetrics:
         self.seconds = Counter("mer_watched_seconds", "Seconds of video watched", registry=registry)
         self.faces = Counter("mer_watched_faces", "Faces followed in videos", registry=registry)
         self.events = Counter(
-            "mer_spotted_events", "Events spotted, by kind and by whether a flag doubts them", ["kind", "flagged"],
+            "mer_spotted_events",
+            "Events spotted, by kind and by whether a flag doubts them",
+            ["kind", "flagged"],
             registry=registry,
         )
         self.share = Gauge("mer_watched_share", "Share of the present video that is watched, 0 to 1", registry=registry)

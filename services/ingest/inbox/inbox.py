@@ -9,10 +9,10 @@ from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import Reconciler
 from services.ingest.inbox.scan import Clock, InboxScan, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
-from shared.scratch import ScratchFolder
 from shared.bus import Bus
 from shared.bus.topics import DATASETS
 from shared.records import Dataset
+from shared.scratch import ScratchFolder
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics

@@ -11,11 +11,11 @@ from services.ingest.inbox.dropped_files import DatasetContents, collect_content
 from services.ingest.inbox.dry_discovery import DiscoveryView, discover_on_skeleton
 from services.ingest.inbox.ledger import Ledger
 from services.ingest.inbox.record_publisher import RecordPublisher
-from shared.scratch import ScratchFolder
 from services.ingest.inbox.video_lengths import VideoLengths
 from shared.bus import Bus
 from shared.bus.topics import DATASETS
 from shared.records import Dataset, Pipeline
+from shared.scratch import ScratchFolder
 from shared.store import ObjectInfo, Store
 
 log = logging.getLogger(__name__)

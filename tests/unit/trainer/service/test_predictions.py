@@ -1,0 +1,206 @@
+"""Videos whose events have features: recognised once, whole again after any kill, and again when something changed."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from shared.bus.dead_letters import read_outstanding_letters, replay_letter
+from tests.unit.trainer.lab import Killed, Life, Trainer
+from tests.unit.trainer.service.video_lab import NAME, VideoLab, video
+
+
+class Recogniser(Trainer):
+    """The process of one trainer, as far as videos are concerned."""
+
+    def work(self) -> None:
+        self.predictions.poll_topics()
+        while self.recogniser.step():
+            pass
+
+    def states(self) -> dict[str, float | None]:
+        names = ("unwatched", "computed", "recognised", "predicted")
+        return {name: count for name in names if (count := self.value("mer_prediction_videos", state=name))}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[VideoLab]:
+    lab = VideoLab(tmp_path / "lab")
+    yield lab
+    lab.bus.close()
+
+
+@pytest.fixture
+def one(lab: VideoLab) -> Iterator[Recogniser]:
+    one = Recogniser(lab.home)
+    yield one
+    one.close()
+
+
+def test_a_video_is_recognised_once_all_its_events_have_features(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    one.work()
+    assert one.states() == {"unwatched": 1}
+    lab.spot()
+    lab.extract(1, 3)
+    one.work()
+    assert (one.states(), lab.published("mer.recognitions")) == ({"computed": 1}, 0)
+    lab.extract(2)
+    one.work()
+    result, prediction = lab.results()[NAME], lab.prediction()
+    assert (result.events, result.flagged, result.recognised) == (3, 1, 3)
+    assert result.files["prediction.json"].startswith("predictions/visit%203%2Fown.mp4/")
+    assert prediction.model is not None
+    assert (prediction.model.name, prediction.model.digest) == ("shipped", result.model)
+    for event in prediction.events:
+        assert event.recognition is not None
+        assert sum(event.recognition.emotions.values()) == pytest.approx(1)
+        assert set(event.recognition.emotions) == {"negative", "positive", "surprise", "none"}
+        assert "12" in event.recognition.action_units
+    assert [event.flags != () for event in prediction.events] == [False, True, False], "the draft's fields stay"
+    for _ in range(2):
+        one.work()
+    assert one.states() == {"predicted": 1}
+    assert (lab.published("mer.recognitions"), lab.published("mer.predictions")) == (1, 1)
+    assert (one.value("mer_predictions_total"), one.value("mer_compute_seconds_count", stage="recogniser")) == (1, 1)
+    emotions = [e.recognition.emotion for e in prediction.events if e.recognition]
+    assert one.value("mer_recognised_events_total", emotion=emotions[0]) == emotions.count(emotions[0])
+
+
+def test_a_video_without_events_has_a_prediction(lab: VideoLab, one: Recogniser) -> None:
+    lab.events = ()
+    lab.announce()
+    lab.spot()
+    one.work()
+    assert (lab.results()[NAME].events, lab.prediction().events) == (0, ())
+
+
+def test_an_event_that_failed_says_why_and_stops_no_other(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    lab.spot(faults={3: "the frames could not be read."})
+    lab.extract(1)
+    lab.bury(2, "no face in any frame.")
+    one.work()
+    first, second, third = lab.prediction().events
+    assert (first.failure, first.recognition is None) == ("", False)
+    assert (second.failure, second.recognition) == ("interpolator: no face in any frame.", None)
+    assert third.failure == "the frames could not be read."
+    assert lab.results()[NAME].recognised == 1
+    assert one.value("mer_recognised_events_total", emotion="failed") == 2
+
+
+def test_a_replayed_event_makes_another_prediction(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    lab.spot()
+    lab.extract(1, 3)
+    lab.bury(2)
+    one.work()
+    first = lab.results()[NAME]
+    (letter,) = read_outstanding_letters(lab.bus, lab.store, "interpolator")
+    replay_letter(lab.bus, letter)
+    one.work()
+    assert one.states() == {"computed": 1}, "the event is waited for again"
+    lab.extract(2)
+    one.work()
+    assert lab.results()[NAME].request != first.request
+    assert [event.failure for event in lab.prediction().events] == ["", "", ""]
+
+
+def test_features_that_were_changed_fail_their_event_alone(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    lab.spot()
+    lab.extract()
+    key = next(key for key in lab.store.list_keys("roi-au/") if "event-2" in key)
+    lab.store.put(key, lab.store.get(key) + b" ")
+    one.work()
+    assert "was changed after it was written" in lab.prediction().events[1].failure
+    assert lab.results()[NAME].recognised == 2
+
+
+def test_a_replaced_video_is_predicted_anew_and_an_outdated_spotting_is_left_alone(
+    lab: VideoLab, one: Recogniser
+) -> None:
+    lab.announce()
+    lab.spot()
+    lab.announce(video(mark="second"))
+    lab.extract()
+    one.work()
+    assert (one.states(), lab.results()) == ({"unwatched": 1}, {})
+    lab.spot(video(mark="second"), number=2)
+    one.work()
+    assert one.states() == {"computed": 1}, "features of the earlier content do not count"
+    lab.extract(number=2)
+    one.work()
+    assert lab.results()[NAME].video.mark == "second"
+
+
+def test_a_removed_video_is_not_waited_for(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    lab.spot()
+    one.work()
+    assert one.states() == {"computed": 1}
+    lab.bus.publish("mer.videos", video().key, None)
+    lab.extract()
+    one.work()
+    assert (one.states(), lab.published("mer.recognitions")) == ({}, 0)
+
+
+def test_no_training_starts_for_a_video(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    lab.spot()
+    lab.extract()
+    one.work()
+    for _ in range(3):
+        one.look()
+    assert (lab.published("mer.runs"), lab.published("mer.datasets")) == (0, 0)
+
+
+def test_a_request_that_comes_twice_writes_one_prediction(lab: VideoLab, one: Recogniser) -> None:
+    other = Recogniser(lab.home)
+    lab.announce()
+    lab.spot()
+    lab.extract()
+    one.predictions.poll_topics()
+    other.predictions.poll_topics()
+    assert lab.published("mer.recognitions") == 1, "the second one sees what the first one asked for"
+    (message,) = lab.bus.read_newest("mer.recognitions").values()
+    lab.bus.publish("mer.recognitions", message.key, message.value)
+    one.work()
+    other.work()
+    counts = [each.value("mer_records_total", stage="recogniser", outcome="reused") or 0 for each in (one, other)]
+    assert (sum(counts), lab.published("mer.predictions")) == (1, 2)
+    assert len([key for key in lab.content() if key.endswith("prediction.json")]) == 1
+    other.close()
+
+
+def test_a_request_that_is_none_becomes_a_dead_letter(lab: VideoLab, one: Recogniser) -> None:
+    lab.bus.publish("mer.recognitions", "k", b"nonsense")
+    one.work()
+    (letter,) = read_outstanding_letters(lab.bus, lab.store, "recogniser")
+    assert "Not a mer.recognition/1" in letter.reason
+
+
+def predicted(home: Path, life: Life) -> tuple[dict[str, bytes], str, list[int]]:
+    """A trainer's life on a watched video, and then another's; what is in the store, and what is left to do."""
+    lab = VideoLab(home)
+    lab.announce()
+    lab.spot()
+    lab.extract()
+    for one in (Recogniser(home, life), Recogniser(home)):
+        with suppress(Killed):
+            one.work()
+        one.close()
+    left = [lab.bus.group_progress("mer.recognitions", "recogniser").lag, lab.published("mer.recogniser.dlq")]
+    found = lab.content(), lab.results()[NAME].files["prediction.json"], left
+    lab.bus.close()
+    return found
+
+
+def test_killed_before_any_effect_the_next_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    life = Life()
+    whole = predicted(tmp_path / "whole", life)
+    assert life.seen >= 5, "contents, request, prediction, result, commit"
+    assert whole[2] == [0, 0]
+    for number in range(life.seen):
+        assert predicted(tmp_path / str(number), Life(number)) == whole, number

@@ -49,8 +49,8 @@ class MessageHandler(Protocol):
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
         """The outcome in one word (`computed`, `reused`, ...) and the messages to publish.
 
-        Everything that these messages name is in the store on return. Raises BadData if no attempt can succeed. After
-        any other error the message is handled again.
+        Everything that these messages name is in the store on return. Raises BadData if no attempt can succeed, and
+        WorkAbandoned if the process is to stop. After any other error the message is handled again.
         """
 
 
@@ -148,7 +148,7 @@ class Worker:
             attempt += 1
             try:
                 return self._handle_once(message, attempt)
-            except (Misconfigured, MissingWeights, PartitionRevoked, WorkerHalted):
+            except (Misconfigured, MissingWeights, PartitionRevoked, WorkAbandoned, WorkerHalted):
                 raise
             except Exception as error:
                 surprises += is_memory_fault(error) or not is_transient(error)

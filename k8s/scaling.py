@@ -21,12 +21,15 @@ class ScaledService:
         return max(TOPICS[TOPIC_BY_GROUP[group]].partitions for group in self.groups)
 
 
-# Services whose records cost seconds and more get a pod for each. Those that may hold a GPU go when nothing waits.
+# Services whose records cost seconds and more get a pod for each. Those that may hold a GPU, and those
+# for videos, which come seldom, go when nothing waits.
 SCALED_SERVICES = (
+    ScaledService("spotter", ("spotter",), min_pods=0, records_per_pod=1, patience_seconds=600),
     ScaledService("ingest", ("ingest",), min_pods=1, records_per_pod=10, patience_seconds=300),
     ScaledService("interpolator", ("interpolator",), min_pods=0, records_per_pod=1, patience_seconds=600),
     ScaledService("magnifier", ("magnifier",), min_pods=1, records_per_pod=10, patience_seconds=300),
     ScaledService("flow", ("flow",), min_pods=1, records_per_pod=1, patience_seconds=600),
     ScaledService("roi-au", ("roi-au",), min_pods=1, records_per_pod=10, patience_seconds=300),
     ScaledService("trainer", ("trainer",), min_pods=0, records_per_pod=1, patience_seconds=1800),
+    ScaledService("recogniser", ("recogniser",), min_pods=0, records_per_pod=10, patience_seconds=300),
 )

@@ -37,7 +37,8 @@ from tests.servers.process import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 1800
-WORKERS = {"inbox", "ingest", "interpolator", "magnifier", "flow", "roi-au", "planner", "trainer"}
+STAGES = {"ingest", "interpolator", "magnifier", "flow", "roi-au"}
+WORKERS = STAGES | {"inbox", "spotter", "planner", "trainer", "recogniser"}
 PORTS = ("KAFKA_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "API_PORT")
 SMALL = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
 TRAIN = {"epochs": 2, "seed": 7}

@@ -75,8 +75,8 @@ def test_the_api_is_served_where_it_is_published() -> None:
 
 
 def test_every_stage_has_a_service_of_its_name_and_an_image() -> None:
-    stages = {stage.name for stage in STAGES} | {"trainer"}
-    assert set(WORKERS) == stages | {"inbox", "planner"}
+    stages = {stage.name for stage in STAGES} | {"spotter", "trainer"}
+    assert set(WORKERS) == stages | {"inbox", "planner", "recogniser"}
     assert set(BUILT) == stages
     assert {name: OURS[name]["image"] for name in stages} == {name: f"merstream/{name}:${{TAG}}" for name in stages}
     assert {name: BUILT[name]["SERVICE"] for name in stages} == {name: name.replace("-", "_") for name in stages}
@@ -101,6 +101,7 @@ def test_an_image_is_made_of_files_that_are_there(name: str) -> None:
 def test_every_weight_is_baked_where_it_is_read() -> None:
     read = {
         "ingest": (weights.FACE_DETECTOR, weights.FACE_MESH),
+        "spotter": (weights.FACE_MESH,),
         "interpolator": (weights.RIFE,),
         "roi-au": (weights.LANDMARKS, weights.FACE_MESH),
     }

@@ -13,8 +13,10 @@ import yaml
 from k8s import generate
 from k8s.keda import PartitionState, replica_count
 from k8s.scaling import SCALED_SERVICES
-from services.ingest.inbox.metrics import InboxMetrics
+from services.ingest.inbox.metrics import InboxMetrics, VideoMetrics
+from services.spotter.metrics import SpotterMetrics
 from services.trainer.service.metrics import TrainingMetrics
+from services.trainer.service.prediction_metrics import RecognitionMetrics, VideoStateMetrics
 from shared.bus.topics import TOPIC_BY_GROUP, TOPICS
 from shared.settings import OTHER_VARIABLES, Settings
 from shared.telemetry import Metrics
@@ -26,7 +28,8 @@ K8S = ROOT / "k8s"
 OVERLAYS = ("local", "gpu", "cluster")
 SERVERS = ("kafka", "store")
 API_PORT = 8080
-WORKERS = ("inbox", "ingest", "interpolator", "magnifier", "flow", "roi-au", "planner", "trainer")
+STAGES = ("ingest", "interpolator", "magnifier", "flow", "roi-au")
+WORKERS = ("inbox", "spotter", *STAGES, "planner", "trainer", "recogniser")
 Manifest = dict[str, Any]
 
 
@@ -302,13 +305,17 @@ def expressions() -> Iterator[str]:
 
 def test_alerts_and_dashboard_ask_for_figures_that_exist() -> None:
     registry = Metrics().registry
-    TrainingMetrics(registry)
-    InboxMetrics(registry)
+    for owner in (
+        *(TrainingMetrics, InboxMetrics, VideoMetrics, SpotterMetrics),
+        *(RecognitionMetrics, VideoStateMetrics),
+    ):
+        owner(registry)
     families = list(registry._collector_to_names.values())
     names = {name for family in families for name in family} | {f"{n}_bucket" for family in families for n in family}
     asked = {name for text in expressions() for name in re.findall(r"\bmer_\w+", text)}
     assert asked <= names
     assert {"mer_train_uf1", "mer_train_au_f1", "mer_train_au_f1_by_dataset"} <= asked, "the figures of a report"
+    assert {"mer_prediction_videos", "mer_watched_seconds_total", "mer_spotted_events_total"} <= asked
 
 
 def test_every_alert_has_its_line_in_the_runbook() -> None:

@@ -167,7 +167,7 @@ def test_fields_become_whole_pictures(tmp_path: Path, top_first: bool) -> None:
     assert [frame.index for frame in frames] == list(range(24))
     for frame in frames[1:-1]:
         shown = frame.pixels[..., ::-1]
-        assert distance(shown, frame.index) < distance(shown, frame.index + 0.5) / 2  # woven they are equal
+        assert distance(shown, frame.index) < distance(shown, frame.index + 0.5) * 0.75  # woven they are equal
     assert same(read(recording, 0.4), frames[12:])
 
 

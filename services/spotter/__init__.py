@@ -1,1 +1,1 @@
-"""Spotter: a recording in, the faces in it, their motion and the expressions that they may show out."""
+"""Spotting in a recording of one's own: its frames, the faces that last, and what moves in them."""

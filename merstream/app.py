@@ -11,6 +11,7 @@ from merstream.commands.demo import demo_command
 from merstream.commands.doctor import doctor_command
 from merstream.commands.drop import drop_command
 from merstream.commands.forget import forget_command
+from merstream.commands.predict import predict_command
 from merstream.commands.report import report_command
 from merstream.commands.rerun import rerun_command
 from merstream.commands.run import run_command
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo_command)
+app.command("predict")(predict_command)
 app.command("synth")(synth_command)
 app.command("run")(run_command)
 app.command("drop")(drop_command)

@@ -56,13 +56,14 @@ def predict_command(
     Ctrl-C stops cleanly. The same command continues where it stopped, and computes nothing anew once it is done.
     """
     from merstream.cli.prediction_view import prediction_bars, print_prediction
-    from merstream.prediction.predictor import PredictionOptions, choose_folders, predict_recording
     from merstream.prediction.outputs import OutputChoice, write_outputs
+    from merstream.prediction.predictor import PredictionOptions, predict_recording
 
-    options = PredictionOptions(_parse_model(model), subject, fps, force, jobs, pictures=not no_faces)
+    options = PredictionOptions(_parse_model(model), subject, fps, force, jobs)
     outputs = OutputChoice(html=html, overlay=overlay, csv=csv, faces=not no_faces)
     faults = []
-    for video, folder in choose_folders(videos, out):
+    for video in videos:
+        folder = out / video.stem
         try:
             with prediction_bars(video.name) as (show_frames, show_tally):
                 found = predict_recording(video, folder, options, show_frames, show_tally)
@@ -72,7 +73,7 @@ def predict_command(
             print_message(str(fault), "left out")
             faults.append(fault)
             continue
-        print_prediction(found.prediction, write_outputs(found, folder, outputs))
+        print_prediction(found.prediction, write_outputs(found, outputs))
     if faults:
         raise typer.Exit(FAILED)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from merstream.embedded.pipeline import RunOutcome, TallyCallback, compute_features
 from merstream.embedded.run_folder import Workspace
-from merstream.prediction.assembly import FaceEvent, describe_event, describe_face, describe_video, spot_faces
+from merstream.prediction.assembly import FaceEvent, describe_event, describe_face, plan_face_event, spot_faces
 from merstream.prediction.event_clips import read_clips
 from merstream.prediction.files import read_prediction, write_prediction
 from merstream.prediction.limits import describe_limits, refuse_slow_recording
@@ -123,7 +123,9 @@ class _Predictor:
         records = {record.sample.clip: record for record in outcome.features}
         failures = {identity.rpartition("/")[2]: sentence for identity, sentence in outcome.dead_letters.items()}
         described = tuple(
-            describe_event(event, *self._recognise(records.get(event.clip), failures.get(event.clip, "")))
+            describe_event(
+                event, self.recording, *self._recognise(records.get(event.clip), failures.get(event.clip, ""))
+            )
             for event in events
         )
         return Prediction(
@@ -137,7 +139,7 @@ class _Predictor:
 
     def _compute_features(self, events: Sequence[FaceEvent], on_tally: TallyCallback) -> RunOutcome:
         name = Path(self.video.name).stem
-        plans = [event.plan_clip(name, (self.video.width, self.video.height)) for event in events]
+        plans = [plan_face_event(event, self.recording) for event in events]
         clips = read_clips(plans, self.recording.read_frames, self.video.name)
         jobs = min(self.options.jobs, len(events))
         return compute_features(
@@ -165,7 +167,7 @@ def predict_recording(
     read or has too few frames per second, MissingWeights without weights, StorageRefused if the folder refuses.
     """
     recording = open_recording(source, options.fps)
-    video = describe_video(recording)
+    video = VideoFacts.model_validate(asdict(recording.facts))
     refuse_slow_recording(video, options.force)
     require_writable_folder(folder)
     predictor = _Predictor(recording, video, folder, options, load_recogniser(options.model))

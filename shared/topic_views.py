@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from shared.bus import Bus, Follower, Message
-from shared.bus.dead_letters import read_dead_letter
+from shared.bus.dead_letters import DeadLetter, read_dead_letter
 from shared.bus.topics import dead_letter_topic
 from shared.errors import BadData
 from shared.records import Envelope, Record
@@ -79,19 +79,27 @@ class FailedClip:
     sentence: str
 
 
+def letter_view(bus: Bus, store: Store, group: str, interpret: Callable[[DeadLetter], T]) -> TopicView[T]:
+    """A view of a group's dead letters. Those for which `interpret` raises BadData are left out."""
+
+    def read_letter(message: Message) -> T | None:
+        try:
+            return interpret(read_dead_letter(store, group, message))
+        except BadData:
+            return None
+
+    return TopicView(bus.follow(dead_letter_topic(group).name), read_letter)
+
+
 def dead_letter_view(bus: Bus, store: Store, group: str) -> TopicView[FailedClip]:
     """A view of a group's dead letters that are records of clips."""
 
-    def read_failed_clip(message: Message) -> FailedClip | None:
-        try:
-            letter = read_dead_letter(store, group, message)
-            record = Record.decode(letter.value)
-        except BadData:
-            return None
+    def read_failed_clip(letter: DeadLetter) -> FailedClip:
+        record = Record.decode(letter.value)
         reason = letter.reason.removeprefix(f"{record.key}: ")
         return FailedClip(record.key, record.source_key, f"{record.sample.identity}: {group}: {reason}")
 
-    return TopicView(bus.follow(dead_letter_topic(group).name), read_failed_clip)
+    return letter_view(bus, store, group, read_failed_clip)
 
 
 def failure_sentences(views: Iterable[TopicView[FailedClip]]) -> dict[tuple[str, str], str]:

@@ -1,10 +1,22 @@
-"""The progress of a video's events: which have features, which failed, which are pending."""
+"""The progress of the videos in the bucket, and of the events that were spotted in them.
+
+`mer status` and the loop that asks for recognitions follow it by `VideoFollower`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
+from shared.bus import Bus
+from shared.bus.dead_letters import DeadLetter
+from shared.bus.topics import PREDICTIONS, SPOTTED, VIDEOS
 from shared.records import Record, record_key, source_key
-from shared.video_records import RecognitionContents, SpottedVideo
+from shared.store import Store
+from shared.topic_views import TopicView, letter_view, record_view
+from shared.video_records import SPOTTER_STAGE, PredictionResult, RecognitionContents, SpottedVideo, Video
+
+VideoStateName = Literal["watching", "computing", "recognising", "predicted", "failed"]
+VIDEO_STATES: tuple[VideoStateName, ...] = get_args(VideoStateName)
 
 
 @dataclass(frozen=True)
@@ -44,3 +56,81 @@ def measure_event_progress(
         else:
             pending.append(event)
     return EventProgress(found, failures, tuple(pending))
+
+
+@dataclass(frozen=True)
+class VideoProgress:
+    """A video in the bucket, what was spotted in it, and its prediction as far as there is one.
+
+    state: watching, until its events are spotted; computing, until they have features; recognising; predicted. A failed
+    one became a dead letter of the spotter, and `reason` says why.
+    """
+
+    video: Video
+    state: VideoStateName
+    reason: str = ""
+    spotted: SpottedVideo | None = None
+    events: EventProgress | None = None
+    result: PredictionResult | None = None
+
+
+def measure_video_progress(
+    spotted: SpottedVideo, events: EventProgress, result: PredictionResult | None
+) -> VideoProgress:
+    """The progress of a video that was watched."""
+    if not events.is_ready:
+        return VideoProgress(spotted.video, "computing", spotted=spotted, events=events)
+    if result is None or result.request != events.contents(spotted).digest:
+        return VideoProgress(spotted.video, "recognising", spotted=spotted, events=events)
+    return VideoProgress(spotted.video, "predicted", spotted=spotted, events=events, result=result)
+
+
+class VideoFollower:
+    """Follows the topics about videos. Each read takes only what is new."""
+
+    def __init__(self, bus: Bus, store: Store) -> None:
+        self._videos = record_view(bus, VIDEOS.name, lambda key: Video)
+        self._spotted = record_view(bus, SPOTTED.name, lambda key: SpottedVideo)
+        self._predictions = record_view(bus, PREDICTIONS.name, lambda key: PredictionResult)
+        self._letters = letter_view(bus, store, SPOTTER_STAGE, _read_failed_video)
+
+    def read_progress(
+        self, features: Mapping[str, Record], failure_sentences: Mapping[tuple[str, str], str]
+    ) -> list[VideoProgress]:
+        """The progress of every video in the bucket, the newest last. Raises Unavailable.
+
+        What was spotted in a video before it was replaced does not count.
+        """
+        videos, spotted = self._videos.read_newest(), self._spotted.read_newest()
+        predictions, failed = self._predictions.read_newest(), self._letters.read_newest().values()
+        reasons = {(letter.key, letter.mark): letter.reason for letter in failed}
+        found = []
+        for key, video in videos.items():
+            mine = spotted.get(key)
+            if mine is None or not video.is_same_upload(mine.video):
+                reason = reasons.get((key, video.mark), "")
+                found.append(VideoProgress(video, "failed" if reason else "watching", reason))
+                continue
+            events = measure_event_progress(mine, features, failure_sentences)
+            found.append(measure_video_progress(mine, events, predictions.get(key)))
+        return found
+
+    def close(self) -> None:
+        """Close the views. A later read opens them again."""
+        views: list[TopicView[Any]] = [self._videos, self._spotted, self._predictions, self._letters]
+        for view in views:
+            view.close()
+
+
+@dataclass(frozen=True)
+class FailedVideo:
+    """A video that the spotter could not process, and the reason as a sentence."""
+
+    key: str
+    mark: str
+    reason: str
+
+
+def _read_failed_video(letter: DeadLetter) -> FailedVideo:
+    video = Video.decode(letter.value)
+    return FailedVideo(video.key, video.mark, letter.reason)

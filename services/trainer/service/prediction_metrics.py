@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from shared.prediction.model import Prediction
-
-VIDEO_STATES = ("unwatched", "computed", "recognised", "predicted")
+from shared.video_progress import VIDEO_STATES
 
 
 class VideoStateMetrics:
@@ -15,14 +14,14 @@ class VideoStateMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.videos = Gauge(
             "mer_prediction_videos",
-            f"Videos in the bucket by what they wait for or are: {', '.join(VIDEO_STATES)}",
+            f"Videos in the bucket by state: {', '.join(VIDEO_STATES)}",
             ["state"],
             registry=registry,
         )
 
     def set_video_counts(self, counts: Mapping[str, int]) -> None:
-        for state, count in counts.items():
-            self.videos.labels(state).set(count)
+        for state in VIDEO_STATES:
+            self.videos.labels(state).set(counts.get(state, 0))
 
 
 class RecognitionMetrics:

@@ -6,17 +6,16 @@ contents. So two loops ask for the same recognition.
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections import Counter
 
 from services.trainer.runs.state import PipelineState
 from services.trainer.service.polling_loop import PollingLoop
-from services.trainer.service.prediction_metrics import VIDEO_STATES, VideoStateMetrics
-from shared.bus.topics import PREDICTIONS, RECOGNITIONS, SPOTTED, VIDEOS
-from shared.records import Record
+from services.trainer.service.prediction_metrics import VideoStateMetrics
+from shared.bus.topics import RECOGNITIONS
 from shared.telemetry import Metrics
 from shared.topic_views import record_view
-from shared.video_progress import measure_event_progress
-from shared.video_records import PredictionResult, RecognitionRequest, SpottedVideo, Video
+from shared.video_progress import EventProgress, VideoFollower
+from shared.video_records import RecognitionRequest, SpottedVideo
 
 log = logging.getLogger(__name__)
 
@@ -39,50 +38,29 @@ class PredictionStarter(PollingLoop):
     ) -> None:
         super().__init__(PREDICTION_STARTER_NAME, metrics, poll_seconds, stopping)
         self.state, self.video_metrics = state, video_metrics
-        self._videos = record_view(state.bus, VIDEOS.name, lambda key: Video)
-        self._spotted = record_view(state.bus, SPOTTED.name, lambda key: SpottedVideo)
+        self._videos = VideoFollower(state.bus, state.store)
         self._requests = record_view(state.bus, RECOGNITIONS.name, lambda key: RecognitionRequest)
-        self._predictions = record_view(state.bus, PREDICTIONS.name, lambda key: PredictionResult)
 
     def close(self) -> None:
-        for view in (self._videos, self._spotted, self._requests, self._predictions):
-            view.close()
+        self._videos.close()
+        self._requests.close()
 
     def poll_topics(self) -> None:
         """Read the state, ask for what can be recognised, and set the gauges."""
-        videos, spotted = self._videos.read_newest(), self._spotted.read_newest()
-        predictions = self._predictions.read_newest()
-        counts = dict.fromkeys(VIDEO_STATES, 0)
-        if videos:
-            snapshot = self.state.read_snapshot()
-            for key, video in videos.items():
-                found = spotted.get(key)
-                mine = found if found and video.is_same_upload(found.video) else None
-                counts[self._advance_video(mine, snapshot.features, snapshot.failure_sentences, predictions)] += 1
-        self.video_metrics.set_video_counts(counts)
+        snapshot = self.state.read_snapshot()
+        videos = self._videos.read_progress(snapshot.features, snapshot.failure_sentences)
+        self.video_metrics.set_video_counts(Counter(video.state for video in videos))
+        for progress in videos:
+            if progress.state == "recognising" and progress.spotted and progress.events:
+                self._request_recognition(progress.spotted, progress.events)
 
-    def _advance_video(
-        self,
-        spotted: SpottedVideo | None,
-        features: Mapping[str, Record],
-        failure_sentences: Mapping[tuple[str, str], str],
-        predictions: Mapping[str, PredictionResult],
-    ) -> str:
-        """The state of a video. Asks for its recognition if that is the next step."""
-        if spotted is None:
-            return "unwatched"
-        progress = measure_event_progress(spotted, features, failure_sentences)
-        if not progress.is_ready:
-            return "computed"
-        contents = progress.contents(spotted)
+    def _request_recognition(self, spotted: SpottedVideo, events: EventProgress) -> None:
+        contents = events.contents(spotted)
         request = RecognitionRequest(id=contents.digest, video=spotted.video)
-        result = predictions.get(spotted.key)
-        if result is not None and result.request == request.id:
-            return "predicted"
-        if request.id not in self._requests.read_newest():
-            if not self.state.store.exists(request.contents_key):
-                self.state.store.put(request.contents_key, contents.encode())
-            self.state.bus.publish(RECOGNITIONS.name, request.key, request.encode())
-            fields = {"stage": self.name, "key": request.id, "video": spotted.video.name}
-            log.info("recognition requested", extra={"mer": {**fields, "events": len(spotted.events)}})
-        return "recognised"
+        if request.id in self._requests.read_newest():
+            return
+        if not self.state.store.exists(request.contents_key):
+            self.state.store.put(request.contents_key, contents.encode())
+        self.state.bus.publish(RECOGNITIONS.name, request.key, request.encode())
+        fields = {"stage": self.name, "key": request.id, "video": spotted.video.name, "events": len(spotted.events)}
+        log.info("recognition requested", extra={"mer": fields})

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.bus.dead_letters import read_outstanding_letters, replay_letter
+from shared.bus import Message
+from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
 from tests.unit.trainer.lab import Killed, Life, Trainer
 from tests.unit.trainer.service.video_lab import NAME, VideoLab, video
 
@@ -20,7 +21,7 @@ class Recogniser(Trainer):
             pass
 
     def states(self) -> dict[str, float | None]:
-        names = ("unwatched", "computed", "recognised", "predicted")
+        names = ("watching", "computing", "recognising", "predicted", "failed")
         return {name: count for name in names if (count := self.value("mer_prediction_videos", state=name))}
 
 
@@ -41,11 +42,11 @@ def one(lab: VideoLab) -> Iterator[Recogniser]:
 def test_a_video_is_recognised_once_all_its_events_have_features(lab: VideoLab, one: Recogniser) -> None:
     lab.announce()
     one.work()
-    assert one.states() == {"unwatched": 1}
+    assert one.states() == {"watching": 1}
     lab.spot()
     lab.extract(1, 3)
     one.work()
-    assert (one.states(), lab.published("mer.recognitions")) == ({"computed": 1}, 0)
+    assert (one.states(), lab.published("mer.recognitions")) == ({"computing": 1}, 0)
     lab.extract(2)
     one.work()
     result, prediction = lab.results()[NAME], lab.prediction()
@@ -100,7 +101,7 @@ def test_a_replayed_event_makes_another_prediction(lab: VideoLab, one: Recognise
     (letter,) = read_outstanding_letters(lab.bus, lab.store, "interpolator")
     replay_letter(lab.bus, letter)
     one.work()
-    assert one.states() == {"computed": 1}, "the event is waited for again"
+    assert one.states() == {"computing": 1}, "the event is waited for again"
     lab.extract(2)
     one.work()
     assert lab.results()[NAME].request != first.request
@@ -126,10 +127,10 @@ def test_a_replaced_video_is_predicted_anew_and_an_outdated_spotting_is_left_alo
     lab.announce(video(mark="second"))
     lab.extract()
     one.work()
-    assert (one.states(), lab.results()) == ({"unwatched": 1}, {})
+    assert (one.states(), lab.results()) == ({"watching": 1}, {})
     lab.spot(video(mark="second"), number=2)
     one.work()
-    assert one.states() == {"computed": 1}, "features of the earlier content do not count"
+    assert one.states() == {"computing": 1}, "features of the earlier content do not count"
     lab.extract(number=2)
     one.work()
     assert lab.results()[NAME].video.mark == "second"
@@ -139,11 +140,22 @@ def test_a_removed_video_is_not_waited_for(lab: VideoLab, one: Recogniser) -> No
     lab.announce()
     lab.spot()
     one.work()
-    assert one.states() == {"computed": 1}
+    assert one.states() == {"computing": 1}
     lab.bus.publish("mer.videos", video().key, None)
     lab.extract()
     one.work()
     assert (one.states(), lab.published("mer.recognitions")) == ({}, 0)
+
+
+def test_a_video_that_could_not_be_watched_is_counted_as_failed(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    message = Message("mer.videos", 0, 0, video().key, video().encode())
+    bury_message(lab.bus, lab.store, "spotter", message, "no video", {})
+    one.work()
+    assert one.states() == {"failed": 1}
+    lab.announce(video(mark="second"))
+    one.work()
+    assert one.states() == {"watching": 1}, "the letter was about other bytes"
 
 
 def test_no_training_starts_for_a_video(lab: VideoLab, one: Recogniser) -> None:

@@ -10,6 +10,7 @@ from merstream.commands.dead_letters import dead_letters_app
 from merstream.commands.demo import demo_command
 from merstream.commands.doctor import doctor_command
 from merstream.commands.drop import drop_command
+from merstream.commands.fetch import fetch_command
 from merstream.commands.forget import forget_command
 from merstream.commands.predict import predict_command
 from merstream.commands.report import report_command
@@ -38,6 +39,7 @@ app.command("predict")(predict_command)
 app.command("synth")(synth_command)
 app.command("run")(run_command)
 app.command("drop")(drop_command)
+app.command("fetch")(fetch_command)
 app.command("train")(train_command)
 app.command("rerun")(rerun_command)
 app.command("forget")(forget_command)

@@ -1,4 +1,4 @@
-"""`mer drop`: upload a dataset into the inbox of a stack."""
+"""`mer drop`: upload a dataset or a video into the inbox of a stack."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +25,9 @@ from shared.settings import load_settings
 
 def drop_command(
     context: typer.Context,
-    dataset: Annotated[Path, typer.Argument(help="Dataset folder, or an archive of one (.zip, .tar.gz, ...).")],
+    dataset: Annotated[
+        Path, typer.Argument(help="Dataset folder, an archive of one (.zip, .tar.gz, ...), or a video.")
+    ],
     name: Annotated[str | None, typer.Option(show_default="the folder's name", help="Name in the inbox.")] = None,
     profile: Annotated[ProfileChoice | None, typer.Option(help="`corrected` or `paper`, as in `mer run`.")] = None,
     changes: StageOverrides = None,
@@ -45,11 +47,18 @@ def drop_command(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Upload a dataset even if no clip was found in it.")] = False,
 ) -> None:
-    """Upload a dataset into the inbox of the stack that the MER_* settings name.
+    """Upload a dataset, or a video to predict, into the inbox of the stack that the MER_* settings name.
 
     Files that are already there with the same content are not sent again. Options are written to `merstream.json`
-    beside the dataset.
+    beside the dataset. Of them, only --name counts for a video. `mer fetch` fetches its prediction.
     """
+    from services.ingest.inbox.video_inbox import is_video
+
+    if dataset.is_file() and is_video(dataset.name):
+        from merstream.stack.video_upload import drop_video
+
+        drop_video(load_settings(), dataset, name)
+        return
     from merstream.stack.upload import drop_dataset, plan_from_options, prepare_upload
 
     plan = plan_from_options(profile, changes or [], collect_training_options(context.params), prefer)

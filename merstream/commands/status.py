@@ -1,4 +1,4 @@
-"""`mer status`: the progress of every group, dead letters, and the state of each uploaded dataset."""
+"""`mer status`: the progress of every group, dead letters, and the state of each uploaded dataset and video."""
 
 import json
 import threading
@@ -26,6 +26,7 @@ from shared.errors import Unavailable
 from shared.records import Dataset, Record, RunResult, result_type
 from shared.store import Store
 from shared.topic_views import TopicView, dead_letter_view, failure_sentences, record_view
+from shared.video_progress import VideoFollower, VideoProgress
 
 REFRESH_SECONDS = 2.0
 MOST_FAULTS = 3  # sentences per dataset; --json has all
@@ -37,7 +38,7 @@ def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
 ) -> None:
-    """Show the progress of every group, dead letters, and the state of each uploaded dataset.
+    """Show the progress of every group, dead letters, and the state of each uploaded dataset and video.
 
     Example: `mer --env docker/localhost.env status --watch`.
     """
@@ -70,9 +71,24 @@ class DatasetState:
 
 
 @dataclass(frozen=True)
+class VideoState:
+    """An uploaded video. `state` is one of `shared.video_progress.VIDEO_STATES`. Counts are None before they exist."""
+
+    video: str
+    pipeline: str
+    state: str
+    reason: str  # why it failed
+    events: int | None
+    pending: int | None  # events without features so far
+    recognised: int | None
+    created: str
+
+
+@dataclass(frozen=True)
 class Status:
     groups: list[GroupState]
     datasets: list[DatasetState]
+    videos: list[VideoState]
 
 
 def show_status(out: Path | None, *, as_json: bool, watching: bool) -> None:
@@ -94,6 +110,7 @@ class StatusObserver:
         self._datasets = record_view(bus, DATASETS.name, lambda key: Dataset)
         self._features = record_view(bus, FEATURES.name, lambda key: Record)
         self._results = record_view(bus, RESULTS.name, result_type)
+        self._videos = VideoFollower(bus, store)
         self._letters = {group: dead_letter_view(bus, store, group) for group in TOPIC_BY_GROUP}
 
     def read_status(self) -> Status:
@@ -106,9 +123,11 @@ class StatusObserver:
             _dataset_state(dataset, measure_progress(dataset, features, failures), results)
             for dataset in self._datasets.read_newest().values()
         ]
-        return Status(groups, datasets)
+        videos = [_video_state(video) for video in self._videos.read_progress(features, failures)]
+        return Status(groups, datasets, videos)
 
     def close(self) -> None:
+        self._videos.close()
         views: list[TopicView[Any]] = [self._datasets, self._features, self._results, *self._letters.values()]
         for view in views:
             view.close()
@@ -135,6 +154,20 @@ def _dataset_state(
     )
 
 
+def _video_state(progress: VideoProgress) -> VideoState:
+    video, spotted, events, result = progress.video, progress.spotted, progress.events, progress.result
+    return VideoState(
+        video=video.name,
+        pipeline=video.pipeline.digest,
+        state=progress.state,
+        reason=progress.reason,
+        events=len(spotted.events) + len(spotted.faults) if spotted else None,
+        pending=len(events.pending) if events else None,
+        recognised=result.recognised if result else None,
+        created=video.created.isoformat(timespec="seconds"),
+    )
+
+
 def watch_status(observer: StatusObserver, stopping: threading.Event, refresh_seconds: float = REFRESH_SECONDS) -> None:
     """Show the status in place until `stopping` is set. While the broker is away, show its error instead."""
     with Live(console=stdout_console, auto_refresh=False) as live:
@@ -147,10 +180,12 @@ def watch_status(observer: StatusObserver, stopping: threading.Event, refresh_se
 
 
 def render_status(status: Status) -> RenderableType:
-    """The status as tables of groups and datasets, then the first faults of each dataset."""
+    """The status as tables of groups, datasets and videos, then the first faults of each dataset."""
     parts: list[RenderableType] = [_groups_table(status.groups)]
     if status.datasets:
         parts.append(_datasets_table(status.datasets))
+    if status.videos:
+        parts.append(_videos_table(status.videos))
     for dataset in status.datasets:
         parts += [Text(f"{dataset.dataset}: {fault}") for fault in dataset.faults[:MOST_FAULTS]]
         if (more := len(dataset.faults) - MOST_FAULTS) > 0:
@@ -180,6 +215,15 @@ def _datasets_table(datasets: Iterable[DatasetState]) -> Table:
             "yes" if each.complete else "not yet",
             _describe_result(each.result),
         )
+    return table
+
+
+def _videos_table(videos: Iterable[VideoState]) -> Table:
+    table = Table("video", "state", *(Column(name, justify="right") for name in ("events", "in work", "recognised")))
+    for each in videos:
+        counts = ["" if count is None else str(count) for count in (each.events, each.pending, each.recognised)]
+        state = f"[red]failed:[/] {escape(each.reason)}" if each.reason else each.state
+        table.add_row(escape(each.video), state, *counts)
     return table
 
 

@@ -32,7 +32,6 @@ RESULTS = Topic("mer.results", "results of folds and reports: trainer -> API, st
 
 # Every consumer group and the topic that it reads. Each group has dead letters: messages that it could not process.
 TOPIC_BY_GROUP = {
-    "spotter": VIDEOS.name,
     "ingest": SOURCES.name,
     "interpolator": CLIPS.name,
     "magnifier": INTERPOLATED.name,
@@ -40,6 +39,7 @@ TOPIC_BY_GROUP = {
     "roi-au": FLOWS.name,
     "planner": RUNS.name,
     "trainer": FOLDS.name,
+    "spotter": VIDEOS.name,
     "recogniser": RECOGNITIONS.name,
 }
 IMAGE_STAGES = ("ingest", "interpolator", "magnifier", "flow", "roi-au")  # groups that process clips, in order

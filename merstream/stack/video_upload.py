@@ -1,0 +1,69 @@
+"""Videos of one's own on a stack: upload one, and fetch its prediction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from merstream.cli.console import stderr_console
+from merstream.embedded.run_folder import OUTPUT_FOLDER
+from merstream.stack.connection import connect_bus_and_store
+from merstream.stack.upload import upload_files
+from services.ingest.inbox import names
+from services.ingest.inbox.video_inbox import is_video
+from shared.bus.topics import PREDICTIONS
+from shared.connect import open_videos
+from shared.errors import BadData
+from shared.records import quote_segment
+from shared.settings import Settings
+from shared.storage_faults import require_writable_folder
+from shared.store import LocalStore, Store
+from shared.topic_views import read_records
+from shared.video_records import PredictionResult
+
+PREDICTIONS_FOLDER = OUTPUT_FOLDER / "predictions"
+
+
+def drop_video(settings: Settings, file: Path, name: str | None) -> bool:
+    """Upload a video unless the bucket has the same content under its name. Returns True if it was sent.
+
+    Raises BadData for a name that is none of a video.
+    """
+    key = name or file.name
+    if not is_video(key) or names.path_fault(key):
+        raise BadData(f"Expected a video's name with its suffix, such as {file.name}, got {key!r}.")
+    sent = upload_files(open_videos(settings), key, {key: file}) > 0
+    bucket = f"bucket {settings.videos_bucket}" if settings.s3_endpoint else f"folder {settings.home / 'videos'}"
+    stderr_console.print(f"{bucket}: {key} was {'sent' if sent else 'there already'}.", soft_wrap=True)
+    return sent
+
+
+def fetch_predictions(video: str | None, destination: Path | None) -> dict[str, Path]:
+    """Fetch the prediction of a video, or of all videos, and return their folders by the videos' names.
+
+    Raises BadData if there is none.
+    """
+    with connect_bus_and_store(None) as (bus, store):
+        results = read_records(bus, PREDICTIONS.name, lambda key: PredictionResult)
+        chosen = select_predictions(results, video)
+        folder = destination or PREDICTIONS_FOLDER
+        return {result.video.name: _download_prediction(store, result, folder) for result in chosen}
+
+
+def select_predictions(results: Sequence[PredictionResult], video: str | None) -> list[PredictionResult]:
+    """The newest prediction of the video, or of each video. Raises BadData if there is none."""
+    newest = {result.video.name: result for result in sorted(results, key=lambda result: result.created)}
+    chosen = [result for name, result in newest.items() if video in (None, name)]
+    if not chosen:
+        known = ", ".join(newest) or "none"
+        raise BadData(
+            f"Expected a prediction of {video or 'any video'}, got none; there are those of {known}. `mer status` says "
+            "how far a video is."
+        )
+    return chosen
+
+
+def _download_prediction(store: Store, result: PredictionResult, folder: Path) -> Path:
+    own = folder / quote_segment(result.video.name)
+    require_writable_folder(own)
+    for name, key in result.files.items():
+        LocalStore(own).put(name, store.get(key))
+    return own

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from merstream import synth
+from shared.prediction.model import Prediction
 from shared.store import LocalStore, Store
 from shared.store.s3 import S3Store
 from tests.servers import kustomize
@@ -145,6 +146,29 @@ def test_nothing_is_lost_or_doubled_when_pods_of_every_kind_go(stack: Stack, dra
     assert [group["failed"] for group in after["groups"]] == [group["failed"] for group in before["groups"]]
     (two,) = [each for each in after["datasets"] if each["dataset"] == "two"]
     assert (two["found"], two["features"], two["left_out"]) == (12, 12, 0)
+
+
+def test_a_dropped_video_is_predicted_when_its_pods_go(stack: Stack, tmp_path: Path) -> None:
+    cluster = stack.cluster
+    (truth,) = synth.write_long_videos(tmp_path, 1, 1, seed=3, seconds=10)
+    stack.mer("drop", str(truth.with_suffix(".mp4")), "--name", "own.mp4")
+    cluster.until(lambda: state_of_video(stack) == "watching", "the video's task")
+    kill(cluster, "spotter")
+    cluster.until(lambda: state_of_video(stack) in ("computing", "recognising", "predicted"), "the video's events")
+    kill(cluster, "recogniser")
+    kill(cluster, "planner")
+    cluster.until(lambda: state_of_video(stack) == "predicted", "the prediction")
+    cluster.until(cluster.settled, "no pod stuck")
+    stack.mer("fetch", "own.mp4", "--to", str(tmp_path / "fetched"))
+    found = Prediction.decode((tmp_path / "fetched" / "own.mp4" / "prediction.json").read_bytes())
+    assert [event.failure for event in found.events] == [""] * len(found.events)
+    subprocess.run([MER, "predict", truth.with_suffix(".mp4"), "--out", tmp_path / "own"], check=True)
+    expected = Prediction.decode(next((tmp_path / "own").rglob("prediction.json")).read_bytes())
+    assert (found.faces, found.events) == (expected.faces, expected.events)
+
+
+def state_of_video(stack: Stack) -> str:
+    return next((str(video["state"]) for video in status(stack)["videos"]), "")
 
 
 def wait_for_report(stack: Stack, dataset: str) -> dict[str, Any]:

@@ -28,9 +28,11 @@ from shared.bus import Message
 from shared.bus.topics import TOPIC_BY_GROUP, dead_letter_topic, topic_by_short_name
 from shared.connect import open_bus, open_store
 from shared.errors import Unavailable
+from shared.prediction.model import Prediction
 from shared.records import RunContents, RunResult
 from shared.settings import Settings
 from shared.store import Store
+from shared.video_records import PredictionResult
 from tests.docs.pages import blocks_of, commands_of, pages_with
 from tests.servers import docker
 from tests.servers.process import free_port
@@ -42,6 +44,7 @@ WORKERS = STAGES | {"inbox", "spotter", "planner", "trainer", "recogniser"}
 PORTS = ("KAFKA_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "API_PORT")
 SMALL = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
 TRAIN = {"epochs": 2, "seed": 7}
+VIDEO_SEED = 3
 BASE = "python:3.11-slim"  # any of this tag will do for the images built here
 
 
@@ -125,6 +128,23 @@ def embedded(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspa
     return Workspace(out)
 
 
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of a drawn face."""
+    synth.write_long_videos(tmp_path_factory.mktemp("videos"), 1, 1, seed=VIDEO_SEED, seconds=10)
+    return next(tmp_path_factory.getbasetemp().rglob("video01.mp4"))
+
+
+@pytest.fixture(scope="module")
+def predicted(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Prediction:
+    """The same video by `mer predict`."""
+    out = tmp_path_factory.mktemp("predicted")
+    command = [sys.executable, "-m", "merstream", "predict", str(video), "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return Prediction.decode(next(out.rglob("prediction.json")).read_bytes())
+
+
 def test_every_container_is_healthy(stack: Stack) -> None:
     states = {each["Service"]: (each["State"], each["Health"], each["ExitCode"]) for each in stack.containers()}
     assert states.pop("init") == ("exited", "", 0)
@@ -160,6 +180,27 @@ def test_a_dropped_dataset_gives_the_embedded_report_whatever_is_killed_meanwhil
             assert store.get(key) == (embedded.report_folder / name).read_bytes(), name
 
 
+def test_a_dropped_video_comes_out_as_the_embedded_prediction_whatever_is_killed_meanwhile(
+    stack: Stack, video: Path, predicted: Prediction
+) -> None:
+    client = Minio(f"127.0.0.1:{stack.ports['S3_PORT']}", stack.key, stack.secret, secure=False)
+    client.fput_object(stack.settings().videos_bucket, f"visit 3/{video.name}", str(video))
+    wait(lambda: bool(latest(stack, "mer.videos")), "the video's task")
+    kill(stack, "spotter")
+    wait(lambda: bool(latest(stack, "mer.spotted")), "the video's events")
+    kill(stack, "recogniser")
+    wait(lambda: bool(latest(stack, "mer.predictions")), "the prediction")
+    (message,) = latest(stack, "mer.predictions").values()
+    result, store = PredictionResult.decode(message.value), open_store(stack.settings())
+    found = Prediction.decode(store.get(result.files["prediction.json"]))
+    assert [reason for group in TOPIC_BY_GROUP for reason in latest(stack, dead_letter_topic(group).name)] == []
+    assert found.faces == predicted.faces
+    assert found.events == predicted.events
+    assert found.model == predicted.model
+    assert (len(found.faces), result.recognised) == (1, len(found.events))
+    assert len(results(stack)) == 1, "no training was started for it"
+
+
 def test_the_api_has_the_report_too(stack: Stack) -> None:
     url = f"http://127.0.0.1:{stack.ports['API_PORT']}"
     with urllib.request.urlopen(f"{url}/runs", timeout=30) as answer:
@@ -170,9 +211,9 @@ def test_the_api_has_the_report_too(stack: Stack) -> None:
 
 
 def test_what_was_killed_is_back(stack: Stack) -> None:
-    (flow,) = [each["ID"] for each in stack.containers() if each["Service"] == "flow"]
-    count = ["docker", "inspect", "--format", "{{.RestartCount}}", flow]
-    assert int(subprocess.run(count, capture_output=True, text=True, check=True).stdout) == 1
+    killed = [each["ID"] for each in stack.containers() if each["Service"] in ("flow", "spotter", "recogniser")]
+    count = ["docker", "inspect", "--format", "{{.RestartCount}}", *killed]
+    assert subprocess.run(count, capture_output=True, text=True, check=True).stdout.split() == ["1"] * 3
     wait(lambda: all(each["Health"] in ("", "healthy") for each in stack.containers()), "health")
     test_every_container_is_healthy(stack)
 
@@ -194,7 +235,10 @@ def test_prometheus_understands_every_panel(stack: Stack) -> None:
 
 
 # In this order: the last page starts the dataset anew, with other settings.
-PAGES = [f"docs/how-to/{name}.md" for name in ("training-over-http", "compose", "dead-letters", "upload-a-dataset")]
+PAGES = [
+    f"docs/how-to/{name}.md"
+    for name in ("predict-on-a-stack", "training-over-http", "compose", "dead-letters", "upload-a-dataset")
+]
 
 
 def test_every_page_with_commands_for_a_stack_is_run() -> None:
@@ -202,7 +246,9 @@ def test_every_page_with_commands_for_a_stack_is_run() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_commands_of_the_docs_run_on_the_stack(stack: Stack, dataset: Path, page: str, tmp_path: Path) -> None:
+def test_commands_of_the_docs_run_on_the_stack(
+    stack: Stack, dataset: Path, video: Path, page: str, tmp_path: Path
+) -> None:
     """As they are written, with names in place of the placeholders and this stack's ports."""
     for name in (".venv", "docker"):
         (tmp_path / name).symlink_to(ROOT / name)
@@ -212,12 +258,13 @@ def test_commands_of_the_docs_run_on_the_stack(stack: Stack, dataset: Path, page
     for block in blocks_of(page):
         for words in commands_of(block.code) if block.tag == "sh stack" else ():
             if "grafana" not in words:  # its image may not be here
-                run_command_of_docs(stack, dataset, words, tmp_path)
+                run_command_of_docs(stack, dataset, video, words, tmp_path)
 
 
-def run_command_of_docs(stack: Stack, dataset: Path, words: list[str], folder: Path) -> None:
+def run_command_of_docs(stack: Stack, dataset: Path, video: Path, words: list[str], folder: Path) -> None:
     kind = "letter" if "dead-letters" in words else "run"
-    values = {"DATASET": str(dataset), "NAME": dataset.name, "GROUP": "interpolator", "8080": stack.ports["API_PORT"]}
+    values = {"DATASET": str(dataset), "NAME": dataset.name, "VIDEO": str(video)}
+    values |= {"GROUP": "interpolator", "8080": stack.ports["API_PORT"]}
     if any(word.split("/")[-1] == "ID" or "/ID/" in word for word in words):
         values["ID"] = outstanding_letter(stack) if kind == "letter" else finished_run(stack)
     if "status" in words:

@@ -235,10 +235,8 @@ def test_prometheus_understands_every_panel(stack: Stack) -> None:
 
 
 # In this order: the last page starts the dataset anew, with other settings.
-PAGES = [
-    f"docs/how-to/{name}.md"
-    for name in ("predict-on-a-stack", "training-over-http", "compose", "dead-letters", "upload-a-dataset")
-]
+NAMES = ("predict-on-a-stack", "training-over-http", "compose", "dead-letters", "upload-a-dataset")
+PAGES = [f"docs/how-to/{name}.md" for name in NAMES]
 
 
 def test_every_page_with_commands_for_a_stack_is_run() -> None:

@@ -1,8 +1,8 @@
 """Every face of a recording that lasts, followed from frame to frame under a number of its own.
 
 The points of a face in one frame tell where to look in the next. New faces are looked for all the time
-(`face_search`). A segment of a face's course ends at a cut, where the face is lost, and where it jumps. A face that comes back
-to its place soon, or that looks the same after a cut, keeps its number.
+(`face_search`). A segment ends at a cut, where the face is lost, and where it jumps. A face that comes back to its
+place keeps its number, if it is soon or looks the same.
 """
 
 from dataclasses import dataclass, field
@@ -30,10 +30,10 @@ JUMP = 0.5  # distances between the eyes between two frames
 LONGEST_GAP = 0.25  # s without a frame within one segment
 SAME_FACE = 0.3  # intersection over union of the boxes of one face
 TWINS = 0.5  # overlap of two followed faces that are one
-RETURN_SECONDS = 3.0  # within which a face that comes back to its place keeps its number
-RETURN_LOOK = 0.75  # least likeness of a face that comes back to its place
-SAME_LOOK = 0.92  # likeness by which a face is known again after a cut, or anywhere
-REMEMBERED_SECONDS = 600.0  # for how long a lost face is known by its look
+RETURN_SECONDS = 3.0  # within which a face that comes back to its place need not look the same
+RETURN_LOOK = 0.5  # least likeness of a face that is back so soon: -1 to 1, 1 for the same picture
+SAME_LOOK = 0.85  # least likeness of a face that is back later, or after a cut. A broad smile has 0.89
+REMEMBERED_SECONDS = 600.0  # for how long a lost face can come back
 SMALLEST_EYES = 24.0  # px between the eyes. Smaller faces are only noted
 MOST_FACES = 6  # that are followed at a time. The largest ones of a frame come first
 LOOK_GAP = 0.5  # s between two looks at a followed face
@@ -173,10 +173,11 @@ class FaceFollower:
         for track in self.tracks:
             if track.followed or seconds - track.seconds > REMEMBERED_SECONDS or track.seconds == seconds:
                 continue
+            if overlap_boxes(box, track.box) <= SAME_FACE:
+                continue
+            soon = seconds - track.seconds <= RETURN_SECONDS and not track.lost_at_cut
             likeness = max(float((look * other).sum()) for other in track.looks)
-            near = overlap_boxes(box, track.box) > SAME_FACE and not track.lost_at_cut
-            soon = seconds - track.seconds <= RETURN_SECONDS
-            if likeness >= (RETURN_LOOK if near and soon else SAME_LOOK) and (best is None or likeness > best[0]):
+            if likeness >= (RETURN_LOOK if soon else SAME_LOOK) and (best is None or likeness > best[0]):
                 best = likeness, track
         if best is None:
             self.tracks.append(FaceTrack(len(self.tracks) + 1, mesh.points, seconds))

@@ -13,6 +13,7 @@ EYES = ((33, 133), (362, 263))
 NOSE_TIP = 4
 LOOK_SIDE = 32  # px of the small picture that tells persons apart
 LOOK_ROOM = 2.6  # its side, in distances between the eyes
+LOOK_FINEST, LOOK_COARSEST = 1.0, 4.0  # px, standard deviations of blurs between which features lie
 LOOK_DROP = 0.35  # of its middle below the eyes, in distances between the eyes
 
 
@@ -53,7 +54,7 @@ def measure_jump(before: Floats, now: Floats) -> float:
 
 
 def read_look(pixels: NDArray[np.uint8], points: Floats) -> Floats:
-    """A small level picture [32, 32] of the face in a frame [H, W, 3], grey, of mean 0 and length 1."""
+    """A small level picture [32, 32] of the features of the face in a frame [H, W, 3], of mean 0 and length 1."""
     eyes = find_eyes(points)
     x, y = (eyes[1] - eyes[0]) * (LOOK_ROOM / LOOK_SIDE)
     step = np.array([(x, -y), (y, x)])
@@ -63,6 +64,8 @@ def read_look(pixels: NDArray[np.uint8], points: Floats) -> Floats:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     matrix = np.concatenate([step, start[:, None]], 1)
     seen = cv2.warpAffine(pixels, matrix, (LOOK_SIDE, LOOK_SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    grey = cv2.GaussianBlur(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), (0, 0), 1.0).astype(np.float64)
-    grey -= grey.mean()
-    return np.asarray(grey / max(float(np.linalg.norm(grey)), 1e-9))
+    grey = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    # Features remain. Shading, which is the room's and not the person's, and noise do not.
+    features = cv2.GaussianBlur(grey, (0, 0), LOOK_FINEST) - cv2.GaussianBlur(grey, (0, 0), LOOK_COARSEST)
+    features -= features.mean()
+    return np.asarray(features / max(float(np.linalg.norm(features)), 1e-9))

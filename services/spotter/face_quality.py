@@ -14,7 +14,7 @@ COARSE_EYES = 40.0  # px between the eyes, below which micro-expressions are coa
 SMALLEST_EYES = 24.0  # px between the eyes. Smaller faces are not measured
 TURNED, DARK, BRIGHT = 25.0, 50.0, 225.0  # degrees; mean grey levels
 BLURRED = 0.25  # sharpness
-FROZEN = 0.5  # share of a face's pixels that a codec repeats from frame to frame
+FROZEN = 0.75  # share of a face's pixels that a codec repeats from frame to frame
 
 
 class FaceSample(NamedTuple):
@@ -78,7 +78,8 @@ def summarise_samples(samples: list[FaceSample]) -> FaceQuality:
     columns = np.abs(np.array(samples, np.float64))
     known = columns[~np.isnan(columns[:, -1]), -1]
     frozen = float(np.median(known)) if len(known) else 0.0
-    return FaceQuality(*np.median(columns[:, :-1], axis=0).tolist(), frozen)
+    eye_distance, turn, light, sharpness = np.median(columns[:, :-1], axis=0).tolist()
+    return FaceQuality(eye_distance, turn, light, sharpness, frozen)
 
 
 def describe_limits(quality: FaceQuality) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Whether a file is a whole image, from its first and last bytes. Nothing is decoded.
 
-Formats are those of `services.ingest.catalogue.numbered.SUFFIXES`. Sizes are read for JPEG, PNG and BMP.
+Formats are those of `shared.images.decoding.IMAGE_SUFFIXES`. Sizes are read for JPEG, PNG and BMP.
 """
 
 import os

@@ -12,6 +12,10 @@ from shared.images.header import check_image_header, declared_maximum
 
 Frame = NDArray[np.uint8]
 
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2", ".jpe", ".jfif"}
+)  # of files that are taken for frames
+
 JPEG, SCAN, END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"  # ITU-T T.81 table B.1: SOI, SOS, EOI
 OUT_OF_MEMORY = -4  # OpenCV's StsNoMem
 

@@ -57,50 +57,54 @@ class PlannedClip:
     """Which frames of a recording, and which part of them, show an event.
 
     frames: numbers of the recorded frames, from 0: the onset first and the offset last. apex: place among them.
-    seconds: of each of them.
+    seconds: of each of them. face: x, y of its middle in px of the region as scaled.
     """
 
     sample: Sample
-    frames: range
+    frames: tuple[int, ...]
     apex: int
     seconds: tuple[float, ...]
     region: Region
-    face: tuple[float, float]  # x, y in px of the region as scaled
+    face: tuple[float, float]
 
 
-def plan_clip(
-    event: SpottedEvent,
-    dataset: str,
-    face: int,
-    number: int,
-    first: int,
-    seconds: NDArray[np.float64],
-    boxes: NDArray[np.float64],
-    size: tuple[int, int],
-) -> PlannedClip:
-    """The clip of an event.
+class FaceCourse(NamedTuple):
+    """Where a face is in T frames of one segment, T >= 3.
 
-    first: number of its segment's first frame. seconds: [N] of the segment's frames, rising, N >= 3. boxes: [T,4] left,
-    top, right, bottom of the face during the event, px. size: width and height of the frames. The first frame is at or
-    before the onset and the last one at or after the offset, so that the face is at rest in both.
+    frames: [T] numbers of the recorded frames, times: [T] s, both rising. boxes: [T,4] left, top, right, bottom, px.
+    size: width and height of the frames, px.
     """
-    onset, apex, offset = place_event(event, seconds)
-    frames = choose_frames(onset, apex, offset, len(seconds))
-    region = choose_region(boxes, size)
-    chosen = tuple(map(float, seconds[frames.start : frames.stop : frames.step]))
-    numbers = range(first + frames.start, first + frames.stop, frames.step)
+
+    frames: NDArray[np.int64]
+    times: NDArray[np.float64]
+    boxes: NDArray[np.float64]
+    size: tuple[int, int]
+
+
+def plan_clip(event: SpottedEvent, dataset: str, face: int, course: FaceCourse) -> PlannedClip:
+    """The clip of an event of a face, still without a name.
+
+    The first frame is at or before the onset and the last one at or after the offset, so that the face is at rest in
+    both.
+    """
+    onset, apex, offset = place_event(event, course.times)
+    places = choose_frames(onset, apex, offset, len(course.times))
+    chosen = np.array(places)
+    frames, seconds, boxes = course.frames[chosen].tolist(), course.times[chosen].tolist(), course.boxes[chosen]
+    region = choose_region(boxes, course.size)
     sample = Sample(
         dataset=dataset,
         subject=f"face-{face}",
-        clip=f"event-{number}",
-        onset=numbers[0],
-        apex=first + apex,
-        offset=numbers[-1],
-        fps=(len(chosen) - 1) / (chosen[-1] - chosen[0]),
+        clip="event",
+        onset=frames[0],
+        apex=int(course.frames[apex]),
+        offset=frames[-1],
+        fps=(len(seconds) - 1) / (seconds[-1] - seconds[0]),
     )
-    left, top, right, bottom = boxes.mean(axis=0)
-    x, y = (left + right) / 2 - region.left, (top + bottom) / 2 - region.top
-    return PlannedClip(sample, numbers, frames.index(apex), chosen, region, (x * region.scale, y * region.scale))
+    left, top, right, bottom = boxes.mean(axis=0).tolist()
+    middle = (left + right) / 2 - region.left, (top + bottom) / 2 - region.top
+    scaled = middle[0] * region.scale, middle[1] * region.scale
+    return PlannedClip(sample, tuple(frames), places.index(apex), tuple(seconds), region, scaled)
 
 
 def place_event(event: SpottedEvent, seconds: NDArray[np.float64]) -> tuple[int, int, int]:
@@ -178,7 +182,7 @@ class _OpenClip:
 
 def read_clips(plans: Iterable[PlannedClip], read_frames: FrameReader, name: str) -> Iterator[PackedClip]:
     """The packed clips, each as soon as its last frame was read. Frames that several clips need are read once."""
-    waiting = sorted(plans, key=lambda plan: plan.frames.start)
+    waiting = sorted(plans, key=lambda plan: plan.frames[0])
     while waiting:
         group = [waiting.pop(0)]
         while waiting and waiting[0].seconds[0] - max(plan.seconds[-1] for plan in group) < JOINED_SECONDS:

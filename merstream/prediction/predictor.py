@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from merstream.embedded.pipeline import RunOutcome, TallyCallback, compute_features
 from merstream.embedded.run_folder import Workspace
-from merstream.prediction.assembly import FaceEvent, describe_event, describe_face, plan_face_event, spot_faces
+from merstream.prediction.assembly import FaceEvent, describe_event, describe_face, describe_video, spot_faces
 from merstream.prediction.event_clips import read_clips
 from merstream.prediction.files import read_prediction, write_prediction
 from merstream.prediction.limits import describe_limits, refuse_slow_recording
@@ -88,6 +88,11 @@ class _Predictor:
     recogniser: Recogniser
 
     @property
+    def name(self) -> str:
+        """The name of the recording's events as a dataset of the folder."""
+        return self.folder.name
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Everything that shapes the prediction beside the recording and the model."""
         options = self.options
@@ -118,14 +123,13 @@ class _Predictor:
 
     def predict(self, on_frames: FramesCallback, on_tally: TallyCallback) -> Prediction:
         faces = watch_recording(self.recording, folder=self.folder / MOTION_FOLDER, on_progress=on_frames)
-        events = spot_faces(faces, self.options.spotting)
+        events = spot_faces(faces, self.recording, self.name, self.options.spotting)
         outcome = self._compute_features(events, on_tally) if events else RunOutcome([], [], [])
-        records = {record.sample.clip: record for record in outcome.features}
-        failures = {identity.rpartition("/")[2]: sentence for identity, sentence in outcome.dead_letters.items()}
+        numbers = {event.clip.sample.identity: event.number for event in events}
+        records = {numbers[record.sample.identity]: record for record in outcome.features}
+        failures = {numbers[identity]: sentence for identity, sentence in outcome.dead_letters.items()}
         described = tuple(
-            describe_event(
-                event, self.recording, *self._recognise(records.get(event.clip), failures.get(event.clip, ""))
-            )
+            describe_event(event, *self._recognise(records.get(event.number), failures.get(event.number, "")))
             for event in events
         )
         return Prediction(
@@ -138,12 +142,10 @@ class _Predictor:
         )
 
     def _compute_features(self, events: Sequence[FaceEvent], on_tally: TallyCallback) -> RunOutcome:
-        name = Path(self.video.name).stem
-        plans = [plan_face_event(event, self.recording) for event in events]
-        clips = read_clips(plans, self.recording.read_frames, self.video.name)
+        clips = read_clips([event.clip for event in events], self.recording.read_frames, self.video.name)
         jobs = min(self.options.jobs, len(events))
         return compute_features(
-            clips, name, self.options.pipeline, Workspace(self.folder), jobs=jobs, on_tally=on_tally
+            clips, self.name, self.options.pipeline, Workspace(self.folder), jobs=jobs, on_tally=on_tally
         )
 
     def _recognise(self, record: Record | None, failure: str) -> tuple[RecognisedExpression | None, str]:
@@ -167,7 +169,7 @@ def predict_recording(
     read or has too few frames per second, MissingWeights without weights, StorageRefused if the folder refuses.
     """
     recording = open_recording(source, options.fps)
-    video = VideoFacts.model_validate(asdict(recording.facts))
+    video = describe_video(recording)
     refuse_slow_recording(video, options.force)
     require_writable_folder(folder)
     predictor = _Predictor(recording, video, folder, options, load_recogniser(options.model))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from merstream.prediction.event_clips import MOST_FRAMES, PlannedClip, choose_frames, plan_clip, read_clips
+from merstream.prediction.event_clips import MOST_FRAMES, FaceCourse, PlannedClip, choose_frames, plan_clip, read_clips
 from services.ingest.source_reading import read_source
 from shared.spotting.events import SpottedEvent
 
@@ -43,15 +43,17 @@ def spotted(onset: float, apex: float, offset: float) -> SpottedEvent:
     return SpottedEvent(onset, apex, offset, "micro", 0.01, 2.0, ("left brow",))
 
 
-def plan(event: SpottedEvent, seconds: NDArray[np.float64], number: int = 1, first: int = 0) -> PlannedClip:
-    return plan_clip(event, "long", 2, number, first, seconds, BOX, SIZE)
+def plan(event: SpottedEvent, seconds: NDArray[np.float64], first: int = 0) -> PlannedClip:
+    count = len(seconds)
+    course = FaceCourse(np.arange(first, first + count), seconds, np.repeat(BOX, count, axis=0), SIZE)
+    return plan_clip(event, "long", 2, course)
 
 
 def test_the_clip_begins_and_ends_at_rest_and_has_the_frames_of_the_recording() -> None:
     recording = DrawnRecording(np.arange(100) / 30)
     (clip,) = read_clips([plan(spotted(0.51, 0.66, 0.81), recording.seconds)], recording.read_frames, "long.mp4")
     assert (clip.sample.onset, clip.sample.apex, clip.sample.offset) == (15, 20, 25)
-    assert clip.sample.identity == "long/face-2/event-1" and clip.sample.fps == pytest.approx(30)
+    assert clip.sample.identity == "long/face-2/event" and clip.sample.fps == pytest.approx(30)
     source = read_source(clip.arrays)
     assert (source.onset, source.apex, source.offset, source.times) == (0, 5, 10, None)
     names, frames = zip(*source.read_frames(), strict=True)
@@ -74,10 +76,10 @@ def test_a_clip_keeps_within_its_segment() -> None:
 def test_frames_that_several_clips_need_are_read_once_and_a_far_event_is_sought() -> None:
     recording = DrawnRecording(np.arange(900) / 30)
     events = [spotted(1.0, 1.2, 1.4), spotted(1.1, 1.5, 3.0), spotted(4.0, 4.2, 4.4), spotted(20.0, 20.2, 20.4)]
-    plans = [plan(event, recording.seconds, number) for number, event in enumerate(events, 1)]
+    plans = [plan(event, recording.seconds) for event in events]
     clips = list(read_clips(plans, recording.read_frames, "long.mp4"))
     assert recording.starts == pytest.approx([1.0, 20.0], abs=1e-3)
-    assert sorted(clip.sample.clip for clip in clips) == [f"event-{number}" for number in (1, 2, 3, 4)]
+    assert [clip.sample.onset for clip in clips] == [30, 33, 120, 600]
     for clip in clips:
         for (name, frame), number in zip(read_source(clip.arrays).read_frames(), clip.arrays["numbers"], strict=True):
             assert name == f"long.mp4 frame {number}"
@@ -105,8 +107,9 @@ def test_an_uneven_recording_keeps_the_times_of_its_frames() -> None:
 
 def test_a_large_face_is_shrunk() -> None:
     frame = np.zeros((2000, 2000, 3), np.uint8)
-    boxes = np.array([[500.0, 500.0, 1300.0, 1300.0]])
-    planned = plan_clip(spotted(0.1, 0.2, 0.3), "long", 1, 1, 0, np.arange(30) / 30, boxes, (2000, 2000))
+    boxes = np.repeat([[500.0, 500.0, 1300.0, 1300.0]], 30, axis=0)
+    course = FaceCourse(np.arange(30), np.arange(30) / 30, boxes, (2000, 2000))
+    planned = plan_clip(spotted(0.1, 0.2, 0.3), "long", 1, course)
     assert planned.region.scale == 0.5 and planned.region[:4] == (0, 0, 1900, 1900)
     assert planned.face == (450, 450)
 

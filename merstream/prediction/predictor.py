@@ -4,9 +4,8 @@ Everything that is computed lies in the folder of the prediction, so an interrup
 and a finished one computes nothing anew.
 """
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,19 @@ from numpy.typing import NDArray
 
 from merstream.embedded.pipeline import RunOutcome, TallyCallback, compute_features
 from merstream.embedded.run_folder import Workspace
-from merstream.prediction.assembly import FaceEvent, describe_event, describe_face, describe_video, spot_faces
-from merstream.prediction.event_clips import read_clips
 from merstream.prediction.files import read_prediction, write_prediction
-from merstream.prediction.limits import describe_limits, refuse_slow_recording
-from merstream.prediction.model import Prediction, UsedModel, VideoFacts
-from merstream.stages import build_pipeline
+from merstream.prediction.model import PredictedEvent, Prediction, UsedModel, VideoFacts
+from services.spotter.event_clips import read_clips
+from services.spotter.face_events import FaceEvent, describe_event, describe_video, spot_faces
+from services.spotter.limits import refuse_slow_recording
 from services.spotter.recording import Recording, open_recording
+from services.spotter.spotting_pass import describe_settings, draft_prediction
 from services.spotter.watching import WatchedFace, watch_recording
+from services.trainer.recogniser.description import describe_expression, describe_model
 from services.trainer.recogniser.loading import load_recogniser
-from services.trainer.recogniser.recognition import Recogniser, RecognisedExpression
+from services.trainer.recogniser.recognition import Recogniser
 from shared.errors import BadData
+from shared.prediction.pipeline import PREDICTION_PIPELINE
 from shared.records import Pipeline, Record
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 from shared.storage_faults import require_writable_folder, stop_on_storage_fault
@@ -35,18 +36,6 @@ from shared.worker.stage_handler import read_artifact
 FramesCallback = Callable[[int, int], None]
 RecordingSource = Path | NDArray[np.uint8]
 MOTION_FOLDER = "motion"
-VERSION = 1  # of the way from a recording to its events. A prediction of another version is made again
-EVENT_FACTORS = (2.0,)  # the model averages over factors, and each costs a second of flow per event
-
-
-def build_event_pipeline() -> Pipeline:
-    """The settings of the image stages for events: weights that anybody may use, and few factors."""
-    changes = {
-        "ingest": {"detector": "mediapipe"},
-        "magnifier": {"factors": EVENT_FACTORS},
-        "roi-au": {"landmarks": "mediapipe"},
-    }
-    return build_pipeline("corrected", changes)
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ class PredictionOptions:
     fps: float | None = None
     force: bool = False
     jobs: int = 1
-    pipeline: Pipeline = field(default_factory=build_event_pipeline)
+    pipeline: Pipeline = PREDICTION_PIPELINE
     spotting: SpottingSettings = DEFAULT_SPOTTING
 
 
@@ -96,21 +85,11 @@ class _Predictor:
     def settings(self) -> dict[str, Any]:
         """Everything that shapes the prediction beside the recording and the model."""
         options = self.options
-        shaped = {
-            "version": VERSION,
-            "fps": options.fps,
-            "subject": options.subject,
-            "pipeline": options.pipeline.model_dump(mode="json"),
-            "spotting": asdict(options.spotting),
-        }
-        plain: dict[str, Any] = json.loads(json.dumps(shaped))  # as a reader of prediction.json finds them
-        return plain
+        return describe_settings(options.pipeline, options.spotting, options.fps, options.subject)
 
     @property
     def model(self) -> UsedModel:
-        return UsedModel(
-            name=self.recogniser.name, digest=self.recogniser.digest, trained_on=self.recogniser.trained_on
-        )
+        return describe_model(self.recogniser)
 
     def find_finished(self) -> Prediction | None:
         """The prediction that the folder has of the same recording by the same means. Frames in memory have none."""
@@ -128,18 +107,12 @@ class _Predictor:
         numbers = {event.clip.sample.identity: event.number for event in events}
         records = {numbers[record.sample.identity]: record for record in outcome.features}
         failures = {numbers[identity]: sentence for identity, sentence in outcome.dead_letters.items()}
-        described = tuple(
-            describe_event(event, *self._recognise(records.get(event.number), failures.get(event.number, "")))
+        recognised = tuple(
+            self._recognise(describe_event(event), records.get(event.number), failures.get(event.number, ""))
             for event in events
         )
-        return Prediction(
-            video=self.video,
-            model=self.model,
-            settings=self.settings,
-            faces=tuple(map(describe_face, faces)),
-            events=described,
-            remarks=(*self.recording.remarks, *describe_limits(self.video, len(faces))),
-        )
+        draft = draft_prediction(self.recording, faces, events, self.settings)
+        return draft.model_copy(update={"events": recognised, "model": self.model})
 
     def _compute_features(self, events: Sequence[FaceEvent], on_tally: TallyCallback) -> RunOutcome:
         clips = read_clips([event.clip for event in events], self.recording.read_frames, self.video.name)
@@ -148,12 +121,14 @@ class _Predictor:
             clips, self.name, self.options.pipeline, Workspace(self.folder), jobs=jobs, on_tally=on_tally
         )
 
-    def _recognise(self, record: Record | None, failure: str) -> tuple[RecognisedExpression | None, str]:
+    def _recognise(self, event: PredictedEvent, record: Record | None, failure: str) -> PredictedEvent:
         if record is None:
-            return None, failure or "The event did not come out of the image stages. Run the same command again."
+            lost = "The event did not come out of the image stages. Run the same command again."
+            return event.model_copy(update={"failure": failure or lost})
         store = Workspace(self.folder).open_store()
         arrays = read_artifact(store, record.artifact, record.sample.clip)
-        return self.recogniser.recognise_features(arrays), ""
+        said = self.recogniser.recognise_features(arrays)
+        return event.model_copy(update={"recognition": describe_expression(said)})
 
 
 def predict_recording(

@@ -1,17 +1,29 @@
 """One pass over a recording: its faces, their motion and events, and a clip of each event."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
+
+from services.spotter.event_clips import read_clips
+from services.spotter.face_events import FaceEvent, describe_event, describe_face, describe_video, spot_faces
+from services.spotter.limits import describe_recording_limits, refuse_slow_recording
+from services.spotter.recorded_frames import Recording
+from services.spotter.recording import open_recording
+from services.spotter.watched_faces import WatchedFace
+from services.spotter.watching import watch_recording
 from shared.packed_clips import PackedClip
 from shared.prediction.model import Prediction
-from shared.records import json_digest
+from shared.prediction.pipeline import PREDICTION_PIPELINE
+from shared.records import Pipeline, json_digest
+from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 from shared.stage import Arrays
 from shared.video_records import SPOTTER_STAGE
 
-SPOTTER_VERSION = 1  # raise it when the same bytes of a video give other events or motion
+SPOTTER_VERSION = 1  # of the way from a recording to its events. What another version made is made again
 
 PassProgress = Callable[[float], None]  # share of the recording that is watched. It may raise to end the pass
 
@@ -37,4 +49,75 @@ class SpottingPass(Protocol):
 
 def spotting_recipe(sha256: str) -> str:
     """Digest of everything that shapes what is spotted in the bytes with this digest."""
-    return json_digest([SPOTTER_STAGE, SPOTTER_VERSION, sha256])[:32]
+    return json_digest([SPOTTER_STAGE, SPOTTER_VERSION, asdict(DEFAULT_SPOTTING), sha256])[:32]
+
+
+def spot_recording(file: Path, name: str, chunks: Path, on_progress: PassProgress) -> SpottedRecording:
+    """Watch a video file and spot its events. `name` is the video's, and its events' as a dataset.
+
+    `chunks` keeps what is finished: the same call goes on there. Raises BadData for a file that cannot be read and for
+    a recording with too few frames per second.
+    """
+    recording = open_recording(file)
+    refuse_slow_recording(describe_video(recording), force=False)
+    faces = watch_recording(
+        recording, folder=chunks, on_progress=lambda done, total: on_progress(min(done / max(total, 1e-9), 1.0))
+    )
+    events = spot_faces(faces, recording, name, DEFAULT_SPOTTING)
+    draft = draft_prediction(recording, faces, events, describe_settings(PREDICTION_PIPELINE, DEFAULT_SPOTTING))
+    named = draft.video.model_copy(update={"name": name})
+    return SpottedRecording(
+        draft.model_copy(update={"video": named}), pack_motion(faces), _number_clips(events, recording, name)
+    )
+
+
+def draft_prediction(
+    recording: Recording, faces: Sequence[WatchedFace], events: Sequence[FaceEvent], settings: Mapping[str, Any]
+) -> Prediction:
+    """The prediction of a recording before its events are recognised."""
+    video = describe_video(recording)
+    return Prediction(
+        video=video,
+        settings=dict(settings),
+        faces=tuple(map(describe_face, faces)),
+        events=tuple(map(describe_event, events)),
+        remarks=(*recording.remarks, *describe_recording_limits(video, len(faces))),
+    )
+
+
+def describe_settings(
+    pipeline: Pipeline, spotting: SpottingSettings, fps: float | None = None, subject: str | None = None
+) -> dict[str, Any]:
+    """What shapes a prediction beside the recording and the model, as a reader of prediction.json finds it."""
+    shaped = {
+        "version": SPOTTER_VERSION,
+        "fps": fps,
+        "subject": subject,
+        "pipeline": pipeline.model_dump(mode="json"),
+        "spotting": asdict(spotting),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(shaped))
+    return plain
+
+
+def pack_motion(faces: Sequence[WatchedFace]) -> Arrays:
+    """The motion and the boxes of all faces as arrays of an artifact.
+
+    `faceN/segmentM/` and a name: `frames` int64 [T], `times` [T] s, `boxes` [T,4] px, `scores` [T], and the fields of
+    `FaceMotion` as `motion/...`.
+    """
+    packed: dict[str, np.ndarray[Any, Any]] = {}
+    for face in faces:
+        for number, segment in enumerate(face.segments):
+            place = f"face{face.id}/segment{number}"
+            for name in ("frames", "times", "boxes", "scores"):
+                packed[f"{place}/{name}"] = getattr(segment, name)
+            for name, value in vars(segment.motion).items():
+                packed[f"{place}/motion/{name}"] = np.asarray(value)
+    return packed
+
+
+def _number_clips(events: Sequence[FaceEvent], recording: Recording, name: str) -> Iterator[tuple[int, PackedClip]]:
+    numbers = {event.clip.sample.identity: event.number for event in events}
+    for clip in read_clips([event.clip for event in events], recording.read_frames, name):
+        yield numbers[clip.sample.identity], clip

@@ -2,12 +2,13 @@
 
 from shared.records import Pipeline
 
+EVENT_FACTORS = (2.0,)  # the model averages over factors, and each costs a second of flow per event
 PREDICTION_PIPELINE = Pipeline(
     profile="corrected",
     overrides={
         "ingest": {"detector": "mediapipe"},
+        "magnifier": {"factors": list(EVENT_FACTORS)},
         "roi-au": {"landmarks": "mediapipe"},
-        "magnifier": {"factors": [2.0, 4.0]},
     },
 )
-"""MediaPipe's face also finds small and turned faces, and its licence is free. Few factors: a result comes soon."""
+"""MediaPipe's weights may be used by anybody. Few factors: a result comes soon."""

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from services.trainer.recogniser.description import describe_expression, describe_model
 from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.recogniser.recognition import Recogniser
 from services.trainer.service.prediction_metrics import RecognitionMetrics
 from shared.bus.topics import PREDICTIONS
 from shared.errors import BadData
-from shared.prediction.model import PredictedEvent, Prediction, Recognition, UsedModel
+from shared.prediction.model import PredictedEvent, Prediction, Recognition
 from shared.records import Record, json_digest, quote_segment
 from shared.store import NotStored, Store
 from shared.telemetry import Metrics
@@ -75,10 +76,7 @@ class RecognitionHandler:
         contents = RecognitionContents.decode(self.store.get(request.contents_key))
         draft = Prediction.decode(self.store.get(contents.spotted.draft_key))
         events = tuple(self._recognise_event(event, contents) for event in draft.events)
-        used = UsedModel(
-            name=self.recogniser.name, digest=self.recogniser.digest, trained_on=self.recogniser.trained_on
-        )
-        return draft.model_copy(update={"events": events, "model": used})
+        return draft.model_copy(update={"events": events, "model": describe_model(self.recogniser)})
 
     def _recognise_event(self, event: PredictedEvent, contents: RecognitionContents) -> PredictedEvent:
         record = contents.features.get(event.id)
@@ -92,15 +90,7 @@ class RecognitionHandler:
 
     def _recognise_features(self, record: Record) -> Recognition:
         arrays = read_artifact(self.store, record.artifact, record.sample.identity)
-        said = self.recogniser.recognise_features(arrays)
-        return Recognition(
-            emotion=said.emotion,
-            emotions=said.emotions,
-            fine_emotion=said.fine_emotion,
-            fine_emotions=said.fine_emotions,
-            action_units=said.action_units,
-            warnings=said.warnings,
-        )
+        return describe_expression(self.recogniser.recognise_features(arrays))
 
     def _describe_result(self, request: RecognitionRequest, prediction: Prediction, prefix: str) -> PredictionResult:
         return PredictionResult(

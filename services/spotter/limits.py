@@ -1,7 +1,7 @@
 """What a recording does not allow: refused, or said."""
 
-from merstream.prediction.model import VideoFacts
 from shared.errors import BadData
+from shared.prediction.model import VideoFacts
 
 LEAST_RATE = 20.0  # frames/s. Below, a micro-expression of 0.2 s has at most four frames
 COARSE_RATE = 50.0  # frames/s below which a micro-expression has few frames between onset and apex
@@ -18,7 +18,7 @@ def refuse_slow_recording(video: VideoFacts, force: bool) -> None:
         )
 
 
-def describe_limits(video: VideoFacts, face_count: int) -> tuple[str, ...]:
+def describe_recording_limits(video: VideoFacts, face_count: int) -> tuple[str, ...]:
     """Sentences on what cannot be said of a recording."""
     remarks = []
     if video.fps < LEAST_RATE:

@@ -6,13 +6,13 @@ decoded from its last key frame for every event and every look at it.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingest.source_records import PackedClip
+from shared.packed_clips import PackedClip
 from shared.records import Sample
 from shared.spotting.events import SpottedEvent
 
@@ -160,7 +160,7 @@ class _OpenClip:
 
     def pack_clip(self, name: str) -> PackedClip:
         plan = self.plan
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "data": np.frombuffer(bytes(self.data), np.uint8),
             "ends": np.array(self.ends, np.int64),
             "names": np.array([f"{name} frame {number}" for number in plan.frames], np.str_),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from merstream.prediction.event_clips import MOST_FRAMES, FaceCourse, PlannedClip, choose_frames, plan_clip, read_clips
 from services.ingest.source_reading import read_source
+from services.spotter.event_clips import MOST_FRAMES, FaceCourse, PlannedClip, choose_frames, plan_clip, read_clips
 from shared.spotting.events import SpottedEvent
 
 BOX = np.array([[40.0, 30.0, 60.0, 56.0]])

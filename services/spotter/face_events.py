@@ -1,15 +1,14 @@
-"""From what was watched, spotted and recognised to the parts of the document."""
+"""From what was watched and spotted to the parts of the document."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from merstream.prediction.event_clips import FaceCourse, PlannedClip, find_nearest, plan_clip
-from merstream.prediction.model import PredictedEvent, PredictedFace, PredictedFlag, Recognition, VideoFacts
+from services.spotter.event_clips import FaceCourse, PlannedClip, find_nearest, plan_clip
 from services.spotter.recorded_frames import Recording
 from services.spotter.watched_faces import WatchedFace, WatchedSegment
-from services.trainer.recogniser.recognition import RecognisedExpression
+from shared.prediction.model import PredictedEvent, PredictedFace, PredictedFlag, VideoFacts
 from shared.spotting.events import SpottedEvent
 from shared.spotting.spotting import spot_events
 from shared.spotting.spotting_settings import SpottingSettings
@@ -80,8 +79,8 @@ def describe_face(face: WatchedFace) -> PredictedFace:
     return PredictedFace.model_validate({name: getattr(face, name) for name in PredictedFace.model_fields})
 
 
-def describe_event(event: FaceEvent, found: RecognisedExpression | None, failure: str) -> PredictedEvent:
-    """The event as the document has it. `failure` says why nothing was recognised."""
+def describe_event(event: FaceEvent) -> PredictedEvent:
+    """The event as the document has it, not recognised yet."""
     spotted = event.spotted
     return PredictedEvent(
         id=event.number,
@@ -99,6 +98,4 @@ def describe_event(event: FaceEvent, found: RecognisedExpression | None, failure
         side=spotted.side,
         confidence=event.confidence,
         flags=tuple(PredictedFlag(name=flag.name, reason=flag.reason) for flag in spotted.flags),
-        recognition=Recognition.model_validate(asdict(found)) if found else None,
-        failure=failure,
     )

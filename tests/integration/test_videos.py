@@ -23,6 +23,7 @@ from services.spotter.__main__ import build_spotter
 from services.spotter.video_handler import VideoHandler
 from services.trainer.service.prediction_starter import PredictionStarter
 from services.trainer.service.processes import planning_loops, recognition_loops
+from services.trainer.service.run_starter import RunStarter
 from shared.bus import Bus
 from shared.bus.kafka.create_topics import ensure_topics
 from shared.bus.topics import TOPIC_BY_GROUP, dead_letter_topic
@@ -74,14 +75,16 @@ class Services:
     def __init__(self, settings: Settings, bus: Bus, store: Store) -> None:
         self.bus, self.store, stopping = bus, store, threading.Event()
         self.inbox = VideoInbox(open_videos(settings), store, bus, settings)
-        planning = planning_loops(settings, bus, store, Metrics(), stopping)
-        self.starter = next(loop for loop in planning if isinstance(loop, PredictionStarter))
+        runs, planner, self.starter = planning_loops(settings, bus, store, Metrics(), stopping)
+        assert isinstance(runs, RunStarter)
+        assert isinstance(self.starter, PredictionStarter)
         loops = [
             *build_spotter(settings, bus, store, Metrics(), stopping),
             *(Worker(StageHandler(stage, store), bus, store, settings) for stage in STAGES),
             *recognition_loops(settings, bus, store, Metrics(), stopping),
         ]
-        self.workers = [loop for loop in loops if isinstance(loop, Worker)]
+        self.workers = [loop for loop in [*loops, planner] if isinstance(loop, Worker)]
+        self.followers = [self.inbox, runs, self.starter]
 
     def work(self, until: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -101,9 +104,9 @@ class Services:
         return [m.headers["reason"] for topic in topics for m in self.bus.read_newest(topic).values()]
 
     def close(self) -> None:
-        self.inbox.close()
+        for loop in [*self.followers, *self.workers]:
+            loop.close()
         for worker in self.workers:
-            worker.close()
             if isinstance(worker.handler, VideoHandler):
                 worker.handler.scratch.close()
 

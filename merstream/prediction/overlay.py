@@ -34,9 +34,7 @@ class FaceTrack:
     landmarks: NDArray[Any] | None = None
 
 
-def write_overlay(
-    frames: Iterable[TimedFrame], prediction: Prediction, tracks: Sequence[FaceTrack], out: Path
-) -> Path:
+def write_overlay(frames: Iterable[TimedFrame], prediction: Prediction, tracks: Sequence[FaceTrack], out: Path) -> Path:
     """Write the frames with boxes, ids, landmarks and events as an MP4 file (H.264) and return it.
 
     frames: those of `open_recording(source).read_frames()`, one in memory at a time. Their times are kept.

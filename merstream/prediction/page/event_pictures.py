@@ -20,7 +20,9 @@ CELL_WIDTH = 136  # px of a film's picture; its height follows the frames
 FLOW_WIDTH = 200  # px
 SHADED = 0.55  # share of the grey frame's light that stays under the flow's colours
 ARROW_SHARE = 0.2  # length of the longest arrow, share of the picture's width
+FACE_REACH = (1.35, 0.95, 2.0)  # sides, up, down from between the eyes: what pictures show, distances between the eyes
 SMALLEST_FULL_FLOW = 0.02  # distances between the eyes at full colour, so that noise stays pale
+Window = tuple[slice, slice]  # rows, columns
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,36 @@ class EventPictures:
 
 def draw_event_pictures(artifacts: EventArtifacts, seconds: float, faces: bool) -> EventPictures:
     """The pictures of an event that lasts `seconds`. Without `faces` they show no frame, and nobody's landmarks."""
-    onset = artifacts.interpolator["frames"][0]
-    eyes = measured_eye_distance(artifacts.features["landmarks"])
+    onset, landmarks = artifacts.interpolator["frames"][0], artifacts.features["landmarks"]
+    eyes, window = measured_eye_distance(landmarks), find_face_window(landmarks, artifacts.interpolator["frames"].shape)
     moved = sum_flow_to_apex(artifacts.interpolator, artifacts.flow)
     full = max(float(np.percentile(np.hypot(*moved), 99.5)), SMALLEST_FULL_FLOW * eyes)
-    coloured = colour_flow(moved, full)
+    coloured = colour_flow(moved, full)[window]
     factors = artifacts.flow["factors"]
     return EventPictures(
-        film=_draw_film(artifacts, seconds) if faces else None,
-        flow=encode_picture(shrink_picture(_lay_over(onset, coloured) if faces else coloured, FLOW_WIDTH)),
+        film=_draw_film(artifacts, seconds, window) if faces else None,
+        flow=encode_picture(shrink_picture(_lay_over(onset[window], coloured) if faces else coloured, FLOW_WIDTH)),
         full_flow=full / eyes,
-        arrows=_draw_arrows(artifacts, eyes, faces),
+        arrows=_draw_arrows(artifacts, eyes, window, faces),
         factor=float(factors[len(factors) // 2]),
     )
 
 
+def find_face_window(landmarks: NDArray[np.float64], shape: tuple[int, ...]) -> Window:
+    """The rows and columns that show the face with landmarks [68, 2] px in frames of shape [..., H, W, 3]."""
+    eyes = measured_eye_distance(landmarks)
+    x, y = landmarks[36:48].mean(0)
+    sides, up, down = (reach * eyes for reach in FACE_REACH)
+    left, right = (round(float(np.clip(at, 0, shape[-2]))) for at in (x - sides, x + sides))
+    top, bottom = (round(float(np.clip(at, 0, shape[-3]))) for at in (y - up, y + down))
+    return slice(top, bottom), slice(left, right)
+
+
 def draw_portrait(artifacts: EventArtifacts, width: int) -> str:
     """The face at the onset as a data URI, to tell several persons apart."""
-    clip = artifacts.ingest
-    return encode_picture(shrink_picture(clip["frames"][int(clip["onset"])], width))
+    frames, onset = artifacts.ingest["frames"], int(artifacts.ingest["onset"])
+    window = find_face_window(artifacts.features["landmarks"], frames.shape)
+    return encode_picture(shrink_picture(frames[onset][window], width))
 
 
 def encode_picture(picture: NDArray[Any], quality: int = 82) -> str:
@@ -96,15 +109,15 @@ def encode_picture(picture: NDArray[Any], quality: int = 82) -> str:
     return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
-def _draw_film(artifacts: EventArtifacts, seconds: float) -> Film:
+def _draw_film(artifacts: EventArtifacts, seconds: float, window: Window) -> Film:
     clip, shown = artifacts.ingest, artifacts.interpolator
     magnified = artifacts.magnifier["frames"]
     middle = len(magnified) // 2
-    recorded = [shrink_picture(frame, CELL_WIDTH) for frame in shown["frames"][-magnified.shape[1] :]]
-    moved = [shrink_picture(frame, CELL_WIDTH) for frame in magnified[middle]]
+    recorded = [shrink_picture(frame[window], CELL_WIDTH) for frame in shown["frames"][-magnified.shape[1] :]]
+    moved = [shrink_picture(frame[window], CELL_WIDTH) for frame in magnified[middle]]
     times = _time_frames(shown, seconds)[-len(moved) :]
     apex = int(np.argmin(np.abs(times - _time_apex(shown, seconds))))
-    marks = [shrink_picture(clip["frames"][int(clip[name])], CELL_WIDTH) for name in ("onset", "apex", "offset")]
+    marks = [shrink_picture(clip["frames"][int(clip[name])][window], CELL_WIDTH) for name in ("onset", "apex", "offset")]
     rows: list[Sequence[Picture]] = [marks, [moved[0], moved[apex], moved[-1]], recorded, moved]
     columns = max(map(len, rows))
     blank = np.zeros_like(marks[0])
@@ -132,15 +145,15 @@ def _lay_over(frame: Picture, coloured: Picture) -> Picture:
     return np.rint((1 - SHADED + SHADED * grey) * coloured).astype(np.uint8)
 
 
-def _draw_arrows(artifacts: EventArtifacts, eyes: float, faces: bool) -> Arrows:
-    onset = artifacts.interpolator["frames"][0]
+def _draw_arrows(artifacts: EventArtifacts, eyes: float, window: Window, faces: bool) -> Arrows:
+    onset = artifacts.interpolator["frames"][0][window]
     points, motion = measure_roi_motion(artifacts.interpolator, artifacts.flow, artifacts.features)
-    motion = motion.astype(np.float64)
+    points, motion = points - [window[1].start, window[0].start], motion.astype(np.float64)
     height, width = onset.shape[:2]
     lines: tuple[str, ...] = ()
     if not faces:
-        width, height, unit = 260, 300, 100.0  # px on the page per distance between the eyes
-        drawn = SCHEMATIC_LANDMARKS * unit + [width / 2, 0.28 * height]
+        width, height, unit = 270, 295, 100.0  # px on the page per distance between the eyes
+        drawn = SCHEMATIC_LANDMARKS * unit + [FACE_REACH[0] * unit, FACE_REACH[1] * unit]
         points, motion = drawn[ROI], motion / eyes * unit
         lines = tuple(" ".join(f"{x:.1f},{y:.1f}" for x, y in drawn[list(line)]) for line in FACE_LINES)
         eyes = unit

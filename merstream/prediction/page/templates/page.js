@@ -16,6 +16,11 @@ function clock(seconds) {
   return minutes > 59 ? Math.floor(minutes / 60) + ":" + end : end;
 }
 
+function label(seconds, step) {
+  if (step < 1) return clock(seconds);
+  return whole < 60 ? seconds + " s" : clock(seconds).replace(/[.]0$/, "");
+}
+
 // The window of time that is shown.
 function show(from, to) {
   const length = Math.min(Math.max(to - from, SHORTEST), whole);
@@ -34,10 +39,22 @@ function place() {
     mark.style.left = percent(+mark.dataset.from);
     mark.style.width = 100 * (mark.dataset.to - mark.dataset.from) / length + "%";
   }
-  for (const picture of findAll(".strip img")) picture.style.left = percent(+picture.dataset.at);
+  placeStrip(length);
   const frame = find("#window");
   if (frame) { frame.style.left = 100 * state.from / whole + "%"; frame.style.width = 100 * length / whole + "%"; }
   draw();
+}
+
+// Pictures that would cover another one are left out; zooming in brings them back.
+function placeStrip(length) {
+  const room = find(".strip .plot");
+  let end = -Infinity;
+  for (const picture of room ? room.children : []) {
+    const middle = (picture.dataset.at - state.from) / length * room.clientWidth, half = picture.offsetWidth / 2;
+    const seen = middle - half >= end && middle + half > 0 && middle - half < room.clientWidth;
+    picture.style.left = middle + "px"; picture.style.visibility = seen ? "visible" : "hidden";
+    if (seen) end = middle + half + 2;
+  }
 }
 
 // The chart: one row per region, the largest value of each column of pixels.
@@ -69,7 +86,7 @@ function paint() {
   const step = [.05, .1, .2, .5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600].find(each => each / length * room > 80) || 7200;
   for (let tick = Math.ceil(state.from / step); tick * step <= state.to; tick++) {
     pen.fillStyle = colour("--line"); pen.fillRect(x(tick * step), 0, 1, height - AXIS + 4);
-    pen.fillStyle = colour("--soft"); pen.textAlign = "center"; pen.fillText(clock(tick * step), Math.min(Math.max(x(tick * step), LABELS + 22), width - 22), height - 7);
+    pen.fillStyle = colour("--soft"); pen.textAlign = "center"; pen.fillText(label(tick * step, step), Math.min(Math.max(x(tick * step), LABELS + 22), width - 22), height - 7);
   }
   let top = 0;
   for (const row of shown.rows) {
@@ -80,6 +97,7 @@ function paint() {
     paintRow(pen, row.right, shown.bin_seconds, middle + 1, reach, room, length);
     top += rowHeight(row);
   }
+  find("#lanes").style.setProperty("--now", state.at === null ? "-9px" : 100 * (state.at - state.from) / length + "%");
   if (state.at !== null) { pen.fillStyle = colour("--ink"); pen.fillRect(x(state.at), 0, 1.5, height - AXIS); }
   pen.restore();
   top = 0; pen.textAlign = "left";
@@ -137,6 +155,8 @@ function openEvent(id, move = true) {
   const long = (event.offset - event.onset) / (state.to - state.from) * (canvas ? canvas.clientWidth : 1000) < 6;
   if (long || event.onset < state.from || event.offset > state.to) show(event.onset - 4, event.offset + 4);
   seek(event.apex);
+  const lanes = find("#lanes");
+  if (lanes) section.style.scrollMarginTop = lanes.offsetHeight + 12 + "px"; // they stay on top
   if (move) { section.scrollIntoView({block: "nearest"}); section.focus({preventScroll: true}); }
   history.replaceState(null, "", "#event-" + id);
   draw();

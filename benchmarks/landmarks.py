@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
 from merstream.synth.action_units import FaceAxes
 from merstream.synth.identity import draw_identity
-from services.ingest.video.index import read_index
-from services.ingest.video.reading import read_pictures
 from services.roi_au.landmarks import detect
 from services.roi_au.settings import PROFILES
 from shared import face_mesh
 from shared.errors import BadData
 from shared.face_detectors import choose_detector
 from shared.faces import DetectorName
+from shared.video.index import read_index
+from shared.video.reading import read_pictures
 
 SEED = 5  # no face of this seed shaped BROW_SHIFTS
 SIZE = (480, 640)  # rows, columns

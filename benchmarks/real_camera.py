@@ -41,12 +41,12 @@ from services.flow import stage as flow
 from services.ingest import crop
 from services.ingest import stage as ingest
 from services.ingest.steady_face_box import steady_box
-from services.ingest.video.index import read_index
-from services.ingest.video.reading import read_pictures
 from services.interpolator import stage as interpolator
 from services.magnifier import stage as magnifier
 from services.roi_au.landmarks import detect
 from shared.stage import Arrays
+from shared.video.index import read_index
+from shared.video.reading import read_pictures
 
 AMPLITUDES = (0.2, 0.5, 1.0, 2.0, 3.0)
 EXPRESSIONS = ("12", "4", "1+2", "14L", "15", "9")

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merstream.doctor.image_headers import read_header
-from services.ingest import image
 from services.ingest.catalogue import numbered
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.image_depth import FEW_LEVELS, measure_depth
 from services.ingest.repeats import describe_repeats
 from shared.errors import BadData
+from shared.images.decoding import decode_image
+from shared.images.depth import FEW_LEVELS, measure_depth
 
 IGNORED_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 
@@ -80,7 +80,7 @@ def _check_pixels(clip: FoundClip, found: FrameFindings) -> None:
 
 
 def _decode_file(file: Path) -> NDArray[Any]:
-    return image.decode_image(np.frombuffer(file.read_bytes(), np.uint8), file.name)
+    return decode_image(np.frombuffer(file.read_bytes(), np.uint8), file.name)
 
 
 def _check_whole_clip(clip: FoundClip, found: FrameFindings, repeats: Sequence[int], has_16_bits: bool) -> None:

@@ -1,13 +1,13 @@
 """Whether a file is a whole image, from its first and last bytes. Nothing is decoded.
 
-Formats are those of `services.ingest.catalogue.numbered.SUFFIXES`. Sizes are read for JPEG, PNG and BMP.
+Formats are those of `shared.images.decoding.IMAGE_SUFFIXES`. Sizes are read for JPEG, PNG and BMP.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.ingest.image_header import describe_size_fault
+from shared.images.header import describe_size_fault
 
 HEAD_BYTES, JPEG_SEARCH_BYTES, TAIL_BYTES = 1024, 1 << 16, 64  # bytes
 MAGIC_NUMBERS: dict[bytes, str] = {

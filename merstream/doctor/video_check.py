@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.repeats import follow_repeats
-from services.ingest.video.clock import VideoClock
-from services.ingest.video.index import VideoIndex, read_file_index
-from services.ingest.video.locating import locate_clip
-from services.ingest.video.pictures import is_square
-from services.ingest.video.reading import read_pictures
+from services.ingest.video_locating import locate_clip
 from shared.errors import BadData
+from shared.video.clock import VideoClock
+from shared.video.index import VideoIndex, read_file_index
+from shared.video.pictures import is_square
+from shared.video.reading import read_pictures
 
 
 @dataclass

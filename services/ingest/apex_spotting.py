@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingest.facial_motion import measure_skin_motion
-from services.ingest.image import Frame
 from shared.errors import BadData
 from shared.faces import Detector, FaceBox, detect_faces, largest_face
+from shared.images.decoding import Frame
 
 # Measured with dlib's 68 landmarks on frontal faces: eyes at 0.21..0.35 of the face box's height.
 EYES = (0.20, 0.38)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from services.ingest.image import Frame
 from shared.faces import FaceBox
+from shared.images.decoding import Frame
 
 
 @dataclass(frozen=True)

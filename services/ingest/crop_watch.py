@@ -5,7 +5,6 @@ and like the one that set the crop.
 """
 
 from services.ingest.face_tracks import search_nearby
-from services.ingest.image import Frame
 from services.ingest.picture_likeness import (
     SAME_PICTURE,
     SAME_SCENE,
@@ -15,6 +14,7 @@ from services.ingest.picture_likeness import (
 )
 from shared.errors import BadData
 from shared.faces import Detector, FaceBox, detect_faces
+from shared.images.decoding import Frame
 
 
 class CropWatch:

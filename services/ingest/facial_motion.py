@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingest.image import Frame
+from shared.images.decoding import Frame
 
 LONGEST = 140  # px of the longer side for the flow. 280 px cost four times as much and gave no better apex
 SHORTEST = 32  # px, minimum of the shorter side: the search refuses images below 12

@@ -12,9 +12,9 @@ from services.ingest.catalogue.named_face import Point
 from services.ingest.crop import crop_around_face, cut_crop
 from services.ingest.face_tracks import CONFIDENT, FaceTrack
 from services.ingest.facial_motion import measure_skin_motion
-from services.ingest.image import Frame
 from shared.errors import BadData
 from shared.faces import Detector, describe_box, detect_faces
+from shared.images.decoding import Frame
 
 STILL = 0.12  # px: a face that moves less is still
 ABOVE_NOISE = 1.8  # a living face moves so much more over the clip than from one frame to the next, a portrait 1.5

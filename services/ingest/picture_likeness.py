@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingest.crop import Crop, cut_crop
-from services.ingest.image import Frame
+from shared.images.decoding import Frame
 
 Thumbnail = NDArray[np.float64]
 

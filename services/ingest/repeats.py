@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from services.ingest.image import Frame
 from shared.errors import BadData
+from shared.images.decoding import Frame
 
 MOST_REPEATS = 0.25  # share of the clip. Above it too little of the recording is left
 NAMED = 12  # numbers that a sentence names

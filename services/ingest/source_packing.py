@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.video.locating import locate_clip
-from services.ingest.video.packing import pack_video
+from services.ingest.video_locating import locate_clip
+from services.ingest.video_packing import pack_video
 from shared.errors import BadData
 from shared.stage import Arrays
 

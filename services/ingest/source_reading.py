@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingest import image, video
-from services.ingest.image import Frame
-from services.ingest.image_depth import measure_depth
+from shared import video
 from shared.errors import BadData
+from shared.images.decoding import Frame, decode_image, to_rgb
+from shared.images.depth import measure_depth
 from shared.stage import Arrays
 
 
@@ -54,7 +54,7 @@ class Source:
                     f"{name}: expected {_format_size(size)} like the clip's first frame, got "
                     f"{_format_size(pixels.shape)}; export all frames of the clip at one size."
                 )
-            yield name, image.to_rgb(pixels, self._true_bits if pixels.dtype == np.uint16 else 8)
+            yield name, to_rgb(pixels, self._true_bits if pixels.dtype == np.uint16 else 8)
 
     def _decode_pixels(self, chosen: Collection[int]) -> Iterator[tuple[str, NDArray[Any]]]:
         data, names = self.arrays["data"], self.arrays["names"].tolist()
@@ -62,14 +62,14 @@ class Source:
             yield from video.read_packed_frames(self.arrays, self.notes, chosen)
             return
         parts = np.split(data, self.arrays["ends"][:-1])
-        yield from ((names[index], image.decode_image(parts[index], names[index])) for index in chosen)
+        yield from ((names[index], decode_image(parts[index], names[index])) for index in chosen)
 
     @cached_property
     def _true_bits(self) -> int:
         """The depth of the clip's 16-bit frames, measured on all of them once and noted."""
         parts = np.split(self.arrays["data"], self.arrays["ends"][:-1])
         names = self.arrays["names"].tolist()
-        depth = measure_depth((name, image.decode_image(part, name)) for name, part in zip(names, parts, strict=True))
+        depth = measure_depth((name, decode_image(part, name)) for name, part in zip(names, parts, strict=True))
         self.notes.append(depth.note)
         return depth.bits
 

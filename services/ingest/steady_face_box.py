@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingest.crop import Crop, cut_crop
-from services.ingest.image import Frame
 from shared.errors import BadData
 from shared.faces import Detector, FaceBox, detect_faces, largest_face, overlap_boxes
+from shared.images.decoding import Frame
 
 STEP = 1.2  # ratio of two levels of dlib's pyramid
 SIDE = 120.0  # px of the face box in the smallest of the further searches (the detector's window is 80)

@@ -83,7 +83,7 @@ class FoundClip:
 
     `files` and `numbers` run in parallel, onset..offset. A missing frame has its neighbour's file and its own number.
     A video has one file and the number 0. Its frames count from 0. `span` and `times` of a video are known once its
-    index was read (`services.ingest.video.locating`).
+    index was read (`services.ingest.video_locating`).
     """
 
     sample: Sample

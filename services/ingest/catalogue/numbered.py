@@ -6,10 +6,8 @@ from pathlib import Path
 
 from services.ingest.catalogue.frame_names import LARGE_SHARE, Habits, NameReading, read_frame_names
 from shared.errors import BadData
+from shared.images.decoding import IMAGE_SUFFIXES
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2", ".jpe", ".jfif"}
-)
 CROP = "reg_"  # names of face crops begin so
 REACH = 3  # frames, longest distance to the neighbour that replaces a missing frame
 
@@ -40,7 +38,7 @@ def image_names(folder: Path, cropped: bool | None = None) -> list[str]:
 
 
 def _is_image(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
 
 
 def frame_files_between(
@@ -75,7 +73,7 @@ def _describe_images(folder: Path) -> str:
     others = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208
     if not others:
         return "none; copy the frames there."
-    kinds = " ".join(sorted(SUFFIXES))
+    kinds = " ".join(sorted(IMAGE_SUFFIXES))
     return (
         f"none among {len(others)} files and folders such as {others[0]}; copy frames of these formats there: {kinds}"
     )

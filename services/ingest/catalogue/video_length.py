@@ -17,8 +17,8 @@ def count_video_frames(file: Path, expected: int) -> int:
     # Decoders are slow to import, and commands that know a dataset's types need none.
     import av
 
-    from services.ingest.video.container import open_video
-    from services.ingest.video.index import read_file_index
+    from shared.video.container import open_video
+    from shared.video.index import read_file_index
 
     try:
         with open_video(file, file.name) as (_, stream):

@@ -8,7 +8,6 @@ import numpy as np
 import openpyxl
 import pytest
 from numpy.typing import NDArray
-from skimage import data
 
 from tests.unit.ingest.inbox.lab import Lab
 
@@ -24,12 +23,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(tmp_path)
     yield lab
     lab.close()
-
-
-@pytest.fixture(scope="session")
-def face() -> NDArray[np.uint8]:
-    """240x260 RGB: head and shoulders, one face of about 90 px."""
-    return np.ascontiguousarray(data.astronaut()[20:260, 90:350])
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import merstream
 from merstream import synth
 from merstream.stages import STAGES, build_pipeline
 from services.flow.stage import rgb_to_luma
-from services.ingest import image
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.discover import discover_clips
 from services.ingest.source_records import store_record
 from shared.errors import BadData, Misconfigured
+from shared.images.decoding import decode_image, to_rgb
 from shared.store import LocalStore
 from shared.telemetry import Metrics
 from shared.worker.stage_handler import process_record, read_artifact
@@ -180,7 +180,7 @@ def test_features_have_the_bytes_that_the_stages_store(
 ) -> None:
     found = drawn(cropped)
     files = [np.fromfile(file, np.uint8) for file in found.files]
-    frames = np.stack([image.to_rgb(image.decode_image(data, "frame")) for data in files])
+    frames = np.stack([to_rgb(decode_image(data, "frame")) for data in files])
     assert found.apex is not None
     marks = [frame - found.onset + 1 for frame in (found.onset, found.apex, found.offset)]
     padded = np.concatenate([frames[-1:], frames, frames[:1]])
@@ -197,7 +197,7 @@ def test_features_have_the_bytes_that_the_stages_store(
 def test_an_apex_that_is_not_given_is_spotted(drawn: Callable[[bool], FoundClip]) -> None:
     found = drawn(True)
     files = [np.fromfile(file, np.uint8) for file in found.files]
-    frames = np.stack([image.to_rgb(image.decode_image(data, "frame")) for data in files])
+    frames = np.stack([to_rgb(decode_image(data, "frame")) for data in files])
     features = merstream.extract_features(frames, 0, None, len(frames) - 1, found.fps, settings=SMALL, cropped=True)
     assert features.patches.shape == (1, 9, 2, 30, 7, 7)
     assert features.notes[0].startswith("no apex is coded: spotted at frame ")

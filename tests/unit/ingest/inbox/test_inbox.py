@@ -13,7 +13,7 @@ from shared.errors import Unavailable
 from shared.records import Pipeline
 from shared.store import LocalStore
 from tests.unit.ingest.inbox.lab import HEADER, Lab, dataset, frames, sheet
-from tests.unit.ingest.video import coded
+from tests.unit.shared.video import coded
 
 
 def test_every_clip_becomes_the_record_that_a_run_on_the_folder_makes(lab: Lab, tmp_path: Path) -> None:

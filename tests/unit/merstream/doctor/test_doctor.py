@@ -11,11 +11,11 @@ import pytest
 from merstream import app
 from merstream.doctor.report import diagnose_folders
 from services.ingest.catalogue.entry import ReadingOptions
-from services.ingest.video.index import read_file_index
+from shared.video.index import read_file_index
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.write import TINY
-from tests.unit.ingest.video import coded
 from tests.unit.merstream.embedded.test_pipeline import write_clips
+from tests.unit.shared.video import coded
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from services.ingest.video.container import VideoData, open_video
-from services.ingest.video.packets import PacketEntry
+from shared.video.container import VideoData, open_video
+from shared.video.packets import PacketEntry
 
 
 def order_frames(

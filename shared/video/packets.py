@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import av
 from av.container import InputContainer
@@ -13,8 +13,9 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from services.ingest.video.container import VideoData
+from shared.video.container import VideoData
 
+VideoPacket: TypeAlias = "Packet[VideoStream]"  # quoted: PyAV's class takes no parameter when it runs
 PacketKey = tuple[int | None, int | None, int]  # stamps and size of a packet as the demuxer gives them
 
 AVI_HEADER = re.compile(rb"RIFF.{4}AVI ", re.DOTALL)
@@ -39,7 +40,7 @@ class PacketEntry(NamedTuple):
     part: int = 0  # which of several recordings that were joined
 
 
-def find_packet_key(packet: Packet) -> PacketKey:
+def find_packet_key(packet: VideoPacket) -> PacketKey:
     """What identifies a packet within its stream."""
     return packet.pts, packet.dts, packet.size
 
@@ -94,7 +95,9 @@ def divide_joined_avis(data: VideoData, packets: Sequence[PacketEntry]) -> list[
     return found
 
 
-def _build_entry(packet: Packet, tick: int | None, stream: VideoStream, before: Sequence[PacketEntry]) -> PacketEntry:
+def _build_entry(
+    packet: VideoPacket, tick: int | None, stream: VideoStream, before: Sequence[PacketEntry]
+) -> PacketEntry:
     key = find_packet_key(packet)
     dts = packet.dts if packet.dts is not None else packet.pts
     if dts is None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.ingest.video import read_video_frames
-from tests.unit.ingest.video import coded
+from shared.video import read_video_frames
+from tests.unit.shared.video import coded
 
 
 def read(file: Path) -> tuple[list[NDArray[Any]], list[str]]:

@@ -79,12 +79,20 @@ def weave_out_fields(
 
     The others lose a wrong flag. With it, their colour would be converted field by field.
     """
-    # The flag of the order is often wrong, so that it is measured too.
-    parity = "tff" if sum(measures[at].top_first for at in chosen) >= 0 else "bff"
-    weave = "bwdif", f"mode=send_frame:parity={parity}:deint=all"
+    yield from weave_frames(((frame, at in chosen) for at, frame in enumerate(frames)), is_top_first(measures, chosen))
+
+
+def is_top_first(measures: Sequence[FieldMeasure], chosen: Iterable[int]) -> bool:
+    """Whether the even rows of the chosen frames were taken first. The flag of the order is often wrong."""
+    return sum(measures[at].top_first for at in chosen) >= 0
+
+
+def weave_frames(frames: Iterable[tuple[VideoFrame, bool]], top_first: bool) -> Iterator[VideoFrame]:
+    """The frames of pairs (frame, whether it is made of fields), as `weave_out_fields` gives them."""
+    weave = "bwdif", f"mode=send_frame:parity={'tff' if top_first else 'bff'}:deint=all"
     run, wanted = None, None
-    for at, frame in enumerate(frames):
-        change = weave if at in chosen else ("setfield", "mode=prog") if measures[at].is_flagged else None
+    for frame, woven in frames:
+        change = weave if woven else ("setfield", "mode=prog") if frame.interlaced_frame else None
         if run and change != wanted:
             yield from run.finish_run()
             run = None

@@ -12,9 +12,9 @@ from services.ingest.catalogue.entry import FoundClip
 from services.ingest.discover import discover_clips
 from services.ingest.source_packing import pack_source
 from services.ingest.source_reading import read_source
-from services.ingest.video import read_packed_frames, read_video_frames
 from shared.store import npz
-from tests.unit.ingest.video import coded
+from shared.video import read_packed_frames, read_video_frames
+from tests.unit.shared.video import coded
 
 HEADER = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
 

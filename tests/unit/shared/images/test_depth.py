@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.ingest.image_depth import measure_depth, scale_to_bytes
 from services.ingest.source_reading import read_source
 from shared.errors import BadData
+from shared.images.depth import measure_depth, scale_to_bytes
 
 GREY = np.tile(np.arange(256, dtype=np.uint16), (64, 1))  # every grey level of 8 bits
 FINE = np.linspace(0, 1, 64 * 256).reshape(64, 256)  # far more than 256 levels

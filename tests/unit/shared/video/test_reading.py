@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.ingest.video import read_video_frames
-from services.ingest.video.index import read_file_index
 from shared.errors import BadData
-from tests.unit.ingest.video import coded
+from shared.video import read_video_frames
+from shared.video.index import read_file_index
+from tests.unit.shared.video import coded
 
 Write = Callable[..., Path]
 

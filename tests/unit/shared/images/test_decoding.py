@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.ingest.image import decode_image, to_rgb
 from shared.errors import BadData
+from shared.images.decoding import decode_image, to_rgb
 
 
 def encoded(pixels: NDArray[Any], suffix: str) -> NDArray[np.uint8]:

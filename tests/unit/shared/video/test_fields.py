@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.ingest.video import fields, read_video_frames
 from shared.errors import BadData
-from tests.unit.ingest.video import coded
+from shared.video import fields, read_video_frames
+from tests.unit.shared.video import coded
 
 COUNT = 24
 FLAGGED = {"options": {"x264-params": "tff=1", "crf": "8"}}

@@ -29,7 +29,7 @@ def check_image_header(data: NDArray[Any], name: str) -> None:
     A header that cannot be read is left to the decoder.
     """
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(bytes(data))) as picture:
             fault = _describe_fault(picture)
     except (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError):
         return

@@ -14,11 +14,11 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from services.ingest.video.container import VideoData, describe_choice, open_video
-from services.ingest.video.numbering import number_before_break, number_frames
-from services.ingest.video.packets import PacketEntry, divide_joined_avis, read_packet_table
-from services.ingest.video.presentation import order_frames
 from shared.errors import BadData
+from shared.video.container import VideoData, describe_choice, open_video
+from shared.video.numbering import number_before_break, number_frames
+from shared.video.packets import PacketEntry, divide_joined_avis, read_packet_table
+from shared.video.presentation import order_frames
 
 AVI_SLACK = 2  # chunks
 PACKED_MARK = re.compile(rb"DivX\d+(?:b|Build)\d+p")

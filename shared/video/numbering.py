@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from services.ingest.video.container import VideoData
-from services.ingest.video.packets import PacketEntry
+from shared.video.container import VideoData
+from shared.video.packets import PacketEntry
 
 STREAM_FORMATS = frozenset({"mpegts", "mpeg"})  # containers without an index, which lose packets without a trace
 CHUNK = re.compile(rb"[0-9]{2}[a-z]{2}|ix[0-9]{2}|idx1|JUNK|LIST|RIFF")  # names of what an AVI has among its frames

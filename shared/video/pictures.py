@@ -1,16 +1,17 @@
 """From decoded frames to pixels: colour, rotation, square pixels."""
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from services.ingest.image import to_rgb
-from services.ingest.image_depth import FULL, Depth
+from shared.images.decoding import to_rgb
+from shared.images.depth import FULL, Depth
 
 HIGH_DYNAMIC_RANGE = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
 # Machine vision cameras write 10, 12 or 14 bits into these.
@@ -31,7 +32,7 @@ def read_turn(frame: VideoFrame) -> tuple[float, ...]:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return 1.0, 0.0, 0.0, 1.0
-    a, b, _, c, d = (np.frombuffer(bytes(matrix)[:20], np.int32) / (1 << 16)).round(2).tolist()
+    a, b, _, c, d = (np.frombuffer(bytes(cast(SideData, matrix))[:20], np.int32) / (1 << 16)).round(2).tolist()
     return a, b, c, d
 
 

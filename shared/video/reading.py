@@ -8,14 +8,14 @@ from typing import Any
 import av
 from numpy.typing import NDArray
 
-from services.ingest.image_depth import measure_depth
-from services.ingest.video import fields
-from services.ingest.video.container import VideoData
-from services.ingest.video.decoding import decode_frames
-from services.ingest.video.index import VideoIndex, read_index
-from services.ingest.video.pictures import DEEP_FORMATS, PictureMaker, read_deep_values
 from shared.errors import BadData
+from shared.images.depth import measure_depth
 from shared.stage import Arrays
+from shared.video import fields
+from shared.video.container import VideoData
+from shared.video.decoding import decode_frames
+from shared.video.index import VideoIndex, read_index
+from shared.video.pictures import DEEP_FORMATS, PictureMaker, read_deep_values
 
 
 def read_video_frames(

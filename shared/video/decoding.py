@@ -1,21 +1,20 @@
 """Strict decoding of some frames of a video: what is damaged is refused by number, never concealed."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 import av
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from services.ingest.video.container import VideoData, open_video
-from services.ingest.video.index import VideoIndex
-from services.ingest.video.packets import PacketEntry, PacketKey, find_packet_key
 from shared.errors import BadData
+from shared.video.container import VideoData, open_video
+from shared.video.index import VideoIndex
+from shared.video.packets import PacketEntry, PacketKey, VideoPacket, find_packet_key
 
 SEEK_PACKETS = 200  # from here on a jump is worth its while
 DENSE_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "vp8", "vp9", "wmv1", "wmv2", "wmv3"})
@@ -71,7 +70,11 @@ def decode_frames(data: VideoData, index: VideoIndex, places: range) -> Iterator
     check_packets(index, places)
     needed = find_needed_packets(index, places)
     due = places.start
-    for position, frame in _decode_packets(data, index, needed, places):
+
+    def refuse_damage(position: int) -> None:
+        raise _describe_damage(index, places, position)
+
+    for position, frame in _decode_packets(data, index, needed, refuse_damage):
         place = index.place_of.get(position, -1)
         if position == needed.key and index.packets[position].is_key and frame.pict_type in NEEDING_OTHERS:
             raise BadData(
@@ -106,7 +109,7 @@ def check_packets(index: VideoIndex, places: range) -> None:
             raise _describe_damage(index, places, at)
 
 
-def read_packets(data: VideoData, index: VideoIndex, packets: range) -> Iterator[tuple[VideoStream, int, Packet]]:
+def read_packets(data: VideoData, index: VideoIndex, packets: range) -> Iterator[tuple[VideoStream, int, VideoPacket]]:
     """(stream, place, packet) of the packets at the places `packets`."""
     if packets.start >= SEEK_PACKETS:
         with open_video(data, index.name) as (container, stream):
@@ -118,10 +121,50 @@ def read_packets(data: VideoData, index: VideoIndex, packets: range) -> Iterator
         yield from _select_packets(stream, 0, _demux_filled(container, stream), packets)
 
 
+def decode_whole_frames(data: VideoData, index: VideoIndex, start: int = 0) -> Iterator[tuple[int, VideoFrame]]:
+    """(place, frame) for the frames from the place `start` of `index` on. What is damaged is left out, never concealed.
+
+    `data` is a file or its bytes [n]. With a damaged packet all frames up to the next key frame are left out, since
+    they may refer to it.
+    """
+    needed = find_needed_packets(index, range(start, len(index.positions)))
+    holes = _Holes(index)
+    last = start - 1
+    for position, frame in _decode_packets(data, index, needed, holes.begin_hole):
+        if frame.is_corrupt and needed.matters(index, position):
+            holes.begin_hole(position)
+        place = index.place_of.get(position, -1)
+        if place > last and not holes.has_frame(position, place):
+            yield place, frame
+            last = place
+
+
+class _Holes:
+    """Stretches of packets that cannot be decoded whole: from a damaged one to the next key frame."""
+
+    def __init__(self, index: VideoIndex) -> None:
+        self._index = index
+        self._begin, self._stop = len(index.packets), len(index.packets)
+
+    def begin_hole(self, position: int) -> None:
+        if not self._begin <= position < self._stop:
+            after = range(position + 1, len(self._index.packets))
+            self._begin = position
+            self._stop = next((at for at in after if self._index.packets[at].is_key), len(self._index.packets))
+
+    def has_frame(self, position: int, place: int) -> bool:
+        """Whether a frame is in the last hole, or is shown before the key frame that ends it."""
+        end = self._index.place_of.get(self._stop, len(self._index.positions))
+        return self._begin <= position and (position < self._stop or place < end)
+
+
 def _decode_packets(
-    data: VideoData, index: VideoIndex, needed: NeededPackets, places: range
+    data: VideoData, index: VideoIndex, needed: NeededPackets, report_damage: Callable[[int], None]
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """(place of its packet, frame) for what the decoder returns. A packet's place travels as its time stamp."""
+    """(place of its packet, frame) for what the decoder returns. A packet's place travels as its time stamp.
+
+    `report_damage` gets the place of each packet that cannot be decoded.
+    """
     context: VideoCodecContext | None = None
     for stream, at, packet in read_packets(data, index, needed.packets):
         if context is None:
@@ -134,7 +177,7 @@ def _decode_packets(
         packet.pts = packet.dts = at
         frames = None if torn else _decode_packet(context, packet)
         if frames is None and needed.matters(index, at):
-            raise _describe_damage(index, places, at)
+            report_damage(at)
         yield from ((frame.pts, frame) for frame in frames or [] if frame.pts is not None)
     if context is not None:
         yield from ((frame.pts, frame) for frame in _decode_packet(context, None) or [] if frame.pts is not None)
@@ -151,7 +194,7 @@ def _longest_run(data: bytes) -> int:
     return max((len(run[0]) for run in ZEROS.finditer(data)), default=0)
 
 
-def _decode_packet(context: VideoCodecContext, packet: Packet | None) -> list[VideoFrame] | None:
+def _decode_packet(context: VideoCodecContext, packet: "VideoPacket | None") -> list[VideoFrame] | None:
     try:
         return context.decode(packet)
     except av.FFmpegError:
@@ -159,8 +202,8 @@ def _decode_packet(context: VideoCodecContext, packet: Packet | None) -> list[Vi
 
 
 def _select_packets(
-    stream: VideoStream, first: int, rest: Iterator[Packet], packets: range
-) -> Iterator[tuple[VideoStream, int, Packet]]:
+    stream: VideoStream, first: int, rest: Iterator[VideoPacket], packets: range
+) -> Iterator[tuple[VideoStream, int, VideoPacket]]:
     """The packets at the places `packets` among `rest`, which begins at the place `first`."""
     for place, packet in enumerate(rest, first):
         if place in packets:
@@ -169,7 +212,7 @@ def _select_packets(
             return
 
 
-def _demux_filled(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+def _demux_filled(container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
     try:
         yield from (packet for packet in container.demux(stream) if packet.size)
     except av.FFmpegError:  # the file ends within a packet
@@ -178,7 +221,7 @@ def _demux_filled(container: InputContainer, stream: VideoStream) -> Iterator[Pa
 
 def _jump_before(
     container: InputContainer, stream: VideoStream, index: VideoIndex, target: int
-) -> tuple[int, Iterator[Packet] | None]:
+) -> tuple[int, Iterator[VideoPacket] | None]:
     """The packets after a jump to `target` or before it, and the place of the first. None if the jump misses."""
     entry = index.packets[target]
     known = _places_by_key(index.packets)
@@ -194,7 +237,7 @@ def _jump_before(
     return place, _put_back(first, rest)
 
 
-def _put_back(first: Packet, rest: Iterator[Packet]) -> Iterator[Packet]:
+def _put_back(first: VideoPacket, rest: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
     yield first
     yield from rest
 

@@ -12,9 +12,9 @@ from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.discover import discover_clips
 from services.ingest.source_packing import pack_source
 from services.ingest.source_reading import read_source
-from services.ingest.video.locating import locate_clip
+from services.ingest.video_locating import locate_clip
 from shared.errors import BadData
-from tests.unit.ingest.video import coded
+from tests.unit.shared.video import coded
 
 HEADER = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus,numbering,onset_s,apex_s,offset_s"
 # Every second frame of the rise is not recorded, as phones do in low light.

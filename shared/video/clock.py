@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from statistics import median
 
-from services.ingest.video.index import VideoIndex
+from shared.video.index import VideoIndex
 
 RATE_TOLERANCE = 0.02  # allowed difference between the rates of a video and of the sheet, as a share: 29.97 is 30
 EVEN_STEP = 0.25  # of a frame period, by which the steps of an even video may differ

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 from services.ingest.catalogue.annotated_seconds import SPAN_ROLES
 from services.ingest.catalogue.entry import FoundClip, Seconds
-from services.ingest.video.clock import VideoClock
-from services.ingest.video.decoding import check_packets
-from services.ingest.video.index import VideoIndex, read_file_index
-from services.ingest.video.reading import locate_frames
 from shared.errors import BadData
+from shared.video.clock import VideoClock
+from shared.video.decoding import check_packets
+from shared.video.index import VideoIndex, read_file_index
+from shared.video.reading import locate_frames
 
 MOST_DIFFERENCE = 1  # frames, up to which two readings of a number count as the same
 MOST_NAMED = 20  # frames that a note names one by one

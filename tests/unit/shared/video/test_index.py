@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.video.index import read_file_index
 from shared.errors import BadData
-from tests.unit.ingest.video import coded
+from shared.video.index import read_file_index
+from tests.unit.shared.video import coded
 
 CODECS = {
     "a.mp4": {"codec": "libx264"},
@@ -101,7 +101,7 @@ def test_facts_of_the_picture(tmp_path: Path) -> None:
 
 
 def test_frames_too_large_for_memory_are_refused_by_the_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.video.container.MOST_PIXELS", 10_000)
+    monkeypatch.setattr("shared.video.container.MOST_PIXELS", 10_000)
     with pytest.raises(BadData, match=r"^v\.mp4: expected frames of at most 0\.01 megapixels, got 160x96 px; export"):
         read_file_index(coded.write(tmp_path / "v.mp4", range(4)))
 

@@ -13,10 +13,10 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.video.decoding import decode_frames, find_needed_packets, read_packets
-from services.ingest.video.index import VideoIndex, read_file_index, read_index
-from services.ingest.video.pictures import is_square, read_turn
 from shared.errors import BadData
+from shared.video.decoding import decode_frames, find_needed_packets, read_packets
+from shared.video.index import VideoIndex, read_file_index, read_index
+from shared.video.pictures import is_square, read_turn
 
 _MILLISECOND = Fraction(1, 1000)
 LEAST_GAIN = 0.5  # share of the file that must be saved. Else it is kept as it is

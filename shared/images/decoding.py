@@ -6,11 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingest.image_depth import FULL, scale_to_bytes
-from services.ingest.image_header import check_image_header, declared_maximum
 from shared.errors import BadData
+from shared.images.depth import FULL, scale_to_bytes
+from shared.images.header import check_image_header, declared_maximum
 
 Frame = NDArray[np.uint8]
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".jp2", ".jpe", ".jfif"}
+)  # of files that are taken for frames
 
 JPEG, SCAN, END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"  # ITU-T T.81 table B.1: SOI, SOS, EOI
 OUT_OF_MEMORY = -4  # OpenCV's StsNoMem
@@ -39,7 +43,7 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[Any]:
 def to_rgb(pixels: NDArray[Any], bits: int = FULL) -> Frame:
     """Pixels [H,W] or [H,W,3] (blue, green, red) as [H,W,3] uint8 RGB. Grey becomes three equal channels.
 
-    Of 16-bit pixels the upper 8 of `bits` bits are kept. `image_depth.measure_depth` finds them for a clip.
+    Of 16-bit pixels the upper 8 of `bits` bits are kept. `shared.images.depth.measure_depth` finds them for a clip.
     """
     if pixels.dtype == np.uint16:
         pixels = scale_to_bytes(pixels, bits)

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.ingest.image import decode_image
-from services.ingest.image_header import check_image_header
 from shared.errors import BadData
+from shared.images.decoding import decode_image
+from shared.images.header import check_image_header
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
 

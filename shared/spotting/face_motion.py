@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class FaceMotion:
     the face, 0 to 255. eye_distance: px, median of the segment.
     """
 
-    times: Floats
+    times: Values
     regions: tuple[str, ...]
-    displacement: Floats
-    noise: Floats
-    head: Floats
-    lids: Floats
-    mouth: Floats
-    light: Floats
+    displacement: Values
+    noise: Values
+    head: Values
+    lids: Values
+    mouth: Values
+    light: Values
     eye_distance: float

@@ -1,0 +1,88 @@
+"""The head's motion in a dense flow: eight parameters, affine and depth.
+
+A head that turns or nods by a small angle moves a point by the angle times the point's depth (Longuet-Higgins &
+Prazdny 1980, orthographic). So each component of the flow is fitted by 1, x, y and the depth of the face there.
+Eyes, brows and mouth are outside the fit: both brows together look like a nod.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.spotting.face_motion import Values
+
+Singles = NDArray[np.float32]
+
+HEAD_ROUNDS = 3  # of reweighting
+CAUCHY_SCALE = 2.385  # scale, in spreads of the residuals: 95 % efficiency for normal residuals
+SOFTEST = 0.02  # px: least spread of the residuals
+KERNEL = 0.12  # distances between the eyes: how far a mesh point's depth reaches
+HOLES = (  # landmarks whose surroundings move with expressions, and how far, in distances between the eyes
+    (tuple(range(17, 27)), 0.14),
+    (tuple(range(36, 48)), 0.14),
+    (tuple(range(48, 60)), 0.18),
+)
+FACE_RIM = 0.92  # of the face's outline, from its middle: what is nearer to the outline is background now and then
+
+
+class HeadModel:
+    """The terms of the fit on every `step`-th pixel of a picture of a face.
+
+    points: the mesh [478, 3] px in the picture. landmarks: [68, 2] px. shape: H, W.
+    """
+
+    def __init__(self, points: Values, landmarks: Values, eye_distance: float, shape: tuple[int, int], step: int):
+        y, x = (axis.astype(np.float64) for axis in np.mgrid[: shape[0] : step, : shape[1] : step])
+        self.grid = x.shape
+        places = np.stack([x.ravel(), y.ravel()], 1)
+        depth = interpolate_depth(points, places, KERNEL * eye_distance) / eye_distance
+        middle = landmarks.mean(0)
+        across = (places - middle) / eye_distance
+        self.terms = np.concatenate([np.ones((len(places), 1)), across, depth[:, None]], 1)
+        self.inside = mask_rigid_skin(points, landmarks, eye_distance, shape)[::step, ::step].ravel()
+        self._fitted = self.terms[self.inside]
+        self._middle, self._shape, self._eye = middle, shape, eye_distance
+
+    def fit_flow(self, flow: Values) -> Values:
+        """The head's motion [4, 2] in a flow [N, 2], px, on the grid's N pixels."""
+        seen = flow[self.inside]
+        weights = np.ones(len(seen))
+        found = np.zeros((4, 2))
+        for _ in range(HEAD_ROUNDS):
+            weighted = self._fitted * weights[:, None]
+            # einsum, not BLAS: the sums must not depend on how many threads share them
+            normal = np.einsum("ni,nj->ij", weighted, self._fitted) + 1e-9 * np.eye(4)
+            found = np.linalg.solve(normal, np.einsum("ni,nj->ij", weighted, seen))
+            lengths = np.hypot(*(seen - self._fitted @ found).T)
+            spread = max(float(np.median(lengths)), SOFTEST)
+            weights = 1 / (1 + (lengths / (CAUCHY_SCALE * spread)) ** 2)
+        return np.asarray(found)
+
+    def draw_field(self, head: Values) -> Values:
+        """The motion [N, 2] px of a head's parameters [4, 2] on the grid's pixels."""
+        return np.asarray(self.terms @ head)
+
+
+def interpolate_depth(points: Values, places: Values, reach: float) -> Values:
+    """The depth [N] px at places [N, 2] px between mesh points [478, 3], by Gaussian weights of `reach` px."""
+    distances = ((places[:, None] - points[None, :, :2]) ** 2).sum(-1)
+    near = distances - distances.min(1, keepdims=True)  # far from all points the nearest one counts
+    weights = np.exp(-0.5 * near / reach**2)
+    return np.asarray(weights @ points[:, 2] / weights.sum(1))
+
+
+def mask_rigid_skin(
+    points: Values, landmarks: Values, eye_distance: float, shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Mask [H, W] of the face within its outline, without eyes, brows and mouth."""
+    import cv2
+
+    inside = np.zeros(shape, np.uint8)
+    hull = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0]
+    middle = hull.mean(0)
+    cv2.fillConvexPoly(inside, np.rint(middle + FACE_RIM * (hull - middle)).astype(np.int32), 1)
+    for indices, reach in HOLES:
+        for x, y in landmarks[list(indices)]:
+            cv2.circle(inside, (round(float(x)), round(float(y))), max(1, round(reach * eye_distance)), 0, -1)
+    outline = cv2.convexHull(landmarks[48:60].astype(np.float32))[:, 0]
+    cv2.fillConvexPoly(inside, np.rint(outline).astype(np.int32), 0)
+    return inside.astype(bool)

@@ -1,0 +1,69 @@
+"""Spotting: expressions in the motion of a face, with reasons where an event may be something else.
+
+A second difference in time, s(t) = u(t) - (u(t - k) + u(t + k)) / 2, at several scales k cancels slow drift. Where the
+strongest regions of a part of the face exceed the noise, their motion is projected on its own direction. Onset and
+offset come from the rise and the fall of this course. Pure functions; docs/explanation/stages/spotting.md.
+"""
+
+import numpy as np
+
+from shared.spotting.candidates import PARTS, find_candidates
+from shared.spotting.events import EventSide, SpottedEvent
+from shared.spotting.face_motion import FaceMotion, Values
+from shared.spotting.flags import flag_events
+from shared.spotting.merging import Group, choose_motions, group_motions, moving_regions
+from shared.spotting.regions import REGIONS
+from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
+
+FEWEST_FRAMES = 8
+ONE_SIDE = 0.35  # share of a region's motion below which that of its mirror image counts as none
+
+
+def spot_events(motion: FaceMotion, settings: SpottingSettings = DEFAULT_SPOTTING) -> list[SpottedEvent]:
+    """The events of one segment, sorted by onset; flagged ones among them. A segment under 8 frames has none."""
+    if len(motion.times) < FEWEST_FRAMES:
+        return []
+    rate = 1 / float(np.median(np.diff(motion.times)))
+    course = resample_course(motion, rate)
+    candidates = find_candidates(course, rate, settings)
+    motions = [
+        motion for part in PARTS for motion in choose_motions([c for c in candidates if c.part == part], settings)
+    ]
+    events = [_describe_event(group, motion.times[0], rate, settings) for group in group_motions(motions, settings)]
+    return sorted(flag_events(events, motion, settings), key=lambda event: event.onset)
+
+
+def resample_course(motion: FaceMotion, rate: float) -> Values:
+    """Displacement [T, R, 2] at even times from the first frame on."""
+    even = np.arange(motion.times[0], motion.times[-1] + 0.5 / rate, 1 / rate)
+    flat = motion.displacement.reshape(len(motion.times), -1)
+    return np.stack([np.interp(even, motion.times, line) for line in flat.T], 1).reshape(len(even), -1, 2)
+
+
+def _describe_event(group: Group, start: float, rate: float, settings: SpottingSettings) -> SpottedEvent:
+    lead = group.lead
+    onset, apex, offset = (float(start + place / rate) for place in (lead.bump.onset, lead.bump.apex, lead.bump.offset))
+    moving = moving_regions(group, 0.5)
+    return SpottedEvent(
+        onset,
+        apex,
+        offset,
+        "micro" if offset - onset <= settings.micro + 0.5 / rate else "macro",
+        max(member.size for member in group.members),
+        lead.strength,
+        tuple(REGIONS[index].name for index in moving),
+        _find_side(group),
+    )
+
+
+def _find_side(group: Group) -> EventSide:
+    """The side that moves alone. Regions on the midline say nothing."""
+    moved = np.hypot(*group.lead.moved.T)
+    sides = {"left": 0.0, "right": 0.0}
+    for index in moving_regions(group, 0.2):
+        side = REGIONS[index].name.split()[0]
+        if side in sides:
+            sides[side] = max(sides[side], float(moved[index]))
+    if max(sides.values()) == 0 or min(sides.values()) > ONE_SIDE * max(sides.values()):
+        return "both"
+    return "left" if sides["left"] > sides["right"] else "right"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from merstream.prediction.model import PredictedEvent
-from shared.spotting.face_motion import FaceMotion, Floats
+from shared.spotting.face_motion import FaceMotion, Values
 
 MOST_LINES = 3
 WIDTH, HEIGHT = 360.0, 120.0  # of the chart's plot, in units of its SVG
@@ -49,10 +49,10 @@ def plot_event(event: PredictedEvent, motions: Sequence[FaceMotion]) -> EventCha
     low, high = min(0.0, *(float(curve.min()) for curve in curves)), max(float(curve.max()) for curve in curves)
     span = max(high - low, 1e-3)
 
-    def place_times(at: Floats) -> Floats:
+    def place_times(at: Values) -> Values:
         return (at - start) / (end - start) * WIDTH
 
-    def place_values(value: Floats) -> Floats:
+    def place_values(value: Values) -> Values:
         return HEIGHT - (value - low) / span * HEIGHT
 
     x = place_times(times)
@@ -64,11 +64,11 @@ def plot_event(event: PredictedEvent, motions: Sequence[FaceMotion]) -> EventCha
     return EventChart(lines, (float(onset), float(apex), float(offset)), rest, high, (start, end))
 
 
-def _write_points(x: Floats, y: Floats) -> str:
+def _write_points(x: Values, y: Values) -> str:
     return " ".join(f"{across:.1f},{down:.1f}" for across, down in zip(x, y, strict=True))
 
 
-def _follow_region(event: PredictedEvent, motion: FaceMotion, region: int) -> Floats:
+def _follow_region(event: PredictedEvent, motion: FaceMotion, region: int) -> Values:
     """Way of a region from its place at the onset, along its own direction at the apex: [T] distances of the eyes."""
     course = motion.displacement[:, region]
     onset, apex = (

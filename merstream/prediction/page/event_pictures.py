@@ -117,7 +117,9 @@ def _draw_film(artifacts: EventArtifacts, seconds: float, window: Window) -> Fil
     moved = [shrink_picture(frame[window], CELL_WIDTH) for frame in magnified[middle]]
     times = _time_frames(shown, seconds)[-len(moved) :]
     apex = int(np.argmin(np.abs(times - _time_apex(shown, seconds))))
-    marks = [shrink_picture(clip["frames"][int(clip[name])][window], CELL_WIDTH) for name in ("onset", "apex", "offset")]
+    marks = [
+        shrink_picture(clip["frames"][int(clip[name])][window], CELL_WIDTH) for name in ("onset", "apex", "offset")
+    ]
     rows: list[Sequence[Picture]] = [marks, [moved[0], moved[apex], moved[-1]], recorded, moved]
     columns = max(map(len, rows))
     blank = np.zeros_like(marks[0])

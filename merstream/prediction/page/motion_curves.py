@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from shared.spotting.face_motion import FaceMotion, Floats
+from shared.spotting.face_motion import FaceMotion, Values
 
 MAX_BINS = 60_000  # per region: a page of two hours stays below 2 MB a face
 REST_WINDOW = 6.0  # s, of the running median that stands for the face at rest
@@ -52,12 +52,12 @@ def split_side(region: str) -> tuple[str, str]:
     return name, found[1].lower() if found else ""
 
 
-def measure_departure(motion: FaceMotion) -> Floats:
+def measure_departure(motion: FaceMotion) -> Values:
     """How far each region is from where it rests, [T, R] distances between the eyes."""
     return np.asarray(np.linalg.norm(motion.displacement - find_rest(motion.times, motion.displacement), axis=-1))
 
 
-def find_rest(times: Floats, values: Floats) -> Floats:
+def find_rest(times: Values, values: Values) -> Values:
     """The running median of values [T, ...] at times [T] s, over `REST_WINDOW`: [T, ...]."""
     flat = values.reshape(len(values), -1)
     count = max(2, round((times[-1] - times[0]) * REST_RATE) + 1)
@@ -89,7 +89,7 @@ def plot_face_curves(face: int, motions: Sequence[FaceMotion], seconds: float) -
     return FaceCurves(face, width, scale, (*rows, *_pair_rows(names, context, context=True)))
 
 
-def _measure_context(motion: FaceMotion) -> Floats:
+def _measure_context(motion: FaceMotion) -> Values:
     """What else a face does, [T, 5] as shares of full height: eyes closed, mouth open, head speed, change of light."""
     rest = np.maximum(np.median(motion.lids, 0), 1e-6)
     closed = 1 - motion.lids / rest
@@ -99,7 +99,7 @@ def _measure_context(motion: FaceMotion) -> Floats:
     return np.stack([closed[:, 0], closed[:, 1], opened, speed, light], 1)
 
 
-def _fill_bins(times: Sequence[Floats], values: Sequence[Floats], width: float, bins: int) -> NDArray[np.uint8]:
+def _fill_bins(times: Sequence[Values], values: Sequence[Values], width: float, bins: int) -> NDArray[np.uint8]:
     """The largest value of each bin, as bytes [bins, R]. A bin between two samples has a value between theirs."""
     rows = values[0].shape[1]
     filled = np.full((bins, rows), GAP, np.uint8)

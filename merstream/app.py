@@ -10,6 +10,7 @@ from merstream.commands.dead_letters import dead_letters_app
 from merstream.commands.demo import demo_command
 from merstream.commands.doctor import doctor_command
 from merstream.commands.drop import drop_command
+from merstream.commands.evaluate import evaluate_command
 from merstream.commands.fetch import fetch_command
 from merstream.commands.forget import forget_command
 from merstream.commands.predict import predict_command
@@ -41,6 +42,7 @@ app.command("run")(run_command)
 app.command("drop")(drop_command)
 app.command("fetch")(fetch_command)
 app.command("train")(train_command)
+app.command("evaluate")(evaluate_command)
 app.command("rerun")(rerun_command)
 app.command("forget")(forget_command)
 app.command("report")(report_command)

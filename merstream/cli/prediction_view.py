@@ -1,6 +1,6 @@
 """A prediction in the terminal: its progress, its events, what limits it, its files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,26 +11,28 @@ from merstream.cli.console import print_message, progress_bars, stdout_console
 from merstream.embedded.features import add_stage_bars
 from merstream.embedded.pipeline import Tally, TallyCallback
 from merstream.prediction.model import PredictedEvent, Prediction
+from merstream.prediction.predictor import SecondsCallback
 
-FramesCallback = Callable[[int, int], None]  # frames so far, frames in all
 LEAST_PROBABILITY = 0.5  # of an action unit that is listed
 
 
 @contextmanager
-def prediction_bars(name: str) -> Iterator[tuple[FramesCallback, TallyCallback]]:
-    """A bar that counts the frames of a video, then one per stage that counts events. Yields what moves them."""
+def prediction_bars(name: str) -> Iterator[tuple[SecondsCallback, TallyCallback]]:
+    """A bar that counts the seconds of a video, then one per stage that counts events. Yields what moves them."""
     with progress_bars() as progress:
-        task = progress.add_task("faces", total=None, remark=escape(name))
+        task = progress.add_task("faces", total=None, remark=f"s of {escape(name)}")
         stages: list[TallyCallback] = []
 
-        def show_frames(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+        def show_seconds(done: float, total: float) -> None:
+            progress.update(task, completed=int(done), total=int(total))
 
         def show_tally(tally: Tally) -> None:
-            stages.extend([] if stages else [add_stage_bars(progress)])  # not before there are events
+            if not stages:  # not before there are events
+                progress.update(task, completed=progress.tasks[0].total)
+                stages.append(add_stage_bars(progress))
             stages[0](tally)
 
-        yield show_frames, show_tally
+        yield show_seconds, show_tally
 
 
 def print_prediction(prediction: Prediction, files: Sequence[Path]) -> None:

@@ -20,9 +20,11 @@ from merstream.prediction.model import PredictedEvent, Prediction, UsedModel, Vi
 from services.spotter.event_clips import read_clips
 from services.spotter.face_events import FaceEvent, describe_event, describe_video, spot_faces
 from services.spotter.limits import refuse_slow_recording
-from services.spotter.recording import Recording, open_recording
+from services.spotter.recorded_frames import Recording
+from services.spotter.recording import open_recording
 from services.spotter.spotting_pass import describe_settings, draft_prediction
-from services.spotter.watching import WatchedFace, watch_recording
+from services.spotter.watched_faces import WatchedFace
+from services.spotter.watching import watch_recording
 from services.trainer.recogniser.description import describe_expression, describe_model
 from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.recogniser.recognition import Recogniser
@@ -33,7 +35,7 @@ from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 from shared.worker.stage_handler import read_artifact
 
-FramesCallback = Callable[[int, int], None]
+SecondsCallback = Callable[[float, float], None]  # seconds watched so far, seconds in all
 RecordingSource = Path | NDArray[np.uint8]
 MOTION_FOLDER = "motion"
 
@@ -47,7 +49,7 @@ class PredictionOptions:
     fps: float | None = None
     force: bool = False
     jobs: int = 1
-    pipeline: Pipeline = PREDICTION_PIPELINE
+    pipeline: Pipeline | None = None  # None: that of the model's run, or `PREDICTION_PIPELINE`
     spotting: SpottingSettings = DEFAULT_SPOTTING
 
 
@@ -57,6 +59,7 @@ class PredictedRecording:
 
     prediction: Prediction
     recording: Recording
+    source: Path | None  # None for frames in memory
     folder: Path
     reused: bool
 
@@ -82,10 +85,15 @@ class _Predictor:
         return self.folder.name
 
     @property
+    def pipeline(self) -> Pipeline:
+        """The settings of the image stages: a model of one's own reads what its run was trained on."""
+        return self.options.pipeline or self.recogniser.pipeline or PREDICTION_PIPELINE
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Everything that shapes the prediction beside the recording and the model."""
         options = self.options
-        return describe_settings(options.pipeline, options.spotting, options.fps, options.subject)
+        return describe_settings(self.pipeline, options.spotting, options.fps, options.subject)
 
     @property
     def model(self) -> UsedModel:
@@ -100,8 +108,8 @@ class _Predictor:
         same = found.video == self.video and found.settings == self.settings and found.model == self.model
         return found if same and self.video.sha256 else None
 
-    def predict(self, on_frames: FramesCallback, on_tally: TallyCallback) -> Prediction:
-        faces = watch_recording(self.recording, folder=self.folder / MOTION_FOLDER, on_progress=on_frames)
+    def predict(self, on_seconds: SecondsCallback, on_tally: TallyCallback) -> Prediction:
+        faces = watch_recording(self.recording, folder=self.folder / MOTION_FOLDER, on_progress=on_seconds)
         events = spot_faces(faces, self.recording, self.name, self.options.spotting)
         outcome = self._compute_features(events, on_tally) if events else RunOutcome([], [], [])
         numbers = {event.clip.sample.identity: event.number for event in events}
@@ -115,11 +123,9 @@ class _Predictor:
         return draft.model_copy(update={"events": recognised, "model": self.model})
 
     def _compute_features(self, events: Sequence[FaceEvent], on_tally: TallyCallback) -> RunOutcome:
-        clips = read_clips([event.clip for event in events], self.recording.read_frames, self.video.name)
+        clips = read_clips([event.clip for event in events], self.recording)
         jobs = min(self.options.jobs, len(events))
-        return compute_features(
-            clips, self.name, self.options.pipeline, Workspace(self.folder), jobs=jobs, on_tally=on_tally
-        )
+        return compute_features(clips, self.name, self.pipeline, Workspace(self.folder), jobs=jobs, on_tally=on_tally)
 
     def _recognise(self, event: PredictedEvent, record: Record | None, failure: str) -> PredictedEvent:
         if record is None:
@@ -127,7 +133,7 @@ class _Predictor:
             return event.model_copy(update={"failure": failure or lost})
         store = Workspace(self.folder).open_store()
         arrays = read_artifact(store, record.artifact, record.sample.clip)
-        said = self.recogniser.recognise_features(arrays)
+        said = self.recogniser.recognise_features(arrays, subject=self.options.subject)
         return event.model_copy(update={"recognition": describe_expression(said)})
 
 
@@ -135,22 +141,23 @@ def predict_recording(
     source: RecordingSource,
     folder: Path,
     options: PredictionOptions,
-    on_frames: FramesCallback = lambda done, total: None,
+    on_seconds: SecondsCallback = lambda done, total: None,
     on_tally: TallyCallback = lambda tally: None,
 ) -> PredictedRecording:
     """Predict a video file, a folder of images, or frames uint8 [T,H,W,3] RGB. The folder gets prediction.json.
 
-    on_frames: called with the frames watched so far and those in all. Raises BadData for a recording that cannot be
+    on_seconds: called with the seconds watched so far and those in all. Raises BadData for a recording that cannot be
     read or has too few frames per second, MissingWeights without weights, StorageRefused if the folder refuses.
     """
     recording = open_recording(source, options.fps)
     video = describe_video(recording)
     refuse_slow_recording(video, options.force)
     require_writable_folder(folder)
+    path = source if isinstance(source, Path) else None
     predictor = _Predictor(recording, video, folder, options, load_recogniser(options.model))
     with stop_on_storage_fault(folder):
         if finished := predictor.find_finished():
-            return PredictedRecording(finished, recording, folder, reused=True)
-        prediction = predictor.predict(on_frames, on_tally)
+            return PredictedRecording(finished, recording, path, folder, reused=True)
+        prediction = predictor.predict(on_seconds, on_tally)
         write_prediction(prediction, folder)
-    return PredictedRecording(prediction, recording, folder, reused=False)
+    return PredictedRecording(prediction, recording, path, folder, reused=False)

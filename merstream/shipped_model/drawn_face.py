@@ -33,7 +33,7 @@ class DrawnFace:
         """shape: landmarks [68, 2] in px of any scale."""
         self.landmarks = _vary_proportions(rng, _place_face(shape))
         self.columns, self.rows, self.cells_per_px = map_cell_edges(self.landmarks)
-        self.skin: SkinModel = "patches" if rng.random() < 0.2 else "connected"
+        self.skin: SkinModel = "patches" if rng.random() < 0.1 else "connected"
         self.fields: dict[tuple[int, str], FineField] = {}
         for number in UNITS_WITH_FIELDS:
             turn, softness = rng.normal(0, 0.18), abs(rng.normal(0, 0.05)) * EYE_DISTANCE

@@ -7,10 +7,11 @@ fear and sadness (class `others`, as in CASME II). Each has the action units (AU
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from merstream.synth.action_units import MIDLINE_AUS
 from merstream.synth.emotions import ONE_SIDED_CHANCES
-from services.trainer.recogniser.labels import FINE_CLASSES, NO_CLASS, SHIPPED_UNITS
+from services.trainer.recogniser.labels import NO_CLASS, SHIPPED_UNITS
 
 JAW_DROP = 26  # AU of the distractors that the model does not predict
 
@@ -60,32 +61,38 @@ EXPRESSIONS: dict[str, tuple[MapExpression, ...]] = {
     ),
     "others": (
         MapExpression(0.3, (4,), ((5, 0.1), *PRESSED)),
-        MapExpression(0.25, (4, 7), ((17, 0.1), *PRESSED)),
+        MapExpression(0.2, (4, 7), ((17, 0.1), *PRESSED)),
         MapExpression(0.1, (4, 5, 7), ((24, 0.3),)),
         MapExpression(0.15, (1, 4), ((15, 0.5), (17, 0.2))),
         MapExpression(0.1, (1, 2, 4), ((20, 0.6), (5, 0.4))),
+        MapExpression(0.05, (7,)),
         MapExpression(0.1, (20,), ((25, 0.3), (14, 0.15))),
     ),
 }
+# Motion of one to three AUs drawn by chance. No class belongs to it: it teaches the action units alone.
+ANY_UNITS = "any"
 # Shares of the drawn maps. The three classes of MEGC2019 are about equal: `others`, `disgust` and `repression` are all
 # negative.
-SHARES = {"happiness": 0.25, "surprise": 0.25, "disgust": 0.12, "repression": 0.1, "others": 0.12, NO_CLASS: 0.16}
+SHARES = {"happiness": 0.22, "surprise": 0.22, "disgust": 0.1, "repression": 0.09, "others": 0.11} | {
+    NO_CLASS: 0.14,
+    ANY_UNITS: 0.12,
+}
 STRAY_UNITS = (1, 2, 5, 7, 14, 17, 25)
 
 
-def draw_classes(rng: np.random.Generator, count: int) -> list[str]:
-    """`count` class names in the proportions of SHARES."""
-    return [str(name) for name in rng.choice((*FINE_CLASSES, NO_CLASS), count, p=[SHARES[n] for n in SHARE_ORDER])]
+def draw_kinds(rng: np.random.Generator, count: int) -> list[str]:
+    """`count` keys of SHARES in these proportions."""
+    return [str(kind) for kind in rng.choice(list(SHARES), count, p=list(SHARES.values()))]
 
 
-SHARE_ORDER = (*FINE_CLASSES, NO_CLASS)
-
-
-def draw_moved_skin(rng: np.random.Generator, name: str) -> list[MovedSkin]:
-    """The AUs of one map of the class; those of NO_CLASS are small motions of a mouth that speaks, or none."""
-    if name == NO_CLASS:
+def draw_moved_skin(rng: np.random.Generator, kind: str) -> list[MovedSkin]:
+    """The AUs of one map of this kind; those of NO_CLASS are motions of a mouth that speaks, or none."""
+    if kind == NO_CLASS:
         return _draw_speech(rng) if rng.random() < 0.4 else []
-    choices = EXPRESSIONS[name]
+    if kind == ANY_UNITS:
+        units = rng.choice(SHIPPED_UNITS, rng.integers(1, 4), replace=False)
+        return [part for unit in units.tolist() for part in _draw_sides(rng, unit, rng.uniform(0.5, 1.2))]
+    choices = EXPRESSIONS[kind]
     chosen = choices[rng.choice(len(choices), p=[choice.chance for choice in choices])]
     moved = [part for number in chosen.core_aus for part in _draw_sides(rng, number, rng.uniform(0.6, 1.2))]
     for number, chance in chosen.optional_aus:
@@ -98,7 +105,7 @@ def draw_moved_skin(rng: np.random.Generator, name: str) -> list[MovedSkin]:
     return moved
 
 
-def mark_present_units(moved: list[MovedSkin]) -> np.ndarray:
+def mark_present_units(moved: list[MovedSkin]) -> NDArray[np.float32]:
     """[K] 0 or 1: which of SHIPPED_UNITS move by at least a third of the strongest."""
     strongest = max((part.amplitude for part in moved), default=0.0)
     shown = {part.au_number for part in moved if part.amplitude >= strongest / 3}

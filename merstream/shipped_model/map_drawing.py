@@ -17,10 +17,10 @@ from merstream.shipped_model.drawn_face import (
     DrawnFace,
     FineField,
 )
-from merstream.shipped_model.expressions import MovedSkin, draw_classes, draw_moved_skin, mark_present_units
+from merstream.shipped_model.expressions import ANY_UNITS, MovedSkin, draw_kinds, draw_moved_skin, mark_present_units
 from merstream.synth.identity import draw_face_shape, random_generator
 from services.trainer.recogniser.labels import FINE_CLASSES, NO_CLASS
-from services.trainer.recogniser.training import LabelledMaps
+from services.trainer.recogniser.training import NO_LABEL, LabelledMaps
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,21 @@ class MapDisturbances:
     """Lengths relative to the motion of a typical AU; pairs are the ends of log-uniform ranges.
 
     amplitude: of a clip's expression. head: rms of the head's remaining motion. noise: rms of the flow's error. grain:
-    its width, eye distances. blur: the flow's own smoothness, eye distances. blink, gaze: chances.
+    its width, eye distances. blur: the flow's own smoothness, eye distances. gain: log of the
+    local change of motion, since a flow loses more of it where a face has little texture. blink, gaze: chances.
     """
 
     amplitude: tuple[float, float] = (0.5, 1.5)
     head: tuple[float, float] = (0.02, 0.5)
     noise: tuple[float, float] = (0.02, 0.3)
     grain: tuple[float, float] = (0.03, 0.4)
-    blur: tuple[float, float] = (0.01, 0.08)
+    blur: tuple[float, float] = (0.01, 0.12)
+    gain: float = 0.3
     blink: float = 0.25
     gaze: float = 0.15
 
 
+INDEX_OF_KIND = {ANY_UNITS: NO_LABEL} | {name: row for row, name in enumerate((*FINE_CLASSES, NO_CLASS))}
 COMMON_DISTURBANCES = MapDisturbances()
 
 
@@ -56,17 +59,18 @@ def draw_maps_of_faces(
 def _draw_maps_of_face(seed: int, number: int, count: int, disturbances: MapDisturbances) -> LabelledMaps:
     rng = random_generator(seed, number, 4)
     face = DrawnFace(rng, draw_face_shape(seed, number))
-    names = draw_classes(rng, count)
-    moved = [draw_moved_skin(rng, name) for name in names]
-    motions = [
-        draw_fine_flow(rng, face, skin, disturbances, name == NO_CLASS) for skin, name in zip(moved, names, strict=True)
+    kinds = draw_kinds(rng, count)
+    moved = [draw_moved_skin(rng, kind) for kind in kinds]
+    flows = [
+        draw_fine_flow(rng, face, skin, disturbances, kind == NO_CLASS) for skin, kind in zip(moved, kinds, strict=True)
     ]
-    shown = [[] if name == NO_CLASS else skin for skin, name in zip(moved, names, strict=True)]
     return LabelledMaps(
-        np.array([face.read_aligned(motion) for motion in motions]),
-        np.array([face.read_published(rng, motion) for motion in motions]),
-        np.array([(*FINE_CLASSES, NO_CLASS).index(name) for name in names], np.int64),
-        np.array([mark_present_units(skin) for skin in shown]),
+        np.array([face.read_aligned(flow) for flow in flows]),
+        np.array([face.read_published(rng, flow) for flow in flows]),
+        np.array([INDEX_OF_KIND[kind] for kind in kinds], np.int64),
+        np.array(
+            [mark_present_units([] if kind == NO_CLASS else skin) for skin, kind in zip(moved, kinds, strict=True)]
+        ),
         np.full(count, number),
     )
 
@@ -83,6 +87,7 @@ def draw_fine_flow(
         motion += face.draw_gaze(rng)
     motion += face.draw_head_motion(rng, _log_uniform(rng, disturbances.head) * (2 if rests else 1))
     softness = EYE_DISTANCE * _log_uniform(rng, disturbances.blur)
+    motion = motion * np.exp(disturbances.gain * _smooth_field(rng, 0.3 * EYE_DISTANCE))
     smooth = np.stack([cv2.GaussianBlur(part, (0, 0), softness) for part in motion])
     return np.asarray(smooth + _draw_noise(rng, disturbances), np.float32)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.spotter.event_clips import FaceCourse, PlannedClip, find_nearest, plan_clip
+from services.spotter.event_clips import FacePath, PlannedClip, find_nearest, plan_clip
 from services.spotter.recorded_frames import Recording
 from services.spotter.watched_faces import WatchedFace, WatchedSegment
 from shared.prediction.model import PredictedEvent, PredictedFace, PredictedFlag, VideoFacts
@@ -51,12 +51,12 @@ def _spot_segment(
     # Boxes are px of the recording. The frames that are read may be smaller.
     boxes = (segment.boxes + 0.5) / recording.shrink - 0.5
     width, height = (side // recording.shrink for side in recording.facts.size)
-    course = FaceCourse(segment.frames, segment.times, boxes, (width, height))
+    path = FacePath(segment.frames, segment.times, boxes, (width, height))
     for event in spot_events(segment.motion, settings):
         first, apex, last = (find_nearest(segment.times, each) for each in (event.onset, event.apex, event.offset))
         frames = int(segment.frames[first]), int(segment.frames[apex]), int(segment.frames[last])
         confidence = float(np.mean(segment.scores[first : last + 1]))
-        yield FaceEvent(face, event, plan_clip(event, dataset, face, course), frames, confidence)
+        yield FaceEvent(face, event, plan_clip(event, dataset, face, path), frames, confidence)
 
 
 def describe_video(recording: Recording) -> VideoFacts:

@@ -67,7 +67,7 @@ def spot_recording(file: Path, name: str, chunks: Path, on_progress: PassProgres
     draft = draft_prediction(recording, faces, events, describe_settings(PREDICTION_PIPELINE, DEFAULT_SPOTTING))
     named = draft.video.model_copy(update={"name": name})
     return SpottedRecording(
-        draft.model_copy(update={"video": named}), pack_motion(faces), _number_clips(events, recording, name)
+        draft.model_copy(update={"video": named}), pack_motion(faces), _number_clips(events, recording)
     )
 
 
@@ -117,7 +117,7 @@ def pack_motion(faces: Sequence[WatchedFace]) -> Arrays:
     return packed
 
 
-def _number_clips(events: Sequence[FaceEvent], recording: Recording, name: str) -> Iterator[tuple[int, PackedClip]]:
+def _number_clips(events: Sequence[FaceEvent], recording: Recording) -> Iterator[tuple[int, PackedClip]]:
     numbers = {event.clip.sample.identity: event.number for event in events}
-    for clip in read_clips([event.clip for event in events], recording.read_frames, name):
+    for clip in read_clips([event.clip for event in events], recording):
         yield numbers[clip.sample.identity], clip

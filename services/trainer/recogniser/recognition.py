@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.recogniser.labels import NO_CLASS
+from services.trainer.recogniser.geometry import MapGeometry
+from shared.records import Pipeline
 from shared.stage import Arrays
 
 
@@ -27,7 +28,11 @@ class RecognisedExpression:
 
 
 class Recogniser(Protocol):
-    """A model that says what an event is. `needs`: arrays of the roi-au artifact that it reads."""
+    """A model that says what an event is.
+
+    needs: arrays of the roi-au artifact that it reads. pipeline: the settings of the image stages that made what it was
+    trained on; None if it was not trained on features of a pipeline.
+    """
 
     @property
     def name(self) -> str: ...
@@ -37,18 +42,24 @@ class Recogniser(Protocol):
     def trained_on(self) -> str: ...
     @property
     def needs(self) -> tuple[str, ...]: ...
+    @property
+    def pipeline(self) -> Pipeline | None: ...
 
-    def recognise(self, maps: NDArray[np.float32]) -> RecognisedExpression:
-        """Maps float32 [F,3,28,28] of one event at F factors. Raises BadData for other shapes and values."""
+    def recognise(self, maps: NDArray[np.float32], *, subject: str | None = None) -> RecognisedExpression:
+        """Maps float32 [F,3,28,28] of one event at F factors.
 
-    def recognise_features(self, arrays: Arrays) -> RecognisedExpression:
-        """roi-au's artifact of one event: maps [F,3,28,28] and others. Raises BadData for a missing array."""
+        subject: `dataset/subject` or `subject` in any spelling, for a model that may have been trained on the person.
+        Raises BadData for other shapes, values that are not finite, and if the model needs other arrays.
+        """
+
+    def recognise_features(
+        self, arrays: Arrays, *, subject: str | None = None, geometry: MapGeometry = "aligned"
+    ) -> RecognisedExpression:
+        """roi-au's artifact of one event, with maps [F,3,28,28] and others. Raises BadData for a missing array.
+
+        geometry: where the face lies in the maps. It plays no part for a run, which reads maps like its own.
+        """
 
 
 def most_probable(probabilities: Mapping[str, float]) -> str:
     return max(probabilities, key=probabilities.__getitem__)
-
-
-def most_probable_class(probabilities: Mapping[str, float]) -> str:
-    """The most probable class if "none" is no answer."""
-    return most_probable({name: value for name, value in probabilities.items() if name != NO_CLASS})

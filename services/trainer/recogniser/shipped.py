@@ -20,6 +20,7 @@ from services.trainer.recogniser.labels import CLASS_OF_FINE, FINE_CLASSES, NO_C
 from services.trainer.recogniser.map_network import MapNetwork, mirrored_maps
 from services.trainer.recogniser.recognition import RecognisedExpression, most_probable
 from shared.errors import BadData
+from shared.records import Pipeline
 from shared.stage import Arrays
 
 SHIPPED_FILE = Path(__file__).with_name("shipped.safetensors")
@@ -58,6 +59,7 @@ class ShippedRecogniser:
 
     name = SHIPPED_NAME
     needs = ("maps",)
+    pipeline: Pipeline | None = None
 
     def __init__(
         self,
@@ -73,22 +75,25 @@ class ShippedRecogniser:
         }
         self.calibrations, self.trained_on, self.digest, self.device = calibrations, trained_on, digest, device
 
-    def recognise(self, maps: NDArray[np.float32]) -> RecognisedExpression:
+    def recognise(self, maps: NDArray[np.float32], *, subject: str | None = None) -> RecognisedExpression:
         """What maps float32 [F,3,28,28] of one event show; logits are averaged over the F factors.
 
-        Raises BadData for another shape and values that are not finite.
+        subject plays no part: nobody trained this model. Raises BadData for another shape and values that are not
+        finite.
         """
-        found = self.predict(np.asarray(maps, np.float32)[None])
+        return self.recognise_features({"maps": maps}, subject=subject)
+
+    def recognise_features(
+        self, arrays: Arrays, *, subject: str | None = None, geometry: MapGeometry = "aligned"
+    ) -> RecognisedExpression:
+        """The same of roi-au's artifact, whose maps are [F,3,28,28]. geometry: where the face lies in them."""
+        if "maps" not in arrays:
+            raise BadData(f"Expected maps for the shipped model, got {', '.join(sorted(arrays))}. Give it maps.")
+        found = self.predict(np.asarray(arrays["maps"], np.float32)[None], geometry)
         fine = _by_name((*FINE_CLASSES, NO_CLASS), found.fine[0])
         three = _by_name((*THREE_CLASSES, NO_CLASS), found.three[0])
-        units = {str(unit): float(value) for unit, value in zip(SHIPPED_UNITS, found.units[0], strict=True)}
+        units = _by_name(tuple(map(str, SHIPPED_UNITS)), found.units[0])
         return RecognisedExpression(most_probable(three), three, most_probable(fine), fine, units)
-
-    def recognise_features(self, arrays: Arrays) -> RecognisedExpression:
-        """The same of roi-au's artifact, whose maps are [F,3,28,28]."""
-        if "maps" not in arrays:
-            raise BadData(f"Expected maps for the shipped model, got {', '.join(sorted(arrays))}. Run roi-au again.")
-        return self.recognise(arrays["maps"])
 
     def predict(self, maps: NDArray[np.float32], geometry: MapGeometry = "aligned") -> EventProbabilities:
         """Probabilities of n events, from their maps [n,F,3,28,28]. u and v may have any unit, or be 0..255.

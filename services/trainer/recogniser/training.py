@@ -17,13 +17,15 @@ from services.trainer.recogniser.labels import FINE_CLASSES
 from services.trainer.recogniser.map_network import MapNetwork, mirrored_maps
 from services.trainer.recogniser.shipped import Calibration, ShippedRecogniser
 
+NO_LABEL = -1  # index of maps that belong to no class and are not "none" either
+
 
 @dataclass(frozen=True)
 class LabelledMaps:
     """N maps with their labels.
 
-    aligned, published: float32 [N,3,28,28] (u, v, strain; published: 0..255). fine: [N] index into FINE_CLASSES, or
-    their number for no class. units: float32 [N,K] 0 or 1, of SHIPPED_UNITS. faces: [N] number of the face.
+    aligned, published: float32 [N,3,28,28] (u, v, strain; published: 0..255). fine: [N] index into FINE_CLASSES, their
+    number for "none", or NO_LABEL. units: float32 [N,K] 0 or 1, of SHIPPED_UNITS. faces: [N] number of the face.
     """
 
     aligned: NDArray[np.float32]
@@ -91,7 +93,7 @@ def measure_loss(network: nn.Module, maps: Tensor, fine: Tensor, units: Tensor, 
     """Cross entropy of the classes `fine` [b] plus that of `units` [b,K], for normalised maps [b,3,28,28]."""
     classes, marks = network(maps)
     return cross_entropy(
-        classes, fine, label_smoothing=training.smoothing
+        classes, fine, label_smoothing=training.smoothing, ignore_index=NO_LABEL
     ) + training.unit_weight * binary_cross_entropy_with_logits(marks, units)
 
 
@@ -106,7 +108,9 @@ def fit_calibration(model: ShippedRecogniser, held_out: LabelledMaps, geometry: 
     fine, marks = torch.from_numpy(held_out.fine), torch.from_numpy(held_out.units).double()
     temperatures = np.exp(np.linspace(-1.5, 1.5, 121))
     return Calibration(
-        _best_temperature(temperatures, [float(cross_entropy(classes / t, fine)) for t in temperatures]),
+        _best_temperature(
+            temperatures, [float(cross_entropy(classes / t, fine, ignore_index=NO_LABEL)) for t in temperatures]
+        ),
         _best_temperature(
             temperatures, [float(binary_cross_entropy_with_logits(units / t, marks)) for t in temperatures]
         ),

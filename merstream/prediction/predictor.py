@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from merstream.embedded.pipeline import RunOutcome, TallyCallback, compute_features
 from merstream.embedded.run_folder import Workspace
-from merstream.prediction.assembly import FaceEvent, describe_event, describe_face, describe_video, spot_faces
+from merstream.prediction.assembly import FaceEvent, compose_event, compose_face, compose_video, spot_faces
 from merstream.prediction.event_clips import read_clips
 from merstream.prediction.files import read_prediction, write_prediction
 from merstream.prediction.limits import describe_limits, refuse_slow_recording
@@ -137,14 +137,14 @@ class _Predictor:
         records = {numbers[record.sample.identity]: record for record in outcome.features}
         failures = {numbers[identity]: sentence for identity, sentence in outcome.dead_letters.items()}
         described = tuple(
-            describe_event(event, *self._recognise(records.get(event.number), failures.get(event.number, "")))
+            compose_event(event, *self._recognise(records.get(event.number), failures.get(event.number, "")))
             for event in events
         )
         return Prediction(
             video=self.video,
             model=self.model,
             settings=self.settings,
-            faces=tuple(map(describe_face, faces)),
+            faces=tuple(map(compose_face, faces)),
             events=described,
             remarks=(*self.recording.remarks, *describe_limits(self.video, len(faces))),
         )
@@ -175,7 +175,7 @@ def predict_recording(
     read or has too few frames per second, MissingWeights without weights, StorageRefused if the folder refuses.
     """
     recording = open_recording(source, options.fps)
-    video = describe_video(recording)
+    video = compose_video(recording)
     refuse_slow_recording(video, options.force)
     require_writable_folder(folder)
     path = source if isinstance(source, Path) else None

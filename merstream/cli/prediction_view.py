@@ -1,38 +1,15 @@
-"""A prediction in the terminal: its progress, its events, what limits it, its files."""
+"""A prediction in the terminal: its events, what limits it, its files."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
-from merstream.cli.console import print_message, progress_bars, stdout_console
-from merstream.embedded.features import add_stage_bars
-from merstream.embedded.pipeline import Tally, TallyCallback
+from merstream.cli.console import print_message, stdout_console
 from merstream.prediction.model import PredictedEvent, Prediction
-from merstream.prediction.predictor import SecondsCallback
 
 LEAST_PROBABILITY = 0.5  # of an action unit that is listed
-
-
-@contextmanager
-def prediction_bars(name: str) -> Iterator[tuple[SecondsCallback, TallyCallback]]:
-    """A bar that counts the seconds of a video, then one per stage that counts events. Yields what moves them."""
-    with progress_bars() as progress:
-        task = progress.add_task("faces", total=None, remark=f"s of {escape(name)}")
-        stages: list[TallyCallback] = []
-
-        def show_seconds(done: float, total: float) -> None:
-            progress.update(task, completed=int(done), total=int(total))
-
-        def show_tally(tally: Tally) -> None:
-            if not stages:  # not before there are events
-                progress.update(task, completed=progress.tasks[0].total)
-                stages.append(add_stage_bars(progress))
-            stages[0](tally)
-
-        yield show_seconds, show_tally
 
 
 def print_prediction(prediction: Prediction, files: Sequence[Path]) -> None:

@@ -57,10 +57,11 @@ def predict_command(
 
     Ctrl-C stops cleanly. The same command continues where it stopped, and computes nothing anew once it is done.
     """
-    from merstream.cli.prediction_view import prediction_bars, print_prediction
+    from merstream.cli.prediction_view import print_prediction
     from merstream.prediction.files import choose_folders
     from merstream.prediction.outputs import OutputChoice, write_outputs
     from merstream.prediction.predictor import PredictionOptions, predict_recording
+    from merstream.prediction.progress import prediction_bars
 
     options = PredictionOptions(_parse_model(model), subject, fps, force, jobs)
     outputs = OutputChoice(html=html, overlay=overlay, csv=csv, faces=not no_faces)

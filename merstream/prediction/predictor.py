@@ -18,7 +18,7 @@ from merstream.embedded.run_folder import Workspace
 from merstream.prediction.files import read_prediction, write_prediction
 from merstream.prediction.model import PredictedEvent, Prediction, UsedModel, VideoFacts
 from services.spotter.event_clips import read_clips
-from services.spotter.face_events import FaceEvent, describe_event, describe_video, spot_faces
+from services.spotter.face_events import FaceEvent, compose_event, compose_video, spot_faces
 from services.spotter.limits import refuse_slow_recording
 from services.spotter.recorded_frames import Recording
 from services.spotter.recording import open_recording
@@ -116,7 +116,7 @@ class _Predictor:
         records = {numbers[record.sample.identity]: record for record in outcome.features}
         failures = {numbers[identity]: sentence for identity, sentence in outcome.dead_letters.items()}
         recognised = tuple(
-            self._recognise(describe_event(event), records.get(event.number), failures.get(event.number, ""))
+            self._recognise(compose_event(event), records.get(event.number), failures.get(event.number, ""))
             for event in events
         )
         draft = draft_prediction(self.recording, faces, events, self.settings)
@@ -150,7 +150,7 @@ def predict_recording(
     read or has too few frames per second, MissingWeights without weights, StorageRefused if the folder refuses.
     """
     recording = open_recording(source, options.fps)
-    video = describe_video(recording)
+    video = compose_video(recording)
     refuse_slow_recording(video, options.force)
     require_writable_folder(folder)
     path = source if isinstance(source, Path) else None

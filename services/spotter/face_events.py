@@ -59,7 +59,7 @@ def _spot_segment(
         yield FaceEvent(face, event, plan_clip(event, dataset, face, path), frames, confidence)
 
 
-def describe_video(recording: Recording) -> VideoFacts:
+def compose_video(recording: Recording) -> VideoFacts:
     """The facts of the recording as the document has them."""
     facts = recording.facts
     return VideoFacts(
@@ -74,12 +74,12 @@ def describe_video(recording: Recording) -> VideoFacts:
     )
 
 
-def describe_face(face: WatchedFace) -> PredictedFace:
+def compose_face(face: WatchedFace) -> PredictedFace:
     """The face as the document has it."""
     return PredictedFace.model_validate({name: getattr(face, name) for name in PredictedFace.model_fields})
 
 
-def describe_event(event: FaceEvent) -> PredictedEvent:
+def compose_event(event: FaceEvent) -> PredictedEvent:
     """The event as the document has it, not recognised yet."""
     spotted = event.spotted
     return PredictedEvent(

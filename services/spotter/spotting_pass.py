@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from services.spotter.event_clips import read_clips
-from services.spotter.face_events import FaceEvent, describe_event, describe_face, describe_video, spot_faces
+from services.spotter.face_events import FaceEvent, compose_event, compose_face, compose_video, spot_faces
 from services.spotter.limits import describe_recording_limits, refuse_slow_recording
 from services.spotter.recorded_frames import Recording
 from services.spotter.recording import open_recording
@@ -59,7 +59,7 @@ def spot_recording(file: Path, name: str, chunks: Path, on_progress: PassProgres
     a recording with too few frames per second.
     """
     recording = open_recording(file)
-    refuse_slow_recording(describe_video(recording), force=False)
+    refuse_slow_recording(compose_video(recording), force=False)
     faces = watch_recording(
         recording, folder=chunks, on_progress=lambda done, total: on_progress(min(done / max(total, 1e-9), 1.0))
     )
@@ -75,12 +75,12 @@ def draft_prediction(
     recording: Recording, faces: Sequence[WatchedFace], events: Sequence[FaceEvent], settings: Mapping[str, Any]
 ) -> Prediction:
     """The prediction of a recording before its events are recognised."""
-    video = describe_video(recording)
+    video = compose_video(recording)
     return Prediction(
         video=video,
         settings=dict(settings),
-        faces=tuple(map(describe_face, faces)),
-        events=tuple(map(describe_event, events)),
+        faces=tuple(map(compose_face, faces)),
+        events=tuple(map(compose_event, events)),
         remarks=(*recording.remarks, *describe_recording_limits(video, len(faces))),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from merstream.embedded.run_folder import Workspace
 from merstream.pictures import Picture
-from merstream.prediction.files import PREDICTION_FILE, write_events
+from merstream.prediction.files import write_events
 from merstream.prediction.overlay import write_overlay
 from merstream.prediction.overlay_drawing import FaceCourse
 from merstream.prediction.page.artifacts import EventArtifacts
@@ -20,6 +20,7 @@ from merstream.prediction.predictor import PredictedRecording
 from services.spotter.recorded_frames import Recording
 from shared.bus.topics import FEATURES
 from shared.errors import Misconfigured
+from shared.prediction.files import PREDICTION_FILE
 from shared.records import Record
 from shared.spotting.face_motion import FaceMotion
 from shared.storage_faults import stop_on_storage_fault

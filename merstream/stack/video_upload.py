@@ -5,7 +5,7 @@ from pathlib import Path
 
 from merstream.cli.console import stderr_console
 from merstream.embedded.run_folder import OUTPUT_FOLDER
-from merstream.stack.connection import connect_bus_and_store
+from merstream.stack.connection import connect_bus_and_store, connection_settings
 from merstream.stack.upload import upload_files
 from services.ingest.inbox import names
 from services.ingest.inbox.video_inbox import is_video
@@ -36,16 +36,25 @@ def drop_video(settings: Settings, file: Path, name: str | None) -> bool:
     return sent
 
 
-def fetch_predictions(video: str | None, destination: Path | None) -> dict[str, Path]:
+def fetch_predictions(
+    video: str | None, destination: Path | None, html: bool = False, faces: bool = True
+) -> dict[str, Path]:
     """Fetch the prediction of a video, or of all videos, and return their folders by the videos' names.
 
-    Raises BadData if there is none.
+    html: write prediction.html too. faces: with pictures of faces. Raises BadData if there is no prediction.
     """
     with connect_bus_and_store(None) as (bus, store):
         results = read_records(bus, PREDICTIONS.name, lambda key: PredictionResult)
         chosen = select_predictions(results, video)
         folder = destination or PREDICTIONS_FOLDER
-        return {result.video.name: _download_prediction(store, result, folder) for result in chosen}
+        found = {result.video.name: _download_prediction(store, result, folder) for result in chosen}
+        if html:
+            from merstream.stack.prediction_page import write_stack_page  # it takes seconds to load
+
+            videos = open_videos(connection_settings(None))
+            for result in chosen:
+                write_stack_page(store, videos, result, found[result.video.name], faces)
+    return found
 
 
 def select_predictions(results: Sequence[PredictionResult], video: str | None) -> list[PredictionResult]:

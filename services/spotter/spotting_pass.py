@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from services.spotter.event_clips import read_clips
 from services.spotter.face_events import FaceEvent, compose_event, compose_face, compose_video, spot_faces
 from services.spotter.limits import describe_recording_limits, refuse_slow_recording
+from services.spotter.motion_artifact import pack_faces
 from services.spotter.recorded_frames import Recording
 from services.spotter.recording import open_recording
 from services.spotter.watched_faces import WatchedFace
@@ -67,7 +66,7 @@ def spot_recording(file: Path, name: str, chunks: Path, on_progress: PassProgres
     draft = draft_prediction(recording, faces, events, describe_settings(PREDICTION_PIPELINE, DEFAULT_SPOTTING))
     named = draft.video.model_copy(update={"name": name})
     return SpottedRecording(
-        draft.model_copy(update={"video": named}), pack_motion(faces), _number_clips(events, recording)
+        draft.model_copy(update={"video": named}), pack_faces(faces), _number_clips(events, recording)
     )
 
 
@@ -98,23 +97,6 @@ def describe_settings(
     }
     plain: dict[str, Any] = json.loads(json.dumps(shaped))
     return plain
-
-
-def pack_motion(faces: Sequence[WatchedFace]) -> Arrays:
-    """The motion and the boxes of all faces as arrays of an artifact.
-
-    `faceN/segmentM/` and a name: `frames` int64 [T], `times` [T] s, `boxes` [T,4] px, `scores` [T], and the fields of
-    `FaceMotion` as `motion/...`.
-    """
-    packed: dict[str, np.ndarray[Any, Any]] = {}
-    for face in faces:
-        for number, segment in enumerate(face.segments):
-            place = f"face{face.id}/segment{number}"
-            for name in ("frames", "times", "boxes", "scores"):
-                packed[f"{place}/{name}"] = getattr(segment, name)
-            for name, value in vars(segment.motion).items():
-                packed[f"{place}/motion/{name}"] = np.asarray(value)
-    return packed
 
 
 def _number_clips(events: Sequence[FaceEvent], recording: Recording) -> Iterator[tuple[int, PackedClip]]:

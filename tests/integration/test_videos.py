@@ -16,6 +16,7 @@ import pytest
 from merstream import synth
 from merstream.prediction.predictor import PredictionOptions, predict_recording
 from merstream.single_thread import THREAD_COUNT_VARIABLES
+from merstream.stack.prediction_page import write_stack_page
 from merstream.stages import STAGES
 from merstream.synth.long_events import LongVideoSettings
 from services.ingest.inbox.video_inbox import VideoInbox
@@ -136,7 +137,7 @@ def remote(kafka_bootstrap: str, s3_servers: SharedServers, tmp_path: Path) -> I
         )
 
 
-def check_prediction(settings: Settings, video: Path, predicted: Prediction) -> None:
+def check_prediction(settings: Settings, video: Path, predicted: Prediction, folder: Path) -> None:
     with closing(open_bus(settings)) as bus:
         store = open_store(settings)
         open_videos(settings).put_file(NAME, video)
@@ -150,17 +151,22 @@ def check_prediction(settings: Settings, video: Path, predicted: Prediction) -> 
         assert found.settings == predicted.settings
         assert (result.recognised, len(found.events)) == (2, 2)
         assert bus.read_newest("mer.runs") == {}, "no training is started"
+        page = write_stack_page(store, open_videos(settings), result, folder).read_text()
+        assert "data:video/mp4;base64," in page, "the page plays the video"
+        assert page.count("data:image/") > 4, "both events have pictures"
+        bare = write_stack_page(store, open_videos(settings), result, folder, faces=False).read_text()
+        assert "data:video/mp4" not in bare
         services.close()
 
 
 def test_a_dropped_video_comes_out_as_the_prediction_of_mer_predict(
-    local: Settings, video: Path, predicted: Prediction
+    local: Settings, video: Path, predicted: Prediction, tmp_path: Path
 ) -> None:
-    check_prediction(local, video, predicted)
+    check_prediction(local, video, predicted, tmp_path)
 
 
-def test_so_it_does_over_kafka_and_s3(remote: Settings, video: Path, predicted: Prediction) -> None:
-    check_prediction(remote, video, predicted)
+def test_so_it_does_over_kafka_and_s3(remote: Settings, video: Path, predicted: Prediction, tmp_path: Path) -> None:
+    check_prediction(remote, video, predicted, tmp_path)
 
 
 def test_files_that_are_no_videos_become_dead_letters_and_stop_nobody(local: Settings, video: Path) -> None:

@@ -16,6 +16,7 @@ from services.trainer.recogniser.recognition import Recogniser
 from services.trainer.service.prediction_metrics import RecognitionMetrics
 from shared.bus.topics import PREDICTIONS
 from shared.errors import BadData
+from shared.prediction.files import EVENTS_FILE, PREDICTION_FILE, format_events, format_prediction
 from shared.prediction.model import PredictedEvent, Prediction, Recognition
 from shared.records import Record, json_digest, quote_segment
 from shared.store import NotStored, Store
@@ -27,7 +28,6 @@ from shared.worker.stage_handler import read_artifact
 log = logging.getLogger(__name__)
 
 PREDICTION_VERSION = 1  # raise it when equal contents give another prediction
-PREDICTION_FILE = "prediction.json"
 
 
 @dataclass
@@ -58,7 +58,8 @@ class RecognitionHandler:
             started = time.monotonic()
             prediction = self._recognise_video(request)
             metrics.compute.labels(self.name).observe(time.monotonic() - started)
-            self.store.put(prefix + PREDICTION_FILE, prediction.encode())
+            self.store.put(prefix + EVENTS_FILE, format_events(prediction))
+            self.store.put(prefix + PREDICTION_FILE, format_prediction(prediction))
             self.recognition_metrics.count_prediction(prediction)
         result = self._describe_result(request, prediction, prefix)
         return outcome, [OutgoingMessage(PREDICTIONS.name, result.key, result.encode(), prefix + PREDICTION_FILE)]
@@ -101,5 +102,5 @@ class RecognitionHandler:
             events=len(prediction.events),
             flagged=sum(bool(event.flags) for event in prediction.events),
             recognised=sum(event.recognition is not None for event in prediction.events),
-            files={name: prefix + name for name in (PREDICTION_FILE,)},
+            files={name: prefix + name for name in (PREDICTION_FILE, EVENTS_FILE)},
         )

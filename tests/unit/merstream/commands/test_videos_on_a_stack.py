@@ -79,4 +79,5 @@ def test_status_and_fetch_follow_a_video_to_its_prediction(
     assert NAME in capsys.readouterr().out
     call("fetch", NAME)
     file = tmp_path / "out" / "predictions" / "visit%203%2Fown.mp4" / "prediction.json"
+    assert (file.parent / "events.csv").read_text().count("\n") == 4, "a title and three events"
     assert file.read_bytes() == lab.store.get(lab.results()[NAME].files["prediction.json"])

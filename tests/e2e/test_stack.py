@@ -44,7 +44,7 @@ WORKERS = STAGES | {"inbox", "spotter", "planner", "trainer", "recogniser"}
 PORTS = ("KAFKA_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "API_PORT")
 SMALL = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
 TRAIN = {"epochs": 2, "seed": 7}
-VIDEO_SEED = 3
+VIDEO_SEED = 4
 BASE = "python:3.11-slim"  # any of this tag will do for the images built here
 
 
@@ -197,7 +197,8 @@ def test_a_dropped_video_comes_out_as_the_embedded_prediction_whatever_is_killed
     assert found.faces == predicted.faces
     assert found.events == predicted.events
     assert found.model == predicted.model
-    assert (len(found.faces), result.recognised) == (1, len(found.events))
+    assert len(found.faces) == 1
+    assert result.recognised == len(found.events) > 0
     assert len(results(stack)) == 1, "no training was started for it"
 
 

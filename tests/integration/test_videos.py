@@ -149,11 +149,11 @@ def check_prediction(settings: Settings, video: Path, predicted: Prediction, fol
         assert (found.faces, found.events, found.model) == (predicted.faces, predicted.events, predicted.model)
         assert found.video == predicted.video.model_copy(update={"name": NAME})
         assert found.settings == predicted.settings
-        assert (result.recognised, len(found.events)) == (2, 2)
+        assert result.recognised == len(found.events) > 0
         assert bus.read_newest("mer.runs") == {}, "no training is started"
         page = write_stack_page(store, open_videos(settings), result, folder).read_text()
         assert "data:video/mp4;base64," in page, "the page plays the video"
-        assert page.count("data:image/") > 4, "both events have pictures"
+        assert page.count("data:image/") > 4, "the events have pictures"
         bare = write_stack_page(store, open_videos(settings), result, folder, faces=False).read_text()
         assert "data:video/mp4" not in bare
         services.close()

@@ -99,6 +99,7 @@ def test_faces_and_their_segments(watched: list[WatchedFace]) -> None:
     assert 60 < one.light < 130
     assert one.light < two.light
     assert 0.3 < one.sharpness < 0.8
+    assert 0 < one.frozen < 0.6
     assert one.remarks == ()
     assert two.remarks == ("the face is small: 39 px between the eyes; below 40 micro-expressions are coarse",)
 

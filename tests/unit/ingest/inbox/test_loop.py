@@ -181,8 +181,8 @@ def test_scratch_without_a_setting_is_ours_alone(tmp_path: Path, monkeypatch: py
 
 def test_two_inboxes_of_one_place_have_scratch_of_their_own(lab: Lab) -> None:
     other = Inbox(lab.inbox, lab.store, lab.bus, lab.settings)
-    assert other.scratch.kept != lab.process.scratch.archives
+    assert other.scratch.kept != lab.process.scratch.kept
     other.close()
     again = Inbox(lab.inbox, lab.store, lab.bus, lab.settings)
-    assert again.scratch.kept == other.scratch.archives
+    assert again.scratch.kept == other.scratch.kept
     again.close()

@@ -57,6 +57,14 @@ def write_video(file: Path, frames: Iterator[Pixels]) -> Path:
     return file
 
 
+def write_videos(folder: Path, seconds: float) -> dict[str, Path]:
+    """Videos by what they show, drawn here so that their frames are in memory no longer than this."""
+    one, other = (draw_frames(seconds, subject) for subject in (1, 2))
+    shown = {name: enlarge_frames(one, size) for name, size in SIZES.items()}
+    shown["1280x480, two faces"] = (np.concatenate(pair, axis=1) for pair in zip(one, other, strict=True))
+    return {name: write_video(folder / f"{number}.mp4", frames) for number, (name, frames) in enumerate(shown.items())}
+
+
 def time_pass(file: Path) -> dict[str, float]:
     """CPU ms a frame of reading alone, of reading and following, and of the whole pass."""
     recording = open_recording(file)
@@ -95,19 +103,16 @@ def main() -> None:
     parser.add_argument("--long", type=Path, help="a long video whose pass shows what memory does")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    one, other = (draw_frames(arguments.seconds, subject) for subject in (1, 2))
     result: dict[str, Any] = {
         "machine": describe_machine("opencv-python-headless", "av", "numpy"),
-        "frames": len(one),
+        "seconds": arguments.seconds,
         "ms a frame": {},
     }
     with tempfile.TemporaryDirectory() as folder:
-        for name, size in SIZES.items():
-            file = write_video(Path(folder) / f"{name}.mp4", enlarge_frames(one, size))
+        files = write_videos(Path(folder), arguments.seconds)
+        for name, file in files.items():
             result["ms a frame"][name] = time_pass(file)
-        pairs = (np.concatenate(pair, axis=1) for pair in zip(one, other, strict=True))
-        result["ms a frame"]["1280x480, two faces"] = time_pass(write_video(Path(folder) / "two.mp4", pairs))
-        long = arguments.long or Path(folder) / "640x480.mp4"
+        long = arguments.long or files["640x480"]
         result["memory"] = {"seconds": open_recording(long).facts.seconds, "MB": measure_memory(long)}
     write_result(arguments.out, result)
 

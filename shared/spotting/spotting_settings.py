@@ -13,7 +13,7 @@ class SpottingSettings:
     """
 
     scales: tuple[float, ...] = (0.1, 0.18, 0.3, 0.6, 1.2, 2.0)
-    smallest: float = 0.0012
+    smallest: float = 0.0011
     per_second: float = 0.0004
     spreads: float = 4.5
     alone: float = 0.8
@@ -29,7 +29,7 @@ class SpottingSettings:
     light_change: float = 0.05  # share of the face's light that a weak event must not change by
     strong: float = 2.0  # thresholds: an event of this strength is not weak
     slowest: float = 20.0  # frames a second
-    blink_excess: float = 1.5  # of the motion in this person's usual blink that the threshold rises by during one
+    blink_excess: float = 1.0  # of the motion in this person's usual blink that the threshold rises by during one
     beside_blink: float = 0.1  # s around a blink that count as blink
     bridge_from: float = 0.6  # scale from which blinks are bridged
     speech_excess: float = 1.3  # of the motion in this person's usual syllable, likewise

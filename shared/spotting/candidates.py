@@ -11,7 +11,6 @@ from shared.spotting.disturbances import (
     Runs,
     find_disturbances,
     measure_blink_excess,
-    measure_speech_excess,
 )
 from shared.spotting.face_motion import Values
 from shared.spotting.leaks import QuietCourse
@@ -86,7 +85,7 @@ class ScaledCourse:
         usual = np.maximum(settings.smallest + settings.per_second * lag / rate, noisy)
         excess: dict[Cause, Values] = {
             "blink": measure_blink_excess(sizes, disturbances.blinks, rate, settings),
-            "speech": measure_speech_excess(sizes, disturbances.speech, settings),
+            "speech": disturbances.speaking,
         }
         return cls(lag, displacement, bends, usual, excess, opening)
 

@@ -194,7 +194,7 @@ def test_a_segment_of_few_frames_has_no_events() -> None:
 def open_mouth(motion: FaceMotion, start: float, end: float) -> FaceMotion:
     """A broad smile from `start` to `end`, in which the flow at the lips jumps to and fro."""
     wide = bump(motion.times, start, end, hold=0.8)
-    jumps = np.random.default_rng(2).choice([0.0, 0.05], len(wide), p=[0.9, 0.1]) * (wide > 0.99)
+    jumps = np.random.default_rng(2).choice([0.0, 0.05], len(wide), p=[0.98, 0.02]) * (wide > 0.99)
     large = move(motion, {"chin": (0.0, 0.15), "left mouth corner": (0.09, -0.03)}, start, end, hold=0.8)
     displacement = large.displacement.copy()
     displacement[:, REGION_INDEX["upper lip"], 0] += jumps

@@ -11,6 +11,7 @@ from shared.spotting.spotting_settings import SpottingSettings
 
 BORDER_SECONDS = 0.05
 QUICK_SHARE = 0.75
+EDGE = 0.25  # share of a larger motion's length in which it starts, and in which it ends
 HEAD_STEP = 0.1  # s over which the head's speed is measured
 
 
@@ -73,11 +74,14 @@ def _flag_inside(group: Group, groups: list[Group], settings: SpottingSettings) 
         for larger in other.members:
             if larger.part != mine.part or not lies_inside(mine, larger):
                 continue
-            around = np.hypot(*larger.moved[list(mine.regions)].T).max()
-            moved = np.hypot(*mine.moved[list(mine.regions)].T).max()
+            around = float(np.hypot(*larger.moved[list(mine.regions)].T).max())
+            moved = float(np.hypot(*mine.moved[list(mine.regions)].T).max())
             if moved < settings.inside * around:
                 reason = f"A larger motion of the same skin is under way; this is {100 * moved / around:.0f} % of it."
                 return [EventFlag("inside-larger", reason)]
+            place = (mine.bump.apex - larger.bump.onset) / larger.bump.length
+            if min(place, 1 - place) < EDGE and moved < settings.inside_edge * larger.size:
+                return [EventFlag("inside-larger", "A larger motion of this part of the face starts or ends.")]
     return []
 
 

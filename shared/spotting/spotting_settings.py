@@ -24,6 +24,7 @@ class SpottingSettings:
     micro: float = 0.5  # longest micro-expression
     same: float = 0.4  # intersection over union above which motions of two parts are one event
     inside: float = 0.4  # share of a larger event's motion below which a motion in the same regions belongs to it
+    inside_edge: float = 0.6  # the same of the part's whole motion while the larger event starts or ends
     blink_closed: float = 0.75  # share of the usual opening of an eye below which it is closed
     fastest_head: float = 0.6  # distances between the eyes a second
     fastest_turn: float = 40.0  # degrees a second

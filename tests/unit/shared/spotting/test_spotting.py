@@ -208,7 +208,7 @@ def test_between_open_lips_only_large_motions_count() -> None:
     assert (smile.onset, smile.offset) == pytest.approx((10.0, 14.0), abs=0.15)
     jumps = [event for event in found if event.flags]
     assert jumps
-    assert {name for event in jumps for name in flag_names(event)} == {"inside-larger"}
+    assert {name for event in jumps for name in flag_names(event)} <= {"inside-larger", "speech"}
 
 
 def test_an_event_ends_where_the_segment_ends() -> None:
@@ -223,3 +223,9 @@ def test_slow_drift_around_a_short_motion_does_not_make_it_long() -> None:
     drift = dict.fromkeys(BROWS_UP, (0.0, -0.0015))
     found = spot_events(move(move(rest(), drift, 9.0, 11.5), BROWS_UP, 10.0, 10.35))
     assert [event.kind for event in found] == ["micro"]
+
+
+def test_a_jolt_while_a_larger_motion_of_the_part_starts_is_flagged() -> None:
+    large = move(rest(), {"chin": (0.0, 0.1), "lower lip": (0.0, 0.1)}, 10.0, 13.0, hold=0.6)
+    found = spot_events(move(large, {"left mouth corner": (0.03, 0.0)}, 10.2, 10.4))
+    assert [(event.kind, flag_names(event)) for event in found] == [("macro", []), ("micro", ["inside-larger"])]

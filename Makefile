@@ -69,6 +69,7 @@ setup: .venv/ready
 lock: .venv/ready
 	$(COMPILE) pyproject.toml --extra dev --upgrade -o requirements/dev.txt
 	for extra in $(EXTRAS); do $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt --no-annotate -o requirements/$$extra.txt || exit 1; done
+	for group in dlib_source dlib_cuda dlib_cuda_build; do $(COMPILE) --group $$group --upgrade --no-annotate -o requirements/$$group.txt || exit 1; done
 	echo uv | $(COMPILE) - --upgrade --no-annotate -o requirements/uv.txt
 
 # The whole pipeline in containers (docs/how-to/compose.md). CA_BUNDLE and PIP_CONF may lie outside the checkout.

@@ -11,7 +11,8 @@ A public-domain portrait is reshaped into persons. Their action units move as th
 from merstream.synth.dataset import write_dataset
 from merstream.synth.difficulty import DIFFICULTIES, Difficulty, DifficultyName
 from merstream.synth.long_dataset import write_long_videos
-from merstream.synth.long_events import LongVideoSettings, VideoEvent, plan_events
+from merstream.synth.long_events import LongVideoSettings, VideoEvent
+from merstream.synth.long_plan import plan_events
 from merstream.synth.long_truth import VideoTruth, read_truth
 from merstream.synth.long_video import LongVideo, compose_long_video, draw_long_video
 

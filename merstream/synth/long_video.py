@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from merstream.synth.clip import CoverLayer, DrawnCamera, SlowDrift
 from merstream.synth.difficulty import DEFAULT_DIFFICULTY, Difficulty
 from merstream.synth.identity import Identity, draw_identity, random_generator
-from merstream.synth.long_events import DEFAULT_SETTINGS, LongVideoSettings, VideoEvent, plan_events
+from merstream.synth.long_events import DEFAULT_SETTINGS, LongVideoSettings, VideoEvent
+from merstream.synth.long_plan import plan_events
 from merstream.synth.openings import MAX_OPENING, EyeLids, LipParting
 from merstream.synth.true_motion import FaceWarp
 from merstream.synth.warping import Floats

@@ -172,12 +172,12 @@ def test_drops_are_told_to_the_topic_that_the_inbox_reads() -> None:
 def test_services_with_torch_get_the_gpu() -> None:
     networks = {name for name, given in BUILT.items() if given.get("FOUNDATION") == "torch"}
     tensors = {BUILT[file.parent.name]["SERVICE"] for file in (ROOT / "services").glob("*/torch_*.py")}
-    assert {name for name, given in GPU["services"].items() if "deploy" in given} == networks | tensors
+    assert {name for name, given in GPU["services"].items() if "deploy" in given} == networks | tensors | {"ingest"}
     assert {name: given["build"] for name, given in GPU["services"].items() if "build" in given} == {
         name: {"args": {"FOUNDATION": "torch"}} for name in tensors
     }
     told = {name for name, given in GPU["services"].items() if given["environment"] == {"MER_DEVICE": "cuda"}}
-    assert told == networks | tensors | {"planner"}, "who plans chooses the model by the device"
+    assert told == networks | tensors | {"planner", "ingest"}, "who plans chooses the model by the device"
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)

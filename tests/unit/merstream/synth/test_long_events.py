@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from merstream.synth.difficulty import DIFFICULTIES
-from merstream.synth.long_events import REST_SECONDS, LongVideoSettings, VideoEvent, plan_events
+from merstream.synth.long_events import LongVideoSettings, VideoEvent
+from merstream.synth.long_plan import REST_SECONDS, plan_events
 
 MINUTES = 40
 SETTINGS = LongVideoSettings()

@@ -1,6 +1,6 @@
 """Draw, train, calibrate, and write the shipped model. `benchmarks/shipped_model.py` then measures it.
 
-    OMP_NUM_THREADS=1 python -m merstream.shipped_model    # 15 CPU minutes
+    OMP_NUM_THREADS=1 python -m merstream.shipped_model    # about 10 CPU minutes
 
 Nothing but drawn faces trains it. Equal arguments give equal bytes on one machine.
 """

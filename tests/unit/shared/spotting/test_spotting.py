@@ -123,7 +123,7 @@ def test_a_motion_in_a_blink_that_is_like_those_in_the_others_is_flagged() -> No
     rng = np.random.default_rng(5)
     for start in np.arange(2, 28, 2.5):  # not the same each time, so that no factor takes them out
         motion = blink(motion, start, leak=0.0)
-        motion = move(motion, {"left cheek": tuple(rng.choice([-1, 1], 2) * 0.004)}, start, start + 0.3)
+        motion = move(motion, {"left cheek": tuple(rng.choice([-1, 1], 2) * 0.002)}, start, start + 0.3)
     found = spot_events(motion)
     assert found
     assert {name for event in found for name in flag_names(event)} == {"blink"}
@@ -189,3 +189,43 @@ def test_few_frames_a_second_and_the_border_are_said() -> None:
 def test_a_segment_of_few_frames_has_no_events() -> None:
     motion = move(rest(np.arange(7) / RATE), SMILE, 0.05, 0.2)
     assert spot_events(motion) == []
+
+
+def open_mouth(motion: FaceMotion, start: float, end: float) -> FaceMotion:
+    """A broad smile from `start` to `end`, in which the flow at the lips jumps to and fro."""
+    wide = bump(motion.times, start, end, hold=0.8)
+    jumps = np.random.default_rng(2).choice([0.0, 0.05], len(wide), p=[0.98, 0.02]) * (wide > 0.99)
+    large = move(motion, {"chin": (0.0, 0.15), "left mouth corner": (0.09, -0.03)}, start, end, hold=0.8)
+    displacement = large.displacement.copy()
+    displacement[:, REGION_INDEX["upper lip"], 0] += jumps
+    return replace(large, displacement=displacement, mouth=0.2 * wide)
+
+
+def test_between_open_lips_only_large_motions_count() -> None:
+    found = spot_events(open_mouth(rest(), 10.0, 14.0))
+    (smile,) = (event for event in found if not event.flags)
+    assert smile.kind == "macro"
+    assert (smile.onset, smile.offset) == pytest.approx((10.0, 14.0), abs=0.15)
+    jumps = [event for event in found if event.flags]
+    assert jumps
+    assert {name for event in jumps for name in flag_names(event)} <= {"inside-larger", "speech"}
+
+
+def test_an_event_ends_where_the_segment_ends() -> None:
+    motion = rest()
+    motion = move(motion, SMILE, SECONDS - 1.0, SECONDS + 0.1)
+    (found,) = spot_events(motion)
+    assert found.offset == motion.times[-1]
+    assert flag_names(found) == ["border"]
+
+
+def test_slow_drift_around_a_short_motion_does_not_make_it_long() -> None:
+    drift = dict.fromkeys(BROWS_UP, (0.0, -0.0015))
+    found = spot_events(move(move(rest(), drift, 9.0, 11.5), BROWS_UP, 10.0, 10.35))
+    assert [event.kind for event in found] == ["micro"]
+
+
+def test_a_jolt_while_a_larger_motion_of_the_part_starts_is_flagged() -> None:
+    large = move(rest(), {"chin": (0.0, 0.1), "lower lip": (0.0, 0.1)}, 10.0, 13.0, hold=0.6)
+    found = spot_events(move(large, {"left mouth corner": (0.03, 0.0)}, 10.2, 10.4))
+    assert [(event.kind, flag_names(event)) for event in found] == [("macro", []), ("micro", ["inside-larger"])]

@@ -40,7 +40,7 @@ MOTION_FOLDER = "motion"
 VERSION = 1  # of the way from a recording to its events. A prediction of another version is made again
 EVENT_FACTORS = (2.0,)  # the model averages over factors, and each costs a second of flow per event
 # px of motion between two frames, up to which they are blended: always. RIFE needs up to 3 s per event, and the map
-# reads recorded frames alone. Of 22 events, probabilities moved by 0.002 in the median, and by 0.16 at most (in a blink).
+# reads recorded frames alone. Of 22 events, probabilities moved by 0.002 in the median, 0.16 at most (a blink).
 BLEND_BELOW = 1000.0
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from merstream.cli.console import print_message, progress_bars, stdout_console
-from merstream.cli.recognition_view import print_evaluation
 
 DEFAULT_OUT = Path("out/evaluation.json")
 
@@ -35,6 +34,7 @@ def evaluate_command(
 
     Example: `mer evaluate --model shipped --features samples.csv`.
     """
+    from merstream.cli.recognition_view import print_evaluation
     from services.trainer.recogniser.evaluation import evaluate_recogniser
     from services.trainer.recogniser.loading import load_recogniser
     from shared.storage_faults import require_writable_folder, stop_on_storage_fault

@@ -1,23 +1,22 @@
-"""A drawn video with one micro-expression, and its prediction by the real stages and the real model."""
+"""One headless Chromium for the tests of a module."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from merstream import synth
-from merstream.prediction.predictor import PredictedRecording, PredictionOptions, predict_recording
+from tests.servers.chromium import start_chromium
+from tests.servers.process import ServerMissing
 
-OPTIONS = PredictionOptions(jobs=1)
-
-
-@pytest.fixture(scope="session")
-def drawn_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight seconds at 30 frames/s: a micro-expression at 2.41 to 2.52 s, and three blinks."""
-    folder = tmp_path_factory.mktemp("drawn")
-    (truth,) = synth.write_long_videos(folder, subjects=1, seed=7, size=(240, 320), seconds=8)
-    return truth.with_suffix(".mp4")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
-def prediction(drawn_video: Path, tmp_path_factory: pytest.TempPathFactory) -> PredictedRecording:
-    return predict_recording(drawn_video, tmp_path_factory.mktemp("found") / "video01", OPTIONS)
+# Not for the session: as long as it runs, this thread has an event loop, and no other test could start one.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    try:
+        with start_chromium() as browser:
+            yield browser
+    except ServerMissing as lacking:
+        pytest.skip(str(lacking))

@@ -16,7 +16,7 @@ from merstream.prediction.files import read_prediction
 from merstream.prediction.outputs import StoredArtifacts, delete_pictures
 from merstream.prediction.predictor import PredictedRecording, PredictionOptions, predict_recording
 from shared.errors import BadData
-from tests.unit.merstream.prediction.conftest import OPTIONS
+from tests.unit.merstream.prediction.predicted_video import OPTIONS
 
 
 class Stopped(Exception):
@@ -25,20 +25,20 @@ class Stopped(Exception):
 
 def test_the_event_of_a_drawn_video_is_found_and_recognised(prediction: PredictedRecording) -> None:
     found = prediction.prediction
-    assert (found.video.name, found.video.frames, found.video.fps) == ("video01.mp4", 240, 30.0)
+    assert (found.video.name, found.video.frames, found.video.fps) == ("video01.mp4", 180, 30.0)
     assert [face.id for face in found.faces] == [1]
     assert found.faces[0].eye_distance_px == pytest.approx(53, abs=4)
     (event,) = [event for event in found.events if not event.flags]
     assert event.kind == "micro"
-    assert event.onset_seconds == pytest.approx(2.41, abs=0.05)
-    assert event.offset_seconds == pytest.approx(2.52, abs=0.07)
+    assert event.onset_seconds == pytest.approx(3.99, abs=0.05)
+    assert event.offset_seconds == pytest.approx(4.21, abs=0.05)
     assert (event.onset_frame, event.offset_frame) == (
         round(event.onset_seconds * 30),
         round(event.offset_seconds * 30),
     )
     assert event.confidence > 0.9
     assert event.recognition is not None
-    assert event.recognition.emotion == "negative"
+    assert event.recognition.emotion == "surprise"
     assert sum(event.recognition.emotions.values()) == pytest.approx(1)
     assert found.model is not None
     assert found.model.name == "shipped"

@@ -147,7 +147,8 @@ def test_a_port_that_is_taken_is_told_at_the_start(lab):
 
 
 def test_it_is_there_where_it_has_a_port(lab, tmp_path):
-    for port, names in ((0, ["RunStarter", "Worker"]), (free_port(), ["RunStarter", "Worker", "ApiServer"])):
+    planning = ["RunStarter", "Worker", "PredictionStarter"]
+    for port, names in ((0, planning), (free_port(), [*planning, "ApiServer"])):
         stopping = threading.Event()
         loops = planning_loops(Settings(api_port=port), lab.bus, LocalStore(tmp_path / "store"), Metrics(), stopping)
         assert [type(loop).__name__ for loop in loops] == names

@@ -1,7 +1,6 @@
-"""A prediction in the terminal: its events, what limits it, its files."""
+"""A prediction in the terminal: its events, and what limits it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
@@ -12,8 +11,8 @@ from merstream.prediction.model import PredictedEvent, Prediction
 LEAST_PROBABILITY = 0.5  # of an action unit that is listed
 
 
-def print_prediction(prediction: Prediction, files: Sequence[Path]) -> None:
-    """Print the events, then the remarks to stderr, then the files."""
+def print_prediction(prediction: Prediction) -> None:
+    """Print the events, then the remarks to stderr."""
     shown = [event for event in prediction.events if not event.flags]
     doubtful = [event for event in prediction.events if event.flags]
     stdout_console.print(f"\n{_summarise(prediction, len(shown), len(doubtful))}", soft_wrap=True, highlight=False)
@@ -24,8 +23,6 @@ def print_prediction(prediction: Prediction, files: Sequence[Path]) -> None:
     for face in prediction.faces:
         for remark in face.remarks:
             print_message(remark, f"face {face.id}")
-    for file in files:
-        stdout_console.print(escape(str(file)), soft_wrap=True, highlight=False)
 
 
 def _list_warnings(events: Sequence[PredictedEvent]) -> list[str]:

@@ -4,9 +4,9 @@
 
 Resting stretches of a recording are short, so each is shown to and fro again and again: a long video of a face at
 rest, with the camera's noise, compression, light and head motion. An action unit of `merstream.synth` is added once in
-every four seconds (`real_camera.py` says how), for 0.2 to 0.45 s; amplitudes are px of a
-face whose eyes are 116 px apart. An injected expression is found if an unflagged event overlaps it by half. Every other unflagged event counts
-as false, in the minutes with and without injection. The repository holds no recording.
+every four seconds (`real_camera.py` says how), for 0.2 to 0.45 s; amplitudes are px of a face whose eyes are 116 px
+apart. An injected expression is found if an unflagged event overlaps it by half. Every other unflagged event counts as
+false, in the minutes with and without injection. The repository holds no recording.
 """
 
 from collections.abc import Iterator

@@ -4,9 +4,9 @@
 
 Resting stretches of a recording are short, so each is shown to and fro again and again: a long video of a face at
 rest, with the camera's noise, compression, light and head motion. An action unit of `merstream.synth` is added once in
-every four seconds (`real_camera.py` says how), for 0.2 to 0.45 s; amplitudes are px at the eyes' distance that is
-stated. An injected expression is found if an unflagged event overlaps it by half. Every other unflagged event counts
-as false, in the minutes with and without injection. The repository holds no recording.
+every four seconds (`real_camera.py` says how), for 0.2 to 0.45 s; amplitudes are px of a face whose eyes are 116 px
+apart. An injected expression is found if an unflagged event overlaps it by half. Every other unflagged event counts as
+false, in the minutes with and without injection. The repository holds no recording.
 """
 
 from collections.abc import Iterator
@@ -28,6 +28,7 @@ from shared.spotting.spotting import spot_events
 AMPLITUDES = (0.5, 1.0, 1.5, 2.0, 3.0)
 EXPRESSIONS = ("12", "4", "1+2", "14L", "15", "9")
 SECONDS_EACH = 4.0
+EYES_APART = 116  # px, for which the amplitudes are given
 LENGTHS = (0.2, 0.3, 0.45)  # s
 
 
@@ -56,7 +57,13 @@ def show_frames(
         for expression, (onset, offset), amplitude in plan:
             if not onset < at < offset:
                 continue
-            level = amplitude * (1 - np.cos(2 * np.pi * (at - onset) / (offset - onset))) / 2
+            level = (
+                amplitude
+                * stretch.eye_distance
+                / EYES_APART
+                * (1 - np.cos(2 * np.pi * (at - onset) / (offset - onset)))
+                / 2
+            )
             landmarks = stretch.landmarks_at(index)
             units = [(int(unit.rstrip("LR")), unit.lstrip("0123456789")) for unit in unit_sides(expression)]
             field = sum(displacement_field(landmarks, number, side, size) for number, side in units)

@@ -11,6 +11,7 @@ from shared.spotting.spotting_settings import SpottingSettings
 
 BORDER_SECONDS = 0.05
 QUICK_SHARE = 0.75
+MUCH_TOO_QUICK = 2.5  # times the speed above which a strong event is flagged, too
 EDGE = 0.25  # share of a larger motion's length in which it starts, and in which it ends
 HEAD_STEP = 0.1  # s over which the head's speed is measured
 
@@ -52,11 +53,12 @@ def _flag_head(event: SpottedEvent, motion: FaceMotion, settings: SpottingSettin
     # What is exceeded for a quarter of the event; a jerk at the end of a long one says little.
     speed = float(np.quantile(np.hypot(moved[:, 0], moved[:, 1]), QUICK_SHARE))
     turn = float(np.quantile(np.abs(moved[:, 2:]).max(1), QUICK_SHARE))
+    excess = max(speed / settings.fastest_head, turn / settings.fastest_turn)
+    if excess < (MUCH_TOO_QUICK if event.strength >= settings.strong_in_motion else 1):
+        return []
     if speed > settings.fastest_head:
         return [EventFlag("head", f"The head moves by {speed:.1f} distances between the eyes a second.")]
-    if turn > settings.fastest_turn:
-        return [EventFlag("head", f"The head turns by {turn:.0f} degrees a second.")]
-    return []
+    return [EventFlag("head", f"The head turns by {turn:.0f} degrees a second.")]
 
 
 def _flag_light(event: SpottedEvent, motion: FaceMotion, settings: SpottingSettings) -> list[EventFlag]:

@@ -165,12 +165,15 @@ def test_what_a_larger_motion_drags_along_is_not_an_event() -> None:
 
 
 def test_a_quick_head_is_flagged() -> None:
-    motion = move(rest(), BROWS_UP, 5.0, 5.4)
-    head = motion.head.copy()
-    head[:, 0] += 0.5 * bump(motion.times, 5.0, 5.4)
-    (found,) = (event for event in spot_events(replace(motion, head=head)) if event.apex < 6)
-    assert flag_names(found) == ["head"]
-    assert "distances between the eyes a second" in found.flags[0].reason
+    weak, strong = ({name: (0.0, y * size) for name, (_, y) in BROWS_UP.items()} for size in (0.3, 1.0))
+    flags = []
+    for brows, way in ((weak, 0.1), (strong, 0.1), (weak, 0.04), (strong, 0.5)):
+        motion = move(rest(), brows, 5.0, 5.4)
+        head = motion.head.copy()
+        head[:, 0] += way * bump(motion.times, 4.9, 5.1) - way * bump(motion.times, 5.15, 5.45)
+        (found,) = (event for event in spot_events(replace(motion, head=head)) if 4.9 < event.apex < 5.6)
+        flags.append([flag.reason.split()[1] for flag in found.flags])
+    assert flags == [["head"], [], [], ["head"]]
 
 
 def test_a_weak_motion_while_the_light_changes_is_flagged() -> None:

@@ -80,7 +80,7 @@ def measure_video_progress(
     """The progress of a video that was watched."""
     if not events.is_ready:
         return VideoProgress(spotted.video, "computing", spotted=spotted, events=events)
-    if result is None or result.request != events.contents(spotted).digest:
+    if result is None or result.contents != events.contents(spotted).digest:
         return VideoProgress(spotted.video, "recognising", spotted=spotted, events=events)
     return VideoProgress(spotted.video, "predicted", spotted=spotted, events=events, result=result)
 

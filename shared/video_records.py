@@ -59,20 +59,22 @@ class SpottedVideo(Envelope):
 
 
 class RecognitionRequest(Envelope):
-    """A video whose events can be recognised, as a task. Its contents are in the store under `contents_key`."""
+    """A video whose events can be recognised, as a task. What they are is in the store under `contents_key`."""
 
     schema_name: Literal["mer.recognition/1"] = Field("mer.recognition/1", alias="schema")
-    id: str = Field(pattern="^[0-9a-f]{32}$", description="digest of everything that shapes the prediction but a model")
+    contents: str = Field(pattern="^[0-9a-f]{32}$", description="digest of the contents")
+    model: str = Field(description="digest of the model that is to recognise")
     video: Video
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
-        return self.id
+        """The digest of everything that shapes the prediction."""
+        return json_digest([self.contents, self.model])[:32]
 
     @property
     def contents_key(self) -> str:
-        return f"recognitions/{self.id}.json"
+        return f"recognitions/{self.contents}.json"
 
 
 class RecognitionContents(Envelope):
@@ -95,7 +97,7 @@ class PredictionResult(Envelope):
     """The prediction of a video. `files` are keys in the store by name; prediction.json is written last."""
 
     schema_name: Literal["mer.prediction-result/1"] = Field("mer.prediction-result/1", alias="schema")
-    request: str = Field(description="id of the request")
+    contents: str = Field(description="digest of the contents of the request")
     video: Video
     model: str = Field(description="digest of the model that recognised")
     faces: int

@@ -43,7 +43,7 @@ def write_stack_page(store: Store, videos: Store, result: PredictionResult, fold
 
     faces: False leaves out every picture of a face, and the video. Raises NotStored if what was spotted is gone.
     """
-    request = RecognitionRequest(id=result.request, video=result.video)
+    request = RecognitionRequest(contents=result.contents, model=result.model, video=result.video)
     contents = RecognitionContents.decode(store.get(request.contents_key))
     prediction = Prediction.decode(store.get(result.files[PREDICTION_FILE]))
     motions = unpack_motions(read_artifact(store, contents.spotted.artifact, result.video.name))

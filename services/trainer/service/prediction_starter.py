@@ -1,7 +1,7 @@
 """The loop that asks for the recognition of a video once all its events have features.
 
 Its actions depend only on the bus, and a repeated action has no further effect: the id of a request is a digest of its
-contents. So two loops ask for the same recognition.
+contents and of the model. So two loops ask for the same recognition.
 """
 
 import logging
@@ -23,7 +23,8 @@ PREDICTION_STARTER_NAME = "prediction-starter"
 
 
 class PredictionStarter(PollingLoop):
-    """A poll asks for every video that is in the bucket, whose events are through, and that has no prediction of them.
+    """A poll asks for every video that is in the bucket, whose events are through, and that has no prediction of them
+    by the present model. `model` is its digest.
 
     What was spotted in a video that was replaced or removed since then is left alone.
     """
@@ -33,11 +34,12 @@ class PredictionStarter(PollingLoop):
         state: PipelineState,
         metrics: Metrics,
         video_metrics: VideoStateMetrics,
+        model: str,
         poll_seconds: float,
         stopping: threading.Event,
     ) -> None:
         super().__init__(PREDICTION_STARTER_NAME, metrics, poll_seconds, stopping)
-        self.state, self.video_metrics = state, video_metrics
+        self.state, self.video_metrics, self.model = state, video_metrics, model
         self._videos = VideoFollower(state.bus, state.store)
         self._requests = record_view(state.bus, RECOGNITIONS.name, lambda key: RecognitionRequest)
 
@@ -51,16 +53,17 @@ class PredictionStarter(PollingLoop):
         videos = self._videos.read_progress(snapshot.features, snapshot.failure_sentences)
         self.video_metrics.set_video_counts(Counter(video.state for video in videos))
         for progress in videos:
-            if progress.state == "recognising" and progress.spotted and progress.events:
+            outdated = progress.result is not None and progress.result.model != self.model
+            if (progress.state == "recognising" or outdated) and progress.spotted and progress.events:
                 self._request_recognition(progress.spotted, progress.events)
 
     def _request_recognition(self, spotted: SpottedVideo, events: EventProgress) -> None:
         contents = events.contents(spotted)
-        request = RecognitionRequest(id=contents.digest, video=spotted.video)
-        if request.id in self._requests.read_newest():
+        request = RecognitionRequest(contents=contents.digest, model=self.model, video=spotted.video)
+        if request.key in self._requests.read_newest():
             return
         if not self.state.store.exists(request.contents_key):
             self.state.store.put(request.contents_key, contents.encode())
         self.state.bus.publish(RECOGNITIONS.name, request.key, request.encode())
-        fields = {"stage": self.name, "key": request.id, "video": spotted.video.name, "events": len(spotted.events)}
+        fields = {"stage": self.name, "key": request.key, "video": spotted.video.name, "events": len(spotted.events)}
         log.info("recognition requested", extra={"mer": fields})

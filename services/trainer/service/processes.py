@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 
 from services.trainer.api.server import ApiServer
+from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.runs.state import PipelineState
 from services.trainer.service.fold_worker import FoldHandler
 from services.trainer.service.metrics import TrainingMetrics
@@ -71,7 +72,9 @@ def _build_planning_loops(
     state = PipelineState(bus, store)
     starter = RunStarter(state, metrics, train_metrics, choose_device(), settings.train_poll_seconds, stopping)
     videos = VideoStateMetrics(metrics.registry)
-    predictions = PredictionStarter(state, metrics, videos, settings.train_poll_seconds, stopping)
+    predictions = PredictionStarter(
+        state, metrics, videos, load_recogniser().digest, settings.train_poll_seconds, stopping
+    )
     api = [ApiServer(state, settings, stopping)] if settings.api_port else []
     planner = Worker(RunPlanner(store), bus, store, settings, metrics, stopping)
     return [starter, planner, predictions, *api]

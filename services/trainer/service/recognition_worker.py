@@ -65,7 +65,7 @@ class RecognitionHandler:
         return outcome, [OutgoingMessage(PREDICTIONS.name, result.key, result.encode(), prefix + PREDICTION_FILE)]
 
     def _prediction_id(self, request: RecognitionRequest) -> str:
-        return json_digest([request.id, self.recogniser.digest, PREDICTION_VERSION])[:32]
+        return json_digest([request.contents, self.recogniser.digest, PREDICTION_VERSION])[:32]
 
     def _find_prediction(self, prefix: str) -> Prediction | None:
         try:
@@ -95,7 +95,7 @@ class RecognitionHandler:
 
     def _describe_result(self, request: RecognitionRequest, prediction: Prediction, prefix: str) -> PredictionResult:
         return PredictionResult(
-            request=request.id,
+            contents=request.contents,
             video=request.video,
             model=self.recogniser.digest,
             faces=len(prediction.faces),

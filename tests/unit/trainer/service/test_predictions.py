@@ -104,7 +104,7 @@ def test_a_replayed_event_makes_another_prediction(lab: VideoLab, one: Recognise
     assert one.states() == {"computing": 1}, "the event is waited for again"
     lab.extract(2)
     one.work()
-    assert lab.results()[NAME].request != first.request
+    assert lab.results()[NAME].contents != first.contents
     assert [event.failure for event in lab.prediction().events] == ["", "", ""]
 
 
@@ -156,6 +156,21 @@ def test_a_video_that_could_not_be_watched_is_counted_as_failed(lab: VideoLab, o
     lab.announce(video(mark="second"))
     one.work()
     assert one.states() == {"watching": 1}, "the letter was about other bytes"
+
+
+def test_another_model_predicts_what_is_there_anew(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    lab.spot()
+    lab.extract()
+    one.predictions.model = "an earlier one"
+    one.work()
+    later = Recogniser(lab.home)
+    assert lab.published("mer.recognitions") == 1
+    later.predictions.model = "a later one"
+    for _ in range(2):
+        later.work()
+    assert (lab.published("mer.recognitions"), later.states()) == (2, {"predicted": 1})
+    later.close()
 
 
 def test_no_training_starts_for_a_video(lab: VideoLab, one: Recogniser) -> None:

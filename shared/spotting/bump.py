@@ -1,6 +1,6 @@
 """A bump in a course of motion: where it starts, where it is highest, where it ends, to a fraction of a frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,10 @@ class Bump:
     def height(self) -> float:
         """The weaker side."""
         return min(self.rise, self.fall)
+
+    def shifted(self, frames: int) -> "Bump":
+        """The same bump, so many frames later."""
+        return replace(self, onset=self.onset + frames, apex=self.apex + frames, offset=self.offset + frames)
 
     @property
     def length(self) -> float:

@@ -1,68 +1,115 @@
 """Where a part of the face moves and comes back: bumps at several scales of time, in units of the noise."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from shared.spotting.bump import Bump, measure_bump
+from shared.spotting.disturbances import (
+    Disturbances,
+    Runs,
+    find_disturbances,
+    measure_blink_excess,
+    measure_speech_excess,
+)
 from shared.spotting.face_motion import Values
+from shared.spotting.leaks import QuietCourse
 from shared.spotting.regions import REGIONS, FacePart
+from shared.spotting.resampling import bend_course
 from shared.spotting.spotting_settings import SpottingSettings
 
-PARTS: tuple[FacePart, ...] = ("brows", "eyes", "middle", "mouth")
+PARTS: tuple[FacePart, ...] = ("brows", "middle", "mouth")
 PART_REGIONS = {part: [i for i, region in enumerate(REGIONS) if region.part == part] for part in PARTS}
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A bump of one part of the face.
+    """A bump of one part of the face, with its height in units of the threshold.
 
-    strength: in units of the threshold. moved: [R, 2] how far each region of the face is at the apex from the mean of
-    onset and offset, distances between the eyes. threshold: [R] of the regions at this scale.
+    usual: the same without what is added in blinks and speech. cause: what explains it if it is above the usual
+    threshold alone. moved: [R, 2] how far each region of the face is at the apex from the mean of onset and offset,
+    distances between the eyes. threshold: [R] the usual one. regions, direction: what moves, [r], and whereto, [r, 2].
     """
 
     part: FacePart
     bump: Bump
     strength: float
+    usual: float
+    cause: Literal["", "blink", "speech"]
     moved: Values
     threshold: Values
-    scale: float
+    regions: tuple[int, ...]
+    direction: Values
 
     @property
     def size(self) -> float:
         """The largest motion of the part's regions, distances between the eyes."""
         return float(np.hypot(*self.moved[PART_REGIONS[self.part]].T).max())
 
-
-def bend_course(course: Values, lag: int) -> Values:
-    """Second differences [T, ...] of a course [T, ...] over `lag` frames; the ends are repeated."""
-    padded = np.concatenate([np.repeat(course[:1], lag, 0), course, np.repeat(course[-1:], lag, 0)])
-    return np.asarray(course - (padded[: -2 * lag] + padded[2 * lag :]) / 2)
+    def draw_line(self, displacement: Values) -> Values:
+        """The motion along its own direction in displacements [T, R, 2]: [T]."""
+        return np.asarray(np.einsum("trc,rc->t", displacement[:, list(self.regions)], self.direction))
 
 
-def find_candidates(course: Values, rate: float, settings: SpottingSettings) -> list[Candidate]:
-    """All bumps above the threshold in a course [T, R, 2] of `rate` frames/s; one motion at many scales."""
+@dataclass(frozen=True)
+class ScaledCourse:
+    """Displacement [T, R, 2] and its second differences at one scale, with thresholds.
+
+    usual: [R]. blink, speech: [T, R], what is added while they last. strength: [T, R] in units of the sum.
+    """
+
+    lag: int
+    displacement: Values
+    bends: Values
+    usual: Values
+    blink: Values
+    speech: Values
+    strength: Values
+
+    @classmethod
+    def from_course(
+        cls, displacement: Values, disturbances: Disturbances, lag: int, rate: float, settings: SpottingSettings
+    ) -> "ScaledCourse":
+        """The scale of `lag` frames of a displacement [T, R, 2]."""
+        bends = bend_course(displacement, lag)
+        sizes = np.hypot(bends[..., 0], bends[..., 1])
+        spread = 1.4826 * np.median(np.abs(bends), axis=0).max(-1)
+        usual = np.maximum(settings.smallest + settings.per_second * lag / rate, settings.spreads * spread)
+        blink = measure_blink_excess(sizes, disturbances.blinks, rate, settings)
+        speech = measure_speech_excess(sizes, disturbances.speech, settings)
+        return cls(lag, displacement, bends, usual, blink, speech, sizes / (usual + blink + speech))
+
+
+def find_candidates(quiet: QuietCourse, rate: float, settings: SpottingSettings) -> list[Candidate]:
+    """All bumps above the threshold in a course of `rate` frames/s; one motion at many scales."""
+    disturbances = find_disturbances(quiet, rate, settings)
+    bridged = bridge_runs(quiet.displacement, disturbances.blinks, max(1, round(settings.beside_blink * rate / 2)))
     found = []
     for scale in settings.scales:
         lag = max(1, round(scale * rate))
-        if 2 * lag >= len(course):
+        if 2 * lag >= len(bridged):
             break
-        bends = bend_course(course, lag)
-        spread = 1.4826 * np.median(np.abs(bends), axis=0).max(-1)
-        threshold = np.maximum(settings.smallest + settings.per_second * scale, settings.spreads * spread)
-        strength = np.hypot(bends[..., 0], bends[..., 1]) / threshold
+        displacement = bridged if scale >= settings.bridge_from else quiet.displacement
+        course = ScaledCourse.from_course(displacement, disturbances, lag, rate, settings)
+        usual = np.hypot(*np.moveaxis(course.bends, -1, 0)) / course.usual
         for part, regions in PART_REGIONS.items():
-            if part == "eyes" and not settings.lids:
-                continue
-            score = _score_part(strength[:, regions], settings.alone)
-            for at in _find_peaks(score):
-                if score[at] < 1:
-                    continue
-                if candidate := _measure_candidate(
-                    course, bends[at], strength[at], threshold, part, at, lag, rate, settings
-                ):
+            score = _score_part(usual[:, regions], settings.alone)
+            for at in _find_peaks(score, 1.0):
+                candidate = _measure_candidate(course, part, at, rate, settings)
+                if candidate:
                     found.append(candidate)
     return found
+
+
+def bridge_runs(displacement: Values, runs: Runs, room: int) -> Values:
+    """The displacement [T, R, 2] with a straight line across each run and `room` frames on both sides of it."""
+    bridged = displacement.copy()
+    for first, last in runs:
+        low, high = max(0, first - room - 1), min(len(bridged) - 1, last + room)
+        share = (np.arange(low, high + 1) - low) / max(high - low, 1)
+        bridged[low : high + 1] = displacement[low] + share[:, None, None] * (displacement[high] - displacement[low])
+    return bridged
 
 
 def _score_part(strength: Values, alone: float) -> Values:
@@ -71,36 +118,38 @@ def _score_part(strength: Values, alone: float) -> Values:
     return np.asarray(np.maximum(order[:, -2:].mean(1), alone * order[:, -1]))
 
 
-def _find_peaks(score: Values) -> list[int]:
+def _find_peaks(score: Values, least: float) -> list[int]:
     middle = score[1:-1]
-    return [int(at) for at in 1 + np.flatnonzero((middle > score[:-2]) & (middle >= score[2:]))]
+    return [int(at) for at in 1 + np.flatnonzero((middle > score[:-2]) & (middle >= score[2:]) & (middle >= least))]
 
 
 def _measure_candidate(
-    course: Values,
-    bend: Values,
-    strength: Values,
-    threshold: Values,
-    part: FacePart,
-    at: int,
-    lag: int,
-    rate: float,
-    settings: SpottingSettings,
+    course: ScaledCourse, part: FacePart, at: int, rate: float, settings: SpottingSettings
 ) -> Candidate | None:
+    """The bump around a peak of the score, measured on the motion of the strongest regions along its own direction."""
+    bend, lag = course.bends[at], course.lag
+    strength = np.hypot(*bend.T) / course.usual
     regions = [i for i in PART_REGIONS[part] if strength[i] >= 0.5 * strength[PART_REGIONS[part]].max()]
     sizes = np.hypot(*bend[regions].T)
     weights = strength[regions] / strength[regions].sum()
     direction = bend[regions] / sizes[:, None] * weights[:, None]
-    line = np.einsum("trc,rc->t", course[:, regions], direction)
+    reach = round(2.2 * lag) + 2
+    start = max(0, at - 2 * reach)
+    line = np.einsum("trc,rc->t", course.displacement[start : at + 2 * reach, regions], direction)
     expected = float(weights @ sizes)
-    bump = measure_bump(line, at, max(1, lag // 2), round(2.2 * lag) + 2, expected)
-    if bump is None or bump.height < settings.comes_back * max(bump.rise, bump.fall) or bump.height < 0.6 * expected:
+    bump = measure_bump(line, at - start, max(1, lag // 2), reach, expected)
+    if bump is None or bump.height < max(settings.comes_back * max(bump.rise, bump.fall), 0.6 * expected):
         return None
-    if not settings.shortest * rate <= bump.length <= settings.longest * rate:
+    bump = bump.shifted(start)
+    if not settings.shortest * rate <= bump.length <= min(settings.longest * rate, settings.stretch * lag + 2):
         return None
-    first, apex, last = (int(np.clip(round(x), 0, len(course) - 1)) for x in (bump.onset, bump.apex, bump.offset))
-    moved = course[apex] - (course[first] + course[last]) / 2
-    height = float(bump.height / (weights @ threshold[regions]))
-    if height < 1:
+    blink, speech = (float(weights @ excess[at, regions]) for excess in (course.blink, course.speech))
+    usual = float(weights @ course.usual[regions])
+    if bump.height < usual:
         return None
-    return Candidate(part, bump, height, moved, threshold, lag / rate)
+    strong = bump.height / (usual + blink + speech)
+    cause: Literal["", "blink", "speech"] = "" if strong >= 1 else "blink" if blink >= speech else "speech"
+    last = len(course.displacement) - 1
+    onset, apex, offset = (int(np.clip(round(x), 0, last)) for x in (bump.onset, bump.apex, bump.offset))
+    moved = course.displacement[apex] - (course.displacement[onset] + course.displacement[offset]) / 2
+    return Candidate(part, bump, strong, bump.height / usual, cause, moved, course.usual, tuple(regions), direction)

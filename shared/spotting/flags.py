@@ -1,91 +1,89 @@
 """Why a spotted event may not be an expression of its own."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.spotting.events import EventFlag, SpottedEvent
-from shared.spotting.face_motion import FaceMotion, Values
-from shared.spotting.regions import REGION_INDEX, REGIONS
+from shared.spotting.face_motion import FaceMotion
+from shared.spotting.merging import Group, lies_inside
+from shared.spotting.spotting_settings import SpottingSettings
 
-if TYPE_CHECKING:
-    from shared.spotting.spotting_settings import SpottingSettings
-
-Span = tuple[float, float]
+BORDER_SECONDS = 0.05
+HEAD_STEP = 0.1  # s over which the head's speed is measured
 
 
-def find_blinks(motion: FaceMotion, settings: "SpottingSettings") -> list[Span]:
-    """Times (s) in which an eye is closed below the settings' share of what it is around."""
+def flag_event(
+    event: SpottedEvent, group: Group, groups: list[Group], motion: FaceMotion, settings: SpottingSettings
+) -> SpottedEvent:
+    """The event with its reasons. group: what it is made of. groups: those of all events of the segment."""
+    found = [
+        *_flag_cause(group),
+        *_flag_head(event, motion, settings),
+        *_flag_light(event, motion, settings),
+        *_flag_inside(group, groups, settings),
+        *_flag_rate(motion, settings),
+        *_flag_border(event, motion),
+    ]
+    return replace(event, flags=tuple(found))
+
+
+def _flag_cause(group: Group) -> list[EventFlag]:
+    """Blink or speech, if no part of the face moves more than they do to this person."""
+    if not group.lead.cause:
+        return []
+    if group.lead.cause == "blink":
+        return [EventFlag("blink", "The lids close meanwhile, and the motion is no more than in this person's blinks.")]
+    return [EventFlag("speech", "The lips move again and again, and this motion is no more than in their other turns.")]
+
+
+def _flag_head(event: SpottedEvent, motion: FaceMotion, settings: SpottingSettings) -> list[EventFlag]:
     rate = 1 / float(np.median(np.diff(motion.times)))
-    usual = running_median(motion.lids, max(3, round(3 * rate)))
-    shut = np.asarray((motion.lids < settings.blink_closed * usual).any(1))
-    return find_spans(shut, motion.times)
+    step = max(1, round(HEAD_STEP * rate))
+    first, last = np.searchsorted(motion.times, (event.onset, event.offset))
+    way = motion.head[max(0, first - step) : last + 1]
+    if len(way) <= step:
+        return []
+    moved = (way[step:] - way[:-step]) / (step / rate)
+    speed, turn = float(np.hypot(moved[:, 0], moved[:, 1]).max()), float(np.abs(moved[:, 2:]).max())
+    if speed > settings.fastest_head:
+        return [EventFlag("head", f"The head moves by {speed:.1f} distances between the eyes a second.")]
+    if turn > settings.fastest_turn:
+        return [EventFlag("head", f"The head turns by {turn:.0f} degrees a second.")]
+    return []
 
 
-def running_median(values: Values, width: int) -> Values:
-    """Median [T, ...] over `width` frames around each frame, on every tenth of it."""
-    step = max(1, width // 10)
-    places = np.arange(0, len(values), step)
-    medians = np.array([np.median(values[max(0, at - width // 2) : at + width // 2 + 1], axis=0) for at in places])
-    frames = np.arange(len(values))
-    flat = medians.reshape(len(places), -1)
-    return np.stack([np.interp(frames, places, line) for line in flat.T], 1).reshape(values.shape)
+def _flag_light(event: SpottedEvent, motion: FaceMotion, settings: SpottingSettings) -> list[EventFlag]:
+    inside = motion.light[(motion.times >= event.onset) & (motion.times <= event.offset)]
+    change = float(np.ptp(inside)) / max(float(np.median(motion.light)), 1.0) if len(inside) else 0.0
+    if change > settings.light_change and event.strength < settings.strong:
+        return [EventFlag("light", f"The light on the face changes by {100 * change:.0f} %, and the motion is weak.")]
+    return []
 
 
-def find_spans(mask: NDArray[np.bool_], times: Values) -> list[Span]:
-    """First and last of the times [T] of each run of True in a mask [T]."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(int), [0]])))
-    return [(float(times[a]), float(times[b - 1])) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def _flag_inside(group: Group, groups: list[Group], settings: SpottingSettings) -> list[EventFlag]:
+    """A motion of regions that a larger event moves much more."""
+    mine = group.lead
+    for other in groups:
+        for larger in other.members:
+            if larger.part != mine.part or not lies_inside(mine, larger):
+                continue
+            around = np.hypot(*larger.moved[list(mine.regions)].T).max()
+            moved = np.hypot(*mine.moved[list(mine.regions)].T).max()
+            if moved < settings.inside * around:
+                reason = f"A larger motion of the same skin is under way; this is {100 * moved / around:.0f} % of it."
+                return [EventFlag("inside-larger", reason)]
+    return []
 
 
-def flag_events(events: list[SpottedEvent], motion: FaceMotion, settings: "SpottingSettings") -> list[SpottedEvent]:
-    flagged = []
-    blinks = find_blinks(motion, settings)
-    speech = _find_speech(events)
-    for event in events:
-        flags = []
-        for start, end in blinks:
-            if start - 0.1 <= event.apex <= end + 0.1 and not _moves_mouth(event):
-                flags.append(EventFlag("blink", f"An eye is closed from {start:.2f} to {end:.2f} s."))
-                break
-        speed = head_speed(motion, event)
-        if speed > settings.fastest_head:
-            flags.append(EventFlag("head", f"The head moves by {speed:.2f} distances between the eyes a second."))
-        if event in speech:
-            flags.append(EventFlag("speech", "The mouth alone moves, three times or more in a row."))
-        if min(event.onset - motion.times[0], motion.times[-1] - event.offset) < 0.05:
-            flags.append(EventFlag("border", "The event touches the border of what was seen."))
-        flagged.append(replace(event, flags=tuple(flags)))
-    return flagged
-
-
-def _moves_mouth(event: SpottedEvent) -> bool:
-    return REGIONS[REGION_INDEX[event.regions[0]]].part in ("mouth", "middle")
-
-
-def head_speed(motion: FaceMotion, event: SpottedEvent) -> float:
-    inside = (motion.times >= event.onset) & (motion.times <= event.offset)
-    if inside.sum() < 3:
-        return 0.0
+def _flag_rate(motion: FaceMotion, settings: SpottingSettings) -> list[EventFlag]:
     rate = 1 / float(np.median(np.diff(motion.times)))
-    step = max(1, round(0.1 * rate))
-    way = motion.head[:, :2]
-    moved = np.hypot(*(way[step:] - way[:-step]).T) / (step / rate)
-    at = np.flatnonzero(inside)
-    part = moved[max(0, at[0] - step) : at[-1]]
-    return float(part.max()) if len(part) else 0.0
+    if rate < settings.slowest:
+        return [EventFlag("low-rate", f"{rate:.0f} frames a second are too few to tell when it starts and ends.")]
+    return []
 
 
-def _find_speech(events: list[SpottedEvent]) -> set[SpottedEvent]:
-    short = [event for event in events if event.offset - event.onset < 1]
-    mouth = [event for event in short if all(REGIONS[REGION_INDEX[name]].part == "mouth" for name in event.regions)]
-    mouth.sort(key=lambda event: event.onset)
-    runs: list[list[SpottedEvent]] = []
-    for event in mouth:
-        if runs and event.onset - runs[-1][-1].offset <= 0.5:
-            runs[-1].append(event)
-        else:
-            runs.append([event])
-    return {event for run in runs if len(run) >= 3 for event in run}
+def _flag_border(event: SpottedEvent, motion: FaceMotion) -> list[EventFlag]:
+    if min(event.onset - motion.times[0], motion.times[-1] - event.offset) < BORDER_SECONDS:
+        return [EventFlag("border", "It touches the start or the end of what was seen.")]
+    return []

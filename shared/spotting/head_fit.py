@@ -2,9 +2,11 @@
 
 A head that turns or nods by a small angle moves a point by the angle times the point's depth (Longuet-Higgins &
 Prazdny 1980, orthographic). So each component of the flow is fitted by 1, x, y and the depth of the face there.
-Eyes, brows and mouth are outside the fit: both brows together look like a nod.
+Eyes, brows and mouth are outside the fit, since both brows together look like a nod. The chin, which speech moves,
+counts little.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,10 @@ HOLES = (  # landmarks whose surroundings move with expressions, and how far, in
     (tuple(range(36, 48)), 0.14),
     (tuple(range(48, 60)), 0.18),
 )
+JAW_WIDTH = 1.3  # distances between the eyes: within, the skin follows the jaw
+JAW_TRUST = 0.15  # without the chin, the fit would swing there; with all of it, speech would move the brows
+THIN = 2  # every second pixel of the grid is fitted
+COARSE = 8  # px between the places whose depth is interpolated from the mesh
 FACE_RIM = 0.92  # of the face's outline, from its middle: what is nearer to the outline is background now and then
 
 
@@ -34,18 +40,18 @@ class HeadModel:
         y, x = (axis.astype(np.float64) for axis in np.mgrid[: shape[0] : step, : shape[1] : step])
         self.grid = x.shape
         places = np.stack([x.ravel(), y.ravel()], 1)
-        depth = interpolate_depth(points, places, KERNEL * eye_distance) / eye_distance
+        depth = _spread_depth(points, KERNEL * eye_distance, shape)[::step, ::step].ravel() / eye_distance
         middle = landmarks.mean(0)
         across = (places - middle) / eye_distance
         self.terms = np.concatenate([np.ones((len(places), 1)), across, depth[:, None]], 1)
-        self.inside = mask_rigid_skin(points, landmarks, eye_distance, shape)[::step, ::step].ravel()
-        self._fitted = self.terms[self.inside]
-        self._middle, self._shape, self._eye = middle, shape, eye_distance
+        trust = trust_rigid_skin(points, landmarks, eye_distance, shape)[::step, ::step].ravel()
+        self.inside = np.flatnonzero(trust)[::THIN]
+        self._trust, self._fitted = trust[self.inside], self.terms[self.inside]
 
     def fit_flow(self, flow: Values) -> Values:
         """The head's motion [4, 2] in a flow [N, 2], px, on the grid's N pixels."""
         seen = flow[self.inside]
-        weights = np.ones(len(seen))
+        weights = self._trust
         found = np.zeros((4, 2))
         for _ in range(HEAD_ROUNDS):
             weighted = self._fitted * weights[:, None]
@@ -54,12 +60,20 @@ class HeadModel:
             found = np.linalg.solve(normal, np.einsum("ni,nj->ij", weighted, seen))
             lengths = np.hypot(*(seen - self._fitted @ found).T)
             spread = max(float(np.median(lengths)), SOFTEST)
-            weights = 1 / (1 + (lengths / (CAUCHY_SCALE * spread)) ** 2)
+            weights = self._trust / (1 + (lengths / (CAUCHY_SCALE * spread)) ** 2)
         return np.asarray(found)
 
     def draw_field(self, head: Values) -> Values:
         """The motion [N, 2] px of a head's parameters [4, 2] on the grid's pixels."""
         return np.asarray(self.terms @ head)
+
+
+def _spread_depth(points: Values, reach: float, shape: tuple[int, int]) -> Values:
+    """The depth [H, W] px of each pixel."""
+    y, x = (axis.astype(np.float64) for axis in np.mgrid[: shape[0] : COARSE, : shape[1] : COARSE])
+    middle = (COARSE - 1) / 2  # so that the coarse pixels are the means of their parts
+    coarse = interpolate_depth(points, np.stack([x.ravel() + middle, y.ravel() + middle], 1), reach)
+    return np.asarray(cv2.resize(coarse.reshape(x.shape), shape[::-1], interpolation=cv2.INTER_LINEAR), np.float64)
 
 
 def interpolate_depth(points: Values, places: Values, reach: float) -> Values:
@@ -70,12 +84,8 @@ def interpolate_depth(points: Values, places: Values, reach: float) -> Values:
     return np.asarray(weights @ points[:, 2] / weights.sum(1))
 
 
-def mask_rigid_skin(
-    points: Values, landmarks: Values, eye_distance: float, shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Mask [H, W] of the face within its outline, without eyes, brows and mouth."""
-    import cv2
-
+def trust_rigid_skin(points: Values, landmarks: Values, eye_distance: float, shape: tuple[int, int]) -> Values:
+    """Weights [H, W], 0 to 1, of the face within its outline: eyes, brows and mouth have none, the chin a low one."""
     inside = np.zeros(shape, np.uint8)
     hull = cv2.convexHull(points[:, :2].astype(np.float32))[:, 0]
     middle = hull.mean(0)
@@ -83,6 +93,11 @@ def mask_rigid_skin(
     for indices, reach in HOLES:
         for x, y in landmarks[list(indices)]:
             cv2.circle(inside, (round(float(x)), round(float(y))), max(1, round(reach * eye_distance)), 0, -1)
-    outline = cv2.convexHull(landmarks[48:60].astype(np.float32))[:, 0]
-    cv2.fillConvexPoly(inside, np.rint(outline).astype(np.int32), 0)
-    return inside.astype(bool)
+    # The jaw: from half-way between nose and mouth down to the chin.
+    nose, mouth, chin = landmarks[33], landmarks[48:60].mean(0), landmarks[8]
+    half, top = JAW_WIDTH * eye_distance / 2, float(nose[1] + mouth[1]) / 2
+    low, high = (round(float(mouth[0]) - half), round(top)), (round(float(mouth[0]) + half), round(float(chin[1])) + 20)
+    trust = inside.astype(np.float32)
+    cv2.rectangle(trust, low, high, 0.0, -1)
+    trust = np.where(inside > 0, np.maximum(trust, JAW_TRUST), 0)
+    return trust.astype(np.float64)

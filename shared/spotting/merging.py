@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.spotting.candidates import PART_REGIONS, Candidate
+from shared.spotting.face_motion import Values
 from shared.spotting.spotting_settings import SpottingSettings
 
 
@@ -16,7 +17,7 @@ class Group:
 
     @property
     def lead(self) -> Candidate:
-        return max(self.members, key=lambda candidate: candidate.strength)
+        return max(self.members, key=lambda candidate: candidate.usual)
 
 
 def overlap_share(one: Candidate, other: Candidate) -> float:
@@ -27,33 +28,57 @@ def overlap_share(one: Candidate, other: Candidate) -> float:
 
 
 def choose_motions(candidates: list[Candidate], settings: SpottingSettings) -> list[Candidate]:
-    """Of one part's candidates each motion once: the strongest of those that overlap, and small ones inside larger."""
+    """Of one part's candidates each motion once: the strongest of those that overlap, and shorter ones inside."""
     chosen: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda c: -c.strength):
-        if not any(_is_same_motion(candidate, other, settings) for other in chosen):
+    for candidate in sorted(candidates, key=lambda c: -c.usual):
+        if not any(_is_same_motion(candidate, other) for other in chosen):
             chosen.append(candidate)
     return chosen
 
 
-def _is_same_motion(one: Candidate, other: Candidate, settings: SpottingSettings) -> bool:
+def _is_same_motion(one: Candidate, other: Candidate) -> bool:
+    """Whether two motions of a part overlap and neither lies well inside the other."""
     a, b = one.bump, other.bump
     shared = min(a.offset, b.offset) - max(a.onset, b.onset)
     if shared <= 0.2 * min(a.length, b.length):
         return False
-    if overlap_share(one, other) >= 0.4:
-        return True
-    nested = shared >= 0.8 * min(a.length, b.length) and max(a.length, b.length) > 2 * min(a.length, b.length)
-    if not nested:
-        return True  # the shoulders of one motion
-    short, long = (one, other) if a.length < b.length else (other, one)
-    return short.size < settings.inside * long.size and short is one
+    return not lies_inside(one, other) and not lies_inside(other, one)
+
+
+def lies_inside(one: Candidate, other: Candidate) -> bool:
+    """Whether a motion lies within another one that lasts twice as long or longer."""
+    a, b = one.bump, other.bump
+    shared = min(a.offset, b.offset) - max(a.onset, b.onset)
+    return shared >= 0.8 * a.length and b.length >= 2 * a.length
+
+
+def drop_traces(motions: list[Candidate], displacement: Values, settings: SpottingSettings) -> list[Candidate]:
+    """The motions without those that only follow a much larger one of another part, in displacements [T, R, 2]."""
+    return [
+        motion for motion in motions if not any(_is_trace(motion, other, displacement, settings) for other in motions)
+    ]
+
+
+def _is_trace(motion: Candidate, other: Candidate, displacement: Values, settings: SpottingSettings) -> bool:
+    if other.part == motion.part or other.size < settings.leak_ratio * motion.size:
+        return False
+    a, b = motion.bump, other.bump
+    if min(a.offset, b.offset) - max(a.onset, b.onset) < 0.3 * a.length:
+        return False
+    low, high = max(0, int(a.onset - 0.3 * a.length)), int(a.offset + 0.3 * a.length) + 1
+    small, large = motion.draw_line(displacement[low:high]), other.draw_line(displacement[low:high])
+    if np.ptp(large) < settings.leak_ratio * np.ptp(small):
+        return False
+    return abs(float(np.corrcoef(small, large)[0, 1])) >= settings.leak_likeness
 
 
 def group_motions(motions: list[Candidate], settings: SpottingSettings) -> list[Group]:
     """Motions of different parts at the same time as one event."""
     groups: list[list[Candidate]] = []
-    for motion in sorted(motions, key=lambda c: -c.strength):
-        others = [group for group in groups if motion.part not in {member.part for member in group}]
+    for motion in sorted(motions, key=lambda c: -c.usual):
+        # What a blink or speech explains says nothing against the rest.
+        alike = [group for group in groups if bool(group[0].cause) == bool(motion.cause)]
+        others = [group for group in alike if motion.part not in {member.part for member in group}]
         fitting = [group for group in others if overlap_share(group[0], motion) >= settings.same]
         if fitting:
             max(fitting, key=lambda g: overlap_share(g[0], motion)).append(motion)

@@ -17,8 +17,7 @@ from shared.face_mesh import FaceMesh, convert_to_ibug
 from shared.spotting.anchor_courses import join_courses
 from shared.spotting.face_motion import FaceMotion, Values
 from shared.spotting.head_fit import HeadModel
-from shared.spotting.head_pose import measure_pose
-from shared.spotting.regions import REGION_NAMES, weigh_regions
+from shared.spotting.regions import REGION_INDEX, REGION_NAMES, weigh_regions
 from shared.spotting.steady_face import (
     EYES_APART,
     RIGID_POINTS,
@@ -37,6 +36,8 @@ LID_PAIRS = (
     ((159, 145), (158, 153), (160, 144)),
     ((386, 374), (385, 380), (387, 373)),
 )  # upper, lower; right eye first
+EYE_ROOM, EYE_FADE = 0.04, 0.03  # distances between the eyes
+LID_REGIONS = [REGION_INDEX["left lid"], REGION_INDEX["right lid"]]
 INNER_LIPS = (13, 14)
 
 
@@ -44,7 +45,7 @@ class MotionRow(NamedTuple):
     """What is kept of a measured frame.
 
     displacement: [2, R, 2] from the older and the newer anchor, distances between the eyes; NaN where there is none.
-    anchor: the older one's number.
+    head: [2, 5] as in `FaceMotion`, from either anchor. anchor: the older one's number.
     """
 
     seconds: float
@@ -66,6 +67,18 @@ class _Anchor:
         self.model = HeadModel(points, landmarks, EYES_APART, SHAPE, FLOW_STEP)
         self.weights = weigh_regions(landmarks, EYES_APART, SHAPE, FLOW_STEP)
         self.head = np.zeros((4, 2))  # found in the frame before: where the search starts
+        self._eyes = draw_eyes(landmarks)
+
+    def cover_eyes(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture [200, 160] with the anchor's eyes in its own light: lids drag the flow beside them along."""
+        gain = float(picture.mean()) / max(float(self.picture.mean()), 1.0)
+        return np.asarray(
+            cv2.add(
+                cv2.multiply(picture, 1 - self._eyes, dtype=cv2.CV_32F),
+                cv2.multiply(self.picture, gain * self._eyes, dtype=cv2.CV_32F),
+            ).clip(0, 255),
+            np.uint8,
+        )
 
 
 class MotionMeter:
@@ -78,8 +91,9 @@ class MotionMeter:
         self.rows: list[MotionRow] = []
         self._anchors: list[_Anchor] = []
         self._reference: Values | None = None  # rigid points [N, 2] of the first frame in the small picture
-        self._solid: Values | None = None  # the same [N, 3] in distances between the eyes
+        self._unit = 1.0  # distance between the eyes in the first frame, px
         self._last = -np.inf
+        self._steady = np.zeros(SHAPE, np.uint8)
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def add_frame(self, pixels: NDArray[np.uint8], mesh: FaceMesh, seconds: float) -> None:
@@ -93,18 +107,21 @@ class MotionMeter:
         points[:, :2] = place.map_to_picture(mesh.points[:, :2])
         points[:, 2] /= place.scale
         self._change_anchors(seconds, crop, points)
-        displacement = np.full((2, len(REGION_NAMES), 2), np.nan)
+        displacement, head = np.full((2, len(REGION_NAMES), 2), np.nan), np.full((2, 5), np.nan)
+        lids = _measure_lids(points) / EYES_APART
         for slot, anchor in enumerate(self._anchors):
             displacement[slot] = self._measure_regions(anchor, crop) / EYES_APART
+            displacement[slot, LID_REGIONS] = np.stack([np.zeros(2), -lids], 1)  # the flow does not see them
+            head[slot] = self._measure_head(anchor, place)
         self.rows.append(
             MotionRow(
                 seconds,
                 self._anchors[0].number,
                 displacement,
-                self._measure_head(mesh.points, place, eye_distance),
-                _measure_lids(points) / EYES_APART,
+                head,
+                lids,
                 float(np.hypot(*(points[INNER_LIPS[0], :2] - points[INNER_LIPS[1], :2]))) / EYES_APART,
-                float(crop.read_picture()[40:180, 40:120].mean()),
+                float(self._steady[40:180, 40:120].mean()),
                 eye_distance,
             )
         )
@@ -127,7 +144,7 @@ class MotionMeter:
         if self._reference is None:
             place = place_first_face(eyes)
             self._reference = place.map_to_picture(rigid[:, :2])
-            self._solid = rigid / eye_distance
+            self._unit = eye_distance
         return fit_similarity(self._reference, rigid[:, :2]), eye_distance
 
     def _change_anchors(self, seconds: float, crop: FaceCrop, points: Values) -> None:
@@ -151,16 +168,21 @@ class MotionMeter:
         """The flow [N, 2] px on the grid from the anchor to the frame with the head's motion undone."""
         field = anchor.model.draw_field(anchor.head).reshape(*anchor.model.grid, 2).astype(np.float32)
         motion = cv2.resize(field, SHAPE[::-1], interpolation=cv2.INTER_LINEAR)
-        steady = crop.read_picture(np.asarray(motion))
-        flow = self._search.calc(anchor.picture, steady, None)  # type: ignore[call-overload]
+        self._steady = crop.read_picture(np.asarray(motion))
+        self._steady = anchor.cover_eyes(self._steady)
+        flow = self._search.calc(anchor.picture, self._steady, None)  # type: ignore[call-overload]
         return np.asarray(flow[::FLOW_STEP, ::FLOW_STEP].reshape(-1, 2), np.float64)
 
-    def _measure_head(self, points: Values, place: Similarity, eye_distance: float) -> Values:
-        """[5]: x, y of the head, distances between the eyes; roll, turn, nod since the first frame, degrees."""
-        assert self._solid is not None
-        x, y = place.map_to_frame(np.array([SHAPE[1] / 2, SHAPE[0] / 2]))
-        unit = place.scale * EYES_APART
-        return np.array([x / unit, y / unit, *measure_pose(self._solid, points[RIGID_POINTS] / eye_distance)])
+    def _measure_head(self, anchor: _Anchor, place: Similarity) -> Values:
+        """[5]: x, y of the head, distances between the eyes; roll, turn, nod, degrees, from the anchor's pose on.
+
+        They come from the flow: the mesh jumps when lids close.
+        """
+        head = anchor.head
+        x, y = place.map_to_frame(np.array([SHAPE[1] / 2, SHAPE[0] / 2]) + head[0]) / self._unit
+        roll = np.arctan2(place.b, place.a) + (head[1, 1] - head[2, 0]) / 2 / EYES_APART
+        # A turn and a nod move what is near (small z) to the right and down.
+        return np.array([x, y, *np.rad2deg([roll, -head[3, 0] / EYES_APART, -head[3, 1] / EYES_APART])])
 
 
 def join_rows(rows: list[MotionRow]) -> FaceMotion:
@@ -170,13 +192,13 @@ def join_rows(rows: list[MotionRow]) -> FaceMotion:
     columns = MotionRow(*(np.array(values) for values in zip(*rows, strict=True)))  # type: ignore[arg-type]
     times: Any = columns.seconds
     displacement = join_courses(times, columns.anchor, columns.displacement)  # type: ignore[arg-type]
-    head = columns.head - np.median(columns.head, axis=0)
+    head = join_courses(times, columns.anchor, columns.head[:, :, None])[:, 0]  # type: ignore
     return FaceMotion(
         times,
         REGION_NAMES,
         displacement,
         estimate_noise(displacement),
-        head,
+        head - np.median(head, axis=0),
         columns.lids,
         np.asarray(columns.mouth),
         np.asarray(columns.light),
@@ -200,6 +222,16 @@ def pack_rows(rows: list[MotionRow]) -> dict[str, NDArray[Any]]:
 def unpack_rows(arrays: Mapping[str, NDArray[Any]]) -> list[MotionRow]:
     """The rows of `pack_rows`, from its arrays [T, ...]."""
     return [MotionRow(*values) for values in zip(*(arrays[name] for name in MotionRow._fields), strict=True)]
+
+
+def draw_eyes(landmarks: Values) -> NDArray[np.float32]:
+    """Mask [200, 160] of the eyes at landmarks [68, 2], 1 inside and fading around."""
+    mask = np.zeros(SHAPE, np.float32)
+    for eye in (landmarks[36:42], landmarks[42:48]):
+        cv2.fillConvexPoly(mask, np.rint(cv2.convexHull(eye.astype(np.float32))[:, 0]).astype(np.int32), 1.0)
+    room = round(EYE_ROOM * EYES_APART)
+    wide = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * room + 1, 2 * room + 1)))
+    return np.asarray(cv2.GaussianBlur(wide, (0, 0), EYE_FADE * EYES_APART), np.float32)
 
 
 def _measure_lids(points: Values) -> Values:

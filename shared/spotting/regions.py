@@ -48,6 +48,10 @@ def _on_midline(
     return SkinRegion(name, part, landmarks, shift, radius, name)
 
 
+# Distances from the lids within which skin moves in a blink: up to the first it does not count, from the second on
+# in full.
+LID_REACH = (0.08, 0.16)
+
 REGIONS: tuple[SkinRegion, ...] = (
     *_both_sides("inner brow", "brows", (20, 21), (22, 23), (-0.02, -0.03), 0.08),
     *_both_sides("middle brow", "brows", (19,), (24,), (0.0, -0.03), 0.08),
@@ -78,8 +82,13 @@ def weigh_regions(landmarks: Values, eye_distance: float, shape: tuple[int, int]
     shape: H, W of the picture of the face.
     """
     y, x = (axis.astype(np.float64) for axis in np.mgrid[: shape[0] : step, : shape[1] : step])
+    lids = landmarks[36:48]
+    away = np.sqrt(((x[..., None] - lids[:, 0]) ** 2 + (y[..., None] - lids[:, 1]) ** 2).min(-1)) / eye_distance
+    beside_eyes = np.clip((away - LID_REACH[0]) / (LID_REACH[1] - LID_REACH[0]), 0, 1).ravel()
     weights = []
     for (left, top), region in zip(place_regions(landmarks, eye_distance), REGIONS, strict=True):
         weight = np.exp(-0.5 * ((x - left) ** 2 + (y - top) ** 2) / (region.radius * eye_distance) ** 2).ravel()
+        if region.part != "eyes":
+            weight = weight * beside_eyes
         weights.append(weight / max(float(weight.sum()), 1e-12))
     return np.array(weights, np.float32)

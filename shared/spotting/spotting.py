@@ -9,9 +9,10 @@ import numpy as np
 
 from shared.spotting.candidates import PARTS, find_candidates
 from shared.spotting.events import EventSide, SpottedEvent
-from shared.spotting.face_motion import FaceMotion, Values
-from shared.spotting.flags import flag_events
-from shared.spotting.merging import Group, choose_motions, group_motions, moving_regions
+from shared.spotting.face_motion import FaceMotion
+from shared.spotting.flags import flag_event
+from shared.spotting.leaks import remove_leaks
+from shared.spotting.merging import Group, choose_motions, drop_traces, group_motions, moving_regions
 from shared.spotting.regions import REGIONS
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 
@@ -24,20 +25,15 @@ def spot_events(motion: FaceMotion, settings: SpottingSettings = DEFAULT_SPOTTIN
     if len(motion.times) < FEWEST_FRAMES:
         return []
     rate = 1 / float(np.median(np.diff(motion.times)))
-    course = resample_course(motion, rate)
-    candidates = find_candidates(course, rate, settings)
+    quiet = remove_leaks(motion, rate)
+    candidates = find_candidates(quiet, rate, settings)
     motions = [
         motion for part in PARTS for motion in choose_motions([c for c in candidates if c.part == part], settings)
     ]
-    events = [_describe_event(group, motion.times[0], rate, settings) for group in group_motions(motions, settings)]
-    return sorted(flag_events(events, motion, settings), key=lambda event: event.onset)
-
-
-def resample_course(motion: FaceMotion, rate: float) -> Values:
-    """Displacement [T, R, 2] at even times from the first frame on."""
-    even = np.arange(motion.times[0], motion.times[-1] + 0.5 / rate, 1 / rate)
-    flat = motion.displacement.reshape(len(motion.times), -1)
-    return np.stack([np.interp(even, motion.times, line) for line in flat.T], 1).reshape(len(even), -1, 2)
+    groups = group_motions(drop_traces(motions, quiet.displacement, settings), settings)
+    events = [_describe_event(group, float(motion.times[0]), rate, settings) for group in groups]
+    flagged = [flag_event(event, group, groups, motion, settings) for event, group in zip(events, groups, strict=True)]
+    return sorted(flagged, key=lambda event: event.onset)
 
 
 def _describe_event(group: Group, start: float, rate: float, settings: SpottingSettings) -> SpottedEvent:
@@ -48,9 +44,9 @@ def _describe_event(group: Group, start: float, rate: float, settings: SpottingS
         onset,
         apex,
         offset,
-        "micro" if offset - onset <= settings.micro + 0.5 / rate else "macro",
+        "micro" if offset - onset <= settings.micro + 1 / rate else "macro",
         max(member.size for member in group.members),
-        lead.strength,
+        lead.usual,
         tuple(REGIONS[index].name for index in moving),
         _find_side(group),
     )

@@ -13,11 +13,10 @@ class SpottingSettings:
     """
 
     scales: tuple[float, ...] = (0.1, 0.18, 0.3, 0.6, 1.2, 2.0)
-    smallest: float = 0.0015
-    per_second: float = 0.003
+    smallest: float = 0.0012
+    per_second: float = 0.0004
     spreads: float = 4.5
     alone: float = 0.8
-    lids: bool = False
     comes_back: float = 0.5  # share of the larger side by which the motion must come back
     shortest: float = 0.08
     longest: float = 5.0
@@ -26,6 +25,18 @@ class SpottingSettings:
     inside: float = 0.4  # share of a larger event's motion below which a motion in the same regions belongs to it
     blink_closed: float = 0.75  # share of the usual opening of an eye below which it is closed
     fastest_head: float = 0.6  # distances between the eyes a second
+    fastest_turn: float = 40.0  # degrees a second
+    light_change: float = 0.05  # share of the face's light that a weak event must not change by
+    strong: float = 2.0  # thresholds: an event of this strength is not weak
+    slowest: float = 20.0  # frames a second
+    blink_excess: float = 1.5  # of the motion in this person's usual blink that the threshold rises by during one
+    beside_blink: float = 0.1  # s around a blink that count as blink
+    bridge_from: float = 0.6  # scale from which blinks are bridged
+    speech_excess: float = 1.3  # of the motion in this person's usual syllable, likewise
+    speech_quantile: float = 0.9
+    stretch: float = 2.8  # longest motion in lags of the scale that finds it
+    leak_ratio: float = 4.0  # of a larger motion elsewhere to one that may be its trace
+    leak_likeness: float = 0.85  # correlation in time from which it is
 
 
 DEFAULT_SPOTTING = SpottingSettings()

@@ -13,6 +13,7 @@ Grey = NDArray[np.uint8]
 EYES_APART = 60.0  # px of the small picture
 SHAPE = (200, 160)  # its rows and columns
 EYES_AT = (79.5, 76.0)  # (x, y) px of the middle between the eyes
+GRID = np.stack(np.meshgrid(np.arange(SHAPE[1]), np.arange(SHAPE[0]))).astype(np.float32)  # x, y
 # Points of the mesh that expressions hardly move: corners of the eyes, ridge of the nose, forehead, temples, cheeks.
 RIGID_POINTS = np.array(
     [
@@ -94,7 +95,7 @@ class FaceCrop:
 
     def read_picture(self, motion: NDArray[np.float32] | None = None) -> Grey:
         """The small picture, uint8 [200, 160], where each pixel shows the place moved by `motion` [200, 160, 2] px."""
-        y, x = np.mgrid[: SHAPE[0], : SHAPE[1]].astype(np.float32)
+        x, y = GRID
         if motion is not None:
             x, y = x + motion[..., 0], y + motion[..., 1]
         place, shrink = self._place, self._shrink

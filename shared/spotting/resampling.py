@@ -1,0 +1,28 @@
+"""Courses in time: even sampling, second differences, running medians."""
+
+import numpy as np
+
+from shared.spotting.face_motion import Values
+
+
+def sample_evenly(times: Values, values: Values, rate: float) -> Values:
+    """Values [T, ...] at `times` [T] s -> the same at even times from the first one on, `rate` a second."""
+    even = np.arange(times[0], times[-1] + 0.5 / rate, 1 / rate)
+    flat = values.reshape(len(times), -1)
+    return np.stack([np.interp(even, times, line) for line in flat.T], 1).reshape(len(even), *values.shape[1:])
+
+
+def bend_course(course: Values, lag: int) -> Values:
+    """Second differences [T, ...] of a course [T, ...] over `lag` frames; the ends are repeated."""
+    padded = np.concatenate([np.repeat(course[:1], lag, 0), course, np.repeat(course[-1:], lag, 0)])
+    return np.asarray(course - (padded[: -2 * lag] + padded[2 * lag :]) / 2)
+
+
+def running_median(values: Values, width: int) -> Values:
+    """Median [T, ...] over `width` frames around each frame: on every tenth of it, and linear between."""
+    step = max(1, width // 10)
+    places = np.arange(0, len(values), step)
+    medians = np.array([np.median(values[max(0, at - width // 2) : at + width // 2 + 1], axis=0) for at in places])
+    frames = np.arange(len(values))
+    flat = medians.reshape(len(places), -1)
+    return np.stack([np.interp(frames, places, line) for line in flat.T], 1).reshape(values.shape)

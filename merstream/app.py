@@ -10,6 +10,7 @@ from merstream.commands.dead_letters import dead_letters_app
 from merstream.commands.demo import demo_command
 from merstream.commands.doctor import doctor_command
 from merstream.commands.drop import drop_command
+from merstream.commands.evaluate import evaluate_command
 from merstream.commands.forget import forget_command
 from merstream.commands.report import report_command
 from merstream.commands.rerun import rerun_command
@@ -37,6 +38,7 @@ app.command("synth")(synth_command)
 app.command("run")(run_command)
 app.command("drop")(drop_command)
 app.command("train")(train_command)
+app.command("evaluate")(evaluate_command)
 app.command("rerun")(rerun_command)
 app.command("forget")(forget_command)
 app.command("report")(report_command)

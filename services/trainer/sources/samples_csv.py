@@ -13,6 +13,7 @@ table and the row, what was expected, what was found, and what to do.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,25 +42,51 @@ def load_plan_from_table(table: Path, options: TrainingOptions, allocate: ArrayA
     Raises BadData for an error in the table or a file, and if the model needs other arrays than the files hold. It also
     raises BadData as `select_by_protocol` and `build_features` do.
     """
-    rows = read_samples_csv(table)
-    first = _read_row_arrays(rows[0])
-    names = tuple(name for name in first if name != "factors")
-    require_arrays(names, options.settings.model, table.name)
-    contents = [[clip.sha256] for clip in table_clips(rows)]
-    notes = tuple(dict.fromkeys(note for row in rows for note in row.notes))
-    if "maps" in names:
-        notes += _check_rows_with_maps(rows, first, contents)
-    found = select_by_protocol(rows, options.protocol, options.classes, contents)
-
-    def read_clip_arrays(row: int) -> Arrays:
-        chosen = rows[found.clips[row].row]
-        arrays = _read_matching_arrays(chosen, rows[0], first)
-        return {**arrays, **_decoded_maps(chosen, arrays)}
+    samples = open_table(table)
+    require_arrays(samples.array_names, options.settings.model, table.name)
+    found = select_by_protocol(samples.rows, options.protocol, options.classes, samples.contents)
 
     features = build_features(
-        found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate, names, found.units
+        found.clips,
+        lambda row: samples.read_arrays(found.clips[row].row),
+        found.classes,
+        found.other_emotions,
+        allocate,
+        samples.array_names,
+        found.units,
     )
-    return EvaluationPlan(features, options.protocol, options.seeds, found, notes)
+    return EvaluationPlan(features, options.protocol, options.seeds, found, samples.notes)
+
+
+@dataclass(frozen=True)
+class OpenedTable:
+    """The rows of a table that was checked. `contents`: digests of each row's file and maps. `notes`: sentences."""
+
+    rows: Sequence[SampleRow]
+    contents: Sequence[list[str]]
+    notes: tuple[str, ...]
+    first: Arrays  # the arrays of the first row, which all others must have
+
+    @property
+    def array_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.first if name != "factors")
+
+    def read_arrays(self, row: int) -> Arrays:
+        """The arrays of row number `row`, maps [F,3,28,28] in their unit. Raises BadData unless they fit the first."""
+        chosen = self.rows[row]
+        arrays = _read_matching_arrays(chosen, self.rows[0], self.first)
+        return {**arrays, **_decoded_maps(chosen, arrays)}
+
+
+def open_table(table: Path) -> OpenedTable:
+    """Read the table, and measure the maps of all rows. Raises BadData for an error in the table or a file."""
+    rows = read_samples_csv(table)
+    first = _read_row_arrays(rows[0])
+    contents = [[clip.sha256] for clip in table_clips(rows)]
+    notes = tuple(dict.fromkeys(note for row in rows for note in row.notes))
+    if "maps" in first:
+        notes += _check_rows_with_maps(rows, first, contents)
+    return OpenedTable(rows, contents, notes, first)
 
 
 def table_clips(rows: Sequence[SampleRow]) -> list[TableClip]:

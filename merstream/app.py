@@ -12,6 +12,7 @@ from merstream.commands.doctor import doctor_command
 from merstream.commands.drop import drop_command
 from merstream.commands.evaluate import evaluate_command
 from merstream.commands.forget import forget_command
+from merstream.commands.predict import predict_command
 from merstream.commands.report import report_command
 from merstream.commands.rerun import rerun_command
 from merstream.commands.run import run_command
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo_command)
+app.command("predict")(predict_command)
 app.command("synth")(synth_command)
 app.command("run")(run_command)
 app.command("drop")(drop_command)

@@ -66,23 +66,36 @@ def draw_roi_motion(interpolated: Arrays, flow: Arrays, features: Arrays) -> Pic
     `landmarks` [68, 2].
     """
     scale = 3
-    middle = len(flow["factors"]) // 2
-    onset, points = interpolated["frames"][0], features["landmarks"][ROI]
-    pairs = flow["flows"][middle].astype(np.float32)
-    moved = pairs[: count_apex_pairs(interpolated, flow)].sum(0)
-    row, column = (np.clip(np.rint(points[:, axis]), 0, moved.shape[2 - axis] - 1).astype(int) for axis in (1, 0))
-    motion = moved[:, row, column].T
-    longer = _round_scale_down(onset.shape[1] / 6 / max(float(np.hypot(*motion.T).max()), 1e-3))
+    onset, (points, motion) = interpolated["frames"][0], measure_roi_motion(interpolated, flow, features)
+    longer = round_scale_down(onset.shape[1] / 6 / max(float(np.hypot(*motion.T).max()), 1e-3))
     picture = cv2.resize(onset, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     for start, arrow in zip(points * scale, motion * scale * longer, strict=True):
         cv2.circle(picture, _pixel_position(start), 3, (255, 220, 0), -1, cv2.LINE_AA)
         cv2.arrowedLine(picture, _pixel_position(start), _pixel_position(start + arrow), (0, 220, 90), 1, cv2.LINE_AA)
-    return add_title(
-        np.asarray(picture, np.uint8), f"30 ROIs, motion x{longer:g}, factor {flow['factors'][middle]:.1f}"
-    )
+    factor = flow["factors"][len(flow["factors"]) // 2]
+    return add_title(np.asarray(picture, np.uint8), f"30 ROIs, motion x{longer:g}, factor {factor:.1f}")
 
 
-def _round_scale_down(value: float) -> float:
+def measure_roi_motion(
+    interpolated: Arrays, flow: Arrays, features: Arrays
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """The ROIs' landmarks [30, 2] and their motion [30, 2] up to the apex, px, at the middle factor.
+
+    The arrays are those of `draw_roi_motion`.
+    """
+    moved, points = sum_flow_to_apex(interpolated, flow), features["landmarks"][ROI]
+    row, column = (np.clip(np.rint(points[:, axis]), 0, moved.shape[2 - axis] - 1).astype(int) for axis in (1, 0))
+    return points, moved[:, row, column].T
+
+
+def sum_flow_to_apex(interpolated: Arrays, flow: Arrays) -> NDArray[np.float32]:
+    """The motion from onset to apex at the middle factor, [2, H, W] px. flow: `flows` [F, T, 2, H, W]."""
+    pairs = flow["flows"][len(flow["factors"]) // 2].astype(np.float32)
+    moved: NDArray[np.float32] = pairs[: count_apex_pairs(interpolated, flow)].sum(0)
+    return moved
+
+
+def round_scale_down(value: float) -> float:
     """Round down to 1, 2 or 5 times a power of ten, a scale by which readers can divide."""
     power = 10.0 ** np.floor(np.log10(value))
     return float(max(step for step in (1, 2, 5) if step * power <= value) * power)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.markup import escape
+from rich.progress import Progress
 
 from merstream.cli.console import print_message, progress_bars, stderr_console
 from merstream.embedded.pipeline import StageRun, Tally, TallyCallback, run_stages
@@ -61,19 +62,23 @@ def _tell_notes(notes: Sequence[str], folder: Path) -> None:
 def stage_bars() -> Iterator[TallyCallback]:
     """One bar per stage. Yields the callback that moves them."""
     with progress_bars() as progress:
-        tasks = {stage.name: progress.add_task(stage.name, total=None, remark="") for stage in STAGES}
+        yield add_stage_bars(progress)
 
-        told: set[str] = set()
 
-        def update_bars(tally: Tally) -> None:
-            for name, task in tasks.items():
-                done, wait = min(tally.done.get(name, 0), tally.clip_count), tally.waits.get(name, "")
-                progress.update(task, total=tally.clip_count, completed=done, remark=escape(wait))
-                if wait and not stderr_console.is_terminal and name not in told:
-                    told.add(name)  # bars are not drawn in a log file: one line has to do
-                    print_message(f"{name} is {wait}.")
+def add_stage_bars(progress: Progress) -> TallyCallback:
+    """Add one bar per stage, and return the callback that moves them."""
+    tasks = {stage.name: progress.add_task(stage.name, total=None, remark="") for stage in STAGES}
+    told: set[str] = set()
 
-        yield update_bars
+    def update_bars(tally: Tally) -> None:
+        for name, task in tasks.items():
+            done, wait = min(tally.done.get(name, 0), tally.clip_count), tally.waits.get(name, "")
+            progress.update(task, total=tally.clip_count, completed=done, remark=escape(wait))
+            if wait and not stderr_console.is_terminal and name not in told:
+                told.add(name)  # bars are not drawn in a log file: one line has to do
+                print_message(f"{name} is {wait}.")
+
+    return update_bars
 
 
 def load_extracted_features(run_folders: Sequence[Path], pipeline: str | None = None) -> ExtractedFeatures:

@@ -13,7 +13,7 @@ from merstream.stages import STAGES
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import DEFAULT_READING, discover_tree
-from services.ingest.source_records import emit_record
+from services.ingest.source_records import PackedClip, emit_record
 from services.trainer.data.annotations import subject_id
 from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings
 from services.trainer.runs.state import PipelineState
@@ -22,7 +22,7 @@ from shared.bus.topics import DATASETS, topic_by_short_name
 from shared.clip_notes import describe_record_notes
 from shared.dataset_progress import measure_progress
 from shared.errors import BadData
-from shared.records import Dataset, Pipeline, Record
+from shared.records import Dataset, Pipeline, Record, record_key, source_key
 from shared.settings import KeepPolicy
 from shared.storage_faults import stop_on_storage_fault
 from shared.store import Store
@@ -43,6 +43,11 @@ class StageRun:
     reading: ReadingOptions = DEFAULT_READING
     retain: KeepPolicy = "all"
     protocol: ProtocolSettings = LOSO_PROTOCOL
+
+    @property
+    def name(self) -> str:
+        """The dataset's name in the run folder."""
+        return self.dataset.resolve().name
 
     def discover_checked_clips(self, tree: DatasetTree) -> list[FoundClip | ClipProblem]:
         """Every clip of the dataset. Raises BadData for a faulty dataset and for one person under two names."""
@@ -77,12 +82,14 @@ TallyCallback = Callable[[Tally], None]
 class RunOutcome:
     """One features record per processed clip, and one sentence per clip that failed.
 
-    `notes` are sentences about repaired or doubtful annotation and frames.
+    `notes` are sentences about repaired or doubtful annotation and frames. `dead_letters` has the sentences of the
+    clips that failed in a stage, by the sample's identity.
     """
 
     features: list[Record]
     failures: list[str]
     notes: list[str]
+    dead_letters: dict[str, str] = field(default_factory=dict)
 
 
 def run_stages(
@@ -96,20 +103,33 @@ def run_stages(
     tree = DatasetTree(work.dataset)
     clips = work.discover_checked_clips(tree)  # before anything is written
     with stop_on_storage_fault(workspace.folder):
-        outcome = _compute_features(work, clips, workspace, jobs, on_tally)
+        outcome = compute_features(
+            clips, work.name, work.pipeline, workspace, jobs=jobs, retain=work.retain, on_tally=on_tally
+        )
     outcome = replace(outcome, notes=[*tree.own_outputs, *outcome.notes])
     if not outcome.features:
         raise BadData("No clip has features:\n  " + "\n  ".join(outcome.failures or ["the sheet has no rows."]))
     return outcome
 
 
-def _compute_features(
-    work: StageRun, clips: list[FoundClip | ClipProblem], workspace: Workspace, jobs: int, on_tally: TallyCallback
+def compute_features(
+    clips: Iterable[FoundClip | ClipProblem | PackedClip],
+    name: str,
+    pipeline: Pipeline,
+    workspace: Workspace,
+    *,
+    jobs: int,
+    retain: KeepPolicy = "all",
+    on_tally: TallyCallback = lambda tally: None,
 ) -> RunOutcome:
+    """Compute the features of clips, which are one dataset called `name`. They may be made while workers run.
+
+    Raises Misconfigured or MissingWeights if the workers cannot work, and what the clips raise.
+    """
     with closing(workspace.open_bus()) as bus:
-        emitter = ClipEmitter(workspace.open_store(), work.pipeline)
+        emitter = ClipEmitter(workspace.open_store(), pipeline)
         before = {stage.name: _committed_count(bus, stage.name) for stage in STAGES}
-        with closing(WorkerCrew(workspace.folder, jobs, work.retain)) as crew:
+        with closing(WorkerCrew(workspace.folder, jobs, retain)) as crew:
 
             def watch_run() -> bool:
                 crew.watch_workers()
@@ -118,7 +138,7 @@ def _compute_features(
 
             for _ in emitter.emit_clips(clips, bus):
                 watch_run()
-            contents = _publish_dataset(work, emitter.tally, bus)
+            contents = _publish_dataset(name, pipeline, emitter.tally, bus)
             while watch_run():
                 time.sleep(TALLY_INTERVAL_SECONDS)
             return _read_outcome(bus, emitter, contents)
@@ -133,7 +153,7 @@ class ClipEmitter:
     trace: str = field(default_factory=lambda: uuid.uuid4().hex)
     tally: Tally = field(default_factory=Tally)
 
-    def emit_clips(self, clips: Iterable[FoundClip | ClipProblem], bus: LocalBus) -> Iterator[None]:
+    def emit_clips(self, clips: Iterable[FoundClip | ClipProblem | PackedClip], bus: LocalBus) -> Iterator[None]:
         """Publish clip by clip, and yield after each one. An unreadable clip becomes a failure and stops no other."""
         for clip in clips:
             if isinstance(clip, ClipProblem):
@@ -142,13 +162,15 @@ class ClipEmitter:
                 self._emit_clip(clip, bus)
             yield
 
-    def _emit_clip(self, clip: FoundClip, bus: LocalBus) -> None:
+    def _emit_clip(self, clip: FoundClip | PackedClip, bus: LocalBus) -> None:
         try:
             record = emit_record(clip, self.pipeline, self.trace, self.store, bus)
         except BadData as fault:
             self.tally.failures.append(str(fault))
             return
         self.tally.clips[record.sample.identity] = record.recipe
+        if isinstance(clip, PackedClip):
+            return
         applied = (str(change) for change in clip.changes if change.applied)
         # A note on the whole table is on every clip of it.
         readings = (note for note in clip.label_notes if note not in self.tally.notes)
@@ -171,15 +193,9 @@ def _committed_count(bus: LocalBus, stage: str) -> int:
     return bus.group_progress(topic_by_short_name(consumes).name, stage).committed
 
 
-def _publish_dataset(work: StageRun, tally: Tally, bus: LocalBus) -> Dataset:
+def _publish_dataset(name: str, pipeline: Pipeline, tally: Tally, bus: LocalBus) -> Dataset:
     """Publish the present contents of the dataset. `mer train` reads them and so ignores removed clips."""
-    dataset = Dataset(
-        name=work.dataset.resolve().name,
-        pipeline=work.pipeline,
-        clips=tally.clips,
-        faults=tally.failures,
-        complete=True,
-    )
+    dataset = Dataset(name=name, pipeline=pipeline, clips=tally.clips, faults=tuple(tally.failures), complete=True)
     bus.publish(DATASETS.name, dataset.key, dataset.encode())
     return dataset
 
@@ -190,4 +206,14 @@ def _read_outcome(bus: LocalBus, emitter: ClipEmitter, contents: Dataset) -> Run
     features = {key: record for key, record in known.features.items() if record.trace == emitter.trace}
     now = measure_progress(contents, features, known.failure_sentences)
     notes = [*emitter.tally.notes, *describe_record_notes(now.features)]
-    return RunOutcome(list(now.features), list(now.left_out), notes)
+    dead = {
+        identity: sentence
+        for identity, recipe in contents.clips.items()
+        if (sentence := known.failure_sentences.get(_letter_key(identity, recipe, contents.pipeline)))
+    }
+    return RunOutcome(list(now.features), list(now.left_out), notes, dead)
+
+
+def _letter_key(identity: str, recipe: str, pipeline: Pipeline) -> tuple[str, str]:
+    """Under which `failure_sentences` has the dead letter of a clip."""
+    return record_key(identity, pipeline), source_key(identity, recipe)

@@ -75,6 +75,7 @@ class PredictedEvent(FrozenModel):
     strength: float = Field(description="size in units of the threshold")
     regions: tuple[str, ...]
     side: EventSide = "both"
+    confidence: float = Field(1.0, description="that the landmarks lie on a face: the mean over the event, 0 to 1")
     flags: tuple[PredictedFlag, ...] = ()
     recognition: Recognition | None = None
     failure: str = Field("", description="why the event was not recognised: a sentence")

@@ -1,6 +1,7 @@
-"""From a found clip to its record on `mer.sources`, in the order of every stage: array -> manifest -> publish."""
+"""From a clip to its record on `mer.sources`, in the order of every stage: array -> manifest -> publish."""
 
 import hashlib
+from dataclasses import dataclass, field
 
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.source_packing import pack_source
@@ -9,29 +10,38 @@ from shared.bus.topics import SOURCES
 from shared.errors import BadData
 from shared.memory_faults import describe_memory_fault
 from shared.records import SOURCE_STAGE, Artifact, Pipeline, Record, Sample, json_digest, manifest_key, source_key
+from shared.stage import Arrays
 from shared.store import Store, npz
 
 SOURCE_VERSION = 1
 
 
-def emit_record(found: FoundClip, pipeline: Pipeline, trace: str, store: Store, bus: Bus) -> Record:
+@dataclass(frozen=True)
+class PackedClip:
+    """A clip that is packed already: arrays as `pack_source` gives them."""
+
+    sample: Sample
+    arrays: Arrays = field(repr=False)
+
+
+def emit_record(clip: FoundClip | PackedClip, pipeline: Pipeline, trace: str, store: Store, bus: Bus) -> Record:
     """Store the clip's packed files, unless they are stored already, and publish their record under `pipeline`.
 
     Raises BadData if a file cannot be read.
     """
-    record = store_record(found, pipeline, trace, store)
+    record = store_record(clip, pipeline, trace, store)
     publish_record(record, bus)
     return record
 
 
-def store_record(found: FoundClip, pipeline: Pipeline, trace: str, store: Store) -> Record:
+def store_record(clip: FoundClip | PackedClip, pipeline: Pipeline, trace: str, store: Store) -> Record:
     """Store the clip's artifact and manifest, unless they are stored already. Raises BadData."""
-    data = _pack_in_memory(found)
+    data = npz.pack_arrays(clip.arrays) if isinstance(clip, PackedClip) else _pack_in_memory(clip)
     sha256 = hashlib.sha256(data).hexdigest()
     recipe = json_digest([SOURCE_STAGE, SOURCE_VERSION, sha256])[:32]
-    artifact = Artifact(key=source_key(found.sample.identity, recipe), sha256=sha256, size=len(data))
+    artifact = Artifact(key=source_key(clip.sample.identity, recipe), sha256=sha256, size=len(data))
     record = Record(
-        sample=found.sample, stage=SOURCE_STAGE, artifact=artifact, recipe=recipe, pipeline=pipeline, trace=trace
+        sample=clip.sample, stage=SOURCE_STAGE, artifact=artifact, recipe=recipe, pipeline=pipeline, trace=trace
     )
     if not store.exists(manifest_key(artifact.key)):
         store.put(artifact.key, data)

@@ -1,0 +1,91 @@
+"""A prediction in the terminal: its progress, its events, what limits it, its files."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from merstream.cli.console import print_message, progress_bars, stdout_console
+from merstream.embedded.features import add_stage_bars
+from merstream.embedded.pipeline import Tally, TallyCallback
+from merstream.prediction.model import PredictedEvent, Prediction
+
+FramesCallback = Callable[[int, int], None]  # frames so far, frames in all
+LEAST_PROBABILITY = 0.5  # of an action unit that is listed
+
+
+@contextmanager
+def prediction_bars(name: str) -> Iterator[tuple[FramesCallback, TallyCallback]]:
+    """A bar that counts the frames of a video, then one per stage that counts events. Yields what moves them."""
+    with progress_bars() as progress:
+        task = progress.add_task("faces", total=None, remark=escape(name))
+        stages: list[TallyCallback] = []
+
+        def show_frames(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        def show_tally(tally: Tally) -> None:
+            stages.extend([] if stages else [add_stage_bars(progress)])  # not before there are events
+            stages[0](tally)
+
+        yield show_frames, show_tally
+
+
+def print_prediction(prediction: Prediction, files: Sequence[Path]) -> None:
+    """Print the events, then the remarks to stderr, then the files."""
+    shown = [event for event in prediction.events if not event.flags]
+    doubtful = [event for event in prediction.events if event.flags]
+    stdout_console.print(f"\n{_summarise(prediction, len(shown), len(doubtful))}", soft_wrap=True, highlight=False)
+    if prediction.events:
+        stdout_console.print(_tabulate_events(prediction.events))
+    for remark in prediction.remarks:
+        print_message(remark, "mind")
+    for face in prediction.faces:
+        for remark in face.remarks:
+            print_message(remark, f"face {face.id}")
+    for file in files:
+        stdout_console.print(escape(str(file)), soft_wrap=True, highlight=False)
+
+
+def _summarise(prediction: Prediction, sure: int, doubtful: int) -> str:
+    video = prediction.video
+    faces = "1 face" if len(prediction.faces) == 1 else f"{len(prediction.faces)} faces"
+    return escape(
+        f"{video.name}: {video.seconds:.1f} s at {video.fps:.4g} frames/s, {faces}, {_count_events(sure)}"
+        + (f" and {doubtful} doubtful" if doubtful else "")
+    )
+
+
+def _count_events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count} events"
+
+
+def _tabulate_events(events: Sequence[PredictedEvent]) -> Table:
+    table = Table("event", "s", "face", "kind", "emotion", "AUs", "doubts")
+    for event in events:
+        cells = (
+            str(event.id),
+            f"{event.onset_seconds:.2f}-{event.offset_seconds:.2f}",
+            str(event.face),
+            event.kind,
+            _describe_emotion(event),
+            _list_units(event),
+            ", ".join(flag.name for flag in event.flags),
+        )
+        table.add_row(*map(escape, cells), style="dim" if event.flags else "")
+    return table
+
+
+def _describe_emotion(event: PredictedEvent) -> str:
+    found = event.recognition
+    if found is None:
+        return "not recognised" if event.failure else ""
+    return f"{found.emotion} {found.emotions.get(found.emotion, 0):.2f}"
+
+
+def _list_units(event: PredictedEvent) -> str:
+    units = event.recognition.action_units if event.recognition else {}
+    present = sorted((int(unit) for unit, share in units.items() if share >= LEAST_PROBABILITY))
+    return "+".join(map(str, present))

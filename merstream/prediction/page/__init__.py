@@ -1,0 +1,1 @@
+"""prediction.html: what was found in a recording, to look at."""

@@ -1,0 +1,28 @@
+"""What the action units are called (Ekman, Friesen & Hager: Facial Action Coding System, 2002)."""
+
+UNIT_NAMES = {
+    "1": "inner brow raiser",
+    "2": "outer brow raiser",
+    "4": "brow lowerer",
+    "5": "upper lid raiser",
+    "6": "cheek raiser",
+    "7": "lid tightener",
+    "9": "nose wrinkler",
+    "10": "upper lip raiser",
+    "11": "nasolabial deepener",
+    "12": "lip corner puller",
+    "13": "sharp lip puller",
+    "14": "dimpler",
+    "15": "lip corner depressor",
+    "16": "lower lip depressor",
+    "17": "chin raiser",
+    "18": "lip pucker",
+    "20": "lip stretcher",
+    "23": "lip tightener",
+    "24": "lip pressor",
+    "25": "lips part",
+    "26": "jaw drop",
+    "38": "nostril dilator",
+    "43": "eyes closed",
+    "45": "blink",
+}

@@ -25,7 +25,7 @@ test: lint servers
 test-all: lint servers
 	$(BIN)/pytest
 
-# The servers that tests start, kept in the user's cache. The first time builds MinIO, which takes minutes.
+# The servers and the browser that tests start, kept in the user's cache. The first time builds MinIO, which takes minutes.
 servers: setup
 	$(BIN)/python -m tests.servers
 

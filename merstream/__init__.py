@@ -6,6 +6,7 @@
     report = merstream.evaluate("samples.csv", model="linear")
     report = merstream.run("CASME2", "out/casme2")
     held = merstream.load_features("out/casme2")
+    found = merstream.predict("holiday.mp4")
 
 `docs/tutorial/python.md` uses each of them. `import merstream` itself is fast: a function imports torch, numba, OpenCV
 and dlib when it needs them. The command `mer` does the same work in a terminal.
@@ -17,22 +18,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from merstream.clips import ClipFeatures, extract_features, magnify, optical_flow
     from merstream.evaluation import Features, Report, evaluate, load_features, run
+    from merstream.prediction.calls import Prediction, predict
 
 __all__ = [
     "ClipFeatures",
     "Features",
+    "Prediction",
     "Report",
     "evaluate",
     "extract_features",
     "load_features",
     "magnify",
     "optical_flow",
+    "predict",
     "run",
 ]
 
 _MODULE_BY_NAME = {
     **dict.fromkeys(("ClipFeatures", "extract_features", "magnify", "optical_flow"), "merstream.clips"),
     **dict.fromkeys(("Features", "Report", "evaluate", "load_features", "run"), "merstream.evaluation"),
+    **dict.fromkeys(("Prediction", "predict"), "merstream.prediction.calls"),
 }
 
 

@@ -1,36 +1,15 @@
-"""A prediction in the terminal: its progress, its events, what limits it, its files."""
+"""A prediction in the terminal: its events, what limits it, its files."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
-from merstream.cli.console import print_message, progress_bars, stdout_console
-from merstream.embedded.features import add_stage_bars
-from merstream.embedded.pipeline import Tally, TallyCallback
+from merstream.cli.console import print_message, stdout_console
 from merstream.prediction.model import PredictedEvent, Prediction
 
-FramesCallback = Callable[[int, int], None]  # frames so far, frames in all
 LEAST_PROBABILITY = 0.5  # of an action unit that is listed
-
-
-@contextmanager
-def prediction_bars(name: str) -> Iterator[tuple[FramesCallback, TallyCallback]]:
-    """A bar that counts the frames of a video, then one per stage that counts events. Yields what moves them."""
-    with progress_bars() as progress:
-        task = progress.add_task("faces", total=None, remark=escape(name))
-        stages: list[TallyCallback] = []
-
-        def show_frames(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        def show_tally(tally: Tally) -> None:
-            stages.extend([] if stages else [add_stage_bars(progress)])  # not before there are events
-            stages[0](tally)
-
-        yield show_frames, show_tally
 
 
 def print_prediction(prediction: Prediction, files: Sequence[Path]) -> None:

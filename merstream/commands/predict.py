@@ -38,11 +38,13 @@ def predict_command(
     ] = "shipped",
     subject: Annotated[
         str | None,
-        typer.Option(help="Who is seen, `subject` or `dataset/subject` of the run: networks that know them are left out."),
+        typer.Option(
+            help="Who is seen: `subject` or `dataset/subject` of the run. Networks that know the person are left out."
+        ),
     ] = None,
     fps: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Frames per second of a folder of images, or of a video that states a wrong rate."),
+        typer.Option(min=0.001, help="Frames per second of a folder of images, or of a video whose own is wrong."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Accept a recording with less than 20 frames per second.")
@@ -55,18 +57,19 @@ def predict_command(
 
     Ctrl-C stops cleanly. The same command continues where it stopped, and computes nothing anew once it is done.
     """
-    from merstream.cli.prediction_view import prediction_bars, print_prediction
+    from merstream.cli.prediction_view import print_prediction
+    from merstream.prediction.files import choose_folders
     from merstream.prediction.outputs import OutputChoice, write_outputs
     from merstream.prediction.predictor import PredictionOptions, predict_recording
+    from merstream.prediction.progress import prediction_bars
 
     options = PredictionOptions(_parse_model(model), subject, fps, force, jobs)
     outputs = OutputChoice(html=html, overlay=overlay, csv=csv, faces=not no_faces)
     faults = []
-    for video in videos:
-        folder = out / video.stem
+    for video, folder in zip(videos, choose_folders(videos, out), strict=True):
         try:
-            with prediction_bars(video.name) as (show_frames, show_tally):
-                found = predict_recording(video, folder, options, show_frames, show_tally)
+            with prediction_bars(video.name) as (show_seconds, show_tally):
+                found = predict_recording(video, folder, options, show_seconds, show_tally)
         except BadData as fault:
             if len(videos) == 1:
                 raise

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from merstream.prediction.event_clips import FaceCourse, PlannedClip, find_nearest, plan_clip
+from merstream.prediction.event_clips import FacePath, PlannedClip, find_nearest, plan_clip
 from merstream.prediction.model import PredictedEvent, PredictedFace, PredictedFlag, Recognition, VideoFacts
 from services.spotter.recorded_frames import Recording
 from services.spotter.watched_faces import WatchedFace, WatchedSegment
@@ -52,15 +52,15 @@ def _spot_segment(
     # Boxes are px of the recording. The frames that are read may be smaller.
     boxes = (segment.boxes + 0.5) / recording.shrink - 0.5
     width, height = (side // recording.shrink for side in recording.facts.size)
-    course = FaceCourse(segment.frames, segment.times, boxes, (width, height))
+    path = FacePath(segment.frames, segment.times, boxes, (width, height))
     for event in spot_events(segment.motion, settings):
         first, apex, last = (find_nearest(segment.times, each) for each in (event.onset, event.apex, event.offset))
         frames = int(segment.frames[first]), int(segment.frames[apex]), int(segment.frames[last])
         confidence = float(np.mean(segment.scores[first : last + 1]))
-        yield FaceEvent(face, event, plan_clip(event, dataset, face, course), frames, confidence)
+        yield FaceEvent(face, event, plan_clip(event, dataset, face, path), frames, confidence)
 
 
-def describe_video(recording: Recording) -> VideoFacts:
+def compose_video(recording: Recording) -> VideoFacts:
     """The facts of the recording as the document has them."""
     facts = recording.facts
     return VideoFacts(
@@ -75,12 +75,12 @@ def describe_video(recording: Recording) -> VideoFacts:
     )
 
 
-def describe_face(face: WatchedFace) -> PredictedFace:
+def compose_face(face: WatchedFace) -> PredictedFace:
     """The face as the document has it."""
     return PredictedFace.model_validate({name: getattr(face, name) for name in PredictedFace.model_fields})
 
 
-def describe_event(event: FaceEvent, found: RecognisedExpression | None, failure: str) -> PredictedEvent:
+def compose_event(event: FaceEvent, found: RecognisedExpression | None, failure: str) -> PredictedEvent:
     """The event as the document has it. `failure` says why nothing was recognised."""
     spotted = event.spotted
     return PredictedEvent(

@@ -6,13 +6,14 @@ decoded from its last key frame for every event and every look at it.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from services.ingest.source_records import PackedClip
+from services.spotter.recorded_frames import RecordedFrame, Recording
 from shared.records import Sample
 from shared.spotting.events import SpottedEvent
 
@@ -23,23 +24,6 @@ JOINED_SECONDS = 4.0  # between two events that are read in one go: a seek decod
 EVEN = 0.02  # largest deviation of a frame's step from the mean one, share of it, of a clip without times of its own
 SLACK = 1e-4  # s by which a time stamp may be rounded
 PNG_SPEED = (cv2.IMWRITE_PNG_COMPRESSION, 1)
-
-
-class TimedFrame(Protocol):
-    """A frame of a recording: its number from 0, s from the first frame, and uint8 [H,W,3] RGB."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def pixels(self) -> NDArray[np.uint8]: ...
-
-
-class FrameReader(Protocol):
-    """The frames of a recording from a moment (s) on, in their order. Frames before it may come too."""
-
-    def __call__(self, start: float, /) -> Iterable[TimedFrame]: ...
 
 
 class Region(NamedTuple):
@@ -68,7 +52,7 @@ class PlannedClip:
     face: tuple[float, float]
 
 
-class FaceCourse(NamedTuple):
+class FacePath(NamedTuple):
     """Where a face is in T frames of one segment, T >= 3.
 
     frames: [T] numbers of the recorded frames, times: [T] s, both rising. boxes: [T,4] left, top, right, bottom, px.
@@ -81,23 +65,23 @@ class FaceCourse(NamedTuple):
     size: tuple[int, int]
 
 
-def plan_clip(event: SpottedEvent, dataset: str, face: int, course: FaceCourse) -> PlannedClip:
+def plan_clip(event: SpottedEvent, dataset: str, face: int, path: FacePath) -> PlannedClip:
     """The clip of an event of a face, still without a name.
 
     The first frame is at or before the onset and the last one at or after the offset, so that the face is at rest in
     both.
     """
-    onset, apex, offset = place_event(event, course.times)
-    places = choose_frames(onset, apex, offset, len(course.times))
+    onset, apex, offset = place_event(event, path.times)
+    places = choose_frames(onset, apex, offset, len(path.times))
     chosen = np.array(places)
-    frames, seconds, boxes = course.frames[chosen].tolist(), course.times[chosen].tolist(), course.boxes[chosen]
-    region = choose_region(boxes, course.size)
+    frames, seconds, boxes = path.frames[chosen].tolist(), path.times[chosen].tolist(), path.boxes[chosen]
+    region = choose_region(boxes, path.size)
     sample = Sample(
         dataset=dataset,
         subject=f"face-{face}",
         clip="event",
         onset=frames[0],
-        apex=int(course.frames[apex]),
+        apex=int(path.frames[apex]),
         offset=frames[-1],
         fps=(len(seconds) - 1) / (seconds[-1] - seconds[0]),
     )
@@ -153,14 +137,14 @@ class _OpenClip:
     data: bytearray = field(default_factory=bytearray)
     ends: list[int] = field(default_factory=list)
 
-    def add_frame(self, frame: TimedFrame) -> None:
+    def add_frame(self, frame: RecordedFrame) -> None:
         if frame.index in self.plan.frames:
             self.data += cut_png(frame.pixels, self.plan.region)
             self.ends.append(len(self.data))
 
     def pack_clip(self, name: str) -> PackedClip:
         plan = self.plan
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "data": np.frombuffer(bytes(self.data), np.uint8),
             "ends": np.array(self.ends, np.int64),
             "names": np.array([f"{name} frame {number}" for number in plan.frames], np.str_),
@@ -180,22 +164,22 @@ class _OpenClip:
         return PackedClip(plan.sample, arrays)
 
 
-def read_clips(plans: Iterable[PlannedClip], read_frames: FrameReader, name: str) -> Iterator[PackedClip]:
+def read_clips(plans: Iterable[PlannedClip], recording: Recording) -> Iterator[PackedClip]:
     """The packed clips, each as soon as its last frame was read. Frames that several clips need are read once."""
     waiting = sorted(plans, key=lambda plan: plan.frames[0])
     while waiting:
         group = [waiting.pop(0)]
         while waiting and waiting[0].seconds[0] - max(plan.seconds[-1] for plan in group) < JOINED_SECONDS:
             group.append(waiting.pop(0))
-        yield from _read_group(group, read_frames, name)
+        yield from _read_group(group, recording)
 
 
-def _read_group(group: Sequence[PlannedClip], read_frames: FrameReader, name: str) -> Iterator[PackedClip]:
+def _read_group(group: Sequence[PlannedClip], recording: Recording) -> Iterator[PackedClip]:
     clips = [_OpenClip(plan) for plan in group]
-    for frame in read_frames(max(group[0].seconds[0] - SLACK, 0.0)):
+    for frame in recording.read_frames(max(group[0].seconds[0] - SLACK, 0.0)):
         for clip in clips:
             clip.add_frame(frame)
-        yield from (clip.pack_clip(name) for clip in clips if frame.index == clip.plan.frames[-1])
+        yield from (clip.pack_clip(recording.facts.name) for clip in clips if frame.index == clip.plan.frames[-1])
         clips = [clip for clip in clips if frame.index < clip.plan.frames[-1]]
         if not clips:
             return

@@ -3,11 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from merstream.prediction.model import PredictedEvent, Prediction
-from shared.errors import BadData
+from shared.errors import BadData, Misconfigured
 from shared.settings_text import decode_settings
 from shared.store import LocalStore
 
@@ -19,6 +20,20 @@ EVENT_COLUMNS = (
     *("flags", "emotion", "fine_emotion"),
 )
 LAST_COLUMNS = ("remarks",)
+
+
+def choose_folders(recordings: Sequence[Path], out: Path) -> list[Path]:
+    """The folder of each recording's prediction: its name, without the ending of a file.
+
+    Raises Misconfigured for two recordings of one name.
+    """
+    names = [path.resolve().name if path.is_dir() else path.stem for path in recordings]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise Misconfigured(
+            f"Expected recordings of different names, got {twice[0]!r} more than once. Predict them one by one, each "
+            "with its own --out."
+        )
+    return [out / name for name in names]
 
 
 def write_prediction(prediction: Prediction, folder: Path) -> Path:
@@ -97,4 +112,9 @@ def _list_limits(event: PredictedEvent) -> list[str]:
 
 def _order_columns(names: list[str]) -> list[str]:
     """Emotions first, then the action units: presence of all of them, then their probabilities."""
-    return sorted(names, key=lambda name: ("emotion_", "fine_").index(name[: name.index("_") + 1]) if name[:2] != "AU" else 2 + name.endswith("_p"))
+    groups = ("emotion_", "fine_", "_c", "_p")
+    return sorted(names, key=lambda name: next(rank for rank, part in enumerate(groups) if _is_part(name, part)))
+
+
+def _is_part(name: str, part: str) -> bool:
+    return name.startswith(part) if part.endswith("_") else name.startswith("AU") and name.endswith(part)

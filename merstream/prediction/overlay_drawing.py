@@ -80,7 +80,7 @@ class OverlayPainter:
         thick = choose_thickness(picture)
         left, top, right, bottom = (round(float(side) * scale) for side in face.boxes[index])
         colour = next((COLOURS[event.kind] for event in now if not event.flags), BOX_COLOUR)
-        cv2.rectangle(picture, (left, top), (right, bottom), colour, thick * (2 if now else 1), cv2.LINE_AA)
+        cv2.rectangle(picture, (left, top), (right, bottom), colour, thick * (2 if now else 1))
         if face.landmarks is not None:
             for point in face.landmarks[index]:
                 cv2.circle(picture, _round_point(point * scale), thick, POINT_COLOUR, -1, cv2.LINE_AA)

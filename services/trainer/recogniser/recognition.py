@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.trainer.recogniser.geometry import MapGeometry
+from shared.records import Pipeline
 from shared.stage import Arrays
 
 
@@ -27,7 +28,11 @@ class RecognisedExpression:
 
 
 class Recogniser(Protocol):
-    """A model that says what an event is. `needs`: arrays of the roi-au artifact that it reads."""
+    """A model that says what an event is.
+
+    needs: arrays of the roi-au artifact that it reads. pipeline: the settings of the image stages that made what it was
+    trained on; None if it was not trained on features of a pipeline.
+    """
 
     @property
     def name(self) -> str: ...
@@ -37,6 +42,8 @@ class Recogniser(Protocol):
     def trained_on(self) -> str: ...
     @property
     def needs(self) -> tuple[str, ...]: ...
+    @property
+    def pipeline(self) -> Pipeline | None: ...
 
     def recognise(self, maps: NDArray[np.float32], *, subject: str | None = None) -> RecognisedExpression:
         """Maps float32 [F,3,28,28] of one event at F factors.

@@ -27,7 +27,7 @@ from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from shared.errors import BadData
 from shared.protocols import find_same_people
-from shared.records import RunContents
+from shared.records import Pipeline, RunContents
 from shared.stage import Arrays
 from shared.store import LocalStore
 
@@ -55,6 +55,7 @@ class RunNetworks:
     networks: tuple[FoldNetwork, ...]
     clips: int
     datasets: tuple[str, ...]
+    pipeline: Pipeline | None  # None for a table of features
 
     @property
     def people(self) -> frozenset[str]:
@@ -68,6 +69,7 @@ class RunRecogniser:
         self.run, self.name = run, f"{run.options.settings.model} of {folder}"
         self.digest = hashlib.sha256("".join(network.key for network in run.networks).encode()).hexdigest()
         self.trained_on = f"{run.clips} clips of {len(run.people)} people of {', '.join(run.datasets)}"
+        self.pipeline = run.pipeline
         self.needs = ARRAYS_BY_LEARNER[run.options.settings.model][0]
         self._learners: dict[str, Learner] = {}
 
@@ -186,7 +188,8 @@ def _find_networks(home: Path, contents: RunContents, features_digest: str) -> R
         )
     units = order_units(found.units or units_of_clips(kept) or PAPER_UNITS)
     datasets = tuple(sorted({clip.dataset for clip in kept}))
-    return RunNetworks(store, options, classes, units, stored, len(kept), datasets)
+    pipeline = contents.features[0].pipeline if contents.features else None
+    return RunNetworks(store, options, classes, units, stored, len(kept), datasets, pipeline)
 
 
 def find_person(subject: str, people: frozenset[str]) -> set[str]:

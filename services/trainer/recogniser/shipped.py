@@ -20,6 +20,7 @@ from services.trainer.recogniser.labels import CLASS_OF_FINE, FINE_CLASSES, NO_C
 from services.trainer.recogniser.map_network import MapNetwork, mirrored_maps
 from services.trainer.recogniser.recognition import RecognisedExpression, most_probable
 from shared.errors import BadData
+from shared.records import Pipeline
 from shared.stage import Arrays
 
 SHIPPED_FILE = Path(__file__).with_name("shipped.safetensors")
@@ -58,6 +59,7 @@ class ShippedRecogniser:
 
     name = SHIPPED_NAME
     needs = ("maps",)
+    pipeline: Pipeline | None = None
 
     def __init__(
         self,

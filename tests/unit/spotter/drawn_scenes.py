@@ -27,10 +27,13 @@ def draw_person(subject: int) -> Pixels:
 
 
 def show_persons(
-    shown: Sequence[tuple[int, float, float, float]], size: tuple[int, int] = (320, 640), seed: int = 0
+    shown: Sequence[tuple[int, float, float, float]],
+    size: tuple[int, int] = (320, 640),
+    seed: int = 0,
+    ground: int = GROUND,
 ) -> Pixels:
     """A frame [H, W, 3] of `size` with persons: number, centre x and y px, scale. Later ones cover earlier ones."""
-    frame = np.full((*size, 3), GROUND, np.uint8)
+    frame = np.full((*size, 3), ground, np.uint8)
     for subject, x, y, scale in shown:
         half = (SIDE - 1) / 2
         matrix = np.array([[scale, 0, x - scale * half], [0, scale, y - scale * half]])

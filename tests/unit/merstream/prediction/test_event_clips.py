@@ -1,38 +1,33 @@
 """A spotted event becomes a clip that ingest reads: the right frames, around the face, without loss."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from merstream.prediction.event_clips import MOST_FRAMES, FaceCourse, PlannedClip, choose_frames, plan_clip, read_clips
+from merstream.prediction.event_clips import MOST_FRAMES, FacePath, PlannedClip, choose_frames, plan_clip, read_clips
 from services.ingest.source_reading import read_source
+from services.spotter.recorded_frames import Recording, RecordingFacts
 from shared.spotting.events import SpottedEvent
 
 BOX = np.array([[40.0, 30.0, 60.0, 56.0]])
 SIZE = (200, 100)
 
 
-@dataclass
-class DrawnFrame:
-    index: int
-    seconds: float
-    pixels: NDArray[np.uint8]
+class DrawnRecording(Recording):
+    """Frames of noise, or one picture, at given times. `starts` has where reading began."""
 
-
-class DrawnRecording:
-    """Frames of noise at given times. `starts` has where reading began."""
-
-    def __init__(self, seconds: NDArray[np.float64]) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: NDArray[np.float64], picture: NDArray[np.uint8] | None = None) -> None:
+        size = SIZE if picture is None else (picture.shape[1], picture.shape[0])
+        super().__init__(RecordingFacts("long.mp4", len(seconds), 30.0, float(seconds[-1]), size))
+        self.seconds, self.picture = seconds, picture
         self.starts: list[float] = []
 
-    def read_frames(self, start: float = 0.0) -> Iterator[DrawnFrame]:
+    def _read_pixels(self, start: float) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
         self.starts.append(start)
         for index in range(int(np.searchsorted(self.seconds, start)), len(self.seconds)):
-            yield DrawnFrame(index, float(self.seconds[index]), draw_frame(index))
+            yield index, float(self.seconds[index]), draw_frame(index) if self.picture is None else self.picture
 
 
 def draw_frame(index: int) -> NDArray[np.uint8]:
@@ -45,19 +40,21 @@ def spotted(onset: float, apex: float, offset: float) -> SpottedEvent:
 
 def plan(event: SpottedEvent, seconds: NDArray[np.float64], first: int = 0) -> PlannedClip:
     count = len(seconds)
-    course = FaceCourse(np.arange(first, first + count), seconds, np.repeat(BOX, count, axis=0), SIZE)
-    return plan_clip(event, "long", 2, course)
+    path = FacePath(np.arange(first, first + count), seconds, np.repeat(BOX, count, axis=0), SIZE)
+    return plan_clip(event, "long", 2, path)
 
 
 def test_the_clip_begins_and_ends_at_rest_and_has_the_frames_of_the_recording() -> None:
     recording = DrawnRecording(np.arange(100) / 30)
-    (clip,) = read_clips([plan(spotted(0.51, 0.66, 0.81), recording.seconds)], recording.read_frames, "long.mp4")
+    (clip,) = read_clips([plan(spotted(0.51, 0.66, 0.81), recording.seconds)], recording)
     assert (clip.sample.onset, clip.sample.apex, clip.sample.offset) == (15, 20, 25)
-    assert clip.sample.identity == "long/face-2/event" and clip.sample.fps == pytest.approx(30)
+    assert clip.sample.identity == "long/face-2/event"
+    assert clip.sample.fps == pytest.approx(30)
     source = read_source(clip.arrays)
     assert (source.onset, source.apex, source.offset, source.times) == (0, 5, 10, None)
     names, frames = zip(*source.read_frames(), strict=True)
-    assert names[0] == "long.mp4 frame 15" and len(frames) == 11
+    assert names[0] == "long.mp4 frame 15"
+    assert len(frames) == 11
     room = 0.75 * 26
     left, top, right, bottom = int(40 - room), int(30 - room), int(np.ceil(60 + room)), int(np.ceil(56 + room))
     for index, frame in enumerate(frames):
@@ -77,7 +74,7 @@ def test_frames_that_several_clips_need_are_read_once_and_a_far_event_is_sought(
     recording = DrawnRecording(np.arange(900) / 30)
     events = [spotted(1.0, 1.2, 1.4), spotted(1.1, 1.5, 3.0), spotted(4.0, 4.2, 4.4), spotted(20.0, 20.2, 20.4)]
     plans = [plan(event, recording.seconds) for event in events]
-    clips = list(read_clips(plans, recording.read_frames, "long.mp4"))
+    clips = list(read_clips(plans, recording))
     assert recording.starts == pytest.approx([1.0, 20.0], abs=1e-3)
     assert [clip.sample.onset for clip in clips] == [30, 33, 120, 600]
     for clip in clips:
@@ -88,16 +85,20 @@ def test_frames_that_several_clips_need_are_read_once_and_a_far_event_is_sought(
 
 def test_a_long_event_is_thinned_evenly_and_keeps_its_apex() -> None:
     frames = choose_frames(100, 433, 900, 1000)
-    assert frames.step == 7 and 433 in frames
-    assert frames[0] <= 100 and frames[-1] >= 900 and len(frames) <= MOST_FRAMES + 1
-    assert choose_frames(0, 433, 999, 1000)[0] >= 0 and choose_frames(0, 433, 999, 1000)[-1] <= 999
+    assert frames.step == 7
+    assert 433 in frames
+    assert frames[0] <= 100
+    assert frames[-1] >= 900
+    assert len(frames) <= MOST_FRAMES + 1
+    assert choose_frames(0, 433, 999, 1000)[0] >= 0
+    assert choose_frames(0, 433, 999, 1000)[-1] <= 999
     assert choose_frames(15, 20, 25, 100) == range(15, 26)
 
 
 def test_an_uneven_recording_keeps_the_times_of_its_frames() -> None:
     steps = np.where(np.arange(100) % 3 == 0, 0.05, 0.025)
     recording = DrawnRecording(np.cumsum(steps) - steps[0])
-    (clip,) = read_clips([plan(spotted(1.0, 1.2, 1.4), recording.seconds)], recording.read_frames, "long.mp4")
+    (clip,) = read_clips([plan(spotted(1.0, 1.2, 1.4), recording.seconds)], recording)
     times = read_source(clip.arrays).times
     assert times is not None
     chosen = recording.seconds[clip.sample.onset : clip.sample.offset + 1]
@@ -108,13 +109,11 @@ def test_an_uneven_recording_keeps_the_times_of_its_frames() -> None:
 def test_a_large_face_is_shrunk() -> None:
     frame = np.zeros((2000, 2000, 3), np.uint8)
     boxes = np.repeat([[500.0, 500.0, 1300.0, 1300.0]], 30, axis=0)
-    course = FaceCourse(np.arange(30), np.arange(30) / 30, boxes, (2000, 2000))
-    planned = plan_clip(spotted(0.1, 0.2, 0.3), "long", 1, course)
-    assert planned.region.scale == 0.5 and planned.region[:4] == (0, 0, 1900, 1900)
+    path = FacePath(np.arange(30), np.arange(30) / 30, boxes, (2000, 2000))
+    planned = plan_clip(spotted(0.1, 0.2, 0.3), "long", 1, path)
+    assert planned.region.scale == 0.5
+    assert planned.region[:4] == (0, 0, 1900, 1900)
     assert planned.face == (450, 450)
 
-    def read_frames(start: float) -> Iterator[DrawnFrame]:
-        return (DrawnFrame(index, index / 30, frame) for index in range(30))
-
-    (clip,) = read_clips([planned], read_frames, "long.mp4")
+    (clip,) = read_clips([planned], DrawnRecording(np.arange(30) / 30, frame))
     assert next(read_source(clip.arrays).read_frames())[1].shape == (950, 950, 3)

@@ -15,13 +15,16 @@ def webcam_command(
         Path | None, typer.Option("--file", help="A video or a folder of images that plays as a camera, in real time.")
     ] = None,
     page: Annotated[
-        bool, typer.Option("--page", help="Show the session as a page in the browser, which only this computer reaches.")
+        bool,
+        typer.Option("--page", help="Show the session as a page in the browser, which only this computer reaches."),
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page. 0: any free one.")] = 0,
     no_faces: Annotated[bool, typer.Option("--no-faces", help="Show no picture on the page.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", show_default="none", help="Folder that gets prediction.json when the session ends."),
+        typer.Option(
+            "--out", "-o", show_default="none", help="Folder that gets prediction.json when the session ends."
+        ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="With --out: write events.csv too.")] = False,
     model: Annotated[

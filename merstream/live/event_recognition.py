@@ -12,15 +12,17 @@ import numpy as np
 
 from merstream.caller_script import hide_caller_script
 from merstream.live.face_ring import KeptClip
+from merstream.prediction.assembly import compose_model
 from merstream.prediction.event_clips import read_clips
 from merstream.prediction.model import UsedModel
+from merstream.prediction.predictor import build_event_pipeline
 from merstream.single_thread import single_thread_environment
 from merstream.stages import STAGES
 from services.flow.stage import STAGE as FLOW
 from services.interpolator.stage import STAGE as INTERPOLATOR
 from services.interpolator.stage import load_configured_network
 from services.trainer.recogniser.loading import load_recogniser
-from services.trainer.recogniser.recognition import Recogniser, RecognisedExpression
+from services.trainer.recogniser.recognition import RecognisedExpression, Recogniser
 from shared.errors import BadData, MerError
 from shared.interrupts import start_deaf_processes
 from shared.records import Pipeline
@@ -29,6 +31,14 @@ from shared.worker.stage_handler import pipeline_settings
 
 NICE = 5  # watching goes first: a frame that is not watched in time is lost
 MOST_DEATHS = 3  # of the process, after which nothing is recognised any more
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready, and the settings of the image stages that it needs."""
+
+    model: UsedModel
+    pipeline: Pipeline
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,10 @@ class RecognisedClip:
 
 
 class ClipRecogniser(Protocol):
-    """Recognises one clip at a time. `model`: None as long as it is not loaded."""
+    """Recognises one clip at a time. `loaded`: None as long as there is no model yet."""
 
     @property
-    def model(self) -> UsedModel | None: ...
+    def loaded(self) -> LoadedModel | None: ...
 
     @property
     def is_idle(self) -> bool: ...
@@ -55,33 +65,36 @@ class ClipRecogniser(Protocol):
         """The answer for the clip that was started, if it is there within `wait` s."""
 
 
-def recognise_clip(clip: KeptClip, recogniser: Recogniser, pipeline: Pipeline, name: str) -> RecognisedExpression:
+def recognise_clip(clip: KeptClip, recogniser: Recogniser) -> RecognisedExpression:
     """What a clip shows, by every stage and the model. Raises BadData, as a stage does."""
-    packed = next(read_clips([clip.plan], clip.read_frames, name))
+    packed = next(read_clips([clip.plan], clip.frames))
+    pipeline = choose_pipeline(recogniser)
     made: dict[str, Arrays] = {"source": packed.arrays}
     for stage in STAGES:
         made[stage.name] = stage.compute({each: made[each] for each in stage.reads}, pipeline_settings(stage, pipeline))
     return recogniser.recognise_features(made["roi-au"])
 
 
-def answer_clip(number: int, clip: KeptClip, recogniser: Recogniser, pipeline: Pipeline, name: str) -> RecognisedClip:
+def answer_clip(number: int, clip: KeptClip, recogniser: Recogniser) -> RecognisedClip:
     """The same with its number; a fault of the clip becomes a sentence."""
     try:
-        return RecognisedClip(number, recognise_clip(clip, recogniser, pipeline, name))
+        return RecognisedClip(number, recognise_clip(clip, recogniser))
     except BadData as fault:
         return RecognisedClip(number, None, str(fault))
 
 
+def choose_pipeline(recogniser: Recogniser) -> Pipeline:
+    """The settings of the image stages: a model of one's own reads what its run was trained on."""
+    return recogniser.pipeline or build_event_pipeline()
+
+
 class DirectRecogniser:
-    """Recognises in this process, when it is asked for the answer. For tests, and where nothing waits."""
+    """Recognises in this process, when it is asked for the answer."""
 
-    def __init__(self, recogniser: Recogniser, pipeline: Pipeline, name: str) -> None:
-        self.recogniser, self.pipeline, self.name = recogniser, pipeline, name
+    def __init__(self, recogniser: Recogniser) -> None:
+        self.recogniser = recogniser
+        self.loaded = LoadedModel(compose_model(recogniser), choose_pipeline(recogniser))
         self._started: tuple[int, KeptClip] | None = None
-
-    @property
-    def model(self) -> UsedModel | None:
-        return name_model(self.recogniser)
 
     @property
     def is_idle(self) -> bool:
@@ -93,25 +106,16 @@ class DirectRecogniser:
     def take_answer(self, wait: float = 0.0) -> RecognisedClip | None:
         if self._started is None:
             return None
-        number, clip = self._started
-        self._started = None
-        return answer_clip(number, clip, self.recogniser, self.pipeline, self.name)
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """The first word of the process: its model, or a sentence why there is none."""
-
-    model: UsedModel | None
-    fault: str = ""
+        (number, clip), self._started = self._started, None
+        return answer_clip(number, clip, self.recogniser)
 
 
 class RecognitionProcess:
     """Recognises in a process of its own, which is started again if it dies. Use it in a `with` block."""
 
-    def __init__(self, model: str | Path, pipeline: Pipeline, name: str) -> None:
-        self.model: UsedModel | None = None
-        self._order = (model, pipeline, name)
+    def __init__(self, model: str | Path) -> None:
+        self.loaded: LoadedModel | None = None
+        self._model = model
         self._deaths = 0
         self._ready = False
         self._number: int | None = None  # of the clip in its hands
@@ -142,10 +146,10 @@ class RecognitionProcess:
             found = self._pipe.recv()
         except (EOFError, OSError):
             return self._replace_process()
-        if isinstance(found, _Ready):
-            if found.fault:
-                raise MerError(found.fault)
-            self.model, self._ready = found.model, True
+        if isinstance(found, MerError):
+            raise found
+        if isinstance(found, LoadedModel):
+            self.loaded, self._ready = found, True
             return None
         self._number = None
         assert isinstance(found, RecognisedClip)
@@ -168,34 +172,30 @@ class RecognitionProcess:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_run_recognition, args=(theirs, *self._order), name="recognition", daemon=True
+            target=_run_recognition, args=(theirs, self._model), name="recognition", daemon=True
         )
         with single_thread_environment(), hide_caller_script(), start_deaf_processes():
             self._process.start()
         theirs.close()
 
 
-def name_model(recogniser: Recogniser) -> UsedModel:
-    """The model as the document has it."""
-    return UsedModel(name=recogniser.name, digest=recogniser.digest, trained_on=recogniser.trained_on)
-
-
-def _run_recognition(pipe: Connection, model: str | Path, pipeline: Pipeline, name: str) -> None:
+def _run_recognition(pipe: Connection, model: str | Path) -> None:
     if hasattr(os, "nice"):
         os.nice(NICE)
     try:
         recogniser = load_recogniser(model)
+        pipeline = choose_pipeline(recogniser)
         _warm_up(pipeline)
     except MerError as fault:
-        pipe.send(_Ready(None, str(fault)))
+        pipe.send(fault)
         return
-    pipe.send(_Ready(name_model(recogniser)))
+    pipe.send(LoadedModel(compose_model(recogniser), pipeline))
     while True:
         try:
             number, clip = pipe.recv()
         except EOFError:
             return
-        pipe.send(answer_clip(number, clip, recogniser, pipeline, name))
+        pipe.send(answer_clip(number, clip, recogniser))
 
 
 def _warm_up(pipeline: Pipeline) -> None:

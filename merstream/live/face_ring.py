@@ -7,13 +7,14 @@ all frames lie on one grid of pixels and nothing is resampled when the face wand
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.prediction.event_clips import ROOM, FaceCourse, PlannedClip, plan_clip
-from services.spotter.recorded_frames import RecordedFrame
+from merstream.prediction.event_clips import ROOM, FacePath, PlannedClip, plan_clip
+from services.spotter.recorded_frames import RecordedFrame, Recording, RecordingFacts
 from shared.spotting.events import SpottedEvent
 
 KEPT_SECONDS = 8.0  # the longest event, the wait until it has ended, and a little
@@ -38,25 +39,32 @@ class FacePicture:
     score: float
 
 
-@dataclass(frozen=True)
-class KeptClip:
-    """An event's pictures and which of them show it. size: width and height of the shrunk frames, px."""
+class KeptFrames(Recording):
+    """Pictures of a face as a recording of shrunk frames of `size` (width, height), black where nothing was kept."""
 
-    plan: PlannedClip
-    pictures: Sequence[FacePicture]
-    size: tuple[int, int]
+    def __init__(self, name: str, pictures: Sequence[FacePicture], size: tuple[int, int]) -> None:
+        seconds = pictures[-1].seconds - pictures[0].seconds
+        super().__init__(RecordingFacts(name, len(pictures), (len(pictures) - 1) / seconds, seconds, size))
+        self._pictures = pictures
 
-    def read_frames(self, start: float) -> Iterator[RecordedFrame]:
-        """Shrunk frames from a time (s) on. They are black where nothing was kept."""
-        for picture in self.pictures:
+    def _read_pixels(self, start: float) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
+        for picture in self._pictures:
             if picture.seconds >= start:
-                yield RecordedFrame(picture.index, picture.seconds, self._paste_picture(picture))
+                yield picture.index, picture.seconds, self._paste_picture(picture)
 
     def _paste_picture(self, picture: FacePicture) -> NDArray[np.uint8]:
-        frame = np.zeros((self.size[1], self.size[0], 3), np.uint8)
+        width, height = self.facts.size
+        frame = np.zeros((height, width, 3), np.uint8)
         rows, columns = picture.pixels.shape[:2]
         frame[picture.top : picture.top + rows, picture.left : picture.left + columns] = picture.pixels
         return frame
+
+
+class KeptClip(NamedTuple):
+    """An event's pictures, and which of them show it."""
+
+    plan: PlannedClip
+    frames: KeptFrames
 
 
 @dataclass
@@ -80,9 +88,7 @@ class FaceRing:
         high = np.clip(np.ceil((box[2:] + room) / self.shrink).astype(int), low + 1, size)
         small = (box + 0.5) / self.shrink - 0.5
         pixels = _shrink_part(frame.pixels, low, high, self.shrink)
-        self.pictures.append(
-            FacePicture(frame.index, frame.seconds, int(low[0]), int(low[1]), pixels, small, score)
-        )
+        self.pictures.append(FacePicture(frame.index, frame.seconds, int(low[0]), int(low[1]), pixels, small, score))
         self.bytes += pixels.nbytes
         while frame.seconds - self.pictures[0].seconds > KEPT_SECONDS or self.bytes > MOST_BYTES:
             self.bytes -= self.pictures.popleft().pixels.nbytes
@@ -91,15 +97,16 @@ class FaceRing:
         """The clip of an event, or None if its first frames are no longer kept."""
         if len(self.pictures) < 3 or event.onset < self.pictures[0].seconds:
             return None
-        course = FaceCourse(
+        path = FacePath(
             np.array([picture.index for picture in self.pictures]),
             np.array([picture.seconds for picture in self.pictures]),
             np.array([picture.box for picture in self.pictures]),
             self.size,
         )
-        plan = plan_clip(event, dataset, face, course)
+        plan = plan_clip(event, dataset, face, path)
         chosen = set(plan.frames)
-        return KeptClip(plan, [picture for picture in self.pictures if picture.index in chosen], self.size)
+        pictures = [picture for picture in self.pictures if picture.index in chosen]
+        return KeptClip(plan, KeptFrames(dataset, pictures, self.size))
 
 
 def _shrink_part(

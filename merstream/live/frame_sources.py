@@ -149,9 +149,9 @@ def limit_size(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @contextmanager
 def _silence_opencv() -> Iterator[None]:
     """OpenCV prints why each of its backends has no camera. The sentence of the error says it once."""
-    before = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    before = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         yield
     finally:
-        cv2.setLogLevel(before)
+        cv2.utils.logging.setLogLevel(before)

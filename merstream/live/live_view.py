@@ -66,7 +66,7 @@ def describe_moment(session: LiveSession, behind: float = 0.0, ended: bool = Fal
     """What the session shows now. behind: s from the capture of the last frame until now."""
     waiting = session.waiting
     shown = session.events[-MOST_EVENTS:]
-    events = tuple(session.describe_event(event, event.number) for event in shown)
+    events = tuple(session.compose_event(event) for event in shown)
     plain = [event for event in session.events if not event.spotted.flags]
     counts = {kind: sum(event.spotted.kind == kind for event in plain) for kind in ("micro", "macro")}
     counts["flagged"] = len(session.events) - len(plain)
@@ -96,7 +96,7 @@ def describe_problems(session: LiveSession) -> list[str]:
     if not session.frames:
         return ["The first frame has not come yet."]
     problems = [*_describe_rate(session), *_describe_faces(session)]
-    if session.recogniser.model is None:
+    if session.recogniser.loaded is None:
         problems.append("The model is being loaded. Events wait for it.")
     return problems
 

@@ -79,7 +79,7 @@ class PageDisplay:
 
     @property
     def address(self) -> str:
-        return f"http://{HOST}:{self._server.server_address[1]}/"
+        return f"http://{HOST}:{self._server.server_port}/"
 
     def __enter__(self) -> "PageDisplay":
         self._thread.start()
@@ -136,7 +136,8 @@ class _PageHandler(BaseHTTPRequestHandler):
 
     def _is_own_host(self) -> bool:
         """Another name that leads here would let a foreign page read this one (DNS rebinding)."""
-        port = self.server.server_address[1]
+        assert isinstance(self.server, ThreadingHTTPServer)
+        port = self.server.server_port
         return self.headers.get("Host") in (f"{HOST}:{port}", f"localhost:{port}")
 
     def _start_answer(self, kind: str, length: int | None = None) -> None:

@@ -14,22 +14,16 @@ from numpy.typing import NDArray
 from merstream.live.event_recognition import ClipRecogniser
 from merstream.live.face_ring import KeptClip
 from merstream.live.rolling_spotting import LiveEvent, LiveSettings, SegmentWatch
+from merstream.prediction.assembly import compose_event
 from merstream.prediction.limits import describe_limits
-from merstream.prediction.model import (
-    PredictedEvent,
-    PredictedFace,
-    PredictedFlag,
-    Prediction,
-    Recognition,
-    VideoFacts,
-)
+from merstream.prediction.model import PredictedEvent, PredictedFace, Prediction, VideoFacts
 from services.spotter.face_following import FaceFollower
 from services.spotter.face_geometry import bound_points
 from services.spotter.face_quality import FaceSample, sample_face, summarise_samples
 from services.spotter.face_quality import describe_limits as describe_face_limits
 from services.spotter.recorded_frames import RecordedFrame
+from services.trainer.recogniser.recognition import RecognisedExpression
 from shared.face_mesh import FaceMesh
-from shared.records import Pipeline
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 
 SAMPLE_GAP = 0.5  # s between two looks at a face's quality
@@ -78,7 +72,7 @@ class LiveFace:
         """What limits a prediction at this moment, in sentences."""
         return describe_face_limits(summarise_samples(list(self.recent))) if self.recent else ()
 
-    def describe_face(self) -> PredictedFace:
+    def compose_face(self) -> PredictedFace:
         """The face as the document has it."""
         quality = summarise_samples(self.samples)
         left, top, right, bottom = (round(float(side)) for side in np.median(self.boxes, axis=0))
@@ -102,13 +96,12 @@ class LiveSession:
 
     name: str
     recogniser: ClipRecogniser
-    pipeline: Pipeline
     most_faces: int = 1
     settings: LiveSettings = field(default_factory=LiveSettings)
     spotting: SpottingSettings = DEFAULT_SPOTTING
     faces: dict[int, LiveFace] = field(default_factory=dict)
     events: list[LiveEvent] = field(default_factory=list)
-    recognitions: dict[int, Recognition] = field(default_factory=dict)
+    recognitions: dict[int, RecognisedExpression] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
     frames: int = 0  # watched
     first_index: int = 0
@@ -150,7 +143,7 @@ class LiveSession:
         done = []
         if answer := self.recogniser.take_answer(wait):
             if answer.found:
-                self.recognitions[answer.number] = Recognition.model_validate(asdict(answer.found))
+                self.recognitions[answer.number] = answer.found
                 self.failures.pop(answer.number, None)
             else:
                 self.failures[answer.number] = answer.failure
@@ -195,7 +188,7 @@ class LiveSession:
         """Frames of the source that were not watched."""
         return self.last_index - self.first_index + 1 - self.frames if self.frames else 0
 
-    def describe_prediction(self) -> Prediction:
+    def compose_prediction(self) -> Prediction:
         """The session as `mer predict` writes a recording."""
         lasting = [face for face in self.faces.values() if face.last - face.first >= SHORTEST_FACE and face.samples]
         known = {face.number for face in lasting}
@@ -219,41 +212,26 @@ class LiveSession:
             remarks.append(f"{self.dropped} of {count} frames came while the computer was busy, and were not watched.")
         return Prediction(
             video=video,
-            model=self.recogniser.model,
+            model=self.recogniser.loaded.model if self.recogniser.loaded else None,
             settings=self._describe_settings(),
-            faces=tuple(face.describe_face() for face in lasting),
-            events=tuple(self.describe_event(event, number) for number, event in enumerate(events, 1)),
+            faces=tuple(face.compose_face() for face in lasting),
+            events=tuple(
+                self.compose_event(event).model_copy(update={"id": number}) for number, event in enumerate(events, 1)
+            ),
             remarks=tuple(remarks),
         )
 
-    def describe_event(self, event: LiveEvent, number: int) -> PredictedEvent:
-        """An event as the document has it, under a number of the document."""
-        spotted = event.spotted
-        recognition = self.recognitions.get(event.number)
-        return PredictedEvent(
-            id=number,
-            face=event.face,
-            kind=spotted.kind,
-            onset_seconds=spotted.onset,
-            apex_seconds=spotted.apex,
-            offset_seconds=spotted.offset,
-            onset_frame=event.frames[0],
-            apex_frame=event.frames[1],
-            offset_frame=event.frames[2],
-            size_eye_distances=spotted.size,
-            strength=spotted.strength,
-            regions=spotted.regions,
-            side=spotted.side,
-            confidence=event.confidence,
-            flags=tuple(PredictedFlag(name=flag.name, reason=flag.reason) for flag in spotted.flags),
-            recognition=recognition,
-            failure="" if recognition else self.failures.get(event.number, ENDED),
-        )
+    def compose_event(self, event: LiveEvent) -> PredictedEvent:
+        """An event as the document has it, under its own number."""
+        return compose_event(event, self.recognitions.get(event.number), self._explain_failure(event))
+
+    def _explain_failure(self, event: LiveEvent) -> str:
+        return "" if event.number in self.recognitions else self.failures.get(event.number, ENDED)
 
     def _describe_settings(self) -> dict[str, Any]:
         return {
             "live": {**asdict(self.settings), "most_faces": self.most_faces},
-            "pipeline": self.pipeline.model_dump(mode="json"),
+            "pipeline": self.recogniser.loaded.pipeline.model_dump(mode="json") if self.recogniser.loaded else None,
             "spotting": asdict(self.spotting) | {"scales": list(self.spotting.scales)},
         }
 

@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from merstream.cli.prediction_view import describe_emotion, list_units
 from merstream.live.live_view import LiveView, MotionView
 from merstream.prediction.model import PredictedEvent
 
@@ -14,7 +15,6 @@ COLUMNS = 50  # of a curve
 EVENT_ROWS = 6
 BAR_WIDTH = 20
 COLOURS = {"micro": "dark_orange", "macro": "dark_cyan"}
-LEAST_PROBABILITY = 0.5  # of an action unit that is listed
 
 
 class TerminalDisplay:
@@ -93,8 +93,8 @@ def _draw_events(view: LiveView) -> Table:
             str(event.id),
             f"{event.onset_seconds:.2f}-{event.offset_seconds:.2f}",
             event.kind,
-            "..." if event.id in view.waiting else _describe_emotion(event),
-            _list_units(event),
+            "..." if event.id in view.waiting else describe_emotion(event),
+            list_units(event),
             event.regions[0] if event.regions else "",
             ", ".join(flag.name for flag in event.flags),
         )
@@ -124,16 +124,6 @@ def _draw_bar(share: float) -> Text:
 def describe_event_line(event: PredictedEvent) -> str:
     """An event in one line."""
     flags = f" ({', '.join(flag.name for flag in event.flags)})" if event.flags else ""
-    found = f": {_describe_emotion(event)} {_list_units(event)}".rstrip() if event.recognition else ""
-    return f"{event.onset_seconds:.2f}-{event.offset_seconds:.2f} s face {event.face} {event.kind}{flags}{found}"
-
-
-def _describe_emotion(event: PredictedEvent) -> str:
-    found = event.recognition
-    return f"{found.emotion} {found.emotions.get(found.emotion, 0):.2f}" if found else ""
-
-
-def _list_units(event: PredictedEvent) -> str:
-    units = event.recognition.action_units if event.recognition else {}
-    present = sorted(int(unit) for unit, share in units.items() if share >= LEAST_PROBABILITY)
-    return "AU " + "+".join(map(str, present)) if present else ""
+    found = f": {describe_emotion(event)}" if event.recognition else ""
+    units = f" AU {list_units(event)}" if list_units(event) else ""
+    return f"{event.onset_seconds:.2f}-{event.offset_seconds:.2f} s face {event.face} {event.kind}{flags}{found}{units}"

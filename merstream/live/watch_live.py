@@ -16,7 +16,6 @@ from merstream.live.rolling_spotting import LiveEvent
 from merstream.live.session import LiveSession
 from merstream.live.stop_request import StopRequest
 from merstream.prediction.model import Prediction
-from merstream.prediction.predictor import build_event_pipeline
 from merstream.single_thread import limit_own_threads
 
 SHOW_SECONDS = 0.2  # between two views
@@ -51,26 +50,27 @@ def watch_live(
     revised, and for how long it was over then, s of the clock. Raises BadData for a source that gives no frames,
     MerError without a model.
     """
-    pipeline = build_event_pipeline()
     with (
         limit_own_threads(),
-        RecognitionProcess(options.model, pipeline, options.name) as recogniser,
+        RecognitionProcess(options.model) as recogniser,
         CaptureProcess(options.order) as capture,
         StopRequest() as stop,
     ):
-        session = LiveSession(options.name, recogniser, pipeline, options.most_faces)
+        session = LiveSession(options.name, recogniser, options.most_faces)
         screen = _Screen(session, show_view)
         for captured in _read_until(capture, stop):
             if captured is None:
                 session.recognise_next()
             else:
                 for event in session.add_frame(captured.frame):
-                    over = SteadyClock().read_seconds() - captured.moment + captured.frame.seconds - event.spotted.offset
+                    over = (
+                        SteadyClock().read_seconds() - captured.moment + captured.frame.seconds - event.spotted.offset
+                    )
                     note_event(event, over)
             screen.show(captured)
         session.finish()
         _wait_for_answers(session, screen)
-        return session.describe_prediction()
+        return session.compose_prediction()
 
 
 @dataclass

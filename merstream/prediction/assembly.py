@@ -2,17 +2,40 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from merstream.prediction.event_clips import FacePath, PlannedClip, find_nearest, plan_clip
-from merstream.prediction.model import PredictedEvent, PredictedFace, PredictedFlag, Recognition, VideoFacts
+from merstream.prediction.model import (
+    PredictedEvent,
+    PredictedFace,
+    PredictedFlag,
+    Recognition,
+    UsedModel,
+    VideoFacts,
+)
 from services.spotter.recorded_frames import Recording
 from services.spotter.watched_faces import WatchedFace, WatchedSegment
-from services.trainer.recogniser.recognition import RecognisedExpression
+from services.trainer.recogniser.recognition import RecognisedExpression, Recogniser
 from shared.spotting.events import SpottedEvent
 from shared.spotting.spotting import spot_events
 from shared.spotting.spotting_settings import SpottingSettings
+
+
+class PlacedEvent(Protocol):
+    """An event of a face: its number in the document, its frames (onset, apex, offset), how sure the landmarks are."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def face(self) -> int: ...
+    @property
+    def spotted(self) -> SpottedEvent: ...
+    @property
+    def frames(self) -> tuple[int, int, int]: ...
+    @property
+    def confidence(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -75,12 +98,17 @@ def compose_video(recording: Recording) -> VideoFacts:
     )
 
 
+def compose_model(recogniser: Recogniser) -> UsedModel:
+    """The model as the document has it."""
+    return UsedModel(name=recogniser.name, digest=recogniser.digest, trained_on=recogniser.trained_on)
+
+
 def compose_face(face: WatchedFace) -> PredictedFace:
     """The face as the document has it."""
     return PredictedFace.model_validate({name: getattr(face, name) for name in PredictedFace.model_fields})
 
 
-def compose_event(event: FaceEvent, found: RecognisedExpression | None, failure: str) -> PredictedEvent:
+def compose_event(event: PlacedEvent, found: RecognisedExpression | None, failure: str) -> PredictedEvent:
     """The event as the document has it. `failure` says why nothing was recognised."""
     spotted = event.spotted
     return PredictedEvent(

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from merstream.embedded.pipeline import RunOutcome, TallyCallback, compute_features
 from merstream.embedded.run_folder import Workspace
-from merstream.prediction.assembly import FaceEvent, compose_event, compose_face, compose_video, spot_faces
+from merstream.prediction.assembly import (
+    FaceEvent,
+    compose_event,
+    compose_face,
+    compose_model,
+    compose_video,
+    spot_faces,
+)
 from merstream.prediction.event_clips import read_clips
 from merstream.prediction.files import read_prediction, write_prediction
 from merstream.prediction.limits import describe_limits, refuse_slow_recording
@@ -116,9 +123,7 @@ class _Predictor:
 
     @property
     def model(self) -> UsedModel:
-        return UsedModel(
-            name=self.recogniser.name, digest=self.recogniser.digest, trained_on=self.recogniser.trained_on
-        )
+        return compose_model(self.recogniser)
 
     def find_finished(self) -> Prediction | None:
         """The prediction that the folder has of the same recording by the same means. Frames in memory have none."""

@@ -62,6 +62,7 @@ def webcam_command(
         browser = stack.enter_context(PageDisplay(port, pictures=not no_faces)) if page else None
         if browser:
             print_message(f"Open {browser.address} in a browser.")
+        print_message("Loading the model.")
         terminal = stack.enter_context(TerminalDisplay(stderr_console))
 
         def show_view(view: LiveView, pixels: NDArray[np.uint8] | None) -> None:

@@ -97,7 +97,7 @@ def describe_problems(session: LiveSession) -> list[str]:
         return ["The first frame has not come yet."]
     problems = [*_describe_rate(session), *_describe_faces(session)]
     if session.recogniser.loaded is None:
-        problems.append("The model is being loaded. Events wait for it.")
+        problems.append("The model is being loaded again. Events wait for it.")
     return problems
 
 
@@ -154,8 +154,10 @@ def _describe_motion(session: LiveSession) -> MotionView | None:
     inside = places >= 0
     filled = np.full((count, departure.shape[1]), -1.0)
     np.maximum.at(filled, np.minimum(places[inside], count - 1), departure[inside])
-    scale = max(SMALLEST_SCALE, float(filled.max()))
-    shares = np.where(filled < 0, -1.0, np.round(filled / scale, 3))
+    # Lids move much farther than skin. They do not set the scale, and are cut off at full height.
+    skin = [index for index, name in enumerate(motion.regions) if "lid" not in name.split()]
+    scale = max(SMALLEST_SCALE, float(filled[:, skin].max()))
+    shares = np.where(filled < 0, -1.0, np.round(np.minimum(filled / scale, 1), 3))
     rows: dict[str, dict[str, tuple[float, ...]]] = {}
     for region, column in zip(motion.regions, shares.T.tolist(), strict=True):
         name, side = split_side(region)

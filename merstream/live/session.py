@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from merstream.live.event_board import LiveEvent, LiveSettings
 from merstream.live.event_recognition import ClipRecogniser
 from merstream.live.face_ring import KeptClip
-from merstream.live.rolling_spotting import LiveEvent, LiveSettings, SegmentWatch
+from merstream.live.rolling_spotting import SegmentWatch
 from merstream.prediction.assembly import compose_event
 from merstream.prediction.limits import describe_limits
 from merstream.prediction.model import PredictedEvent, PredictedFace, Prediction, VideoFacts

@@ -93,13 +93,19 @@ def _draw_events(view: LiveView) -> Table:
             str(event.id),
             f"{event.onset_seconds:.2f}-{event.offset_seconds:.2f}",
             event.kind,
-            "..." if event.id in view.waiting else describe_emotion(event),
+            _describe_state(event, view),
             list_units(event),
             event.regions[0] if event.regions else "",
             ", ".join(flag.name for flag in event.flags),
         )
         table.add_row(*map(escape, cells), style="dim" if event.flags else COLOURS[event.kind])
     return table
+
+
+def _describe_state(event: PredictedEvent, view: LiveView) -> str:
+    if event.id in view.waiting:
+        return "..."
+    return "" if event.flags and not event.recognition else describe_emotion(event)
 
 
 def _draw_bars(event: PredictedEvent) -> Table:

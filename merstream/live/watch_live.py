@@ -1,6 +1,7 @@
 """A live session from its first frame to its summary: capture, watch, recognise, show."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,15 +10,16 @@ from numpy.typing import NDArray
 
 from merstream.live.capture import CapturedFrame, CaptureProcess
 from merstream.live.clock import SteadyClock
+from merstream.live.event_board import LiveEvent
 from merstream.live.event_recognition import RecognitionProcess
 from merstream.live.frame_sources import SourceOrder
 from merstream.live.live_view import LiveView, describe_moment
-from merstream.live.rolling_spotting import LiveEvent
 from merstream.live.session import LiveSession
 from merstream.live.stop_request import StopRequest
 from merstream.prediction.model import Prediction
 from merstream.single_thread import limit_own_threads
 
+MODEL_POLL_SECONDS = 0.5
 SHOW_SECONDS = 0.2  # between two views
 LAST_ANSWERS = 20.0  # s after the end in which events are still recognised
 
@@ -50,12 +52,13 @@ def watch_live(
     revised, and for how long it was over then, s of the clock. Raises BadData for a source that gives no frames,
     MerError without a model.
     """
-    with (
-        limit_own_threads(),
-        RecognitionProcess(options.model) as recogniser,
-        CaptureProcess(options.order) as capture,
-        StopRequest() as stop,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(limit_own_threads())
+        recogniser = stack.enter_context(RecognitionProcess(options.model))
+        while recogniser.loaded is None:  # a camera that is read meanwhile would lose its first seconds
+            recogniser.take_answer(MODEL_POLL_SECONDS)
+        capture = stack.enter_context(CaptureProcess(options.order))
+        stop = stack.enter_context(StopRequest())
         session = LiveSession(options.name, recogniser, options.most_faces)
         screen = _Screen(session, show_view)
         for captured in _read_until(capture, stop):

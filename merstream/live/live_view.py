@@ -7,9 +7,10 @@ import numpy as np
 from merstream.live.session import RATE_SECONDS, LiveFace, LiveSession
 from merstream.prediction.limits import LEAST_RATE
 from merstream.prediction.model import PredictedEvent
-from merstream.prediction.page.motion_curves import SMALLEST_SCALE, measure_departure, split_side
+from merstream.prediction.page.motion_curves import measure_departure, split_side
 
 CURVE_SECONDS = 15.0
+LEAST_SCALE = 0.01  # distances between the eyes at full height, so that noise does not look like motion
 STEP = 0.1  # s per place of a curve
 MOST_EVENTS = 40  # that are shown. The document has all
 NO_FACE_SECONDS = 1.0
@@ -156,7 +157,7 @@ def _describe_motion(session: LiveSession) -> MotionView | None:
     np.maximum.at(filled, np.minimum(places[inside], count - 1), departure[inside])
     # Lids move much farther than skin. They do not set the scale, and are cut off at full height.
     skin = [index for index, name in enumerate(motion.regions) if "lid" not in name.split()]
-    scale = max(SMALLEST_SCALE, float(filled[:, skin].max()))
+    scale = max(LEAST_SCALE, float(filled[:, skin].max()))
     shares = np.where(filled < 0, -1.0, np.round(np.minimum(filled / scale, 1), 3))
     rows: dict[str, dict[str, tuple[float, ...]]] = {}
     for region, column in zip(motion.regions, shares.T.tolist(), strict=True):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merstream.live.live_view import LiveView
+from merstream.prediction.page.unit_names import UNIT_NAMES
 from shared.errors import Misconfigured
 
 HOST = "127.0.0.1"
@@ -99,7 +100,8 @@ class PageDisplay:
 
 def encode_view(view: LiveView) -> bytes:
     """The view as JSON."""
-    plain: dict[str, Any] = {**asdict(view), "events": [event.model_dump(mode="json") for event in view.events]}
+    events = [event.model_dump(mode="json") for event in view.events]
+    plain: dict[str, Any] = {**asdict(view), "events": events, "units": UNIT_NAMES}
     return json.dumps(plain, separators=(",", ":")).encode()
 
 

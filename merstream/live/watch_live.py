@@ -83,13 +83,15 @@ class _Screen:
     session: LiveSession
     show_view: ShowView
     shown: float = -np.inf
+    captured: float = 0.0  # when the last frame was
 
     def show(self, captured: CapturedFrame | None, ended: bool = False) -> None:
         now = SteadyClock().read_seconds()
+        self.captured = captured.moment if captured else self.captured
         if now - self.shown < SHOW_SECONDS and not ended:
             return
         self.shown = now
-        behind = now - captured.moment if captured else 0.0
+        behind = now - self.captured if self.session.frames else 0.0
         pixels = captured.frame.pixels if captured else None
         self.show_view(describe_moment(self.session, behind, ended), pixels)
 

@@ -22,6 +22,8 @@ from services.ingest.catalogue.entry import FoundClip
 from services.ingest.facial_motion import measure_skin_motion
 from services.ingest.settings import PROFILES
 from services.ingest.source_packing import pack_source
+from shared.face_mesh import MeshTracker
+from shared.spotting.motion_meter import FASTEST, LID_REGIONS, MotionMeter
 
 INGEST_SETTINGS = PROFILES["corrected"]
 Frames = NDArray[np.uint8]
@@ -74,24 +76,39 @@ def motion_curves(frames: Frames) -> dict[str, Any]:
     return {"flow": first + last, "flow from onset": first, "differences": np.array(differences)}
 
 
-def apex_errors(frames: Frames, apex: int, fps: float) -> dict[str, int]:
+def region_curve(frames: Frames) -> Any:
+    """Curve [T] of the regions of `shared.spotting`."""
+    tracker, meter = MeshTracker(), MotionMeter()
+    for number, frame in enumerate(frames):
+        mesh = tracker.follow_face(np.ascontiguousarray(frame))
+        if mesh is None:
+            raise ValueError(f"frame {number} shows no face")
+        meter.add_frame(np.ascontiguousarray(frame), mesh, number / FASTEST)  # so that none is left out
+    displacement = np.delete(meter.finish().displacement, LID_REGIONS, 1)
+    share = np.linspace(0, 1, len(displacement))[:, None, None]
+    lengths = np.linalg.norm(displacement - displacement[0] * (1 - share) - displacement[-1] * share, axis=2)
+    return np.sort(lengths, 1)[:, -lengths.shape[1] // 3 :].mean(1)
+
+
+def apex_errors(frames: Frames, apex: int, fps: float, regions: bool = False) -> dict[str, int]:
     """Frames between the spotted and the drawn apex, by method."""
+    curves = motion_curves(frames) | ({"regions": region_curve(frames)} if regions else {})
     smooth = {
-        name: apex_spotting.smooth_curve(curve, INGEST_SETTINGS.spot_window * fps)
-        for name, curve in motion_curves(frames).items()
+        name: apex_spotting.smooth_curve(curve, INGEST_SETTINGS.spot_window * fps) for name, curve in curves.items()
     }
     return {name: abs(1 + int(np.argmax(curve[1:-1])) - apex) for name, curve in smooth.items()}
 
 
-def measure_apex_errors(clips: list[FoundClip]) -> dict[str, dict[str, Any]]:
+def measure_apex_errors(clips: list[FoundClip], regions: bool = False) -> dict[str, dict[str, Any]]:
     """Errors in frames by disturbance and method."""
     found: dict[str, list[dict[str, int]]] = {}
     for each in clips:
         arrays = clip_cropping.crop_clip(source_reading.read_source(pack_source(each)), INGEST_SETTINGS)
         frames, apex, fps = arrays["frames"], int(arrays["apex"]), float(arrays["fps"])
         for kind, disturbed in DISTURBANCES.items():
-            found.setdefault(kind, []).append(apex_errors(disturbed(frames), apex, fps))
-        found.setdefault("broken off", []).append(apex_errors(end_before_offset(frames, apex), apex, fps))
+            found.setdefault(kind, []).append(apex_errors(disturbed(frames), apex, fps, regions))
+        broken = end_before_offset(frames, apex)
+        found.setdefault("broken off", []).append(apex_errors(broken, apex, fps, regions))
     return {
         kind: {name: _summarise_errors([row[name] for row in rows]) for name in rows[0]} for kind, rows in found.items()
     }
@@ -129,9 +146,11 @@ def main() -> None:
     parser = argument_parser(__doc__, result_file("apex"))
     parser.add_argument("--subjects", type=int, default=6)
     parser.add_argument("--clips", type=int, default=6, help="per subject")
+    parser.add_argument("--regions", action="store_true", help="also the regions of shared.spotting")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        table = measure_apex_errors(draw_clips(Path(folder), options.subjects, options.clips, seed=0, jobs=2))
+        clips = draw_clips(Path(folder), options.subjects, options.clips, seed=0, jobs=2)
+        table = measure_apex_errors(clips, options.regions)
     for kind, row in table.items():
         for name, figures in row.items():
             print(f"{kind:12} {name:18}", "  ".join(f"{key} {value:5.1f}" for key, value in figures.items()))

@@ -15,6 +15,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,7 @@ def read_file(file: Path) -> Frames:
     with av.open(str(file)) as container:
         stream = container.streams.video[0]
         for frame in container.decode(stream):
-            assert frame.pts is not None and stream.time_base is not None
-            yield float(frame.pts * stream.time_base), frame.to_ndarray(format="rgb24")
+            yield float((frame.pts or 0) * Fraction(stream.time_base or 1)), frame.to_ndarray(format="rgb24")
 
 
 def measure_frames(frames: Frames) -> MotionMeter:

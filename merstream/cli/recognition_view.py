@@ -22,6 +22,11 @@ def print_evaluation(found: RecognitionEvaluation) -> None:
         stdout_console.print(f"[yellow]mind[/] {escape(note)}", soft_wrap=True, highlight=False)
     stdout_console.print(_build_figures_table(found))
     stdout_console.print(_build_confusion_table(found))
+    if found.action_units and found.action_units.macro is not None:
+        stdout_console.print(
+            f"action units: mean F1 {found.action_units.macro:.3f} on {found.action_units.clips} coded clips",
+            highlight=False,
+        )
 
 
 def _build_figures_table(found: RecognitionEvaluation) -> Table:

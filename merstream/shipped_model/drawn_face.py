@@ -110,11 +110,15 @@ def _place_face(shape: Floats) -> NDArray[np.float64]:
 
 
 def _vary_proportions(rng: np.random.Generator, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Longer or shorter lower faces, higher or lower brows, and a place that was found with an error."""
+    """Longer or shorter lower faces, higher or lower brows, heads that are rolled or turned a little."""
     around = landmarks - EYES_MIDDLE
     around[:, 1] *= np.where(around[:, 1] > 0, rng.uniform(0.9, 1.1), 1.0)
     around[17:27, 1] += rng.normal(0, 0.03) * EYE_DISTANCE
-    return np.asarray(around + EYES_MIDDLE + rng.normal(0, 0.01 * EYE_DISTANCE, 2))
+    far_side = 1 - abs(rng.normal(0, 0.06))  # a turned head shows one side narrower
+    around[:, 0] *= np.where(around[:, 0] * rng.choice([-1, 1]) > 0, far_side, 2 - far_side)
+    roll = np.deg2rad(np.clip(rng.normal(0, 3), -7, 7))
+    turned = around @ np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    return np.asarray(turned + EYES_MIDDLE + rng.normal(0, 0.01 * EYE_DISTANCE, 2))
 
 
 def _vary_field(field: Floats, turn: float, softness: float) -> FineField:

@@ -13,6 +13,7 @@ from merstream.synth.action_units import MIDLINE_AUS
 from merstream.synth.emotions import ONE_SIDED_CHANCES
 from services.trainer.recogniser.labels import NO_CLASS, SHIPPED_UNITS
 
+LEAST_PRESENT = 0.25  # amplitude from which on an AU counts as shown
 JAW_DROP = 26  # AU of the distractors that the model does not predict
 
 
@@ -106,9 +107,9 @@ def draw_moved_skin(rng: np.random.Generator, kind: str) -> list[MovedSkin]:
 
 
 def mark_present_units(moved: list[MovedSkin]) -> NDArray[np.float32]:
-    """[K] 0 or 1: which of SHIPPED_UNITS move by at least a third of the strongest."""
-    strongest = max((part.amplitude for part in moved), default=0.0)
-    shown = {part.au_number for part in moved if part.amplitude >= strongest / 3}
+    """[K] 0 or 1: which of SHIPPED_UNITS move by LEAST_PRESENT, and by a third of the strongest."""
+    least = max([LEAST_PRESENT, *(part.amplitude / 3 for part in moved)])
+    shown = {part.au_number for part in moved if part.amplitude >= least}
     return np.array([unit in shown for unit in SHIPPED_UNITS], np.float32)
 
 

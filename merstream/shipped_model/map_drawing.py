@@ -33,10 +33,10 @@ class MapDisturbances:
     """
 
     amplitude: tuple[float, float] = (0.5, 1.5)
-    head: tuple[float, float] = (0.02, 0.5)
-    noise: tuple[float, float] = (0.02, 0.3)
-    grain: tuple[float, float] = (0.03, 0.4)
-    blur: tuple[float, float] = (0.01, 0.12)
+    head: tuple[float, float] = (0.02, 0.8)
+    noise: tuple[float, float] = (0.02, 0.5)
+    grain: tuple[float, float] = (0.03, 0.6)
+    blur: tuple[float, float] = (0.01, 0.2)
     gain: float = 0.3
     blink: float = 0.25
     gaze: float = 0.15
@@ -68,9 +68,7 @@ def _draw_maps_of_face(seed: int, number: int, count: int, disturbances: MapDist
         np.array([face.read_aligned(flow) for flow in flows]),
         np.array([face.read_published(rng, flow) for flow in flows]),
         np.array([INDEX_OF_KIND[kind] for kind in kinds], np.int64),
-        np.array(
-            [mark_present_units([] if kind == NO_CLASS else skin) for skin, kind in zip(moved, kinds, strict=True)]
-        ),
+        np.array([mark_present_units(skin) for skin in moved]),
         np.full(count, number),
     )
 
@@ -81,7 +79,7 @@ def draw_fine_flow(
     """The flow of one clip, float32 [2, H, W], in units of a typical AU's motion. rests: there is no expression."""
     motion = np.float32(_log_uniform(rng, disturbances.amplitude)) * face.sum_fields(moved)
     if rng.random() < disturbances.blink:
-        way = rng.normal(0, 1.2 if rests else 0.6)
+        way = abs(rng.normal(0, 1.2 if rests else 0.6)) * (-1 if rng.random() < 0.15 else 1)  # lids seldom open
         motion += face.sum_fields([MovedSkin(BLINK, side, way * rng.uniform(0.8, 1.2)) for side in "LR"])
     if rng.random() < disturbances.gaze:
         motion += face.draw_gaze(rng)

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.spotter.face_geometry import (
+    Floats,
     bound_points,
     is_plausible,
     measure_eye_distance,
     measure_jump,
     read_look,
 )
+from services.spotter.face_quality import SMALLEST_EYES
 from services.spotter.face_search import FaceSearch
 from shared.face_mesh import LOWEST_SCORE, FaceMesh, fit_face, fit_mesh, region_of_mesh
 from shared.faces import overlap_boxes
-
-Floats = NDArray[np.float64]
 
 THUMBNAIL = (32, 18)  # columns and rows of the picture in which cuts show
 CUT = 30.0  # grey levels that a cut changes in the mean
@@ -34,7 +34,6 @@ RETURN_SECONDS = 3.0  # within which a face that comes back to its place need no
 RETURN_LOOK = 0.5  # least likeness of a face that is back so soon: -1 to 1, 1 for the same picture
 SAME_LOOK = 0.85  # least likeness of a face that is back later, or after a cut. A broad smile has 0.89
 REMEMBERED_SECONDS = 600.0  # for how long a lost face can come back
-SMALLEST_EYES = 24.0  # px between the eyes. Smaller faces are only noted
 MOST_FACES = 6  # that are followed at a time. The largest ones of a frame come first
 LOOK_GAP = 0.5  # s between two looks at a followed face
 

@@ -11,7 +11,7 @@ from services.spotter.face_geometry import bound_points, measure_eye_distance, m
 SIDE = 160  # px of the small grey picture in which sharpness is measured
 BLUR = 9  # px, of the blur that a blurred picture hardly notices (Crété et al. 2007)
 COARSE_EYES = 40.0  # px between the eyes, below which micro-expressions are coarse
-SMALLEST_EYES = 24.0  # px between the eyes. Smaller faces are not measured
+SMALLEST_EYES = 24.0  # px between the eyes. Smaller faces are only noted
 TURNED, DARK, BRIGHT = 25.0, 50.0, 225.0  # degrees; mean grey levels
 BLURRED = 0.25  # sharpness
 FROZEN = 0.75  # share of a face's pixels that a codec repeats from frame to frame

@@ -6,7 +6,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from shared.errors import BadData
@@ -14,9 +13,8 @@ from shared.stage import Arrays
 from shared.store.npz import pack_arrays, unpack_arrays
 
 STATE, FACES, KEY = "state.bin", "faces.json", "watch.json"
-_FLOW_SEARCH = "flow search"  # OpenCV's object holds settings alone, and it cannot be stored
 _PLAIN_CLASSES = frozenset({"builtins.set", "builtins.frozenset", "builtins.complex", "collections.deque"})
-_OWN_PACKAGES = ("services.spotter.", "shared.spotting.", "shared.face_mesh")
+_OWN_PACKAGES = ("services.spotter.", "shared.spotting.", "shared.face_mesh.")
 _NUMPY_CLASSES = frozenset({"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"})
 
 
@@ -33,7 +31,7 @@ class WatchStore:
             folder.mkdir(parents=True, exist_ok=True)
             text = json.dumps(key, sort_keys=True).encode()
             if self._read(KEY) != text:
-                for file in folder.glob("*.npz"):
+                for file in folder.glob("face*-segment*-part*.npz"):
                     file.unlink()
                 for name in (STATE, FACES):
                     (folder / name).unlink(missing_ok=True)
@@ -53,9 +51,7 @@ class WatchStore:
     def write_state(self, state: object) -> None:
         """Store where the pass can go on. The parts up to there are stored already."""
         if self._folder is not None:
-            buffer = io.BytesIO()
-            _StatePickler(buffer, protocol=5).dump(state)
-            self._write(STATE, buffer.getvalue())
+            self._write(STATE, pickle.dumps(state, protocol=5))
 
     def read_state(self) -> Any:
         """What `write_state` stored, or None. A file of something else counts as nothing."""
@@ -93,21 +89,11 @@ class WatchStore:
         return file.read_bytes() if file.exists() else None
 
 
-class _StatePickler(pickle.Pickler):
-    def persistent_id(self, value: Any) -> str | None:
-        return _FLOW_SEARCH if isinstance(value, cv2.DISOpticalFlow) else None
-
-
 class _StateUnpickler(pickle.Unpickler):
     """Reads arrays and the pass's own classes alone: a file from elsewhere cannot run code."""
 
-    def persistent_load(self, name: Any) -> Any:
-        if name != _FLOW_SEARCH:
-            raise pickle.UnpicklingError(f"unknown object {name!r}")
-        return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-
     def find_class(self, module: str, name: str) -> Any:
-        own = f"{module}.".startswith(_OWN_PACKAGES) or module == "shared.face_mesh"
+        own = f"{module}.".startswith(_OWN_PACKAGES)
         numpys = module.split(".")[0] == "numpy" and name in _NUMPY_CLASSES
         if not (own or numpys or f"{module}.{name}" in _PLAIN_CLASSES) or "." in name:
             raise pickle.UnpicklingError(f"{module}.{name} is no part of a pass")

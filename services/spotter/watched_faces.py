@@ -7,17 +7,16 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from services.spotter.face_geometry import Floats
 from services.spotter.watch_store import WatchStore
 from shared.spotting.face_motion import FaceMotion
 from shared.spotting.motion_meter import MotionRow, join_rows, unpack_rows
 from shared.stage import Arrays
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class WatchedSegment:
-    """An uninterrupted stretch of one face over T frames; its motion may have fewer times, if the rate is high.
+    """An uninterrupted stretch of one face over T frames. Above 70 frames/s some of the recording's are left out.
 
     motion: what was measured. frames: int64 [T] indices in the recording. times: [T] s from its first frame. boxes:
     [T, 4] left, top, right, bottom. landmarks: float32 [T, 68, 2] (x, y), iBUG order. scores: [T] how sure the network
@@ -90,8 +89,13 @@ class WatchedFace:
 
 
 def join_parts(parts: Sequence[Arrays], shrink: int) -> WatchedSegment:
-    """The segment of its parts, whose positions are px of frames 1 / `shrink` as wide as the recording's."""
-    rows: list[MotionRow] = [row for part in parts for row in _unpack_part(part)]
+    """The segment of its parts, arrays over their frames [T, ...].
+
+    Their positions are px of frames 1 / `shrink` as wide as the recording's.
+    """
+    rows: list[MotionRow] = []
+    for part in parts:
+        rows += unpack_rows({name: part[f"row_{name}"] for name in MotionRow._fields})
     motion = join_rows(rows)
     frames, times, boxes, landmarks, scores = (
         np.concatenate([part[name] for part in parts])
@@ -101,9 +105,3 @@ def join_parts(parts: Sequence[Arrays], shrink: int) -> WatchedSegment:
     boxes, landmarks = ((places + 0.5) * shrink - 0.5 for places in (boxes, landmarks))
     motion = replace(motion, eye_distance=motion.eye_distance * shrink)
     return WatchedSegment(motion, frames, times, boxes, landmarks.astype(np.float32), scores)
-
-
-def _unpack_part(part: Arrays) -> list[MotionRow]:
-    if f"row_{MotionRow._fields[0]}" not in part:
-        return []
-    return unpack_rows({name: part[f"row_{name}"] for name in MotionRow._fields})

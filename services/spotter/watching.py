@@ -19,10 +19,11 @@ from services.spotter.recorded_frames import RecordedFrame, Recording
 from services.spotter.watch_store import WatchStore
 from services.spotter.watched_faces import SegmentFacts, StoredSegments, WatchedFace
 from shared.face_mesh import FaceMesh, convert_to_ibug
-from shared.spotting.motion_meter import MotionMeter, pack_rows
+from shared.spotting.motion_meter import FASTEST, MotionMeter, pack_rows
 
 VERSION = 1  # of what a pass stores
-FEWEST_FRAMES = 8  # of a segment
+FEWEST_IN_SEGMENT = 8  # frames. Shorter segments are left out
+LEAST_STEP = 0.95 / FASTEST  # s between frames that are looked at, as the meter wants it
 SAMPLE_GAP = 0.5  # s between two looks at a face's quality
 Progress = Callable[[float, float], None]  # seconds that are done, seconds of the recording
 
@@ -70,8 +71,7 @@ class _OpenSegment:
         if not self.frames:
             return
         name = f"face{face:03}-segment{self.number:04}-part{len(self.parts):04}"
-        measured = self.meter.take_rows()  # fewer than frames at a high rate, none at all in a very short part
-        rows = {f"row_{key}": values for key, values in pack_rows(measured).items()} if measured else {}
+        rows = {f"row_{key}": values for key, values in pack_rows(self.meter.take_rows()).items()}
         tables = {
             "frames": np.array(self.frames, np.int64),
             "frame_seconds": np.array(self.seconds),
@@ -106,6 +106,7 @@ class _Pass:
     next_seconds: float = 0.0
     chunk: int = 1  # number of the chunk that is being filled
     read: int = 0  # frames
+    watched: float = -np.inf  # s, time of the last frame that was looked at
     follower: FaceFollower = field(default_factory=FaceFollower)
     records: dict[int, _FaceRecord] = field(default_factory=dict)
     before: NDArray[np.uint8] | None = None  # pixels [H, W, 3] of the frame before
@@ -145,7 +146,10 @@ def _run_pass(
         if frame.seconds >= state.chunk * settings.chunk:
             state.next_seconds = frame.seconds
             _store_chunk(state, settings, store)
-        _watch_frame(frame, settings, store, state)
+        state.read += 1
+        if frame.seconds - state.watched >= LEAST_STEP:
+            state.watched = frame.seconds
+            _watch_frame(frame, settings, store, state)
         if on_progress:
             on_progress(frame.seconds, recording.facts.seconds)
     for number, record in state.records.items():
@@ -179,7 +183,6 @@ def _watch_frame(frame: RecordedFrame, settings: WatchSettings, store: WatchStor
             record.samples.append(sample_face(frame.pixels, state.before, face.mesh.points))
             record.boxes.append(bound_points(face.mesh.points))
     state.before = frame.pixels
-    state.read += 1
 
 
 def _goes_on(segment: _OpenSegment, face: SeenFace | None, frame: RecordedFrame, settings: WatchSettings) -> bool:
@@ -190,7 +193,7 @@ def _goes_on(segment: _OpenSegment, face: SeenFace | None, frame: RecordedFrame,
 
 def _close_segment(number: int, record: _FaceRecord, store: WatchStore) -> None:
     segment, record.current = record.current, None
-    if segment is not None and segment.count >= FEWEST_FRAMES:
+    if segment is not None and segment.count >= FEWEST_IN_SEGMENT:
         segment.store_part(number, store)
         record.segments.append(SegmentFacts(tuple(segment.parts), segment.count, segment.first, segment.last))
 

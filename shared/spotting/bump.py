@@ -46,7 +46,7 @@ def measure_bump(line: Values, at: int, near: int, reach: int, expected: float) 
     left, right = (_find_foot(side, RISES_AGAIN * expected) for side in (before, after))
     if left < 1 or right < 1:
         return None
-    rise, fall = float(before[0] - before[left]), float(after[0] - after[right])
+    rise, fall = (float(side[0] - _level_foot(side, foot)) for side, foot in ((before, left), (after, right)))
     if min(rise, fall) <= 0:
         return None
     onset, offset = apex - _extend_to_foot(before, rise), apex + _extend_to_foot(after, fall)
@@ -58,6 +58,11 @@ def _find_foot(side: Values, wiggle: float) -> int:
     above = side - np.minimum.accumulate(side) > wiggle
     end = int(np.argmax(above)) if above.any() else len(side)
     return int(np.argmin(side[:end])) if end else 0
+
+
+def _level_foot(side: Values, foot: int) -> float:
+    """The height at the foot: with its neighbours, since the lowest of many noisy values is too low."""
+    return float(side[max(1, foot - 1) : foot + 2].mean())
 
 
 def _extend_to_foot(side: Values, height: float) -> float:

@@ -11,13 +11,14 @@ from shared.spotting.disturbances import (
     Runs,
     find_disturbances,
     measure_blink_excess,
-    measure_speech_excess,
 )
 from shared.spotting.face_motion import Values
 from shared.spotting.leaks import QuietCourse
 from shared.spotting.regions import REGIONS, FacePart
-from shared.spotting.resampling import bend_course
+from shared.spotting.resampling import bend_course, smooth_over_time
 from shared.spotting.spotting_settings import SpottingSettings
+
+Cause = Literal["", "blink", "speech", "inside-larger"]
 
 PARTS: tuple[FacePart, ...] = ("brows", "middle", "mouth")
 PART_REGIONS = {part: [i for i, region in enumerate(REGIONS) if region.part == part] for part in PARTS}
@@ -36,7 +37,7 @@ class Candidate:
     bump: Bump
     strength: float
     usual: float
-    cause: Literal["", "blink", "speech"]
+    cause: Cause
     moved: Values
     threshold: Values
     regions: tuple[int, ...]
@@ -56,29 +57,37 @@ class Candidate:
 class ScaledCourse:
     """Displacement [T, R, 2] and its second differences at one scale, with thresholds.
 
-    usual: [R]. blink, speech: [T, R], what is added while they last. strength: [T, R] in units of the sum.
+    usual: [R]. excess: [T, R] each, what is added in blinks and in speech. opening: [T] of the lips.
     """
 
     lag: int
     displacement: Values
     bends: Values
     usual: Values
-    blink: Values
-    speech: Values
-    strength: Values
+    excess: dict[Cause, Values]
+    opening: Values
 
     @classmethod
     def from_course(
-        cls, displacement: Values, disturbances: Disturbances, lag: int, rate: float, settings: SpottingSettings
+        cls,
+        displacement: Values,
+        opening: Values,
+        disturbances: Disturbances,
+        lag: int,
+        rate: float,
+        settings: SpottingSettings,
     ) -> "ScaledCourse":
         """The scale of `lag` frames of a displacement [T, R, 2]."""
         bends = bend_course(displacement, lag)
         sizes = np.hypot(bends[..., 0], bends[..., 1])
         spread = 1.4826 * np.median(np.abs(bends), axis=0).max(-1)
-        usual = np.maximum(settings.smallest + settings.per_second * lag / rate, settings.spreads * spread)
-        blink = measure_blink_excess(sizes, disturbances.blinks, rate, settings)
-        speech = measure_speech_excess(sizes, disturbances.speech, settings)
-        return cls(lag, displacement, bends, usual, blink, speech, sizes / (usual + blink + speech))
+        noisy = np.minimum(settings.spreads * spread, settings.coarsest)
+        usual = np.maximum(settings.smallest + settings.per_second * lag / rate, noisy)
+        excess: dict[Cause, Values] = {
+            "blink": measure_blink_excess(sizes, disturbances.blinks, rate, settings),
+            "speech": disturbances.speaking,
+        }
+        return cls(lag, displacement, bends, usual, excess, opening)
 
 
 def find_candidates(quiet: QuietCourse, rate: float, settings: SpottingSettings) -> list[Candidate]:
@@ -88,10 +97,12 @@ def find_candidates(quiet: QuietCourse, rate: float, settings: SpottingSettings)
     found = []
     for scale in settings.scales:
         lag = max(1, round(scale * rate))
-        if 2 * lag >= len(bridged):
+        if lag >= len(bridged):
             break
-        displacement = bridged if scale >= settings.bridge_from else quiet.displacement
-        course = ScaledCourse.from_course(displacement, disturbances, lag, rate, settings)
+        displacement = quiet.displacement
+        if scale >= settings.long_from:
+            displacement = smooth_over_time(bridged, settings.smooth * lag)
+        course = ScaledCourse.from_course(displacement, quiet.opening, disturbances, lag, rate, settings)
         usual = np.hypot(*np.moveaxis(course.bends, -1, 0)) / course.usual
         for part, regions in PART_REGIONS.items():
             score = _score_part(usual[:, regions], settings.alone)
@@ -143,13 +154,17 @@ def _measure_candidate(
     bump = bump.shifted(start)
     if not settings.shortest * rate <= bump.length <= min(settings.longest * rate, settings.stretch * lag + 2):
         return None
-    blink, speech = (float(weights @ excess[at, regions]) for excess in (course.blink, course.speech))
+    added = {cause: float(weights @ excess[at, regions]) for cause, excess in course.excess.items()}
+    last = len(course.displacement) - 1
+    onset, apex, offset = (int(np.clip(round(x), 0, last)) for x in (bump.onset, bump.apex, bump.offset))
+    if part != "brows":
+        # Lips that part show teeth, which the flow cannot follow: a motion between open lips must be a large one.
+        open_before_and_after = float(course.opening[[onset, offset]].min())
+        added["inside-larger"] = settings.open_excess * max(open_before_and_after - settings.wide_open, 0.0)
     usual = float(weights @ course.usual[regions])
     if bump.height < usual:
         return None
-    strong = bump.height / (usual + blink + speech)
-    cause: Literal["", "blink", "speech"] = "" if strong >= 1 else "blink" if blink >= speech else "speech"
-    last = len(course.displacement) - 1
-    onset, apex, offset = (int(np.clip(round(x), 0, last)) for x in (bump.onset, bump.apex, bump.offset))
+    strong = bump.height / (usual + sum(added.values()))
+    cause: Cause = "" if strong >= 1 else max(added, key=lambda name: added[name])
     moved = course.displacement[apex] - (course.displacement[onset] + course.displacement[offset]) / 2
     return Candidate(part, bump, strong, bump.height / usual, cause, moved, course.usual, tuple(regions), direction)

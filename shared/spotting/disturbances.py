@@ -28,15 +28,19 @@ BROWS = [index for index, region in enumerate(REGIONS) if region.part == "brows"
 
 @dataclass(frozen=True)
 class Disturbances:
-    """Frames of blinks and of spoken phrases."""
+    """Frames of blinks and of spoken phrases, and what is added to thresholds [T, R] in the latter."""
 
     blinks: Runs
     speech: Runs
+    speaking: Values
 
 
 def find_disturbances(quiet: QuietCourse, rate: float, settings: SpottingSettings) -> Disturbances:
     """The blinks and the phrases of a segment of `rate` frames/s."""
-    return Disturbances(find_runs(quiet.closure.max(1) > 1 - settings.blink_closed), find_speech(quiet, rate, settings))
+    speech = find_speech(quiet, rate, settings)
+    syllables = bend_course(quiet.displacement, max(1, round(SYLLABLE_LAG * rate)))
+    speaking = measure_speech_excess(np.hypot(syllables[..., 0], syllables[..., 1]), speech, settings)
+    return Disturbances(find_runs(quiet.closure.max(1) > 1 - settings.blink_closed), speech, speaking)
 
 
 def find_runs(mask: NDArray[np.bool_]) -> Runs:
@@ -84,7 +88,7 @@ def measure_blink_excess(sizes: Values, blinks: Runs, rate: float, settings: Spo
 
 
 def measure_speech_excess(sizes: Values, speech: Runs, settings: SpottingSettings) -> Values:
-    """By how much speech of this person moves regions [T, R], from second differences [T, R]; 0 elsewhere.
+    """By how much syllables of this person move regions [T, R], from second differences [T, R]; 0 elsewhere.
 
     For each region a high quantile over all phrases. For lips and chin, which speak, it is twice the largest; for the
     brows, which may move for as long as a phrase, the median.

@@ -10,6 +10,8 @@ from shared.spotting.merging import Group, lies_inside
 from shared.spotting.spotting_settings import SpottingSettings
 
 BORDER_SECONDS = 0.05
+QUICK_SHARE = 0.75
+EDGE = 0.25  # share of a larger motion's length in which it starts, and in which it ends
 HEAD_STEP = 0.1  # s over which the head's speed is measured
 
 
@@ -21,7 +23,7 @@ def flag_event(
         *_flag_cause(group),
         *_flag_head(event, motion, settings),
         *_flag_light(event, motion, settings),
-        *_flag_inside(group, groups, settings),
+        *([] if group.lead.cause == "inside-larger" else _flag_inside(group, groups, settings)),
         *_flag_rate(motion, settings),
         *_flag_border(event, motion),
     ]
@@ -32,6 +34,8 @@ def _flag_cause(group: Group) -> list[EventFlag]:
     """Blink or speech, if no part of the face moves more than they do to this person."""
     if not group.lead.cause:
         return []
+    if group.lead.cause == "inside-larger":
+        return [EventFlag("inside-larger", "The mouth is wide open meanwhile, and this motion is small beside that.")]
     if group.lead.cause == "blink":
         return [EventFlag("blink", "The lids close meanwhile, and the motion is no more than in this person's blinks.")]
     return [EventFlag("speech", "The lips move again and again, and this motion is no more than in their other turns.")]
@@ -45,7 +49,9 @@ def _flag_head(event: SpottedEvent, motion: FaceMotion, settings: SpottingSettin
     if len(way) <= step:
         return []
     moved = (way[step:] - way[:-step]) / (step / rate)
-    speed, turn = float(np.hypot(moved[:, 0], moved[:, 1]).max()), float(np.abs(moved[:, 2:]).max())
+    # What is exceeded for a quarter of the event; a jerk at the end of a long one says little.
+    speed = float(np.quantile(np.hypot(moved[:, 0], moved[:, 1]), QUICK_SHARE))
+    turn = float(np.quantile(np.abs(moved[:, 2:]).max(1), QUICK_SHARE))
     if speed > settings.fastest_head:
         return [EventFlag("head", f"The head moves by {speed:.1f} distances between the eyes a second.")]
     if turn > settings.fastest_turn:
@@ -68,11 +74,14 @@ def _flag_inside(group: Group, groups: list[Group], settings: SpottingSettings) 
         for larger in other.members:
             if larger.part != mine.part or not lies_inside(mine, larger):
                 continue
-            around = np.hypot(*larger.moved[list(mine.regions)].T).max()
-            moved = np.hypot(*mine.moved[list(mine.regions)].T).max()
+            around = float(np.hypot(*larger.moved[list(mine.regions)].T).max())
+            moved = float(np.hypot(*mine.moved[list(mine.regions)].T).max())
             if moved < settings.inside * around:
                 reason = f"A larger motion of the same skin is under way; this is {100 * moved / around:.0f} % of it."
                 return [EventFlag("inside-larger", reason)]
+            place = (mine.bump.apex - larger.bump.onset) / larger.bump.length
+            if min(place, 1 - place) < EDGE and moved < settings.inside_edge * larger.size:
+                return [EventFlag("inside-larger", "A larger motion of this part of the face starts or ends.")]
     return []
 
 

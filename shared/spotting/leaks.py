@@ -17,28 +17,36 @@ LEAK_ROUNDS = 5
 TUKEY = 4.685  # spreads beyond which a residual counts nothing: 95 % efficiency for normal residuals
 # What stands against a factor, in squares of the noise: a factor is 0 unless the recording shows it.
 RIDGE = 30.0
+USUAL_MOUTH = 0.2  # quantile of the lips' opening that counts as closed
 
 
 class QuietCourse(NamedTuple):
-    """Displacement [T, R, 2] at even times without what lids and head add, and how far the eyes are closed, [T, 2]."""
+    """A segment at even times.
+
+    displacement: [T, R, 2] without what lids and head add. closure: [T, 2] how far the eyes are closed, 0 to 1.
+    opening: [T] of the lips beyond the usual one, distances between the eyes.
+    """
 
     displacement: Values
     closure: Values
+    opening: Values
 
 
 def remove_leaks(motion: FaceMotion, rate: float) -> QuietCourse:
     """The displacement of a segment at `rate` frames/s, cleaned. Segments under a few seconds stay as they are."""
     course = sample_evenly(motion.times, motion.displacement, rate)
     closure = measure_closure(motion, rate)
+    mouth = sample_evenly(motion.times, motion.mouth, rate)
+    opening = np.maximum(mouth - np.quantile(mouth, USUAL_MOUTH), 0)
     causes = np.concatenate([closure, sample_evenly(motion.times, motion.head, rate)], 1)
     lags = [max(1, round(lag * rate)) for lag in LEAK_LAGS]
     lags = [lag for lag in lags if 4 * lag < len(course)]
     if not lags:
-        return QuietCourse(course, closure)
+        return QuietCourse(course, closure, opening)
     effects = np.concatenate([bend_course(course, lag).reshape(len(course), -1) for lag in lags])
     bends = np.concatenate([bend_course(causes, lag) for lag in lags])
     factors = fit_factors(bends, effects)
-    return QuietCourse(course - (causes @ factors).reshape(course.shape), closure)
+    return QuietCourse(course - (causes @ factors).reshape(course.shape), closure, opening)
 
 
 def measure_closure(motion: FaceMotion, rate: float) -> Values:

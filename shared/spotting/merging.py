@@ -8,6 +8,8 @@ from shared.spotting.candidates import PART_REGIONS, Candidate
 from shared.spotting.face_motion import Values
 from shared.spotting.spotting_settings import SpottingSettings
 
+LARGER = 1.2  # a motion around another one of the same part is at least so many times as large
+
 
 @dataclass(frozen=True)
 class Group:
@@ -37,12 +39,15 @@ def choose_motions(candidates: list[Candidate], settings: SpottingSettings) -> l
 
 
 def _is_same_motion(one: Candidate, other: Candidate) -> bool:
-    """Whether two motions of a part overlap and neither lies well inside the other."""
+    """Whether two motions of a part overlap and neither lies well inside a larger other one."""
     a, b = one.bump, other.bump
     shared = min(a.offset, b.offset) - max(a.onset, b.onset)
     if shared <= 0.2 * min(a.length, b.length):
         return False
-    return not lies_inside(one, other) and not lies_inside(other, one)
+    for short, long in ((one, other), (other, one)):
+        if lies_inside(short, long):
+            return long.size < LARGER * short.size  # the same motion with slow drift around it
+    return True
 
 
 def lies_inside(one: Candidate, other: Candidate) -> bool:

@@ -94,7 +94,15 @@ class MotionMeter:
         self._unit = 1.0  # distance between the eyes in the first frame, px
         self._last = -np.inf
         self._steady = np.zeros(SHAPE, np.uint8)
-        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._search = _create_search()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but OpenCV's search, so that a meter can be pickled and goes on as if it never stopped."""
+        return {name: value for name, value in vars(self).items() if name != "_search"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._search = _create_search()
 
     def add_frame(self, pixels: NDArray[np.uint8], mesh: FaceMesh, seconds: float) -> None:
         """Measure the next frame, uint8 RGB [H, W, 3], in which the face has these points. seconds: since the start."""
@@ -170,7 +178,7 @@ class MotionMeter:
         motion = cv2.resize(field, SHAPE[::-1], interpolation=cv2.INTER_LINEAR)
         self._steady = crop.read_picture(np.asarray(motion))
         self._steady = anchor.cover_eyes(self._steady)
-        flow = self._search.calc(anchor.picture, self._steady, None)  # type: ignore[call-overload]
+        flow = self._search.calc(anchor.picture, self._steady, None)
         return np.asarray(flow[::FLOW_STEP, ::FLOW_STEP].reshape(-1, 2), np.float64)
 
     def _measure_head(self, anchor: _Anchor, place: Similarity) -> Values:
@@ -183,6 +191,10 @@ class MotionMeter:
         roll = np.arctan2(place.b, place.a) + (head[1, 1] - head[2, 0]) / 2 / EYES_APART
         # A turn and a nod move what is near (small z) to the right and down.
         return np.array([x, y, *np.rad2deg([roll, -head[3, 0] / EYES_APART, -head[3, 1] / EYES_APART])])
+
+
+def _create_search() -> Any:
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
 
 def join_rows(rows: list[MotionRow]) -> FaceMotion:

@@ -18,6 +18,17 @@ def bend_course(course: Values, lag: int) -> Values:
     return np.asarray(course - (padded[: -2 * lag] + padded[2 * lag :]) / 2)
 
 
+def smooth_over_time(course: Values, sigma: float) -> Values:
+    """A course [T, ...] smoothed by a Gaussian of `sigma` frames; its end values continue beyond its ends."""
+    reach = int(np.ceil(3 * sigma))
+    if reach == 0 or len(course) < 2:
+        return course
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    flat = np.pad(course.reshape(len(course), -1), ((reach, reach), (0, 0)), mode="edge")
+    lines = [np.convolve(line, kernel / kernel.sum(), mode="valid") for line in flat.T]
+    return np.stack(lines, 1).reshape(course.shape)
+
+
 def running_median(values: Values, width: int) -> Values:
     """Median [T, ...] over `width` frames around each frame: on every tenth of it, and linear between."""
     step = max(1, width // 10)

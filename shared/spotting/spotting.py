@@ -31,14 +31,16 @@ def spot_events(motion: FaceMotion, settings: SpottingSettings = DEFAULT_SPOTTIN
         motion for part in PARTS for motion in choose_motions([c for c in candidates if c.part == part], settings)
     ]
     groups = group_motions(drop_traces(motions, quiet.displacement, settings), settings)
-    events = [_describe_event(group, float(motion.times[0]), rate, settings) for group in groups]
+    start, end = float(motion.times[0]), float(motion.times[-1])
+    events = [_describe_event(group, start, end, rate, settings) for group in groups]
     flagged = [flag_event(event, group, groups, motion, settings) for event, group in zip(events, groups, strict=True)]
     return sorted(flagged, key=lambda event: event.onset)
 
 
-def _describe_event(group: Group, start: float, rate: float, settings: SpottingSettings) -> SpottedEvent:
+def _describe_event(group: Group, start: float, end: float, rate: float, settings: SpottingSettings) -> SpottedEvent:
     lead = group.lead
     onset, apex, offset = (float(start + place / rate) for place in (lead.bump.onset, lead.bump.apex, lead.bump.offset))
+    onset, offset = max(onset, start), min(offset, end)  # their feet may lie outside
     moving = moving_regions(group, 0.5)
     return SpottedEvent(
         onset,

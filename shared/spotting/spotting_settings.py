@@ -13,9 +13,10 @@ class SpottingSettings:
     """
 
     scales: tuple[float, ...] = (0.1, 0.18, 0.3, 0.6, 1.2, 2.0)
-    smallest: float = 0.0012
+    smallest: float = 0.0011
     per_second: float = 0.0004
     spreads: float = 4.5
+    coarsest: float = 0.02  # largest threshold that noise alone can make
     alone: float = 0.8
     comes_back: float = 0.5  # share of the larger side by which the motion must come back
     shortest: float = 0.08
@@ -23,17 +24,21 @@ class SpottingSettings:
     micro: float = 0.5  # longest micro-expression
     same: float = 0.4  # intersection over union above which motions of two parts are one event
     inside: float = 0.4  # share of a larger event's motion below which a motion in the same regions belongs to it
+    inside_edge: float = 0.6  # the same of the part's whole motion while the larger event starts or ends
     blink_closed: float = 0.75  # share of the usual opening of an eye below which it is closed
     fastest_head: float = 0.6  # distances between the eyes a second
     fastest_turn: float = 40.0  # degrees a second
     light_change: float = 0.05  # share of the face's light that a weak event must not change by
     strong: float = 2.0  # thresholds: an event of this strength is not weak
     slowest: float = 20.0  # frames a second
-    blink_excess: float = 1.5  # of the motion in this person's usual blink that the threshold rises by during one
+    blink_excess: float = 1.0  # of the motion in this person's usual blink that the threshold rises by during one
     beside_blink: float = 0.1  # s around a blink that count as blink
-    bridge_from: float = 0.6  # scale from which blinks are bridged
+    long_from: float = 0.6  # scale from which blinks are bridged and the course is smoothed
+    smooth: float = 0.05  # of the scale: the Gaussian's standard deviation
     speech_excess: float = 1.3  # of the motion in this person's usual syllable, likewise
     speech_quantile: float = 0.9
+    wide_open: float = 0.05  # opening of the lips beyond the usual one
+    open_excess: float = 0.4  # of what is beyond that, that a motion of the lower face between open lips must exceed
     stretch: float = 2.8  # longest motion in lags of the scale that finds it
     leak_ratio: float = 4.0  # of a larger motion elsewhere to one that may be its trace
     leak_likeness: float = 0.85  # correlation in time from which it is

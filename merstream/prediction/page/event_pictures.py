@@ -21,6 +21,7 @@ FLOW_WIDTH = 200  # px
 SHADED = 0.55  # share of the grey frame's light that stays under the flow's colours
 ARROW_SHARE = 0.2  # length of the longest arrow, share of the picture's width
 FACE_REACH = (1.35, 0.95, 2.0)  # sides, up, down from between the eyes: what pictures show, distances between the eyes
+FULL_PERCENTILE = 97  # of the motion over the face, at full colour: eyes that look elsewhere are less than the rest
 SMALLEST_FULL_FLOW = 0.02  # distances between the eyes at full colour, so that noise stays pale
 Window = tuple[slice, slice]  # rows, columns
 
@@ -74,7 +75,7 @@ def draw_event_pictures(artifacts: EventArtifacts, seconds: float, faces: bool) 
     onset, landmarks = artifacts.interpolator["frames"][0], artifacts.features["landmarks"]
     eyes, window = measured_eye_distance(landmarks), find_face_window(landmarks, artifacts.interpolator["frames"].shape)
     moved = sum_flow_to_apex(artifacts.interpolator, artifacts.flow)
-    full = max(float(np.percentile(np.hypot(*moved), 99.5)), SMALLEST_FULL_FLOW * eyes)
+    full = max(float(np.percentile(np.hypot(*moved[:, *window]), FULL_PERCENTILE)), SMALLEST_FULL_FLOW * eyes)
     coloured = colour_flow(moved, full)[window]
     factors = artifacts.flow["factors"]
     return EventPictures(

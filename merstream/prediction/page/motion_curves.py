@@ -16,8 +16,9 @@ MAX_BINS = 60_000  # per region: a page of two hours stays below 2 MB a face
 REST_WINDOW = 6.0  # s, of the running median that stands for the face at rest
 REST_RATE = 10.0  # Hz at which that median is taken
 GAP = 255  # byte of a bin in which the face was not followed
-SMALLEST_SCALE = 0.02  # distances between the eyes at full height, so that noise does not look like motion
+SMALLEST_SCALE = 0.01  # distances between the eyes at full height, so that noise does not look like motion
 TOP_PERCENTILE = 99.9  # of a face's motion: larger values are cut off at full height
+LID = re.compile(r"\blid\b")  # a blink would make all other motion look small, so lids are cut off at full height
 SIDE = re.compile(r"\b(left|right)\b[ _-]*", re.IGNORECASE)
 
 
@@ -79,8 +80,11 @@ def plot_face_curves(face: int, motions: Sequence[FaceMotion], seconds: float) -
     width = max(step, end / MAX_BINS)
     bins = round(end / width) + 1
     departures = [measure_departure(motion) for motion in segments]
-    top = max(float(np.percentile(each, TOP_PERCENTILE, method="higher")) for each in departures)
-    scale = max(SMALLEST_SCALE, top)
+    judged = [not LID.search(region) for region in segments[0].regions]
+    tops = [
+        float(np.percentile(each[:, judged], TOP_PERCENTILE, method="higher")) for each in departures if any(judged)
+    ]
+    scale = max(SMALLEST_SCALE, *tops)
     times = [motion.times for motion in segments]
     filled = _fill_bins(times, [each / scale for each in departures], width, bins)
     rows = list(_pair_rows(segments[0].regions, filled))

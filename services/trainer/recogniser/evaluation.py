@@ -6,26 +6,20 @@ the three classes: "none" is no answer there.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from services.trainer.data.annotations import subject_id
-from services.trainer.evaluation.metrics import score_emotions
+from services.trainer.evaluation.metrics import score_action_units, score_emotions
+from services.trainer.recogniser.class_selection import recognised_class, select_three_classes
 from services.trainer.recogniser.geometry import MapGeometry
 from services.trainer.recogniser.labels import NO_CLASS, THREE_CLASSES
-from services.trainer.recogniser.recognition import RecognisedExpression, Recogniser, most_probable
+from services.trainer.recogniser.recognition import RecognisedExpression, Recogniser
 from services.trainer.sources.sample_rows import SampleRow
 from services.trainer.sources.samples_csv import open_table
-from shared.errors import BadData
-from shared.protocols import catalogue, dataset_key
-from shared.protocols.label_sets import DatasetShare, canonical_label
 from shared.records import FrozenModel
 
 GeometryChoice = Literal["auto", "aligned", "published"]
-ANY_DATASET = DatasetShare("", {name: (name, *catalogue.THREE_CLASSES[name]) for name in THREE_CLASSES})
-COMPOSITE_SHARES = {share.dataset: share for share in catalogue.protocol_by_name("megc2019").shares}
-LABELS_LEFT_OUT = ("others",)  # as MEGC2019 does: clips of no certain emotion
 
 
 class RecognitionFigures(FrozenModel):
@@ -55,6 +49,16 @@ class ClipRecognition(FrozenModel):
     recognised: str
     emotions: dict[str, float]
     action_units: dict[str, float]
+    coded_units: tuple[int, ...] | None = None
+
+
+class UnitRecognition(FrozenModel):
+    """Action units of the clips that were coded for them: F1 at probability 0.5. `macro`: their mean."""
+
+    clips: int
+    macro: float | None
+    f1: dict[str, float | None]
+    shown: dict[str, int]
 
 
 class RecognitionEvaluation(FrozenModel):
@@ -69,6 +73,7 @@ class RecognitionEvaluation(FrozenModel):
     geometries: dict[str, int]
     figures: RecognitionFigures
     by_dataset: dict[str, RecognitionFigures]
+    action_units: UnitRecognition | None
     left_out: dict[str, int]
     notes: tuple[str, ...]
     warnings: dict[str, int]
@@ -76,15 +81,6 @@ class RecognitionEvaluation(FrozenModel):
 
 
 CONFIDENT = 0.8  # probability from which on `confident_share` counts a clip
-
-
-@dataclass(frozen=True)
-class ClassSelection:
-    """The rows to score with their classes, and the others by reason."""
-
-    rows: tuple[int, ...]
-    classes: tuple[str, ...]
-    left_out: Mapping[str, int]
 
 
 def evaluate_recogniser(
@@ -121,6 +117,7 @@ def evaluate_recogniser(
         geometries=dict(geometries),
         figures=score_clips(clips),
         by_dataset=by_dataset,
+        action_units=score_units_of_clips(clips),
         left_out=dict(chosen.left_out),
         notes=samples.notes,
         warnings=dict(warnings),
@@ -128,62 +125,11 @@ def evaluate_recogniser(
     )
 
 
-def select_three_classes(rows: Sequence[SampleRow], table: str) -> ClassSelection:
-    """The class of each row as MEGC2019 gives it, by dataset. Raises BadData for labels of no class, and for no row."""
-    left_out: Counter[str] = Counter()
-    unknown: dict[str, str] = {}
-    kept: list[tuple[int, str]] = []
-    for number, row in enumerate(rows):
-        label, expected = canonical_label(row.emotion), ANY_DATASET.class_of_label(row.emotion)
-        if not expected and label not in LABELS_LEFT_OUT:
-            unknown.setdefault(label, row.location)
-        elif reason := _exclusion_reason(row, label):
-            left_out[f"{row.dataset}: {reason}"] += 1
-        else:
-            kept.append((number, expected))
-    if unknown:
-        named = ", ".join(f"{label!r} ({location})" for label, location in unknown.items())
-        known = "; ".join(f"{name}: {', '.join(labels)}" for name, labels in ANY_DATASET.classes.items())
-        raise BadData(
-            f"{table}: expected labels of MEGC2019's classes ({known}), got {named}. Correct the labels or write "
-            "`others` for clips that shall be left out."
-        )
-    if not kept:
-        raise BadData(f"{table}: expected clips of MEGC2019's three classes, got none of {len(rows)} rows.")
-    return ClassSelection(tuple(row for row, _ in kept), tuple(name for _, name in kept), left_out)
-
-
-def _exclusion_reason(row: SampleRow, label: str) -> str:
-    """Why MEGC2019 leaves a clip out. "" if it does not."""
-    share = COMPOSITE_SHARES.get(dataset_key(row.dataset) or "", ANY_DATASET)
-    if label in THREE_CLASSES:  # the table has classes, not emotions
-        share = replace(share, classes=ANY_DATASET.classes)
-    return share.exclusion_reason(row.subject, row.clip, row.emotion)
-
-
 def choose_geometry(row: SampleRow, geometry: GeometryChoice) -> MapGeometry:
     """The geometry of a row's maps: the given one, or by the depth of its values."""
     if geometry != "auto":
         return geometry
     return "aligned" if row.depth == "px" else "published"
-
-
-def recognised_class(emotions: Mapping[str, float], model: str) -> str:
-    """The most probable of the three classes, from probabilities of these, or of emotions that belong to them.
-
-    Raises BadData if the model has no class of one of the three.
-    """
-    summed: dict[str, float] = {}
-    for emotion, probability in emotions.items():
-        if name := ANY_DATASET.class_of_label(emotion):
-            summed[name] = summed.get(name, 0.0) + probability
-    if missing := [name for name in THREE_CLASSES if name not in summed]:
-        raise BadData(
-            f"{model}: expected a model whose emotions cover {', '.join(THREE_CLASSES)}, got "
-            f"{', '.join(name for name in emotions if name != NO_CLASS)}, without {', '.join(missing)}. Train with "
-            "--protocol megc2019."
-        )
-    return most_probable(summed)
 
 
 def score_clips(clips: Sequence[ClipRecognition]) -> RecognitionFigures:
@@ -211,6 +157,23 @@ def score_clips(clips: Sequence[ClipRecognition]) -> RecognitionFigures:
     )
 
 
+def score_units_of_clips(clips: Sequence[ClipRecognition]) -> UnitRecognition | None:
+    """F1 of the action units that the model predicts. None if no clip was coded, or if it predicts none."""
+    coded = [clip for clip in clips if clip.coded_units is not None and clip.action_units]
+    if not coded:
+        return None
+    units = [int(unit) for unit in coded[0].action_units]
+    true = [[unit in (clip.coded_units or ()) for unit in units] for clip in coded]
+    found = [[clip.action_units[str(unit)] > 0.5 for unit in units] for clip in coded]
+    scores = score_action_units(true, found, units)
+    return UnitRecognition(
+        clips=len(coded),
+        macro=scores["macro"],
+        f1={str(row["au"]): row["f1"] for row in scores["units"]},
+        shown={str(row["au"]): row["positives"] for row in scores["units"]},
+    )
+
+
 def _without_none(emotions: Mapping[str, float]) -> list[float]:
     return [value for name, value in emotions.items() if name != NO_CLASS]
 
@@ -225,4 +188,5 @@ def _describe_clip(row: SampleRow, expected: str, found: RecognisedExpression) -
         recognised=recognised_class(found.emotions, "the model"),
         emotions=found.emotions,
         action_units=found.action_units,
+        coded_units=tuple(unit.number for unit in row.aus) if row.aus else None,
     )

@@ -1,6 +1,6 @@
 """Real files in temporary folders: sheets by openpyxl, frames and videos by cv2, skimage's astronaut as the face."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -9,13 +9,13 @@ import openpyxl
 import pytest
 from numpy.typing import NDArray
 
+from tests.unit.conftest import Write
 from tests.unit.ingest.inbox.lab import Lab
 
 HEADER = [
     *("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame"),
     *(None, "Action Units", "Estimated Emotion", "Remarks"),
 ]
-Write = Callable[..., Path]
 
 
 @pytest.fixture
@@ -59,22 +59,6 @@ def write_frames(face: NDArray[np.uint8]) -> Write:
         for number in numbers:
             save(folder / pattern.format(number), np.clip(face.astype(int) - number % 50, 0, 255).astype(np.uint8))
         return folder
-
-    return write
-
-
-@pytest.fixture
-def write_video(face: NDArray[np.uint8]) -> Write:
-    """(file, frames): a grey level of 10 per frame in the upper left corner tells the frames apart."""
-
-    def write(file: Path, count: int) -> Path:
-        writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 30, (260, 240))
-        for number in range(count):
-            frame = face.copy()
-            frame[:40, :40] = 10 * number
-            writer.write(np.ascontiguousarray(frame[:, :, ::-1]))
-        writer.release()
-        return file
 
     return write
 

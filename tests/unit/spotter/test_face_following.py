@@ -64,6 +64,8 @@ def test_after_a_cut_the_look_decides() -> None:
     assert all(names(faces) == [(1, 0)] for faces in seen[:8])
     assert all(names(faces) == [(2, 0)] for faces in seen[8:16])
     assert all(names(faces) == [(1, 1)] for faces in seen[16:])
+    alike = still(3, (2, *LEFT, 1.0), ground=230)  # likeness 0.8
+    assert names(follow(room[:3] + alike)[-1]) == [(2, 0)]
 
 
 def test_a_cut_within_a_face_ends_its_segment() -> None:
@@ -105,6 +107,12 @@ def test_a_small_face_in_a_large_frame_is_found_in_its_parts() -> None:
     assert left < 300 < right
     assert top < 500 + 5 < bottom
     assert right - left == pytest.approx(65, abs=8)
+
+
+def test_a_small_face_beside_a_large_one_is_found_in_parts() -> None:
+    shown = [(1, 300, 300, 1.5), (4, 1000, 500, 0.45)]
+    seen = follow([show_persons(shown, (720, 1280), seed=at) for at in range(2)])
+    assert all(names(faces) == [(1, 0), (2, 0)] for faces in seen)
 
 
 def test_of_many_faces_the_largest_are_followed() -> None:

@@ -3,7 +3,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const find = (selector, root = document) => root.querySelector(selector);
 const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
 const video = find("#video"), canvas = find("#chart");
-const LABELS = 108, PAIR = 18, SINGLE = 14, AXIS = 20, SHORTEST = 0.2; // px, px, px, px, s
+const LABELS = 108, PAIR = 20, SINGLE = 14, AXIS = 20, SHORTEST = 0.2; // px, px, px, px, s
 const whole = Math.max(data.seconds, 1e-3);
 const curves = new Map(data.curves.map(each => [each.face, {...each, rows: each.rows.map(row => ({...row, left: decode(row.left), right: decode(row.right)}))}]));
 const state = {from: 0, to: whole, open: null, face: data.curves.length ? data.curves[0].face : null, at: null, until: null};
@@ -111,7 +111,7 @@ function paintRow(pen, values, bin, middle, reach, room, length) {
     let largest = -1;
     for (let at = Math.max(0, Math.round(from)); at <= Math.min(values.length - 1, Math.max(Math.round(from), Math.ceil(to) - 1)); at++)
       if (values[at] < 255 && values[at] > largest) largest = values[at];
-    if (largest > 0) pen.fillRect(LABELS + column, middle, 1.2, reach * largest / 254);
+    if (largest > 0) pen.fillRect(LABELS + column, middle, 1.2, reach * Math.sqrt(largest / 254)) /* small motion shows too */;
   }
 }
 function readOut(event) {

@@ -82,10 +82,12 @@ def test_kinds_come_in_their_shares_and_cover_the_classes() -> None:
         assert sum(choice.chance for choice in choices) == pytest.approx(1)
 
 
-def test_every_unit_is_shown_and_motion_without_an_expression_shows_none() -> None:
+def test_every_unit_is_shown_and_without_an_expression_the_mouth_alone() -> None:
     drawn = draw_maps_of_faces(9, range(1, 3), 200)
     assert (drawn.units.sum(0) > 0).all()
-    assert not drawn.units[drawn.fine == FINE_CLASSES.index("others") + 1].any()
+    at_rest = drawn.units[drawn.fine == len(FINE_CLASSES)]
+    assert {SHIPPED_UNITS[column] for column in np.flatnonzero(at_rest.any(0))} <= {20, 25}  # a mouth that speaks
+    assert not at_rest.any(1).all()
     assert drawn.units[drawn.fine == NO_LABEL].any(1).all()
 
 
@@ -94,5 +96,17 @@ def test_weak_units_do_not_count_as_present() -> None:
         [MovedSkin(12, "L", 0.9), MovedSkin(6, "L", 0.31), MovedSkin(6, "R", 0.2), MovedSkin(25, "", 0.2)]
     )
     assert [unit for unit, mark in zip(SHIPPED_UNITS, marks, strict=True) if mark] == [6, 12]
+    assert not mark_present_units([MovedSkin(25, "", -0.8), MovedSkin(1, "L", 0.2)]).any()
     moved = draw_moved_skin(np.random.default_rng(1), "happiness")
     assert 12 in {part.au_number for part in moved}
+
+
+def test_skin_moves_a_little_otherwise_in_every_face_and_alike_on_both_sides() -> None:
+    """AU 1 goes straight up by the book. Both sides turn outwards or inwards together, however the head is rolled."""
+    outwards = []
+    for seed in range(6):
+        face = DrawnFace(np.random.default_rng(seed), draw_face_shape(3, 1))
+        u_left, u_right = (face.fields[1, side][0].sum() / np.abs(face.fields[1, side]).sum() for side in "LR")
+        outwards.append((u_left - u_right) / 2)
+    assert np.std(outwards) > 0.05
+    assert max(np.abs(outwards)) < 0.6

@@ -1,7 +1,6 @@
 """`evaluate_recogniser`: the classes of MEGC2019, what is left out or refused, and the figures."""
 
 import csv
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,80 +10,11 @@ from merstream.shipped_model.map_drawing import draw_maps_of_faces
 from services.trainer.recogniser.evaluation import (
     ClipRecognition,
     evaluate_recogniser,
-    recognised_class,
     score_clips,
-    select_three_classes,
+    score_units_of_clips,
 )
 from services.trainer.recogniser.labels import FINE_CLASSES
 from services.trainer.recogniser.loading import load_recogniser
-from services.trainer.sources.sample_rows import SampleRow, read_samples_csv
-from shared.errors import BadData
-
-ReadRows = Callable[..., Sequence[SampleRow]]
-
-
-@pytest.fixture
-def read_rows(tmp_path: Path) -> ReadRows:
-    def read(*rows: str) -> Sequence[SampleRow]:
-        lines = [f"{row},c.npz" for row in rows]
-        (tmp_path / "samples.csv").write_text("\n".join(["dataset,subject,clip,label,path", *lines]))
-        return read_samples_csv(tmp_path / "samples.csv")
-
-    return read
-
-
-def test_labels_are_classed_as_megc2019_does(read_rows: ReadRows) -> None:
-    rows = read_rows(
-        "casme2,sub01,a,happiness",
-        "casme2,sub01,b,repression",
-        "samm,006,c,Contempt",
-        "samm,006,d,surprise",
-        "smic,s1,e,positive",
-        "own,p1,f,happy",
-        "own,p1,g,negative",
-    )
-    chosen = select_three_classes(rows, "samples.csv")
-    assert chosen.rows == tuple(range(7))
-    assert chosen.classes == ("positive", "negative", "negative", "surprise", "positive", "positive", "negative")
-
-
-def test_what_megc2019_leaves_out_is_counted_with_its_reason(read_rows: ReadRows) -> None:
-    rows = read_rows(
-        "casme2,sub01,a,others",
-        "casme2,sub01,b,sadness",  # no class of CASME II's share, but one of SAMM's
-        "casme2,05,EP09_05f,repression",
-        "casme2,05,EP09_05f2,negative",
-        "samm,006,c,sadness",
-        "samm,006,d,others",
-    )
-    chosen = select_three_classes(rows, "samples.csv")
-    assert chosen.rows == (3, 4)
-    assert dict(chosen.left_out) == {
-        "casme2: label others": 1,
-        "casme2: label sadness": 1,
-        "casme2: 05/EP09_05f: not on the composite's list": 1,
-        "samm: label others": 1,
-    }
-
-
-def test_excluded_clips_are_left_out_of_tables_of_classes_too(read_rows: ReadRows) -> None:
-    chosen = select_three_classes(read_rows("casme2,05,EP09_05f,negative", "casme2,05,x,negative"), "samples.csv")
-    assert chosen.rows == (1,)
-
-
-def test_labels_of_no_class_are_refused_with_their_rows(read_rows: ReadRows) -> None:
-    with pytest.raises(BadData, match=r"samples.csv: expected labels of MEGC2019's classes .* got 'helpless'.*row 3"):
-        select_three_classes(read_rows("own,1,a,anger", "own,1,b,helpless"), "samples.csv")
-    with pytest.raises(BadData, match="expected clips of MEGC2019's three classes, got none of 1 rows"):
-        select_three_classes(read_rows("own,1,a,others"), "samples.csv")
-
-
-def test_emotions_of_a_model_are_summed_to_classes() -> None:
-    emotions = {"disgust": 0.3, "repression": 0.2, "others": 0.1, "happiness": 0.4, "surprise": 0.0}
-    assert recognised_class(emotions, "own") == "negative"
-    assert recognised_class({"negative": 0.2, "positive": 0.3, "surprise": 0.1, "none": 0.4}, "shipped") == "positive"
-    with pytest.raises(BadData, match="got disgust, happiness, without surprise"):
-        recognised_class({"disgust": 0.5, "happiness": 0.5}, "own")
 
 
 def test_figures_are_those_of_a_hand_count() -> None:
@@ -109,6 +39,27 @@ def test_figures_are_those_of_a_hand_count() -> None:
     assert figures.confusion == ((1, 1, 0), (0, 1, 0), (0, 0, 1))
     assert (figures.clips, figures.subjects, figures.counts) == (4, 2, {"negative": 2, "positive": 1, "surprise": 1})
     assert (figures.confident_share, figures.confident_accuracy) == (0.5, 1.0)
+
+
+def describe_clip(units: tuple[int, ...] | None, **found: float) -> ClipRecognition:
+    answers = {"expected": "negative", "recognised": "negative", "emotions": {"negative": 1.0}}
+    names = {"dataset": "lab", "subject": "s", "clip": "c", "label": "anger"}
+    shown = {name.removeprefix("au"): value for name, value in found.items()}
+    return ClipRecognition(**names, **answers, action_units=shown, coded_units=units)  # type: ignore[arg-type]
+
+
+def test_action_units_are_scored_on_coded_clips_alone() -> None:
+    clips = [
+        describe_clip((4, 7), au4=0.9, au7=0.2, au12=0.1),
+        describe_clip((0,), au4=0.8, au7=0.1, au12=0.2),  # coded, and shows none
+        describe_clip(None, au4=0.9, au7=0.9, au12=0.9),
+    ]
+    scores = score_units_of_clips(clips)
+    assert scores is not None
+    assert (scores.clips, scores.shown) == (2, {"4": 1, "7": 1, "12": 0})
+    assert scores.f1 == {"4": pytest.approx(2 / 3), "7": 0.0, "12": None}
+    assert scores.macro == pytest.approx(1 / 3)
+    assert score_units_of_clips(clips[2:]) is None
 
 
 def test_the_shipped_model_is_scored_on_drawn_maps(drawn_table: Path) -> None:

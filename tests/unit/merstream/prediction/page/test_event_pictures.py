@@ -81,5 +81,11 @@ def test_small_motion_is_pale() -> None:
     assert strong.full_flow == pytest.approx(2 / drawn.EYES, rel=5e-3)
 
 
+def test_eyes_that_look_elsewhere_do_not_pale_the_rest() -> None:
+    held = drawn.draw_artifacts(up=2.0)
+    held.flow["flows"][:, :4, 0, 46:54, 36:42] = 10.0
+    assert draw_event_pictures(held, 0.4, False).full_flow == pytest.approx(2 / drawn.EYES, rel=5e-3)
+
+
 def test_the_portrait_is_the_onset() -> None:
     assert decode(draw_portrait(drawn.draw_artifacts(light=120), 48)).shape[1] == 48

@@ -211,7 +211,7 @@ def place_in_chart(page: "Page", seconds: float) -> float:
 def test_the_chart_shows_motion_where_it_was(show_page: Opener) -> None:
     page = show_page()
     wait_until(page, "document.getElementById('chart').height > 50")
-    first_row = 9  # y of its middle: above is the left side, below the right one
+    first_row = 10  # y of its middle: above is the left side, below the right one
     blue = page.evaluate(PIXEL, [place_in_chart(page, 1.0), first_row - 5])
     assert blue[2] > blue[0] + 60
     for seconds, y in ((0.3, first_row - 5), (1.0, first_row + 7)):  # at rest; the right side moves less
@@ -219,7 +219,7 @@ def test_the_chart_shows_motion_where_it_was(show_page: Opener) -> None:
         assert blue_there <= red + 30
     page.click("[data-face='2']")
     assert page.locator("#shown-face").inner_text() == "face 2"
-    place = [place_in_chart(page, 3.0), 18 + 8]
+    place = [place_in_chart(page, 3.0), 20 + 8]
     wait_until(page, f"(([red, , blue]) => blue > red + 60)(({PIXEL})({place}))")
 
 

@@ -83,6 +83,18 @@ def test_what_may_be_mistaken_is_there_too() -> None:
     assert read_row(curves, "light changes")[[69, 70]].tolist() == [0, 254]
 
 
+def test_a_blink_does_not_make_other_motion_small() -> None:
+    (motion,) = drawn.MOTIONS[2]
+    moved = motion.displacement.copy()
+    moved[50, 0, 1] = 0.5
+    regions = ("left lid", *motion.regions[1:])
+    curves = plot_face_curves(2, [replace(motion, displacement=moved, regions=regions)], drawn.SECONDS)
+    assert curves is not None
+    assert curves.scale < 0.05
+    assert read_row(curves, "lid").tolist()[50] == 254
+    assert read_row(curves, "glabella").tolist()[75] == 254
+
+
 def test_a_slow_drift_is_rest() -> None:
     times = np.arange(0, 60, 0.04)
     drift = np.stack([0.1 * np.sin(times / 20), np.zeros_like(times)], 1)[:, None]

@@ -148,11 +148,10 @@ def play_video(file: Path, true: dict[str, list[Interval]]) -> dict[str, Any]:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     delays = [announced[place][1] + announced[place][0].offset - offset for place, offset in offsets.items()]
     numbers = {announced[place][2]: offset for place, offset in offsets.items()}
+    later = [recognised[key] - offset for key, offset in numbers.items() if key in recognised]
     return {
         "announced_after_s": summarise_delays(delays),
-        "recognised_after_s": summarise_delays(
-            [recognised[key] - numbers[key] for key in numbers if key in recognised]
-        ),
+        "recognised_after_s": summarise_delays(later),
         "frames_per_second": prediction.video.fps,
         "cores": sum(each.ru_utime + each.ru_stime for each in used) / wall,
         "memory_mb": used[0].ru_maxrss / 1024,
@@ -177,11 +176,8 @@ def main() -> None:
         result: dict[str, Any] = play_video(*videos[0])
     else:
         result = summarise_replays([replay_video(*video) for video in videos])
-    about = {
-        "seeds": arguments.seeds,
-        "seconds": arguments.seconds,
-        "machine": describe_machine("opencv-python-headless"),
-    }
+    machine = describe_machine("opencv-python-headless")
+    about = {"seeds": arguments.seeds, "seconds": arguments.seconds, "machine": machine}
     file = arguments.out.with_stem(f"{arguments.out.stem}-live") if arguments.live else arguments.out
     write_result(file, {**result, **about})
     print(file.read_text())

@@ -14,7 +14,7 @@ from services.spotter.recorded_frames import RecordedFrame
 from shared.errors import BadData
 from shared.interrupts import start_deaf_processes
 
-MOST_WAITING = 8  # frames between the two processes: 0.3 s of a camera's. What comes while they wait is dropped
+QUEUE_LENGTH = 8  # frames between the two processes: 0.3 s of a camera's. What comes while they wait is dropped
 POLL_SECONDS = 0.2
 SILENT_SECONDS = 10.0  # without a frame, after which a camera is given up
 END_SECONDS = 5.0  # for which the last word of a capture waits for a place in the queue
@@ -73,7 +73,7 @@ class CaptureProcess:
 
     def __init__(self, order: SourceOrder) -> None:
         context = multiprocessing.get_context("spawn")
-        self._waiting = context.Queue(MOST_WAITING)
+        self._waiting = context.Queue(QUEUE_LENGTH)
         self._stop = context.Event()
         self._process = context.Process(
             target=_run_capture, args=(order, self._waiting, self._stop), name="capture", daemon=True

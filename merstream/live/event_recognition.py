@@ -30,7 +30,7 @@ from shared.stage import Arrays
 from shared.worker.stage_handler import pipeline_settings
 
 NICE = 5  # watching goes first: a frame that is not watched in time is lost
-MOST_DEATHS = 3  # of the process, after which nothing is recognised any more
+MOST_RESTARTS = 3  # of the process, after which nothing is recognised any more
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class RecognitionProcess:
     def _replace_process(self) -> RecognisedClip | None:
         """Start the process again, and answer for the clip that it worked on."""
         self._deaths += 1
-        if self._deaths > MOST_DEATHS:
+        if self._deaths > MOST_RESTARTS:
             raise MerError("The process that recognises keeps dying. Check that there is enough memory.")
         number, self._number, self._ready = self._number, None, False
         self._pipe.close()

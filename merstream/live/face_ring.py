@@ -19,8 +19,8 @@ from shared.spotting.events import SpottedEvent
 
 KEPT_SECONDS = 8.0  # the longest event, the wait until it has ended, and a little
 MOST_BYTES = 200_000_000
-LARGEST_FACE = 240  # px of a face's larger side: ingest's crop shows 160
-MARGIN = 0.1  # share of the face's larger side that is kept beyond the clip's room
+KEPT_FACE = 240  # px of a face's larger side: ingest's crop shows 160
+KEPT_MARGIN = 0.1  # share of the face's larger side that is kept beyond the clip's room
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class FaceRing:
         rows, columns = frame.pixels.shape[:2]
         side = float(max(box[2] - box[0], box[3] - box[1]))
         if not self.shrink:
-            self.shrink = max(1, round(side / LARGEST_FACE))
+            self.shrink = max(1, round(side / KEPT_FACE))
             self.size = (columns // self.shrink, rows // self.shrink)
-        room, size = (ROOM + MARGIN) * side, np.array(self.size)
+        room, size = (ROOM + KEPT_MARGIN) * side, np.array(self.size)
         low = np.clip(np.floor((box[:2] - room) / self.shrink).astype(int), 0, size - 1)
         high = np.clip(np.ceil((box[2:] + room) / self.shrink).astype(int), low + 1, size)
         small = (box + 0.5) / self.shrink - 0.5

@@ -94,7 +94,7 @@ class PageDisplay:
     def show_view(self, view: LiveView, pixels: NDArray[np.uint8] | None) -> None:
         """Show a moment of the session with its frame [H, W, 3], uint8 RGB."""
         state = encode_view(view)
-        picture = encode_picture(pixels) if self.pictures and pixels is not None else b""
+        picture = compress_frame(pixels) if self.pictures and pixels is not None else b""
         self._shown.replace_state(state, picture)
 
 
@@ -105,7 +105,7 @@ def encode_view(view: LiveView) -> bytes:
     return json.dumps(plain, separators=(",", ":")).encode()
 
 
-def encode_picture(pixels: NDArray[np.uint8]) -> bytes:
+def compress_frame(pixels: NDArray[np.uint8]) -> bytes:
     """A frame [H, W, 3] as a JPEG file, shrunk to `PICTURE_SIDE`."""
     scale = min(1.0, PICTURE_SIDE / max(pixels.shape[:2]))
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else pixels

@@ -14,7 +14,7 @@ LEVELS = " ▁▂▃▄▅▆▇█"
 COLUMNS = 50  # of a curve
 EVENT_ROWS = 6
 BAR_WIDTH = 20
-COLOURS = {"micro": "dark_orange", "macro": "dark_cyan"}
+KIND_COLOURS = {"micro": "dark_orange", "macro": "dark_cyan"}
 
 
 class TerminalDisplay:
@@ -64,9 +64,9 @@ def _draw_header(view: LiveView) -> Text:
     return Text.assemble(
         (view.name, "bold"),
         f"  {view.seconds:.1f} s  {view.rate:.0f} frames/s  {view.behind:.2f} s behind  ",
-        (f"{counts.get('micro', 0)} micro", COLOURS["micro"]),
+        (f"{counts.get('micro', 0)} micro", KIND_COLOURS["micro"]),
         "  ",
-        (f"{counts.get('macro', 0)} macro", COLOURS["macro"]),
+        (f"{counts.get('macro', 0)} macro", KIND_COLOURS["macro"]),
         f"  {counts.get('flagged', 0)} flagged" + (f"  {view.dropped} frames dropped" if view.dropped else ""),
     )
 
@@ -98,7 +98,7 @@ def _draw_events(view: LiveView) -> Table:
             event.regions[0] if event.regions else "",
             ", ".join(flag.name for flag in event.flags),
         )
-        table.add_row(*map(escape, cells), style="dim" if event.flags else COLOURS[event.kind])
+        table.add_row(*map(escape, cells), style="dim" if event.flags else KIND_COLOURS[event.kind])
     return table
 
 

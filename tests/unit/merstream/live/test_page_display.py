@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from merstream.live.live_view import LiveView
-from merstream.live.page_display import PICTURE_SIDE, PageDisplay, encode_picture
+from merstream.live.page_display import PICTURE_SIDE, PageDisplay, compress_frame
 from shared.errors import Misconfigured
 
 VIEW = LiveView("camera 0", 1.5, 30.0, 0, 0.1, (), (), None, (), {"micro": 0, "macro": 0, "flagged": 0})
@@ -88,7 +88,7 @@ def test_without_faces_no_picture_is_made() -> None:
 
 
 def test_a_small_frame_is_not_enlarged() -> None:
-    assert cv2.imdecode(np.frombuffer(encode_picture(FRAME[:100, :160]), np.uint8), 1).shape == (100, 160, 3)
+    assert cv2.imdecode(np.frombuffer(compress_frame(FRAME[:100, :160]), np.uint8), 1).shape == (100, 160, 3)
 
 
 def test_a_port_that_is_taken_is_a_sentence(display: PageDisplay) -> None:

@@ -71,3 +71,12 @@ def test_a_session_is_never_overwritten(video: Path, tmp_path: Path, capsys: pyt
 def test_a_size_that_is_none_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_webcam("--size", "large") == 2
     assert "expected WIDTHxHEIGHT" in capsys.readouterr().err
+
+
+def test_predicting_a_number_is_watching_that_camera(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", "63"])
+    assert ended.value.code == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "this is `mer webcam --camera 63`" in said
+    assert "camera 63: expected a camera" in said

@@ -24,8 +24,8 @@ import numpy as np
 
 from benchmarks.common import argument_parser, describe_machine, result_file, write_result
 from benchmarks.spotting_scores import Interval, SpottingCounts, count_hits, match_intervals
+from merstream.live.clip_recognition import DirectRecogniser
 from merstream.live.event_board import LiveEvent
-from merstream.live.event_recognition import DirectRecogniser
 from merstream.live.frame_sources import SourceOrder
 from merstream.live.live_view import LiveView
 from merstream.live.session import LiveSession

@@ -30,6 +30,11 @@ class CapturedFrame:
 
 
 @dataclass(frozen=True)
+class CaptureOpened:
+    """The source can be read."""
+
+
+@dataclass(frozen=True)
 class CaptureEnd:
     """The source has no more frames; `fault` is why, a sentence, if it is none to expect."""
 
@@ -69,14 +74,15 @@ class FrameRelay:
 
 
 class CaptureProcess:
-    """A source that another process reads, in real time. Use it in a `with` block."""
+    """A source that another process opens, and reads in real time once it is asked to. Use it in a `with` block."""
 
     def __init__(self, order: SourceOrder) -> None:
         context = multiprocessing.get_context("spawn")
         self._waiting = context.Queue(QUEUE_LENGTH)
-        self._stop = context.Event()
+        self._start, self._stop = context.Event(), context.Event()
+        events = (self._start, self._stop)
         self._process = context.Process(
-            target=_run_capture, args=(order, self._waiting, self._stop), name="capture", daemon=True
+            target=_run_capture, args=(order, self._waiting, *events), name="capture", daemon=True
         )
         self.dropped = 0
 
@@ -87,14 +93,28 @@ class CaptureProcess:
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
+        self._start.set()
         self._process.join(0.5)  # it may wait for the next frame
         self._process.kill()
         self._process.join()
         self._waiting.close()
         self._waiting.cancel_join_thread()
 
+    def wait_until_open(self) -> None:
+        """Return when the source can be read. Raises BadData if it cannot."""
+        while True:
+            try:
+                found = self._waiting.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                self._check_life(0.0)
+                continue
+            if isinstance(found, CaptureEnd):
+                raise BadData(found.fault)
+            return
+
     def read_frames(self) -> Iterator[CapturedFrame | None]:
-        """The frames as they come, and None at least every `POLL_SECONDS` without one. Raises BadData for a fault."""
+        """The frames from now on, and None at least every `POLL_SECONDS` without one. Raises BadData for a fault."""
+        self._start.set()
         silent = 0.0
         while True:
             try:
@@ -105,6 +125,8 @@ class CaptureProcess:
                 yield None
                 continue
             silent = 0.0
+            if isinstance(found, CaptureOpened):
+                continue
             self.dropped = found.dropped
             if isinstance(found, CaptureEnd):
                 if found.fault:
@@ -125,11 +147,13 @@ class CaptureProcess:
             )
 
 
-def _run_capture(order: SourceOrder, waiting: Any, stop: Any) -> None:
+def _run_capture(order: SourceOrder, waiting: Any, start: Any, stop: Any) -> None:
     relay = FrameRelay(waiting)
     try:
         source = order.open_source()
     except BadData as error:
         relay.end(str(error))
         return
+    waiting.put(CaptureOpened())
+    start.wait()
     relay.relay_frames(source, stop)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from merstream.live.session import RATE_SECONDS, LiveFace, LiveSession
+from merstream.live.live_face import LiveFace
+from merstream.live.session import RATE_SECONDS, LiveSession
 from merstream.prediction.limits import LEAST_RATE
 from merstream.prediction.model import PredictedEvent
 from merstream.prediction.page.motion_curves import measure_departure, split_side

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from merstream.live.capture import CapturedFrame, CaptureProcess
 from merstream.live.clock import SteadyClock
 from merstream.live.event_board import LiveEvent
-from merstream.live.event_recognition import RecognitionProcess
 from merstream.live.frame_sources import SourceOrder
 from merstream.live.live_view import LiveView, describe_moment
+from merstream.live.recognition_process import RecognitionProcess
 from merstream.live.session import LiveSession
 from merstream.live.stop_request import StopRequest
 from merstream.prediction.model import Prediction
@@ -54,10 +54,11 @@ def watch_live(
     """
     with ExitStack() as stack:
         stack.enter_context(limit_own_threads())
+        capture = stack.enter_context(CaptureProcess(options.order))
         recogniser = stack.enter_context(RecognitionProcess(options.model))
+        capture.wait_until_open()
         while recogniser.loaded is None:  # a camera that is read meanwhile would lose its first seconds
             recogniser.take_answer(MODEL_POLL_SECONDS)
-        capture = stack.enter_context(CaptureProcess(options.order))
         stop = stack.enter_context(StopRequest())
         session = LiveSession(options.name, recogniser, options.most_faces)
         screen = _Screen(session, show_view)

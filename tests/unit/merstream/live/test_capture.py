@@ -61,6 +61,7 @@ def test_a_capture_that_is_stopped_reads_no_further() -> None:
 def test_a_process_captures_a_file_to_its_end(tmp_path: Path) -> None:
     order = SourceOrder(file=write_video(tmp_path))
     with CaptureProcess(order) as capture:
+        capture.wait_until_open()
         came = [found.frame for found in capture.read_frames() if found]
     indices = [frame.index for frame in came]
     assert indices == sorted(set(indices))
@@ -70,4 +71,4 @@ def test_a_process_captures_a_file_to_its_end(tmp_path: Path) -> None:
 
 def test_a_fault_of_the_process_is_a_sentence(tmp_path: Path) -> None:
     with CaptureProcess(SourceOrder(file=tmp_path / "none.mp4")) as capture, pytest.raises(BadData, match="nothing"):
-        list(capture.read_frames())
+        capture.wait_until_open()

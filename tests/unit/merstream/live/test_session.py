@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from merstream.live import live_face
 from merstream.live import session as session_module
+from merstream.live.clip_recognition import DirectRecogniser
 from merstream.live.event_board import LiveEvent
-from merstream.live.event_recognition import DirectRecogniser
 from merstream.live.live_view import describe_moment, describe_problems
 from merstream.live.session import LiveSession
 from merstream.prediction.model import Prediction
@@ -135,8 +136,8 @@ def test_a_queue_of_events_that_is_full_drops_its_oldest(monkeypatch: pytest.Mon
 
 
 def test_quality_of_a_long_session_needs_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "MOST_SAMPLES", 4)
-    monkeypatch.setattr(session_module, "SAMPLE_GAP", 0.0)
+    monkeypatch.setattr(live_face, "MOST_SAMPLES", 4)
+    monkeypatch.setattr(live_face, "SAMPLE_GAP", 0.0)
     session = LiveSession("long", SlowRecogniser())
     for frame in list(drawn.list_frames())[:40]:
         session.add_frame(frame)

@@ -51,6 +51,7 @@ def test_ctrl_c_ends_the_session_with_what_was_seen(video: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.exhaustive
 def test_a_model_that_is_none_is_a_sentence(video: Path, tmp_path: Path) -> None:
     with pytest.raises(MerError, match="run"):
         watch_live(LiveOptions(SourceOrder(file=video), model=tmp_path / "no-run"))

@@ -14,8 +14,8 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from benchmarks import table
 from merstream.app import app
-from merstream.prediction.model import Prediction
 from shared.bus.topics import TOPIC_BY_GROUP, TOPICS
+from shared.prediction.model import Prediction
 from shared.settings import Settings
 
 DOCS = Path(__file__).parent

@@ -22,6 +22,7 @@ from merstream.commands.stack_train import stack_train_command
 from merstream.commands.status import status_command
 from merstream.commands.synth import synth_command
 from merstream.commands.train import train_command
+from merstream.commands.webcam import webcam_command
 from merstream.commands.weights import weights_command
 from merstream.stack.connection import load_environment_file
 from shared.interrupts import end_as_by_ctrl_c
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo_command)
 app.command("predict")(predict_command)
+app.command("webcam")(webcam_command)
 app.command("synth")(synth_command)
 app.command("run")(run_command)
 app.command("drop")(drop_command)

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from merstream.cli.console import print_message, stdout_console
-from merstream.prediction.model import PredictedEvent, Prediction
+from shared.prediction.model import PredictedEvent, Prediction
 
 LEAST_PROBABILITY = 0.5  # of an action unit that is listed
 
@@ -53,22 +53,22 @@ def _tabulate_events(events: Sequence[PredictedEvent]) -> Table:
             f"{event.onset_seconds:.2f}-{event.offset_seconds:.2f}",
             str(event.face),
             event.kind,
-            _describe_emotion(event),
-            _list_units(event),
+            describe_emotion(event),
+            list_units(event),
             ", ".join(flag.name for flag in event.flags),
         )
         table.add_row(*map(escape, cells), style="dim" if event.flags else "")
     return table
 
 
-def _describe_emotion(event: PredictedEvent) -> str:
+def describe_emotion(event: PredictedEvent) -> str:
     found = event.recognition
     if found is None:
         return "not recognised" if event.failure else ""
     return f"{found.emotion} {found.emotions.get(found.emotion, 0):.2f}"
 
 
-def _list_units(event: PredictedEvent) -> str:
+def list_units(event: PredictedEvent) -> str:
     units = event.recognition.action_units if event.recognition else {}
     present = sorted((int(unit) for unit, share in units.items() if share >= LEAST_PROBABILITY))
     return "+".join(map(str, present))

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from merstream.cli.console import FAILED, print_message, stdout_console
 from merstream.cli.options import CORE_COUNT, WorkerCount
+from merstream.commands.webcam import webcam_command
 from shared.errors import BadData
 
 DEFAULT_PREDICTIONS = Path("out/predict")
@@ -56,6 +57,8 @@ def predict_command(
 
     Example: `mer predict holiday.mp4 --html`. Writes prediction.json, and what the options ask for.
 
+    The number of a camera instead of a video (`mer predict 0`) starts `mer webcam`.
+
     Ctrl-C stops cleanly. The same command continues where it stopped, and computes nothing anew once it is done.
     """
     from merstream.cli.prediction_view import print_prediction
@@ -64,6 +67,11 @@ def predict_command(
     from merstream.prediction.predictor import PredictionOptions, predict_recording
     from merstream.prediction.progress import prediction_bars
 
+    camera = str(videos[0])
+    if len(videos) == 1 and camera.isdecimal() and not videos[0].exists():
+        print_message(f"{camera} is a camera: this is `mer webcam --camera {camera}`.")
+        webcam_command(camera=int(camera), page=html, no_faces=no_faces, model=model, fps=fps)
+        return
     options = PredictionOptions(_parse_model(model), subject, fps, force, jobs)
     outputs = OutputChoice(html=html, overlay=overlay, csv=csv, faces=not no_faces)
     faults = []

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.prediction.model import Prediction
 from shared.errors import Misconfigured
+from shared.prediction.model import Prediction
 
 __all__ = ["Prediction", "predict"]
 

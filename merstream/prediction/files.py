@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from merstream.prediction.model import Prediction
 from shared.errors import BadData, Misconfigured
 from shared.prediction.files import EVENTS_FILE, PREDICTION_FILE, format_events, format_prediction
+from shared.prediction.model import Prediction
 from shared.settings_text import decode_settings
 from shared.store import LocalStore
 

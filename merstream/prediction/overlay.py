@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.prediction.model import Prediction
 from merstream.prediction.overlay_drawing import FaceCourse, OverlayPainter
 from shared.errors import BadData
+from shared.prediction.model import Prediction
 from shared.spotting.face_motion import FaceMotion
 
 LONGEST_SIDE = 1920  # px; larger frames are made smaller, since few players play them

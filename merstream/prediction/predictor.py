@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from merstream.embedded.pipeline import RunOutcome, TallyCallback, compute_features
 from merstream.embedded.run_folder import Workspace
 from merstream.prediction.files import read_prediction, write_prediction
-from merstream.prediction.model import PredictedEvent, Prediction, UsedModel, VideoFacts
 from services.spotter.event_clips import read_clips
 from services.spotter.face_events import FaceEvent, compose_event, compose_video, spot_faces
 from services.spotter.limits import refuse_slow_recording
@@ -29,6 +28,7 @@ from services.trainer.recogniser.description import describe_expression, describ
 from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.recogniser.recognition import Recogniser
 from shared.errors import BadData
+from shared.prediction.model import PredictedEvent, Prediction, UsedModel, VideoFacts
 from shared.prediction.pipeline import PREDICTION_PIPELINE
 from shared.records import Pipeline, Record
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -12,6 +13,21 @@ from shared.prediction.model import PredictedEvent, PredictedFace, PredictedFlag
 from shared.spotting.events import SpottedEvent
 from shared.spotting.spotting import spot_events
 from shared.spotting.spotting_settings import SpottingSettings
+
+
+class PlacedEvent(Protocol):
+    """An event of a face: its number in the document, its frames (onset, apex, offset), how sure the landmarks are."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def face(self) -> int: ...
+    @property
+    def spotted(self) -> SpottedEvent: ...
+    @property
+    def frames(self) -> tuple[int, int, int]: ...
+    @property
+    def confidence(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,7 @@ def compose_face(face: WatchedFace) -> PredictedFace:
     return PredictedFace.model_validate({name: getattr(face, name) for name in PredictedFace.model_fields})
 
 
-def compose_event(event: FaceEvent) -> PredictedEvent:
+def compose_event(event: PlacedEvent) -> PredictedEvent:
     """The event as the document has it, not recognised yet."""
     spotted = event.spotted
     return PredictedEvent(

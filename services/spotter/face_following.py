@@ -69,11 +69,12 @@ class SeenFace:
 
 
 class FaceFollower:
-    """Follows all faces of a recording. Frames come in the order of time."""
+    """Follows the faces of a recording, at most `most_faces` at a time. Frames come in the order of time."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_faces: int = MOST_FACES) -> None:
+        self.most_faces = most_faces
         self.tracks: list[FaceTrack] = []
-        self.most_at_once = 0  # faces that were there and large enough, of which `MOST_FACES` are followed
+        self.most_at_once = 0  # faces that were there and large enough, of which `most_faces` are followed
         self._search = FaceSearch()
         self._thumbnail: NDArray[np.uint8] | None = None
         self._seconds = -np.inf
@@ -153,7 +154,7 @@ class FaceFollower:
         large = sum(measure_eye_distance(mesh.points) >= SMALLEST_EYES for mesh in found)
         self.most_at_once = max(self.most_at_once, len(seen) + large)
         for mesh in found:
-            measured = measure_eye_distance(mesh.points) >= SMALLEST_EYES and len(seen) < MOST_FACES
+            measured = measure_eye_distance(mesh.points) >= SMALLEST_EYES and len(seen) < self.most_faces
             track = self._name_face(pixels, mesh, seconds)
             track.points, track.seconds, track.lost_at_cut = mesh.points, seconds, False
             self._look_at(track, pixels)

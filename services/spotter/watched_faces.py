@@ -68,7 +68,7 @@ class StoredSegments(Sequence[WatchedSegment]):
 
 @dataclass(frozen=True)
 class WatchedFace:
-    """One person of a recording. Fields as in `merstream.prediction.model.PredictedFace`.
+    """One person of a recording. Fields as in `shared.prediction.model.PredictedFace`.
 
     seen_seconds: the length of all segments. frozen: share of the face's pixels that the codec repeats from frame to
     frame. remarks: sentences about what limits a prediction.

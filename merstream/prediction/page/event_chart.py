@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merstream.prediction.model import PredictedEvent
+from shared.prediction.model import PredictedEvent
 from shared.spotting.face_motion import FaceMotion, Values
 
 MOST_LINES = 3

@@ -9,7 +9,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from merstream.pictures import Picture
-from merstream.prediction.model import PredictedEvent, Prediction
 from merstream.prediction.page.artifacts import EventArtifacts
 from merstream.prediction.page.event_chart import EventChart, plot_event
 from merstream.prediction.page.event_pictures import (
@@ -25,6 +24,7 @@ from merstream.prediction.page.playable_video import PlayableVideo, find_playabl
 from merstream.prediction.page.unit_names import UNIT_NAMES
 from services.trainer.report import html_page
 from services.trainer.report.flow_colour import draw_colour_wheel
+from shared.prediction.model import PredictedEvent, Prediction
 from shared.spotting.face_motion import FaceMotion
 from shared.store import LocalStore
 

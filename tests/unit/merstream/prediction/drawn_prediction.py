@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.prediction.model import (
+from merstream.prediction.overlay import write_overlay
+from merstream.prediction.overlay_drawing import FaceCourse
+from merstream.prediction.page.artifacts import EventArtifacts
+from merstream.prediction.page.schematic_face import SCHEMATIC_LANDMARKS
+from shared.prediction.model import (
     PredictedEvent,
     PredictedFace,
     PredictedFlag,
@@ -16,10 +20,6 @@ from merstream.prediction.model import (
     UsedModel,
     VideoFacts,
 )
-from merstream.prediction.overlay import write_overlay
-from merstream.prediction.overlay_drawing import FaceCourse
-from merstream.prediction.page.artifacts import EventArtifacts
-from merstream.prediction.page.schematic_face import SCHEMATIC_LANDMARKS
 from shared.spotting.face_motion import FaceMotion
 
 FPS, SECONDS = 25.0, 4.0

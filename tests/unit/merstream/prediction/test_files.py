@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from merstream.prediction.files import choose_folders, read_prediction, write_events, write_prediction
-from merstream.prediction.model import PredictedEvent, PredictedFlag, Prediction, Recognition, VideoFacts
 from shared.errors import BadData, Misconfigured
+from shared.prediction.model import PredictedEvent, PredictedFlag, Prediction, Recognition, VideoFacts
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "prediction-files.md"
 VIDEO = VideoFacts(name="a.mp4", sha256="0" * 64, frames=300, fps=100.0, seconds=3.0, width=640, height=480)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from merstream.prediction.model import Prediction
 from merstream.prediction.page import writer
 from merstream.prediction.page.artifacts import EventArtifacts
 from merstream.prediction.page.writer import format_clock, write_page
+from shared.prediction.model import Prediction
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 

@@ -45,7 +45,7 @@ def webcam_command(
     import numpy as np
     from numpy.typing import NDArray
 
-    from merstream.cli.console import print_message, stderr_console
+    from merstream.cli.console import print_message, stderr_console, stdout_console
     from merstream.cli.prediction_view import print_prediction
     from merstream.live.frame_sources import SourceOrder
     from merstream.live.live_view import LiveView
@@ -71,7 +71,9 @@ def webcam_command(
                 browser.show_view(view, pixels)
 
         prediction = watch_live(options, show_view)
-    print_prediction(prediction, write_session(prediction, out, csv) if out else [])
+    print_prediction(prediction)
+    for file in write_session(prediction, out, csv) if out else []:
+        stdout_console.print(str(file), soft_wrap=True, highlight=False, markup=False)
 
 
 def parse_camera_size(text: str) -> tuple[int, int]:

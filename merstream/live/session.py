@@ -19,7 +19,7 @@ from merstream.live.rolling_spotting import SegmentWatch
 from services.spotter.face_events import compose_event
 from services.spotter.face_following import FaceFollower
 from services.spotter.face_geometry import bound_points
-from services.spotter.limits import describe_limits
+from services.spotter.limits import describe_recording_limits
 from services.spotter.recorded_frames import RecordedFrame
 from services.trainer.recogniser.description import describe_expression
 from services.trainer.recogniser.recognition import RecognisedExpression
@@ -149,7 +149,7 @@ class LiveSession:
             height=self.size[1],
             variable_rate=self.dropped > 0,
         )
-        remarks = list(describe_limits(video, len(lasting)))
+        remarks = list(describe_recording_limits(video, len(lasting)))
         if self.crowd > self.most_faces:
             remarks.append(f"Up to {self.crowd} faces were there at once; {self.most_faces} followed.")
         if self.dropped:

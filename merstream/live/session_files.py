@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from merstream.prediction.files import PREDICTION_FILE, write_events, write_prediction
+from merstream.prediction.files import write_events, write_prediction
 from shared.errors import Misconfigured
+from shared.prediction.files import PREDICTION_FILE
 from shared.prediction.model import Prediction
 from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 

@@ -1,7 +1,6 @@
-"""A prediction in the terminal: its events, what limits it, its files."""
+"""A prediction in the terminal: its events, and what limits it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
@@ -12,20 +11,25 @@ from merstream.prediction.model import PredictedEvent, Prediction
 LEAST_PROBABILITY = 0.5  # of an action unit that is listed
 
 
-def print_prediction(prediction: Prediction, files: Sequence[Path]) -> None:
-    """Print the events, then the remarks to stderr, then the files."""
+def print_prediction(prediction: Prediction) -> None:
+    """Print the events, then the remarks to stderr."""
     shown = [event for event in prediction.events if not event.flags]
     doubtful = [event for event in prediction.events if event.flags]
     stdout_console.print(f"\n{_summarise(prediction, len(shown), len(doubtful))}", soft_wrap=True, highlight=False)
     if prediction.events:
         stdout_console.print(_tabulate_events(prediction.events))
-    for remark in prediction.remarks:
+    for remark in (*prediction.remarks, *_list_warnings(prediction.events)):
         print_message(remark, "mind")
     for face in prediction.faces:
         for remark in face.remarks:
             print_message(remark, f"face {face.id}")
-    for file in files:
-        stdout_console.print(escape(str(file)), soft_wrap=True, highlight=False)
+
+
+def _list_warnings(events: Sequence[PredictedEvent]) -> list[str]:
+    """What limits the recognition, each sentence once."""
+    warnings = [warning for event in events if event.recognition for warning in event.recognition.warnings]
+    failures = [f"Event {event.id} was not recognised: {event.failure}" for event in events if event.failure]
+    return [*dict.fromkeys(warnings), *failures]
 
 
 def _summarise(prediction: Prediction, sure: int, doubtful: int) -> str:

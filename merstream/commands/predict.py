@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from merstream.cli.console import FAILED, print_message
+from merstream.cli.console import FAILED, print_message, stdout_console
 from merstream.cli.options import CORE_COUNT, WorkerCount
 from merstream.commands.webcam import webcam_command
 from shared.errors import BadData
@@ -84,7 +85,9 @@ def predict_command(
             print_message(str(fault), "left out")
             faults.append(fault)
             continue
-        print_prediction(found.prediction, write_outputs(found, outputs))
+        print_prediction(found.prediction)  # first: an overlay of a long video takes its time
+        for file in write_outputs(found, outputs):
+            stdout_console.print(escape(str(file)), soft_wrap=True, highlight=False)
     if faults:
         raise typer.Exit(FAILED)
 

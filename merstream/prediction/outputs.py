@@ -1,7 +1,7 @@
 """What the user asked for beside prediction.json: events.csv, overlay.mp4, prediction.html."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +90,8 @@ def _list_motions(found: PredictedRecording) -> dict[int, list[FaceMotion]]:
 
 
 def _write_page(found: PredictedRecording, choice: OutputChoice) -> Path:
-    page, artifacts = found.folder / PAGE_FILE, StoredArtifacts(Workspace(found.folder))
+    recognised = [event.id for event in found.prediction.events if event.recognition]
+    page, artifacts = found.folder / PAGE_FILE, StoredArtifacts(Workspace(found.folder), recognised)
     if found.reused and page.exists() and not choice.faces and not len(artifacts):
         return page  # it was written before the pictures were deleted
     video = _choose_video(found) if choice.faces else None
@@ -116,15 +117,17 @@ def read_strip(recording: Recording) -> Sequence[tuple[float, Picture]]:
 
 
 class StoredArtifacts(Mapping[int, EventArtifacts]):
-    """What the stages made of each event, by its number, read from the run folder when asked."""
+    """What the stages made of each of these events, by its number, read from the run folder when asked."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, numbers: Collection[int]) -> None:
         self._records: dict[int, Record] = {}
         if not (workspace.folder / "bus.sqlite").exists():
             return
         with closing(workspace.open_bus()) as bus:
             for record in read_records(bus, FEATURES.name, lambda key: Record):
-                self._records[int(record.sample.clip.rpartition("-")[2])] = record  # the newest comes last
+                number = int(record.sample.clip.rpartition("-")[2])
+                if number in numbers:  # an earlier prediction may have had others
+                    self._records[number] = record  # the newest comes last
         self._store = workspace.open_store()
 
     def __getitem__(self, number: int) -> EventArtifacts:

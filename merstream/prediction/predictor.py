@@ -104,7 +104,7 @@ class _Predictor:
     @property
     def name(self) -> str:
         """The name of the recording's events as a dataset of the folder."""
-        return self.folder.name
+        return self.folder.resolve().name or "recording"
 
     @property
     def pipeline(self) -> Pipeline:

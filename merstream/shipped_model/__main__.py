@@ -1,6 +1,6 @@
 """Draw, train, calibrate, and write the shipped model. `benchmarks/shipped_model.py` then measures it.
 
-    OMP_NUM_THREADS=1 python -m merstream.shipped_model    # 15 CPU minutes
+    OMP_NUM_THREADS=1 python -m merstream.shipped_model    # about 10 CPU minutes
 
 Nothing but drawn faces trains it. Equal arguments give equal bytes on one machine.
 """
@@ -8,7 +8,6 @@ Nothing but drawn faces trains it. Equal arguments give equal bytes on one machi
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 
 from merstream.shipped_model.map_drawing import draw_maps_of_faces
@@ -25,7 +24,6 @@ def write_shipped_model(
     networks: Annotated[int, typer.Option(min=1, help="Networks of each geometry.")] = 3,
 ) -> None:
     """Train the shipped model on drawn faces, and calibrate it on a tenth as many others."""
-    torch.set_num_threads(1)
     calibration_faces = max(1, faces // 10)
     drawn = draw_maps_of_faces(TRAINING_SEED, range(1, faces + 1), maps)
     held_out = draw_maps_of_faces(CALIBRATION_SEED, range(1, calibration_faces + 1), maps)

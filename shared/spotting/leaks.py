@@ -17,6 +17,7 @@ LEAK_ROUNDS = 5
 TUKEY = 4.685  # spreads beyond which a residual counts nothing: 95 % efficiency for normal residuals
 # What stands against a factor, in squares of the noise: a factor is 0 unless the recording shows it.
 RIDGE = 30.0
+MOST_ROWS = 30_000  # that are fitted; of more only some
 USUAL_MOUTH = 0.2  # quantile of the lips' opening that counts as closed
 
 
@@ -45,7 +46,8 @@ def remove_leaks(motion: FaceMotion, rate: float) -> QuietCourse:
         return QuietCourse(course, closure, opening)
     effects = np.concatenate([bend_course(course, lag).reshape(len(course), -1) for lag in lags])
     bends = np.concatenate([bend_course(causes, lag) for lag in lags])
-    factors = fit_factors(bends, effects)
+    thin = -(-len(bends) // MOST_ROWS)
+    factors = fit_factors(bends[::thin], effects[::thin])
     return QuietCourse(course - (causes @ factors).reshape(course.shape), closure, opening)
 
 

@@ -5,6 +5,9 @@ strongest regions of a part of the face exceed the noise, their motion is projec
 offset come from the rise and the fall of this course. Pure functions; docs/explanation/stages/spotting.md.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 
 from shared.spotting.candidates import PARTS, find_candidates
@@ -17,11 +20,36 @@ from shared.spotting.regions import REGIONS
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 
 FEWEST_FRAMES = 8
+TIMED = ("times", "displacement", "head", "lids", "mouth", "light")  # what a motion has of each frame
 ONE_SIDE = 0.35  # share of a region's motion below which that of its mirror image counts as none
 
 
 def spot_events(motion: FaceMotion, settings: SpottingSettings = DEFAULT_SPOTTING) -> list[SpottedEvent]:
-    """The events of one segment, sorted by onset; flagged ones among them. A segment under 8 frames has none."""
+    """The events of one segment, sorted by onset; flagged ones among them. A segment under 8 frames has none.
+
+    A long segment is searched block by block, so that memory stays small and the baseline follows the person.
+    """
+    found = []
+    for (start, end), block in _split_blocks(motion, settings):
+        found += [event for event in _spot_block(block, settings) if start <= event.apex < end]
+    return sorted(found, key=lambda event: event.onset)
+
+
+def _split_blocks(motion: FaceMotion, settings: SpottingSettings) -> Iterator[tuple[tuple[float, float], FaceMotion]]:
+    """Blocks with the times whose apices count; around them a block has room for the longest event."""
+    if len(motion.times) == 0:
+        return
+    first, last = float(motion.times[0]), float(motion.times[-1])
+    count = max(1, round((last - first) / settings.block))
+    edges = np.linspace(first, last, count + 1)
+    edges[0], edges[-1] = -np.inf, np.inf
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        inside = (motion.times >= start - 2 * settings.longest) & (motion.times <= end + 2 * settings.longest)
+        cut = {name: getattr(motion, name)[inside] for name in TIMED}
+        yield (start, end), replace(motion, **cut)
+
+
+def _spot_block(motion: FaceMotion, settings: SpottingSettings) -> list[SpottedEvent]:
     if len(motion.times) < FEWEST_FRAMES:
         return []
     rate = 1 / float(np.median(np.diff(motion.times)))
@@ -33,8 +61,7 @@ def spot_events(motion: FaceMotion, settings: SpottingSettings = DEFAULT_SPOTTIN
     groups = group_motions(drop_traces(motions, quiet.displacement, settings), settings)
     start, end = float(motion.times[0]), float(motion.times[-1])
     events = [_describe_event(group, start, end, rate, settings) for group in groups]
-    flagged = [flag_event(event, group, groups, motion, settings) for event, group in zip(events, groups, strict=True)]
-    return sorted(flagged, key=lambda event: event.onset)
+    return [flag_event(event, group, groups, motion, settings) for event, group in zip(events, groups, strict=True)]
 
 
 def _describe_event(group: Group, start: float, end: float, rate: float, settings: SpottingSettings) -> SpottedEvent:

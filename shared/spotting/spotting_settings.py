@@ -21,6 +21,7 @@ class SpottingSettings:
     comes_back: float = 0.5  # share of the larger side by which the motion must come back
     shortest: float = 0.08
     longest: float = 5.0
+    block: float = 300.0  # s of a segment that are searched at a time
     micro: float = 0.5  # longest micro-expression
     same: float = 0.4  # intersection over union above which motions of two parts are one event
     inside: float = 0.4  # share of a larger event's motion below which a motion in the same regions belongs to it

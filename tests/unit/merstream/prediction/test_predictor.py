@@ -47,8 +47,10 @@ def test_the_event_of_a_drawn_video_is_found_and_recognised(prediction: Predicte
 
 def test_the_folder_holds_the_prediction_and_the_artifacts_of_its_events(prediction: PredictedRecording) -> None:
     assert read_prediction(prediction.folder) == prediction.prediction
-    artifacts = StoredArtifacts(Workspace(prediction.folder))
-    assert sorted(artifacts) == [event.id for event in prediction.prediction.events]
+    numbers = [event.id for event in prediction.prediction.events]
+    artifacts = StoredArtifacts(Workspace(prediction.folder), numbers)
+    assert sorted(artifacts) == numbers
+    assert not len(StoredArtifacts(Workspace(prediction.folder), []))
     assert artifacts[1].ingest["frames"].shape[1:] == (280, 224, 3)
     assert artifacts[1].features["maps"].shape == (1, 3, 28, 28)
 
@@ -93,7 +95,7 @@ def test_no_picture_of_a_face_stays(prediction: PredictedRecording, tmp_path: Pa
     (folder / "overlay.mp4").write_bytes(b"")
     delete_pictures(folder)
     assert sorted(file.name for file in folder.iterdir()) == ["motion", "prediction.json"]
-    assert not len(StoredArtifacts(Workspace(folder)))
+    assert not len(StoredArtifacts(Workspace(folder), [1]))
 
 
 def test_a_recording_without_a_face_is_a_prediction_without_events() -> None:

@@ -229,3 +229,12 @@ def test_a_jolt_while_a_larger_motion_of_the_part_starts_is_flagged() -> None:
     large = move(rest(), {"chin": (0.0, 0.1), "lower lip": (0.0, 0.1)}, 10.0, 13.0, hold=0.6)
     found = spot_events(move(large, {"left mouth corner": (0.03, 0.0)}, 10.2, 10.4))
     assert [(event.kind, flag_names(event)) for event in found] == [("macro", []), ("micro", ["inside-larger"])]
+
+
+def test_a_long_segment_is_searched_in_blocks_with_the_same_events() -> None:
+    motion = rest()
+    for onset in (4.0, 9.8, 10.1, 14.85, 19.9, 25.0):  # blocks meet at 9.99 and 19.98 s
+        motion = move(motion, SMILE if onset == 10.1 else BROWS_UP, onset, onset + 0.3)
+    whole, blocks = (spot_events(motion, replace(DEFAULT_SPOTTING, block=block)) for block in (300.0, 10.0))
+    assert len(whole) == 6
+    assert [event.apex for event in blocks] == pytest.approx([event.apex for event in whole], abs=0.02)

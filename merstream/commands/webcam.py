@@ -44,8 +44,9 @@ def webcam_command(
     """
     import numpy as np
     from numpy.typing import NDArray
+    from rich.markup import escape
 
-    from merstream.cli.console import print_message, stderr_console
+    from merstream.cli.console import print_message, stderr_console, stdout_console
     from merstream.cli.prediction_view import print_prediction
     from merstream.live.frame_sources import SourceOrder
     from merstream.live.live_view import LiveView
@@ -71,7 +72,9 @@ def webcam_command(
                 browser.show_view(view, pixels)
 
         prediction = watch_live(options, show_view)
-    print_prediction(prediction, write_session(prediction, out, csv) if out else [])
+    print_prediction(prediction)
+    for written in write_session(prediction, out, csv) if out else ():
+        stdout_console.print(escape(str(written)), soft_wrap=True, highlight=False)
 
 
 def parse_camera_size(text: str) -> tuple[int, int]:

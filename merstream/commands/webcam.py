@@ -44,6 +44,7 @@ def webcam_command(
     """
     import numpy as np
     from numpy.typing import NDArray
+    from rich.markup import escape
 
     from merstream.cli.console import print_message, stderr_console, stdout_console
     from merstream.cli.prediction_view import print_prediction
@@ -72,8 +73,8 @@ def webcam_command(
 
         prediction = watch_live(options, show_view)
     print_prediction(prediction)
-    for file in write_session(prediction, out, csv) if out else []:
-        stdout_console.print(str(file), soft_wrap=True, highlight=False, markup=False)
+    for written in write_session(prediction, out, csv) if out else ():
+        stdout_console.print(escape(str(written)), soft_wrap=True, highlight=False)
 
 
 def parse_camera_size(text: str) -> tuple[int, int]:

@@ -21,8 +21,8 @@ class LiveSettings:
     announced event can be revised.
     """
 
-    window: float = 20.0
-    gap: float = 0.25
+    window: float = 15.0
+    gap: float = 0.4
     settle: float = 0.6
     same: float = 0.3
     changed: float = 0.7

@@ -155,6 +155,8 @@ class LiveSession:
         if self.dropped:
             count = self.frames + self.dropped
             remarks.append(f"{self.dropped} of {count} frames came while the computer was busy, and were not watched.")
+        if any(event.spotted.flags and event.number not in self.recognitions for event in events):
+            remarks.append(FLAGGED)
         return Prediction(
             video=video,
             model=self.recogniser.loaded.model if self.recogniser.loaded else None,
@@ -213,7 +215,7 @@ class LiveSession:
         self._waiting.pop(event.number, None)
         if event.spotted.flags:
             if event.number not in self.recognitions:
-                self.failures[event.number] = FLAGGED
+                self.failures[event.number] = ""  # a remark of the session says why, once
             return
         clip = watch.ring.cut_clip(event.spotted, self.name, event.face)
         if clip is None:

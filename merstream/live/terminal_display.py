@@ -103,9 +103,7 @@ def _draw_events(view: LiveView) -> Table:
 
 
 def _describe_state(event: PredictedEvent, view: LiveView) -> str:
-    if event.id in view.waiting:
-        return "..."
-    return "" if event.flags and not event.recognition else describe_emotion(event)
+    return "..." if event.id in view.waiting else describe_emotion(event)
 
 
 def _draw_bars(event: PredictedEvent) -> Table:

@@ -45,6 +45,15 @@ def test_two_events_at_once_are_told_apart_by_their_times() -> None:
     assert look(board, 3.9, whole, SMILE) == []
 
 
+def test_one_announced_event_is_only_one_of_two_that_a_later_look_sees() -> None:
+    board, part = EventBoard(1), replace(SMILE, offset=2.25)
+    look(board, 2.9, SMILE)
+    (event,) = look(board, 3.15, SMILE)
+    look(board, 3.4, SMILE, part)
+    (second,) = look(board, 3.65, SMILE, part)
+    assert (event.spotted, second.spotted) == (SMILE, part)
+
+
 def test_a_later_look_that_differs_revises() -> None:
     board = EventBoard(1)
     look(board, 2.9, SMILE)

@@ -1,5 +1,7 @@
 """A session: frames in, the event after it has ended, recognition behind it, a prediction in the end."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from merstream.live.session import LiveSession
 from services.spotter.recorded_frames import RecordedFrame
 from services.trainer.recogniser.loading import load_recogniser
 from shared.prediction.model import Prediction
+from shared.spotting.events import EventFlag
 from tests.unit.merstream.live import drawn_session as drawn
 from tests.unit.merstream.live.drawn_session import SlowRecogniser
 
@@ -85,6 +88,19 @@ def test_the_end_closes_what_is_open() -> None:
     assert len(found) == 1
     assert session.compose_prediction().faces[0].seen_seconds == pytest.approx(session.seconds)
     assert session.finish() == []
+
+
+def test_flagged_events_are_not_recognised_and_it_is_said_once(played: LiveSession) -> None:
+    session = LiveSession("blinking", SlowRecogniser())
+    watch, smile = played.faces[1].watch, played.events[0]
+    assert watch
+    flagged = replace(smile.spotted, flags=(EventFlag("blink", "An eye is closed."),))
+    list(session._take_events(watch, iter([LiveEvent(1, flagged, 2.5, smile.frames, 0.9) for _ in range(2)])))
+    session.faces, session.frames, session.seconds = played.faces, 96, 3.2
+    prediction = session.compose_prediction()
+    assert session.waiting == ()
+    assert [event.failure for event in prediction.events] == ["", ""]
+    assert prediction.remarks.count(session_module.FLAGGED) == 1
 
 
 def test_dropped_frames_are_counted_and_times_stay_true() -> None:

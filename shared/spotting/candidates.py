@@ -13,14 +13,14 @@ from shared.spotting.disturbances import (
     measure_blink_excess,
 )
 from shared.spotting.face_motion import Values
-from shared.spotting.leaks import QuietCourse
+from shared.spotting.leaks import LID_REGIONS, QuietCourse
 from shared.spotting.regions import REGIONS, FacePart
 from shared.spotting.resampling import bend_course, smooth_over_time
 from shared.spotting.spotting_settings import SpottingSettings
 
 Cause = Literal["", "blink", "speech", "inside-larger"]
 
-PARTS: tuple[FacePart, ...] = ("brows", "middle", "mouth")
+PARTS: tuple[FacePart, ...] = ("brows", "eyes", "middle", "mouth")
 PART_REGIONS = {part: [i for i, region in enumerate(REGIONS) if region.part == part] for part in PARTS}
 
 
@@ -57,7 +57,7 @@ class Candidate:
 class ScaledCourse:
     """Displacement [T, R, 2] and its second differences at one scale, with thresholds.
 
-    usual: [R]. excess: [T, R] each, what is added in blinks and in speech. opening: [T] of the lips.
+    usual: [R]. excess: [T, R] each, what is added in blinks and in speech. opening: [T] of the lips. closure: [T, 2].
     """
 
     lag: int
@@ -66,28 +66,30 @@ class ScaledCourse:
     usual: Values
     excess: dict[Cause, Values]
     opening: Values
+    closure: Values
 
     @classmethod
     def from_course(
         cls,
         displacement: Values,
-        opening: Values,
+        quiet: QuietCourse,
         disturbances: Disturbances,
         lag: int,
         rate: float,
         settings: SpottingSettings,
     ) -> "ScaledCourse":
-        """The scale of `lag` frames of a displacement [T, R, 2]."""
+        """The scale of `lag` frames of a displacement [T, R, 2] that may be smoother than the quiet one."""
         bends = bend_course(displacement, lag)
         sizes = np.hypot(bends[..., 0], bends[..., 1])
         spread = 1.4826 * np.median(np.abs(bends), axis=0).max(-1)
         noisy = np.minimum(settings.spreads * spread, settings.coarsest)
         usual = np.maximum(settings.smallest + settings.per_second * lag / rate, noisy)
+        usual[LID_REGIONS] = np.maximum(usual[LID_REGIONS], settings.smallest_lid * (1 + lag / rate))
         excess: dict[Cause, Values] = {
             "blink": measure_blink_excess(sizes, disturbances.blinks, rate, settings),
             "speech": disturbances.speaking,
         }
-        return cls(lag, displacement, bends, usual, excess, opening)
+        return cls(lag, displacement, bends, usual, excess, quiet.opening, quiet.closure)
 
 
 def find_candidates(quiet: QuietCourse, rate: float, settings: SpottingSettings) -> list[Candidate]:
@@ -102,7 +104,7 @@ def find_candidates(quiet: QuietCourse, rate: float, settings: SpottingSettings)
         displacement = quiet.displacement
         if scale >= settings.long_from:
             displacement = smooth_over_time(bridged, settings.smooth * lag)
-        course = ScaledCourse.from_course(displacement, quiet.opening, disturbances, lag, rate, settings)
+        course = ScaledCourse.from_course(displacement, quiet, disturbances, lag, rate, settings)
         usual = np.hypot(*np.moveaxis(course.bends, -1, 0)) / course.usual
         for part, regions in PART_REGIONS.items():
             score = _score_part(usual[:, regions], settings.alone)
@@ -156,8 +158,10 @@ def _measure_candidate(
         return None
     added = {cause: float(weights @ excess[at, regions]) for cause, excess in course.excess.items()}
     last = len(course.displacement) - 1
+    if part == "eyes" and course.closure[max(0, int(bump.onset)) : int(bump.offset) + 2].max() > settings.squint:
+        return None  # a blink
     onset, apex, offset = (int(np.clip(round(x), 0, last)) for x in (bump.onset, bump.apex, bump.offset))
-    if part != "brows":
+    if part in ("middle", "mouth"):
         # Lips that part show teeth, which the flow cannot follow: a motion between open lips must be a large one.
         open_before_and_after = float(course.opening[[onset, offset]].min())
         added["inside-larger"] = settings.open_excess * max(open_before_and_after - settings.wide_open, 0.0)

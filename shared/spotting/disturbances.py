@@ -23,6 +23,7 @@ SYLLABLE_GAP = 0.4  # s, longest between turns of the lips in a phrase
 SYLLABLE_TURNS = 7  # least number of them: each syllable has two, a single expression up to three
 TURNS_APART = 0.07  # s
 SPEAKING = [index for index, region in enumerate(REGIONS) if region.name in ("upper lip", "lower lip", "chin")]
+FAR_FROM_LIDS = [i for i, region in enumerate(REGIONS) if region.part == "mouth" or "nose" in region.name]
 BROWS = [index for index, region in enumerate(REGIONS) if region.part == "brows"]
 
 
@@ -75,6 +76,7 @@ def measure_blink_excess(sizes: Values, blinks: Runs, rate: float, settings: Spo
     """By how much a blink of this person moves regions [T, R], from second differences [T, R]; 0 between blinks.
 
     For each region the median over the segment's blinks of the largest one in it, times the settings' factor.
+    Mouth and nose do not move with the lids.
     """
     excess = np.zeros_like(sizes)
     if not blinks:
@@ -82,6 +84,7 @@ def measure_blink_excess(sizes: Values, blinks: Runs, rate: float, settings: Spo
     room = max(1, round(settings.beside_blink * rate))
     peaks = np.array([sizes[max(0, first - room) : last + room].max(0) for first, last in blinks])
     usual = np.median(peaks, axis=0) if len(blinks) >= FEWEST_BLINKS else peaks.min(0)
+    usual[FAR_FROM_LIDS] = 0
     for first, last in blinks:
         excess[max(0, first - room) : last + room] = settings.blink_excess * usual
     return excess

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from shared.spotting.face_motion import FaceMotion, Values
+from shared.spotting.regions import REGIONS
 from shared.spotting.resampling import bend_course, running_median, sample_evenly
 
+LID_REGIONS = [index for index, region in enumerate(REGIONS) if region.part == "eyes"]
 LEAK_LAGS = (0.18, 0.6, 1.2)  # s
 LEAK_ROUNDS = 5
 TUKEY = 4.685  # spreads beyond which a residual counts nothing: 95 % efficiency for normal residuals
@@ -48,7 +50,9 @@ def remove_leaks(motion: FaceMotion, rate: float) -> QuietCourse:
     bends = np.concatenate([bend_course(causes, lag) for lag in lags])
     thin = -(-len(bends) // MOST_ROWS)
     factors = fit_factors(bends[::thin], effects[::thin])
-    return QuietCourse(course - (causes @ factors).reshape(course.shape), closure, opening)
+    quiet = course - (causes @ factors).reshape(course.shape)
+    quiet[:, LID_REGIONS] = course[:, LID_REGIONS]  # they are what the closure comes from
+    return QuietCourse(quiet, closure, opening)
 
 
 def measure_closure(motion: FaceMotion, rate: float) -> Values:

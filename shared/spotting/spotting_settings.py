@@ -13,19 +13,21 @@ class SpottingSettings:
     """
 
     scales: tuple[float, ...] = (0.1, 0.18, 0.3, 0.6, 1.2, 2.0)
-    smallest: float = 0.0011
+    smallest: float = 0.0016
     per_second: float = 0.0004
     spreads: float = 4.5
     coarsest: float = 0.02  # largest threshold that noise alone can make
     alone: float = 0.8
-    comes_back: float = 0.5  # share of the larger side by which the motion must come back
-    shortest: float = 0.08
+    comes_back: float = 0.6  # share of the larger side by which the motion must come back
+    shortest: float = 0.105  # one frame in thirty a second is no event
     longest: float = 5.0
     block: float = 300.0  # s of a segment that are searched at a time
     micro: float = 0.5  # longest micro-expression
     same: float = 0.4  # intersection over union above which motions of two parts are one event
     inside: float = 0.4  # share of a larger event's motion below which a motion in the same regions belongs to it
     inside_edge: float = 0.6  # the same of the part's whole motion while the larger event starts or ends
+    smallest_lid: float = 0.004  # least threshold of the lids' opening at the finest scale; twice as much at 1 s
+    squint: float = 0.45  # how far an eye closes at most in an expression; further is a blink
     blink_closed: float = 0.75  # share of the usual opening of an eye below which it is closed
     fastest_head: float = 0.6  # distances between the eyes a second
     fastest_turn: float = 40.0  # degrees a second
@@ -33,7 +35,7 @@ class SpottingSettings:
     light_change: float = 0.05  # share of the face's light that a weak event must not change by
     strong: float = 2.0  # thresholds: an event of this strength is not weak
     slowest: float = 20.0  # frames a second
-    blink_excess: float = 1.0  # of the motion in this person's usual blink that the threshold rises by during one
+    blink_excess: float = 2.5  # of the motion in this person's usual blink that the threshold rises by during one
     beside_blink: float = 0.1  # s around a blink that count as blink
     long_from: float = 0.6  # scale from which blinks are bridged and the course is smoothed
     smooth: float = 0.05  # of the scale: the Gaussian's standard deviation

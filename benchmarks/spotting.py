@@ -1,12 +1,16 @@
 """Spotting on drawn long videos, scored as in the MEGC: by frame rate and noise, against a public rule and the old one.
 
-    PYTHONPATH=. python -m benchmarks.spotting --seeds 201-210               # 30 frames/s, and the two other rules
+    PYTHONPATH=. python -m benchmarks.spotting --seeds 211-220               # 30 frames/s, and the two other rules
     PYTHONPATH=. python -m benchmarks.spotting --seeds 201-203 --fps 60 --seconds 30 --peers 0
     PYTHONPATH=. python -m benchmarks.spotting --seeds 201-203 --noise 3 --peers 0
 
 Videos are those of `mer synth --long` (640x480, one person a seed, H.264 of crf 10). Above 70 frames/s only the frames
 that the meter measures are drawn, without a codec. What is measured of each video is kept in `--cache`, so that a
-second call spots only. Each call adds a row to the result's file. Thresholds were chosen on seeds 7, 8 and 9.
+second call spots only. Each call adds a row to the result's file.
+
+Thresholds were chosen on seeds 7, 8 and 9. A look at seeds 201 to 210 showed false alarms that these three had not
+(micro 0.73, macro 0.88, 3.3 false a minute). So the choice was repeated on all thirteen. Seeds from 211 on were looked
+at once, after that.
 
 "False a minute" counts unflagged events that match none of the true expressions of their kind.
 """
@@ -211,7 +215,7 @@ def parse_seeds(text: str) -> list[int]:
 
 def read_options() -> argparse.Namespace:
     parser = argument_parser(__doc__, result_file("spotting"))
-    parser.add_argument("--seeds", type=parse_seeds, default=parse_seeds("201-210"), help="FIRST-LAST")
+    parser.add_argument("--seeds", type=parse_seeds, default=parse_seeds("211-220"), help="FIRST-LAST")
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--noise", type=float, default=DEFAULT_DIFFICULTY.noise, help="grey levels")
     parser.add_argument("--seconds", type=float, default=60.0)

@@ -31,7 +31,7 @@ class SpottingSettings:
     blink_closed: float = 0.75  # share of the usual opening of an eye below which it is closed
     fastest_head: float = 0.6  # distances between the eyes a second
     fastest_turn: float = 40.0  # degrees a second
-    strong_in_motion: float = 3.0  # thresholds: such an event is flagged only if the head is much quicker
+    strong_in_motion: float = 2.0  # thresholds: such an event is flagged only if the head is much quicker
     light_change: float = 0.05  # share of the face's light that a weak event must not change by
     strong: float = 2.0  # thresholds: an event of this strength is not weak
     slowest: float = 20.0  # frames a second

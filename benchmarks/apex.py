@@ -23,7 +23,8 @@ from services.ingest.facial_motion import measure_skin_motion
 from services.ingest.settings import PROFILES
 from services.ingest.source_packing import pack_source
 from shared.face_mesh import MeshTracker
-from shared.spotting.motion_meter import FASTEST, LID_REGIONS, MotionMeter
+from shared.spotting.motion_meter import FASTEST, MotionMeter
+from shared.spotting.regions import LID_REGIONS
 
 INGEST_SETTINGS = PROFILES["corrected"]
 Frames = NDArray[np.uint8]

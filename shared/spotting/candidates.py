@@ -13,8 +13,8 @@ from shared.spotting.disturbances import (
     measure_blink_excess,
 )
 from shared.spotting.face_motion import Values
-from shared.spotting.leaks import LID_REGIONS, QuietCourse
-from shared.spotting.regions import REGIONS, FacePart
+from shared.spotting.leaks import QuietCourse
+from shared.spotting.regions import LID_REGIONS, REGIONS, FacePart
 from shared.spotting.resampling import bend_course, smooth_over_time
 from shared.spotting.spotting_settings import SpottingSettings
 

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from shared.spotting.face_motion import FaceMotion, Values
-from shared.spotting.regions import REGIONS
+from shared.spotting.regions import LID_REGIONS
 from shared.spotting.resampling import bend_course, running_median, sample_evenly
 
-LID_REGIONS = [index for index, region in enumerate(REGIONS) if region.part == "eyes"]
 LEAK_LAGS = (0.18, 0.6, 1.2)  # s
 LEAK_ROUNDS = 5
 TUKEY = 4.685  # spreads beyond which a residual counts nothing: 95 % efficiency for normal residuals

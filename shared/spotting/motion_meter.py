@@ -17,7 +17,7 @@ from shared.face_mesh import FaceMesh, convert_to_ibug
 from shared.spotting.anchor_courses import join_courses
 from shared.spotting.face_motion import FaceMotion, Values
 from shared.spotting.head_fit import HeadModel
-from shared.spotting.regions import REGION_INDEX, REGION_NAMES, weigh_regions
+from shared.spotting.regions import LID_REGIONS, REGION_NAMES, weigh_regions
 from shared.spotting.steady_face import (
     EYES_APART,
     RIGID_POINTS,
@@ -37,7 +37,6 @@ LID_PAIRS = (
     ((386, 374), (385, 380), (387, 373)),
 )  # upper, lower; right eye first
 EYE_ROOM, EYE_FADE = 0.04, 0.03  # distances between the eyes
-LID_REGIONS = [REGION_INDEX["left lid"], REGION_INDEX["right lid"]]
 INNER_LIPS = (13, 14)
 
 

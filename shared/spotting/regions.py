@@ -67,6 +67,7 @@ REGIONS: tuple[SkinRegion, ...] = (
 )
 REGION_NAMES = tuple(region.name for region in REGIONS)
 REGION_INDEX = {name: index for index, name in enumerate(REGION_NAMES)}
+LID_REGIONS = [REGION_INDEX["left lid"], REGION_INDEX["right lid"]]
 
 
 def place_regions(landmarks: Values, eye_distance: float) -> Values:

@@ -49,17 +49,17 @@ def score_drawn(found: EventProbabilities, drawn: LabelledMaps) -> dict[str, Any
     fine = NAMES[drawn.fine[shown]]
     three = np.array([CLASS_OF_FINE[name] for name in fine])
     scores = {
-        "three": score_emotions(three, np.array(THREE_CLASSES)[found.three[shown, :3].argmax(1)], drawn.faces[shown]),
+        "three": score_emotions(three, np.array(THREE_CLASSES)[found.coarse[shown, :3].argmax(1)], drawn.faces[shown]),
         "five": score_emotions(fine, NAMES[found.fine[shown, :5].argmax(1)], drawn.faces[shown]),
     }
-    sure = found.three[shown, :3].max(1) >= 0.8
-    right = np.array(THREE_CLASSES)[found.three[shown, :3].argmax(1)] == three
+    sure = found.coarse[shown, :3].max(1) >= 0.8
+    right = np.array(THREE_CLASSES)[found.coarse[shown, :3].argmax(1)] == three
     return {
         "maps": int(shown.sum()),
         **{f"{name} {figure}": score[figure] for name, score in scores.items() for figure in ("uf1", "uar")},
         "sure": float(sure.mean()),
         "right where sure": float(right[sure].mean()) if sure.any() else None,
-        "expected calibration error": calibration_error(found.three[shown | rests], drawn.fine[shown | rests]),
+        "expected calibration error": calibration_error(found.coarse[shown | rests], drawn.fine[shown | rests]),
         "none where nothing is shown": float((found.fine[rests].argmax(1) == 5).mean()),
         "none where something is shown": float((found.fine[shown].argmax(1) == 5).mean()),
         "AU F1": unit_f1(found.units, drawn.units)["mean"],
@@ -115,7 +115,7 @@ def measure_single_units(model: ShippedRecogniser, faces: int, maps: int) -> dic
                     for face, flow in flows
                 ]
                 found = model.predict(np.array(read)[:, None], geometry)
-                answers = np.array([*THREE_CLASSES, NO_CLASS])[found.three.argmax(1)].tolist()
+                answers = np.array([*THREE_CLASSES, NO_CLASS])[found.coarse.argmax(1)].tolist()
                 rows.setdefault(geometry, {})[f"{unit}{' one side' if sides == ['L'] else ''}"] = {
                     "found": float((found.units[:, SHIPPED_UNITS.index(unit)] > 0.5).mean()),
                     "answers": {name: answers.count(name) / len(answers) for name in (*THREE_CLASSES, NO_CLASS)},
@@ -131,7 +131,7 @@ def measure_run(model: ShippedRecogniser, folder: Path) -> dict[str, Any]:
     fine = np.array(features.classes)[features.emotions]
     three = np.array([CLASS_OF_FINE[name] for name in fine])
     five = score_emotions(fine, NAMES[found.fine[:, :5].argmax(1)], features.subjects)
-    classes = score_emotions(three, np.array(THREE_CLASSES)[found.three[:, :3].argmax(1)], features.subjects)
+    classes = score_emotions(three, np.array(THREE_CLASSES)[found.coarse[:, :3].argmax(1)], features.subjects)
     shared = [unit for unit in SHIPPED_UNITS if unit in features.target_units]
     true = np.zeros((len(fine), len(SHIPPED_UNITS)), np.float32)
     true[:, [SHIPPED_UNITS.index(unit) for unit in shared]] = features.au_targets(shared)

@@ -66,7 +66,7 @@ class LiveView:
 
 def describe_moment(session: LiveSession, behind: float = 0.0, ended: bool = False) -> LiveView:
     """What the session shows now. behind: s from the capture of the last frame until now."""
-    waiting = session.waiting
+    waiting = session.awaited_numbers
     shown = session.events[-MOST_EVENTS:]
     events = tuple(session.compose_event(event) for event in shown)
     plain = [event for event in session.events if not event.spotted.flags]

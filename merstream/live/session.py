@@ -104,7 +104,7 @@ class LiveSession:
         return self._follower.most_at_once
 
     @property
-    def waiting(self) -> tuple[int, ...]:
+    def awaited_numbers(self) -> tuple[int, ...]:
         """Numbers of the events that wait for their recognition or are in it."""
         known = {*self.recognitions, *self.failures}
         return tuple(event.number for event in self.events if event.number not in known)

@@ -71,7 +71,7 @@ def watch_live(
                         SteadyClock().read_seconds() - captured.moment + captured.frame.seconds - event.spotted.offset
                     )
                     note_event(event, over)
-            screen.show(captured)
+            screen.show_frame(captured)
         session.finish()
         _wait_for_answers(session, screen)
         return session.compose_prediction()
@@ -86,7 +86,7 @@ class _Screen:
     shown: float = -np.inf
     captured: float = 0.0  # when the last frame was
 
-    def show(self, captured: CapturedFrame | None, ended: bool = False) -> None:
+    def show_frame(self, captured: CapturedFrame | None, ended: bool = False) -> None:
         now = SteadyClock().read_seconds()
         self.captured = captured.moment if captured else self.captured
         if now - self.shown < SHOW_SECONDS and not ended:
@@ -109,10 +109,10 @@ def _wait_for_answers(session: LiveSession, screen: _Screen) -> None:
     clock = SteadyClock()
     end = clock.read_seconds() + LAST_ANSWERS
     try:
-        while session.is_recognising and session.waiting and clock.read_seconds() < end:
+        while session.is_recognising and session.awaited_numbers and clock.read_seconds() < end:
             session.recognise_next(wait=0.2)
-            screen.show(None)
+            screen.show_frame(None)
     except KeyboardInterrupt:
         return
     finally:
-        screen.show(None, ended=True)
+        screen.show_frame(None, ended=True)

@@ -45,7 +45,7 @@ class EventProbabilities:
     units: NDArray[np.float64]
 
     @property
-    def three(self) -> NDArray[np.float64]:
+    def coarse(self) -> NDArray[np.float64]:
         """[n,4]: THREE_CLASSES then none; sums of `fine`."""
         names = (*THREE_CLASSES, NO_CLASS)
         columns = [names.index(CLASS_OF_FINE[name]) for name in (*FINE_CLASSES, NO_CLASS)]
@@ -91,7 +91,7 @@ class ShippedRecogniser:
             raise BadData(f"Expected maps for the shipped model, got {', '.join(sorted(arrays))}. Give it maps.")
         found = self.predict(np.asarray(arrays["maps"], np.float32)[None], geometry)
         fine = _by_name((*FINE_CLASSES, NO_CLASS), found.fine[0])
-        three = _by_name((*THREE_CLASSES, NO_CLASS), found.three[0])
+        three = _by_name((*THREE_CLASSES, NO_CLASS), found.coarse[0])
         units = _by_name(tuple(map(str, SHIPPED_UNITS)), found.units[0])
         return RecognisedExpression(most_probable(three), three, most_probable(fine), fine, units)
 

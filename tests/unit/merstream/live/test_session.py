@@ -43,12 +43,12 @@ def test_the_smile_is_announced_within_two_seconds_after_it_ended(played: LiveSe
 def test_watching_goes_on_while_an_event_is_being_recognised(played: LiveSession) -> None:
     session, recogniser = drawn.play_session()
     assert [event.spotted for event in session.events] == [event.spotted for event in played.events]
-    (number,) = session.waiting
+    (number,) = session.awaited_numbers
     assert list(recogniser.held) == [number]
     assert session.frames == 96
     recogniser.released = True
     assert session.recognise_next() == [number]
-    assert session.waiting == ()
+    assert session.awaited_numbers == ()
     (event,) = session.compose_prediction().events
     assert event.recognition
     assert event.recognition.emotion == "positive"
@@ -98,7 +98,7 @@ def test_flagged_events_are_not_recognised_and_it_is_said_once(played: LiveSessi
     list(session._take_events(watch, iter([LiveEvent(1, flagged, 2.5, smile.frames, 0.9) for _ in range(2)])))
     session.faces, session.frames, session.seconds = played.faces, 96, 3.2
     prediction = session.compose_prediction()
-    assert session.waiting == ()
+    assert session.awaited_numbers == ()
     assert [event.failure for event in prediction.events] == ["", ""]
     assert prediction.remarks.count(session_module.FLAGGED) == 1
 
@@ -147,7 +147,7 @@ def test_a_queue_of_events_that_is_full_drops_its_oldest(monkeypatch: pytest.Mon
     for _ in range(4):
         again = LiveEvent(1, first.spotted, first.announced, first.frames, 0.9)
         list(session._take_events(watch, iter([again])))
-    assert session.waiting == (3, 4)
+    assert session.awaited_numbers == (3, 4)
     assert session.failures == {1: session_module.OVERTAKEN, 2: session_module.OVERTAKEN}
 
 

@@ -102,10 +102,12 @@ def test_unseen_drawn_faces_are_recognised_in_both_geometries(
     found = shipped.predict(getattr(drawn, geometry)[:, None], geometry)
     shown = (drawn.fine >= 0) & (drawn.fine < len(FINE_CLASSES))
     expected = np.array([THREE_CLASSES.index(CLASS_OF_FINE[FINE_CLASSES[row]]) for row in drawn.fine[shown]])
-    assert (found.three[shown, :3].argmax(1) == expected).mean() > 0.85
+    assert (found.coarse[shown, :3].argmax(1) == expected).mean() > 0.85
     other = next(each for each in GEOMETRIES if each != geometry)
     wrong = shipped.predict(getattr(drawn, geometry)[:, None], other)
-    assert (wrong.three[shown, :3].argmax(1) == expected).mean() < (found.three[shown, :3].argmax(1) == expected).mean()
+    assert (wrong.coarse[shown, :3].argmax(1) == expected).mean() < (
+        found.coarse[shown, :3].argmax(1) == expected
+    ).mean()
 
 
 def test_probabilities_sum_to_one_and_three_classes_are_sums_of_five(

@@ -15,7 +15,7 @@ from services.ingest.inbox.video_copy import VideoCopy
 from shared.bus import Bus
 from shared.errors import BadData
 from shared.packed_clips import SOURCE_VERSION
-from shared.records import Pipeline, Record, json_digest
+from shared.records import Dataset, Pipeline, Record, clip_version, json_digest
 from shared.store import Store
 
 SAVE_EVERY = 20  # records. After a kill at most this many are published again
@@ -35,7 +35,7 @@ class RecordPublisher:
     trace: str
     ledger: Ledger
     beat: Callable[[], None]
-    recipes: dict[str, str] = field(default_factory=dict)  # by the sample's identity
+    versions: dict[str, str] = field(default_factory=dict)  # of the clips' records, by the sample's identity
     faults: list[str] = field(default_factory=list)
     _unsaved: int = 0
     _video: VideoCopy | None = None  # while clips are published
@@ -55,6 +55,14 @@ class RecordPublisher:
                 if self._unsaved:
                     self.save_progress()
 
+    def forget_missing_clips(self, dataset: Dataset) -> None:
+        """Forget what was published of clips whose features are withdrawn now. If they come back, it is done again."""
+        missing = set() if dataset.faults else self.ledger.clips.keys() - dataset.clips.keys()
+        if missing:
+            for identity in missing:
+                del self.ledger.clips[identity]
+            self.save_progress()
+
     def save_progress(self) -> None:
         ledgers.save_ledger(self.store, self.dataset, self.ledger)
         self._unsaved = 0
@@ -69,7 +77,8 @@ class RecordPublisher:
             )
             return
         try:
-            self.recipes[sample.identity] = self._ensure_published(clip, mark, known)
+            recipe = self._ensure_published(clip, mark, known)
+            self.versions[sample.identity] = clip_version(recipe, sample.label_digest)
         except BadData as fault:
             self.faults.append(f"{sample.subject}/{sample.clip}: {fault}")
 

@@ -66,6 +66,11 @@ class Settings(BaseSettings):
 
     api_port: int = Field(0, ge=0, le=65535, description="port of the trainer's API. 0: no API")
     api_host: str = Field("127.0.0.1", description="address on which the API listens. In a container 0.0.0.0")
+    api_hosts: str = Field(
+        "localhost,planner",
+        description="names by which clients may call the API, separated by commas. IP addresses are always accepted, "
+        "`*` accepts every name",
+    )
     api_token: SecretStr = Field(
         SecretStr(""), description="token that clients send as `Authorization: Bearer`. Empty: no token is needed"
     )

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
     kafka_username: str | None = Field(None, description="user name for Kafka")
     kafka_password: SecretStr | None = Field(None, description="password for Kafka")
 
+    service_passwords: SecretStr = Field(
+        SecretStr(""),
+        description="for the set-up alone: `service=password`, separated by commas. It creates a user of each service "
+        "on MinIO, and on Kafka if that has logins. Empty: you create the users",
+    )
     s3_endpoint: str = Field("", description="host:port of an S3 server. Empty: the embedded store in MER_HOME")
     s3_bucket: str = Field("mer", description="bucket of all artifacts")
     s3_access_key: str = Field("", description="access key for the S3 server")

@@ -22,6 +22,7 @@ from services.spotter.limits import refuse_slow_recording
 from services.spotter.recorded_frames import Recording
 from services.spotter.recording import open_recording
 from services.spotter.spotting_pass import describe_settings, draft_prediction
+from services.spotter.watch_store import WatchPlace
 from services.spotter.watched_faces import WatchedFace
 from services.spotter.watching import watch_recording
 from services.trainer.recogniser.description import describe_expression, describe_model
@@ -66,7 +67,7 @@ class PredictedRecording:
     @cached_property
     def faces(self) -> Sequence[WatchedFace]:
         """The faces with their motion, as the folder has them."""
-        return watch_recording(self.recording, folder=self.folder / MOTION_FOLDER)
+        return watch_recording(self.recording, place=WatchPlace(self.folder / MOTION_FOLDER))
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class _Predictor:
         return found if same and self.video.sha256 else None
 
     def predict(self, on_seconds: SecondsCallback, on_tally: TallyCallback) -> Prediction:
-        faces = watch_recording(self.recording, folder=self.folder / MOTION_FOLDER, on_progress=on_seconds)
+        faces = watch_recording(self.recording, place=WatchPlace(self.folder / MOTION_FOLDER), on_progress=on_seconds)
         events = spot_faces(faces, self.recording, self.name, self.options.spotting)
         outcome = self._compute_features(events, on_tally) if events else RunOutcome([], [], [])
         numbers = {event.clip.sample.identity: event.number for event in events}

@@ -23,7 +23,7 @@ def recipe(number: int = 0) -> str:
 
 
 def video(name: str = NAME, mark: str = "first") -> Video:
-    return Video(name=name, mark=mark, size=7, pipeline=PREDICTION_PIPELINE, trace="t")
+    return Video(name=name, mark=mark, size=7, pipeline=PREDICTION_PIPELINE, trace=f"{name} {mark}")
 
 
 def event_sample(event: int, name: str = NAME) -> Sample:

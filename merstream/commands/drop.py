@@ -33,9 +33,7 @@ def drop_command(
     changes: StageOverrides = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="What to train, as in `mer train`. For a video: `shipped`, or the id of a run of the stack."
-        ),
+        typer.Option(help="What to train, as in `mer train`. For a video: `shipped`, or the id of a run of the stack."),
     ] = None,
     subject: Annotated[
         str | None, typer.Option(help="For a video and the model of a run: who is seen, as in `mer predict`.")

@@ -12,7 +12,7 @@ from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.recogniser.run_recogniser import find_person, load_run
 from shared.errors import BadData
 from shared.store import LocalStore
-from tests.unit.trainer.recogniser.conftest import train_run
+from tests.unit.trainer.recogniser.drawn_runs import train_run
 
 
 def read_maps(table: Path, clip: str) -> np.ndarray:

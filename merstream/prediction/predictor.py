@@ -25,7 +25,7 @@ from services.spotter.spotting_pass import describe_settings, draft_prediction
 from services.spotter.watch_store import WatchPlace
 from services.spotter.watched_faces import WatchedFace
 from services.spotter.watching import watch_recording
-from services.trainer.recogniser.description import describe_expression, describe_model
+from services.trainer.recogniser.description import describe_model, describe_recognised_event
 from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.recogniser.recognition import Recogniser
 from shared.errors import BadData
@@ -34,7 +34,6 @@ from shared.prediction.pipeline import PREDICTION_PIPELINE
 from shared.records import Pipeline, Record
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 from shared.storage_faults import require_writable_folder, stop_on_storage_fault
-from shared.worker.stage_handler import read_artifact
 
 SecondsCallback = Callable[[float, float], None]  # seconds watched so far, seconds in all
 RecordingSource = Path | NDArray[np.uint8]
@@ -133,9 +132,7 @@ class _Predictor:
             lost = "The event did not come out of the image stages. Run the same command again."
             return event.model_copy(update={"failure": failure or lost})
         store = Workspace(self.folder).open_store()
-        arrays = read_artifact(store, record.artifact, record.sample.clip)
-        said = self.recogniser.recognise_features(arrays, subject=self.options.subject)
-        return event.model_copy(update={"recognition": describe_expression(said)})
+        return describe_recognised_event(event, record, store, self.recogniser, self.options.subject)
 
 
 def predict_recording(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.trainer.recogniser.description import describe_expression, describe_model
+from services.trainer.recogniser.description import describe_model, describe_recognised_event
 from services.trainer.recogniser.loading import load_recogniser_of_stack
 from services.trainer.recogniser.recognition import Recogniser
 from services.trainer.service.prediction_metrics import RecognitionMetrics
@@ -28,7 +28,6 @@ from shared.video_records import (
     RefusedVideo,
 )
 from shared.worker import OutgoingMessage
-from shared.worker.stage_handler import read_artifact
 
 log = logging.getLogger(__name__)
 
@@ -106,12 +105,7 @@ class RecognitionHandler:
         if record is None:
             reason = contents.failures.get(event.id, "it became no clip.")
             return event.model_copy(update={"failure": reason})
-        try:
-            arrays = read_artifact(self.store, record.artifact, record.sample.clip)
-            said = recogniser.recognise_features(arrays, subject=contents.spotted.video.plan.subject)
-        except BadData as reason:
-            return event.model_copy(update={"failure": str(reason)})
-        return event.model_copy(update={"recognition": describe_expression(said)})
+        return describe_recognised_event(event, record, self.store, recogniser, contents.spotted.video.plan.subject)
 
 
 def _describe_result(request: RecognitionRequest, prediction: Prediction, prefix: str, model: str) -> PredictionResult:

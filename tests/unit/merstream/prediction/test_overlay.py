@@ -91,7 +91,7 @@ def test_a_face_is_asked_for_when_the_frames_have_come_to_it_and_forgotten_after
         for start in range(20):
             asked.append(shown[0])
             times = np.arange(start, start + 0.9, 0.1)
-            boxes = np.tile([8.0, 8.0, 40.0, 40.0], (len(times), 1))
+            boxes = np.tile([100.0, 60.0, 200.0, 160.0], (len(times), 1))
             alive.append(weakref.ref(boxes))
             yield FaceCourse(1, times, boxes)
 
@@ -99,11 +99,11 @@ def test_a_face_is_asked_for_when_the_frames_have_come_to_it_and_forgotten_after
         for number in range(200):
             shown[0] = number / 10
             assert sum(each() is not None for each in alive) <= 3
-            yield drawn.DrawnFrame(number / 10, np.full((64, 96, 3), 90, np.uint8))
+            yield drawn.DrawnFrame(number / 10, np.full((240, 320, 3), 90, np.uint8))
 
     found = read_video(write_overlay(draw(), drawn.PREDICTION, follow(), tmp_path / "a.mp4"))
     assert asked == pytest.approx([0, *range(19)], abs=0.2)
-    assert all(picture[8:40, 8].mean() > 130 for _, picture in found)
+    assert all(picture[90:150, 100].mean() > 130 for _, picture in found)
 
 
 def test_a_recording_without_frames_is_refused(tmp_path: Path) -> None:

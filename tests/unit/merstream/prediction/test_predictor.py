@@ -93,13 +93,16 @@ def test_an_interrupted_prediction_goes_on(prediction: PredictedRecording, drawn
     assert again.prediction == prediction.prediction
 
 
+REFUSED = "the event: expected patches for the model 'silent', got maps."
+
+
 class Silent:
     """A model that reads no event."""
 
     name, digest, trained_on, needs, pipeline = "silent", "0" * 64, "nothing", ("maps",), None
 
     def recognise_features(self, arrays: Arrays, **_: object) -> RecognisedExpression:
-        raise BadData("the event: expected patches for the model 'silent', got maps.")
+        raise BadData(REFUSED)
 
 
 def test_an_event_that_the_model_refuses_says_why(

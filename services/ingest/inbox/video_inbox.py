@@ -66,7 +66,7 @@ class VideoInbox(ScanLoop):
         self.video_metrics.set_video_counts(len(present) - unsettled, unsettled, len(self._ignored))
         return due
 
-    def is_awaited(self, upload: Upload) -> bool:
+    def note_upload(self, upload: Upload) -> bool:
         return upload.bucket == self.settings.videos_bucket and is_video(upload.key)
 
     def close(self) -> None:

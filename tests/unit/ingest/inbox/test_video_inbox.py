@@ -142,7 +142,7 @@ def test_a_notification_of_its_own_bucket_wakes_it(lab: VideoLab) -> None:
     assert lab.announced() == {}, "the first was about a dataset"
     lab.process.step()
     assert set(lab.announced()) == {"my own.mp4"}
-    assert not lab.process.is_awaited(Upload("videos", "readme.txt"))
+    assert not lab.process.note_upload(Upload("videos", "readme.txt"))
 
 
 def test_killed_before_or_after_any_call_the_next_start_ends_the_same(tmp_path: Path) -> None:

@@ -51,9 +51,7 @@ class Reconciler:
         emission.publish_clips(seen.clips, self.patience, quiet)
         dataset = _describe_dataset(emission, seen, quiet)
         self._announce_dataset(dataset, announced)
-        if emission.ledger.announced != dataset.key:
-            emission.ledger = emission.ledger.model_copy(update={"announced": dataset.key})
-            emission.save_progress()
+        emission.finish_ledger(dataset.key)
         return dataset
 
     def remove_dataset(self, name: str, announced: AnnouncedDatasets) -> None:

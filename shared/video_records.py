@@ -5,9 +5,21 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.records import Artifact, Envelope, Pipeline, Record, json_digest, quote_segment, record_key
+from shared.records import (
+    Artifact,
+    Envelope,
+    Pipeline,
+    Record,
+    clip_key,
+    clip_version,
+    digest_labels,
+    json_digest,
+    quote_segment,
+    record_key,
+)
 
 SPOTTER_STAGE = "spotter"
+UNLABELLED = digest_labels(None, ())
 
 
 class Video(Envelope):
@@ -24,6 +36,11 @@ class Video(Envelope):
     @property
     def key(self) -> str:
         return record_key(quote_segment(self.name), self.pipeline)
+
+    @property
+    def upload_key(self) -> str:
+        """Key of everything that belongs to these bytes, so that what is late about others is under another key."""
+        return f"{self.key}@{json_digest([self.mark, self.size])[:12]}"
 
     def is_same_upload(self, other: "Video | None") -> bool:
         """Whether both name the same bytes under the same pipeline."""
@@ -50,7 +67,15 @@ class SpottedVideo(Envelope):
 
     @property
     def key(self) -> str:
-        return self.video.key
+        return self.video.upload_key
+
+    @property
+    def clip_keys(self) -> dict[str, str]:
+        """The message key of the records of each event, by the identity of its sample. Events have no labels."""
+        return {
+            identity: clip_key(identity, self.video.pipeline, clip_version(recipe, UNLABELLED))
+            for identity, recipe in self.clips.items()
+        }
 
     @property
     def draft_key(self) -> str:
@@ -90,7 +115,7 @@ class RecognitionContents(Envelope):
         """Digest of what shapes the prediction: equal contents are one request."""
         shaped_by = {str(event): record.artifact.sha256 for event, record in self.features.items()}
         failures = {str(event): sentence for event, sentence in self.failures.items()}
-        return json_digest([self.spotted.key, self.spotted.recipe, shaped_by, failures])[:32]
+        return json_digest([self.spotted.video.key, self.spotted.recipe, shaped_by, failures])[:32]
 
 
 class PredictionResult(Envelope):
@@ -109,4 +134,4 @@ class PredictionResult(Envelope):
 
     @property
     def key(self) -> str:
-        return self.video.key
+        return f"{self.video.upload_key}@{json_digest([self.contents, self.model])[:12]}"

@@ -9,7 +9,7 @@ from merstream.stack.connection import connect_bus_and_store, connection_setting
 from merstream.stack.upload import upload_files
 from services.ingest.inbox import names
 from services.ingest.inbox.video_inbox import is_video
-from shared.bus.topics import PREDICTIONS
+from shared.bus.topics import PREDICTIONS, VIDEOS
 from shared.connect import open_videos
 from shared.errors import BadData
 from shared.records import quote_segment
@@ -17,7 +17,7 @@ from shared.settings import Settings
 from shared.storage_faults import require_writable_folder
 from shared.store import LocalStore, Store
 from shared.topic_views import read_records
-from shared.video_records import PredictionResult
+from shared.video_records import PredictionResult, Video
 
 PREDICTIONS_FOLDER = OUTPUT_FOLDER / "predictions"
 
@@ -45,7 +45,9 @@ def fetch_predictions(
     """
     with connect_bus_and_store(None) as (bus, store):
         results = read_records(bus, PREDICTIONS.name, lambda key: PredictionResult)
-        chosen = select_predictions(results, video)
+        present = {upload.upload_key for upload in read_records(bus, VIDEOS.name, lambda key: Video)}
+        # Those of the bytes that are in the bucket now count as newer than those of replaced ones.
+        chosen = select_predictions(sorted(results, key=lambda each: each.video.upload_key in present), video)
         folder = destination or PREDICTIONS_FOLDER
         found = {result.video.name: _download_prediction(store, result, folder) for result in chosen}
         if html:
@@ -58,8 +60,8 @@ def fetch_predictions(
 
 
 def select_predictions(results: Sequence[PredictionResult], video: str | None) -> list[PredictionResult]:
-    """The newest prediction of the video, or of each video. Raises BadData if there is none."""
-    newest = {result.video.name: result for result in sorted(results, key=lambda result: result.created)}
+    """The last prediction of the video, or of each video. Raises BadData if there is none."""
+    newest = {result.video.name: result for result in results}
     chosen = [result for name, result in newest.items() if video in (None, name)]
     if not chosen:
         known = ", ".join(newest) or "none"

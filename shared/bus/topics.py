@@ -42,7 +42,7 @@ BUCKET_EVENTS = Topic(
 )
 DATASETS = Topic("mer.datasets", "contents of an uploaded dataset: inbox -> trainer", partitions=1, cleanup="compact")
 SOURCES = Topic("mer.sources", "a clip's raw files, packed: discovery -> ingest")
-CLIPS = Topic("mer.clips", "face-cropped frames onset..offset: ingest -> interpolator", cleanup="compact")
+CLIPS = Topic("mer.clips", "face-cropped frames onset..offset: ingest -> interpolator")
 INTERPOLATED = Topic("mer.interpolated", "frames on the method's timeline: interpolator -> magnifier")
 MAGNIFIED = Topic("mer.magnified", "frames at every factor: magnifier -> flow")
 FLOWS = Topic("mer.flows", "flow of every factor and pair: flow -> roi-au")

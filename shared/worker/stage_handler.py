@@ -80,7 +80,7 @@ def process_record(stage: Stage[Any], store: Store, record: Record, metrics: Met
     inputs = record.artifacts
     if absent := [name for name in stage.reads if name not in inputs]:
         raise BadData(
-            f"{record.key}: stage {stage.name!r} needs the artifact of {', '.join(absent)}, "
+            f"{record.clip_name}: stage {stage.name!r} needs the artifact of {', '.join(absent)}, "
             f"the record has those of {', '.join(inputs)}. Ingest the clip again."
         )
     settings = pipeline_settings(stage, record.pipeline)
@@ -90,7 +90,7 @@ def process_record(stage: Stage[Any], store: Store, record: Record, metrics: Met
     fields = {"sample": record.sample, "inputs": inputs, "pipeline": record.pipeline, "trace": record.trace}
     if earlier := _read_manifest(store, key):
         return earlier.model_copy(update={**fields, "notes": _join_notes(record.notes, earlier.notes)}), "reused"
-    result = _compute_result(stage, store, record.key, inputs, settings, metrics)
+    result = _compute_result(stage, store, record.clip_name, inputs, settings, metrics)
     artifact = write_artifact(store, key, result)
     metrics.artifact.labels(stage.name).inc(artifact.size)
     notes = _join_notes(record.notes, (str(note) for note in result.get("notes", ())))

@@ -11,13 +11,11 @@ from services.ingest.inbox.reconcile import Reconciler
 from services.ingest.inbox.scan import Clock, InboxScan, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
 from shared.bus import Bus
-from shared.bus.topics import DATASETS
-from shared.records import Dataset
+from shared.dataset_notices import dataset_view
 from shared.scratch import ScratchFolder
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
-from shared.topic_views import record_view
 
 INBOX_NAME = "inbox"
 
@@ -43,7 +41,7 @@ class Inbox(ScanLoop):
         reconciler = Reconciler(
             inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds, self.send_heartbeat
         )
-        self._announced = record_view(bus, DATASETS.name, lambda key: Dataset)
+        self._announced = dataset_view(bus, store)
         self.scanner = InboxScan(
             reconciler,
             self._announced,

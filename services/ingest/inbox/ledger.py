@@ -44,6 +44,11 @@ class Ledger(Envelope):
     announced: str = ""
     video_lengths: dict[str, int] = Field(default_factory=dict, exclude_if=lambda known: not known)
 
+    def without_publications(self) -> "Ledger":
+        """The same clips with their artifacts, none of them published."""
+        clips = {identity: clip.model_copy(update={"sample": ""}) for identity, clip in self.clips.items()}
+        return self.model_copy(update={"clips": clips, "announced": ""})
+
 
 def load_ledger(store: Store, dataset: str) -> Ledger:
     """The ledger of a dataset, or an empty one. Parts that a killed process left are joined to it."""

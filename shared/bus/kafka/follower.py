@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 
 from shared.bus import Message
 from shared.bus.kafka.broker import Broker, translate_kafka_errors
@@ -87,6 +87,8 @@ def list_partitions(broker: Broker, topic: str) -> list[TopicPartition]:
         closing(broker.connect_client(KafkaAdminClient)) as admin,
     ):
         (found,) = admin.describe_topics([topic])
+        if found["error_code"] == TopicAuthorizationFailedError.errno:
+            raise TopicAuthorizationFailedError(topic)
     if not found["partitions"]:
         raise Unavailable(f"Topic {topic} does not exist on the broker (yet): run the set-up of topics.")
     return [TopicPartition(topic, partition["partition_index"]) for partition in found["partitions"]]

@@ -14,6 +14,8 @@ from shared.bus.topics import TOPICS
 
 
 class TestKafkaBus(BusContract):
+    most_batches = 3
+
     @pytest.fixture
     def opener(self, kafka_bootstrap: str) -> Iterator[Callable[[], KafkaBus]]:
         prefix = f"{uuid.uuid4().hex[:8]}."

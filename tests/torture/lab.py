@@ -89,7 +89,6 @@ class TortureLab:
             Settings.model_validate(given | {"kafka_servers": self.kafka.bootstrap}),
             replication=1,
             min_insync=1,
-            retention_days=None,
         )
         self.environment = {f"MER_{name.upper()}": str(value) for name, value in given.items()}
         self.inbox = where.store("datasets")

@@ -73,7 +73,7 @@ class VideoInbox(ScanLoop):
         self.video_metrics.set_video_counts(counts)
         return due
 
-    def is_awaited(self, upload: Upload) -> bool:
+    def note_upload(self, upload: Upload) -> bool:
         return upload.bucket == self.settings.videos_bucket and (is_video(upload.key) or is_plan(upload.key))
 
     def close(self) -> None:

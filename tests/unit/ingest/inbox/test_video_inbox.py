@@ -146,7 +146,7 @@ def test_a_notification_of_its_own_bucket_wakes_it(lab: VideoLab) -> None:
     assert lab.announced() == {}, "the first was about a dataset"
     lab.process.step()
     assert set(lab.announced()) == {"my own.mp4"}
-    assert not lab.process.is_awaited(Upload("videos", "readme.txt"))
+    assert not lab.process.note_upload(Upload("videos", "readme.txt"))
 
 
 def refusal(lab: VideoLab, plan: bytes, key: str = "own.mp4.merstream.json") -> str:

@@ -112,7 +112,7 @@ def kafka_topic(topic: Topic) -> dict[str, Any]:
         "spec": {
             "partitions": topic.partitions,
             "replicas": 3,
-            "config": {"cleanup.policy": topic.cleanup, "min.insync.replicas": 2, **forever},
+            "config": {**topic.broker_options, "min.insync.replicas": 2, **forever},
         },
     }
 

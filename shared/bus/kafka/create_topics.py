@@ -52,7 +52,7 @@ def ensure_topics(
 
 
 def _topic_configs(topic: Topic, min_insync: int, retention: int) -> dict[str, str]:
-    common = {"cleanup.policy": topic.cleanup, "min.insync.replicas": str(min_insync)}
+    common = {**topic.broker_options, "min.insync.replicas": str(min_insync)}
     return common if topic.cleanup == "compact" else {**common, "retention.ms": str(retention)}
 
 

@@ -201,12 +201,12 @@ class Run(Envelope):
 
     @property
     def contents_key(self) -> str:
-        return f"runs/{self.id}/run.json"
+        return run_contents_key(self.id)
 
     @property
     def report_prefix(self) -> str:
         """Prefix of the report's files. Without `report.json` there is no report."""
-        return f"reports/{quote_segment(self.dataset)}/{self.id}/"
+        return report_prefix(self.dataset, self.id)
 
 
 class Environment(FrozenModel):
@@ -321,6 +321,16 @@ class RunResult(Envelope):
     @property
     def key(self) -> str:
         return self.run
+
+
+def run_contents_key(run: str) -> str:
+    """Store key of the contents of the run with this id."""
+    return f"runs/{run}/run.json"
+
+
+def report_prefix(dataset: str, run: str) -> str:
+    """Prefix of the files of a run's report in the store."""
+    return f"reports/{quote_segment(dataset)}/{run}/"
 
 
 def artifact_key(stage: str, sample: Sample, recipe: str) -> str:

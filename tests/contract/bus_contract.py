@@ -17,6 +17,7 @@ class BusContract:
     """`opener` opens a connection, each to the same empty topics; `topic` has several partitions."""
 
     topic = "mer.clips"
+    most_batches = 30  # in which 30 messages come that are there
 
     @pytest.fixture
     def opener(self) -> Callable[[], Bus]:
@@ -85,6 +86,20 @@ class BusContract:
         bus.publish(self.topic, "k", b"v")
         first = bus.subscribe(self.topic, "g")
         first.commit(_take(first))
+        first.close()
+        assert connect().subscribe(self.topic, "g").take_message(1.0) is None
+
+    def test_batches_are_all_messages_in_order_and_a_commit_of_the_last_is_one_of_all(self, bus: Bus, connect) -> None:
+        for number in range(30):
+            bus.publish(self.topic, "one", b"%d" % number)
+        first, batches = bus.subscribe(self.topic, "g"), []
+        while sum(map(len, batches)) < 30:
+            if batch := first.take_batch(WAIT_SECONDS):
+                first.commit(batch[-1])
+            batches.append(batch)
+        assert [message.value for batch in batches for message in batch] == [b"%d" % n for n in range(30)]
+        assert len(batches) <= self.most_batches
+        assert first.take_batch(0) == []
         first.close()
         assert connect().subscribe(self.topic, "g").take_message(1.0) is None
 

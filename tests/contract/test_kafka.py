@@ -18,6 +18,8 @@ from shared.errors import Unavailable
 
 
 class TestKafkaBus(BusContract):
+    most_batches = 3
+
     @pytest.fixture
     def opener(self, kafka_bootstrap: str) -> Iterator[Callable[[], KafkaBus]]:
         self.bootstrap, self.prefix = kafka_bootstrap, f"{uuid.uuid4().hex[:8]}."

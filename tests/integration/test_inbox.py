@@ -53,7 +53,7 @@ def settings(kafka: str, prefix: str, where: Endpoint, folder: Path, **more: flo
 
 
 def prepared(given: Settings) -> Settings:
-    set_up_servers(given, replication=1, min_insync=1, retention_days=None)
+    set_up_servers(given, replication=1, min_insync=1)
     return given
 
 

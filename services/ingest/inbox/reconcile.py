@@ -52,9 +52,7 @@ class Reconciler:
         dataset = _describe_dataset(emission, seen, quiet)
         emission.forget_missing_clips(dataset)
         self._announce_dataset(dataset, announced)
-        if emission.ledger.announced != dataset.key:
-            emission.ledger = emission.ledger.model_copy(update={"announced": dataset.key})
-            emission.save_progress()
+        emission.finish_ledger(dataset.key)
         return dataset
 
     def remove_dataset(self, name: str, announced: AnnouncedDatasets) -> None:

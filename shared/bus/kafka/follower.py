@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 
 from shared.bus import Message
 from shared.bus.kafka.broker import Broker, translate_kafka_errors
@@ -133,6 +133,8 @@ def describe_topic(admin: Any, topic: str) -> tuple[Any, list[TopicPartition]]:
     Raises Unavailable if the topic does not exist (yet).
     """
     (found,) = admin.describe_topics([topic])
+    if found["error_code"] == TopicAuthorizationFailedError.errno:
+        raise TopicAuthorizationFailedError(topic)
     if not found["partitions"]:
         raise Unavailable(f"Topic {topic} does not exist on the broker (yet): run the set-up of topics.")
     partitions = sorted(partition["partition_index"] for partition in found["partitions"])

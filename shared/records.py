@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
@@ -366,9 +367,14 @@ def result_type(key: str) -> "type[FoldResult | RunResult]":
     return FoldResult if "/" in key else RunResult
 
 
+def content_key(artifact: str, sha256: str) -> str:
+    """Store key of one content of an artifact: `<recipe>-<digest>.npz`."""
+    return f"{artifact.removesuffix('.npz')}-{sha256[:12]}.npz"
+
+
 def manifest_key(artifact: str) -> str:
-    """Store key of the manifest of an artifact, given the artifact's key. It is beside the artifact."""
-    return artifact.removesuffix(".npz") + ".json"
+    """Store key of the manifest of an artifact, given the artifact's key with or without the digest of its content."""
+    return re.sub(r"(-[0-9a-f]{12})?\.npz$", "", artifact) + ".json"
 
 
 def json_digest(value: Any) -> str:

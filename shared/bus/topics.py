@@ -19,8 +19,10 @@ class Topic:
 
     @property
     def log_settings(self) -> dict[str, str | int]:
-        """The topic's settings on a Kafka broker."""
-        # The broker's clock stamps messages. Otherwise it would refuse a producer whose clock is an hour ahead.
+        """The topic's settings on a Kafka broker.
+
+        The broker dates the messages. By the dates of their hosts it refuses those of a clock that is an hour ahead.
+        """
         common: dict[str, str | int] = {"cleanup.policy": self.cleanup, "message.timestamp.type": "LogAppendTime"}
         if self.cleanup == "compact":
             return common

@@ -75,11 +75,11 @@ def _stage_access(stage: str, produced: Topic, deleted: str = "json") -> Service
 ACCESS = {
     "inbox": ServiceAccess(
         reads=("*",),
-        writes=("inbox*", "source/*"),
-        deletes=("inbox*",),
+        writes=("inbox*", "source/*", "datasets/*"),
+        deletes=("inbox*", "datasets/*"),
         uploads=("inbox_bucket", "videos_bucket"),
         consumes=_ALL_TOPICS,
-        produces=(DATASETS, SOURCES, VIDEOS, SPOTTED),
+        produces=(DATASETS, SOURCES, VIDEOS, SPOTTED, FEATURES),  # it takes back the features of what was removed
         groups=("inbox", "video-inbox"),
         describes_groups=True,
     ),

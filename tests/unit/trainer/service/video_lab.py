@@ -115,9 +115,8 @@ class VideoLab:
         )
 
     def results(self) -> dict[str, PredictionResult]:
-        """The last result by the video's name."""
+        """Results by the video's name."""
         found = [PredictionResult.decode(m.value) for m in self.bus.read_newest("mer.predictions").values()]
-        found.sort(key=lambda result: result.created)
         return {result.video.name: result for result in found}
 
     def prediction(self, name: str = NAME) -> Prediction:

@@ -20,6 +20,7 @@ from shared.worker.retry import is_transient
 log = logging.getLogger(__name__)
 
 CLOCK_KEY = "inbox-clock"
+FUTURE_SECONDS = 60.0  # more than two clocks of one server differ
 
 Clock = Callable[[], datetime]
 
@@ -32,6 +33,11 @@ def server_clock(store: Store) -> Clock:
         return next(entry.modified for entry in store.list_objects(CLOCK_KEY) if entry.key == CLOCK_KEY)
 
     return server_now
+
+
+def is_future(entry: ObjectInfo, now: datetime) -> bool:
+    """Whether an object's date lies in the future. A folder keeps the date that a camera or a copy gave a file."""
+    return (entry.modified - now).total_seconds() > FUTURE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class InboxScan:
         due, errors = math.inf, []
         for name in sorted(dropped):
             self.reconciler.beat()
-            age = (now - max(entry.modified for _, entry in dropped[name])).total_seconds()
+            age = self._age_of(name, dropped[name], now)
             try:
                 due = min(due, self._visit_dataset(name, dropped[name], age, announced[name]))
             except Exception as error:
@@ -78,6 +84,18 @@ class InboxScan:
         if errors:
             raise errors[0]
         return due
+
+    def _age_of(self, name: str, dropped: DroppedObjects, now: datetime) -> float:
+        """Seconds since the newest object. A date in the future says nothing about uploads, and is named once."""
+        future = sorted(entry.key for _, entry in dropped if is_future(entry, now))
+        if future and name not in self._visited:
+            log.warning(
+                "%s: expected dates up to now, got %d files dated in the future, such as %s. They are not waited for",
+                *(name, len(future), future[0]),
+                extra={"mer": {"dataset": name}},
+            )
+        ages = ((now - entry.modified).total_seconds() for _, entry in dropped if not is_future(entry, now))
+        return min(ages, default=math.inf)
 
     def _visit_dataset(self, name: str, dropped: DroppedObjects, age: float, announced: AnnouncedDatasets) -> float:
         """Reconcile a dataset if needed. Returns the seconds until it is due again without an upload."""

@@ -15,7 +15,7 @@ from services.ingest.catalogue.resolve import VIDEO_SUFFIXES
 from services.ingest.inbox import names
 from services.ingest.inbox.events import Upload
 from services.ingest.inbox.metrics import VideoMetrics
-from services.ingest.inbox.scan import Clock, server_clock
+from services.ingest.inbox.scan import Clock, is_future, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
 from shared.bus import Bus
 from shared.bus.topics import SPOTTED, VIDEOS
@@ -58,7 +58,7 @@ class VideoInbox(ScanLoop):
             video = _describe_video(entry)
             present.add(video.key)
             wait = self.settings.inbox_settle_seconds - (now - entry.modified).total_seconds()
-            if wait <= 0:
+            if wait <= 0 or is_future(entry, now):
                 self._announce_video(video, announced)
             else:
                 due, unsettled = min(due, wait), unsettled + 1

@@ -4,21 +4,22 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
 from openpyxl.cell.rich_text import CellRichText, TextBlock  # type: ignore[import-untyped]
 
-from services.ingest.catalogue.workbook_limits import BLANK_ROWS, check_workbook
+from services.ingest.catalogue.workbook_limits import BLANK_ROWS, MOST_COLUMNS, MOST_ROWS, check_workbook
 from shared.errors import BadData
 from shared.tables.cells import cell_text
-from shared.tables.table import Place, Table, parse_csv
+from shared.tables.table import DELIMITERS, Place, Table, parse_csv
 
 SHEET_BYTES = 64 << 20  # largest file
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
+SheetReader = Callable[[Path], list[Table]]
 
 
 def read_tables(file: Path) -> list[Table]:
@@ -29,7 +30,20 @@ def read_tables(file: Path) -> list[Table]:
         )
     if file.suffix.lower() not in TEXT_SUFFIXES:
         return list(_read_workbook(file))
-    return [parse_csv(file.read_bytes(), file.name, file.stem)]
+    data = file.read_bytes()
+    _check_text_size(file.name, data)
+    return [parse_csv(data, file.name, file.stem)]
+
+
+def _check_text_size(name: str, data: bytes) -> None:
+    """Raise BadData for more rows or cells than a worksheet may have."""
+    rows = max(data.count(b"\n"), data.count(b"\r"))
+    cells = max(data.count(delimiter.encode()) for delimiter in DELIMITERS)
+    if rows > MOST_ROWS or cells > MOST_ROWS * MOST_COLUMNS:
+        raise BadData(
+            f"{name}: expected at most {MOST_ROWS} rows of {MOST_COLUMNS} columns, got {rows} rows and {cells} cells; "
+            "delete what lies beyond the last clip, or divide the dataset."
+        )
 
 
 def _read_workbook(file: Path) -> Iterator[Table]:

@@ -87,6 +87,17 @@ def test_formats_and_strays_far_from_the_clips_do_no_harm(tmp_path: Path) -> Non
     assert table.rows[:5] == (("subject", "clip"), (None, None), ("s", None), ("s", "c"), ("s", None))
 
 
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [(b"a\n" * (MOST_ROWS + 1), "got 50001 rows and 0 cells"), (b"," * 3_200_001, "got 0 rows and 3200001 cells")],
+)
+def test_a_text_of_too_many_rows_or_cells_is_refused(data: bytes, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_bytes(data)
+    with pytest.raises(BadData, match=r"clips\.csv: expected at most 50000 rows of 64 columns, ") as refused:
+        read_tables(tmp_path / "clips.csv")
+    assert sentence in str(refused.value)
+
+
 def test_a_long_list_of_contents_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -209,7 +209,7 @@ def test_files_that_are_no_videos_become_dead_letters_and_stop_nobody(local: Set
 def test_a_spotter_that_is_killed_leaves_the_next_one_the_same_bytes(
     local: Settings, video: Path, tmp_path: Path
 ) -> None:
-    """SIGKILL while it watches, and once more while it stores. Each process is on another machine: its scratch is empty."""
+    """SIGKILL while it watches and while it stores. Each process is on another machine: its scratch is empty."""
     whole = Settings(home=tmp_path / "whole", scratch=tmp_path / "other", inbox_settle_seconds=0)
     announce_video(whole, video)
     run_spotter(whole, until=lambda store: is_published(whole), kill=False)

@@ -1,5 +1,5 @@
 # The MinIO server from its Go module: the project is archived, and its images are no longer on Docker Hub.
-#   docker build -f docker/minio.Dockerfile -t merstream/minio:2026-02-12 docker    then MINIO_IMAGE=merstream/minio:2026-02-12
+#   docker build -f docker/minio.Dockerfile -t localhost/merstream/minio:2026-02-12 docker    then MINIO_IMAGE=localhost/merstream/minio:2026-02-12
 # Build secret, optional: ca (PEM bundle of a private authority).
 ARG GO_IMAGE=golang:1.24-bookworm@sha256:1a6d4452c65dea36aac2e2d606b01b4a029ec90cc1ae53890540ce6173ea77ac
 ARG BASE_IMAGE=debian:bookworm-slim

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shared.records import Dataset, Record, record_key, source_key
+from shared.records import Dataset, Record
 
 
 @dataclass(frozen=True)
@@ -48,21 +48,19 @@ class DatasetProgress:
 
 
 def measure_progress(
-    dataset: Dataset, features: Mapping[str, Record], failure_sentences: Mapping[tuple[str, str], str]
+    dataset: Dataset, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
 ) -> DatasetProgress:
-    """The progress of a dataset, from features by record key and sentences by (record key, key of the source artifact).
+    """The progress of a dataset, from features and sentences of dead letters by record key.
 
-    Features and dead letters count only if they belong to the clip's present source artifact. Those of an earlier
-    upload are ignored: that clip is pending. A clip with features and a dead letter has features.
+    Features and dead letters count only if they belong to the clip's present source and labels: others are under other
+    keys, and the clip is pending. A clip with features and a dead letter has features.
     """
     found, buried, pending = [], [], []
-    for identity, recipe in sorted(dataset.clips.items()):
-        key, source = record_key(identity, dataset.pipeline), source_key(identity, recipe)
-        record = features.get(key)
-        if record is not None and record.source_key == source:
+    for identity, key in sorted(dataset.clip_keys.items()):
+        if record := features.get(key):
             found.append(record)
-        elif (key, source) in failure_sentences:
-            buried.append(failure_sentences[key, source])
+        elif sentence := failure_sentences.get(key):
+            buried.append(sentence)
         else:
             pending.append(identity)
     left_out = (*dataset.faults, *buried)

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from shared.bus import Bus
 from shared.bus.dead_letters import DeadLetter
 from shared.bus.topics import PREDICTIONS, SPOTTED, VIDEOS
-from shared.records import Record, record_key, source_key
+from shared.records import Record
 from shared.store import Store
 from shared.topic_views import TopicView, letter_view, record_view
 from shared.video_records import (
@@ -45,22 +45,20 @@ class EventProgress:
 
 
 def measure_event_progress(
-    spotted: SpottedVideo, features: Mapping[str, Record], failure_sentences: Mapping[tuple[str, str], str]
+    spotted: SpottedVideo, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
 ) -> EventProgress:
-    """The progress of a video, from features by record key and sentences by (record key, key of the source artifact).
+    """The progress of a video, from features and sentences of dead letters by record key.
 
-    As for a dataset, features and dead letters count only if they belong to the event's present source artifact.
+    As for a dataset, features and dead letters count only if they belong to the event's present source.
     """
     found: dict[int, Record] = {}
     failures, pending = dict(spotted.faults), []
     for event, identity in sorted(spotted.events.items()):
-        key = record_key(identity, spotted.video.pipeline)
-        source = source_key(identity, spotted.clips[identity])
-        record = features.get(key)
-        if record is not None and record.source_key == source:
+        key = spotted.clip_keys[identity]
+        if record := features.get(key):
             found[event] = record
-        elif (key, source) in failure_sentences:
-            failures[event] = failure_sentences[key, source].removeprefix(f"{identity}: ")
+        elif sentence := failure_sentences.get(key):
+            failures[event] = sentence.removeprefix(f"{identity}: ")
         else:
             pending.append(event)
     return EventProgress(found, failures, tuple(pending))
@@ -85,10 +83,10 @@ class VideoProgress:
 def measure_video_progress(
     spotted: SpottedVideo, events: EventProgress, result: PredictionResult | None
 ) -> VideoProgress:
-    """The progress of a video that was watched."""
+    """The progress of a video that was watched. `result` is that of these events."""
     if not events.is_ready:
         return VideoProgress(spotted.video, "computing", spotted=spotted, events=events)
-    if result is None or result.contents != events.contents(spotted).digest:
+    if result is None:
         return VideoProgress(spotted.video, "recognising", spotted=spotted, events=events)
     return VideoProgress(spotted.video, "predicted", spotted=spotted, events=events, result=result)
 
@@ -104,25 +102,30 @@ class VideoFollower:
         self._unrecognised = letter_view(bus, store, RECOGNISER_NAME, _read_failed_request)
 
     def read_progress(
-        self, features: Mapping[str, Record], failure_sentences: Mapping[tuple[str, str], str]
+        self, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
     ) -> list[VideoProgress]:
         """The progress of every video in the bucket, the newest last. Raises Unavailable.
 
         What was spotted in a video before it was replaced does not count.
         """
         videos, spotted = self._videos.read_newest(), self._spotted.read_newest()
-        predictions, unspotted = self._predictions.read_newest(), dict(self._unspotted.read_newest().values())
+        predictions = {
+            (each.video.upload_key, each.contents): each for each in self._predictions.read_newest().values()
+        }
+        unspotted = dict(self._unspotted.read_newest().values())
         unrecognised = dict(self._unrecognised.read_newest().values())
         found = []
         for key, video in videos.items():
-            mine = spotted.get(key)
+            mine = spotted.get(video.upload_key, spotted.get(key))  # the key of older messages
             if video.fault or mine is None or not video.is_same_upload(mine.video):
                 reason = video.fault or unspotted.get(video.trace, "")
                 found.append(VideoProgress(video, "failed" if reason else "watching", reason))
                 continue
             events = measure_event_progress(mine, features, failure_sentences)
-            progress = measure_video_progress(mine, events, predictions.get(key))
-            reason = unrecognised.get((video.trace, events.contents(mine).digest), "")
+            contents = events.contents(mine).digest
+            result = predictions.get((video.upload_key, contents)) if events.is_ready else None
+            progress = measure_video_progress(mine, events, result)
+            reason = unrecognised.get((video.trace, contents), "")
             failed = progress.state == "recognising" and reason
             found.append(replace(progress, state="failed", reason=reason) if failed else progress)
         return found

@@ -5,10 +5,23 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from shared.records import Artifact, Envelope, FrozenModel, Pipeline, Record, json_digest, quote_segment, record_key
+from shared.records import (
+    Artifact,
+    Envelope,
+    FrozenModel,
+    Pipeline,
+    Record,
+    clip_key,
+    clip_version,
+    digest_labels,
+    json_digest,
+    quote_segment,
+    record_key,
+)
 
 SPOTTER_STAGE, RECOGNISER_NAME = "spotter", "recogniser"
 SHIPPED_NAME = "shipped"
+UNLABELLED = digest_labels(None, ())
 
 
 class VideoPlan(FrozenModel):
@@ -49,6 +62,12 @@ class Video(Envelope):
     @property
     def key(self) -> str:
         return record_key(quote_segment(self.name), self.pipeline)
+
+    @property
+    def upload_key(self) -> str:
+        """Key of everything that belongs to these bytes and plan, so that what is late about others has another key."""
+        plan = self.plan.model_dump(exclude_defaults=True)
+        return f"{self.key}@{json_digest([self.mark, self.size, *([plan] if plan else [])])[:12]}"
 
     @property
     def refusal_key(self) -> str:
@@ -92,7 +111,15 @@ class SpottedVideo(Envelope):
 
     @property
     def key(self) -> str:
-        return self.video.key
+        return self.video.upload_key
+
+    @property
+    def clip_keys(self) -> dict[str, str]:
+        """The message key of the records of each event, by the identity of its sample. Events have no labels."""
+        return {
+            identity: clip_key(identity, self.video.pipeline, clip_version(recipe, UNLABELLED))
+            for identity, recipe in self.clips.items()
+        }
 
     @property
     def draft_key(self) -> str:
@@ -133,7 +160,8 @@ class RecognitionContents(Envelope):
         shaped_by = {str(event): record.artifact.sha256 for event, record in self.features.items()}
         failures = {str(event): sentence for event, sentence in self.failures.items()}
         plan = self.spotted.video.plan.recognising
-        return json_digest([self.spotted.key, self.spotted.recipe, shaped_by, failures, *([plan] if plan else [])])[:32]
+        shaped = [self.spotted.video.key, self.spotted.recipe, shaped_by, failures, *([plan] if plan else [])]
+        return json_digest(shaped)[:32]
 
 
 class PredictionResult(Envelope):
@@ -152,4 +180,4 @@ class PredictionResult(Envelope):
 
     @property
     def key(self) -> str:
-        return self.video.key
+        return f"{self.video.upload_key}@{json_digest([self.contents, self.model])[:12]}"

@@ -20,12 +20,13 @@ from merstream.cli.options import RunOrStack
 from merstream.commands.report import newest_results
 from merstream.stack.connection import connect_bus_and_store
 from shared.bus import Bus
-from shared.bus.topics import DATASETS, FEATURES, RESULTS, TOPIC_BY_GROUP
+from shared.bus.topics import RESULTS, TOPIC_BY_GROUP
+from shared.dataset_notices import dataset_view
 from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
-from shared.records import Dataset, Record, RunResult, result_type
+from shared.records import Dataset, RunResult, result_type
 from shared.store import Store
-from shared.topic_views import TopicView, dead_letter_view, failure_sentences, record_view
+from shared.topic_views import FeaturesView, TopicView, dead_letter_view, failure_sentences, record_view
 from shared.video_progress import VideoFollower, VideoProgress
 
 REFRESH_SECONDS = 2.0
@@ -107,8 +108,8 @@ class StatusObserver:
 
     def __init__(self, bus: Bus, store: Store) -> None:
         self.bus = bus
-        self._datasets = record_view(bus, DATASETS.name, lambda key: Dataset)
-        self._features = record_view(bus, FEATURES.name, lambda key: Record)
+        self._datasets = dataset_view(bus, store)
+        self._features = FeaturesView(bus)
         self._results = record_view(bus, RESULTS.name, result_type)
         self._videos = VideoFollower(bus, store)
         self._letters = {group: dead_letter_view(bus, store, group) for group in TOPIC_BY_GROUP}

@@ -51,7 +51,7 @@ def fetch_predictions(
     """
     with connect_bus_and_store(None) as (bus, store):
         results = read_records(bus, PREDICTIONS.name, lambda key: PredictionResult)
-        present = {each.key for each in read_records(bus, VIDEOS.name, lambda key: Video)}
+        present = {upload.upload_key for upload in read_records(bus, VIDEOS.name, lambda key: Video)}
         chosen = select_predictions(results, video, present)
         folder = destination or PREDICTIONS_FOLDER
         found = {result.video.name: _download_prediction(store, result, folder) for result in chosen}
@@ -67,12 +67,11 @@ def fetch_predictions(
 def select_predictions(
     results: Sequence[PredictionResult], video: str | None, present: Collection[str]
 ) -> list[PredictionResult]:
-    """The prediction of the video, or of each video: of its present plan, or the newest. Raises BadData for none.
+    """The last prediction of the video, or of each video. Raises BadData if there is none.
 
-    present: keys of the videos in the bucket, each with the pipeline of its plan.
+    present: upload keys of the videos in the bucket. Their predictions count as newer than those of replaced ones.
     """
-    ordered = sorted(results, key=lambda result: (result.key in present, result.created))
-    newest = {result.video.name: result for result in ordered}
+    newest = {result.video.name: result for result in sorted(results, key=lambda one: one.video.upload_key in present)}
     chosen = [result for name, result in newest.items() if video in (None, name)]
     if not chosen:
         known = ", ".join(newest) or "none"

@@ -163,7 +163,7 @@ def test_workers_are_probed_where_they_answer(name: str) -> None:
 def test_images_are_pinned(name: str) -> None:
     environment = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env").read_text(), re.MULTILINE))
     known = {environment[name].split("@")[0] for name in ("KAFKA_IMAGE", "MINIO_IMAGE")}
-    known |= {f"merstream/{service}:{environment['TAG']}" for service in WORKERS}
+    known |= {f"localhost/merstream/{service}:{environment['TAG']}" for service in WORKERS}
     used = {container["image"] for pod in pods(overlay(name)).values() for container in containers(pod)}
     assert used <= known, "compose and Kubernetes run the same images"
 

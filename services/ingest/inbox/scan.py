@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.ingest.inbox import ledger as ledgers
-from services.ingest.inbox import names
+from services.ingest.inbox.listing import DatasetListing, InboxListings
 from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import AnnouncedDatasets, DroppedObjects, Reconciler, is_same_dataset
 from shared.errors import BadData, MerError
-from shared.records import Dataset, json_digest
-from shared.store import ObjectInfo, Store
+from shared.records import Dataset
+from shared.store import Store
 from shared.topic_views import TopicView
 from shared.worker.retry import is_transient
 
@@ -47,9 +47,15 @@ class InboxScan:
     """Scans all datasets and remembers their states. A new process reconciles every dataset once."""
 
     def __init__(
-        self, reconciler: Reconciler, announced: TopicView[Dataset], metrics: InboxMetrics, clock: Clock, settle: float
+        self,
+        reconciler: Reconciler,
+        announced: TopicView[Dataset],
+        listings: InboxListings,
+        metrics: InboxMetrics,
+        clock: Clock,
+        settle: float,
     ) -> None:
-        self.reconciler, self.announced, self.metrics = reconciler, announced, metrics
+        self.reconciler, self.announced, self.listings, self.metrics = reconciler, announced, listings, metrics
         self.clock, self.settle = clock, settle
         self._visited: dict[str, LastVisit] = {}
 
@@ -58,16 +64,15 @@ class InboxScan:
 
         Raises the first transient error after all datasets were visited.
         """
-        now, entries = self.clock(), list(self.reconciler.inbox.list_objects())
-        dropped, announced = _group_by_dataset(entries), _announced_datasets(self.announced)
-        self.reconciler.unpacked.keep_only([entry for entry in entries if names.is_archive(entry.key)])
-        self._forget_removed(set(dropped), announced)
+        now = self.clock()
+        present, announced = self.listings.refresh(now), _announced_datasets(self.announced)
+        self.reconciler.unpacked.keep_only(self.listings.archives())
+        self._forget_removed(set(present), announced)
         due, errors = math.inf, []
-        for name in sorted(dropped):
+        for name in sorted(present):
             self.reconciler.beat()
-            age = (now - max(entry.modified for _, entry in dropped[name])).total_seconds()
             try:
-                due = min(due, self._visit_dataset(name, dropped[name], age, announced[name]))
+                due = min(due, self._visit_dataset(name, present[name], now, announced[name]))
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -79,14 +84,19 @@ class InboxScan:
             raise errors[0]
         return due
 
-    def _visit_dataset(self, name: str, dropped: DroppedObjects, age: float, announced: AnnouncedDatasets) -> float:
+    def _visit_dataset(self, name: str, listing: DatasetListing, now: datetime, announced: AnnouncedDatasets) -> float:
         """Reconcile a dataset if needed. Returns the seconds until it is due again without an upload."""
+        age = (now - listing.newest).total_seconds()
+        quiet = age >= self.reconciler.patience
+        if age >= self.settle and not self._is_known(name, listing.digest, quiet, announced):
+            listing, dropped = self.listings.list_dataset(name, now)
+            age = (now - listing.newest).total_seconds()
+            quiet = age >= self.reconciler.patience
+            if dropped and age >= self.settle:
+                dataset = self._reconcile_dataset(name, dropped, quiet, announced)
+                self._visited[name] = LastVisit(listing.digest, quiet, dataset)
         if age < self.settle:
             return self.settle - age
-        quiet = age >= self.reconciler.patience
-        signature = json_digest(sorted([entry.key, entry.etag, entry.size] for _, entry in dropped))
-        if not self._is_known(name, signature, quiet, announced):
-            self._visited[name] = LastVisit(signature, quiet, self._reconcile_dataset(name, dropped, quiet, announced))
         return math.inf if quiet else self.reconciler.patience - age
 
     def _is_known(self, name: str, signature: str, quiet: bool, announced: AnnouncedDatasets) -> bool:
@@ -121,15 +131,6 @@ class InboxScan:
             self.metrics.forget_dataset(name)
             self._visited.pop(name, None)
             log.info("dataset removed", extra={"mer": {"dataset": name}})
-
-
-def _group_by_dataset(entries: list[ObjectInfo]) -> dict[str, list[tuple[str, ObjectInfo]]]:
-    found: dict[str, list[tuple[str, ObjectInfo]]] = defaultdict(list)
-    for entry in entries:
-        if dataset_and_path := names.dataset_and_path(entry.key):
-            dataset, path = dataset_and_path
-            found[dataset].append((path, entry))
-    return found
 
 
 def _announced_datasets(announced: TopicView[Dataset]) -> dict[str, dict[str, Dataset]]:

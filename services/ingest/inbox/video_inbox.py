@@ -20,12 +20,12 @@ from services.ingest.inbox.scan import Clock, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
 from services.ingest.inbox.video_plans import VideoPlans, is_plan, plan_keys
 from shared.bus import Bus
-from shared.bus.topics import SPOTTED, VIDEOS
+from shared.bus.topics import FEATURES, SPOTTED, VIDEOS
 from shared.settings import Settings
 from shared.store import ObjectInfo, Store
 from shared.telemetry import Metrics
 from shared.topic_views import record_view
-from shared.video_records import Video
+from shared.video_records import SpottedVideo, Video
 
 VIDEO_INBOX_NAME = "video-inbox"
 
@@ -49,6 +49,7 @@ class VideoInbox(ScanLoop):
         self.videos, self.bus, self.clock = videos, bus, clock or server_clock(store)
         self.video_metrics, self.plans = VideoMetrics(self.metrics.registry), VideoPlans(videos, store)
         self._announced = record_view(bus, VIDEOS.name, lambda key: Video)
+        self._spotted = record_view(bus, SPOTTED.name, lambda key: SpottedVideo)
         self._ignored: set[str] = set()
 
     def scan_bucket(self) -> float:
@@ -72,12 +73,13 @@ class VideoInbox(ScanLoop):
         self.video_metrics.set_video_counts(counts)
         return due
 
-    def is_awaited(self, upload: Upload) -> bool:
+    def note_upload(self, upload: Upload) -> bool:
         return upload.bucket == self.settings.videos_bucket and (is_video(upload.key) or is_plan(upload.key))
 
     def close(self) -> None:
         super().close()
         self._announced.close()
+        self._spotted.close()
 
     def _list_videos(self) -> tuple[list[ObjectInfo], dict[str, ObjectInfo]]:
         """The videos in the bucket, and their plans by key. Another file is named in the log, once."""
@@ -92,7 +94,10 @@ class VideoInbox(ScanLoop):
         return videos, plans
 
     def _announce_video(self, video: Video, announced: Mapping[str, Video]) -> None:
-        if not video.is_same_upload(announced.get(video.key)):
+        earlier = announced.get(video.key)
+        if not video.is_same_upload(earlier):
+            if earlier is not None:
+                self._withdraw_outcome(earlier)
             self.bus.publish(VIDEOS.name, video.key, video.encode())
             fields = {"key": video.key, "bytes": video.size, "model": video.plan.model, "fault": video.fault}
             log.info("video announced", extra={"mer": fields})
@@ -100,9 +105,16 @@ class VideoInbox(ScanLoop):
     def _withdraw_removed(self, announced: Mapping[str, Video], present: set[str]) -> None:
         """Withdraw the records of removed videos. The task is last: without it nobody would repeat the rest."""
         for key in sorted(announced.keys() - present):
-            self.bus.publish(SPOTTED.name, key, None)
+            self._withdraw_outcome(announced[key])
             self.bus.publish(VIDEOS.name, key, None)
             log.info("video removed", extra={"mer": {"key": key}})
+
+    def _withdraw_outcome(self, video: Video) -> None:
+        """Withdraw what was spotted in a video. Of its events' features as many as are known: a worker may be late."""
+        spotted = self._spotted.read_newest().get(video.upload_key)
+        for key in spotted.clip_keys.values() if spotted else ():
+            self.bus.publish(FEATURES.name, key, None)
+        self.bus.publish(SPOTTED.name, video.upload_key, None)
 
 
 def is_video(key: str) -> bool:

@@ -27,7 +27,7 @@ STARTER_NAME = "conductor"
 class RunStarter(PollingLoop):
     """A poll starts the run of every dataset that is ready and has no result.
 
-    The dataset must be unchanged since the poll before: corrected labels arrive clip by clip, and belong to one run.
+    A dataset names the labels of each clip. So corrected labels are one run, however far apart their records arrive.
     """
 
     def __init__(

@@ -69,7 +69,7 @@ def test_the_prediction_of_the_present_plan_is_fetched_though_another_is_newer(l
         PredictionResult(contents="c", video=each, model="m", faces=0, events=0, flagged=0, recognised=0, files={})
         for each in uploads
     ]
-    assert select_predictions(results, NAME, [uploads[0].key]) == [results[0]]
+    assert select_predictions(results, NAME, [uploads[0].upload_key]) == [results[0]]
     assert select_predictions(results, NAME, []) == [results[1]]
 
 

@@ -99,8 +99,9 @@ def test_a_corrected_label_makes_another_run_of_the_same_artifacts(lab, trainer)
     lab.drop(**MAJORITY)
     one.work()
     artifacts = list(lab.store.list_keys("roi-au/"))
-    sample, arrays = lab.clips[0]
-    lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
+    lab.relabel("happiness", 0)
+    lab.extract(lab.clips[:1])
+    lab.drop(**MAJORITY)
     one.work()
     assert list(lab.store.list_keys("roi-au/")) == artifacts
     first, second = lab.results().values()
@@ -112,13 +113,17 @@ def test_labels_that_are_corrected_one_after_the_other_are_one_run(lab, trainer)
     one = trainer()
     lab.drop(**MAJORITY)
     lab.extract()
-    one.conductor.poll_topics()
-    for sample, arrays in lab.clips[:3]:
-        lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
-        one.conductor.poll_topics()
-    assert lab.published("mer.runs") == 0
-    one.conductor.poll_topics()
-    assert lab.published("mer.runs") == 1
+    one.look()
+    lab.relabel("happiness", 0, 1, 2)
+    lab.drop(**MAJORITY)
+    for clip in range(3):
+        one.look()
+        assert lab.published("mer.runs") == 1, f"{clip} of 3 corrected records are there"
+        lab.extract(lab.clips[clip : clip + 1])
+    one.look()
+    assert lab.published("mer.runs") == 2
+    emotions = [[record.sample.emotion for record in run.features] for run in contents(lab)]
+    assert [sample.emotion for sample, _ in lab.clips] in emotions
 
 
 def test_two_conductors_start_one_run_under_one_id(lab, trainer):

@@ -316,8 +316,8 @@ def finished_run(stack: Stack) -> str:
     return next(result.run for result in results(stack) if result.status == "done")
 
 
-def test_the_plain_command_needs_nothing_and_leaves_nothing_without_a_name(tmp_path: Path) -> None:
-    """The images are those that were built for the other stack: nothing is asked of a registry."""
+def test_the_plain_command_needs_nothing_and_leaves_nothing_without_a_name(stack: Stack, tmp_path: Path) -> None:
+    """The images are those that were built for `stack`: nothing is asked of a registry."""
     plain = Stack(tmp_path)
     before = volumes()
     try:

@@ -111,7 +111,6 @@ def scaling_behavior(scaled: ScaledService) -> dict[str, Any]:
 
 def kafka_topic(topic: Topic) -> dict[str, Any]:
     """Strimzi: the topic as `shared.setup` would make it, on three brokers."""
-    forever = {} if topic.cleanup == "compact" else {"retention.ms": -1}
     return {
         "apiVersion": "kafka.strimzi.io/v1beta2",
         "kind": "KafkaTopic",
@@ -119,7 +118,7 @@ def kafka_topic(topic: Topic) -> dict[str, Any]:
         "spec": {
             "partitions": topic.partitions,
             "replicas": 3,
-            "config": {"cleanup.policy": topic.cleanup, "min.insync.replicas": 2, **forever},
+            "config": {**topic.log_settings, "min.insync.replicas": 2},
         },
     }
 

@@ -31,14 +31,12 @@ UPLOAD_EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
 DEMO_SECRET_PREFIX = "demo-only"  # the secrets that are published with the source begin so
 
 
-def set_up_servers(settings: Settings, *, replication: int, min_insync: int, retention_days: float | None) -> None:
+def set_up_servers(settings: Settings, *, replication: int, min_insync: int) -> None:
     """Attempt the set-up once. Raises Unavailable while a server does not answer, Misconfigured if none is named."""
     if not (settings.kafka_servers and settings.s3_endpoint):
         raise Misconfigured("Set-up needs MER_KAFKA_SERVERS and MER_S3_ENDPOINT. A run in a folder needs no set-up.")
     bus = cast(KafkaBus, open_bus(settings))
-    created = ensure_topics(
-        bus.broker, prefix=bus.prefix, replication=replication, min_insync=min_insync, retention_days=retention_days
-    )
+    created = ensure_topics(bus.broker, prefix=bus.prefix, replication=replication, min_insync=min_insync)
     log.info("topics created: %s", ", ".join(created) or "none, all exist")
     store = cast(S3Store, open_store(settings))
     store.ensure_bucket()
@@ -96,7 +94,6 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m shared.setup", description=__doc__)
     arguments.add_argument("--replication", type=int, default=1, help="copies of each topic, at most one per broker")
     arguments.add_argument("--min-insync", type=int, default=1, help="copies that must have a message before it counts")
-    arguments.add_argument("--retention-days", type=float, help="days until messages expire; default: never")
     arguments.add_argument("--policies", action="store_true", help="only print the store's policy of each service")
     arguments.add_argument("--patience", type=float, default=300, help="seconds to wait for the servers")
     given = vars(arguments.parse_args())

@@ -121,16 +121,21 @@ class S3Store:
         return True
 
     def list_keys(self, prefix: str = "") -> Iterator[str]:
-        return (entry.key for entry in self.list_objects(prefix))
+        # SeaweedFS lists by folder: `a/b` before `a-b`.
+        return iter(sorted(entry.key for entry in self.list_objects(prefix)))
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
         self._require_bucket()
         with self._translate_errors():
-            listed = [
-                _object_info_from(found) for found in self._client.list_objects(self.bucket, prefix, recursive=True)
-            ]
-        # SeaweedFS lists by folder: `a/b` before `a-b`.
-        return iter(sorted(listed, key=lambda entry: entry.key))
+            for found in self._client.list_objects(self.bucket, prefix, recursive=True):
+                yield _object_info_from(found)
+
+    def list_top(self) -> tuple[list[str], list[ObjectInfo]]:
+        self._require_bucket()
+        with self._translate_errors():
+            found = list(self._client.list_objects(self.bucket))
+        folders = [str(entry.object_name).rstrip("/") for entry in found if entry.is_dir]
+        return folders, [_object_info_from(entry) for entry in found if not entry.is_dir]
 
     def delete(self, key: str) -> None:
         self._require_bucket()

@@ -19,7 +19,7 @@ class TestKafkaBus(BusContract):
     @pytest.fixture
     def opener(self, kafka_bootstrap: str) -> Iterator[Callable[[], KafkaBus]]:
         prefix = f"{uuid.uuid4().hex[:8]}."
-        created = ensure_topics(kafka_bootstrap, [TOPICS[self.topic]], prefix=prefix)
+        created = ensure_topics(kafka_bootstrap, [TOPICS[self.topic], TOPICS["mer.features"]], prefix=prefix)
         yield lambda: KafkaBus(kafka_bootstrap, prefix=prefix, session_seconds=30)
         with closing(KafkaAdminClient(bootstrap_servers=kafka_bootstrap)) as admin:
             admin.delete_topics(created)

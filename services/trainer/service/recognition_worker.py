@@ -50,6 +50,8 @@ class RecognitionHandler:
 
         Raises BadData if the contents of the request or the draft of the prediction cannot be read.
         """
+        if not value:
+            return "withdrawn", []
         request = RecognitionRequest.decode(value)
         prefix = f"predictions/{quote_segment(request.video.name)}/{self._prediction_id(request)}/"
         prediction = self._find_prediction(prefix)

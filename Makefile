@@ -76,12 +76,20 @@ lock: .venv/ready
 images:
 	BUILDX_BAKE_ENTITLEMENTS_FS=0 docker compose build
 
+# Its secrets are made at the first start, in the folder $(SECRETS), which .env names. SECURE=1: Kafka with TLS and logins.
+SECRETS ?= ./secrets
+export SECRETS
+ifdef SECURE
+export COMPOSE_FILE := docker-compose.yml:docker-compose.secure.yml
+endif
 up: images
-	docker compose up --detach --wait
+	$(PYTHON) docker/make_secrets.py $(SECRETS)
+	docker compose up --detach --wait --no-build
+	$(if $(SECURE),docker compose cp kafka:/tls/ca.crt $(SECRETS)/ca.crt)
 
 # What was computed stays in the volumes; `docker compose down --volumes` throws it away.
 down:
-	docker compose --profile '*' down
+	docker compose --profile '*' down --remove-orphans
 
 e2e: setup
 	$(BIN)/pytest -x tests/e2e/test_stack.py

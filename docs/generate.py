@@ -59,7 +59,8 @@ The number of partitions is the largest number of workers of one stage that can 
 Cleanup `compact` means that the newest record of every key stays.
 A reader of the whole topic then knows the current state.
 Cleanup `delete` means that a newer record does not replace an older one.
-Records never expire, unless the set-up ran with `--retention-days`.
+Records never expire: each is published once, and a stage that was off for a month finds its work.
+Only notifications of the store expire, after a day or 1 GiB. A scan finds what they would have named.
 
 Each group has a topic of [dead letters](glossary.md), `mer.GROUP.dlq`.
 The single source of this page is `shared/bus/topics.py`.

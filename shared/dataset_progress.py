@@ -6,7 +6,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shared.records import Dataset, Record, record_key, source_key
+from shared.bus import Bus
+from shared.bus.topics import IMAGE_STAGES, TOPIC_BY_GROUP
+from shared.records import Dataset, Record
 
 
 @dataclass(frozen=True)
@@ -41,28 +43,42 @@ class DatasetProgress:
         """Whether the dataset is complete and no clip is pending."""
         return self.complete and not self.pending
 
+    def lost_sentences(self) -> tuple[str, ...]:
+        """A sentence for each pending clip, if `are_stages_idle`: nothing that is in work leads to its features."""
+        return tuple(
+            f"{identity}: it has neither features nor a dead letter, and nobody works on it."
+            for identity in self.pending
+        )
+
     def without_pending(self) -> "DatasetProgress":
         """The same progress with every pending clip left out, for a run that does not wait for them."""
         late = tuple(f"{identity}: was still in work when the run was requested." for identity in self.pending)
         return replace(self, left_out=(*self.left_out, *late), pending=(), complete=True)
 
 
-def measure_progress(
-    dataset: Dataset, features: Mapping[str, Record], failure_sentences: Mapping[tuple[str, str], str]
-) -> DatasetProgress:
-    """The progress of a dataset, from features by record key and sentences by (record key, key of the source artifact).
+def are_stages_idle(bus: Bus) -> bool:
+    """Whether no record of a clip is in work. A clip that was announced before and is pending after that is lost.
 
-    Features and dead letters count only if they belong to the clip's present source artifact. Those of an earlier
-    upload are ignored: that clip is pending. A clip with features and a dead letter has features.
+    Each stage is asked twice, since a later stage may have sent a record back to an earlier one. Raises Unavailable.
+    """
+    asked = [[bus.group_progress(TOPIC_BY_GROUP[stage], stage) for stage in IMAGE_STAGES] for _ in range(2)]
+    return asked[0] == asked[1] and not any(progress.lag for progress in asked[0])
+
+
+def measure_progress(
+    dataset: Dataset, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
+) -> DatasetProgress:
+    """The progress of a dataset, from features and sentences of dead letters by record key.
+
+    Features and dead letters count only if they belong to the clip's present source and labels: others are under other
+    keys, and the clip is pending. A clip with features and a dead letter has features.
     """
     found, buried, pending = [], [], []
-    for identity, recipe in sorted(dataset.clips.items()):
-        key, source = record_key(identity, dataset.pipeline), source_key(identity, recipe)
-        record = features.get(key)
-        if record is not None and record.source_key == source:
+    for identity, key in sorted(dataset.clip_keys.items()):
+        if record := features.get(key):
             found.append(record)
-        elif (key, source) in failure_sentences:
-            buried.append(failure_sentences[key, source])
+        elif sentence := failure_sentences.get(key):
+            buried.append(sentence)
         else:
             pending.append(identity)
     left_out = (*dataset.faults, *buried)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 from urllib.parse import quote
@@ -54,6 +56,11 @@ class Sample(FrozenModel):
     def identity(self) -> str:
         """`dataset/subject/clip`, each part percent-encoded: in any store it is one segment of a path."""
         return "/".join(quote_segment(part) for part in (self.dataset, self.subject, self.clip))
+
+    @property
+    def label_digest(self) -> str:
+        """Digest of what a learner is taught: emotion and action units."""
+        return digest_labels(self.emotion, self.aus)
 
 
 class Artifact(FrozenModel):
@@ -114,7 +121,20 @@ class Record(Envelope):
 
     @property
     def key(self) -> str:
-        """Message key. Records of a sample under one pipeline stay in order, and other pipelines have other keys."""
+        """Message key. It names everything that is looked up by: sample, pipeline, source and labels.
+
+        So a record of another source or of other labels, however late it is published, is under another key.
+        """
+        return clip_key(self.sample.identity, self.pipeline, self.version)
+
+    @property
+    def version(self) -> str:
+        """See `clip_version`."""
+        return clip_version(self.source_recipe, self.sample.label_digest)
+
+    @property
+    def clip_name(self) -> str:
+        """Sample and pipeline, for sentences."""
         return record_key(self.sample.identity, self.pipeline)
 
     @property
@@ -123,10 +143,10 @@ class Record(Envelope):
         return {**self.inputs, self.stage: self.artifact}
 
     @property
-    def source_key(self) -> str:
-        """Store key of the source artifact that the record was computed from. Empty if the record names none."""
+    def source_recipe(self) -> str:
+        """Recipe of the source artifact that the record was computed from. Empty if the record names none."""
         source = self.artifacts.get(SOURCE_STAGE)
-        return source.key if source else ""
+        return source.key.rpartition("/")[2].removesuffix(".npz") if source else ""
 
     def reissue(self, sample: Sample, pipeline: Pipeline, trace: str) -> "Record":
         """The record of the same artifact for a new annotation, pipeline and trace, created now."""
@@ -135,16 +155,19 @@ class Record(Envelope):
 
 
 class Dataset(Envelope):
-    """An uploaded dataset as it is now: its clips, and whether more clips are expected."""
+    """An uploaded dataset as it is now: its clips, and whether more clips are expected.
 
-    schema_name: Literal["mer.dataset/1"] = Field("mer.dataset/1", alias="schema")
+    It lies in the store, since it may be larger than a message. `shared.dataset_notices` announces it.
+    """
+
+    schema_name: Literal["mer.dataset/2"] = Field("mer.dataset/2", alias="schema")
     name: str
     pipeline: Pipeline = Pipeline()
     train: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="training options that differ from the defaults: model, seed, epochs, ...",
     )
-    clips: dict[str, str] = Field(description="recipe of the source artifact, by the sample's identity")
+    clips: dict[str, str] = Field(description="`clip_version` of the clip's records, by the sample's identity")
     faults: tuple[str, ...] = Field((), description="one sentence per clip that cannot be used as uploaded")
     complete: bool = Field(description="every clip is there, or nothing was uploaded for a while")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
@@ -152,6 +175,11 @@ class Dataset(Envelope):
     @property
     def key(self) -> str:
         return record_key(quote_segment(self.name), self.pipeline)
+
+    @property
+    def clip_keys(self) -> dict[str, str]:
+        """The message key of the records of each clip as it is now, by the sample's identity."""
+        return {identity: clip_key(identity, self.pipeline, version) for identity, version in self.clips.items()}
 
 
 class Run(Envelope):
@@ -173,12 +201,12 @@ class Run(Envelope):
 
     @property
     def contents_key(self) -> str:
-        return f"runs/{self.id}/run.json"
+        return run_contents_key(self.id)
 
     @property
     def report_prefix(self) -> str:
         """Prefix of the report's files. Without `report.json` there is no report."""
-        return f"reports/{quote_segment(self.dataset)}/{self.id}/"
+        return report_prefix(self.dataset, self.id)
 
 
 class Environment(FrozenModel):
@@ -295,6 +323,16 @@ class RunResult(Envelope):
         return self.run
 
 
+def run_contents_key(run: str) -> str:
+    """Store key of the contents of the run with this id."""
+    return f"runs/{run}/run.json"
+
+
+def report_prefix(dataset: str, run: str) -> str:
+    """Prefix of the files of a run's report in the store."""
+    return f"reports/{quote_segment(dataset)}/{run}/"
+
+
 def artifact_key(stage: str, sample: Sample, recipe: str) -> str:
     """Store key of a stage's artifact of a sample: `<stage>/<dataset>/<subject>/<clip>/<recipe>.npz`."""
     return f"{stage}/{sample.identity}/{recipe}.npz"
@@ -306,8 +344,22 @@ def source_key(identity: str, recipe: str) -> str:
 
 
 def record_key(identity: str, pipeline: Pipeline) -> str:
-    """Message key of everything that belongs to one identity under one pipeline."""
+    """Key of everything that belongs to one identity under one pipeline: of a dataset, a video, a sample."""
     return f"{identity}@{pipeline.digest}"
+
+
+def digest_labels(emotion: str | None, aus: Iterable[ActionUnit]) -> str:
+    return json_digest([emotion, sorted(map(str, aus))])[:12]
+
+
+def clip_version(source_recipe: str, label_digest: str) -> str:
+    """What a clip's features are made from, and what they are examples of."""
+    return f"{source_recipe}.{label_digest}"
+
+
+def clip_key(identity: str, pipeline: Pipeline, version: str) -> str:
+    """Message key of the records of one version of a clip under one pipeline."""
+    return f"{record_key(identity, pipeline)}@{version}"
 
 
 def result_type(key: str) -> "type[FoldResult | RunResult]":
@@ -315,9 +367,14 @@ def result_type(key: str) -> "type[FoldResult | RunResult]":
     return FoldResult if "/" in key else RunResult
 
 
+def content_key(artifact: str, sha256: str) -> str:
+    """Store key of one content of an artifact: `<recipe>-<digest>.npz`."""
+    return f"{artifact.removesuffix('.npz')}-{sha256[:12]}.npz"
+
+
 def manifest_key(artifact: str) -> str:
-    """Store key of the manifest of an artifact, given the artifact's key. It is beside the artifact."""
-    return artifact.removesuffix(".npz") + ".json"
+    """Store key of the manifest of an artifact, given the artifact's key with or without the digest of its content."""
+    return re.sub(r"(-[0-9a-f]{12})?\.npz$", "", artifact) + ".json"
 
 
 def json_digest(value: Any) -> str:

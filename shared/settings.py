@@ -89,6 +89,11 @@ class Settings(BaseSettings):
 
     api_port: int = Field(0, ge=0, le=65535, description="port of the trainer's API. 0: no API")
     api_host: str = Field("127.0.0.1", description="address on which the API listens. In a container 0.0.0.0")
+    api_hosts: str = Field(
+        "localhost,planner",
+        description="names by which clients may call the API, separated by commas. IP addresses are always accepted, "
+        "`*` accepts every name",
+    )
     api_token: SecretStr = Field(
         SecretStr(""), description="token that clients send as `Authorization: Bearer`. Empty: no token is needed"
     )
@@ -119,6 +124,11 @@ class Settings(BaseSettings):
     kafka_username: str | None = Field(None, description="user name for Kafka")
     kafka_password: SecretStr | None = Field(None, description="password for Kafka")
 
+    service_passwords: SecretStr = Field(
+        SecretStr(""),
+        description="for the set-up alone: `service=password`, separated by commas. It creates a user of each service "
+        "on MinIO, and on Kafka if that has logins. Empty: you create the users",
+    )
     s3_endpoint: str = Field("", description="host:port of an S3 server. Empty: the embedded store in MER_HOME")
     s3_bucket: str = Field("mer", description="bucket of all artifacts")
     s3_access_key: str = Field("", description="access key for the S3 server")

@@ -1,9 +1,10 @@
-"""Set-up of a deployment, once: topics, buckets, and notifications about uploads from the store to Kafka.
+"""Set-up of a deployment, once: topics, buckets, users, and notifications about uploads from the store to Kafka.
 
 `python -m shared.setup` waits for both servers. It may run again, or twice at once.
 """
 
 import argparse
+import json
 import logging
 import signal
 import sys
@@ -13,9 +14,12 @@ from typing import cast
 
 from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
+from shared.bus.kafka.users import grant_bus_access
 from shared.connect import open_bus, open_inbox, open_store, open_videos
 from shared.errors import MerError, Misconfigured
+from shared.service_access import ACCESS, parse_passwords
 from shared.settings import Settings, load_settings
+from shared.store.policies import grant_store_access, store_policy
 from shared.store.s3 import S3Store
 from shared.telemetry import log_to_stderr
 from shared.worker.retry import backoff_seconds, retry_until
@@ -27,19 +31,23 @@ UPLOAD_EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
 DEMO_SECRET_PREFIX = "demo-only"  # the secrets that are published with the source begin so
 
 
-def set_up_servers(settings: Settings, *, replication: int, min_insync: int, retention_days: float | None) -> None:
+def set_up_servers(settings: Settings, *, replication: int, min_insync: int) -> None:
     """Attempt the set-up once. Raises Unavailable while a server does not answer, Misconfigured if none is named."""
     if not (settings.kafka_servers and settings.s3_endpoint):
         raise Misconfigured("Set-up needs MER_KAFKA_SERVERS and MER_S3_ENDPOINT. A run in a folder needs no set-up.")
     bus = cast(KafkaBus, open_bus(settings))
-    created = ensure_topics(
-        bus.broker, prefix=bus.prefix, replication=replication, min_insync=min_insync, retention_days=retention_days
-    )
+    created = ensure_topics(bus.broker, prefix=bus.prefix, replication=replication, min_insync=min_insync)
     log.info("topics created: %s", ", ".join(created) or "none, all exist")
-    cast(S3Store, open_store(settings)).ensure_bucket()
+    store = cast(S3Store, open_store(settings))
+    store.ensure_bucket()
     for inbox in (open_inbox(settings), open_videos(settings)):
         cast(S3Store, inbox).ensure_bucket()
         announce_uploads(cast(S3Store, inbox))
+    if passwords := parse_passwords(settings.service_passwords.get_secret_value()):
+        grant_store_access(store, settings, passwords)
+        if settings.kafka_sasl:
+            grant_bus_access(bus.broker, bus.prefix, passwords)
+        log.info("users created or corrected: %s", ", ".join(passwords))
 
 
 def announce_uploads(inbox: S3Store) -> bool:
@@ -86,13 +94,16 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m shared.setup", description=__doc__)
     arguments.add_argument("--replication", type=int, default=1, help="copies of each topic, at most one per broker")
     arguments.add_argument("--min-insync", type=int, default=1, help="copies that must have a message before it counts")
-    arguments.add_argument("--retention-days", type=float, help="days until messages expire; default: never")
+    arguments.add_argument("--policies", action="store_true", help="only print the store's policy of each service")
     arguments.add_argument("--patience", type=float, default=300, help="seconds to wait for the servers")
     given = vars(arguments.parse_args())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the first process of a container ignores it otherwise
-    patience = given.pop("patience")
+    patience, only_policies = given.pop("patience"), given.pop("policies")
     try:
         settings = load_settings()
+        if only_policies:
+            print(json.dumps({name: store_policy(access, settings) for name, access in ACCESS.items()}, indent=2))
+            return
         log_to_stderr(settings.log_level)
         warn_of_demo_secrets(settings)
         wait_for_servers(lambda: set_up_servers(settings, **given), patience, settings)

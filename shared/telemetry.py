@@ -6,9 +6,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.samples import Sample
 
 _COMPUTE_BUCKETS = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
@@ -100,7 +101,7 @@ class HealthServer:
         self.ready, self.stalled = ready, stalled
         self._metrics = make_wsgi_app(metrics.registry)
         self._server = make_server(
-            "", port, self._answer_request, server_class=_ReusableServer, handler_class=_QuietRequestHandler
+            "", port, self._answer_request, server_class=_PatientServer, handler_class=_QuietRequestHandler
         )
         self.port = self._server.server_port
 
@@ -120,10 +121,19 @@ class HealthServer:
         return [b"ok\n" if states[path] else b"not ok\n"]
 
 
-class _ReusableServer(WSGIServer):
-    allow_reuse_address = True
+class _PatientServer(ThreadingWSGIServer):
+    """A thread per connection, so that a client that says nothing keeps nobody waiting."""
+
+    request_queue_size = 128  # connections that the kernel holds until they are accepted
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away or was too slow. Anything else is a fault of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _QuietRequestHandler(WSGIRequestHandler):
+    timeout = 5  # seconds without a byte from the client, then its connection is closed
+
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: probes come every few seconds."""

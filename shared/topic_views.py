@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from shared.bus import Bus, Follower, Message
 from shared.bus.dead_letters import DeadLetter, read_dead_letter
-from shared.bus.topics import dead_letter_topic
+from shared.bus.topics import FEATURES, dead_letter_topic
 from shared.errors import BadData
 from shared.records import Envelope, Record
 from shared.store import Store
@@ -54,6 +54,12 @@ def record_view(bus: Bus, topic: str, record_type: Callable[[str], type[E]]) -> 
     A message that is no such record is logged and left out.
     """
 
+    return TopicView(bus.follow(topic), decode_records(topic, record_type))
+
+
+def decode_records(topic: str, record_type: Callable[[str], type[E]]) -> Callable[[Message], E | None]:
+    """What a view of a topic's records makes of a message."""
+
     def decode_record(message: Message) -> E | None:
         try:
             return record_type(message.key).decode(message.value)
@@ -61,7 +67,18 @@ def record_view(bus: Bus, topic: str, record_type: Callable[[str], type[E]]) -> 
             log.warning("%s %s: %s", topic, message.key, reason)
             return None
 
-    return TopicView(bus.follow(topic), decode_record)
+    return decode_record
+
+
+class FeaturesView(TopicView[Record]):
+    """The features on `mer.features` by record key. Older messages have a shorter key."""
+
+    def __init__(self, bus: Bus) -> None:
+        super().__init__(bus.follow(FEATURES.name), decode_records(FEATURES.name, lambda key: Record))
+
+    def read_newest(self) -> dict[str, Record]:
+        newest = super().read_newest()
+        return {key if key.count("@") > 1 else record.key: record for key, record in newest.items()}
 
 
 def read_records(bus: Bus, topic: str, record_type: Callable[[str], type[E]]) -> list[E]:
@@ -74,8 +91,7 @@ def read_records(bus: Bus, topic: str, record_type: Callable[[str], type[E]]) ->
 class FailedClip:
     """A clip that a stage could not process, and the reason as a sentence."""
 
-    record_key: str  # key of its record: sample and pipeline
-    source_key: str  # store key of its source artifact
+    record_key: str
     sentence: str
 
 
@@ -96,13 +112,12 @@ def dead_letter_view(bus: Bus, store: Store, group: str) -> TopicView[FailedClip
 
     def read_failed_clip(letter: DeadLetter) -> FailedClip:
         record = Record.decode(letter.value)
-        reason = letter.reason.removeprefix(f"{record.key}: ")
-        return FailedClip(record.key, record.source_key, f"{record.sample.identity}: {group}: {reason}")
+        reason = letter.reason.removeprefix(f"{record.clip_name}: ")
+        return FailedClip(record.key, f"{record.sample.identity}: {group}: {reason}")
 
     return letter_view(bus, store, group, read_failed_clip)
 
 
-def failure_sentences(views: Iterable[TopicView[FailedClip]]) -> dict[tuple[str, str], str]:
-    """The newest sentence of each (record key, store key of the source artifact) in views of dead letters."""
-    failed = (clip for view in views for clip in view.read_newest().values())
-    return {(clip.record_key, clip.source_key): clip.sentence for clip in failed}
+def failure_sentences(views: Iterable[TopicView[FailedClip]]) -> dict[str, str]:
+    """The newest sentence of each record key in views of dead letters."""
+    return {clip.record_key: clip.sentence for view in views for clip in view.read_newest().values()}

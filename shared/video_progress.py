@@ -4,16 +4,24 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from shared.bus import Bus
 from shared.bus.dead_letters import DeadLetter
 from shared.bus.topics import PREDICTIONS, SPOTTED, VIDEOS
-from shared.records import Record, record_key, source_key
+from shared.records import Record
 from shared.store import Store
 from shared.topic_views import TopicView, letter_view, record_view
-from shared.video_records import SPOTTER_STAGE, PredictionResult, RecognitionContents, SpottedVideo, Video
+from shared.video_records import (
+    RECOGNISER_NAME,
+    SPOTTER_STAGE,
+    PredictionResult,
+    RecognitionContents,
+    RecognitionRequest,
+    SpottedVideo,
+    Video,
+)
 
 VideoStateName = Literal["watching", "computing", "recognising", "predicted", "failed"]
 VIDEO_STATES: tuple[VideoStateName, ...] = get_args(VideoStateName)
@@ -37,22 +45,20 @@ class EventProgress:
 
 
 def measure_event_progress(
-    spotted: SpottedVideo, features: Mapping[str, Record], failure_sentences: Mapping[tuple[str, str], str]
+    spotted: SpottedVideo, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
 ) -> EventProgress:
-    """The progress of a video, from features by record key and sentences by (record key, key of the source artifact).
+    """The progress of a video, from features and sentences of dead letters by record key.
 
-    As for a dataset, features and dead letters count only if they belong to the event's present source artifact.
+    As for a dataset, features and dead letters count only if they belong to the event's present source.
     """
     found: dict[int, Record] = {}
     failures, pending = dict(spotted.faults), []
     for event, identity in sorted(spotted.events.items()):
-        key = record_key(identity, spotted.video.pipeline)
-        source = source_key(identity, spotted.clips[identity])
-        record = features.get(key)
-        if record is not None and record.source_key == source:
+        key = spotted.clip_keys[identity]
+        if record := features.get(key):
             found[event] = record
-        elif (key, source) in failure_sentences:
-            failures[event] = failure_sentences[key, source].removeprefix(f"{identity}: ")
+        elif sentence := failure_sentences.get(key):
+            failures[event] = sentence.removeprefix(f"{identity}: ")
         else:
             pending.append(event)
     return EventProgress(found, failures, tuple(pending))
@@ -63,7 +69,7 @@ class VideoProgress:
     """A video in the bucket, what was spotted in it, and its prediction as far as there is one.
 
     state: watching, until its events are spotted; computing, until they have features; recognising; predicted. A failed
-    one became a dead letter of the spotter, and `reason` says why.
+    one was refused by the inbox, or became a dead letter of spotter or recogniser, and `reason` says why.
     """
 
     video: Video
@@ -77,10 +83,10 @@ class VideoProgress:
 def measure_video_progress(
     spotted: SpottedVideo, events: EventProgress, result: PredictionResult | None
 ) -> VideoProgress:
-    """The progress of a video that was watched."""
+    """The progress of a video that was watched. `result` is that of these events."""
     if not events.is_ready:
         return VideoProgress(spotted.video, "computing", spotted=spotted, events=events)
-    if result is None or result.contents != events.contents(spotted).digest:
+    if result is None:
         return VideoProgress(spotted.video, "recognising", spotted=spotted, events=events)
     return VideoProgress(spotted.video, "predicted", spotted=spotted, events=events, result=result)
 
@@ -92,45 +98,51 @@ class VideoFollower:
         self._videos = record_view(bus, VIDEOS.name, lambda key: Video)
         self._spotted = record_view(bus, SPOTTED.name, lambda key: SpottedVideo)
         self._predictions = record_view(bus, PREDICTIONS.name, lambda key: PredictionResult)
-        self._letters = letter_view(bus, store, SPOTTER_STAGE, _read_failed_video)
+        self._unspotted = letter_view(bus, store, SPOTTER_STAGE, _read_failed_video)
+        self._unrecognised = letter_view(bus, store, RECOGNISER_NAME, _read_failed_request)
 
     def read_progress(
-        self, features: Mapping[str, Record], failure_sentences: Mapping[tuple[str, str], str]
+        self, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
     ) -> list[VideoProgress]:
         """The progress of every video in the bucket, the newest last. Raises Unavailable.
 
         What was spotted in a video before it was replaced does not count.
         """
         videos, spotted = self._videos.read_newest(), self._spotted.read_newest()
-        predictions, failed = self._predictions.read_newest(), self._letters.read_newest().values()
-        reasons = {(letter.key, letter.mark): letter.reason for letter in failed}
+        predictions = {
+            (each.video.upload_key, each.contents): each for each in self._predictions.read_newest().values()
+        }
+        unspotted = dict(self._unspotted.read_newest().values())
+        unrecognised = dict(self._unrecognised.read_newest().values())
         found = []
         for key, video in videos.items():
-            mine = spotted.get(key)
-            if mine is None or not video.is_same_upload(mine.video):
-                reason = reasons.get((key, video.mark), "")
+            mine = spotted.get(video.upload_key, spotted.get(key))  # the key of older messages
+            if video.fault or mine is None or not video.is_same_upload(mine.video):
+                reason = video.fault or unspotted.get(video.trace, "")
                 found.append(VideoProgress(video, "failed" if reason else "watching", reason))
                 continue
             events = measure_event_progress(mine, features, failure_sentences)
-            found.append(measure_video_progress(mine, events, predictions.get(key)))
+            contents = events.contents(mine).digest
+            result = predictions.get((video.upload_key, contents)) if events.is_ready else None
+            progress = measure_video_progress(mine, events, result)
+            reason = unrecognised.get((video.trace, contents), "")
+            failed = progress.state == "recognising" and reason
+            found.append(replace(progress, state="failed", reason=reason) if failed else progress)
         return found
 
     def close(self) -> None:
         """Close the views. A later read opens them again."""
-        views: list[TopicView[Any]] = [self._videos, self._spotted, self._predictions, self._letters]
-        for view in views:
+        followed: list[TopicView[Any]] = [self._videos, self._spotted, self._predictions]
+        for view in (*followed, self._unspotted, self._unrecognised):
             view.close()
 
 
-@dataclass(frozen=True)
-class FailedVideo:
-    """A video that the spotter could not process, and the reason as a sentence."""
-
-    key: str
-    mark: str
-    reason: str
+def _read_failed_video(letter: DeadLetter) -> tuple[str, str]:
+    """The upload that the spotter could not process, and the reason as a sentence."""
+    return Video.decode(letter.value).trace, letter.reason
 
 
-def _read_failed_video(letter: DeadLetter) -> FailedVideo:
-    video = Video.decode(letter.value)
-    return FailedVideo(video.key, video.mark, letter.reason)
+def _read_failed_request(letter: DeadLetter) -> tuple[tuple[str, str], str]:
+    """The upload and the contents that could not be recognised, and the reason as a sentence."""
+    request = RecognitionRequest.decode(letter.value)
+    return (request.video.trace, request.contents), letter.reason

@@ -14,8 +14,8 @@ from merstream.embedded.pipeline import StageRun, Tally, TallyCallback, run_stag
 from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
 from services.trainer.runs.state import PipelineSnapshot, PipelineState
-from shared.bus.topics import DATASETS
 from shared.clip_notes import summarise_notes
+from shared.dataset_notices import withdraw_dataset
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData
 from shared.records import Record
@@ -131,7 +131,7 @@ def _refuse_shared_clips(held: Mapping[tuple[Path, str], DatasetProgress]) -> No
     seen: dict[str, tuple[Path, str]] = {}
     for (out, name), state in held.items():
         for record in state.features:
-            first, old = seen.setdefault(record.key, (out, name))
+            first, old = seen.setdefault(record.clip_name, (out, name))
             if (first, old) == (out, name):
                 continue
             clip = record.sample.identity
@@ -150,14 +150,15 @@ def forget_call(dataset: str, out: Path | str) -> str:
 
 def forget_dataset(out: Path, dataset: str) -> None:
     """Withdraw every record of the dataset from a run's folder. Raises BadData if the folder has none."""
-    known = _read_pipeline_state(out).datasets
-    keys = [key for key, each in known.items() if each.name == dataset]
-    if not keys:
-        names = ", ".join(sorted({each.name for each in known.values()})) or "none"
+    known = _read_pipeline_state(out).datasets.values()
+    withdrawn = [each for each in known if each.name == dataset]
+    if not withdrawn:
+        names = ", ".join(sorted({each.name for each in known})) or "none"
         raise BadData(f"{out}: expected a dataset {dataset!r}, got {names}. Correct the name.")
-    with closing(Workspace(out).open_bus()) as bus:
-        for key in keys:
-            bus.publish(DATASETS.name, key, None)
+    workspace = Workspace(out)
+    with closing(workspace.open_bus()) as bus:
+        for each in withdrawn:
+            withdraw_dataset(bus, workspace.open_store(), each)
 
 
 def _read_pipeline_state(out: Path) -> PipelineSnapshot:

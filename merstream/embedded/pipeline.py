@@ -18,12 +18,13 @@ from services.trainer.data.annotations import subject_id
 from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings
 from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
-from shared.bus.topics import DATASETS, topic_by_short_name
+from shared.bus.topics import topic_by_short_name
 from shared.clip_notes import describe_record_notes
+from shared.dataset_notices import announce_dataset, read_datasets
 from shared.dataset_progress import measure_progress
 from shared.errors import BadData
 from shared.packed_clips import PackedClip
-from shared.records import Dataset, Pipeline, Record, record_key, source_key
+from shared.records import Dataset, Pipeline, Record
 from shared.settings import KeepPolicy
 from shared.storage_faults import stop_on_storage_fault
 from shared.store import Store
@@ -61,7 +62,7 @@ class StageRun:
 class Tally:
     """The state of a run.
 
-    `clips` maps each sample's identity to the recipe of its source artifact. `done` counts the records of each stage
+    `clips` maps each sample's identity to the version of its records. `done` counts the records of each stage
     since the run started. `waits` says by stage what it waits for. Failures and notes are sentences.
     """
 
@@ -139,7 +140,7 @@ def compute_features(
 
             for _ in emitter.emit_clips(clips, bus):
                 watch_run()
-            contents = _publish_dataset(name, pipeline, emitter.tally, bus)
+            contents = _publish_dataset(name, emitter, bus)
             while watch_run():
                 time.sleep(TALLY_INTERVAL_SECONDS)
             return _read_outcome(bus, emitter, contents)
@@ -169,7 +170,7 @@ class ClipEmitter:
         except BadData as fault:
             self.tally.failures.append(str(fault))
             return
-        self.tally.clips[record.sample.identity] = record.recipe
+        self.tally.clips[record.sample.identity] = record.version
         if isinstance(clip, PackedClip):
             return
         applied = (str(change) for change in clip.changes if change.applied)
@@ -194,10 +195,11 @@ def _committed_count(bus: LocalBus, stage: str) -> int:
     return bus.group_progress(topic_by_short_name(consumes).name, stage).committed
 
 
-def _publish_dataset(name: str, pipeline: Pipeline, tally: Tally, bus: LocalBus) -> Dataset:
+def _publish_dataset(name: str, emitter: ClipEmitter, bus: LocalBus) -> Dataset:
     """Publish the present contents of the dataset. `mer train` reads them and so ignores removed clips."""
-    dataset = Dataset(name=name, pipeline=pipeline, clips=tally.clips, faults=tuple(tally.failures), complete=True)
-    bus.publish(DATASETS.name, dataset.key, dataset.encode())
+    clips, faults = emitter.tally.clips, tuple(emitter.tally.failures)
+    dataset = Dataset(name=name, pipeline=emitter.pipeline, clips=clips, faults=faults, complete=True)
+    announce_dataset(bus, emitter.store, dataset, read_datasets(bus, emitter.store).get(dataset.key))
     return dataset
 
 
@@ -207,14 +209,6 @@ def _read_outcome(bus: LocalBus, emitter: ClipEmitter, contents: Dataset) -> Run
     features = {key: record for key, record in known.features.items() if record.trace == emitter.trace}
     now = measure_progress(contents, features, known.failure_sentences)
     notes = [*emitter.tally.notes, *describe_record_notes(now.features)]
-    dead = {
-        identity: sentence
-        for identity, recipe in contents.clips.items()
-        if (sentence := known.failure_sentences.get(_letter_key(identity, recipe, contents.pipeline)))
-    }
-    return RunOutcome(list(now.features), list(now.left_out), notes, dead)
-
-
-def _letter_key(identity: str, recipe: str, pipeline: Pipeline) -> tuple[str, str]:
-    """Under which `failure_sentences` has the dead letter of a clip."""
-    return record_key(identity, pipeline), source_key(identity, recipe)
+    failed = known.failure_sentences
+    dead = {identity: failed[key] for identity, key in contents.clip_keys.items() if key in failed}
+    return RunOutcome(list(now.features), [*now.left_out, *now.lost_sentences()], notes, dead)

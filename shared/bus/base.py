@@ -57,6 +57,12 @@ class Subscription(Protocol):
         A message that was not committed is delivered again after `close`, to this member or another one.
         """
 
+    def take_batch(self, timeout: float) -> list[Message]:
+        """The next messages of one partition in their order, at least one, or none after `timeout` seconds.
+
+        A commit of the last commits all. The caller commits it before it takes more: until then only the last is held.
+        """
+
     def is_member(self) -> bool:
         """Whether it is a member of its group by now, hence able to get messages."""
 

@@ -141,6 +141,10 @@ class LocalSubscription:
             time.sleep(_LOCAL_POLL_SECONDS)
         return message
 
+    def take_batch(self, timeout: float) -> list[Message]:
+        message = self.take_message(timeout)
+        return [] if message is None else [message]
+
     def is_member(self) -> bool:
         return True
 

@@ -6,18 +6,47 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic. A topic with cleanup `compact` holds state: its newest message of every key is kept."""
+    """One topic. A topic with cleanup `compact` holds state: its newest message of every key is kept.
+
+    Messages expire only on a topic with `retention_days`: the records of a clip are published once.
+    """
 
     name: str
     carries: str
     partitions: int = 24  # the maximum number of workers of one stage that run side by side
     cleanup: Literal["delete", "compact"] = "delete"
+    retention_days: int | None = None
+
+    @property
+    def log_settings(self) -> dict[str, str | int]:
+        """The topic's settings on a Kafka broker.
+
+        The broker dates the messages. By the dates of their hosts it refuses those of a clock that is an hour ahead.
+        """
+        common: dict[str, str | int] = {"cleanup.policy": self.cleanup, "message.timestamp.type": "LogAppendTime"}
+        if self.cleanup == "compact":
+            return common
+        if self.retention_days is None:
+            return {**common, "retention.ms": -1}
+        # A broker deletes whole segments, so they must be shorter than what is kept.
+        hours = 24 * self.retention_days
+        return {
+            **common,
+            "retention.ms": hours * 3_600_000,
+            "segment.ms": 3_600_000,
+            "retention.bytes": EXPIRING_BYTES,
+            "segment.bytes": EXPIRING_BYTES // 8,
+        }
 
 
-BUCKET_EVENTS = Topic("mer.bucket-events", "S3 notifications about new uploads: store -> inbox", partitions=1)
+EXPIRING_BYTES = 1 << 30  # most that a topic with messages that expire takes on each disk
+
+BUCKET_EVENTS = Topic(
+    "mer.bucket-events", "S3 notifications about new uploads: store -> inbox", partitions=1, retention_days=1
+)
 DATASETS = Topic("mer.datasets", "contents of an uploaded dataset: inbox -> trainer", partitions=1, cleanup="compact")
 SOURCES = Topic("mer.sources", "a clip's raw files, packed: discovery -> ingest")
-CLIPS = Topic("mer.clips", "face-cropped frames onset..offset: ingest -> interpolator", cleanup="compact")
+CLIPS = Topic("mer.clips", "face-cropped frames onset..offset: ingest -> interpolator")
 INTERPOLATED = Topic("mer.interpolated", "frames on the method's timeline: interpolator -> magnifier")
 MAGNIFIED = Topic("mer.magnified", "frames at every factor: magnifier -> flow")
 FLOWS = Topic("mer.flows", "flow of every factor and pair: flow -> roi-au")
@@ -62,7 +91,10 @@ TOPICS = {
             RESULTS,
         ),
         *(RECOGNITIONS, PREDICTIONS),
-        *(Topic(f"mer.{group}.dlq", f"dead letters of {group}", partitions=1) for group in TOPIC_BY_GROUP),
+        *(
+            Topic(f"mer.{group}.dlq", f"dead letters of {group}", partitions=1, cleanup="compact")
+            for group in TOPIC_BY_GROUP
+        ),
     )
 }
 

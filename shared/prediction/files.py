@@ -1,11 +1,10 @@
 """The files of a prediction as bytes: prediction.json and events.csv. docs/reference/prediction-files.md has them."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 
 from shared.prediction.model import PredictedEvent, Prediction
+from shared.tables.csv_writing import format_csv
 
 PREDICTION_FILE, EVENTS_FILE = "prediction.json", "events.csv"
 PRESENT = 0.5  # probability from which on an action unit counts as present
@@ -28,11 +27,8 @@ def format_events(prediction: Prediction) -> bytes:
     rows = list(list_rows(prediction))
     names = dict.fromkeys(name for row in rows for name in row)
     measured = [name for name in names if name not in (*EVENT_COLUMNS, *LAST_COLUMNS)]
-    text = io.StringIO()
-    table = csv.DictWriter(text, [*EVENT_COLUMNS, *_order_columns(measured), *LAST_COLUMNS], restval="")
-    table.writeheader()
-    table.writerows(rows)
-    return text.getvalue().encode()
+    columns = [*EVENT_COLUMNS, *_order_columns(measured), *LAST_COLUMNS]
+    return format_csv(columns, ([row.get(name, "") for name in columns] for row in rows)).encode()
 
 
 def list_rows(prediction: Prediction) -> Iterator[dict[str, str | int | float]]:

@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import IO, Protocol
 from shared.errors import BadData, Misconfigured
 
 PIECE = 1 << 20  # bytes of a file in memory at a time
+_PUT_IN_PROGRESS = ".put-"  # begins the name of a file that is not whole yet
 LONGEST_NAME_BYTES = 245  # 255 on common file systems, less the suffix of a put in progress
 
 
@@ -61,7 +62,10 @@ class Store(ObjectReader, Protocol):
         """Every key that starts with `prefix`, sorted."""
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """The same keys with size, etag and time of each object."""
+        """The same keys with size, etag and time of each object, in any order. They are never all in memory."""
+
+    def list_top(self) -> tuple[list[str], list[ObjectInfo]]:
+        """The first part of every key that has several, and the objects beside them. Costs nothing for those below."""
 
     def delete(self, key: str) -> None:
         """Delete the bytes under a key, if there are any."""
@@ -106,18 +110,24 @@ class LocalStore:
         return self._path_of(key).is_file()
 
     def list_keys(self, prefix: str = "") -> Iterator[str]:
-        return (entry.key for entry in self.list_objects(prefix))
+        return iter(sorted(entry.key for entry in self.list_objects(prefix)))
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        found = (file for file in self.folder.rglob("*") if file.is_file() and not file.name.startswith(".put-"))
-        listed = (self._object_info(file) for file in found)
-        return iter(sorted((entry for entry in listed if entry.key.startswith(prefix)), key=lambda entry: entry.key))
+        folder = prefix[: prefix.rfind("/") + 1]
+        return (entry for entry in self._walk_folder(folder) if entry.key.startswith(prefix))
 
-    def _object_info(self, file: Path) -> ObjectInfo:
-        facts = file.stat()
-        modified = datetime.fromtimestamp(facts.st_mtime, UTC)
-        key = file.relative_to(self.folder).as_posix()
-        return ObjectInfo(key, facts.st_size, f"{facts.st_mtime_ns:x}-{facts.st_ino:x}", modified)
+    def list_top(self) -> tuple[list[str], list[ObjectInfo]]:
+        folders, files = _list_folder(self.folder)
+        return [item.name for item in folders], [_object_info(item, item.name) for item in files]
+
+    def _walk_folder(self, folder: str) -> Iterator[ObjectInfo]:
+        """Every object below a folder, given as the beginning of keys: '' or a path that ends with a slash."""
+        folders, files = _list_folder(self.folder / folder)
+        for file in files:
+            with suppress(FileNotFoundError):  # it was deleted meanwhile
+                yield _object_info(file, folder + file.name)
+        for inner in folders:
+            yield from self._walk_folder(f"{folder}{inner.name}/")
 
     def delete(self, key: str) -> None:
         self._path_of(key).unlink(missing_ok=True)
@@ -127,7 +137,7 @@ class LocalStore:
         """Write beside the target, then rename: at any instant the key has all old bytes, all new ones or none."""
         file = self._path_of(key)
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".put-{uuid.uuid4().hex}")
+        partial = file.with_name(f"{_PUT_IN_PROGRESS}{uuid.uuid4().hex}")
         try:
             with partial.open("xb") as stream:  # not tempfile, whose files other users cannot read
                 yield stream
@@ -145,3 +155,20 @@ class LocalStore:
         if long := next((name for name in key.split("/") if len(name.encode()) > LONGEST_NAME_BYTES), None):
             raise BadData(f"{long!r} has over {LONGEST_NAME_BYTES} bytes, too many for a file. Shorten the names.")
         return self.folder.joinpath(*key.split("/"))
+
+
+def _list_folder(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """The folders and the files in a folder. Neither of one that is not there."""
+    try:
+        with os.scandir(folder) as listing:
+            found = [item for item in listing if not item.name.startswith(_PUT_IN_PROGRESS)]
+    except (FileNotFoundError, NotADirectoryError):
+        return [], []
+    folders = [item for item in found if item.is_dir(follow_symlinks=False)]
+    return folders, [item for item in found if item.is_file()]
+
+
+def _object_info(file: os.DirEntry[str], key: str) -> ObjectInfo:
+    facts = file.stat()
+    modified = datetime.fromtimestamp(facts.st_mtime, UTC)
+    return ObjectInfo(key, facts.st_size, f"{facts.st_mtime_ns:x}-{facts.st_ino:x}", modified)

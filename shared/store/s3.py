@@ -14,7 +14,8 @@ from typing import Any, cast
 from xml.etree.ElementTree import ParseError
 
 import urllib3
-from minio import Minio
+from minio import Minio, MinioAdmin
+from minio.credentials.providers import StaticProvider
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.notificationconfig import NotificationConfig, QueueConfig
 
@@ -67,7 +68,8 @@ class S3Store:
         try:
             if not endpoint:
                 raise ValueError("it is empty")
-            self._client = Minio(endpoint, access_key, secret_key, secure=secure, region=region, http_client=self._http)
+            self._login: dict[str, Any] = {"credentials": StaticProvider(access_key, secret_key), "secure": secure}
+            self._client = Minio(endpoint, region=region, http_client=self._http, **self._login)
         except ValueError as error:
             raise Misconfigured(f"{endpoint!r} is no S3 endpoint: {error}. Give host:port, without scheme.") from None
         style = (
@@ -119,16 +121,21 @@ class S3Store:
         return True
 
     def list_keys(self, prefix: str = "") -> Iterator[str]:
-        return (entry.key for entry in self.list_objects(prefix))
+        # SeaweedFS lists by folder: `a/b` before `a-b`.
+        return iter(sorted(entry.key for entry in self.list_objects(prefix)))
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
         self._require_bucket()
         with self._translate_errors():
-            listed = [
-                _object_info_from(found) for found in self._client.list_objects(self.bucket, prefix, recursive=True)
-            ]
-        # SeaweedFS lists by folder: `a/b` before `a-b`.
-        return iter(sorted(listed, key=lambda entry: entry.key))
+            for found in self._client.list_objects(self.bucket, prefix, recursive=True):
+                yield _object_info_from(found)
+
+    def list_top(self) -> tuple[list[str], list[ObjectInfo]]:
+        self._require_bucket()
+        with self._translate_errors():
+            found = list(self._client.list_objects(self.bucket))
+        folders = [str(entry.object_name).rstrip("/") for entry in found if entry.is_dir]
+        return folders, [_object_info_from(entry) for entry in found if not entry.is_dir]
 
     def delete(self, key: str) -> None:
         self._require_bucket()
@@ -164,6 +171,10 @@ class S3Store:
                     raise
                 return str(refusal.code)
         return ""
+
+    def open_admin(self) -> MinioAdmin:
+        """MinIO's interface for users and policies, with this store's login."""
+        return MinioAdmin(endpoint=self.endpoint, region=self.region, http_client=self._http, **self._login)
 
     def close(self) -> None:
         """Close idle connections."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.bus.topics import SOURCES, topic_by_short_name
 from shared.errors import BadData
-from shared.records import Artifact, Pipeline, Record, artifact_key, json_digest, manifest_key
+from shared.records import Artifact, Pipeline, Record, artifact_key, content_key, json_digest, manifest_key
 from shared.settings import KeepPolicy
 from shared.stage import Arrays, Stage, StageSettings, settings_for_profile
 from shared.store import NotStored, ObjectReader, Store, npz
@@ -84,7 +84,7 @@ def process_record(stage: Stage[Any], store: Store, record: Record, metrics: Met
     inputs = record.artifacts
     if absent := [name for name in stage.reads if name not in inputs]:
         raise BadData(
-            f"{record.key}: stage {stage.name!r} needs the artifact of {', '.join(absent)}, "
+            f"{record.clip_name}: stage {stage.name!r} needs the artifact of {', '.join(absent)}, "
             f"the record has those of {', '.join(inputs)}. Ingest the clip again."
         )
     settings = pipeline_settings(stage, record.pipeline)
@@ -94,7 +94,7 @@ def process_record(stage: Stage[Any], store: Store, record: Record, metrics: Met
     fields = {"sample": record.sample, "inputs": inputs, "pipeline": record.pipeline, "trace": record.trace}
     if earlier := _read_manifest(store, key):
         return earlier.model_copy(update={**fields, "notes": _join_notes(record.notes, earlier.notes)}), "reused"
-    result = _compute_result(stage, store, record.key, inputs, settings, metrics)
+    result = _compute_result(stage, store, record.clip_name, inputs, settings, metrics)
     artifact = write_artifact(store, key, result)
     metrics.artifact.labels(stage.name).inc(artifact.size)
     notes = _join_notes(record.notes, (str(note) for note in result.get("notes", ())))
@@ -147,7 +147,13 @@ def read_artifact(store: ObjectReader, artifact: Artifact, label: str) -> Arrays
 
 
 def write_artifact(store: Store, key: str, result: Arrays) -> Artifact:
-    """Store arrays of any shape [...] under a key. An artifact without a manifest is written again."""
+    """Store arrays of any shape [...] under a key with a digest of their bytes added.
+
+    Two kinds of device may compute other bytes by one recipe. So no worker overwrites the arrays that the manifest of
+    another worker names.
+    """
     data = npz.pack_arrays(result)
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = content_key(key, sha256)
     store.put(key, data)
-    return Artifact(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    return Artifact(key=key, sha256=sha256, size=len(data))

@@ -106,7 +106,7 @@ def run_ids() -> dict[str, str]:
     dropped = []
     for name in names:
         records = toy_records(name)
-        clips = {each.sample.identity: each.recipe for each in records}
+        clips = {each.sample.identity: each.version for each in records}
         dataset = Dataset(name=name, clips=clips, faults=(f"{name}/s9/c: no face.",), complete=True)
         dropped.append((dataset, measure_progress(dataset, {each.key: each for each in records}, {})))
     return {

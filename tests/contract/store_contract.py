@@ -61,6 +61,20 @@ class StoreContract:
         assert list(store.list_keys("b/")) == ["b/1", "b/2"]
         assert list(store.list_keys()) == ["a/1", "b/1", "b/2"]
 
+    def test_the_top_has_folders_and_the_objects_beside_them(self, store: Store) -> None:
+        for key in ("b/2/x", "b/1", "ü é/1", "top.zip"):
+            store.put(key, b"123")
+        folders, objects = store.list_top()
+        assert sorted(folders) == ["b", "ü é"]
+        assert [(entry.key, entry.size) for entry in objects] == [("top.zip", 3)]
+        assert objects == [entry for entry in store.list_objects() if entry.key == "top.zip"]
+
+    def test_a_prefix_may_end_within_a_name(self, store: Store) -> None:
+        for key in ("b/21/x", "b/22", "b/3/2", "c/2"):
+            store.put(key, b"")
+        assert list(store.list_keys("b/2")) == ["b/21/x", "b/22"]
+        assert list(store.list_keys("none/2")) == []
+
     def test_deleting_twice_is_no_error(self, store: Store) -> None:
         store.put("k", b"v")
         store.delete("k")

@@ -16,6 +16,8 @@ import pytest
 from merstream.stack import upload as drop
 from services.ingest.inbox.inbox import Inbox
 from shared.bus.kafka.bus import KafkaBus
+from shared.connect import open_store
+from shared.dataset_notices import read_datasets
 from shared.errors import Unavailable
 from shared.records import Dataset, Record
 from shared.settings import Settings
@@ -51,7 +53,7 @@ def settings(kafka: str, prefix: str, where: Endpoint, folder: Path, **more: flo
 
 
 def prepared(given: Settings) -> Settings:
-    set_up_servers(given, replication=1, min_insync=1, retention_days=None)
+    set_up_servers(given, replication=1, min_insync=1)
     return given
 
 
@@ -80,12 +82,12 @@ def until(done: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
         time.sleep(0.2)
 
 
-def announced(bus: KafkaBus) -> dict[str, Dataset]:
+def announced(bus: KafkaBus, given: Settings) -> dict[str, Dataset]:
     try:
-        found = [Dataset.decode(message.value) for message in bus.read_newest("mer.datasets").values()]
+        found = read_datasets(bus, open_store(given))
     except Unavailable:
         return {}
-    return {each.name: each for each in found}
+    return {each.name: each for each in found.values()}
 
 
 def sources(bus: KafkaBus, count: int) -> list[Record]:
@@ -131,10 +133,10 @@ def test_a_drop_reaches_the_inbox_by_notification(kafka_bootstrap: str, prefix: 
             drop.drop_dataset(
                 given, drop.prepare_upload(given_folder(tmp_path / "my lab's Übung", "a", "b c"), None, None)
             )
-            until(lambda: "my lab's Übung" in announced(bus) and announced(bus)["my lab's Übung"].complete, process)
+            until(lambda: any(each.complete for each in announced(bus, given).values()), process)
         records = sources(bus, 2)
         assert sorted(record.sample.clip for record in records) == ["a", "b c"], "each clip once"
-        assert announced(bus)["my lab's Übung"].clips == {r.sample.identity: r.recipe for r in records}
+        assert announced(bus, given)["my lab's Übung"].clips == {r.sample.identity: r.version for r in records}
     finally:
         bus.close()
         minio.kill()
@@ -150,12 +152,12 @@ def test_what_was_dropped_while_kafka_was_down_is_found(
     with closing(KafkaBus(kafka_bootstrap, prefix=prefix)) as bus:
         with running(given) as process:
             drop.drop_dataset(given, drop.prepare_upload(given_folder(tmp_path / "first", "a"), None, None))
-            until(lambda: "first" in announced(bus), process)
+            until(lambda: "first" in announced(bus, given), process)
             kafka_broker.kill()
             drop.drop_dataset(given, drop.prepare_upload(given_folder(tmp_path / "second", "b"), None, None))
             time.sleep(3)  # a scan meets the broker that is away; without it the test holds less, not more
             kafka_broker.start()
-            until(lambda: "second" in announced(bus), process)
+            until(lambda: "second" in announced(bus, given), process)
         assert {record.sample.clip for record in sources(bus, 2)} == {"a", "b"}
 
 
@@ -172,7 +174,7 @@ def test_a_store_that_tells_nobody_is_scanned(
         folder = given_folder(tmp_path / f"d {name}", "a", "b")
         assert drop.drop_dataset(given, drop.prepare_upload(folder, None, None)) == 7
         process.scan_now()
-        before = announced(bus)[f"d {name}"]
+        before = announced(bus, given)[f"d {name}"]
         assert before.complete
         assert drop.drop_dataset(given, drop.prepare_upload(folder, None, None)) == 0, (
             "the server's etags tell that all is there"
@@ -181,13 +183,13 @@ def test_a_store_that_tells_nobody_is_scanned(
         (folder / "frames/a/img1.jpg").write_bytes(b"better")
         assert drop.drop_dataset(given, drop.prepare_upload(folder, None, None)) == 1
         process.scan_now()
-        after = announced(bus)[f"d {name}"]
+        after = announced(bus, given)[f"d {name}"]
         changed = {identity for identity in after.clips if after.clips[identity] != before.clips[identity]}
         assert [identity.rpartition("/")[2] for identity in changed] == ["a"]
         for key in list(inbox.list_keys()):
             inbox.delete(key)
         process.scan_now()
-        assert f"d {name}" not in announced(bus)
+        assert f"d {name}" not in announced(bus, given)
     finally:
         process.close()
         bus.close()
@@ -212,8 +214,8 @@ def test_the_store_away_is_waited_out(
     given = prepared(settings(kafka_bootstrap, prefix, minio.endpoint, tmp_path, inbox_scan_seconds=1))
     with closing(KafkaBus(kafka_bootstrap, prefix=prefix)) as bus, running(given) as process:
         drop.drop_dataset(given, drop.prepare_upload(given_folder(tmp_path / "first", "a"), None, None))
-        until(lambda: "first" in announced(bus), process)
+        until(lambda: "first" in announced(bus, given), process)
         minio.kill()
         minio.start()
         drop.drop_dataset(given, drop.prepare_upload(given_folder(tmp_path / "second", "b"), None, None))
-        until(lambda: "second" in announced(bus), process)
+        until(lambda: "second" in announced(bus, given), process)

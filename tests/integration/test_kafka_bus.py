@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 
 from shared.bus import Message, PartitionRevoked, Subscription
@@ -189,7 +189,7 @@ def test_a_topic_that_is_not_there_yet_is_unavailable(place: Place) -> None:
 
 
 def test_topics_are_made_once_and_as_declared(place: Place) -> None:
-    topics = [TOPICS["mer.features"], TOPICS["mer.flows"], TOPICS["mer.flow.dlq"]]
+    topics = [TOPICS[f"mer.{name}"] for name in ("features", "flows", "flow.dlq", "bucket-events")]
     prefix = f"{place.prefix}made."
     made = ensure_topics(place.bootstrap, topics, prefix=prefix)
     assert made == sorted(prefix + topic.name for topic in topics)
@@ -198,14 +198,39 @@ def test_topics_are_made_once_and_as_declared(place: Place) -> None:
         for topic in topics:
             (described,) = admin.describe_topics([prefix + topic.name])
             assert len(described["partitions"]) == topic.partitions
-            assert policy(admin, prefix + topic.name) == topic.cleanup
+            assert log_setting(admin, prefix + topic.name, "cleanup.policy") == topic.cleanup
+        assert log_setting(admin, prefix + "mer.flows", "retention.ms") == "-1"
+        assert log_setting(admin, prefix + "mer.bucket-events", "retention.ms") == "86400000"
         admin.delete_topics(made)
 
 
-def policy(admin: KafkaAdminClient, topic: str) -> str:
+def test_a_topic_of_an_earlier_version_gets_the_settings_of_this_one(place: Place) -> None:
+    prefix = f"{place.prefix}old."
+    earlier = replace(TOPICS["mer.bucket-events"], retention_days=None)
+    made = ensure_topics(place.bootstrap, [earlier], prefix=prefix, min_insync=1)
+    with place.admin() as admin:
+        assert log_setting(admin, made[0], "retention.ms") == "-1"
+        assert ensure_topics(place.bootstrap, [TOPICS["mer.bucket-events"]], prefix=prefix) == []
+        assert log_setting(admin, made[0], "retention.ms") == "86400000"
+        admin.delete_topics(made)
+
+
+def test_a_producer_whose_clock_is_days_ahead_is_heard(place: Place) -> None:
+    prefix = f"{place.prefix}ahead."
+    made = ensure_topics(place.bootstrap, [TOPICS["mer.flows"], TOPICS["mer.features"]], prefix=prefix)
+    in_two_days = int((time.time() + 2 * 86_400) * 1000)
+    with closing(KafkaProducer(bootstrap_servers=place.bootstrap)) as producer:
+        for topic in made:
+            accepted = producer.send(topic, b"v", b"k", timestamp_ms=in_two_days).get(PATIENCE_SECONDS)
+            assert accepted.timestamp < in_two_days, "the broker's clock stamps it"
+    with place.admin() as admin:
+        admin.delete_topics(made)
+
+
+def log_setting(admin: KafkaAdminClient, topic: str, name: str) -> str:
     resource = ConfigResource(ConfigResourceType.TOPIC, topic)
     configs = admin.describe_configs([resource], config_filter="all")
-    return str(next(iter(configs.values()))[topic]["cleanup.policy"]["value"])
+    return str(next(iter(configs.values()))[topic][name]["value"])
 
 
 def expel_everybody(place: Place) -> None:

@@ -14,8 +14,10 @@ import pytest
 from shared.bus.kafka.broker import Broker
 from shared.bus.kafka.bus import KafkaBus
 from shared.bus.kafka.create_topics import ensure_topics
-from shared.bus.topics import TOPICS
-from shared.errors import Unavailable
+from shared.bus.kafka.users import MECHANISM, grant_bus_access
+from shared.bus.topics import CLIPS, FEATURES, SOURCES, TOPIC_BY_GROUP, TOPICS, dead_letter_topic
+from shared.errors import Misconfigured, Unavailable
+from shared.service_access import ACCESS, USER_PREFIX
 from tests.servers.kafka import KafkaServer, external
 from tests.servers.process import ServerMissing, free_port
 
@@ -25,7 +27,10 @@ TOPIC = "mer.clips"
 SECURE = """
 listeners=PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller},SECURE://127.0.0.1:{secure}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
-listener.name.secure.sasl.enabled.mechanisms=PLAIN
+listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:mer
 listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
  user_mer="open sesame";
 listener.name.secure.ssl.keystore.type=PEM
@@ -77,6 +82,53 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         gc.collect()
 
 
+@pytest.fixture(scope="module")
+def granted(broker: Broker) -> Broker:
+    """Topics and users as set-up makes them. It may run again."""
+    ensure_topics(broker)
+    for _ in range(2):
+        grant_bus_access(broker, "", {service: f"secret-of-{service}" for service in ACCESS})
+    return broker
+
+
+def open_as(granted: Broker, service: str) -> KafkaBus:
+    user = {"username": USER_PREFIX + service, "password": f"secret-of-{service}"}
+    return KafkaBus(replace(granted, sasl=MECHANISM, timeout_seconds=60, **user))
+
+
+def test_a_stage_takes_and_sends_its_records_and_no_others(granted: Broker) -> None:
+    with closing(KafkaBus(granted)) as bus:
+        bus.publish(SOURCES.name, "k", b"v")
+    with closing(open_as(granted, "ingest")) as bus:
+        member = bus.subscribe(SOURCES.name, "ingest")
+        message = member.take_message(300)
+        assert message is not None
+        bus.publish(CLIPS.name, message.key, b"clip")
+        bus.publish(dead_letter_topic("ingest").name, message.position, b"letter")
+        member.commit(message)
+        assert set(_refused_topics(bus)) == TOPICS.keys() - {CLIPS.name, SOURCES.name, "mer.ingest.dlq"}
+        with pytest.raises(Misconfigured, match="ACLs"):
+            bus.read_newest(FEATURES.name)
+        with pytest.raises(Misconfigured, match="ACLs"):
+            bus.group_progress(SOURCES.name, "flow")
+
+
+def test_a_person_and_the_inbox_see_what_waits_and_what_failed(granted: Broker) -> None:
+    for service in ("person", "inbox"):
+        with closing(open_as(granted, service)) as bus:
+            assert bus.group_progress(SOURCES.name, "ingest").committed == 1
+            assert bus.group_progress(TOPIC_BY_GROUP["planner"], "planner").lag == 0
+            assert bus.read_newest(dead_letter_topic("ingest").name)
+
+
+def _refused_topics(bus: KafkaBus) -> Iterator[str]:
+    for topic in TOPICS:
+        try:
+            bus.publish(topic, "k", b"v")
+        except Misconfigured:
+            yield topic
+
+
 def test_with_certificate_and_password_all_is_as_ever(broker: Broker) -> None:
     ensure_topics(broker, [TOPICS[TOPIC]])
     with closing(KafkaBus(broker)) as bus:
@@ -86,7 +138,7 @@ def test_with_certificate_and_password_all_is_as_ever(broker: Broker) -> None:
         assert message is not None
         member.commit(message)
         assert bus.read_newest(TOPIC)["k"].value == b"v"
-        assert bus.group_progress(TOPIC, "g").lag == 0
+        assert bus.group_progress(TOPIC, "g").committed == 1
 
 
 @pytest.mark.parametrize("wrong", [{"password": "guess"}, {"ca_file": None}, {"tls": False}])

@@ -22,7 +22,7 @@ from tests.servers.s3 import Endpoint
 from tests.servers.s3_servers import SharedServers, skip_without_minio
 
 PATIENCE_SECONDS = 300
-PLAIN = {"replication": 1, "min_insync": 1, "retention_days": None}
+PLAIN = {"replication": 1, "min_insync": 1}
 
 
 class TellingMinio(MinioServer):

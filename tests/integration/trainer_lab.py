@@ -21,7 +21,18 @@ from merstream.single_thread import THREAD_COUNT_VARIABLES
 from shared.bus import Bus
 from shared.bus.kafka.create_topics import ensure_topics
 from shared.bus.topics import topic_by_short_name
-from shared.records import Artifact, Dataset, FoldResult, Record, RunResult, Sample, artifact_key, json_digest
+from shared.dataset_notices import announce_dataset
+from shared.records import (
+    Artifact,
+    Dataset,
+    FoldResult,
+    Record,
+    RunResult,
+    Sample,
+    artifact_key,
+    clip_version,
+    json_digest,
+)
 from shared.stage import Arrays
 from shared.store import Store
 from shared.worker.stage_handler import write_artifact
@@ -126,8 +137,8 @@ def drop(clips: Sequence[tuple[Sample, Arrays]], bus: Bus, store: Store, train: 
             sample=sample, stage="roi-au", artifact=artifact, inputs={"source": source}, recipe=RECIPE, trace="drop"
         )
         bus.publish(topic_by_short_name("features").name, record.key, record.encode())
-    told = Dataset(name="toy", train=dict(train), clips={sample.identity: RECIPE for sample, _ in clips}, complete=True)
-    bus.publish(topic_by_short_name("datasets").name, told.key, told.encode())
+    versions = {sample.identity: clip_version(RECIPE, sample.label_digest) for sample, _ in clips}
+    announce_dataset(bus, store, Dataset(name="toy", train=dict(train), clips=versions, complete=True))
 
 
 def results(bus: Bus, kind: type[Result]) -> list[Result]:

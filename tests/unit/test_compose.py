@@ -28,14 +28,17 @@ def environment(file: Path) -> dict[str, str]:
 
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SECURE = yaml.safe_load((ROOT / "docker-compose.secure.yml").read_text())
 GPU = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())
 PROMETHEUS = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text())
 ENV = environment(ROOT / ".env")
 DOCKERFILES = [ROOT / "docker" / "Dockerfile", ROOT / "docker" / "minio.Dockerfile"]
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("merstream/")}
+IMAGE_NAMES = "localhost/merstream/"  # no registry of others has them
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith(IMAGE_NAMES)}
 BUILT = {name: service["build"]["args"] for name, service in OURS.items() if "build" in service}
 WORKERS = sorted(OURS.keys() - {"init"})
+POD_KINDS = ("Deployment", "StatefulSet")
 API = ("MER_API_PORT", "MER_API_HOST")
 
 
@@ -45,12 +48,57 @@ def instructions(file: Path) -> list[str]:
     return [line for line in "\n".join(lines).replace("\\\n", " ").splitlines() if line.strip()]
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_a_service_may_do_nothing_that_it_need_not(name: str) -> None:
-    service = OURS[name]
-    assert service["read_only"] is True
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_may_do_nothing_that_it_need_not(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is (name != "grafana"), "what it writes besides its volume is not known here"
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_takes_no_more_of_the_machine_than_a_pod(name: str) -> None:
+    service = SERVICES[name]
+    assert (service["pids_limit"], service["cpu_quota"]) == (512, 200_000)
+    pod = {"init": "inbox", "minio": "store"}.get(name, name)
+    files = [file for part in ("base", f"components/{pod}") for file in (ROOT / "k8s" / part).glob(f"{pod}.yaml")]
+    if name in ("prometheus", "grafana"):
+        assert (service["mem_limit"], files) == ("2g", [])
+        return
+    (given,) = [m for file in files for m in yaml.safe_load_all(file.read_text()) if m["kind"] in POD_KINDS]
+    kind = "initContainers" if name == "init" else "containers"
+    (container,) = given["spec"]["template"]["spec"][kind]
+    memory = container["resources"]["limits"]["memory"]
+    assert service["mem_limit"] == memory.removesuffix("i").lower()
+
+
+def test_no_volume_is_without_a_name() -> None:
+    """Such a volume stays behind at each `down`."""
+    named = [mount for service in SERVICES.values() for mount in service.get("volumes", []) if isinstance(mount, str)]
+    assert all(re.match(r"[\w-]+:/|\./", mount) for mount in named)
+    assert {mount.split(":")[0] for mount in named if not mount.startswith(".")} == set(COMPOSE["volumes"])
+    scratch = [mount for name in WORKERS for mount in OURS[name]["volumes"]]
+    assert scratch == [f"scratch-{name}:/scratch" for name in WORKERS], "one service does not see what another unpacks"
+
+
+def test_nothing_leads_from_a_stage_to_other_machines() -> None:
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    published = {name for name, service in SERVICES.items() if "ports" in service}
+    assert {name for name, service in SERVICES.items() if "published" in service["networks"]} == published
+    assert all("inside" in service["networks"] for service in SERVICES.values())
+    options = COMPOSE["networks"]["published"]["driver_opts"]
+    assert options == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+
+
+def test_no_registry_is_asked_for_an_image_of_ours_and_no_old_one_is_run() -> None:
+    assert {name: service["pull_policy"] for name, service in OURS.items()} == {
+        name: "build" if name in BUILT else "never" for name in OURS
+    }
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_hears_signals_and_has_room_for_small_files(name: str) -> None:
+    service = OURS[name]
     assert service["init"] is True, "as process 1, Python would not hear SIGTERM while it imports"
     assert any(mount.startswith("/tmp") for mount in service["tmpfs"])
     assert service["restart"] == ("no" if name == "init" else "unless-stopped")
@@ -70,7 +118,8 @@ def test_the_api_is_served_where_it_is_published() -> None:
     given = Settings(**{name.lower().removeprefix("mer_"): planner["environment"][name] for name in API})
     assert [port.split(":")[-1] for port in planner["ports"]] == [str(given.api_port)]
     assert given.api_host == "0.0.0.0"
-    assert planner["environment"]["MER_API_TOKEN"] == "${API_TOKEN}"
+    assert "docker/token.env" in planner["env_file"]
+    assert [name for name, service in OURS.items() if "docker/token.env" in service["env_file"]] == ["planner"]
     assert planner["environment"].keys() >= SERVICES["trainer"]["environment"].keys()
 
 
@@ -78,7 +127,7 @@ def test_every_stage_has_a_service_of_its_name_and_an_image() -> None:
     stages = {stage.name for stage in STAGES} | {"spotter", "trainer"}
     assert set(WORKERS) == stages | {"inbox", "planner", "recogniser"}
     assert set(BUILT) == stages
-    assert {name: OURS[name]["image"] for name in stages} == {name: f"merstream/{name}:${{TAG}}" for name in stages}
+    assert {name: OURS[name]["image"] for name in stages} == {name: f"{IMAGE_NAMES}{name}:${{TAG}}" for name in stages}
     assert {name: BUILT[name]["SERVICE"] for name in stages} == {name: name.replace("-", "_") for name in stages}
 
 
@@ -124,16 +173,29 @@ def test_an_image_of_others_is_pinned(name: str) -> None:
 
 
 def test_every_variable_has_a_value_and_none_is_left_over() -> None:
-    text = (ROOT / "docker-compose.yml").read_text()
+    files = [*ROOT.glob("docker-compose*.yml"), *(ROOT / "docker").glob("*.env")]
+    text = "".join(file.read_text() for file in files)
     assert set(re.findall(r"\$\{(\w+)", text)) == set(ENV)
     assert "$" not in (ROOT / "docker-compose.gpu.yml").read_text()
 
 
+def test_a_secret_of_its_own_wins_over_the_shared_one() -> None:
+    keys = {"minio": "docker/minio.env", **dict.fromkeys(OURS, "docker/keys.env")}
+    for name, first in keys.items():
+        files = SERVICES[name]["env_file"]
+        assert (files[0], files[-1]) == (first, {"path": f"${{SECRETS}}/{name}.env", "required": False})
+
+
 def test_secrets_come_from_the_environment_alone() -> None:
-    for name, service in SERVICES.items():
-        for variable, value in service.get("environment", {}).items():
+    given = {name: service.get("environment", {}) for name, service in SERVICES.items()}
+    given |= {file.name: environment(file) for file in (ROOT / "docker").glob("*.env") if file.name != "localhost.env"}
+    found = []
+    for name, variables in given.items():
+        for variable, value in variables.items():
             if re.search("SECRET|PASSWORD|ACCESS_KEY|ROOT_USER", variable):
                 assert re.fullmatch(r"\$\{\w+:\?\}", value), (name, variable)
+                found.append(name)
+    assert sorted(found) == ["keys.env", "keys.env", "minio.env", "minio.env"]
     assert ENV["S3_SECRET_KEY"].startswith(setup.DEMO_SECRET_PREFIX), "the set-up warns of it by how it begins"
     files = [*ROOT.glob("docker-compose*.yml"), *(file for file in (ROOT / "docker").rglob("*") if file.is_file())]
     assert [file.name for file in files if ENV["S3_SECRET_KEY"] in file.read_text()] == ["localhost.env"]
@@ -147,7 +209,7 @@ def test_mer_finds_the_demo_where_compose_puts_it() -> None:
     assert given["MER_S3_SECRET_KEY"] == ENV["S3_SECRET_KEY"]
 
 
-@pytest.mark.parametrize("given", [SERVICES, GPU["services"]], ids=["compose", "gpu"])
+@pytest.mark.parametrize("given", [SERVICES, GPU["services"], SECURE["services"]], ids=["compose", "gpu", "secure"])
 def test_a_service_is_given_settings_that_it_knows(given: dict[str, Any]) -> None:
     known = {f"MER_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
     for name, service in given.items():
@@ -167,6 +229,21 @@ def test_drops_are_told_to_the_topic_that_the_inbox_reads() -> None:
     assert told[f"MINIO_NOTIFY_KAFKA_ENABLE_{name}"] == "on"
     assert told[f"MINIO_NOTIFY_KAFKA_TOPIC_{name}"] in TOPICS
     assert told[f"MINIO_NOTIFY_KAFKA_QUEUE_DIR_{name}"] in [v.split(":")[1] for v in SERVICES["minio"]["volumes"]]
+
+
+def test_with_logins_every_client_of_kafka_logs_in_over_tls() -> None:
+    for name in OURS:
+        given, mounts = SECURE["services"][name]["environment"], SECURE["services"][name]["volumes"]
+        assert (given["MER_KAFKA_TLS"], given["MER_KAFKA_CA_FILE"]) == ("true", "/tls/ca.crt")
+        assert given["MER_KAFKA_SASL"] == ("PLAIN" if name == "init" else "SCRAM-SHA-512")
+        assert mounts == ["kafka-tls:/tls:ro"]
+    broker = SECURE["services"]["kafka"]["environment"]
+    kinds = dict(part.split(":") for part in broker["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    heard = dict(part.split("://") for part in broker["KAFKA_LISTENERS"].split(","))
+    assert {name for name, kind in kinds.items() if kind == "PLAINTEXT"} == {
+        name for name, place in heard.items() if place.startswith("localhost:")
+    }, "without a login from within the container alone"
+    assert broker["KAFKA_AUTHORIZER_CLASS_NAME"].endswith("StandardAuthorizer")
 
 
 def test_services_with_torch_get_the_gpu() -> None:

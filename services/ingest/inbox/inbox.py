@@ -6,18 +6,17 @@ from services.ingest.inbox import names
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.events import Upload
 from services.ingest.inbox.guarded_reading import GuardedReading
+from services.ingest.inbox.listing import InboxListings
 from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import Reconciler
 from services.ingest.inbox.scan import Clock, InboxScan, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
 from shared.bus import Bus
-from shared.bus.topics import DATASETS
-from shared.records import Dataset
+from shared.dataset_notices import dataset_view
 from shared.scratch import ScratchFolder
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
-from shared.topic_views import record_view
 
 INBOX_NAME = "inbox"
 
@@ -35,7 +34,7 @@ class Inbox(ScanLoop):
         stopping: threading.Event | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(INBOX_NAME, bus, settings or Settings(), metrics or Metrics(), stopping)
+        super().__init__(INBOX_NAME, bus, settings, metrics, stopping)
         self.inbox_metrics = InboxMetrics(self.metrics.registry)
         self.scratch = ScratchFolder(self.settings, INBOX_NAME, self.settings.inbox_bucket)
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
@@ -45,10 +44,11 @@ class Inbox(ScanLoop):
             *(inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds),
             *(self.send_heartbeat, self.reading),
         )
-        self._announced = record_view(bus, DATASETS.name, lambda key: Dataset)
+        self._announced = dataset_view(bus, store)
         self.scanner = InboxScan(
             reconciler,
             self._announced,
+            InboxListings(inbox, self.send_heartbeat),
             self.inbox_metrics,
             clock or server_clock(store),
             self.settings.inbox_settle_seconds,
@@ -58,8 +58,11 @@ class Inbox(ScanLoop):
         with self.inbox_metrics.scan.time():
             return self.scanner.scan_datasets()
 
-    def is_awaited(self, upload: Upload) -> bool:
-        return upload.bucket == self.settings.inbox_bucket and names.dataset_and_path(upload.key) is not None
+    def note_upload(self, upload: Upload) -> bool:
+        place = names.dataset_and_path(upload.key) if upload.bucket == self.settings.inbox_bucket else None
+        if place:
+            self.scanner.listings.note_change(place[0])
+        return place is not None
 
     def close(self) -> None:
         super().close()

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.ingest.inbox import ledger as ledgers
@@ -14,7 +14,7 @@ from services.ingest.inbox.ledger import Ledger
 from services.ingest.inbox.record_publisher import RecordPublisher
 from services.ingest.inbox.video_lengths import VideoLengths
 from shared.bus import Bus
-from shared.bus.topics import DATASETS
+from shared.dataset_notices import announce_dataset, withdraw_dataset
 from shared.records import Dataset, Pipeline
 from shared.scratch import ScratchFolder
 from shared.store import ObjectInfo, Store
@@ -39,9 +39,17 @@ class Reconciler:
     reading: GuardedReading
 
     def reconcile_dataset(
-        self, name: str, dropped: DroppedObjects, quiet: bool, announced: AnnouncedDatasets
+        self,
+        name: str,
+        dropped: DroppedObjects,
+        quiet: bool,
+        announced: AnnouncedDatasets,
+        others: Iterable[Dataset] = (),
     ) -> Dataset:
-        """Publish what is missing. Returns the dataset's record. `quiet`: no uploads for `patience` seconds."""
+        """Publish what is missing. Returns the dataset's record. `quiet`: no uploads for `patience` seconds.
+
+        A dataset with clips of `others` is announced with a fault and without clips.
+        """
         held = collect_contents(dropped, self.unpacked)
         for note in held.notes:
             log.info("%s", note, extra={"mer": {"dataset": name}})
@@ -52,20 +60,34 @@ class Reconciler:
         seen = discover_on_skeleton(
             name, held, self.inbox, self.scratch.work, lengths.count_frames, self.reading.read_sheet
         )
+        _refuse_claimed_clips(name, seen, others)
         ledger = ledger.model_copy(update={"video_lengths": lengths.counted})
         emission = self._create_publisher(name, _planned_pipeline(seen, announced), held, ledger)
         emission.publish_clips(seen.clips, self.patience, quiet)
         dataset = _describe_dataset(emission, seen, quiet)
+        emission.forget_missing_clips(dataset)
         self._announce_dataset(dataset, announced)
-        if emission.ledger.announced != dataset.key:
-            emission.ledger = emission.ledger.model_copy(update={"announced": dataset.key})
-            emission.save_progress()
+        emission.finish_ledger(dataset.key)
+        return dataset
+
+    def announce_fault(self, name: str, fault: str, announced: AnnouncedDatasets) -> Dataset:
+        """Announce that a dataset could not be read: with its present clips, if it has any, and this fault."""
+        present = next(iter(announced.values()), Dataset(name=name, clips={}, complete=False))
+        dataset = Dataset(
+            name=name,
+            pipeline=present.pipeline,
+            train=present.train,
+            clips=present.clips,
+            faults=(fault,),
+            complete=False,
+        )
+        self._announce_dataset(dataset, announced)
         return dataset
 
     def remove_dataset(self, name: str, announced: AnnouncedDatasets) -> None:
         """Withdraw the records of a dataset that was removed, so that nobody waits for it."""
-        for key in announced:
-            self.bus.publish(DATASETS.name, key, None)
+        for dataset in announced.values():
+            withdraw_dataset(self.bus, self.store, dataset)
         ledgers.delete_ledger(self.store, name)
 
     def _create_publisher(
@@ -87,16 +109,30 @@ class Reconciler:
 
     def _announce_dataset(self, dataset: Dataset, announced: AnnouncedDatasets) -> None:
         """Publish the dataset's record unless an equal one is there. Withdraw its records under other pipelines."""
-        if not is_same_dataset(dataset, announced.get(dataset.key)):
-            self.bus.publish(DATASETS.name, dataset.key, dataset.encode())
-        for key in announced:
+        previous = announced.get(dataset.key)
+        if not is_same_dataset(dataset, previous):
+            announce_dataset(self.bus, self.store, dataset, previous)
+        for key, other in announced.items():
             if key != dataset.key:
-                self.bus.publish(DATASETS.name, key, None)
+                withdraw_dataset(self.bus, self.store, other)
 
     def _load_ledger(self, name: str, announced: AnnouncedDatasets) -> Ledger:
-        """The ledger, or an empty one if the bus has lost the dataset's record: then all are published again."""
+        """The ledger. If the bus has lost the dataset's record, it says of no clip that it was published."""
         ledger = ledgers.load_ledger(self.store, name)
-        return Ledger() if ledger.announced and ledger.announced not in announced else ledger
+        return ledger.without_publications() if ledger.announced and ledger.announced not in announced else ledger
+
+
+def _refuse_claimed_clips(name: str, seen: DiscoveryView, others: Iterable[Dataset]) -> None:
+    """Keep no clip of a dataset that names clips of another one: reports would mix both."""
+    found = {clip.found.sample.identity for clip in seen.clips}
+    for other in others:
+        if claimed := found & other.clips.keys():
+            seen.clips = []
+            seen.faults.append(
+                f"{name}: expected clips of its own, but {len(claimed)}, such as {min(claimed)}, are those of the "
+                f"dataset {other.name}. Correct the column `dataset` of clips.csv, or remove one of the two."
+            )
+            return
 
 
 def is_same_dataset(dataset: Dataset, other: Dataset | None) -> bool:
@@ -110,9 +146,9 @@ def _describe_dataset(emission: RecordPublisher, seen: DiscoveryView, quiet: boo
         name=emission.dataset,
         pipeline=emission.pipeline,
         train=seen.plan.train if seen.plan else {},
-        clips=emission.recipes,
+        clips=emission.versions,
         faults=faults,
-        complete=bool(emission.recipes) and (quiet or not faults),
+        complete=bool(emission.versions) and (quiet or not faults),
     )
 
 

@@ -16,10 +16,10 @@ from services.ingest.inbox.video_copy import VideoCopy
 from shared.bus import Bus
 from shared.errors import BadData
 from shared.packed_clips import SOURCE_VERSION, store_packed_file
-from shared.records import Pipeline, Record, json_digest
+from shared.records import Dataset, Pipeline, Record, clip_version, json_digest
 from shared.store import Store
 
-SAVE_EVERY = 20  # records. After a kill at most this many are published again
+SAVE_EVERY = 20  # records. After a kill at most this many are published again, or one in a hundred
 
 
 @dataclass
@@ -37,9 +37,10 @@ class RecordPublisher:
     ledger: Ledger
     beat: Callable[[], None]
     reading: GuardedReading
-    recipes: dict[str, str] = field(default_factory=dict)  # by the sample's identity
+    versions: dict[str, str] = field(default_factory=dict)  # of the clips' records, by the sample's identity
     faults: list[str] = field(default_factory=list)
-    _unsaved: int = 0
+    _unsaved: dict[str, EmittedClip] = field(default_factory=dict)
+    _parts: int = 0  # of the ledger, written by this process
     _video: VideoCopy | None = None  # while clips are published
 
     def publish_clips(self, clips: list[DroppedClip], patience: float, quiet: bool) -> None:
@@ -55,11 +56,30 @@ class RecordPublisher:
                     self._try_clip(clip, patience, quiet)
             finally:
                 if self._unsaved:
-                    self.save_progress()
+                    self._append_unsaved()
 
-    def save_progress(self) -> None:
+    def forget_missing_clips(self, dataset: Dataset) -> None:
+        """Forget what was published of clips whose features are withdrawn now. If they come back, it is done again."""
+        missing = set() if dataset.faults else self.ledger.clips.keys() - dataset.clips.keys()
+        if missing:
+            for identity in missing:
+                del self.ledger.clips[identity]
+            self._save_ledger()
+
+    def finish_ledger(self, announced: str) -> None:
+        """Store the whole ledger if it has changed. `announced` is the key of the dataset's record."""
+        if self._parts or self.ledger.announced != announced:
+            self.ledger = self.ledger.model_copy(update={"announced": announced})
+            self._save_ledger()
+
+    def _save_ledger(self) -> None:
         ledgers.save_ledger(self.store, self.dataset, self.ledger)
-        self._unsaved = 0
+        self._parts = 0
+
+    def _append_unsaved(self) -> None:
+        ledgers.append_part(self.store, self.dataset, self._parts, self._unsaved)
+        self._parts += 1
+        self._unsaved = {}
 
     def _try_clip(self, clip: DroppedClip, patience: float, quiet: bool) -> None:
         mark, sample = clip_fingerprint(clip, self.contents, SOURCE_VERSION), clip.found.sample
@@ -71,7 +91,8 @@ class RecordPublisher:
             )
             return
         try:
-            self.recipes[sample.identity] = self._ensure_published(clip, mark, known)
+            recipe = self._ensure_published(clip, mark, known)
+            self.versions[sample.identity] = clip_version(recipe, sample.label_digest)
         except BadData as fault:
             self.faults.append(f"{sample.subject}/{sample.clip}: {fault}")
 
@@ -116,7 +137,6 @@ class RecordPublisher:
         return replace(clip.found, files=tuple(local_files[path] for path in clip.paths))
 
     def _note_emitted(self, identity: str, emitted: EmittedClip) -> None:
-        self.ledger.clips[identity] = emitted
-        self._unsaved += 1
-        if self._unsaved >= SAVE_EVERY:
-            self.save_progress()
+        self.ledger.clips[identity] = self._unsaved[identity] = emitted
+        if len(self._unsaved) >= max(SAVE_EVERY, len(self.versions) // 100):
+            self._append_unsaved()

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 
 from services.ingest.inbox import events
-from shared.bus import Bus, PartitionRevoked
+from shared.bus import Bus, Message, PartitionRevoked
 from shared.bus.topics import BUCKET_EVENTS
 from shared.errors import BadData
 from shared.settings import Settings
@@ -21,9 +21,14 @@ class ScanLoop(ABC):
     """A `shared.worker.process.Loop`. `name` is that of its heartbeat, and of its group of notifications."""
 
     def __init__(
-        self, name: str, bus: Bus, settings: Settings, metrics: Metrics, stopping: threading.Event | None
+        self,
+        name: str,
+        bus: Bus,
+        settings: Settings | None = None,
+        metrics: Metrics | None = None,
+        stopping: threading.Event | None = None,
     ) -> None:
-        self.name, self.settings, self.metrics = name, settings, metrics
+        self.name, self.settings, self.metrics = name, settings or Settings(), metrics or Metrics()
         self.stopping = stopping or threading.Event()
         self.subscription = bus.subscribe(BUCKET_EVENTS.name, name)
         self._due, self._woken = 0.0, float("inf")  # time.monotonic of the next scan: by interval, by notification
@@ -35,8 +40,8 @@ class ScanLoop(ABC):
         """Scan once. Returns the seconds until something is due without an upload. Raises errors of stores and bus."""
 
     @abstractmethod
-    def is_awaited(self, upload: events.Upload) -> bool:
-        """Whether an object that was put or removed is one for the scan."""
+    def note_upload(self, upload: events.Upload) -> bool:
+        """Remember an object that was put or removed. Returns whether it is one for the scan."""
 
     def run(self) -> None:
         """Scan until `stopping` is set."""
@@ -94,16 +99,22 @@ class ScanLoop(ABC):
         self._due = time.monotonic() + wait
 
     def _listen_for_events(self, timeout: float) -> None:
-        """Schedule a scan after a notification, when its upload has settled. The last of many notifications counts."""
-        message = self.subscription.take_message(timeout)
-        if message is None:
+        """Schedule a scan after notifications, when their uploads have settled. The last of them counts."""
+        batch = self.subscription.take_batch(timeout)
+        if not batch:
             return
+        noted = [upload for upload in set().union(*map(_read_notification, batch)) if self.note_upload(upload)]
+        if noted:
+            self._woken = time.monotonic() + self.settings.inbox_settle_seconds
         try:
-            if any(map(self.is_awaited, events.notified_uploads(message.value))):
-                self._woken = time.monotonic() + self.settings.inbox_settle_seconds
-        except BadData as fault:
-            log.warning("%s", fault)
-        try:
-            self.subscription.commit(message)
+            self.subscription.commit(batch[-1])
         except PartitionRevoked as revoked:
             log.warning("%s", revoked)
+
+
+def _read_notification(message: Message) -> set[events.Upload]:
+    try:
+        return events.notified_uploads(message.value)
+    except BadData as fault:
+        log.warning("%s", fault)
+        return set()

@@ -1,17 +1,18 @@
 """The ASGI application: routes, middleware, and every error as `{"detail": sentence}`."""
 
+from collections.abc import Set
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from services.trainer.api.middleware import TokenAndSizeMiddleware
+from services.trainer.api.middleware import AccessMiddleware
 from services.trainer.api.routes import Routes
 from services.trainer.api.run_request import RunRequest
 
 
-def create_application(routes: Routes, token: str = "") -> TokenAndSizeMiddleware:
+def create_application(routes: Routes, hosts: Set[str], token: str = "") -> AccessMiddleware:
     """Build the ASGI application. It serves /openapi.json, but no page of documentation.
 
     FastAPI's pages load scripts from the internet.
@@ -19,7 +20,7 @@ def create_application(routes: Routes, token: str = "") -> TokenAndSizeMiddlewar
     handlers: dict[Any, Any] = {RequestValidationError: _answer_invalid_request, Exception: _answer_unexpected_error}
     app = FastAPI(title="merstream", docs_url=None, redoc_url=None, exception_handlers=handlers)
     app.include_router(routes.build_router())
-    return TokenAndSizeMiddleware(app, token)
+    return AccessMiddleware(app, hosts, token)
 
 
 async def _answer_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:

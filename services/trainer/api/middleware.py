@@ -1,7 +1,10 @@
-"""Checks before a request is read: the token and the size of the body."""
+"""Checks before a request is read: the name by which the API was called, the token and the size of the body."""
 
 import secrets
+from collections.abc import Set
 from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 from fastapi.responses import JSONResponse
@@ -12,10 +15,11 @@ MAX_BODY_BYTES = 1 << 20  # a request names data and does not contain them
 
 
 @dataclass(frozen=True)
-class TokenAndSizeMiddleware:
-    """ASGI middleware. With an empty `token` every client is accepted."""
+class AccessMiddleware:
+    """ASGI middleware. With an empty `token` every client is accepted, with `*` among the `hosts` every name."""
 
     app: ASGIApp
+    hosts: Set[str]
     token: str = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -25,10 +29,33 @@ class TokenAndSizeMiddleware:
             await refusal(scope, receive, send)
 
     def _refusal_response(self, headers: Headers) -> JSONResponse | None:
+        if not _host_is_trusted(headers.get("host", ""), self.hosts):
+            known = ", ".join(sorted(self.hosts))
+            sentence = f"Expected an address or one of the names {known} as the host (MER_API_HOSTS)."
+            return JSONResponse({"detail": sentence}, 400)
         if self.token and not _token_matches(headers.get("authorization", ""), self.token):
             sentence = "Expected the deployment's token as `Authorization: Bearer TOKEN` (MER_API_TOKEN)."
             return JSONResponse({"detail": sentence}, 401, {"WWW-Authenticate": "Bearer"})
         return None
+
+
+def _host_is_trusted(given: str, trusted: Set[str]) -> bool:
+    """Whether a page of another site cannot have made the browser ask for this host (DNS rebinding).
+
+    Such a page makes its own name point to this server. So names must be known, while any IP address is accepted.
+    """
+    try:
+        host = urlsplit(f"//{given}").hostname or ""
+    except ValueError:
+        return False
+    return "*" in trusted or host.rstrip(".") in trusted or _is_address(host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 def _token_matches(authorization: str, token: str) -> bool:

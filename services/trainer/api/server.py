@@ -35,7 +35,7 @@ class ApiServer:
         self.port: int = self._socket.getsockname()[1]
         routes = Routes(state, choose_device(), settings.scratch, timeout_seconds)
         config = uvicorn.Config(
-            create_application(routes, settings.api_token.get_secret_value()),
+            create_application(routes, _split_names(settings.api_hosts), settings.api_token.get_secret_value()),
             lifespan="off",
             log_config=None,  # keep that of `shared.telemetry`
             access_log=False,
@@ -66,6 +66,10 @@ class ApiServer:
             await asyncio.sleep(_STOP_CHECK_SECONDS)
         self._server.should_exit = True
         await serving
+
+
+def _split_names(names: str) -> set[str]:
+    return {name.strip().lower() for name in names.split(",") if name.strip()}
 
 
 def _open_listening_socket(host: str, port: int) -> socket.socket:

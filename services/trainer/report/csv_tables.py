@@ -1,13 +1,12 @@
 """Predictions as CSV: a row per clip, and a row per subject."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from services.trainer.data.features import Features
 from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
 from services.trainer.report.model import Report
+from shared.tables.csv_writing import format_csv
 
 CLIP_COLUMNS = ("learner", "seed", "held_out", "clip", "subject", "dataset", "emotion", "predicted")
 
@@ -25,7 +24,7 @@ def render_predictions_csv(features: Features, outcomes: OutcomesByLearner) -> s
         for each in folds
         for line in _prediction_rows(features, each)
     )
-    return _csv_text([*CLIP_COLUMNS, *probability_columns, *unit_columns], lines)
+    return format_csv([*CLIP_COLUMNS, *probability_columns, *unit_columns], lines)
 
 
 def render_subjects_csv(report: Report) -> str:
@@ -35,7 +34,7 @@ def render_subjects_csv(report: Report) -> str:
         for learner, result in report.learners.items()
         for row in result.per_subject
     )
-    return _csv_text(["learner", "seed", "subject", "clips", "accuracy"], lines)
+    return format_csv(["learner", "seed", "subject", "clips", "accuracy"], lines)
 
 
 def _prediction_rows(features: Features, outcome: FoldOutcome) -> Iterator[list[Any]]:
@@ -57,11 +56,3 @@ def _prediction_rows(features: Features, outcome: FoldOutcome) -> Iterator[list[
             *(f"{chance:.4f}" for chance in chances),
             *coded_and_predicted,
         ]
-
-
-def _csv_text(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO(newline="")
-    table = csv.writer(text)
-    table.writerow(header)
-    table.writerows(lines)
-    return text.getvalue()

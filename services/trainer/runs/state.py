@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.bus import Bus
-from shared.bus.topics import DATASETS, FEATURES, IMAGE_STAGES, RESULTS, RUNS
+from shared.bus.topics import IMAGE_STAGES, RESULTS, RUNS
+from shared.dataset_notices import dataset_view
 from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
 from shared.records import Dataset, FoldResult, Record, Run, RunContents, RunResult, result_type
 from shared.store import Store
-from shared.topic_views import TopicView, dead_letter_view, failure_sentences, record_view
+from shared.topic_views import FeaturesView, TopicView, dead_letter_view, failure_sentences, record_view
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class PipelineSnapshot:
 
     datasets: Mapping[str, Dataset]
     features: Mapping[str, Record]
-    failure_sentences: Mapping[tuple[str, str], str]  # sentences by (record key, source artifact)
+    failure_sentences: Mapping[str, str]  # of dead letters
     runs: Mapping[str, Run]
     results: Mapping[str, RunResult]
     folds: Mapping[str, FoldResult]
@@ -35,8 +36,8 @@ class PipelineState:
     def __init__(self, bus: Bus, store: Store) -> None:
         self.bus, self.store = bus, store
         self._read_lock = threading.Lock()
-        self._datasets = record_view(bus, DATASETS.name, lambda key: Dataset)
-        self._features = record_view(bus, FEATURES.name, lambda key: Record)
+        self._datasets = dataset_view(bus, store)
+        self._features = FeaturesView(bus)
         self._runs = record_view(bus, RUNS.name, lambda key: Run)
         self._results = record_view(bus, RESULTS.name, result_type)
         self._letters = [dead_letter_view(bus, store, stage) for stage in IMAGE_STAGES]

@@ -35,7 +35,7 @@ def load_plan_from_artifacts(
 
     def read_clip_arrays(row: int) -> Any:
         record = records[found.clips[row].row]
-        return read_artifact(store, record.artifact, record.key)
+        return read_artifact(store, record.artifact, record.clip_name)
 
     features = build_features(
         found.clips, read_clip_arrays, found.classes, found.other_emotions, allocate, units=found.units

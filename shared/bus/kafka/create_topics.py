@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import TopicAlreadyExistsError
 
 from shared.bus.kafka.broker import Broker, broker_from, translate_kafka_errors
@@ -20,16 +21,14 @@ def ensure_topics(
     prefix: str = "",
     replication: int = 1,
     min_insync: int = 1,
-    retention_days: float | None = None,
 ) -> list[str]:
     """Create the topics that are missing, and return their names. It may run again, or twice at once.
 
-    Without `retention_days` nothing expires: records are small, and a stage that was off for a month finds its work.
-    An existing topic keeps its number of partitions, since keys would change theirs. A difference is logged.
+    Records never expire: they are small, and a stage that was off for a month finds its work. An existing topic gets
+    the settings of its log. It keeps its number of partitions, since keys would change theirs. A difference is logged.
     """
     broker = broker_from(broker)
     wanted = {prefix + topic.name: topic for topic in topics}
-    retention = -1 if retention_days is None else int(retention_days * 86_400_000)
     with translate_kafka_errors("creating topics"):
         admin = broker.connect_client(KafkaAdminClient)
         try:
@@ -38,12 +37,13 @@ def ensure_topics(
                 name: {
                     "num_partitions": topic.partitions,
                     "replication_factor": replication,
-                    "configs": _topic_configs(topic, min_insync, retention),
+                    "configs": _topic_configs(topic, min_insync),
                 }
                 for name, topic in wanted.items()
                 if name not in existing
             }
             _warn_of_differences(wanted, existing)
+            _renew_settings(admin, {name: topic for name, topic in wanted.items() if name in existing})
             if missing:
                 _create_missing_topics(admin, missing)
             return sorted(missing)
@@ -51,9 +51,21 @@ def ensure_topics(
             admin.close()
 
 
-def _topic_configs(topic: Topic, min_insync: int, retention: int) -> dict[str, str]:
-    common = {"cleanup.policy": topic.cleanup, "min.insync.replicas": str(min_insync)}
-    return common if topic.cleanup == "compact" else {**common, "retention.ms": str(retention)}
+def _topic_configs(topic: Topic, min_insync: int) -> dict[str, str]:
+    return {name: str(value) for name, value in topic.log_settings.items()} | {"min.insync.replicas": str(min_insync)}
+
+
+def _renew_settings(admin: Any, topics: Mapping[str, Topic]) -> None:
+    """Give existing topics the settings of this version. All others stay. A refusal is logged."""
+    if not topics:
+        return
+    changes = [
+        ConfigResource(ConfigResourceType.TOPIC, name, {key: str(value) for key, value in topic.log_settings.items()})
+        for name, topic in topics.items()
+    ]
+    for name, outcome in admin.alter_configs(changes)["topic"].items():
+        if outcome != "OK":
+            log.warning("the settings of topic %s stay as they are: %s", name, outcome)
 
 
 def _create_missing_topics(admin: Any, missing: Mapping[str, dict[str, Any]]) -> None:

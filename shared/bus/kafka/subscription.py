@@ -80,6 +80,17 @@ class KafkaSubscription:
             self._raise_failure()
             return None
 
+    def take_batch(self, timeout: float) -> list[Message]:
+        first = self.take_message(timeout)
+        if first is None:
+            return []
+        batch = [first]
+        with self._changed:
+            while self._has_waiting_message() and self._buffered_messages[0][0].partition == first.partition:
+                self._work_in_hand = self._buffered_messages.popleft()
+                batch.append(self._work_in_hand[0])
+        return batch
+
     def is_member(self) -> bool:
         return bool(self._member_id)
 

@@ -63,7 +63,7 @@ def test_what_time_cannot_mend_is_raised_at_once() -> None:
 
 def test_a_run_in_a_folder_has_nothing_to_set_up() -> None:
     with pytest.raises(Misconfigured, match="MER_KAFKA_SERVERS and MER_S3_ENDPOINT"):
-        setup.set_up_servers(Settings(), replication=1, min_insync=1, retention_days=None)
+        setup.set_up_servers(Settings(), replication=1, min_insync=1)
 
 
 @pytest.mark.parametrize(("secret", "loud"), [("demo-only-change-this-secret", True), ("a4f2c0", False)])

@@ -10,7 +10,18 @@ from services.trainer.service.processes import all_loops
 from shared.bus import Bus, Message
 from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
 from shared.bus.local import LocalBus
-from shared.records import Artifact, Dataset, Pipeline, Record, RunResult, Sample, artifact_key, json_digest
+from shared.dataset_notices import announce_dataset
+from shared.records import (
+    Artifact,
+    Dataset,
+    Pipeline,
+    Record,
+    RunResult,
+    Sample,
+    artifact_key,
+    clip_version,
+    json_digest,
+)
 from shared.settings import Settings
 from shared.stage import Arrays
 from shared.store import LocalStore, Store
@@ -91,9 +102,9 @@ class Lab:
 
     def drop(self, complete: bool = True, faults: tuple[str, ...] = (), drops: Mapping[str, int] = {}, **train: Any):
         """Publish the dataset. `drops`: number of repeated uploads by clip."""
-        clips = {sample.identity: recipe(drops.get(sample.clip, 0)) for sample, _ in self.clips}
+        clips = {each.identity: version(each, drops.get(each.clip, 0)) for each, _ in self.clips}
         dataset = Dataset(name="toy", train=train, clips=clips, faults=faults, complete=complete)
-        self.bus.publish("mer.datasets", dataset.key, dataset.encode())
+        announce_dataset(self.bus, self.store, dataset)
 
     def extract(self, clips: Sequence[tuple[Sample, Arrays]] | None = None, drop: int = 0) -> None:
         """Publish features of these clips (default: all), as the image stages do."""
@@ -101,6 +112,12 @@ class Lab:
             artifact = write_artifact(self.store, artifact_key("roi-au", sample, recipe(drop)), arrays)
             inputs = {"source": source(sample, drop)}
             self._publish("mer.features", sample, "roi-au", artifact, inputs, drop)
+
+    def relabel(self, emotion: str, *numbers: int) -> None:
+        """Correct the emotion of the clips of these numbers, in the sheet only."""
+        for number in numbers:
+            sample, arrays = self.clips[number]
+            self.clips[number] = sample.model_copy(update={"emotion": emotion}), arrays
 
     def bury(self, clip: int, drop: int = 0, stage: str = "flow", reason: str = "no face") -> None:
         """Publish the dead letter of a stage that could not process the clip of this number."""
@@ -153,6 +170,10 @@ class Lab:
 
 def recipe(drop: int) -> str:
     return f"{drop:032x}"
+
+
+def version(sample: Sample, drop: int = 0) -> str:
+    return clip_version(recipe(drop), sample.label_digest)
 
 
 def source(sample: Sample, drop: int = 0) -> Artifact:

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.ingest.inbox.inbox import Inbox
 from shared.bus.local import LocalBus
+from shared.dataset_notices import DatasetNotice, read_datasets
 from shared.records import Dataset, Record
 from shared.settings import Settings
 from shared.store import LocalStore, npz
@@ -115,14 +116,14 @@ class Lab:
             rows = database.execute("SELECT value FROM messages WHERE topic = 'mer.sources' ORDER BY sequence")
             return [Record.decode(value) for (value,) in rows]
 
-    def announcements(self) -> list[Dataset | None]:
+    def announcements(self) -> list[DatasetNotice | None]:
         """Every dataset record, tombstones as None."""
         with self.bus.exclusive_transaction() as database:
             rows = database.execute("SELECT value FROM messages WHERE topic = 'mer.datasets' ORDER BY sequence")
-            return [Dataset.decode(value) if value else None for (value,) in rows]
+            return [DatasetNotice.decode(value) if value else None for (value,) in rows]
 
     def announced(self) -> dict[str, Dataset]:
-        return {d.name: d for d in (Dataset.decode(m.value) for m in self.bus.read_newest("mer.datasets").values())}
+        return {dataset.name: dataset for dataset in read_datasets(self.bus, self.store).values()}
 
     def only(self) -> Dataset:
         (dataset,) = self.announced().values()

@@ -1,10 +1,6 @@
 """When a dropped dataset is complete: what may still come is awaited, what is gone is awaited no more."""
 
-import os
-from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from services.ingest.inbox import ledger
 from tests.unit.ingest.inbox.lab import HEADER, Lab, dataset, frames, sheet
@@ -153,19 +149,6 @@ def test_a_dataset_is_left_alone_until_it_settles(tmp_path: Path) -> None:
     lab.passed += 5001
     lab.scan()
     assert len(lab.sources()) == 1
-    lab.close()
-
-
-def test_a_file_from_the_future_does_not_hold_its_dataset(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    lab = Lab(tmp_path, inbox_settle_seconds=5000)
-    lab.drop("toy", dataset("a"))
-    ahead = datetime.now(UTC).timestamp() + 10 * 365 * 86_400
-    os.utime(tmp_path / "inbox/toy/clips.csv", (ahead, ahead))
-    assert lab.scan() <= 5000, "the other files were uploaded just now"
-    lab.passed = 5001
-    lab.scan()
-    assert [record.sample.clip for record in lab.sources()] == ["a"]
-    assert "1 files dated in the future, such as toy/clips.csv" in caplog.text
     lab.close()
 
 

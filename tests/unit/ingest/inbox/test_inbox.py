@@ -26,7 +26,7 @@ def test_every_clip_becomes_the_record_that_a_run_on_the_folder_makes(lab: Lab, 
     assert [(r.sample, r.artifact, r.recipe) for r in made] == [(r.sample, r.artifact, r.recipe) for r in expected]
     assert all(lab.store.get(r.artifact.key) == other.get(r.artifact.key) for r in made)
     announced = lab.only()
-    assert announced.clips == {record.sample.identity: record.recipe for record in expected}
+    assert announced.clips == {record.sample.identity: record.version for record in expected}
     assert (announced.name, announced.complete, announced.faults) == ("my lab's Übung 1", True, ())
 
 
@@ -64,7 +64,7 @@ def test_videos_of_a_sheet_that_counts_from_1_become_what_a_run_makes_of_them(la
     found = [clip for clip in discover_clips(lab.inbox.folder / "lab") if isinstance(clip, FoundClip)]
     assert [(clip.onset, clip.offset) for clip in found] == [(0, 11), (14, 29), (0, 11), (14, 30)]
     made = [emit_record(clip, Pipeline(), "t", other, lab.bus) for clip in found]
-    assert (lab.only().clips, lab.only().faults) == ({each.sample.identity: each.recipe for each in made}, ())
+    assert (lab.only().clips, lab.only().faults) == ({each.sample.identity: each.version for each in made}, ())
 
 
 def test_casme2_as_distributed_is_found_on_names_alone(lab: Lab, casme2: Path) -> None:
@@ -100,7 +100,8 @@ def test_a_changed_label_is_said_again_and_nothing_is_fetched(lab: Lab) -> None:
     assert (before.sample.emotion, after.sample.emotion) == ("others", "disgust")
     assert (after.recipe, after.artifact) == (before.recipe, before.artifact)
     assert lab.fetched() == []
-    assert len(lab.announcements()) == 1, "the dataset consists of the same clips"
+    assert len(lab.announcements()) == 2, "the dataset says which labels it waits for"
+    assert lab.only().clips == {each.sample.identity: each.version for each in (lab.sources()[0], after)}
 
 
 def test_a_relabelled_clip_whose_artifact_was_deleted_is_packed_again(lab: Lab) -> None:
@@ -122,7 +123,7 @@ def test_a_dropped_again_clip_is_the_only_one_that_is_done_again(lab: Lab) -> No
     assert lab.fetched() == [f"d/frames/b/img{n}.jpg" for n in (1, 2, 3)]
     (again,) = lab.sources()[2:]
     assert lab.packed(again) == b"b 1betterb 3"
-    assert lab.only().clips[again.sample.identity] == again.recipe
+    assert lab.only().clips[again.sample.identity] == again.version
 
 
 def test_equal_bytes_dropped_again_make_no_new_record(lab: Lab) -> None:
@@ -248,8 +249,42 @@ def test_a_surprise_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
     lab.drop("a", dataset("a"))
     lab.drop("b", dataset("b"))
     lab.scan()
-    assert set(lab.announced()) == {"b"}
+    assert lab.announced()["a"].faults == (
+        "a: expected a dataset that can be read, got ZeroDivisionError: . Correct it.",
+    )
+    assert (lab.announced()["a"].complete, lab.announced()["b"].complete) == (False, True)
     assert lab.process.is_ready()
+    lab.scan()
+    assert len(lab.announcements()) == 2, "it is ignored until it changes"
+
+
+def test_a_dataset_with_the_clips_of_another_is_refused_and_both_are_named(lab: Lab) -> None:
+    """`own` and `copy` both say in their sheets that they are the dataset `lab`."""
+    sheets = dataset("a")["clips.csv"].replace(b"\n,s,", b"\nlab,s,")
+    lab.drop("own", dataset("a") | {"clips.csv": sheets})
+    lab.scan()
+    before = lab.announced()["own"]
+    lab.drop("copy", dataset("a") | {"clips.csv": sheets, "frames/a/img1.jpg": b"other"})
+    lab.drop("third", dataset("b"))
+    for _ in range(3):
+        lab.scan()
+    now = lab.announced()
+    assert now["own"] == before
+    assert now["third"].complete
+    assert (now["copy"].clips, now["copy"].complete) == ({}, False)
+    assert now["copy"].faults == (
+        "copy: expected clips of its own, but 1, such as lab/s/a, are those of the dataset own. Correct the column "
+        "`dataset` of clips.csv, or remove one of the two.",
+    )
+    assert [record.sample.dataset for record in lab.sources()] == ["lab", "third"]
+    lab.restart()
+    lab.scan()
+    assert lab.announced() == now, "the same after a restart, whatever the order of names"
+    for key in list(lab.inbox.list_keys("own/")):
+        lab.inbox.delete(key)
+    lab.scan()
+    lab.scan()
+    assert lab.announced()["copy"].complete, "the clips are nobody's any more"
 
 
 def test_trouble_with_one_dataset_comes_after_the_others(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def test_keys_in_notifications_are_encoded() -> None:
     ],
 )
 def test_only_uploads_of_datasets_wake_it(lab: Lab, bucket: str, key: str, awaited: bool) -> None:
-    assert lab.process.is_awaited(events.Upload(bucket, key)) is awaited
+    assert lab.process.note_upload(events.Upload(bucket, key)) is awaited
 
 
 def test_it_scans_again_when_patience_ends(tmp_path: Path) -> None:
@@ -110,11 +110,11 @@ def test_it_scans_again_when_patience_ends(tmp_path: Path) -> None:
 def test_trouble_is_waited_out(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = []
 
-    def away(prefix: str = "") -> None:
-        attempts.append(prefix)
+    def away() -> None:
+        attempts.append("")
         raise Unavailable("the store is away")
 
-    monkeypatch.setattr(lab.inbox, "list_objects", away)
+    monkeypatch.setattr(lab.inbox, "list_top", away)
     lab.drop("d", dataset("a"))
     while len(attempts) < 4:
         lab.process.step(timeout=1)
@@ -127,10 +127,10 @@ def test_trouble_is_waited_out(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_waiting_cannot_mend_ends_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(prefix: str = "") -> None:
+    def refused() -> None:
         raise Misconfigured("no such bucket")
 
-    monkeypatch.setattr(lab.inbox, "list_objects", refused)
+    monkeypatch.setattr(lab.inbox, "list_top", refused)
     with pytest.raises(Misconfigured):
         lab.process.run()
 

@@ -123,7 +123,7 @@ def test_killed_in_the_middle_of_a_change(tmp_path: Path) -> None:
         assert lab.only().complete
         assert set(lab.announced()) == {"d"}
         newest = {record.key: record for record in lab.sources() if record.pipeline.profile == "paper"}
-        assert {record.sample.identity: record.recipe for record in newest.values()} == dict(lab.only().clips)
+        assert {record.sample.identity: record.version for record in newest.values()} == dict(lab.only().clips)
         lab.close()
         point += 1
     assert point > 20

@@ -9,11 +9,12 @@ from merstream.app import main
 from merstream.embedded.features import load_extracted_features
 from merstream.embedded.run_folder import Workspace
 from merstream.embedded.training import train_and_report
+from shared.dataset_notices import announce_dataset
 from shared.errors import BadData
 from shared.records import Dataset, Pipeline
 from tests.unit.merstream.embedded.test_pipeline import R0, record
 from tests.unit.merstream.embedded.test_rerun import made
-from tests.unit.trainer.lab import Lab
+from tests.unit.trainer.lab import Lab, version
 
 
 def mer(*arguments: object) -> int:
@@ -28,8 +29,8 @@ def tell(out: Path, name: str, clips: list[str], sample_dataset: str = "lab") ->
     bus = Workspace(out).open_bus()
     for each in records:
         bus.publish("mer.features", each.key, each.encode())
-    dataset = Dataset(name=name, clips={each.sample.identity: each.recipe for each in records}, complete=True)
-    bus.publish("mer.datasets", dataset.key, dataset.encode())
+    dataset = Dataset(name=name, clips={each.sample.identity: each.version for each in records}, complete=True)
+    announce_dataset(bus, Workspace(out).open_store(), dataset)
     bus.close()
 
 
@@ -67,8 +68,8 @@ def test_a_dataset_named_by_its_folder_is_told_with_a_way_out_that_works(tmp_pat
     renamed = [(sample.model_copy(update={"dataset": "renamed"}), arrays) for sample, arrays in old.clips]
     lab = Lab(tmp_path, renamed)
     lab.extract()
-    names = {sample.identity: "0" * 32 for sample, _ in renamed}
-    lab.bus.publish("mer.datasets", (now := Dataset(name="renamed", clips=names, complete=True)).key, now.encode())
+    names = {sample.identity: version(sample) for sample, _ in renamed}
+    announce_dataset(lab.bus, lab.store, Dataset(name="renamed", clips=names, complete=True))
     lab.bus.close()
     options = {"model": "majority", "classes": "a,b"}
     with pytest.raises(

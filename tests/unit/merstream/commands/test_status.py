@@ -19,6 +19,7 @@ from shared.bus import Message
 from shared.bus.dead_letters import bury_message
 from shared.bus.local import LocalBus
 from shared.bus.topics import TOPIC_BY_GROUP
+from shared.dataset_notices import announce_dataset
 from shared.errors import BadData, Unavailable
 from shared.records import Artifact, Dataset, Figures, Pipeline, Record, RunResult, Sample, artifact_key
 
@@ -41,10 +42,11 @@ def out(tmp_path: Path) -> Path:
     """Six clips: two with features, one buried, one with features of former files only, one underway, one at fault."""
     place = Workspace(tmp_path)
     bus, store = place.open_bus(), place.open_store()
-    clips = {sample(name).identity: "r" for name in ("done", "again", "buried", "changed", "underway")}
+    names = ("done", "again", "buried", "changed", "underway")
+    clips = {sample(name).identity: record(name, "source").version for name in names}
     faults = tuple(f"clip {n}: no apex" for n in range(5))
     dataset = Dataset(name="Lab 3", clips=clips, faults=faults, complete=False)
-    bus.publish("mer.datasets", dataset.key, dataset.encode())
+    announce_dataset(bus, store, dataset)
     bus.publish("mer.datasets", "strange", b'{"schema": "mer.dataset/9"}')
     for clip, recipe in (("done", "r"), ("again", "r"), ("changed", "former")):
         features = record(clip, "roi-au", recipe)

@@ -11,6 +11,7 @@ from merstream.embedded.run_folder import PooledStores, Workspace
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.tree import DatasetTree
 from services.trainer.evaluation.protocol import ProtocolSettings
+from shared.dataset_notices import announce_dataset
 from shared.errors import BadData
 from shared.records import Artifact, Dataset, Pipeline, Record, Sample, artifact_key
 from shared.store import LocalStore, NotStored
@@ -56,9 +57,10 @@ def told(place: Workspace, pipeline: Pipeline, clips: dict[str, str], dataset: s
     records = [record(pipeline, name, recipe, dataset) for name, recipe in clips.items()]
     for each in records:
         bus.publish("mer.features", each.key, each.encode())
-    recipes = {each.sample.identity: each.recipe for each in records}
-    consists_of = Dataset(name=dataset, pipeline=pipeline, clips=recipes, complete=True, **more)
-    bus.publish("mer.datasets", consists_of.key, consists_of.encode())
+    versions = {each.sample.identity: each.version for each in records}
+    announce_dataset(
+        bus, place.open_store(), Dataset(name=dataset, pipeline=pipeline, clips=versions, complete=True, **more)
+    )
     bus.close()
 
 
@@ -103,8 +105,9 @@ def test_datasets_of_a_folder_and_of_several_are_pooled(tmp_path: Path) -> None:
 
 def test_clips_that_are_under_way_are_not_passed_over(tmp_path: Path) -> None:
     told(Workspace(tmp_path), Pipeline(), {"a": R0})
-    bus, late = Workspace(tmp_path).open_bus(), Dataset(name="d", clips={"d/01/a": R0, "d/01/b": R0}, complete=True)
-    bus.publish("mer.datasets", late.key, late.encode())
+    bus = Workspace(tmp_path).open_bus()
+    versions = {each.sample.identity: each.version for each in (record(Pipeline(), "a"), record(Pipeline(), "b"))}
+    announce_dataset(bus, Workspace(tmp_path).open_store(), Dataset(name="d", clips=versions, complete=True))
     bus.close()
     with pytest.raises(BadData, match="clips in work: 1 of d"):
         load_extracted_features([tmp_path])

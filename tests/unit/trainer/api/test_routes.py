@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from shared.dataset_notices import announce_dataset
 from shared.records import Dataset, Pipeline, RunContents
 
 MAJORITY = {"datasets": ["toy"], "model": "majority"}
@@ -93,7 +94,7 @@ def test_a_run_that_failed_is_tried_again_when_it_is_asked_for_again(dropped, ap
 
 def test_several_datasets_are_one_run(dropped, api):
     twin = Dataset(name="twin", clips=dict.fromkeys([], ""), complete=True)
-    dropped.bus.publish("mer.datasets", twin.key, twin.encode())
+    announce_dataset(dropped.bus, dropped.store, twin)
     answer = api().post(datasets=["twin", "toy"], model="majority")
     assert (answer.status, answer.json["dataset"]) == (202, "toy+twin")
 
@@ -152,7 +153,7 @@ def test_a_partial_run_takes_what_is_there_and_names_the_rest(lab, api):
 
 def test_a_dataset_of_several_pipelines_has_to_be_named_more_closely(dropped, api):
     paper = Dataset(name="toy", pipeline=PAPER, clips={}, complete=True)
-    dropped.bus.publish("mer.datasets", paper.key, paper.encode())
+    announce_dataset(dropped.bus, dropped.store, paper)
     client, ours = api(), Pipeline().digest
     several = client.post(**MAJORITY)
     assert several.status == 422

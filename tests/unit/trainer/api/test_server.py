@@ -68,6 +68,32 @@ def test_with_the_token_one_is_let_in(given, api):
     assert api(api_token="s3cret").get("/runs", Authorization=given).status == 200
 
 
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "planner.evil.example"]
+)
+def test_a_name_that_somebody_else_points_here_is_refused(host, api):
+    answer = api(api_hosts="localhost, Planner").get("/runs", Host=host)
+    assert (answer.status, answer.detail) == (
+        400,
+        "Expected an address or one of the names localhost, planner as the host (MER_API_HOSTS).",
+    )
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9", "planner:8080", "planner.", "127.0.0.1", "[::1]:8080"])
+def test_known_names_and_addresses_are_answered(host, api):
+    assert api().get("/runs", Host=host).status == 200
+
+
+@pytest.mark.parametrize("host", ["[::1", "", "[evil.example]"])
+def test_a_host_that_is_none_is_refused(host, api):
+    assert api().get("/runs", Host=host).status == 400
+
+
+def test_a_deployment_may_have_names_of_its_own(api):
+    assert api(api_hosts="mer.lab.example").get("/runs", Host="mer.lab.example").status == 200
+    assert api(api_hosts="*").get("/runs", Host="any.example").status == 200
+
+
 def test_a_token_is_not_shown(lab):
     assert "s3cret" not in repr(Settings(api_token="s3cret"))
 

@@ -13,7 +13,7 @@ from services.trainer.report.writer import REPORT_FILES
 from services.trainer.runs import definition
 from services.trainer.runs.state import PipelineState
 from shared.records import Dataset, FoldResult, Run, RunContents
-from tests.unit.trainer.lab import Killed, Lab, Life, Trainer, recipe
+from tests.unit.trainer.lab import Killed, Lab, Life, Trainer, version
 
 LITE = {"model": "fmer-lite", "epochs": 2, "batch": 2}
 LINEAR = {"model": "linear"}
@@ -144,7 +144,7 @@ def pooled(tmp_path, lab):
     both.extract()
     datasets = []
     for name in ("samm", "CASME II"):
-        mine = {sample.identity: recipe(0) for sample, _ in clips if sample.dataset == name}
+        mine = {sample.identity: version(sample) for sample, _ in clips if sample.dataset == name}
         datasets.append(Dataset(name=name, clips=mine, complete=True))
     yield both, datasets
     both.bus.close()

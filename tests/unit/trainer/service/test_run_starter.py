@@ -10,6 +10,7 @@ from services.trainer.service.run_starter import RunStarter
 from shared.errors import Misconfigured
 from shared.records import RunContents
 from shared.telemetry import Metrics
+from tests.unit.trainer.lab import PIPELINE
 
 MAJORITY = {"model": "majority"}
 
@@ -99,8 +100,9 @@ def test_a_corrected_label_makes_another_run_of_the_same_artifacts(lab, trainer)
     lab.drop(**MAJORITY)
     one.work()
     artifacts = list(lab.store.list_keys("roi-au/"))
-    sample, arrays = lab.clips[0]
-    lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
+    lab.relabel("happiness", 0)
+    lab.extract(lab.clips[:1])
+    lab.drop(**MAJORITY)
     one.work()
     assert list(lab.store.list_keys("roi-au/")) == artifacts
     first, second = lab.results().values()
@@ -112,13 +114,17 @@ def test_labels_that_are_corrected_one_after_the_other_are_one_run(lab, trainer)
     one = trainer()
     lab.drop(**MAJORITY)
     lab.extract()
-    one.conductor.poll_topics()
-    for sample, arrays in lab.clips[:3]:
-        lab.extract([(sample.model_copy(update={"emotion": "happiness"}), arrays)])
-        one.conductor.poll_topics()
-    assert lab.published("mer.runs") == 0
-    one.conductor.poll_topics()
-    assert lab.published("mer.runs") == 1
+    one.look()
+    lab.relabel("happiness", 0, 1, 2)
+    lab.drop(**MAJORITY)
+    for clip in range(3):
+        one.look()
+        assert lab.published("mer.runs") == 1, f"{clip} of 3 corrected records are there"
+        lab.extract(lab.clips[clip : clip + 1])
+    one.look()
+    assert lab.published("mer.runs") == 2
+    emotions = [[record.sample.emotion for record in run.features] for run in contents(lab)]
+    assert [sample.emotion for sample, _ in lab.clips] in emotions
 
 
 def test_two_conductors_start_one_run_under_one_id(lab, trainer):
@@ -135,6 +141,45 @@ def test_two_conductors_start_one_run_under_one_id(lab, trainer):
     assert lab.published("mer.folds") == 8  # two learners, two subjects, planned twice; found the second time
     assert one.value("mer_train_folds_total", model="majority", outcome="reused") == 2
     assert lab.result().status == "done"
+
+
+def test_a_clip_that_nobody_works_on_is_lost_and_one_in_work_is_not(lab, trainer, caplog):
+    one = trainer()
+    lab.extract(lab.clips[:5])
+    lab.drop(**MAJORITY)
+    digest = PIPELINE.digest
+
+    def counted() -> list[float | None]:
+        one.look()
+        return [one.value("mer_train_clips", dataset="toy", pipeline=digest, state=s) for s in ("waiting", "lost")]
+
+    lab.bus.publish("mer.flows", "any", b"in work")
+    assert counted() == [1, 0]
+    member = lab.bus.subscribe("mer.flows", "roi-au")
+    member.commit(member.take_message(0))
+    assert counted() == [1, 1]
+    sample = lab.clips[5][0]
+    assert [line for line in caplog.messages if "lost" in line] == [
+        f"1 clips of toy are lost, such as {sample.identity}: it has neither features nor a dead letter, and nobody "
+        "works on it."
+    ]
+    assert lab.published("mer.runs") == 0
+    lab.extract(lab.clips[5:])
+    assert counted() == [0, 0]
+    assert lab.published("mer.runs") == 1
+
+
+def test_a_record_that_comes_late_changes_nothing(lab, trainer):
+    """From a worker that was frozen before it published, or from a letter that was replayed."""
+    lab.extract()
+    lab.drop(drops={"c01": 1}, **MAJORITY)
+    lab.extract([pair for pair in lab.clips if pair[0].clip == "c01"], drop=1)
+    lab.extract([pair for pair in lab.clips if pair[0].clip == "c01"], drop=0)
+    one = trainer()
+    one.look()
+    assert lab.published("mer.runs") == 1
+    assert one.value("mer_train_clips", dataset="toy", pipeline=PIPELINE.digest, state="waiting") == 0
+    assert {record.recipe[-1] for record in contents(lab)[0].features if record.sample.clip == "c01"} == {"1"}
 
 
 def test_a_run_that_is_done_is_not_started_again(lab, trainer):

@@ -39,6 +39,8 @@ class StageHandler:
         return self.stage.version
 
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, list[OutgoingMessage]]:
+        if not value:
+            return "withdrawn", []
         incoming = Record.decode(value)
         try:
             record, outcome = process_record(self.stage, self.store, incoming, metrics)

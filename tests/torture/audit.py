@@ -111,21 +111,20 @@ class Auditor:
         for message in newest.values():
             if message.record is not None:
                 by_clip[message.identity].append(message)
-        announced = self._read_announced()
+        announced = self._read_announced(findings)
         for identity, clip in self.truth.clips.items():
             if clip.poison:
                 if by_clip[identity]:
                     findings.add("poison", f"{identity} is {clip.poison} and has features")
                 continue
-            source = announced.get(identity)
-            if source is None:
+            version = announced.get(identity)
+            if version is None:
                 findings.add("lost", f"{identity} was dropped and is announced by no dataset")
                 continue
             fitting = [
                 message
                 for message in by_clip[identity]
-                if f"/{source}.npz" in message.record["inputs"]["source"]["key"]  # type: ignore[index]
-                and message.record["sample"]["emotion"] == clip.emotion  # type: ignore[index]
+                if message.key.endswith(f"@{version}") and message.record["sample"]["emotion"] == clip.emotion  # type: ignore[index]
             ]
             if not fitting:
                 have = "other features" if by_clip[identity] else "no features"
@@ -185,17 +184,18 @@ class Auditor:
             for key in sorted(manifests - {f"{key.removesuffix('.npz')}.json" for key in arrays}):
                 findings.add("wrong", f"{key} names an array that is not there")
 
-    def _read_announced(self) -> dict[str, str]:
-        """Recipe of the source by clip, as the newest dataset records say."""
+    def _read_announced(self, findings: Findings) -> dict[str, str]:
+        """The version of each clip that the newest notices announce: how the key of its features ends."""
         newest = {message.key: message for message in self.read_topic("mer.datasets")}
         announced: dict[str, str] = {}
         for message in newest.values():
             if message.record is not None:
-                announced |= self._clips_of(message.record)
+                answer = self.store.get_object("mer", f"datasets/{message.record['contents']}.json")
+                dataset = json.loads(answer.read())
+                announced |= dataset["clips"]
+                for fault in dataset["faults"]:
+                    findings.add("lost", f"{dataset['name']} is announced with the fault: {fault}")
         return announced
-
-    def _clips_of(self, dataset: Mapping[str, Any]) -> dict[str, str]:
-        return dict(dataset["clips"])
 
 
 def _offset(done: Mapping[TopicPartition, Any], place: TopicPartition) -> int:

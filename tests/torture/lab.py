@@ -34,6 +34,7 @@ QUICK = {
     "kafka_poll_interval_seconds": 10,
     "grace_seconds": 5,
     "log_level": "WARNING",
+    "work_seconds": 30,
     "port": 0,
 }
 

@@ -1,30 +1,22 @@
-"""The image stages with a computation of microseconds, as services: `python -m tests.torture.cheap_stages flow`.
+"""The image stages with a computation of microseconds. Everything but the computation is the product's.
 
-Everything but the computation is the product's. A clip's frames carry what it is: {"number", "version", "poison"}. Each
-stage multiplies, so that the auditor can reckon the features. TORTURE_SKEW is what this process' clock is wrong by, s.
+A clip's frames carry what it is: {"number", "version", "poison"}. Each stage multiplies, so that the auditor can reckon
+the features.
 """
 
 import ctypes
 import json
 import os
 import signal
-import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from shared.bus import Bus
 from shared.errors import BadData
-from shared.settings import Settings
 from shared.stage import Arrays, Stage, StageSettings
-from shared.store import Store
-from shared.telemetry import Metrics
-from shared.worker.child_handler import HandlerTools, build_service_handler
-from shared.worker.process import Loop, build_service_worker, serve_loops
+from shared.worker.child_handler import HandlerTools
 from shared.worker.stage_handler import StageHandler
 
 # Topic and input of each stage, in order.
@@ -88,23 +80,3 @@ STAGES = {name: _build_stage(name, *rest) for name, *rest in ORDER}
 def build_cheap_handler(name: str, tools: HandlerTools) -> StageHandler:
     """The handler of a stage, in the process that works."""
     return StageHandler(STAGES[name], tools.store, tools.settings.keep)
-
-
-def build_cheap_worker(
-    settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
-) -> Sequence[Loop]:
-    """One worker of the stage that the command line names."""
-    name = sys.argv[1]
-    build = partial(build_cheap_handler, name)
-    handler = build_service_handler(name, build, settings, store, metrics, stopping, ["tests.torture.cheap_stages"])
-    return [build_service_worker(handler, bus, store, settings, metrics, stopping)]
-
-
-def main() -> None:
-    skew, true_time = float(os.environ.get("TORTURE_SKEW", "0")), time.time
-    time.time = lambda: true_time() + skew  # Kafka's client dates messages by it
-    serve_loops(build_cheap_worker)
-
-
-if __name__ == "__main__":
-    main()

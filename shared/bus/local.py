@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,20 @@ class LocalBus:
 
     def follow(self, topic: str) -> "LocalFollower":
         return LocalFollower(self, topic)
+
+    def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
+        with self.exclusive_transaction() as database:
+            database.execute("PRAGMA secure_delete = ON")
+            rows = database.execute("SELECT sequence, key, value IS NULL FROM messages WHERE topic = ?", (topic,))
+            chosen = [(sequence, empty) for sequence, key, empty in rows.fetchall() if covers(key)]
+            # The row stays: offsets count rows.
+            database.executemany(
+                "UPDATE messages SET key = '', value = NULL, headers = '{}' WHERE sequence = ?",
+                [(sequence,) for sequence, _ in chosen],
+            )
+        if chosen:
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # no copy stays beside the file
+        return sum(not empty for _, empty in chosen)
 
     def group_progress(self, topic: str, group: str) -> GroupProgress:
         with self.exclusive_transaction() as database:

@@ -21,7 +21,6 @@ from merstream.stages import STAGES
 from merstream.synth.long_events import LongVideoSettings
 from services.ingest.inbox.video_inbox import VideoInbox
 from services.spotter.__main__ import build_spotter
-from services.spotter.video_handler import VideoHandler
 from services.trainer.service.prediction_starter import PredictionStarter
 from services.trainer.service.processes import planning_loops, recognition_loops
 from services.trainer.service.run_starter import RunStarter
@@ -35,6 +34,7 @@ from shared.store import LocalStore, Store
 from shared.telemetry import Metrics
 from shared.video_records import PredictionResult, SpottedVideo, VideoPlan
 from shared.worker import Worker
+from shared.worker.child_handler import ChildHandler
 from shared.worker.stage_handler import StageHandler
 from tests.servers.s3_servers import NAMES, SharedServers
 from tests.unit.trainer.recogniser.drawn_runs import store_run, train_run, write_drawn_table
@@ -118,8 +118,8 @@ class Services:
         for loop in [*self.followers, *self.workers]:
             loop.close()
         for worker in self.workers:
-            if isinstance(worker.handler, VideoHandler):
-                worker.handler.scratch.close()
+            if isinstance(worker.handler, ChildHandler):
+                worker.handler.close()
 
 
 @pytest.fixture

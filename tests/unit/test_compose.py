@@ -138,6 +138,13 @@ def test_prometheus_asks_every_replica_of_every_service(name: str) -> None:
     assert (lookup["names"], lookup["type"], lookup["port"]) == ([name], "A", Settings().port)
 
 
+def test_prometheus_has_the_alerts_of_kubernetes() -> None:
+    (file,) = PROMETHEUS["rule_files"]
+    assert f"./docker/{file}:/etc/prometheus/{file}:ro" in SERVICES["prometheus"]["volumes"]
+    rules = yaml.safe_load((ROOT / "k8s/components/monitoring/alerts.yaml").read_text())
+    assert yaml.safe_load((ROOT / "docker" / file).read_text()) == rules["spec"]
+
+
 @pytest.mark.parametrize("name", BUILT)
 def test_an_image_is_made_of_files_that_are_there(name: str) -> None:
     arguments = BUILT[name]

@@ -76,6 +76,28 @@ class KafkaBus:
     def follow(self, topic: str) -> KafkaFollower:
         return KafkaFollower(self.broker, self._prefixed_topic(topic), topic)
 
+    def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
+        if self.topics[topic].cleanup == "compact":
+            keys = [key for key in self.read_newest(topic) if covers(key)]
+            for key in keys:
+                self.publish(topic, key, None)
+            return len(keys)
+        if group is not None:
+            self._delete_committed(topic, self.prefix + group)
+        return 0
+
+    def _delete_committed(self, topic: str, group: str) -> None:
+        """Delete the messages of every partition that the group has committed."""
+        with (
+            translate_kafka_errors(f"deleting processed messages of {topic}"),
+            closing(self.broker.connect_client(KafkaAdminClient)) as admin,
+        ):
+            partitions = list_partitions(self.broker, self._prefixed_topic(topic))
+            commits = admin.list_group_offsets({group: partitions})[group]
+            done = {each: commits[each].offset for each in partitions if each in commits and commits[each].offset > 0}
+            if done:
+                admin.delete_records(done)
+
     def group_progress(self, topic: str, group: str) -> GroupProgress:
         """Messages that the broker has deleted count as committed: nobody can read them any more."""
         partitions, group = list_partitions(self.broker, self._prefixed_topic(topic)), self.prefix + group

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -40,6 +40,7 @@ EMOTIONS = ("others", "disgust", "happiness")
 NAMES = ("first", "second")
 POISONED = "flow"  # the stage that finds out
 STAGES = st.sampled_from(IMAGE_STAGES)
+FATES = st.sampled_from(("frozen", "killed", "alive", "nobody has looked"))
 
 
 def carry_bytes(name: str) -> Callable[[Mapping[str, Arrays], StageSettings], Arrays]:
@@ -124,7 +125,7 @@ class Deployment(RuleBasedStateMachine):
     @initialize()
     def upload_both(self) -> None:
         for name in NAMES:
-            for clip in ("a", "b"):
+            for clip in ("a", "b")[: 2 - NAMES.index(name)]:
                 self.put_clip(name, clip, b"one", "others")
         self.lab.scan()
 
@@ -137,17 +138,25 @@ class Deployment(RuleBasedStateMachine):
         clips = {clip: emotion for clip, (_, emotion) in self.uploaded[name].items()}
         self.lab.drop(name, {"clips.csv": sheet(clips), "merstream.json": b'{"train": {"model": "majority"}}'})
 
-    @rule(content=st.sampled_from(CONTENTS), emotion=st.sampled_from(EMOTIONS), scanned=st.booleans())
-    def drop_anew(self, content: bytes, emotion: str, scanned: bool) -> None:
-        self.put_clip("first", "a", content, emotion)
-        if scanned:
+    @rule(steps=st.integers(1, 2), fate=FATES, group=STAGES)
+    def drop_anew(self, steps: int, fate: str, group: str) -> None:
+        """Other bytes of a clip, and what becomes of the worker of a stage that they reach."""
+        content, emotion = self.uploaded["first"]["a"]
+        self.put_clip("first", "a", CONTENTS[(CONTENTS.index(content) + steps) % len(CONTENTS)], emotion)
+        if fate != "nobody has looked":
             self.lab.scan()
+        if fate == "frozen":
+            self.freeze(group)
+        elif fate == "killed":
+            self.kill_worker(group)
 
-    @rule(emotion=st.sampled_from(EMOTIONS))
-    def relabel(self, emotion: str) -> None:
-        self.uploaded["first"]["a"] = self.uploaded["first"]["a"][0], emotion
+    @rule(steps=st.integers(1, 2), group=STAGES)
+    def relabel(self, steps: int, group: str) -> None:
+        content, emotion = self.uploaded["first"]["a"]
+        self.uploaded["first"]["a"] = content, EMOTIONS[(EMOTIONS.index(emotion) + steps) % len(EMOTIONS)]
         self.put_sheet("first")
         self.lab.scan()
+        self.freeze(group)
 
     @rule()
     def remove_or_bring_back_clip(self) -> None:
@@ -181,7 +190,6 @@ class Deployment(RuleBasedStateMachine):
             while self.step_worker(name, self.lab.bus):
                 pass
 
-    @rule(group=STAGES)
     def freeze(self, group: str) -> None:
         """A worker stops just before it publishes. Its partition goes to others, and it does not know that."""
         if before := IMAGE_STAGES[: IMAGE_STAGES.index(group)]:
@@ -198,9 +206,10 @@ class Deployment(RuleBasedStateMachine):
             self.lab.bus.publish(*message)
         self.late = []
 
-    @rule(group=STAGES)
     def kill_worker(self, group: str) -> None:
         """After it has published, and before it commits."""
+        if before := IMAGE_STAGES[: IMAGE_STAGES.index(group)]:
+            self.work(before[-1])
         with patch("shared.bus.local.LocalSubscription.commit"):
             self.step_worker(group, self.lab.bus)
 
@@ -287,4 +296,7 @@ class Deployment(RuleBasedStateMachine):
 
 
 TestDeployment = Deployment.TestCase
-TestDeployment.settings = settings(max_examples=25, stateful_step_count=25, derandomize=True, deadline=None)
+# Without shrinking: it would take minutes, and a failing example has few steps.
+TestDeployment.settings = settings(
+    max_examples=12, stateful_step_count=15, derandomize=True, deadline=None, phases=[Phase.generate]
+)

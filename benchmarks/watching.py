@@ -23,6 +23,7 @@ from benchmarks.common import argument_parser, describe_machine, result_file, ti
 from merstream.synth.long_video import compose_long_video, draw_long_video
 from services.spotter.face_following import FaceFollower
 from services.spotter.recording import open_recording
+from services.spotter.watch_store import WatchPlace
 from services.spotter.watching import watch_recording
 
 SEED, RATE = 41, 30
@@ -95,7 +96,7 @@ def measure_memory(file: Path) -> list[float]:
             found.append(round(pages * 4096 / 1e6))
 
     with tempfile.TemporaryDirectory() as folder:
-        watch_recording(recording, folder=Path(folder), on_progress=report)
+        watch_recording(recording, place=WatchPlace(Path(folder)), on_progress=report)
     return found
 
 

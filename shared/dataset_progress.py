@@ -6,6 +6,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from shared.bus import Bus
+from shared.bus.topics import IMAGE_STAGES, TOPIC_BY_GROUP
 from shared.records import Dataset, Record
 
 
@@ -41,10 +43,26 @@ class DatasetProgress:
         """Whether the dataset is complete and no clip is pending."""
         return self.complete and not self.pending
 
+    def lost_sentences(self) -> tuple[str, ...]:
+        """A sentence for each pending clip, if `are_stages_idle`: nothing that is in work leads to its features."""
+        return tuple(
+            f"{identity}: it has neither features nor a dead letter, and nobody works on it."
+            for identity in self.pending
+        )
+
     def without_pending(self) -> "DatasetProgress":
         """The same progress with every pending clip left out, for a run that does not wait for them."""
         late = tuple(f"{identity}: was still in work when the run was requested." for identity in self.pending)
         return replace(self, left_out=(*self.left_out, *late), pending=(), complete=True)
+
+
+def are_stages_idle(bus: Bus) -> bool:
+    """Whether no record of a clip is in work. A clip that was announced before and is pending after that is lost.
+
+    Each stage is asked twice, since a later stage may have sent a record back to an earlier one. Raises Unavailable.
+    """
+    asked = [[bus.group_progress(TOPIC_BY_GROUP[stage], stage) for stage in IMAGE_STAGES] for _ in range(2)]
+    return asked[0] == asked[1] and not any(progress.lag for progress in asked[0])
 
 
 def measure_progress(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
@@ -200,12 +201,12 @@ class Run(Envelope):
 
     @property
     def contents_key(self) -> str:
-        return f"runs/{self.id}/run.json"
+        return run_contents_key(self.id)
 
     @property
     def report_prefix(self) -> str:
         """Prefix of the report's files. Without `report.json` there is no report."""
-        return f"reports/{quote_segment(self.dataset)}/{self.id}/"
+        return report_prefix(self.dataset, self.id)
 
 
 class Environment(FrozenModel):
@@ -322,6 +323,16 @@ class RunResult(Envelope):
         return self.run
 
 
+def run_contents_key(run: str) -> str:
+    """Store key of the contents of the run with this id."""
+    return f"runs/{run}/run.json"
+
+
+def report_prefix(dataset: str, run: str) -> str:
+    """Prefix of the files of a run's report in the store."""
+    return f"reports/{quote_segment(dataset)}/{run}/"
+
+
 def artifact_key(stage: str, sample: Sample, recipe: str) -> str:
     """Store key of a stage's artifact of a sample: `<stage>/<dataset>/<subject>/<clip>/<recipe>.npz`."""
     return f"{stage}/{sample.identity}/{recipe}.npz"
@@ -356,9 +367,14 @@ def result_type(key: str) -> "type[FoldResult | RunResult]":
     return FoldResult if "/" in key else RunResult
 
 
+def content_key(artifact: str, sha256: str) -> str:
+    """Store key of one content of an artifact: `<recipe>-<digest>.npz`."""
+    return f"{artifact.removesuffix('.npz')}-{sha256[:12]}.npz"
+
+
 def manifest_key(artifact: str) -> str:
-    """Store key of the manifest of an artifact, given the artifact's key. It is beside the artifact."""
-    return artifact.removesuffix(".npz") + ".json"
+    """Store key of the manifest of an artifact, given the artifact's key with or without the digest of its content."""
+    return re.sub(r"(-[0-9a-f]{12})?\.npz$", "", artifact) + ".json"
 
 
 def json_digest(value: Any) -> str:

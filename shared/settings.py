@@ -31,7 +31,25 @@ class Settings(BaseSettings):
         0.5, gt=0, description="seconds before the first retry. The wait doubles each time"
     )
     retry_cap_seconds: float = Field(30, gt=0, description="longest wait between two attempts, seconds")
-    surprise_attempts: int = Field(3, ge=1, description="attempts at a record that fails with an unexpected error")
+    surprise_attempts: int = Field(
+        3, ge=1, le=100, description="attempts at a record that fails with an unexpected error or ends its process"
+    )
+    work_in_child: bool = Field(
+        True, description="process records in a child process, which a faulty record cannot take the worker with"
+    )
+    work_seconds: float = Field(
+        0,
+        ge=0,
+        le=7 * 86_400,
+        description="seconds without progress after which the work on a record is ended. 0: 900, and 3600 for trainer "
+        "and spotter",
+    )
+    work_memory_bytes: int = Field(
+        0,
+        ge=0,
+        le=1 << 50,
+        description="memory that the work on a record may take. 0: the container's or the machine's, less 256 MiB",
+    )
     dead_letters_consecutive: int = Field(
         20, ge=0, description="stop the worker after this many consecutive dead letters. 0: never"
     )

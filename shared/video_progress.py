@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from shared.bus import Bus
@@ -13,7 +13,15 @@ from shared.bus.topics import PREDICTIONS, SPOTTED, VIDEOS
 from shared.records import Record
 from shared.store import Store
 from shared.topic_views import TopicView, letter_view, record_view
-from shared.video_records import SPOTTER_STAGE, PredictionResult, RecognitionContents, SpottedVideo, Video
+from shared.video_records import (
+    RECOGNISER_NAME,
+    SPOTTER_STAGE,
+    PredictionResult,
+    RecognitionContents,
+    RecognitionRequest,
+    SpottedVideo,
+    Video,
+)
 
 VideoStateName = Literal["watching", "computing", "recognising", "predicted", "failed"]
 VIDEO_STATES: tuple[VideoStateName, ...] = get_args(VideoStateName)
@@ -61,7 +69,7 @@ class VideoProgress:
     """A video in the bucket, what was spotted in it, and its prediction as far as there is one.
 
     state: watching, until its events are spotted; computing, until they have features; recognising; predicted. A failed
-    one became a dead letter of the spotter, and `reason` says why.
+    one was refused by the inbox, or became a dead letter of spotter or recogniser, and `reason` says why.
     """
 
     video: Video
@@ -90,7 +98,8 @@ class VideoFollower:
         self._videos = record_view(bus, VIDEOS.name, lambda key: Video)
         self._spotted = record_view(bus, SPOTTED.name, lambda key: SpottedVideo)
         self._predictions = record_view(bus, PREDICTIONS.name, lambda key: PredictionResult)
-        self._letters = letter_view(bus, store, SPOTTER_STAGE, _read_failed_video)
+        self._unspotted = letter_view(bus, store, SPOTTER_STAGE, _read_failed_video)
+        self._unrecognised = letter_view(bus, store, RECOGNISER_NAME, _read_failed_request)
 
     def read_progress(
         self, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
@@ -103,36 +112,37 @@ class VideoFollower:
         predictions = {
             (each.video.upload_key, each.contents): each for each in self._predictions.read_newest().values()
         }
-        failed = self._letters.read_newest().values()
-        reasons = {(letter.key, letter.mark): letter.reason for letter in failed}
+        unspotted = dict(self._unspotted.read_newest().values())
+        unrecognised = dict(self._unrecognised.read_newest().values())
         found = []
         for key, video in videos.items():
             mine = spotted.get(video.upload_key, spotted.get(key))  # the key of older messages
-            if mine is None or not video.is_same_upload(mine.video):
-                reason = reasons.get((key, video.mark), "")
+            if video.fault or mine is None or not video.is_same_upload(mine.video):
+                reason = video.fault or unspotted.get(video.trace, "")
                 found.append(VideoProgress(video, "failed" if reason else "watching", reason))
                 continue
             events = measure_event_progress(mine, features, failure_sentences)
-            result = predictions.get((video.upload_key, events.contents(mine).digest)) if events.is_ready else None
-            found.append(measure_video_progress(mine, events, result))
+            contents = events.contents(mine).digest
+            result = predictions.get((video.upload_key, contents)) if events.is_ready else None
+            progress = measure_video_progress(mine, events, result)
+            reason = unrecognised.get((video.trace, contents), "")
+            failed = progress.state == "recognising" and reason
+            found.append(replace(progress, state="failed", reason=reason) if failed else progress)
         return found
 
     def close(self) -> None:
         """Close the views. A later read opens them again."""
-        views: list[TopicView[Any]] = [self._videos, self._spotted, self._predictions, self._letters]
-        for view in views:
+        followed: list[TopicView[Any]] = [self._videos, self._spotted, self._predictions]
+        for view in (*followed, self._unspotted, self._unrecognised):
             view.close()
 
 
-@dataclass(frozen=True)
-class FailedVideo:
-    """A video that the spotter could not process, and the reason as a sentence."""
-
-    key: str
-    mark: str
-    reason: str
+def _read_failed_video(letter: DeadLetter) -> tuple[str, str]:
+    """The upload that the spotter could not process, and the reason as a sentence."""
+    return Video.decode(letter.value).trace, letter.reason
 
 
-def _read_failed_video(letter: DeadLetter) -> FailedVideo:
-    video = Video.decode(letter.value)
-    return FailedVideo(video.key, video.mark, letter.reason)
+def _read_failed_request(letter: DeadLetter) -> tuple[tuple[str, str], str]:
+    """The upload and the contents that could not be recognised, and the reason as a sentence."""
+    request = RecognitionRequest.decode(letter.value)
+    return (request.video.trace, request.contents), letter.reason

@@ -1,13 +1,14 @@
 """Messages about videos of one's own: a video to watch, what was spotted in it, its recognition and its prediction."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from shared.records import (
     Artifact,
     Envelope,
+    FrozenModel,
     Pipeline,
     Record,
     clip_key,
@@ -18,18 +19,43 @@ from shared.records import (
     record_key,
 )
 
-SPOTTER_STAGE = "spotter"
+SPOTTER_STAGE, RECOGNISER_NAME = "spotter", "recogniser"
+SHIPPED_NAME = "shipped"
 UNLABELLED = digest_labels(None, ())
 
 
+class VideoPlan(FrozenModel):
+    """How a video is predicted, as `merstream.json` beside it says. The options of `mer predict` have these names."""
+
+    model: str = Field(SHIPPED_NAME, min_length=1, description="`shipped`, or the id of a run of this stack")
+    subject: str | None = Field(None, min_length=1, description="who is seen, as the run names people")
+    force: bool = Field(False, description="accept less than 20 frames per second")
+    fps: float | None = Field(None, gt=0, description="frames per second, if those of the video are wrong")
+
+    @property
+    def watching(self) -> dict[str, Any]:
+        """What shapes the pass over the video, as far as it differs from the defaults."""
+        return self.model_dump(include={"force", "fps"}, exclude_defaults=True)
+
+    @property
+    def recognising(self) -> dict[str, Any]:
+        """What shapes the recognition of its events, as far as it differs from the defaults."""
+        return self.model_dump(include={"model", "subject"}, exclude_defaults=True)
+
+
 class Video(Envelope):
-    """A video in the bucket. `mark` is the store's etag: it changes when the content changes."""
+    """A video in the bucket. `mark` is the store's etag: it changes when the content changes.
+
+    `fault` says why it is refused as it lies there, "" if it is not.
+    """
 
     schema_name: Literal["mer.video/1"] = Field("mer.video/1", alias="schema")
     name: str = Field(min_length=1, description="key in the bucket")
     mark: str
     size: int = Field(ge=0, description="bytes")
     pipeline: Pipeline = Pipeline()
+    plan: VideoPlan = VideoPlan()
+    fault: str = ""
     trace: str = Field(description="id of one upload, the same through all stages")
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
@@ -39,12 +65,30 @@ class Video(Envelope):
 
     @property
     def upload_key(self) -> str:
-        """Key of everything that belongs to these bytes, so that what is late about others is under another key."""
-        return f"{self.key}@{json_digest([self.mark, self.size])[:12]}"
+        """Key of everything that belongs to these bytes and plan, so that what is late about others has another key."""
+        plan = self.plan.model_dump(exclude_defaults=True)
+        return f"{self.key}@{json_digest([self.mark, self.size, *([plan] if plan else [])])[:12]}"
+
+    @property
+    def refusal_key(self) -> str:
+        """Store key of the sentence that says why the video has no prediction."""
+        return f"predictions/{quote_segment(self.name)}/refused.json"
 
     def is_same_upload(self, other: "Video | None") -> bool:
-        """Whether both name the same bytes under the same pipeline."""
-        return other is not None and (self.key, self.mark, self.size) == (other.key, other.mark, other.size)
+        """Whether both name the same bytes, to be predicted in the same way."""
+        return other is not None and self._identity == other._identity
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        return self.key, self.mark, self.size, self.plan, self.fault
+
+
+class RefusedVideo(Envelope):
+    """What is stored of a video without a prediction. It is deleted when the video has one."""
+
+    schema_name: Literal["mer.refused-video/1"] = Field("mer.refused-video/1", alias="schema")
+    video: Video
+    reason: str
 
 
 class SpottedVideo(Envelope):
@@ -88,14 +132,14 @@ class RecognitionRequest(Envelope):
 
     schema_name: Literal["mer.recognition/1"] = Field("mer.recognition/1", alias="schema")
     contents: str = Field(pattern="^[0-9a-f]{32}$", description="digest of the contents")
-    model: str = Field(description="digest of the model that is to recognise")
+    model: str = Field(description="digest of the shipped model, or the id of the run that is to recognise")
     video: Video
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
-        """The digest of everything that shapes the prediction."""
-        return json_digest([self.contents, self.model])[:32]
+        """The digest of everything that shapes the prediction, for one upload: what came before may come again."""
+        return json_digest([self.contents, self.model, self.video.trace])[:32]
 
     @property
     def contents_key(self) -> str:
@@ -115,7 +159,9 @@ class RecognitionContents(Envelope):
         """Digest of what shapes the prediction: equal contents are one request."""
         shaped_by = {str(event): record.artifact.sha256 for event, record in self.features.items()}
         failures = {str(event): sentence for event, sentence in self.failures.items()}
-        return json_digest([self.spotted.video.key, self.spotted.recipe, shaped_by, failures])[:32]
+        plan = self.spotted.video.plan.recognising
+        shaped = [self.spotted.video.key, self.spotted.recipe, shaped_by, failures, *([plan] if plan else [])]
+        return json_digest(shaped)[:32]
 
 
 class PredictionResult(Envelope):

@@ -17,6 +17,7 @@ from shared.bus import Bus
 from shared.bus.dead_letters import DeadLetter, discard_letter, read_outstanding_letters, replay_letter
 from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData, Misconfigured
+from shared.letter_replay import ReplayCheck
 from shared.store import Store
 
 HEX_PREVIEW_BYTES = 256  # bytes shown of a value that is no JSON
@@ -63,20 +64,27 @@ def replay_dead_letters(
 ) -> None:
     """Put messages back on their topics and remove their dead letters.
 
-    A message that fails again becomes a dead letter again.
+    A message that fails again becomes a dead letter again. A message about a clip or a video that was replaced since is
+    refused.
     """
     which = which or []
     if (all and len(which) > 1) or not (all or which):
         raise Misconfigured("`mer dead-letters replay` needs IDs, or --all and at most one group.")
     with connect_bus_and_store(out) as (bus, store):
         letters = gather_letters(bus, store, *which) if all else select_letters(gather_letters(bus, store), which)
+        check = ReplayCheck(bus, store)
+        refusals = {letter_id(letter): reason for letter in letters if (reason := check.explain_refusal(letter))}
         for letter in letters:
-            replay_letter(bus, letter)
-            _print_letter_outcome(letter, f"is back on {letter.origin.rpartition('/')[0]}")
+            if letter_id(letter) not in refusals:
+                replay_letter(bus, letter)
+                _print_letter_outcome(letter, f"is back on {letter.origin.rpartition('/')[0]}")
     if not letters:
         stdout_console.print("No dead letters.")
     elif out:
         stdout_console.print("`mer run` with the same dataset and --out processes them.")
+    if refusals:
+        sentences = "\n".join(f"{id} is not replayed: {reason}" for id, reason in refusals.items())
+        raise BadData(f"{sentences}\nDelete it: `mer dead-letters discard {' '.join(refusals)}`.")
 
 
 @dead_letters_app.command("discard")

@@ -11,7 +11,6 @@ from merstream.cli.options import (
     EpochCount,
     FoldCount,
     KnownDatasets,
-    ModelName,
     ProfileChoice,
     ProtocolName,
     SeedCount,
@@ -20,6 +19,7 @@ from merstream.cli.options import (
 )
 from merstream.cli.parsing import collect_training_options
 from services.ingest.catalogue.entry import PreferredFrames
+from shared.errors import Misconfigured
 from shared.settings import load_settings
 
 
@@ -31,7 +31,16 @@ def drop_command(
     name: Annotated[str | None, typer.Option(show_default="the folder's name", help="Name in the inbox.")] = None,
     profile: Annotated[ProfileChoice | None, typer.Option(help="`corrected` or `paper`, as in `mer run`.")] = None,
     changes: StageOverrides = None,
-    model: ModelName = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="What to train, as in `mer train`. For a video: `shipped`, or the id of a run of the stack."),
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="For a video and the model of a run: who is seen, as in `mer predict`.")
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option(min=0.001, help="For a video: frames per second, if its own are wrong.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the training.")] = None,
     epochs: EpochCount = None,
     seeds: SeedCount = None,
@@ -45,20 +54,29 @@ def drop_command(
         PreferredFrames | None,
         typer.Option(help="Which frames to use if a dataset has both crops and raw frames."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Upload a dataset even if no clip was found in it.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Upload a dataset even if no clip was found in it. Accept a video of under 20 frames/s."
+        ),
+    ] = False,
 ) -> None:
     """Upload a dataset, or a video to predict, into the inbox of the stack that the MER_* settings name.
 
     Files that are already there with the same content are not sent again. Options are written to `merstream.json`
-    beside the dataset. Of them, only --name counts for a video. `mer fetch` fetches its prediction.
+    beside the dataset, or to `VIDEO.merstream.json`. For a video, --name, --model, --subject, --fps and --force count.
+    `mer fetch` fetches its prediction.
     """
     from services.ingest.inbox.video_inbox import is_video
 
     if dataset.is_file() and is_video(dataset.name):
         from merstream.stack.video_upload import drop_video
 
-        drop_video(load_settings(), dataset, name)
+        options = {"model": model, "subject": subject, "fps": fps, "force": force}
+        drop_video(load_settings(), dataset, name, {key: value for key, value in options.items() if value})
         return
+    if subject or fps:
+        raise Misconfigured("--subject and --fps are for a video. The rate of a dataset stands in its merstream.json.")
     from merstream.stack.upload import drop_dataset, plan_from_options, prepare_upload
 
     plan = plan_from_options(profile, changes or [], collect_training_options(context.params), prefer)

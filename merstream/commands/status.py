@@ -22,7 +22,7 @@ from merstream.stack.connection import connect_bus_and_store
 from shared.bus import Bus
 from shared.bus.topics import RESULTS, TOPIC_BY_GROUP
 from shared.dataset_notices import dataset_view
-from shared.dataset_progress import DatasetProgress, measure_progress
+from shared.dataset_progress import DatasetProgress, are_stages_idle, measure_progress
 from shared.errors import Unavailable
 from shared.records import Dataset, RunResult, result_type
 from shared.store import Store
@@ -41,7 +41,7 @@ def status_command(
 ) -> None:
     """Show the progress of every group, dead letters, and the state of each uploaded dataset and video.
 
-    Example: `mer --env docker/localhost.env status --watch`.
+    Example: `mer --env secrets/mer.env status --watch`.
     """
     show_status(out, as_json=as_json, watching=watch)
 
@@ -66,6 +66,7 @@ class DatasetState:
     features: int
     left_out: int
     faults: tuple[str, ...]
+    lost: tuple[str, ...]  # clips that nobody works on, as sentences
     complete: bool
     created: str
     result: dict[str, Any] | None  # the newest training: status, reason, figures by learner, ...
@@ -116,13 +117,15 @@ class StatusObserver:
 
     def read_status(self) -> Status:
         """Raises Unavailable while the broker is away."""
+        announced = self._datasets.read_newest().values()
+        idle = are_stages_idle(self.bus)  # between what was announced before and the features that came after
         failures = failure_sentences(self._letters.values())
         groups = [self._group_state(group) for group in TOPIC_BY_GROUP]
         features = self._features.read_newest()
         results = newest_results(self._results.read_newest().values())
         datasets = [
-            _dataset_state(dataset, measure_progress(dataset, features, failures), results)
-            for dataset in self._datasets.read_newest().values()
+            _dataset_state(dataset, measure_progress(dataset, features, failures), results, idle)
+            for dataset in announced
         ]
         videos = [_video_state(video) for video in self._videos.read_progress(features, failures)]
         return Status(groups, datasets, videos)
@@ -139,7 +142,7 @@ class StatusObserver:
 
 
 def _dataset_state(
-    dataset: Dataset, progress: DatasetProgress, results: Mapping[tuple[str, str], RunResult]
+    dataset: Dataset, progress: DatasetProgress, results: Mapping[tuple[str, str], RunResult], idle: bool
 ) -> DatasetState:
     result = results.get((dataset.name, dataset.pipeline.digest))
     return DatasetState(
@@ -149,6 +152,7 @@ def _dataset_state(
         features=len(progress.features),
         left_out=len(progress.left_out),
         faults=dataset.faults,
+        lost=progress.lost_sentences() if idle else (),
         complete=dataset.complete,
         created=dataset.created.isoformat(timespec="seconds"),
         result=result.model_dump(mode="json", exclude=UNREPORTED_RESULT_FIELDS) if result else None,
@@ -188,8 +192,9 @@ def render_status(status: Status) -> RenderableType:
     if status.videos:
         parts.append(_videos_table(status.videos))
     for dataset in status.datasets:
-        parts += [Text(f"{dataset.dataset}: {fault}") for fault in dataset.faults[:MOST_FAULTS]]
-        if (more := len(dataset.faults) - MOST_FAULTS) > 0:
+        faults = (*dataset.faults, *dataset.lost)
+        parts += [Text(f"{dataset.dataset}: {fault}") for fault in faults[:MOST_FAULTS]]
+        if (more := len(faults) - MOST_FAULTS) > 0:
             parts.append(Text(f"{dataset.dataset}: {more} more faults, see --json"))
     return Group(*parts)
 

@@ -211,4 +211,4 @@ def _read_outcome(bus: LocalBus, emitter: ClipEmitter, contents: Dataset) -> Run
     notes = [*emitter.tally.notes, *describe_record_notes(now.features)]
     failed = known.failure_sentences
     dead = {identity: failed[key] for identity, key in contents.clip_keys.items() if key in failed}
-    return RunOutcome(list(now.features), list(now.left_out), notes, dead)
+    return RunOutcome(list(now.features), [*now.left_out, *now.lost_sentences()], notes, dead)

@@ -18,6 +18,7 @@ from merstream.prediction.page.playable_video import find_playable_source
 from merstream.prediction.page.writer import PAGE_FILE, write_page
 from merstream.prediction.predictor import PredictedRecording
 from services.spotter.recorded_frames import Recording
+from services.spotter.watched_faces import WatchedFace
 from shared.bus.topics import FEATURES
 from shared.errors import Misconfigured
 from shared.prediction.files import PREDICTION_FILE
@@ -74,20 +75,27 @@ def _write_overlay(found: PredictedRecording) -> Path:
     file = found.folder / OVERLAY_FILE
     if found.reused and file.exists():
         return file
-    courses = list(_list_courses(found))
-    return write_overlay(found.recording.read_frames(), found.prediction, courses, file, _list_motions(found))
+    return write_overlay(found.recording.read_frames(), found.prediction, _read_courses(found), file)
 
 
-def _list_courses(found: PredictedRecording) -> Iterator[FaceCourse]:
+def _read_courses(found: PredictedRecording) -> Iterator[FaceCourse]:
+    """Where each face is, a segment at a time, by their first times."""
     shrink = found.recording.shrink
-    for face in found.faces:
-        for segment in face.segments:
-            boxes, landmarks = ((places + 0.5) / shrink - 0.5 for places in (segment.boxes, segment.landmarks))
-            yield FaceCourse(face.id, segment.times, boxes, landmarks)
+    places = [(facts.first, face, number) for face in found.faces for number, facts in enumerate(face.segments.facts)]
+    for _, face, number in sorted(places, key=lambda place: place[0]):
+        segment = face.segments[number]
+        boxes, landmarks = ((each + 0.5) / shrink - 0.5 for each in (segment.boxes, segment.landmarks))
+        yield FaceCourse(face.id, segment.times, boxes, landmarks, segment.motion)
 
 
-def _list_motions(found: PredictedRecording) -> dict[int, list[FaceMotion]]:
-    return {face.id: [segment.motion for segment in face.segments] for face in found.faces}
+@dataclass(frozen=True)
+class StoredMotions:
+    """The motion of a face, read from the folder a segment at a time, as often as it is asked for."""
+
+    face: WatchedFace
+
+    def __iter__(self) -> Iterator[FaceMotion]:
+        return (segment.motion for segment in self.face.segments)
 
 
 def _write_page(found: PredictedRecording, choice: OutputChoice) -> Path:
@@ -98,9 +106,8 @@ def _write_page(found: PredictedRecording, choice: OutputChoice) -> Path:
     video = _choose_video(found) if choice.faces else None
     plays = video is not None and bool(find_playable_source(video, found.folder).source)
     strip = read_strip(found.recording) if choice.faces and not plays else ()
-    return write_page(
-        found.folder, found.prediction, _list_motions(found), artifacts, video, strip=strip, faces=choice.faces
-    )
+    motions = {face.id: StoredMotions(face) for face in found.faces}
+    return write_page(found.folder, found.prediction, motions, artifacts, video, strip=strip, faces=choice.faces)
 
 
 def _choose_video(found: PredictedRecording) -> Path | None:

@@ -1,6 +1,6 @@
 """The recording with what was found drawn on it, as H.264."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from merstream.prediction.overlay_drawing import FaceCourse, OverlayPainter
 from shared.errors import BadData
 from shared.prediction.model import Prediction
-from shared.spotting.face_motion import FaceMotion
 
 LONGEST_SIDE = 1920  # px; larger frames are made smaller, since few players play them
 TICKS_PER_SECOND = 90_000  # as in MPEG: any frame rate's times are kept
@@ -38,14 +37,14 @@ class TimedFrame(Protocol):
 def write_overlay(
     frames: Iterable[TimedFrame],
     prediction: Prediction,
-    faces: Sequence[FaceCourse],
+    faces: Iterable[FaceCourse],
     out: Path,
-    motions: Mapping[int, Sequence[FaceMotion]] | None = None,
 ) -> Path:
     """Write the frames with boxes, ids, landmarks and events as an MP4 file (H.264) and return it.
 
-    frames: those of `open_recording(source).read_frames()`, one in memory at a time. Their times are kept. motions: by
-    face id, for arrows at the regions that move. The file appears when it is whole. Raises BadData without a frame.
+    frames: those of `open_recording(source).read_frames()`, one in memory at a time. Their times are kept. faces: by
+    their first times; one is asked for when the frames have come to it. The file appears when it is whole. Raises
+    BadData without a frame.
     """
     remaining = iter(frames)
     first = next(remaining, None)
@@ -53,7 +52,7 @@ def write_overlay(
         raise BadData(
             f"{prediction.video.name}: expected at least one frame to draw on, got none; check the recording."
         )
-    painter = OverlayPainter(prediction, faces, motions or {})
+    painter, stage = OverlayPainter(prediction), _Stage(faces)
     height, width = _choose_size(first.pixels)
     partial = out.with_name(out.name + ".part")
     with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}) as target:
@@ -63,12 +62,29 @@ def write_overlay(
         last = -1
         for shown in chain([first], remaining):
             scaled = cv2.resize(shown.pixels, (width, height), interpolation=cv2.INTER_AREA)
-            picture = painter.draw_frame(np.asarray(scaled, np.uint8), shown.seconds, width / shown.pixels.shape[1])
+            there, scale = stage.list_present(shown.seconds), width / shown.pixels.shape[1]
+            picture = painter.draw_frame(np.asarray(scaled, np.uint8), there, shown.seconds, scale)
             last = max(last + 1, round(shown.seconds * TICKS_PER_SECOND))
             target.mux(stream.encode(_convert_frame(picture, last)))
         target.mux(stream.encode())
     partial.replace(out)
     return out
+
+
+class _Stage:
+    """The courses that are there while time goes on. Those that ended are forgotten."""
+
+    def __init__(self, faces: Iterable[FaceCourse]) -> None:
+        self._coming = iter(faces)
+        self._next = next(self._coming, None)
+        self._present: list[FaceCourse] = []
+
+    def list_present(self, seconds: float) -> list[FaceCourse]:
+        self._present = [face for face in self._present if seconds <= face.times[-1] + face.patience]
+        while self._next is not None and self._next.times[0] - self._next.patience <= seconds:
+            self._present.append(self._next)
+            self._next = next(self._coming, None)
+        return self._present
 
 
 def _choose_size(pixels: NDArray[np.uint8]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """What the overlay draws on a frame: boxes, landmarks, arrows at moving regions, events with their probabilities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,13 +31,14 @@ class FaceCourse:
     """Where one face is over T frames of one segment.
 
     face: its id. times: [T] s. boxes: [T, 4] left, top, right, bottom, px. landmarks: [T, 68, 2] px, iBUG order, None
-    where they were not kept. Px are those of the frames drawn on.
+    where they were not kept. Px are those of the frames drawn on. motion: for arrows at the regions that move.
     """
 
     face: int
     times: NDArray[np.float64]
     boxes: NDArray[Any]
     landmarks: NDArray[Any] | None = None
+    motion: FaceMotion | None = None
 
     @cached_property
     def patience(self) -> float:
@@ -56,18 +57,16 @@ class FaceCourse:
 
 @dataclass(frozen=True)
 class OverlayPainter:
-    """Draws a prediction on the frames of its recording. motions: by face id, for the arrows."""
+    """Draws a prediction on the frames of its recording."""
 
     prediction: Prediction
-    faces: Sequence[FaceCourse]
-    motions: Mapping[int, Sequence[FaceMotion]]
 
-    def draw_frame(self, picture: Pixels, seconds: float, scale: float = 1.0) -> Pixels:
+    def draw_frame(self, picture: Pixels, faces: Iterable[FaceCourse], seconds: float, scale: float = 1.0) -> Pixels:
         """The picture uint8 [H, W, 3] RGB at a time, with all that is known of it; it is drawn on in place.
 
         scale: px of the picture per px of the recording.
         """
-        for face in self.faces:
+        for face in faces:
             index = face.find_frame(seconds)
             if index is not None:
                 self._draw_face(picture, face, index, seconds, scale)
@@ -97,8 +96,8 @@ class OverlayPainter:
         self, picture: Pixels, face: FaceCourse, index: int, event: PredictedEvent, seconds: float, scale: float
     ) -> None:
         """Arrows from where the event's regions were at its onset, drawn longer."""
-        motion = self._find_motion(face.face, seconds)
-        if motion is None:
+        motion = face.motion
+        if motion is None or not motion.times[0] <= seconds <= motion.times[-1]:
             return
         landmarks = fit_schematic_face(face.boxes[index]) if face.landmarks is None else face.landmarks[index]
         eyes = float(np.hypot(*(landmarks[42:48].mean(0) - landmarks[36:42].mean(0))))
@@ -116,12 +115,6 @@ class OverlayPainter:
                 ends = _round_point(start), _round_point(start + way)
                 cv2.arrowedLine(picture, *ends, (0, 0, 0), 3 * choose_thickness(picture), cv2.LINE_AA, tipLength=0.3)
                 cv2.arrowedLine(picture, *ends, ARROW_COLOUR, choose_thickness(picture), cv2.LINE_AA, tipLength=0.3)
-
-    def _find_motion(self, face: int, seconds: float) -> FaceMotion | None:
-        return next(
-            (each for each in self.motions.get(face, ()) if each.times[0] <= seconds <= each.times[-1]),
-            None,
-        )
 
     def _draw_time_line(self, picture: Pixels, seconds: float) -> None:
         """A bar at the bottom: the events in colour, flagged ones thin, and where this frame is."""

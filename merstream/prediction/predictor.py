@@ -22,9 +22,10 @@ from services.spotter.limits import refuse_slow_recording
 from services.spotter.recorded_frames import Recording
 from services.spotter.recording import open_recording
 from services.spotter.spotting_pass import describe_settings, draft_prediction
+from services.spotter.watch_store import WatchPlace
 from services.spotter.watched_faces import WatchedFace
 from services.spotter.watching import watch_recording
-from services.trainer.recogniser.description import describe_expression, describe_model
+from services.trainer.recogniser.description import describe_model, describe_recognised_event
 from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.recogniser.recognition import Recogniser
 from shared.errors import BadData
@@ -33,7 +34,6 @@ from shared.prediction.pipeline import PREDICTION_PIPELINE
 from shared.records import Pipeline, Record
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 from shared.storage_faults import require_writable_folder, stop_on_storage_fault
-from shared.worker.stage_handler import read_artifact
 
 SecondsCallback = Callable[[float, float], None]  # seconds watched so far, seconds in all
 RecordingSource = Path | NDArray[np.uint8]
@@ -66,7 +66,7 @@ class PredictedRecording:
     @cached_property
     def faces(self) -> Sequence[WatchedFace]:
         """The faces with their motion, as the folder has them."""
-        return watch_recording(self.recording, folder=self.folder / MOTION_FOLDER)
+        return watch_recording(self.recording, place=WatchPlace(self.folder / MOTION_FOLDER))
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class _Predictor:
         return found if same and self.video.sha256 else None
 
     def predict(self, on_seconds: SecondsCallback, on_tally: TallyCallback) -> Prediction:
-        faces = watch_recording(self.recording, folder=self.folder / MOTION_FOLDER, on_progress=on_seconds)
+        faces = watch_recording(self.recording, place=WatchPlace(self.folder / MOTION_FOLDER), on_progress=on_seconds)
         events = spot_faces(faces, self.recording, self.name, self.options.spotting)
         outcome = self._compute_features(events, on_tally) if events else RunOutcome([], [], [])
         numbers = {event.clip.sample.identity: event.number for event in events}
@@ -132,9 +132,7 @@ class _Predictor:
             lost = "The event did not come out of the image stages. Run the same command again."
             return event.model_copy(update={"failure": failure or lost})
         store = Workspace(self.folder).open_store()
-        arrays = read_artifact(store, record.artifact, record.sample.clip)
-        said = self.recogniser.recognise_features(arrays, subject=self.options.subject)
-        return event.model_copy(update={"recognition": describe_expression(said)})
+        return describe_recognised_event(event, record, store, self.recogniser, self.options.subject)
 
 
 def predict_recording(

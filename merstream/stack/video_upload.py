@@ -1,6 +1,6 @@
 """Videos of one's own on a stack: upload one, and fetch its prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from merstream.cli.console import stderr_console
@@ -9,6 +9,7 @@ from merstream.stack.connection import connect_bus_and_store, connection_setting
 from merstream.stack.upload import upload_files
 from services.ingest.inbox import names
 from services.ingest.inbox.video_inbox import is_video
+from services.ingest.inbox.video_plans import plan_keys
 from shared.bus.topics import PREDICTIONS, VIDEOS
 from shared.connect import open_videos
 from shared.errors import BadData
@@ -17,20 +18,25 @@ from shared.settings import Settings
 from shared.storage_faults import require_writable_folder
 from shared.store import LocalStore, Store
 from shared.topic_views import read_records
-from shared.video_records import PredictionResult, Video
+from shared.video_records import PredictionResult, Video, VideoPlan
 
 PREDICTIONS_FOLDER = OUTPUT_FOLDER / "predictions"
 
 
-def drop_video(settings: Settings, file: Path, name: str | None) -> bool:
+def drop_video(settings: Settings, file: Path, name: str | None, options: Mapping[str, object] | None = None) -> bool:
     """Upload a video unless the bucket has the same content under its name. Returns True if it was sent.
 
-    Raises BadData for a name that is none of a video.
+    options: fields of its plan, which is uploaded first. Without any, a plan that is there stays. Raises BadData for a
+    name that is none of a video.
     """
     key = name or file.name
     if not is_video(key) or names.path_fault(key):
         raise BadData(f"Expected a video's name with its suffix, such as {file.name}, got {key!r}.")
-    sent = upload_files(open_videos(settings), key, {key: file}) > 0
+    videos = open_videos(settings)
+    if options:
+        plan = VideoPlan.model_validate(options)
+        videos.put(plan_keys(key)[0], plan.model_dump_json(indent=1, exclude_unset=True).encode())
+    sent = upload_files(videos, key, {key: file}) > 0
     bucket = f"bucket {settings.videos_bucket}" if settings.s3_endpoint else f"folder {settings.home / 'videos'}"
     stderr_console.print(f"{bucket}: {key} was {'sent' if sent else 'there already'}.", soft_wrap=True)
     return sent
@@ -46,8 +52,7 @@ def fetch_predictions(
     with connect_bus_and_store(None) as (bus, store):
         results = read_records(bus, PREDICTIONS.name, lambda key: PredictionResult)
         present = {upload.upload_key for upload in read_records(bus, VIDEOS.name, lambda key: Video)}
-        # Those of the bytes that are in the bucket now count as newer than those of replaced ones.
-        chosen = select_predictions(sorted(results, key=lambda each: each.video.upload_key in present), video)
+        chosen = select_predictions(results, video, present)
         folder = destination or PREDICTIONS_FOLDER
         found = {result.video.name: _download_prediction(store, result, folder) for result in chosen}
         if html:
@@ -59,9 +64,14 @@ def fetch_predictions(
     return found
 
 
-def select_predictions(results: Sequence[PredictionResult], video: str | None) -> list[PredictionResult]:
-    """The last prediction of the video, or of each video. Raises BadData if there is none."""
-    newest = {result.video.name: result for result in results}
+def select_predictions(
+    results: Sequence[PredictionResult], video: str | None, present: Collection[str]
+) -> list[PredictionResult]:
+    """The last prediction of the video, or of each video. Raises BadData if there is none.
+
+    present: upload keys of the videos in the bucket. Their predictions count as newer than those of replaced ones.
+    """
+    newest = {result.video.name: result for result in sorted(results, key=lambda one: one.video.upload_key in present)}
     chosen = [result for name, result in newest.items() if video in (None, name)]
     if not chosen:
         known = ", ".join(newest) or "none"

@@ -12,15 +12,15 @@ from services.spotter.limits import describe_recording_limits, refuse_slow_recor
 from services.spotter.motion_artifact import pack_faces
 from services.spotter.recorded_frames import Recording
 from services.spotter.recording import open_recording
+from services.spotter.watch_store import WatchPlace
 from services.spotter.watched_faces import WatchedFace
 from services.spotter.watching import watch_recording
 from shared.packed_clips import PackedClip
 from shared.prediction.model import Prediction
-from shared.prediction.pipeline import PREDICTION_PIPELINE
 from shared.records import Pipeline, json_digest
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 from shared.stage import Arrays
-from shared.video_records import SPOTTER_STAGE
+from shared.video_records import SPOTTER_STAGE, Video, VideoPlan
 
 SPOTTER_VERSION = 1  # of the way from a recording to its events. What another version made is made again
 
@@ -43,28 +43,33 @@ class SpottedRecording:
 class SpottingPass(Protocol):
     """What a `VideoHandler` calls for a file. `spot_recording` is the real one."""
 
-    def __call__(self, file: Path, name: str, chunks: Path, on_progress: PassProgress, /) -> SpottedRecording: ...
+    def __call__(
+        self, file: Path, video: Video, place: WatchPlace, on_progress: PassProgress, /
+    ) -> SpottedRecording: ...
 
 
-def spotting_recipe(sha256: str) -> str:
+def spotting_recipe(sha256: str, plan: VideoPlan) -> str:
     """Digest of everything that shapes what is spotted in the bytes with this digest."""
-    return json_digest([SPOTTER_STAGE, SPOTTER_VERSION, asdict(DEFAULT_SPOTTING), sha256])[:32]
+    plain = [SPOTTER_STAGE, SPOTTER_VERSION, asdict(DEFAULT_SPOTTING), sha256]
+    return json_digest([*plain, plan.watching] if plan.watching else plain)[:32]
 
 
-def spot_recording(file: Path, name: str, chunks: Path, on_progress: PassProgress) -> SpottedRecording:
-    """Watch a video file and spot its events. `name` is the video's, and its events' as a dataset.
+def spot_recording(file: Path, video: Video, place: WatchPlace, on_progress: PassProgress) -> SpottedRecording:
+    """Watch the file of a video and spot its events, whose dataset has the video's name.
 
-    `chunks` keeps what is finished: the same call goes on there. Raises BadData for a file that cannot be read and for
-    a recording with too few frames per second.
+    `place` keeps what is finished: the same call goes on there. Raises BadData for a file that cannot be read and for
+    a recording with too few frames per second, unless its plan forces it.
     """
-    recording = open_recording(file)
-    refuse_slow_recording(compose_video(recording), force=False)
+    plan = video.plan
+    recording = open_recording(file, plan.fps)
+    refuse_slow_recording(compose_video(recording), plan.force)
     faces = watch_recording(
-        recording, folder=chunks, on_progress=lambda done, total: on_progress(min(done / max(total, 1e-9), 1.0))
+        recording, place=place, on_progress=lambda done, total: on_progress(min(done / max(total, 1e-9), 1.0))
     )
-    events = spot_faces(faces, recording, name, DEFAULT_SPOTTING)
-    draft = draft_prediction(recording, faces, events, describe_settings(PREDICTION_PIPELINE, DEFAULT_SPOTTING))
-    named = draft.video.model_copy(update={"name": name})
+    events = spot_faces(faces, recording, video.name, DEFAULT_SPOTTING)
+    settings = describe_settings(video.pipeline, DEFAULT_SPOTTING, plan.fps, plan.subject)
+    draft = draft_prediction(recording, faces, events, settings)
+    named = draft.video.model_copy(update={"name": video.name})
     return SpottedRecording(
         draft.model_copy(update={"video": named}), pack_faces(faces), _number_clips(events, recording)
     )

@@ -1,13 +1,12 @@
 """The group `spotter`: a video in, a source record of each of its events and the list of them out.
 
 Order: sources of the events, motion, draft, manifest, messages, commit. If a worker is killed at any time, the video is
-delivered again. With a stored manifest only its messages are published again. Without one the pass goes on from what
-the scratch folder holds. Equal bytes of a video give equal artifacts.
+delivered again. With a stored manifest only its messages are published again. Without one the pass goes on, on any
+machine, from the last minute whose chunk is in the store. Equal bytes of a video give equal artifacts.
 """
 
 import hashlib
 import logging
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,16 +15,25 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from services.spotter.metrics import SpotterMetrics
-from services.spotter.spotting_pass import SPOTTER_VERSION, SpottedRecording, SpottingPass, spotting_recipe
+from services.spotter.spotting_pass import (
+    SPOTTER_VERSION,
+    SpottedRecording,
+    SpottingPass,
+    spot_recording,
+    spotting_recipe,
+)
+from services.spotter.watch_store import StorePart, WatchPlace
 from shared.bus.topics import SOURCES, SPOTTED
+from shared.connect import open_videos
 from shared.errors import BadData
 from shared.packed_clips import store_packed_clip
 from shared.records import Record, manifest_key, quote_segment, source_key
 from shared.scratch import ScratchFolder
 from shared.store import NotStored, Store
 from shared.telemetry import Metrics
-from shared.video_records import SPOTTER_STAGE, SpottedVideo, Video
+from shared.video_records import SPOTTER_STAGE, RefusedVideo, SpottedVideo, Video
 from shared.worker import OutgoingMessage, WorkAbandoned
+from shared.worker.child_handler import HandlerTools
 from shared.worker.stage_handler import write_artifact
 
 log = logging.getLogger(__name__)
@@ -39,7 +47,7 @@ class VideoRemoved(Exception):
 
 @dataclass
 class VideoHandler:
-    """A `shared.worker.MessageHandler`. A pass that is interrupted goes on from its chunks in `scratch`."""
+    """A `shared.worker.MessageHandler`. Chunks of a pass lie in `store` until its manifest does."""
 
     videos: Store
     store: Store
@@ -58,15 +66,32 @@ class VideoHandler:
         if not value:
             return "withdrawn", []
         video = Video.decode(value)
+        if video.fault:  # no dead letter: nothing is to be repaired in the stack, and others have their turn
+            self._note_refusal(video, video.fault)
+            return "refused", []
         try:
             with self._fetch_video(video) as file:
-                return self._spot_file(video, file, metrics)
+                answer = self._spot_file(video, file, metrics)
         except VideoRemoved as outcome:
+            self._delete_chunks(video)
             return str(outcome), []
         except NotStored:
             raise
         except BadData as fault:
-            raise BadData(f"{video.name}: {str(fault).removeprefix(f'{PurePosixPath(video.name).name}: ')}") from None
+            reason = f"{video.name}: {str(fault).removeprefix(f'{PurePosixPath(video.name).name}: ')}"
+            self._note_refusal(video, reason)
+            raise BadData(reason) from None
+        self._delete_chunks(video)
+        self.store.delete(video.refusal_key)
+        return answer
+
+    def _note_refusal(self, video: Video, reason: str) -> None:
+        self._delete_chunks(video)
+        self.store.put(video.refusal_key, RefusedVideo(video=video, reason=reason).encode())
+
+    def _delete_chunks(self, video: Video) -> None:
+        for key in list(self.store.list_keys(_chunk_prefix(video))):
+            self.store.delete(key)
 
     @contextmanager
     def _fetch_video(self, video: Video) -> Iterator[Path]:
@@ -88,17 +113,16 @@ class VideoHandler:
     def _spot_file(self, video: Video, file: Path, metrics: Metrics) -> tuple[str, list[OutgoingMessage]]:
         with file.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        recipe = spotting_recipe(sha256)
+        recipe = spotting_recipe(sha256, video.plan)
         key = f"{SPOTTER_STAGE}/{quote_segment(video.name)}/{recipe}.npz"
         if earlier := self._find_spotted(key, video):
             return "reused", earlier
-        chunks = self._open_chunks(recipe)
+        place = WatchPlace(file.parent / "pass", StorePart(self.store, f"{_chunk_prefix(video)}{recipe}/"))
         started = time.monotonic()
-        found = self.spot(file, video.name, chunks, self._show_progress)
+        found = self.spot(file, video, place, self._show_progress)
         outputs = self._store_spotted(SpottedFile(video, sha256, recipe, key), found, metrics)
         metrics.compute.labels(self.name).observe(time.monotonic() - started)
         self.spotter_metrics.count_video(found.draft)
-        shutil.rmtree(chunks, ignore_errors=True)
         return "computed", outputs
 
     def _find_spotted(self, key: str, video: Video) -> list[OutgoingMessage] | None:
@@ -112,15 +136,6 @@ class VideoHandler:
         except NotStored:
             return None
         return _list_messages(spotted.model_copy(update={"video": video}), sources)
-
-    def _open_chunks(self, recipe: str) -> Path:
-        """The folder of the pass over these bytes. Those of other videos are deleted: other workers have them now."""
-        chunks = self.scratch.kept / recipe
-        for other in self.scratch.kept.iterdir():
-            if other != chunks:
-                shutil.rmtree(other, ignore_errors=True)
-        chunks.mkdir(exist_ok=True)
-        return chunks
 
     def _show_progress(self, share: float) -> None:
         self.spotter_metrics.share.set(share)
@@ -150,6 +165,18 @@ class VideoHandler:
         return _list_messages(spotted, sources)
 
 
+def build_video_handler(tools: HandlerTools) -> VideoHandler:
+    """The handler of a service, in the process that works."""
+    return VideoHandler(
+        open_videos(tools.settings),
+        tools.store,
+        ScratchFolder(tools.settings, SPOTTER_STAGE, tools.settings.videos_bucket),
+        SpotterMetrics(tools.metrics.registry),
+        spot_recording,
+        tools.should_stop,
+    )
+
+
 @dataclass(frozen=True)
 class SpottedFile:
     """A video whose bytes are here, and where what is spotted in them belongs."""
@@ -158,6 +185,10 @@ class SpottedFile:
     sha256: str
     recipe: str
     key: str
+
+
+def _chunk_prefix(video: Video) -> str:
+    return f"{SPOTTER_STAGE}/{quote_segment(video.name)}/passes/"
 
 
 def _list_messages(spotted: SpottedVideo, sources: list[Record]) -> list[OutgoingMessage]:

@@ -6,7 +6,6 @@ the same bytes as one that was not.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from services.spotter.face_following import MOST_FACES, FaceFollower, SeenFace
 from services.spotter.face_geometry import bound_points
 from services.spotter.face_quality import FaceSample, describe_limits, sample_face, summarise_samples
 from services.spotter.recorded_frames import RecordedFrame, Recording
-from services.spotter.watch_store import WatchStore
+from services.spotter.watch_store import WatchPlace, WatchStore
 from services.spotter.watched_faces import SegmentFacts, StoredSegments, WatchedFace
 from shared.face_mesh import FaceMesh, convert_to_ibug
 from shared.spotting.motion_meter import FASTEST, MotionMeter, pack_rows
@@ -115,12 +114,12 @@ class _Pass:
 def watch_recording(
     recording: Recording,
     settings: WatchSettings | None = None,
-    folder: Path | None = None,
+    place: WatchPlace | None = None,
     on_progress: Progress | None = None,
 ) -> list[WatchedFace]:
     """The faces of a recording that last, with the motion of each, sorted by their first sight.
 
-    `folder` keeps what is finished: the same call goes on where it was interrupted, and computes nothing once it is
+    `place` keeps what is finished: the same call goes on where it was interrupted, and computes nothing once it is
     done. Raises BadData if the recording has no frame that can be read.
     """
     settings = settings or WatchSettings()
@@ -130,7 +129,7 @@ def watch_recording(
         "facts": list(recording.facts),
         "settings": asdict(settings),
     }
-    store = WatchStore(folder, key)
+    store = WatchStore(place, key)
     faces = store.read_faces() if recording.sha256 else None
     if faces is None:
         state = (store.read_state() if recording.sha256 else None) or _Pass()

@@ -19,15 +19,19 @@ class Topic:
 
     @property
     def log_settings(self) -> dict[str, str | int]:
-        """The topic's settings on a Kafka broker."""
+        """The topic's settings on a Kafka broker.
+
+        The broker dates the messages. By the dates of their hosts it refuses those of a clock that is an hour ahead.
+        """
+        common: dict[str, str | int] = {"cleanup.policy": self.cleanup, "message.timestamp.type": "LogAppendTime"}
         if self.cleanup == "compact":
-            return {"cleanup.policy": self.cleanup}
+            return common
         if self.retention_days is None:
-            return {"cleanup.policy": self.cleanup, "retention.ms": -1}
+            return {**common, "retention.ms": -1}
         # A broker deletes whole segments, so they must be shorter than what is kept.
         hours = 24 * self.retention_days
         return {
-            "cleanup.policy": self.cleanup,
+            **common,
             "retention.ms": hours * 3_600_000,
             "segment.ms": 3_600_000,
             "retention.bytes": EXPIRING_BYTES,

@@ -1,9 +1,11 @@
-"""The head's motion in a dense flow: eight parameters, affine and depth.
+"""The head's motion in a dense flow: eight parameters, affine and depth, of which a rigid head needs six.
 
 A head that turns or nods by a small angle moves a point by the angle times the point's depth (Longuet-Higgins &
 Prazdny 1980, orthographic). So each component of the flow is fitted by 1, x, y and the depth of the face there.
-Eyes, brows and mouth are outside the fit, since both brows together look like a nod. The chin, which speech moves,
-counts little.
+A rigid head scales both components alike and rolls both. Only a large turn strains its picture a little. So strain is
+fitted against a resistance: a forehead that rises alone would otherwise be a nod and a face that grows in height.
+Geman-McClure weights (1985) leave skin out that moves beyond the fit: far from it the weight goes to 0, as its square.
+Eyes, brows and mouth are outside the fit. The chin, which speech moves, counts little.
 """
 
 import cv2
@@ -14,8 +16,11 @@ from shared.spotting.face_motion import Values
 
 Singles = NDArray[np.float32]
 
-HEAD_ROUNDS = 3  # of reweighting
-CAUCHY_SCALE = 2.385  # scale, in spreads of the residuals: 95 % efficiency for normal residuals
+HEAD_ROUNDS = 5  # of reweighting
+RESIDUAL_SCALE = 2.385  # spreads of the residuals at which a weight is a quarter
+RESISTANCE = 0.3  # against strain, in squares of px for each pixel of the fit
+# What of the motion's [2, 4] parameters strains the picture: unlike scales, and unlike rolls.
+STRAINS = np.array([((0, 1, 0, 0), (0, 0, -1, 0)), ((0, 0, 1, 0), (0, 1, 0, 0))], np.float64).reshape(2, 8)
 SOFTEST = 0.02  # px: least spread of the residuals
 KERNEL = 0.12  # distances between the eyes: how far a mesh point's depth reaches
 HOLES = (  # landmarks whose surroundings move with expressions, and how far, in distances between the eyes
@@ -48,19 +53,21 @@ class HeadModel:
         self.inside = np.flatnonzero(trust)[::THIN]
         self._trust, self._fitted = trust[self.inside], self.terms[self.inside]
 
-    def fit_flow(self, flow: Values) -> Values:
-        """The head's motion [4, 2] in a flow [N, 2], px, on the grid's N pixels."""
+    def fit_flow(self, flow: Values, before: Values) -> Values:
+        """The head's further motion [4, 2] in a flow [N, 2], px, on the grid's N pixels, after the motion `before`."""
         seen = flow[self.inside]
         weights = self._trust
         found = np.zeros((4, 2))
         for _ in range(HEAD_ROUNDS):
             weighted = self._fitted * weights[:, None]
             # einsum, not BLAS: the sums must not depend on how many threads share them
-            normal = np.einsum("ni,nj->ij", weighted, self._fitted) + 1e-9 * np.eye(4)
-            found = np.linalg.solve(normal, np.einsum("ni,nj->ij", weighted, seen))
+            normal = np.kron(np.eye(2), np.einsum("ni,nj->ij", weighted, self._fitted) + 1e-9 * np.eye(4))
+            resistance = RESISTANCE * weights.sum() * STRAINS.T @ STRAINS
+            wanted = np.einsum("ni,nj->ji", weighted, seen).ravel() - resistance @ before.T.ravel()
+            found = np.linalg.solve(normal + resistance, wanted).reshape(2, 4).T
             lengths = np.hypot(*(seen - self._fitted @ found).T)
             spread = max(float(np.median(lengths)), SOFTEST)
-            weights = self._trust / (1 + (lengths / (CAUCHY_SCALE * spread)) ** 2)
+            weights = self._trust / (1 + (lengths / (RESIDUAL_SCALE * spread)) ** 2) ** 2
         return np.asarray(found)
 
     def draw_field(self, head: Values) -> Values:

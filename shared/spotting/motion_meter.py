@@ -164,9 +164,9 @@ class MotionMeter:
     def _measure_regions(self, anchor: _Anchor, crop: FaceCrop) -> Values:
         """The displacement [R, 2] px of the regions since the anchor, without the head's motion."""
         model = anchor.model
-        anchor.head = anchor.head + model.fit_flow(self._measure_flow(anchor, crop))
+        anchor.head = anchor.head + model.fit_flow(self._measure_flow(anchor, crop), anchor.head)
         flow = self._measure_flow(anchor, crop)
-        rest = model.fit_flow(flow)
+        rest = model.fit_flow(flow, anchor.head)
         anchor.head = anchor.head + rest
         left = flow - model.draw_field(rest)
         return np.asarray(np.einsum("rn,nc->rc", anchor.weights.astype(np.float64), left))

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.bus.topics import SOURCES, topic_by_short_name
 from shared.errors import BadData
-from shared.records import Artifact, Pipeline, Record, artifact_key, json_digest, manifest_key
+from shared.records import Artifact, Pipeline, Record, artifact_key, content_key, json_digest, manifest_key
 from shared.settings import KeepPolicy
 from shared.stage import Arrays, Stage, StageSettings, settings_for_profile
 from shared.store import NotStored, ObjectReader, Store, npz
@@ -145,7 +145,13 @@ def read_artifact(store: ObjectReader, artifact: Artifact, label: str) -> Arrays
 
 
 def write_artifact(store: Store, key: str, result: Arrays) -> Artifact:
-    """Store arrays of any shape [...] under a key. An artifact without a manifest is written again."""
+    """Store arrays of any shape [...] under a key with a digest of their bytes added.
+
+    Two kinds of device may compute other bytes by one recipe. So no worker overwrites the arrays that the manifest of
+    another worker names.
+    """
     data = npz.pack_arrays(result)
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = content_key(key, sha256)
     store.put(key, data)
-    return Artifact(key=key, sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    return Artifact(key=key, sha256=sha256, size=len(data))

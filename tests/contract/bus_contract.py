@@ -1,5 +1,6 @@
 """What every bus promises. A bus passes by inheriting these tests and giving `connect` and `topic`."""
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,6 +9,7 @@ import pytest
 
 from shared.bus import Bus, Message, PartitionRevoked, Subscription
 
+PublishDated = Callable[[float, str, bytes | None], None]  # hours, key, value
 WAIT_SECONDS = 300.0  # a real broker takes seconds to hand out partitions, on a busy machine more
 
 
@@ -147,6 +149,31 @@ class BusContract:
             assert {key: m.value for key, m in follower.read_newest().items()} == {"a": b"3", "b": b"2"}
             bus.publish(self.topic, "b", None)
             assert set(follower.read_newest()) == {"a"}
+
+    @pytest.fixture
+    def publish_dated(self, bus: Bus) -> PublishDated:
+        """Publishes from a host whose clock is some hours behind. A bus without clocks just publishes."""
+        return lambda hours, key, value: bus.publish(self.topic, key, value)
+
+    def test_state_follows_offsets_whatever_the_clocks_say(
+        self, bus: Bus, connect, publish_dated: PublishDated
+    ) -> None:
+        """Two producers, one of them hours behind: a follower that was up, one that starts, and the bus agree."""
+        draw = random.Random(7)
+        true: dict[str, bytes] = {}
+        with closing(connect().follow(self.topic)) as up:
+            for number in range(60):
+                key, value = f"key{draw.randrange(6)}", draw.choice([b"%d" % number, b"%d" % number, None])
+                publish_dated(draw.choice([0, 3, 8]), key, value)
+                true.pop(key, None)
+                if value is not None:
+                    true[key] = value
+                if number % 7 == 0:
+                    up.read_newest()
+            with closing(connect().follow(self.topic)) as restarted:
+                read = [up.read_newest(), restarted.read_newest(), bus.read_newest(self.topic)]
+        assert [{key: message.value for key, message in each.items()} for each in read] == [true] * 3
+        assert len({tuple(each) for each in read}) == 1, "they also agree which key is the newest"
 
     def test_a_member_says_when_it_has_joined(self, bus: Bus) -> None:
         bus.publish(self.topic, "k", b"v")

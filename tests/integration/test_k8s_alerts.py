@@ -25,6 +25,7 @@ DONE = 'mer_records_total{namespace="n",stage="flow",outcome="computed",pod="p"}
 TRAINED = 'mer_records_total{namespace="n",stage="trainer",outcome="computed",pod="t"}'
 REPEATED = 'mer_retries_total{namespace="n",stage="flow",pod="p"}'
 HALTED = 'mer_halted{namespace="n",stage="flow",pod="p"}'
+LOST = 'mer_train_clips{namespace="n",dataset="d",pipeline="p",state="lost",pod="i"}'
 RESTARTED = 'kube_pod_container_status_restarts_total{namespace="n",container="worker",pod="p"}'
 
 # What a deployment tells that has nothing to do and nothing to complain of, one sample a minute.
@@ -37,6 +38,8 @@ CALM = {
     REPEATED: "2x800",
     'mer_heartbeat_seconds{namespace="n",stage="flow",pod="p"}': "0+60x800",
     HALTED: "0x800",
+    LOST: "0x800",
+    LOST.replace("lost", "waiting"): "5x800",
     RESTARTED: "1x800",
     'kube_pod_container_status_restarts_total{namespace="other",container="worker",pod="q"}': "0+1x800",
 }
@@ -49,6 +52,8 @@ CASES: dict[str, tuple[Mapping[str, str], set[str]]] = {
     "a worker's first record is its last": ({WAITING: "5x800", DONE: "_x700 1x100"}, {"MerNoProgress"}),
     "a fold trains for hours": ({TRAINING: "5x800", TRAINED: "0x180 1x180 2x180 3x240"}, set()),
     "no fold is done": ({TRAINING: "5x800"}, {"MerTrainerStalled"}),
+    "clips that nobody works on": ({LOST: "0x600 2x200"}, {"MerClipsLost"}),
+    "clips that seem lost for a moment": ({LOST: "0x600 2x5 0x195"}, set()),
     "a letter": ({BURIED: "0x700 1x100"}, {"MerDeadLetters"}),
     "the store is away": ({REPEATED: "0+3x800"}, {"MerStoreErrors"}),
     "an attempt in two minutes": ({REPEATED: "0+0.5x800"}, set()),

@@ -21,7 +21,6 @@ from merstream.stages import STAGES
 from merstream.synth.long_events import LongVideoSettings
 from services.ingest.inbox.video_inbox import VideoInbox
 from services.spotter.__main__ import build_spotter
-from services.spotter.video_handler import VideoHandler
 from services.trainer.service.prediction_starter import PredictionStarter
 from services.trainer.service.processes import planning_loops, recognition_loops
 from services.trainer.service.run_starter import RunStarter
@@ -33,10 +32,12 @@ from shared.prediction.model import Prediction
 from shared.settings import Settings
 from shared.store import LocalStore, Store
 from shared.telemetry import Metrics
-from shared.video_records import PredictionResult, SpottedVideo
+from shared.video_records import PredictionResult, SpottedVideo, VideoPlan
 from shared.worker import Worker
+from shared.worker.child_handler import ChildHandler
 from shared.worker.stage_handler import StageHandler
 from tests.servers.s3_servers import NAMES, SharedServers
+from tests.unit.trainer.recogniser.drawn_runs import store_run, train_run, write_drawn_table
 
 PATIENCE_SECONDS = 600
 NAME = "visit 3/own.mp4"
@@ -64,9 +65,19 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def predicted(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Prediction:
-    """What `mer predict` says of it."""
-    return predict_recording(video, tmp_path_factory.mktemp("predicted"), PredictionOptions()).prediction
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was trained on maps of four drawn people."""
+    folder = tmp_path_factory.mktemp("run")
+    train_run(write_drawn_table(folder), folder / "report")
+    return folder / "report"
+
+
+@pytest.fixture(scope="module")
+def predicted(video: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Prediction]:
+    """What `mer predict` says of it, by the shipped model and by the run."""
+    folder = tmp_path_factory.mktemp("predicted")
+    chosen = [PredictionOptions(), PredictionOptions(model=run, subject="lab/s2")]
+    return [predict_recording(video, folder, options).prediction for options in chosen]
 
 
 class Services:
@@ -107,8 +118,8 @@ class Services:
         for loop in [*self.followers, *self.workers]:
             loop.close()
         for worker in self.workers:
-            if isinstance(worker.handler, VideoHandler):
-                worker.handler.scratch.close()
+            if isinstance(worker.handler, ChildHandler):
+                worker.handler.close()
 
 
 @pytest.fixture
@@ -136,7 +147,8 @@ def remote(kafka_bootstrap: str, s3_servers: SharedServers, tmp_path: Path) -> I
         )
 
 
-def check_prediction(settings: Settings, video: Path, predicted: Prediction, folder: Path) -> None:
+def check_prediction(settings: Settings, video: Path, run: Path, predicted: list[Prediction], folder: Path) -> None:
+    shipped, by_run = predicted
     with closing(open_bus(settings)) as bus:
         store = open_store(settings)
         open_videos(settings).put_file(NAME, video)
@@ -145,9 +157,7 @@ def check_prediction(settings: Settings, video: Path, predicted: Prediction, fol
         (result,) = services.results()
         found = Prediction.decode(store.get(result.files["prediction.json"]))
         assert services.reasons() == []
-        assert (found.faces, found.events, found.model) == (predicted.faces, predicted.events, predicted.model)
-        assert found.video == predicted.video.model_copy(update={"name": NAME})
-        assert found.settings == predicted.settings
+        assert found == shipped.model_copy(update={"video": shipped.video.model_copy(update={"name": NAME})})
         assert result.recognised == len(found.events) > 0
         assert bus.read_newest("mer.runs") == {}, "no training is started"
         page = write_stack_page(store, open_videos(settings), result, folder).read_text()
@@ -155,17 +165,30 @@ def check_prediction(settings: Settings, video: Path, predicted: Prediction, fol
         assert page.count("data:image/") > 4, "the events have pictures"
         bare = write_stack_page(store, open_videos(settings), result, folder, faces=False).read_text()
         assert "data:video/mp4" not in bare
+        plan = VideoPlan(model=store_run(run, store), subject="lab/s2")
+        open_videos(settings).put(f"{NAME}.merstream.json", plan.model_dump_json().encode())
+        services.inbox.scan_now()
+        services.work(lambda: services.results()[0].model != result.model)
+        other = Prediction.decode(store.get(services.results()[0].files["prediction.json"]))
+        assert other.events == by_run.events != found.events
+        assert other.settings == by_run.settings
+        assert other.model is not None
+        assert by_run.model is not None
+        assert (other.model.digest, other.model.trained_on) == (by_run.model.digest, by_run.model.trained_on)
+        assert services.reasons() == []
         services.close()
 
 
 def test_a_dropped_video_comes_out_as_the_prediction_of_mer_predict(
-    local: Settings, video: Path, predicted: Prediction, tmp_path: Path
+    local: Settings, video: Path, run: Path, predicted: list[Prediction], tmp_path: Path
 ) -> None:
-    check_prediction(local, video, predicted, tmp_path)
+    check_prediction(local, video, run, predicted, tmp_path)
 
 
-def test_so_it_does_over_kafka_and_s3(remote: Settings, video: Path, predicted: Prediction, tmp_path: Path) -> None:
-    check_prediction(remote, video, predicted, tmp_path)
+def test_so_it_does_over_kafka_and_s3(
+    remote: Settings, video: Path, run: Path, predicted: list[Prediction], tmp_path: Path
+) -> None:
+    check_prediction(remote, video, run, predicted, tmp_path)
 
 
 def test_files_that_are_no_videos_become_dead_letters_and_stop_nobody(local: Settings, video: Path) -> None:

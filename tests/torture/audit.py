@@ -1,4 +1,4 @@
-"""The audit: topics, store and truth compared. It shares no code with the services; it reads raw messages and objects."""
+"""The audit: topics, store and truth compared. It shares no code with the services: it reads messages and objects."""
 
 import io
 import json

@@ -34,7 +34,7 @@ def variables(file: Path) -> dict[str, str]:
 
 def test_every_container_that_asks_for_secrets_has_its_own(folder: Path) -> None:
     asking = {name for name, container in CONTAINERS.items() if "env_file" in container}
-    assert {file.stem for file in folder.iterdir()} == asking | {"kafka", "mer"}
+    assert {file.stem for file in folder.iterdir()} == asking | {"kafka", "mer", "api", "notifier"}
     passwords = parse_passwords(variables(folder / "init.env")["MER_SERVICE_PASSWORDS"])
     assert passwords.keys() == ACCESS.keys()
     assert len({*passwords.values()}) == len(passwords)
@@ -53,7 +53,7 @@ def test_a_secret_is_in_the_files_that_need_it(folder: Path) -> None:
     holders = {
         secret: {file.stem for file in folder.iterdir() if secret in file.read_text()} for secret in (root, token)
     }
-    assert holders == {root: {"minio", "init", "kafka"}, token: {"planner", "mer"}}
+    assert holders == {root: {"minio", "init", "kafka"}, token: {"planner", "mer", "api"}}
 
 
 def test_nobody_else_reads_them(folder: Path) -> None:

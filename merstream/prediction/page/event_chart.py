@@ -1,6 +1,6 @@
 """The motion of an event's strongest regions from before its onset until after its offset, as lines of a chart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,11 +32,24 @@ class EventChart:
     seconds: tuple[float, float]
 
 
-def plot_event(event: PredictedEvent, motions: Sequence[FaceMotion]) -> EventChart | None:
-    """The chart of an event; None where its face has no motion at that time."""
-    motion = next((each for each in motions if each.times[0] <= event.apex_seconds <= each.times[-1]), None)
-    regions = [name for name in event.regions if motion and name in motion.regions][:MOST_LINES]
-    if motion is None or not regions:
+def plot_events(events: Sequence[PredictedEvent], motions: Mapping[int, Iterable[FaceMotion]]) -> dict[int, EventChart]:
+    """The charts of events by their ids, without those whose face has no motion at that time.
+
+    motions: by face id, one per segment; one is in memory at a time.
+    """
+    found = {}
+    for face, segments in motions.items():
+        mine = [event for event in events if event.face == face]
+        for motion in segments:
+            inside = [event for event in mine if motion.times[0] <= event.apex_seconds <= motion.times[-1]]
+            charts = {event.id: _plot_event(event, motion) for event in inside}
+            found.update({number: chart for number, chart in charts.items() if chart})
+    return found
+
+
+def _plot_event(event: PredictedEvent, motion: FaceMotion) -> EventChart | None:
+    regions = [name for name in event.regions if name in motion.regions][:MOST_LINES]
+    if not regions:
         return None
     margin = max(MARGIN[0], MARGIN[1] * event.seconds)
     start = max(float(motion.times[0]), event.onset_seconds - margin)

@@ -1,8 +1,9 @@
 """The motion of a face over the whole recording, small enough for a page: one byte per region and bin of time."""
 
 import base64
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ REST_RATE = 10.0  # Hz at which that median is taken
 GAP = 255  # byte of a bin in which the face was not followed
 SMALLEST_SCALE = 0.01  # distances between the eyes at full height, so that noise does not look like motion
 TOP_PERCENTILE = 99.9  # of a face's motion: larger values are cut off at full height
+CONTEXT_NAMES = ("left eye closed", "right eye closed", "mouth open", "head moves", "light changes")
 LID = re.compile(r"\blid\b")  # a blink would make all other motion look small, so lids are cut off at full height
 SIDE = re.compile(r"\b(left|right)\b[ _-]*", re.IGNORECASE)
 
@@ -70,27 +72,35 @@ def find_rest(times: Values, values: Values) -> Values:
     return np.stack([np.interp(times, grid, column) for column in medians], 1).reshape(values.shape)
 
 
-def plot_face_curves(face: int, motions: Sequence[FaceMotion], seconds: float) -> FaceCurves | None:
-    """The chart of one face from its segments; None where it has none. seconds: length of the recording."""
-    segments = [motion for motion in motions if len(motion.times) > 1]
-    if not segments:
+def plot_face_curves(face: int, motions: Iterable[FaceMotion], seconds: float) -> FaceCurves | None:
+    """The chart of one face from its segments; None where it has none. seconds: length of the recording.
+
+    The segments are iterated twice: first for the scale, then for the bytes. One is in memory at a time.
+    """
+    regions: tuple[str, ...] = ()
+    end, step, scale = seconds, math.inf, SMALLEST_SCALE
+    for motion in _long_enough(motions):
+        regions, end = motion.regions, max(end, float(motion.times[-1]))
+        step = min(step, float(np.median(np.diff(motion.times))))
+        judged = [not LID.search(region) for region in regions]
+        if any(judged):
+            moved = measure_departure(motion)[:, judged]
+            scale = max(scale, float(np.percentile(moved, TOP_PERCENTILE, method="higher")))
+    if not regions:
         return None
-    end = max(seconds, *(float(motion.times[-1]) for motion in segments))
-    step = min(float(np.median(np.diff(motion.times))) for motion in segments)
     width = max(step, end / MAX_BINS)
-    bins = round(end / width) + 1
-    departures = [measure_departure(motion) for motion in segments]
-    judged = [not LID.search(region) for region in segments[0].regions]
-    tops = [
-        float(np.percentile(each[:, judged], TOP_PERCENTILE, method="higher")) for each in departures if any(judged)
-    ]
-    scale = max(SMALLEST_SCALE, *tops)
-    times = [motion.times for motion in segments]
-    filled = _fill_bins(times, [each / scale for each in departures], width, bins)
-    rows = list(_pair_rows(segments[0].regions, filled))
-    context = _fill_bins(times, [_measure_context(motion) for motion in segments], width, bins)
-    names = ("left eye closed", "right eye closed", "mouth open", "head moves", "light changes")
-    return FaceCurves(face, width, scale, (*rows, *_pair_rows(names, context, context=True)))
+    names = (*regions, *CONTEXT_NAMES)
+    filled = np.full((round(end / width) + 1, len(names)), GAP, np.uint8)
+    for motion in _long_enough(motions):
+        values = np.concatenate([measure_departure(motion) / scale, _measure_context(motion)], 1)
+        _fill_bins(filled, motion.times, values, width)
+    rows = _pair_rows(regions, filled[:, : len(regions)])
+    context = _pair_rows(CONTEXT_NAMES, filled[:, len(regions) :], context=True)
+    return FaceCurves(face, width, scale, (*rows, *context))
+
+
+def _long_enough(motions: Iterable[FaceMotion]) -> Iterator[FaceMotion]:
+    return (motion for motion in motions if len(motion.times) > 1)
 
 
 def _measure_context(motion: FaceMotion) -> Values:
@@ -103,19 +113,18 @@ def _measure_context(motion: FaceMotion) -> Values:
     return np.stack([closed[:, 0], closed[:, 1], opened, speed, light], 1)
 
 
-def _fill_bins(times: Sequence[Values], values: Sequence[Values], width: float, bins: int) -> NDArray[np.uint8]:
-    """The largest value of each bin, as bytes [bins, R]. A bin between two samples has a value between theirs."""
-    rows = values[0].shape[1]
-    filled = np.full((bins, rows), GAP, np.uint8)
-    for at, value in zip(times, values, strict=True):
-        places = np.clip(np.rint(at / width).astype(int), 0, bins - 1)
-        first, last = int(places[0]), int(places[-1])
-        highest = np.full((last - first + 1, rows), -np.inf)
-        np.maximum.at(highest, places - first, value)
-        known = np.flatnonzero(np.isfinite(highest[:, 0]))
-        whole = np.stack([np.interp(np.arange(len(highest)), known, column[known]) for column in highest.T], 1)
-        filled[first : last + 1] = np.rint(np.clip(whole, 0, 1) * (GAP - 1)).astype(np.uint8)
-    return filled
+def _fill_bins(filled: NDArray[np.uint8], times: Values, values: Values, width: float) -> None:
+    """Put the largest value [T, R] of each bin as bytes into `filled` [bins, R].
+
+    A bin between two samples has a value between theirs.
+    """
+    places = np.clip(np.rint(times / width).astype(int), 0, len(filled) - 1)
+    first, last = int(places[0]), int(places[-1])
+    highest = np.full((last - first + 1, values.shape[1]), -np.inf)
+    np.maximum.at(highest, places - first, values)
+    known = np.flatnonzero(np.isfinite(highest[:, 0]))
+    whole = np.stack([np.interp(np.arange(len(highest)), known, column[known]) for column in highest.T], 1)
+    filled[first : last + 1] = np.rint(np.clip(whole, 0, 1) * (GAP - 1)).astype(np.uint8)
 
 
 def _pair_rows(names: Sequence[str], filled: NDArray[np.uint8], context: bool = False) -> Iterable[CurveRow]:

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from merstream.pictures import Picture
 from merstream.prediction.page.artifacts import EventArtifacts
-from merstream.prediction.page.event_chart import EventChart, plot_event
+from merstream.prediction.page.event_chart import EventChart, plot_events
 from merstream.prediction.page.event_pictures import (
     EventPictures,
     Film,
@@ -49,7 +49,7 @@ class ShownEvent:
 def write_page(
     folder: Path,
     prediction: Prediction,
-    motions: Mapping[int, Sequence[FaceMotion]],
+    motions: Mapping[int, Iterable[FaceMotion]],
     artifacts: Mapping[int, EventArtifacts],
     video: Path | None = None,
     *,
@@ -58,10 +58,11 @@ def write_page(
 ) -> Path:
     """Write prediction.html into the folder and return the file.
 
-    motions: by face id, one per segment. artifacts: by event id; an event without them has no pictures. Each is asked
-    for once and not kept, so the mapping may read them from a store when asked. video: what the page plays. The
-    overlay's file is best, since every browser plays it. A small file is embedded, a larger one linked. strip: frames
-    (seconds, uint8 [H, W, 3]) above the time line. faces: False leaves out every picture of a face, and the video.
+    motions: by face id, one per segment, iterated several times. artifacts: by event id; an event without them has no
+    pictures. Each is asked for once and not kept, so both mappings may read from a store when asked. video: what the
+    page plays. The overlay's file is best, since every browser plays it. A small file is embedded, a larger one linked.
+    strip: frames (seconds, uint8 [H, W, 3]) above the time line. faces: False leaves out every picture of a face, and
+    the video.
     """
     portraits: dict[int, str] = {}
     events = list(_show_events(prediction, motions, artifacts, portraits, faces))
@@ -90,13 +91,13 @@ def write_page(
 
 def _show_events(
     prediction: Prediction,
-    motions: Mapping[int, Sequence[FaceMotion]],
+    motions: Mapping[int, Iterable[FaceMotion]],
     artifacts: Mapping[int, EventArtifacts],
     portraits: dict[int, str],
     faces: bool,
 ) -> Iterable[ShownEvent]:
     """Each event with chart and pictures. A portrait of each face is put into `portraits` on the way."""
-    pictured = _choose_pictured(prediction.events)
+    pictured, charts = _choose_pictured(prediction.events), plot_events(prediction.events, motions)
     for event in prediction.events:
         pictures = None
         if event.id in pictured and event.id in artifacts:
@@ -104,7 +105,7 @@ def _show_events(
             pictures = draw_event_pictures(held, event.seconds, faces)
             if faces and event.face not in portraits:
                 portraits[event.face] = draw_portrait(held, PORTRAIT_WIDTH)
-        yield ShownEvent(event, plot_event(event, motions.get(event.face, ())), pictures)
+        yield ShownEvent(event, charts.get(event.id), pictures)
 
 
 def _choose_pictured(events: Sequence[PredictedEvent]) -> set[int]:

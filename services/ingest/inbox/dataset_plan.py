@@ -1,18 +1,16 @@
 """`merstream.json` beside a dataset: its pipeline settings and training options."""
 
-import json
-from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 
 from services.ingest.catalogue.entry import CorrectionSwitch, LabelKind, PreferredFrames, ReadingOptions
 from services.ingest.inbox.names import PLAN
+from services.ingest.inbox.plan_text import decode_plan
 from services.ingest.stage import STAGE
 from shared.bus.topics import TOPIC_BY_GROUP
-from shared.errors import BadData, first_problem
+from shared.errors import BadData
 from shared.records import FrozenModel, Pipeline
-from shared.settings_text import decode_settings
 from shared.worker.stage_handler import pipeline_settings
 
 
@@ -40,14 +38,7 @@ class DatasetPlan(FrozenModel):
 
 def parse_plan(data: bytes) -> DatasetPlan:
     """The plan in the bytes of `merstream.json`. Raises BadData that names the first wrong field or line."""
-    text = decode_settings(data, PLAN)
-    try:
-        plan = DatasetPlan.model_validate_json(text)
-    except ValidationError as error:
-        field, _, message = first_problem(error)
-        known = ", ".join(DatasetPlan.model_fields)
-        raise BadData(f"{PLAN}: {field or 'the file'}: {message}; expected JSON with {known}; correct it.") from None
-    json.loads(text, object_pairs_hook=_check_single_names, parse_constant=_refuse_constant)
+    plan = decode_plan(data, DatasetPlan, PLAN)
     if unknown := sorted(plan.overrides.keys() - TOPIC_BY_GROUP.keys()):
         raise BadData(
             f"{PLAN}: overrides: there is no stage {unknown[0]!r}; expected one of {', '.join(TOPIC_BY_GROUP)}."
@@ -57,16 +48,3 @@ def parse_plan(data: bytes) -> DatasetPlan:
     except BadData as fault:
         raise BadData(f"{PLAN}: {fault}") from None
     return plan
-
-
-def _check_single_names(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    """The object in JSON. Of two values under one name, any reader would silently use the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
-        raise BadData(f"{PLAN}: expected each name once, got {twice!r} several times; join their values.")
-    return found
-
-
-def _refuse_constant(word: str) -> None:
-    raise BadData(f"{PLAN}: expected a number, got {word}; correct it.")

@@ -33,7 +33,7 @@ class Inbox(ScanLoop):
         stopping: threading.Event | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(INBOX_NAME, bus, settings or Settings(), metrics or Metrics(), stopping)
+        super().__init__(INBOX_NAME, bus, settings, metrics, stopping)
         self.inbox_metrics = InboxMetrics(self.metrics.registry)
         self.scratch = ScratchFolder(self.settings, INBOX_NAME, self.settings.inbox_bucket)
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes

@@ -1,11 +1,12 @@
 """Metrics of the inbox, beside those of every loop."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 STATES = ("emitted", "faulty")
-VIDEO_STATES = ("announced", "unsettled", "ignored")
+VIDEO_STATES = ("announced", "refused", "unsettled", "ignored")
 
 
 class InboxMetrics:
@@ -34,7 +35,7 @@ class VideoMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.videos = Gauge("mer_videos", "Videos in the bucket, by state", ["state"], registry=registry)
 
-    def set_video_counts(self, announced: int, unsettled: int, ignored: int) -> None:
-        """`unsettled` were uploaded just now. `ignored` are files that are no videos."""
-        for state, count in zip(VIDEO_STATES, (announced, unsettled, ignored), strict=True):
-            self.videos.labels(state).set(count)
+    def set_video_counts(self, counts: Mapping[str, int]) -> None:
+        """`refused` have a wrong plan, `unsettled` were uploaded just now, `ignored` are files that are no videos."""
+        for state in VIDEO_STATES:
+            self.videos.labels(state).set(counts.get(state, 0))

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.ingest.inbox import ledger as ledgers
@@ -37,15 +37,24 @@ class Reconciler:
     beat: Callable[[], None]
 
     def reconcile_dataset(
-        self, name: str, dropped: DroppedObjects, quiet: bool, announced: AnnouncedDatasets
+        self,
+        name: str,
+        dropped: DroppedObjects,
+        quiet: bool,
+        announced: AnnouncedDatasets,
+        others: Iterable[Dataset] = (),
     ) -> Dataset:
-        """Publish what is missing. Returns the dataset's record. `quiet`: no uploads for `patience` seconds."""
+        """Publish what is missing. Returns the dataset's record. `quiet`: no uploads for `patience` seconds.
+
+        A dataset with clips of `others` is announced with a fault and without clips.
+        """
         held = collect_contents(dropped, self.unpacked)
         for note in held.notes:
             log.info("%s", note, extra={"mer": {"dataset": name}})
         ledger = self._load_ledger(name, announced)
         lengths = VideoLengths(held, self.inbox, self.scratch.work, self.beat, ledger.video_lengths)
         seen = discover_on_skeleton(name, held, self.inbox, self.scratch.work, lengths.count_frames)
+        _refuse_claimed_clips(name, seen, others)
         ledger = ledger.model_copy(update={"video_lengths": lengths.counted})
         emission = self._create_publisher(name, _planned_pipeline(seen, announced), held, ledger)
         emission.publish_clips(seen.clips, self.patience, quiet)
@@ -53,6 +62,20 @@ class Reconciler:
         emission.forget_missing_clips(dataset)
         self._announce_dataset(dataset, announced)
         emission.finish_ledger(dataset.key)
+        return dataset
+
+    def announce_fault(self, name: str, fault: str, announced: AnnouncedDatasets) -> Dataset:
+        """Announce that a dataset could not be read: with its present clips, if it has any, and this fault."""
+        present = next(iter(announced.values()), Dataset(name=name, clips={}, complete=False))
+        dataset = Dataset(
+            name=name,
+            pipeline=present.pipeline,
+            train=present.train,
+            clips=present.clips,
+            faults=(fault,),
+            complete=False,
+        )
+        self._announce_dataset(dataset, announced)
         return dataset
 
     def remove_dataset(self, name: str, announced: AnnouncedDatasets) -> None:
@@ -90,6 +113,19 @@ class Reconciler:
         """The ledger. If the bus has lost the dataset's record, it says of no clip that it was published."""
         ledger = ledgers.load_ledger(self.store, name)
         return ledger.without_publications() if ledger.announced and ledger.announced not in announced else ledger
+
+
+def _refuse_claimed_clips(name: str, seen: DiscoveryView, others: Iterable[Dataset]) -> None:
+    """Keep no clip of a dataset that names clips of another one: reports would mix both."""
+    found = {clip.found.sample.identity for clip in seen.clips}
+    for other in others:
+        if claimed := found & other.clips.keys():
+            seen.clips = []
+            seen.faults.append(
+                f"{name}: expected clips of its own, but {len(claimed)}, such as {min(claimed)}, are those of the "
+                f"dataset {other.name}. Correct the column `dataset` of clips.csv, or remove one of the two."
+            )
+            return
 
 
 def is_same_dataset(dataset: Dataset, other: Dataset | None) -> bool:

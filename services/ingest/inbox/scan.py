@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,7 +40,8 @@ class LastVisit:
 
     signature: str
     quiet: bool
-    dataset: Dataset | None  # None after an unexpected error
+    dataset: Dataset
+    others: frozenset[tuple[str, datetime]]  # keys and times of the other datasets
 
 
 class InboxScan:
@@ -68,11 +69,17 @@ class InboxScan:
         present, announced = self.listings.refresh(now), _announced_datasets(self.announced)
         self.reconciler.unpacked.keep_only(self.listings.archives())
         self._forget_removed(set(present), announced)
+        current = {
+            name: max(announced[name].values(), key=lambda each: each.created) for name in announced if name in present
+        }
         due, errors = math.inf, []
         for name in sorted(present):
             self.reconciler.beat()
             try:
-                due = min(due, self._visit_dataset(name, present[name], now, announced[name]))
+                others = [dataset for other, dataset in current.items() if other != name]
+                due = min(due, self._visit_dataset(name, present[name], now, announced[name], others))
+                if name in self._visited:
+                    current[name] = self._visited[name].dataset
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -84,42 +91,67 @@ class InboxScan:
             raise errors[0]
         return due
 
-    def _visit_dataset(self, name: str, listing: DatasetListing, now: datetime, announced: AnnouncedDatasets) -> float:
+    def _visit_dataset(
+        self,
+        name: str,
+        listing: DatasetListing,
+        now: datetime,
+        announced: AnnouncedDatasets,
+        others: Sequence[Dataset],
+    ) -> float:
         """Reconcile a dataset if needed. Returns the seconds until it is due again without an upload."""
         age = (now - listing.newest).total_seconds()
         quiet = age >= self.reconciler.patience
-        if age >= self.settle and not self._is_known(name, listing.digest, quiet, announced):
+        marks = frozenset((each.key, each.created) for each in others)
+        if age >= self.settle and not self._is_known(name, listing.digest, quiet, announced, marks):
             listing, dropped = self.listings.list_dataset(name, now)
             age = (now - listing.newest).total_seconds()
             quiet = age >= self.reconciler.patience
             if dropped and age >= self.settle:
-                dataset = self._reconcile_dataset(name, dropped, quiet, announced)
-                self._visited[name] = LastVisit(listing.digest, quiet, dataset)
+                dataset = self._reconcile_dataset(name, dropped, quiet, announced, others)
+                known = announced.get(dataset.key)
+                if known is not None and is_same_dataset(dataset, known):
+                    dataset = known  # of 750,000 clips only one copy is in memory
+                self._visited[name] = LastVisit(listing.digest, quiet, dataset, marks)
         if age < self.settle:
             return self.settle - age
         return math.inf if quiet else self.reconciler.patience - age
 
-    def _is_known(self, name: str, signature: str, quiet: bool, announced: AnnouncedDatasets) -> bool:
-        """Whether another visit would find nothing new: the same objects, the same quiet, the same record."""
+    def _is_known(
+        self,
+        name: str,
+        signature: str,
+        quiet: bool,
+        announced: AnnouncedDatasets,
+        others: frozenset[tuple[str, datetime]],
+    ) -> bool:
+        """Whether another visit would find nothing new: the same objects, the same quiet, the same record.
+
+        One without clips may have been refused for the sake of another dataset, which may be gone.
+        """
         last = self._visited.get(name)
-        if last is None or last.signature != signature:
+        if last is None or last.signature != signature or not (last.dataset.clips or last.others == others):
             return False
-        if last.dataset is None:
-            return True
         waits = last.dataset.faults and quiet and not last.quiet
         return not waits and is_same_dataset(last.dataset, announced.get(last.dataset.key)) and len(announced) == 1
 
     def _reconcile_dataset(
-        self, name: str, dropped: DroppedObjects, quiet: bool, announced: AnnouncedDatasets
-    ) -> Dataset | None:
-        """Reconcile one dataset. After an unexpected error it is ignored until it changes. Others continue."""
+        self,
+        name: str,
+        dropped: DroppedObjects,
+        quiet: bool,
+        announced: AnnouncedDatasets,
+        others: Sequence[Dataset],
+    ) -> Dataset:
+        """Reconcile one dataset. An unexpected error becomes its fault, until it changes. Others continue."""
         try:
-            dataset = self.reconciler.reconcile_dataset(name, dropped, quiet, announced)
+            dataset = self.reconciler.reconcile_dataset(name, dropped, quiet, announced, others)
         except Exception as error:
             if is_transient(error) or (isinstance(error, MerError) and not isinstance(error, BadData)):
                 raise
             log.exception("dataset %s is ignored until it changes", name, extra={"mer": {"dataset": name}})
-            return None
+            sentence = f"{name}: expected a dataset that can be read, got {type(error).__name__}: {error}. Correct it."
+            dataset = self.reconciler.announce_fault(name, sentence, announced)
         clips, faults = len(dataset.clips), len(dataset.faults)
         self.metrics.set_clip_counts(name, clips, faults)
         log.info("%d clips, %d faults", clips, faults, extra={"mer": {"dataset": name}})

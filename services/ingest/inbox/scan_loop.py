@@ -21,9 +21,14 @@ class ScanLoop(ABC):
     """A `shared.worker.process.Loop`. `name` is that of its heartbeat, and of its group of notifications."""
 
     def __init__(
-        self, name: str, bus: Bus, settings: Settings, metrics: Metrics, stopping: threading.Event | None
+        self,
+        name: str,
+        bus: Bus,
+        settings: Settings | None = None,
+        metrics: Metrics | None = None,
+        stopping: threading.Event | None = None,
     ) -> None:
-        self.name, self.settings, self.metrics = name, settings, metrics
+        self.name, self.settings, self.metrics = name, settings or Settings(), metrics or Metrics()
         self.stopping = stopping or threading.Event()
         self.subscription = bus.subscribe(BUCKET_EVENTS.name, name)
         self._due, self._woken = 0.0, float("inf")  # time.monotonic of the next scan: by interval, by notification

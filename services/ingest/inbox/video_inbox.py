@@ -1,14 +1,15 @@
 """Videos of one's own, uploaded into the bucket `videos`: each becomes a task on `mer.videos`.
 
-The newest record of each video on `mer.videos` is the ledger. A scan compares it with the object. A new or changed
-object is published, a removed one is withdrawn. A scan may be repeated or killed at any time: the effect is the same.
+The newest record of each video on `mer.videos` is the ledger. A scan compares it with the object and its plan. A new or
+changed video is published, a removed one is withdrawn. A scan may be repeated or killed at any time: the effect is the
+same.
 """
 
 import logging
 import math
 import threading
-import uuid
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from services.ingest.catalogue.resolve import VIDEO_SUFFIXES
@@ -17,9 +18,9 @@ from services.ingest.inbox.events import Upload
 from services.ingest.inbox.metrics import VideoMetrics
 from services.ingest.inbox.scan import Clock, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
+from services.ingest.inbox.video_plans import VideoPlans, is_plan, plan_keys
 from shared.bus import Bus
 from shared.bus.topics import FEATURES, SPOTTED, VIDEOS
-from shared.prediction.pipeline import PREDICTION_PIPELINE
 from shared.settings import Settings
 from shared.store import ObjectInfo, Store
 from shared.telemetry import Metrics
@@ -44,49 +45,53 @@ class VideoInbox(ScanLoop):
         stopping: threading.Event | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(VIDEO_INBOX_NAME, bus, settings or Settings(), metrics or Metrics(), stopping)
+        super().__init__(VIDEO_INBOX_NAME, bus, settings, metrics, stopping)
         self.videos, self.bus, self.clock = videos, bus, clock or server_clock(store)
-        self.video_metrics = VideoMetrics(self.metrics.registry)
+        self.video_metrics, self.plans = VideoMetrics(self.metrics.registry), VideoPlans(videos, store)
         self._announced = record_view(bus, VIDEOS.name, lambda key: Video)
         self._spotted = record_view(bus, SPOTTED.name, lambda key: SpottedVideo)
         self._ignored: set[str] = set()
 
     def scan_bucket(self) -> float:
         now, announced = self.clock(), self._announced.read_newest()
-        present, unsettled, due = set[str](), 0, math.inf
-        for entry in self._list_videos():
+        present, counts, due = set[str](), Counter[str](), math.inf
+        videos, plans = self._list_videos()
+        for entry in videos:
             self.send_heartbeat()
-            video = _describe_video(entry)
+            newest = max(each.modified for each in (entry, *_plans_of(entry, plans)))
+            wait = self.settings.inbox_settle_seconds - (now - newest).total_seconds()
+            if wait > 0:
+                due, counts["unsettled"] = min(due, wait), counts["unsettled"] + 1
+                present.update(key for key, video in announced.items() if video.name == entry.key)
+                continue
+            video = self.plans.describe_video(entry, plans)
             present.add(video.key)
-            wait = self.settings.inbox_settle_seconds - (now - entry.modified).total_seconds()
-            if wait <= 0:
-                self._announce_video(video, announced)
-            else:
-                due, unsettled = min(due, wait), unsettled + 1
+            counts["refused" if video.fault else "announced"] += 1
+            self._announce_video(video, announced)
         self._withdraw_removed(announced, present)
-        self.video_metrics.set_video_counts(len(present) - unsettled, unsettled, len(self._ignored))
+        counts["ignored"] = len(self._ignored)
+        self.video_metrics.set_video_counts(counts)
         return due
 
     def note_upload(self, upload: Upload) -> bool:
-        return upload.bucket == self.settings.videos_bucket and is_video(upload.key)
+        return upload.bucket == self.settings.videos_bucket and (is_video(upload.key) or is_plan(upload.key))
 
     def close(self) -> None:
         super().close()
         self._announced.close()
         self._spotted.close()
 
-    def _list_videos(self) -> Iterator[ObjectInfo]:
-        """The videos in the bucket. Another file is named in the log, once."""
-        ignored: set[str] = set()
-        for entry in self.videos.list_objects():
-            if is_video(entry.key):
-                yield entry
-            elif not entry.key.endswith("/") and not names.is_junk(entry.key):
-                ignored.add(entry.key)
+    def _list_videos(self) -> tuple[list[ObjectInfo], dict[str, ObjectInfo]]:
+        """The videos in the bucket, and their plans by key. Another file is named in the log, once."""
+        entries = {entry.key: entry for entry in self.videos.list_objects() if not names.is_junk(entry.key)}
+        videos = [entry for key, entry in entries.items() if is_video(key)]
+        plans = {key: entries[key] for video in videos for key in plan_keys(video.key) if key in entries}
+        ignored = {key for key in entries if not (key.endswith("/") or is_video(key) or key in plans)}
         for key in sorted(ignored - self._ignored):
             kinds = " ".join(sorted(VIDEO_SUFFIXES))
             log.warning("%s: expected a video, got a file of another kind. It is ignored. Known: %s", key, kinds)
         self._ignored = ignored
+        return videos, plans
 
     def _announce_video(self, video: Video, announced: Mapping[str, Video]) -> None:
         earlier = announced.get(video.key)
@@ -94,7 +99,8 @@ class VideoInbox(ScanLoop):
             if earlier is not None:
                 self._withdraw_outcome(earlier)
             self.bus.publish(VIDEOS.name, video.key, video.encode())
-            log.info("video announced", extra={"mer": {"key": video.key, "bytes": video.size}})
+            fields = {"key": video.key, "bytes": video.size, "model": video.plan.model, "fault": video.fault}
+            log.info("video announced", extra={"mer": fields})
 
     def _withdraw_removed(self, announced: Mapping[str, Video], present: set[str]) -> None:
         """Withdraw the records of removed videos. The task is last: without it nobody would repeat the rest."""
@@ -116,5 +122,5 @@ def is_video(key: str) -> bool:
     return not names.is_junk(key) and PurePosixPath(key).suffix.lower() in VIDEO_SUFFIXES
 
 
-def _describe_video(entry: ObjectInfo) -> Video:
-    return Video(name=entry.key, mark=entry.etag, size=entry.size, pipeline=PREDICTION_PIPELINE, trace=uuid.uuid4().hex)
+def _plans_of(video: ObjectInfo, plans: Mapping[str, ObjectInfo]) -> list[ObjectInfo]:
+    return [plans[key] for key in plan_keys(video.key) if key in plans]

@@ -3,7 +3,23 @@
 from dataclasses import asdict
 
 from services.trainer.recogniser.recognition import RecognisedExpression, Recogniser
-from shared.prediction.model import Recognition, UsedModel
+from shared.errors import BadData
+from shared.prediction.model import PredictedEvent, Recognition, UsedModel
+from shared.records import Record
+from shared.store import Store
+from shared.worker.stage_handler import read_artifact
+
+
+def describe_recognised_event(
+    event: PredictedEvent, record: Record, store: Store, recogniser: Recogniser, subject: str | None
+) -> PredictedEvent:
+    """The event with what the recogniser says of its features, or why it says nothing."""
+    try:
+        arrays = read_artifact(store, record.artifact, record.sample.clip)
+        said = recogniser.recognise_features(arrays, subject=subject)
+    except BadData as reason:
+        return event.model_copy(update={"failure": str(reason)})
+    return event.model_copy(update={"recognition": describe_expression(said)})
 
 
 def describe_expression(said: RecognisedExpression) -> Recognition:

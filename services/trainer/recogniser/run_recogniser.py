@@ -26,10 +26,11 @@ from services.trainer.recogniser.recognition import RecognisedExpression, most_p
 from services.trainer.report.model import Report
 from services.trainer.runs.definition import options_of_run
 from shared.errors import BadData
+from shared.finished_runs import find_finished_run
 from shared.protocols import find_same_people
 from shared.records import Pipeline, RunContents
 from shared.stage import Arrays
-from shared.store import LocalStore
+from shared.store import LocalStore, Store
 
 RUN_FILE, REPORT_FILE = "run.json", "report.json"
 MOST_NETWORKS = 24  # that are asked of one event; of more, these are taken evenly
@@ -48,7 +49,7 @@ class FoldNetwork:
 class RunNetworks:
     """The networks of a run's model, and what they predict."""
 
-    store: LocalStore
+    store: Store
     options: TrainingOptions
     classes: tuple[str, ...]
     units: tuple[int, ...]
@@ -65,8 +66,8 @@ class RunNetworks:
 class RunRecogniser:
     """The mean of the probabilities of a run's networks."""
 
-    def __init__(self, folder: Path, run: RunNetworks) -> None:
-        self.run, self.name = run, f"{run.options.settings.model} of {folder}"
+    def __init__(self, origin: str, run: RunNetworks) -> None:
+        self.run, self.name = run, f"{run.options.settings.model} of {origin}"
         self.digest = hashlib.sha256("".join(network.key for network in run.networks).encode()).hexdigest()
         self.trained_on = f"{run.clips} clips of {len(run.people)} people of {', '.join(run.datasets)}"
         self.pipeline = run.pipeline
@@ -159,12 +160,22 @@ def load_run(folder: Path) -> RunRecogniser:
         )
     contents = RunContents.decode((home / RUN_FILE).read_bytes())
     report = Report.decode((home / REPORT_FILE).read_bytes(), str(home / REPORT_FILE))
-    return RunRecogniser(folder, _find_networks(home, contents, report.data.digest))
+    return RunRecogniser(str(folder), _find_networks(LocalStore(home), str(home), contents, report.data.digest))
 
 
-def _find_networks(home: Path, contents: RunContents, features_digest: str) -> RunNetworks:
+def load_stored_run(store: Store, run: str) -> RunRecogniser:
+    """The recogniser of the run of a stack with this id.
+
+    Raises BadData if the store has no such run that is finished, or if networks of its model are missing.
+    """
+    found, origin = find_finished_run(store, run), f"run {run}"
+    report = Report.decode(store.get(found.report_key), found.report_key)
+    return RunRecogniser(origin, _find_networks(store, origin, found.contents, report.data.digest))
+
+
+def _find_networks(store: Store, origin: str, contents: RunContents, features_digest: str) -> RunNetworks:
     """The networks whose keys follow from the run's clips, settings and protocol."""
-    options, store = options_of_run(contents, str(home / RUN_FILE)), LocalStore(home)
+    options = options_of_run(contents, f"{origin}: {RUN_FILE}")
     samples: list[AnnotatedClip] = [*(record.sample for record in contents.features), *contents.table]
     found = select_by_protocol(samples, options.protocol, options.classes)
     rows, classes = select_clips(found.clips, found.classes, found.other_emotions)
@@ -183,8 +194,8 @@ def _find_networks(home: Path, contents: RunContents, features_digest: str) -> R
     stored = tuple(each for each in networks if load_outcome(store, each.key) and store.exists(weights_key(each.key)))
     if len(stored) < len(networks):
         raise BadData(
-            f"{home}: expected the weights of {len(networks)} networks in {home / 'folds'}, got {len(stored)}. Train "
-            "the run here: `mer rerun`."
+            f"{origin}: expected the weights of {len(networks)} networks below folds/, got {len(stored)}. Train the "
+            "run again: `mer rerun`."
         )
     units = order_units(found.units or units_of_clips(kept) or PAPER_UNITS)
     datasets = tuple(sorted({clip.dataset for clip in kept}))

@@ -22,9 +22,9 @@ from services.trainer.recogniser.recognition import RecognisedExpression, most_p
 from shared.errors import BadData
 from shared.records import Pipeline
 from shared.stage import Arrays
+from shared.video_records import SHIPPED_NAME
 
 SHIPPED_FILE = Path(__file__).with_name("shipped.safetensors")
-SHIPPED_NAME = "shipped"
 FORMAT = "mer.recogniser/1"
 MAP_SHAPE = (3, 28, 28)
 

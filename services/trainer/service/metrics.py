@@ -17,7 +17,7 @@ _EPOCH_HELP = {
     "epoch_au_f1": "Mean F1 of action units of the newest epoch, training subjects",
     "clips_per_second": "Clips trained on in the newest epoch",
 }
-CLIP_STATES = ("expected", "features", "left_out", "waiting")
+CLIP_STATES = ("expected", "features", "left_out", "waiting", "lost")
 
 
 class TrainingMetrics:

@@ -1,7 +1,7 @@
 """The loop that asks for the recognition of a video once all its events have features.
 
 Its actions depend only on the bus, and a repeated action has no further effect: the id of a request is a digest of its
-contents and of the model. So two loops ask for the same recognition.
+contents, of the model and of the upload. So two loops ask for the same recognition.
 """
 
 import logging
@@ -15,7 +15,7 @@ from shared.bus.topics import RECOGNITIONS
 from shared.telemetry import Metrics
 from shared.topic_views import record_view
 from shared.video_progress import EventProgress, VideoFollower
-from shared.video_records import RecognitionRequest, SpottedVideo
+from shared.video_records import SHIPPED_NAME, RecognitionRequest, SpottedVideo
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ PREDICTION_STARTER_NAME = "prediction-starter"
 
 class PredictionStarter(PollingLoop):
     """A poll asks for every video that is in the bucket, whose events are through, and that has no prediction of them
-    by the present model. `model` is its digest.
+    by the present model. `model` is the digest of the shipped one. A run is named by its id, which never changes.
 
     What was spotted in a video that was replaced or removed since then is left alone.
     """
@@ -53,13 +53,16 @@ class PredictionStarter(PollingLoop):
         videos = self._videos.read_progress(snapshot.features, snapshot.failure_sentences)
         self.video_metrics.set_video_counts(Counter(video.state for video in videos))
         for progress in videos:
-            outdated = progress.result is not None and progress.result.model != self.model
+            shipped = progress.video.plan.model == SHIPPED_NAME
+            outdated = shipped and progress.result is not None and progress.result.model != self.model
             if (progress.state == "recognising" or outdated) and progress.spotted and progress.events:
                 self._request_recognition(progress.spotted, progress.events)
 
     def _request_recognition(self, spotted: SpottedVideo, events: EventProgress) -> None:
         contents = events.contents(spotted)
-        request = RecognitionRequest(contents=contents.digest, model=self.model, video=spotted.video)
+        chosen = spotted.video.plan.model
+        model = self.model if chosen == SHIPPED_NAME else chosen
+        request = RecognitionRequest(contents=contents.digest, model=model, video=spotted.video)
         if request.key in self._requests.read_newest():
             return
         if not self.state.store.exists(request.contents_key):

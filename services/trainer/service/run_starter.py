@@ -6,7 +6,7 @@ two loops start the same run under the same id.
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from services.trainer.options import resolve_options
 from services.trainer.runs import definition
@@ -14,7 +14,7 @@ from services.trainer.runs.state import PipelineSnapshot, PipelineState
 from services.trainer.service.metrics import CLIP_STATES, TrainingMetrics
 from services.trainer.service.polling_loop import PollingLoop
 from shared.bus.topics import RESULTS
-from shared.dataset_progress import DatasetProgress
+from shared.dataset_progress import DatasetProgress, are_stages_idle
 from shared.errors import Misconfigured
 from shared.records import Dataset, RunResult
 from shared.telemetry import Metrics
@@ -42,6 +42,7 @@ class RunStarter(PollingLoop):
         super().__init__(STARTER_NAME, metrics, poll_seconds, stopping)
         self.state, self.train_metrics, self.device = state, train_metrics, device
         self._seen: dict[str, tuple[Dataset, DatasetProgress]] = {}
+        self._lost: dict[str, tuple[str, ...]] = {}
         self._settled: dict[str, tuple[Dataset, DatasetProgress]] = {}
 
     def close(self) -> None:
@@ -49,15 +50,20 @@ class RunStarter(PollingLoop):
 
     def poll_topics(self) -> None:
         """Read the state, start the runs of ready datasets, and set the gauges."""
+        waiting = any(progress.pending for _, progress in self._seen.values())
+        idle = waiting and are_stages_idle(self.state.bus)
         snapshot = self.state.read_snapshot()
         self._show_figures(snapshot.results.values())
         self._forget_datasets(self._seen.keys() - snapshot.datasets.keys())
         for key, dataset in snapshot.datasets.items():
             progress = snapshot.progress_of(dataset)
-            self._show_clips(dataset, progress)
             present, previous = (dataset, progress), self._seen.get(key)
-            self._seen[key] = present
-            if progress.is_ready and present == previous and present != self._settled.get(key):
+            lost = progress.lost_sentences() if idle and previous and previous[0] == dataset else ()
+            self._show_clips(dataset, progress, lost)
+            if lost and lost != self._lost.get(key):
+                log.warning("%d clips of %s are lost, such as %s", len(lost), dataset.name, lost[0])
+            self._seen[key], self._lost[key] = present, lost
+            if progress.is_ready and present != self._settled.get(key):
                 self._start_run(dataset, progress, snapshot)
                 self._settled[key] = present
 
@@ -80,11 +86,13 @@ class RunStarter(PollingLoop):
         for key in list(gone):
             dataset, _ = self._seen.pop(key)
             self._settled.pop(key, None)
+            self._lost.pop(key, None)
             for state in CLIP_STATES:
                 self.train_metrics.clips.remove(dataset.name, dataset.pipeline.digest, state)
 
-    def _show_clips(self, dataset: Dataset, progress: DatasetProgress) -> None:
-        counts = (progress.clip_count, len(progress.features), len(progress.left_out), progress.pending_count)
+    def _show_clips(self, dataset: Dataset, progress: DatasetProgress, lost: Sequence[str]) -> None:
+        pending = progress.pending_count
+        counts = (progress.clip_count, len(progress.features), len(progress.left_out), pending, len(lost))
         for state, count in zip(CLIP_STATES, counts, strict=True):
             self.train_metrics.clips.labels(dataset.name, dataset.pipeline.digest, state).set(count)
 

@@ -1,5 +1,6 @@
 """The state of a topic on Kafka: read from its beginning, then kept up to date, by a consumer without a group."""
 
+import logging
 import time
 from contextlib import closing
 from typing import Any
@@ -14,21 +15,28 @@ from shared.errors import Unavailable
 
 _FOLLOWER_POLL_MS = 1000
 
+log = logging.getLogger(__name__)
+
 
 class KafkaFollower:
-    """See `shared.bus.Follower`. It connects at the first read and after an error. For one thread."""
+    """See `shared.bus.Follower`. It connects at the first read and after an error. For one thread.
+
+    The newest message of a key is the last of its partition. Timestamps come from the producers' clocks, which may be
+    hours apart, so they only order messages of different partitions. A topic that was made anew is read from its start.
+    """
 
     def __init__(self, broker: Broker, topic: str, name: str) -> None:
         self.broker, self.topic, self.name = broker, topic, name
+        self._admin: Any = None
         self._consumer: Any = None
-        self._next_offsets: dict[TopicPartition, int] = {}
-        self._newest: dict[str, Message] = {}
+        self._forget_topic(None)
 
     def read_newest(self) -> dict[str, Message]:
         """Raises Unavailable. Messages read before are kept for the next read."""
         try:
             with translate_kafka_errors(f"reading {self.name}"):
-                self._apply_records(self._fetch_new_records())
+                self._connect_clients()
+                self._apply_records(self._fetch_new_records(self._find_ends()))
         except BaseException:
             self.close()
             raise
@@ -38,12 +46,41 @@ class KafkaFollower:
         if self._consumer is not None:
             self._consumer.close(autocommit=False)
             self._consumer = None
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
 
-    def _fetch_new_records(self) -> list[Any]:
-        """All messages that were not read yet, up to the present ends."""
-        consumer = self._connect_consumer()
-        ends = consumer.end_offsets(list(self._next_offsets))
-        records: list[Any] = []
+    def _forget_topic(self, identity: Any) -> None:
+        """Start with a topic of this identity, of which nothing is known."""
+        self._identity = identity  # its id and its partitions
+        self._next_offsets: dict[TopicPartition, int] = {}
+        self._newest: dict[str, Message] = {}
+        self._places: dict[str, tuple[int, int, int]] = {}  # by key: time, partition, offset
+        self._times: dict[int, int] = {}  # by partition: the latest timestamp so far, ms
+
+    def _find_ends(self) -> dict[TopicPartition, int]:
+        """The present ends of the partitions. Forgets what was read if the topic is not the one that it was."""
+        topic_id, partitions = describe_topic(self._admin, self.topic)
+        ends: dict[TopicPartition, int] = self._consumer.end_offsets(partitions)
+        shorter = any(offset > ends.get(partition, 0) for partition, offset in self._next_offsets.items())
+        if shorter or self._identity != (topic_id, partitions):
+            if self._identity is not None:
+                log.warning("topic %s was made anew: it is read from its beginning", self.name)
+            self._forget_topic((topic_id, partitions))
+        if not self._next_offsets or not self._consumer.assignment():
+            self._place_consumer(partitions)
+        return ends
+
+    def _place_consumer(self, partitions: list[TopicPartition]) -> None:
+        self._consumer.assign(partitions)
+        first = self._consumer.beginning_offsets(partitions)
+        self._next_offsets = {each: max(self._next_offsets.get(each, 0), first[each]) for each in partitions}
+        for partition, offset in self._next_offsets.items():
+            self._consumer.seek(partition, offset)
+
+    def _fetch_new_records(self, ends: dict[TopicPartition, int]) -> list[Any]:
+        """All messages up to `ends` that were not read yet, those of a partition in its order."""
+        consumer, records = self._consumer, list[Any]()
         last_answer = time.monotonic()
         while any(consumer.position(partition) < end for partition, end in ends.items()):
             for batch in consumer.poll(_FOLLOWER_POLL_MS).values():
@@ -51,19 +88,26 @@ class KafkaFollower:
                 last_answer = time.monotonic()
             if time.monotonic() - last_answer > self.broker.timeout_seconds:  # the broker went away meanwhile
                 raise KafkaTimeoutError(f"no messages within {self.broker.timeout_seconds:g} s")
-        self._next_offsets = {partition: consumer.position(partition) for partition in self._next_offsets}
+        self._next_offsets = {partition: consumer.position(partition) for partition in ends}
         return records
 
     def _apply_records(self, records: list[Any]) -> None:
-        for record in sorted(records, key=lambda record: record.timestamp):  # stable: a key's order is its partition's
+        for record in records:
             message = message_from_record(record, self.name)
-            self._newest.pop(message.key, None)
-            if record.value is not None:  # a tombstone removes its key
+            moment = max(record.timestamp, self._times.get(record.partition, 0))
+            self._times[record.partition] = moment
+            if record.value is None:  # a tombstone removes its key
+                self._newest.pop(message.key, None)
+                self._places.pop(message.key, None)
+            else:
                 self._newest[message.key] = message
+                self._places[message.key] = moment, record.partition, record.offset
+        if records:
+            self._newest = dict(sorted(self._newest.items(), key=lambda item: self._places[item[0]]))
 
-    def _connect_consumer(self) -> Any:
+    def _connect_clients(self) -> None:
         if self._consumer is None:
-            partitions = list_partitions(self.broker, self.topic)
+            self._admin = self.broker.connect_client(KafkaAdminClient)
             self._consumer = self.broker.connect_client(
                 KafkaConsumer,
                 group_id=None,
@@ -72,12 +116,6 @@ class KafkaFollower:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
-            self._consumer.assign(partitions)
-            first = self._consumer.beginning_offsets(partitions)
-            self._next_offsets = {each: max(self._next_offsets.get(each, 0), first[each]) for each in partitions}
-            for partition, offset in self._next_offsets.items():
-                self._consumer.seek(partition, offset)
-        return self._consumer
 
 
 def list_partitions(broker: Broker, topic: str) -> list[TopicPartition]:
@@ -86,9 +124,18 @@ def list_partitions(broker: Broker, topic: str) -> list[TopicPartition]:
         translate_kafka_errors(f"listing the partitions of {topic}"),
         closing(broker.connect_client(KafkaAdminClient)) as admin,
     ):
-        (found,) = admin.describe_topics([topic])
-        if found["error_code"] == TopicAuthorizationFailedError.errno:
-            raise TopicAuthorizationFailedError(topic)
+        return describe_topic(admin, topic)[1]
+
+
+def describe_topic(admin: Any, topic: str) -> tuple[Any, list[TopicPartition]]:
+    """The id of a topic, which a topic of the same name that is made later does not have, and its partitions.
+
+    Raises Unavailable if the topic does not exist (yet).
+    """
+    (found,) = admin.describe_topics([topic])
+    if found["error_code"] == TopicAuthorizationFailedError.errno:
+        raise TopicAuthorizationFailedError(topic)
     if not found["partitions"]:
         raise Unavailable(f"Topic {topic} does not exist on the broker (yet): run the set-up of topics.")
-    return [TopicPartition(topic, partition["partition_index"]) for partition in found["partitions"]]
+    partitions = sorted(partition["partition_index"] for partition in found["partitions"])
+    return found.get("topic_id"), [TopicPartition(topic, partition) for partition in partitions]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from shared.dataset_progress import DatasetProgress, measure_progress
-from shared.records import Artifact, Dataset, Pipeline, Record, Sample, record_key, source_key
+from shared.records import Artifact, Dataset, Record, Sample, source_key
 
 NEW, OLD = "new", "old"
 
@@ -20,14 +20,16 @@ def features(clip: str, recipe: str = NEW) -> Record:
     )
 
 
-def letter(clip: str, recipe: str = NEW) -> tuple[str, str]:
-    return record_key(f"d/s/{clip}", Pipeline()), source_key(f"d/s/{clip}", recipe)
+def letter(clip: str, recipe: str = NEW) -> str:
+    return features(clip, recipe).key
 
 
 def progress(
-    clips: str, records: Iterable[Record] = (), letters: Iterable[tuple[str, str]] = (), faults: tuple[str, ...] = ()
+    clips: str, records: Iterable[Record] = (), letters: Iterable[str] = (), faults: tuple[str, ...] = ()
 ) -> DatasetProgress:
-    dataset = Dataset(name="d", clips={f"d/s/{clip}": NEW for clip in clips}, faults=faults, complete=True)
+    dataset = Dataset(
+        name="d", clips={f"d/s/{clip}": features(clip).version for clip in clips}, faults=faults, complete=True
+    )
     return measure_progress(dataset, {each.key: each for each in records}, dict.fromkeys(letters, "no face"))
 
 
@@ -49,6 +51,12 @@ def test_clips_with_faults_are_clips() -> None:
 def test_what_came_of_an_earlier_upload_counts_for_nothing() -> None:
     now = progress("ab", [features("a", OLD)], [letter("b", OLD)])
     assert now.pending == ("d/s/a", "d/s/b")
+
+
+def test_what_came_of_other_labels_counts_for_nothing() -> None:
+    happy = sample("a").model_copy(update={"emotion": "happiness"})
+    old = features("a").model_copy(update={"sample": happy})
+    assert progress("a", [old], [old.key]).pending == ("d/s/a",)
 
 
 def test_a_run_that_does_not_wait_leaves_pending_clips_out_and_names_them() -> None:

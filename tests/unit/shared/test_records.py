@@ -47,9 +47,18 @@ def test_two_samples_never_share_a_key(a: str, b: str, c: str, d: str) -> None:
     assert all(part not in ("", ".", "..") for part in one.identity.split("/"))
 
 
-def test_message_key_tells_pipelines_apart_but_not_labels() -> None:
-    assert record().key != record(pipeline=Pipeline(profile="paper")).key
-    assert record().key == record(sample=sample(emotion="disgust")).key
+def test_message_key_tells_pipelines_sources_and_labels_apart() -> None:
+    source = Artifact(key="source/casme2/01/EP02_01f/abc.npz", sha256="0" * 64, size=1)
+    several = [
+        record(),
+        record(pipeline=Pipeline(profile="paper")),
+        record(sample=sample(emotion="disgust")),
+        record(sample=sample(aus=(ActionUnit(number=4),))),
+        record(inputs={"source": source}),
+    ]
+    assert len({each.key for each in several}) == len(several)
+    assert record(trace="another", recipe="another").key == record().key, "a later stage's record is the same clip's"
+    assert record(inputs={"source": source}).source_recipe == "abc"
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,19 @@
 The pass over the recording is a stand-in of a few bytes here. `test_spotting_pass.py` runs the real one.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from services.spotter.metrics import SpotterMetrics
-from services.spotter.spotting_pass import PassProgress, SpottedRecording
+from services.spotter.spotting_pass import PassProgress, SpottedRecording, spotting_recipe
 from services.spotter.video_handler import VideoHandler
+from services.spotter.watch_store import WatchPlace
 from shared.bus.dead_letters import read_outstanding_letters
 from shared.bus.local import LocalBus
 from shared.errors import BadData
@@ -24,7 +27,7 @@ from shared.scratch import ScratchFolder
 from shared.settings import Settings
 from shared.store import LocalStore
 from shared.telemetry import Metrics
-from shared.video_records import SpottedVideo, Video
+from shared.video_records import RefusedVideo, SpottedVideo, Video, VideoPlan
 from shared.worker import Worker
 from tests.unit.trainer.lab import Killed, Life, Mortal
 from tests.unit.trainer.service.video_lab import draft_event, event_sample
@@ -38,17 +41,20 @@ class Pass:
     def __init__(self) -> None:
         self.watched = 0
 
-    def __call__(self, file: Path, name: str, chunks: Path, on_progress: PassProgress) -> SpottedRecording:
-        data = file.read_bytes()
+    def __call__(self, file: Path, of: Video, place: WatchPlace, on_progress: PassProgress) -> SpottedRecording:
+        data, name, chunks = file.read_bytes(), of.name, place.copy
+        assert chunks is not None
+        assert not place.folder.exists()
+        done = set(chunks.list_keys())
         if data == b"poison":
             raise BadData(f"{file.name}: expected a video, got a file that cannot be opened as one.")
-        for place in range(len(data)):
-            on_progress(place / len(data))
-            if not (chunks / str(place)).exists():
-                (chunks / str(place)).write_bytes(data[place : place + 1])
+        for at in range(len(data)):
+            on_progress(at / len(data))
+            if str(at) not in done:
+                chunks.put(str(at), data[at : at + 1])
                 self.watched += 1
         flags = (PredictedFlag(name="blink", reason="The eyes closed."),)
-        events = tuple(draft_event(place + 1, flags if place == 1 else ()) for place in range(len(data)))
+        events = tuple(draft_event(at + 1, flags if at == 1 else ()) for at in range(len(data)))
         video = VideoFacts(name=name, frames=300, fps=30, seconds=10, width=640, height=480)
         clips = [
             (event.id, PackedClip(event_sample(event.id, name), {"data": np.frombuffer(data, np.uint8)[: event.id]}))
@@ -102,14 +108,15 @@ class Lab:
         self.home, self.store, self.videos = home, LocalStore(home / "store"), LocalStore(home / "videos")
         self.bus = LocalBus(home / "bus.sqlite")
 
-    def drop(self, data: bytes, name: str = NAME) -> Video:
+    def drop(self, data: bytes, name: str = NAME, **fields: Any) -> Video:
         """Upload a video and announce it, as the inbox does."""
         self.videos.put(name, data)
-        return self.announce(name)
+        return self.announce(name, **fields)
 
-    def announce(self, name: str = NAME, trace: str = "t") -> Video:
+    def announce(self, name: str = NAME, trace: str = "t", **fields: Any) -> Video:
         (entry,) = self.videos.list_objects(name)
-        video = Video(name=name, mark=entry.etag, size=entry.size, pipeline=PREDICTION_PIPELINE, trace=trace)
+        plain = {"name": name, "mark": entry.etag, "size": entry.size, "pipeline": PREDICTION_PIPELINE, "trace": trace}
+        video = Video(**plain, **fields)
         self.bus.publish("mer.videos", video.key, video.encode())
         return video
 
@@ -230,6 +237,8 @@ def test_poison_becomes_a_dead_letter_that_names_the_video(lab: Lab, one: Spotte
     reasons = [letter.reason for letter in read_outstanding_letters(lab.bus, lab.store, "spotter")]
     assert "visit 3/own.mp4: expected a video, got a file that cannot be opened as one." in reasons
     assert len([reason for reason in reasons if "Not a mer.video/1" in reason]) == 1
+    refused = RefusedVideo.decode(lab.store.get("predictions/visit%203%2Fown.mp4/refused.json"))
+    assert refused.reason == "visit 3/own.mp4: expected a video, got a file that cannot be opened as one."
     assert lab.spotted().keys() == {"good.mp4"}
 
 
@@ -253,11 +262,47 @@ def test_a_stop_leaves_the_video_and_the_next_process_goes_on_in_it(lab: Lab, on
     other.close()
 
 
-def test_chunks_of_another_video_are_deleted(lab: Lab, one: Spotter) -> None:
-    (one.scratch.kept / "elsewhere").mkdir()
-    lab.drop(b"a")
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_chunks_of_a_video_that_is_not_there_any_more_are_deleted(lab: Lab, one: Spotter, change: str) -> None:
+    lab.drop(b"abcd")
+    one.handler.should_stop = lambda: one.passed.watched == 2
+    one.worker.step()
+    one.close()
+    assert len([key for key in lab.content() if "/passes/" in key]) == 2
+    if change == "removed":
+        lab.videos.delete(NAME)
+    else:
+        lab.videos.put(NAME, b"another")
+    other = Spotter(lab.home)
+    other.work()
+    assert lab.content() == {}
+    other.close()
+
+
+def test_a_video_that_the_inbox_refuses_is_noted_and_no_dead_letter(lab: Lab, one: Spotter) -> None:
+    key = "predictions/visit%203%2Fown.mp4/refused.json"
+    lab.drop(b"ab", plan=VideoPlan(model="unknown"), fault="merstream.json: model: there is no such run.")
     one.work()
-    assert list(one.scratch.kept.iterdir()) == []
+    assert one.outcomes() == {"refused"}
+    assert read_outstanding_letters(lab.bus, lab.store, "spotter") == []
+    assert RefusedVideo.decode(lab.store.get(key)).reason == "merstream.json: model: there is no such run."
+    lab.announce()
+    one.work()
+    assert not lab.store.exists(key)
+    assert lab.spotted().keys() == {NAME}
+
+
+def test_what_shapes_the_pass_is_part_of_its_recipe_and_the_model_is_not(lab: Lab, one: Spotter) -> None:
+    lab.drop(b"ab")
+    one.work()
+    recipes = []
+    for plan in (VideoPlan(model="another", subject="s1"), VideoPlan(force=True), VideoPlan(fps=60)):
+        lab.announce(plan=plan)
+        one.work()
+        recipes.append(lab.spotted()[NAME].recipe)
+    assert recipes[0] == spotting_recipe(hashlib.sha256(b"ab").hexdigest(), VideoPlan())
+    assert len(set(recipes)) == 3
+    assert one.passed.watched == 6
 
 
 def spot(home: Path, life: Life) -> tuple[dict[str, bytes], list[object], list[int]]:

@@ -13,10 +13,11 @@ from services.spotter import recorded_frames
 from services.spotter.face_following import FaceFollower
 from services.spotter.recorded_frames import Recording
 from services.spotter.recording import open_recording
-from services.spotter.watch_store import WatchStore
+from services.spotter.watch_store import WatchPlace, WatchStore
 from services.spotter.watched_faces import WatchedFace
 from services.spotter.watching import WatchSettings, watch_recording
 from shared.spotting.motion_meter import MotionMeter
+from shared.store import LocalStore
 from tests.unit.shared.video.coded import write
 from tests.unit.shared.video.test_reading import damaged
 from tests.unit.spotter.drawn_scenes import Pixels, show_persons
@@ -46,13 +47,13 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a pass that was not interrupted."""
     folder = tmp_path_factory.mktemp("whole")
-    watch_recording(open_recording(video), CHUNKS, folder)
+    watch_recording(open_recording(video), CHUNKS, WatchPlace(folder))
     return folder
 
 
 @pytest.fixture(scope="module")
 def watched(video: Path, whole: Path) -> list[WatchedFace]:
-    return watch_recording(open_recording(video), CHUNKS, whole)
+    return watch_recording(open_recording(video), CHUNKS, WatchPlace(whole))
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -63,7 +64,7 @@ class Interruption(KeyboardInterrupt):
     pass
 
 
-def watch_until(recording: Recording, folder: Path, seconds: float) -> list[float]:
+def watch_until(recording: Recording, folder: Path, seconds: float, copy: Path | None = None) -> list[float]:
     """The times that a pass reports before it is interrupted at `seconds`."""
     reported: list[float] = []
 
@@ -74,7 +75,7 @@ def watch_until(recording: Recording, folder: Path, seconds: float) -> list[floa
             raise Interruption
 
     try:
-        watch_recording(recording, CHUNKS, folder, report)
+        watch_recording(recording, CHUNKS, WatchPlace(folder, copy and LocalStore(copy)), report)
     except Interruption:
         return reported
     return reported
@@ -138,13 +139,35 @@ def test_an_interrupted_pass_goes_on_and_leaves_the_same_bytes(
     assert left[0] == pytest.approx(seconds // 0.5 * 0.5, abs=0.04)  # from the last whole chunk on
     assert read_files(halted) == read_files(whole)
     assert "state.bin" not in read_files(whole)
-    again = watch_recording(open_recording(video), CHUNKS, halted)
+    again = watch_recording(open_recording(video), CHUNKS, WatchPlace(halted))
     for face, other in zip(again, watched, strict=True):
         assert face.segments.facts == other.segments.facts
         assert all(
             np.array_equal(a.motion.displacement, b.motion.displacement)
             for a, b in zip(face.segments, other.segments, strict=True)
         )
+
+
+def test_another_machine_goes_on_from_the_copy_of_the_last_whole_chunk(
+    tmp_path: Path, video: Path, whole: Path
+) -> None:
+    copy = tmp_path / "copy"
+    watch_until(open_recording(video), tmp_path / "first", 0.95, copy)
+    assert read_files(copy) == read_files(tmp_path / "first")
+    left = watch_until(open_recording(video), tmp_path / "second", np.inf, copy)
+    assert left[0] == pytest.approx(0.5, abs=0.04)
+    assert read_files(tmp_path / "second") == read_files(copy) == read_files(whole)
+    (copy / "watch.json").unlink()
+    assert watch_until(open_recording(video), tmp_path / "third", 0, copy)[0] == 0, "a copy without its key is no copy"
+    assert set(read_files(copy)) == {"watch.json"}
+
+
+@pytest.mark.parametrize("content", [b"", b'{"id": 1', b"\xff\x00"])
+def test_a_result_that_cannot_be_read_counts_as_none(tmp_path: Path, video: Path, whole: Path, content: bytes) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(whole, copy)
+    (copy / "faces.json").write_bytes(content)
+    assert watch_until(open_recording(video), copy, 0)[0] == 0
 
 
 def test_a_finished_pass_is_not_computed_anew(tmp_path: Path, video: Path, whole: Path) -> None:
@@ -168,17 +191,17 @@ class _Attack:
         return os.mkdir, ("attacked",)
 
 
-@pytest.mark.parametrize("content", [_Attack(), pickle.loads, open_recording])
+@pytest.mark.parametrize("content", [_Attack(), pickle.loads, open_recording, Path("/etc")])
 def test_a_state_from_elsewhere_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object) -> None:
     monkeypatch.chdir(tmp_path)
-    store = WatchStore(tmp_path / "folder", {})
+    store = WatchStore(WatchPlace(tmp_path / "folder"), {})
     (tmp_path / "folder" / "state.bin").write_bytes(pickle.dumps(content))
     assert store.read_state() is None
     assert not (tmp_path / "attacked").exists()
 
 
 def test_a_state_comes_back_whole(tmp_path: Path) -> None:
-    store = WatchStore(tmp_path, {})
+    store = WatchStore(WatchPlace(tmp_path), {})
     state = {"follower": FaceFollower(), "array": np.arange(6.0).reshape(2, 3), "number": np.float64(0.1), "set": {3}}
     store.write_state(state)
     back = store.read_state()

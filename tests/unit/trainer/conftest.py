@@ -13,6 +13,7 @@ from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import Features
 from shared.records import ActionUnit, Sample
 from shared.stage import Arrays
+from tests.unit.trainer.recogniser.drawn_runs import train_run, write_drawn_table
 
 if TYPE_CHECKING:
     from tests.unit.trainer.lab import Lab, Life, Trainer
@@ -102,3 +103,16 @@ def trainer(lab: "Lab") -> "Iterator[Callable[..., Trainer]]":
     yield start
     for one in started:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def drawn_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_drawn_table(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="session")
+def loso_run(drawn_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that left each of four subjects out."""
+    folder = tmp_path_factory.mktemp("loso")
+    train_run(drawn_table, folder / "report")
+    return folder

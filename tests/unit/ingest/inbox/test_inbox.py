@@ -249,8 +249,42 @@ def test_a_surprise_stops_no_other(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
     lab.drop("a", dataset("a"))
     lab.drop("b", dataset("b"))
     lab.scan()
-    assert set(lab.announced()) == {"b"}
+    assert lab.announced()["a"].faults == (
+        "a: expected a dataset that can be read, got ZeroDivisionError: . Correct it.",
+    )
+    assert (lab.announced()["a"].complete, lab.announced()["b"].complete) == (False, True)
     assert lab.process.is_ready()
+    lab.scan()
+    assert len(lab.announcements()) == 2, "it is ignored until it changes"
+
+
+def test_a_dataset_with_the_clips_of_another_is_refused_and_both_are_named(lab: Lab) -> None:
+    """`own` and `copy` both say in their sheets that they are the dataset `lab`."""
+    sheets = dataset("a")["clips.csv"].replace(b"\n,s,", b"\nlab,s,")
+    lab.drop("own", dataset("a") | {"clips.csv": sheets})
+    lab.scan()
+    before = lab.announced()["own"]
+    lab.drop("copy", dataset("a") | {"clips.csv": sheets, "frames/a/img1.jpg": b"other"})
+    lab.drop("third", dataset("b"))
+    for _ in range(3):
+        lab.scan()
+    now = lab.announced()
+    assert now["own"] == before
+    assert now["third"].complete
+    assert (now["copy"].clips, now["copy"].complete) == ({}, False)
+    assert now["copy"].faults == (
+        "copy: expected clips of its own, but 1, such as lab/s/a, are those of the dataset own. Correct the column "
+        "`dataset` of clips.csv, or remove one of the two.",
+    )
+    assert [record.sample.dataset for record in lab.sources()] == ["lab", "third"]
+    lab.restart()
+    lab.scan()
+    assert lab.announced() == now, "the same after a restart, whatever the order of names"
+    for key in list(lab.inbox.list_keys("own/")):
+        lab.inbox.delete(key)
+    lab.scan()
+    lab.scan()
+    assert lab.announced()["copy"].complete, "the clips are nobody's any more"
 
 
 def test_trouble_with_one_dataset_comes_after_the_others(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

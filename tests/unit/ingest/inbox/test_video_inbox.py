@@ -1,5 +1,6 @@
 """Videos in the bucket: each is announced once, again when it changes, and withdrawn when it is removed."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +11,13 @@ from services.ingest.inbox.events import Upload
 from services.ingest.inbox.video_inbox import VideoInbox
 from shared.bus.local import LocalBus
 from shared.prediction.pipeline import PREDICTION_PIPELINE
+from shared.records import Artifact, Pipeline, Record, RunContents, Sample
 from shared.settings import Settings
 from shared.store import LocalStore
-from shared.video_records import Video
+from shared.video_records import Video, VideoPlan
 from tests.unit.ingest.inbox.lab import Calls, Dead, Spy
+
+RUN = "0123456789abcdef" * 2
 
 
 class VideoLab:
@@ -143,6 +147,103 @@ def test_a_notification_of_its_own_bucket_wakes_it(lab: VideoLab) -> None:
     lab.process.step()
     assert set(lab.announced()) == {"my own.mp4"}
     assert not lab.process.note_upload(Upload("videos", "readme.txt"))
+
+
+def refusal(lab: VideoLab, plan: bytes, key: str = "own.mp4.merstream.json") -> str:
+    lab.videos.put("own.mp4", b"a video")
+    lab.videos.put(key, plan)
+    lab.process.scan_now()
+    return lab.announced()["own.mp4"].fault
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        (
+            b'{"modell": "shipped"}',
+            "own.mp4.merstream.json: modell: Extra inputs are not permitted; expected",
+        ),
+        (b'{"fps": -1}', "own.mp4.merstream.json: fps: Input should be greater than 0"),
+        (b'{"fps": 30, "fps": 60}', "own.mp4.merstream.json: expected each name once, got 'fps' several times"),
+        (b'{"model": "sssnet"}', "own.mp4.merstream.json: model: expected `shipped` or the id of a finished run of "),
+        (b'{"model": "../../x"}', "own.mp4.merstream.json: model: expected `shipped` or the id of a finished run of "),
+        (
+            b'{"model": "%s"}' % RUN.encode(),
+            "own.mp4.merstream.json: model: expected `shipped` or the id of a ",
+        ),
+        (b"{}" + b" " * 70_000, "own.mp4.merstream.json: expected at most 65536 bytes of settings, got 70002"),
+        (b"model = shipped", "own.mp4.merstream.json: the file: Invalid JSON"),
+    ],
+)
+def test_a_wrong_plan_refuses_its_video_alone(lab: VideoLab, plan: bytes, sentence: str) -> None:
+    lab.videos.put("other.mp4", b"another video")
+    assert refusal(lab, plan).startswith(sentence)
+    other = lab.announced()["other.mp4"]
+    assert (other.plan, other.fault) == (VideoPlan(), "")
+    assert (lab.count("refused"), lab.count("announced"), lab.count("ignored")) == (1, 1, 0)
+    lab.process.scan_now()
+    assert len(lab.published("mer.videos")) == 2, "it is told once"
+    lab.videos.put("own.mp4.merstream.json", b'{"force": true}')
+    lab.process.scan_now()
+    video = lab.announced()["own.mp4"]
+    assert (video.plan, video.fault) == (VideoPlan(force=True), "")
+
+
+def test_a_plan_of_its_own_wins_over_that_of_its_folder(lab: VideoLab) -> None:
+    for key in ("visit/a.mp4", "visit/b.mp4", "visit/later/c.mp4", "d.mp4"):
+        lab.videos.put(key, b"a video")
+    lab.videos.put("visit/merstream.json", b'{"fps": 60}')
+    lab.videos.put("visit/b.mp4.merstream.json", b'{"force": true}')
+    lab.process.scan_now()
+    plans = {name: video.plan for name, video in lab.announced().items()}
+    assert plans == {
+        "visit/a.mp4": VideoPlan(fps=60),
+        "visit/b.mp4": VideoPlan(force=True),
+        "visit/later/c.mp4": VideoPlan(),
+        "d.mp4": VideoPlan(),
+    }
+    lab.videos.delete("visit/b.mp4.merstream.json")
+    lab.process.scan_now()
+    assert lab.announced()["visit/b.mp4"].plan == VideoPlan(fps=60)
+    assert len(lab.published("mer.videos")) == 5
+
+
+def test_the_run_of_a_plan_brings_the_pipeline_that_trained_it_once_it_is_finished(lab: VideoLab) -> None:
+    plan = b'{"model": "%s", "subject": "lab/s2"}' % RUN.encode()
+    assert "a finished run" in refusal(lab, plan)
+    pipeline = Pipeline(overrides={"magnifier": {"factors": [3.0]}})
+    artifact = Artifact(key="k", sha256="0" * 64, size=1)
+    record = Record(
+        sample=Sample(dataset="lab", subject="s1", clip="c1", onset=0, offset=9, fps=100),
+        stage="roi-au",
+        artifact=artifact,
+        inputs={"source": artifact},
+        recipe="0" * 32,
+        pipeline=pipeline,
+        trace="t",
+    )
+    contents = RunContents(dataset="lab", pipeline=pipeline.digest, settings={}, features=(record,))
+    lab.store.put(f"runs/{RUN}/run.json", contents.encode())
+    assert "a finished run" in refusal(lab, plan)
+    lab.store.put(f"reports/lab/{RUN}/report.json", b"{}")
+    assert refusal(lab, plan) == ""
+    video = lab.announced()["own.mp4"]
+    assert (video.pipeline, video.plan) == (pipeline, VideoPlan(model=RUN, subject="lab/s2"))
+    assert len(lab.announced()) == 1, "what was refused is withdrawn: its key had another pipeline"
+
+
+def test_a_plan_that_came_just_now_waits_until_it_has_settled(tmp_path: Path) -> None:
+    lab = VideoLab(tmp_path, settle=3600)
+    lab.videos.put("own.mp4", b"a video")
+    lab.passed = 3601
+    lab.process.scan_now()
+    os.utime(tmp_path / "videos" / "own.mp4", (1, 1))
+    lab.videos.put("own.mp4.merstream.json", b'{"fps": 60}')
+    lab.passed = 0
+    assert 3500 < lab.process.scan_now() <= 3600
+    assert lab.announced()["own.mp4"].plan == VideoPlan(), "it is not withdrawn meanwhile"
+    assert lab.process.note_upload(Upload("videos", "own.mp4.merstream.json"))
+    lab.close()
 
 
 def test_killed_before_or_after_any_call_the_next_start_ends_the_same(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -12,7 +13,11 @@ from merstream.commands.dead_letters import format_age, gather_letters, letter_i
 from merstream.embedded.run_folder import Workspace
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message
+from shared.dataset_notices import announce_dataset
 from shared.errors import BadData, Misconfigured
+from shared.packed_clips import PackedClip, store_packed_clip
+from shared.records import Dataset, Pipeline, Sample, clip_version
+from shared.video_records import Video
 
 RECORD = json.dumps({"sample": {"clip": "EP01", "emotion": "größer"}}).encode()
 
@@ -29,6 +34,10 @@ def out(tmp_path: Path) -> Path:
         bury_message(bus, store, group, message, f"no [face] for {group}", {"attempts": "1"})
     bus.close()
     return tmp_path / "out"
+
+
+def sample(clip: str) -> Sample:
+    return Sample(dataset="d", subject="s", clip=clip, emotion="others", onset=0, offset=1, fps=200)
 
 
 def mer(*arguments: object) -> Result:
@@ -78,6 +87,42 @@ def test_replayed_by_id_it_is_back_and_the_other_letter_stays(out: Path) -> None
 def test_all_means_a_group_or_every_group(out: Path, group: list[str], left: set[str]) -> None:
     assert mer("dead-letters", "replay", "--all", *group, "--out", out).exit_code == 0
     assert set(letters_of(out).values()) == left
+
+
+def test_letters_of_what_was_replaced_are_refused_and_can_be_discarded(tmp_path: Path) -> None:
+    """A clip with another source, one with other labels, a video with other bytes, and one that is as it was."""
+    place = Workspace(tmp_path / "out")
+    bus, store = place.open_bus(), place.open_store()
+    packed = {name: PackedClip(sample(name), {"data": np.array(number)}) for number, name in enumerate("abc")}
+    records = {name: store_packed_clip(clip, Pipeline(), "t", store) for name, clip in packed.items()}
+    relabelled = sample("b").model_copy(update={"emotion": "disgust"}).label_digest
+    versions = {
+        sample("a").identity: clip_version("f" * 32, sample("a").label_digest),
+        sample("b").identity: clip_version(records["b"].source_recipe, relabelled),
+        sample("c").identity: records["c"].version,
+    }
+    announce_dataset(bus, store, Dataset(name="d", clips=versions, complete=True))
+    video = Video(name="own.mp4", mark="first", size=1, trace="t")
+    now = video.model_copy(update={"mark": "second"})
+    bus.publish("mer.videos", now.key, now.encode())
+    for offset, record in enumerate(records.values()):
+        message = Message("mer.sources", 0, offset, record.key, record.encode())
+        bury_message(bus, store, "ingest", message, "no face", {})
+    bury_message(bus, store, "spotter", Message("mer.videos", 0, 9, video.key, video.encode()), "no video", {})
+    bus.close()
+    done = mer("dead-letters", "replay", "--all", "--out", place.folder)
+    assert isinstance(done.exception, BadData)
+    said = str(done.exception)
+    for name in ("d/s/a: another source or other labels", "d/s/b: another source", "own.mp4: the video was replaced"):
+        assert name in said
+    assert "d/s/c" not in said
+    assert done.stdout.count("is back on") == 1
+    command = said[said.index("`mer ") + 5 : said.rindex("`")].split()
+    assert mer(*command, "--out", place.folder).exit_code == 0
+    assert letters_of(place.folder) == {}
+    bus = Workspace(place.folder).open_bus()
+    assert set(bus.read_newest("mer.sources")) == {records["c"].key}
+    bus.close()
 
 
 def test_thrown_away_it_is_neither_a_letter_nor_back(out: Path) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from merstream import app
-from merstream.stack.video_upload import drop_video
+from merstream.stack.video_upload import drop_video, select_predictions
 from services.ingest.inbox.video_inbox import VideoInbox
 from shared.errors import BadData
+from shared.records import Pipeline
 from shared.settings import Settings
+from shared.video_records import PredictionResult
 from tests.unit.trainer.lab import Trainer
-from tests.unit.trainer.service.video_lab import NAME, VideoLab
+from tests.unit.trainer.service.video_lab import NAME, VideoLab, video
 
 
 @pytest.fixture
@@ -48,6 +50,35 @@ def test_a_dropped_video_is_announced_by_the_inbox(lab: VideoLab, tmp_path: Path
     inbox.close()
     assert [key.partition("@")[0] for key in lab.bus.read_newest("mer.videos")] == ["visit%203%2Fown.mp4"]
     assert not drop_video(settings, tmp_path / "own.mp4", "visit 3/own.mp4"), "the same content is not sent again"
+
+
+def test_options_become_the_plan_of_the_video(lab: VideoLab, tmp_path: Path) -> None:
+    (tmp_path / "own.mp4").write_bytes(b"a video")
+    call("drop", str(tmp_path / "own.mp4"), "--model", "0" * 32, "--subject", "s1", "--force")
+    plan = json.loads((lab.home / "videos" / "own.mp4.merstream.json").read_text())
+    assert plan == {"model": "0" * 32, "subject": "s1", "force": True}
+    call("drop", str(tmp_path / "own.mp4"))
+    assert (lab.home / "videos" / "own.mp4.merstream.json").exists(), "without options the plan stays"
+    with pytest.raises(SystemExit):
+        app.main(["drop", str(tmp_path), "--fps", "60"])
+
+
+def test_the_prediction_of_the_present_plan_is_fetched_though_another_is_newer(lab: VideoLab) -> None:
+    uploads = [video(), video(pipeline=Pipeline())]
+    results = [
+        PredictionResult(contents="c", video=each, model="m", faces=0, events=0, flagged=0, recognised=0, files={})
+        for each in uploads
+    ]
+    assert select_predictions(results, NAME, [uploads[0].upload_key]) == [results[0]]
+    assert select_predictions(results, NAME, []) == [results[1]]
+
+
+def test_status_says_why_a_video_is_refused(lab: VideoLab, capsys: pytest.CaptureFixture[str]) -> None:
+    lab.announce(video(fault="own.mp4.merstream.json: model: there is no such run."))
+    capsys.readouterr()
+    call("status", "--json")
+    (state,) = json.loads(capsys.readouterr().out)["videos"]
+    assert (state["state"], state["reason"]) == ("failed", "own.mp4.merstream.json: model: there is no such run.")
 
 
 def test_a_name_that_the_inbox_would_ignore_is_refused(lab: VideoLab, tmp_path: Path) -> None:

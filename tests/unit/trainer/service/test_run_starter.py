@@ -10,6 +10,7 @@ from services.trainer.service.run_starter import RunStarter
 from shared.errors import Misconfigured
 from shared.records import RunContents
 from shared.telemetry import Metrics
+from tests.unit.trainer.lab import PIPELINE
 
 MAJORITY = {"model": "majority"}
 
@@ -140,6 +141,45 @@ def test_two_conductors_start_one_run_under_one_id(lab, trainer):
     assert lab.published("mer.folds") == 8  # two learners, two subjects, planned twice; found the second time
     assert one.value("mer_train_folds_total", model="majority", outcome="reused") == 2
     assert lab.result().status == "done"
+
+
+def test_a_clip_that_nobody_works_on_is_lost_and_one_in_work_is_not(lab, trainer, caplog):
+    one = trainer()
+    lab.extract(lab.clips[:5])
+    lab.drop(**MAJORITY)
+    digest = PIPELINE.digest
+
+    def counted() -> list[float | None]:
+        one.look()
+        return [one.value("mer_train_clips", dataset="toy", pipeline=digest, state=s) for s in ("waiting", "lost")]
+
+    lab.bus.publish("mer.flows", "any", b"in work")
+    assert counted() == [1, 0]
+    member = lab.bus.subscribe("mer.flows", "roi-au")
+    member.commit(member.take_message(0))
+    assert counted() == [1, 1]
+    sample = lab.clips[5][0]
+    assert [line for line in caplog.messages if "lost" in line] == [
+        f"1 clips of toy are lost, such as {sample.identity}: it has neither features nor a dead letter, and nobody "
+        "works on it."
+    ]
+    assert lab.published("mer.runs") == 0
+    lab.extract(lab.clips[5:])
+    assert counted() == [0, 0]
+    assert lab.published("mer.runs") == 1
+
+
+def test_a_record_that_comes_late_changes_nothing(lab, trainer):
+    """From a worker that was frozen before it published, or from a letter that was replayed."""
+    lab.extract()
+    lab.drop(drops={"c01": 1}, **MAJORITY)
+    lab.extract([pair for pair in lab.clips if pair[0].clip == "c01"], drop=1)
+    lab.extract([pair for pair in lab.clips if pair[0].clip == "c01"], drop=0)
+    one = trainer()
+    one.look()
+    assert lab.published("mer.runs") == 1
+    assert one.value("mer_train_clips", dataset="toy", pipeline=PIPELINE.digest, state="waiting") == 0
+    assert {record.recipe[-1] for record in contents(lab)[0].features if record.sample.clip == "c01"} == {"1"}
 
 
 def test_a_run_that_is_done_is_not_started_again(lab, trainer):

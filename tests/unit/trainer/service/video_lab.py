@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,9 @@ def recipe(number: int = 0) -> str:
     return f"{number:032x}"
 
 
-def video(name: str = NAME, mark: str = "first") -> Video:
-    return Video(name=name, mark=mark, size=7, pipeline=PREDICTION_PIPELINE, trace="t")
+def video(name: str = NAME, mark: str = "first", **fields: Any) -> Video:
+    plain = {"name": name, "mark": mark, "size": 7, "pipeline": PREDICTION_PIPELINE, "trace": f"{name} {mark}"}
+    return Video(**{**plain, **fields})
 
 
 def event_sample(event: int, name: str = NAME) -> Sample:

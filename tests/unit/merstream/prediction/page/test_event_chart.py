@@ -2,13 +2,13 @@
 
 import pytest
 
-from merstream.prediction.page.event_chart import HEIGHT, WIDTH, EventChart, plot_event
+from merstream.prediction.page.event_chart import HEIGHT, WIDTH, EventChart, plot_events
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 
 def chart(number: int, **changes: object) -> EventChart | None:
     event = drawn.EVENTS[number - 1].model_copy(update=changes)
-    return plot_event(event, drawn.MOTIONS[event.face])
+    return plot_events([event], drawn.MOTIONS).get(number)
 
 
 def test_the_line_is_at_rest_at_the_onset_and_on_top_at_the_apex() -> None:

@@ -1,9 +1,8 @@
-"""Tables of drawn maps, and a run that was trained on one."""
+"""Tables of drawn maps, runs that were trained on them, and such a run in the store of a stack."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from merstream.shipped_model.map_drawing import draw_maps_of_faces
 from services.trainer.experiment import run_experiment
@@ -12,7 +11,10 @@ from services.trainer.recogniser.labels import FINE_CLASSES
 from services.trainer.runs.manifest import describe_run
 from services.trainer.sources.sample_rows import read_samples_csv
 from services.trainer.sources.samples_csv import load_plan_from_table, table_clips
+from shared.records import report_prefix, run_contents_key
+from shared.store import Store
 
+RUN = "0123456789abcdef" * 2
 HEADER = "dataset,subject,clip,label,aus,path"
 ANSWERS = {"happiness": "positive", "surprise": "surprise"}
 
@@ -39,14 +41,10 @@ def train_run(table: Path, folder: Path, **options: object) -> TrainingOptions:
     return chosen
 
 
-@pytest.fixture(scope="session")
-def drawn_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_drawn_table(tmp_path_factory.mktemp("drawn"))
-
-
-@pytest.fixture(scope="session")
-def loso_run(drawn_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that left each of four subjects out."""
-    folder = tmp_path_factory.mktemp("loso")
-    train_run(drawn_table, folder / "report")
-    return folder
+def store_run(folder: Path, store: Store, run: str = RUN) -> str:
+    """Put the run of `train_run` into the store of a stack under the id `run`, and return it."""
+    store.put_file(run_contents_key(run), folder / "run.json")
+    store.put_file(f"{report_prefix('lab', run)}report.json", folder / "report.json")
+    for file in (folder / "folds").iterdir():
+        store.put_file(f"folds/{file.name}", file)
+    return run

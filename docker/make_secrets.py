@@ -1,7 +1,7 @@
 """Secrets for a stack in containers, made at its first start: `python3 docker/make_secrets.py FOLDER`.
 
-One file of variables per container, readable by this user alone, and `mer.env` for the command `mer`. It needs
-nothing but Python. Secrets that exist stay, so it may run before each start.
+One file of variables per container, readable by this user alone, `mer.env` for the command `mer`, and `api.header` for
+curl. It needs nothing but Python. Secrets that exist stay, so it may run before each start.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 # As in shared/service_access.py, which this script can't import: `make up` needs no packages.
 SERVICES = (
     *("inbox", "ingest", "spotter", "interpolator", "magnifier", "flow", "roi-au", "planner", "trainer", "recogniser"),
-    *("store", "person"),
+    *("notifier", "person"),
 )
 USER_PREFIX = "mer-"
 ADMINISTRATOR = USER_PREFIX + "setup"
@@ -25,14 +25,14 @@ def make_secrets(folder: Path, addresses: Mapping[str, str]) -> None:
     """Write the files. `addresses` are settings with which tools of this machine find the stack."""
     folder.mkdir(mode=0o700, exist_ok=True)
     known, planner = _read_variables(folder / "init.env"), _read_variables(folder / "planner.env")
-    passwords = dict(part.split("=") for part in known.get(_PASSWORDS, "").split(",") if part)
-    passwords |= {service: secrets.token_hex(20) for service in SERVICES if service not in passwords}
+    kept = dict(part.split("=") for part in known.get(_PASSWORDS, "").split(",") if part)
+    passwords = {service: kept.get(service) or secrets.token_hex(20) for service in SERVICES}
     administrator = known.get(_OWN) or secrets.token_hex(20)
     token = {_TOKEN: planner.get(_TOKEN) or secrets.token_hex(20)}
     logins = {service: _login_variables(USER_PREFIX + service, password) for service, password in passwords.items()}
-    notifier = dict(zip(("USERNAME", "PASSWORD"), (f"{USER_PREFIX}store", passwords["store"]), strict=True))
+    notifier = dict(zip(("USERNAME", "PASSWORD"), (f"{USER_PREFIX}notifier", passwords["notifier"]), strict=True))
     files = {
-        **{service: login for service, login in logins.items() if service not in ("store", "person")},
+        **{service: login for service, login in logins.items() if service != "person"},
         "planner": logins["planner"] | token,
         "mer": {**addresses, **logins["person"], **token},
         "minio": {
@@ -51,7 +51,8 @@ def make_secrets(folder: Path, addresses: Mapping[str, str]) -> None:
         },
     }
     for name, variables in files.items():
-        _write_variables(folder / f"{name}.env", variables)
+        _write_private(folder / f"{name}.env", "".join(f"{key}={value}\n" for key, value in variables.items()))
+    _write_private(folder / "api.header", f"Authorization: Bearer {token[_TOKEN]}\n")
 
 
 def _login_variables(user: str, password: str) -> dict[str, str]:
@@ -69,11 +70,11 @@ def _read_variables(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def _write_variables(file: Path, variables: Mapping[str, str]) -> None:
+def _write_private(file: Path, text: str) -> None:
     """Never readable by others, and whole or as before."""
     part = file.with_suffix(".part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-        stream.writelines(f"{name}={value}\n" for name, value in variables.items())
+        stream.write(text)
     part.replace(file)
 
 

@@ -2,7 +2,7 @@
 #   docker build -f docker/minio.Dockerfile -t localhost/merstream/minio:2026-02-12 docker    then MINIO_IMAGE=localhost/merstream/minio:2026-02-12
 # Build secret, optional: ca (PEM bundle of a private authority).
 ARG GO_IMAGE=golang:1.24-bookworm@sha256:1a6d4452c65dea36aac2e2d606b01b4a029ec90cc1ae53890540ce6173ea77ac
-ARG BASE_IMAGE=debian:bookworm-slim
+ARG BASE_IMAGE=debian:bookworm-slim@sha256:4724b8cc51e33e398f0e2e15e18d5ec2851ff0c2280647e1310bc1642182655d
 
 FROM ${GO_IMAGE} AS build
 # The newest that the Go module proxy serves: the project's last commit. Its sums are checked against Go's database.

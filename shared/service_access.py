@@ -4,6 +4,7 @@ A service may write only under its own prefixes and delete only what it makes an
 uploads or sources.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,8 @@ from shared.errors import Misconfigured
 
 USER_PREFIX = "mer-"  # names of the services' users on both servers begin so
 PERSON = "person"  # somebody with the command `mer`
-NOTIFIER = "store"  # the store itself, which notifies Kafka of uploads
+NOTIFIER = "notifier"  # the store itself, which notifies Kafka of uploads
+EVERY = "*"
 _ALL_TOPICS = tuple(TOPICS.values())
 
 
@@ -73,11 +75,11 @@ def _stage_access(stage: str, produced: Topic, deleted: str = "json") -> Service
 ACCESS = {
     "inbox": ServiceAccess(
         reads=("*",),
-        writes=("inbox*", "source/*"),
-        deletes=("inbox*",),
+        writes=("inbox*", "source/*", "datasets/*"),
+        deletes=("inbox*", "datasets/*"),
         uploads=("inbox_bucket", "videos_bucket"),
         consumes=_ALL_TOPICS,
-        produces=(DATASETS, SOURCES, VIDEOS, SPOTTED),
+        produces=(DATASETS, SOURCES, VIDEOS, SPOTTED, FEATURES),  # it takes back the features of what was removed
         groups=("inbox", "video-inbox"),
         describes_groups=True,
     ),
@@ -128,6 +130,19 @@ ACCESS = {
         describes_groups=True,
     ),
 }
+
+
+def bus_rights(service: str) -> Iterator[tuple[str, str, str]]:
+    """Kind of resource, its name and the operation that Kafka is to allow.
+
+    A right to read or write also lets a service ask for the description of a topic or a group.
+    """
+    access = ACCESS[service]
+    yield from (("TOPIC", topic.name, "READ") for topic in access.consumes)
+    yield from (("TOPIC", topic.name, "WRITE") for topic in access.produces)
+    yield from (("GROUP", group, "READ") for group in access.groups)
+    if access.describes_groups:
+        yield "GROUP", EVERY, "DESCRIBE"
 
 
 def parse_passwords(text: str) -> dict[str, str]:

@@ -4,21 +4,42 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
+from prometheus_client.samples import Sample
 
 _COMPUTE_BUCKETS = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
+
+
+class JoinedRegistry(CollectorRegistry):
+    """A registry that also shows what others measured. Their figures replace own ones of the same labels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.adopted: dict[str, Callable[[], Iterable[Metric]]] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        joined: dict[str, Metric] = {}
+        samples: dict[str, dict[object, Sample]] = {}
+        for families in (super().collect, *self.adopted.values()):
+            for family in families():
+                joined.setdefault(family.name, family)
+                known = samples.setdefault(family.name, {})
+                known |= {(sample.name, *sorted(sample.labels.items())): sample for sample in family.samples}
+        for name, family in joined.items():
+            family.samples = list(samples[name].values())
+            yield family
 
 
 class Metrics:
     """The metrics of a worker, all labelled with its stage."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
+    def __init__(self) -> None:
+        self.registry = JoinedRegistry()
         labels = ["stage"]
         self.records = Counter(
             "mer_records", "Records finished, by outcome", [*labels, "outcome"], registry=self.registry
@@ -34,6 +55,12 @@ class Metrics:
         )
         self.waiting = Gauge(
             "mer_waiting_records", "Records that a group has not finished", labels, registry=self.registry
+        )
+        self.oldest = Gauge(
+            "mer_oldest_record_seconds",
+            "Time for which the first unfinished record of a partition has been the first",
+            [*labels, "partition"],
+            registry=self.registry,
         )
         self.dead_letters = Gauge(
             "mer_dead_letters", "Dead letters of a group that nobody replayed", labels, registry=self.registry

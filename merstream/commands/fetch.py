@@ -19,7 +19,7 @@ def fetch_command(
 ) -> None:
     """Fetch the predictions of uploaded videos from the stack that the MER_* settings name.
 
-    Example: `mer --env docker/localhost.env fetch own.mp4`. `mer drop own.mp4` uploads a video.
+    Example: `mer --env secrets/mer.env fetch own.mp4`. `mer drop own.mp4` uploads a video.
     """
     from merstream.cli.console import stdout_console
     from merstream.stack.video_upload import fetch_predictions

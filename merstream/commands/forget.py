@@ -1,23 +1,38 @@
-"""`mer forget`: withdraw a dataset from the folder of a run."""
+"""`mer forget`: remove a dataset, a person or a video from a stack or from the folder of a run."""
 
-from pathlib import Path
+import sys
 from typing import Annotated
 
 import typer
 
 from merstream.cli.console import print_message
-from merstream.cli.options import OutFolder
+from merstream.cli.options import RunOrStack
+from shared.errors import Misconfigured
 
 
 def forget_command(
-    dataset: Annotated[str, typer.Argument(help="Name of the dataset, as `mer status --out` lists it.")],
-    out: OutFolder = Path("out/run"),
+    name: Annotated[str, typer.Argument(help="Dataset as `mer status` lists it, or with --video a video.")],
+    subject: Annotated[str | None, typer.Option(help="Only this person of the dataset.")] = None,
+    video: Annotated[bool, typer.Option("--video", help="NAME is an uploaded video.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    out: RunOrStack = None,
 ) -> None:
-    """Withdraw a dataset from a run's folder, so that `mer train` leaves it out. For a folder that was renamed.
+    """Remove a dataset, one person of it, or a video from a stack or from a run's folder.
 
-    Its artifacts stay. `mer run` on a folder of that name brings it back without a new computation.
+    Uploads, artifacts of every stage, records and dead letters are deleted. Reports that rest on nothing else are, too.
+    Others get a note. What another dataset needs stays. It may be repeated.
     """
-    from merstream.embedded.features import forget_dataset
+    from merstream.withdrawal.forget import forget
 
-    forget_dataset(out, dataset)
-    print_message(f"{dataset} is no longer a dataset of {out}.")
+    if video and subject is not None:
+        raise Misconfigured("--subject names a person of a dataset. A video is removed whole: leave one of them out.")
+    for sentence in forget(out, name, subject, video, lambda plan: yes or _ask(plan)):
+        print_message(sentence)
+
+
+def _ask(plan: str) -> bool:
+    """Ask whether to do what the plan says. Raises Misconfigured if nobody can answer."""
+    print_message(plan)
+    if not sys.stdin.isatty():
+        raise Misconfigured("Nothing was removed: expected an answer from a terminal, got none. --yes answers.")
+    return typer.confirm("Remove it? This cannot be undone.", err=True)

@@ -41,7 +41,7 @@ def status_command(
 ) -> None:
     """Show the progress of every group, dead letters, and the state of each uploaded dataset and video.
 
-    Example: `mer --env docker/localhost.env status --watch`.
+    Example: `mer --env secrets/mer.env status --watch`.
     """
     show_status(out, as_json=as_json, watching=watch)
 

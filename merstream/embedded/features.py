@@ -15,7 +15,6 @@ from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
 from services.trainer.runs.state import PipelineSnapshot, PipelineState
 from shared.clip_notes import summarise_notes
-from shared.dataset_notices import withdraw_dataset
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData
 from shared.records import Record
@@ -146,19 +145,6 @@ def _refuse_shared_clips(held: Mapping[tuple[Path, str], DatasetProgress]) -> No
 def forget_call(dataset: str, out: Path | str) -> str:
     """The command line that withdraws a dataset from a run's folder."""
     return shlex.join(["mer", "forget", dataset, "--out", str(out)])
-
-
-def forget_dataset(out: Path, dataset: str) -> None:
-    """Withdraw every record of the dataset from a run's folder. Raises BadData if the folder has none."""
-    known = _read_pipeline_state(out).datasets.values()
-    withdrawn = [each for each in known if each.name == dataset]
-    if not withdrawn:
-        names = ", ".join(sorted({each.name for each in known})) or "none"
-        raise BadData(f"{out}: expected a dataset {dataset!r}, got {names}. Correct the name.")
-    workspace = Workspace(out)
-    with closing(workspace.open_bus()) as bus:
-        for each in withdrawn:
-            withdraw_dataset(bus, workspace.open_store(), each)
 
 
 def _read_pipeline_state(out: Path) -> PipelineSnapshot:

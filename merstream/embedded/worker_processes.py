@@ -1,7 +1,6 @@
 """The worker processes of an embedded run, seen from the process that starts them."""
 
 import multiprocessing
-import signal
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -15,18 +14,25 @@ from merstream.embedded.worker_notes import WorkerNote
 from merstream.single_thread import single_thread_environment
 from shared.errors import Misconfigured, StorageRefused
 from shared.interrupts import start_deaf_processes
-from shared.settings import KeepPolicy
+from shared.settings import KeepPolicy, Settings
+from shared.worker.child import describe_exit_code
+from shared.worker.limits import choose_limits
 
 MOST_DEATHS = 2  # processes that may end in work on one message before it is refused
 
 
 @dataclass
 class CrewMember:
-    """A process, its pipe, the message in its hands, and what it waits for."""
+    """A process, its pipe, the message in its hands and since when, and what it waits for.
+
+    `overdue`: s without progress after which it was ended.
+    """
 
     process: BaseProcess
     lifeline: Connection
     work: WorkerNote | None = None
+    since: float = 0.0
+    overdue: float = 0.0
     last_digest: str = ""  # of the message that it took last
     waits: WorkerNote | None = None
 
@@ -38,8 +44,15 @@ class WorkerCrew:
     message was finished, at most `restarts` processes are replaced.
     """
 
-    def __init__(self, home: Path, size: int, retain: KeepPolicy = "all", restarts: int = 3) -> None:
-        self.home, self.retain, self.restarts = home, retain, restarts
+    def __init__(
+        self,
+        home: Path,
+        size: int,
+        retain: KeepPolicy = "all",
+        restarts: int = 3,
+        settings: Settings | None = None,
+    ) -> None:
+        self.home, self.retain, self.restarts, self.settings = home, retain, restarts, settings or Settings()
         self._context = multiprocessing.get_context("spawn")
         self._restarts_left = restarts
         self._deaths: Counter[str] = Counter()
@@ -59,6 +72,8 @@ class WorkerCrew:
         for index, member in enumerate(self.members):
             alive = member.process.is_alive()  # asked first: then everything it ever said is read
             self._read_notes(member)
+            if alive:
+                _end_overdue(member, self.settings)
             if not alive:
                 self._count_death(member)
                 member.lifeline.close()
@@ -88,6 +103,7 @@ class WorkerCrew:
             raise StorageRefused(note.sentence)
         if note.event == "refused":
             raise Misconfigured(note.sentence)
+        member.since = time.monotonic()
         if note.event == "waiting":
             member.waits = note
             return
@@ -101,7 +117,8 @@ class WorkerCrew:
 
     def _count_death(self, member: CrewMember) -> None:
         """Refuse the message that the process worked on if it is not the first process. Raises Misconfigured."""
-        how, work = _describe_death(member.process.exitcode), member.work
+        how = describe_exit_code(member.process.exitcode)
+        how, work = f"ended since it did not get on for {member.overdue:g} s" if member.overdue else how, member.work
         if work and not self._deadly.get(work.digest):
             self._deaths[work.digest] += 1
             if self._deaths[work.digest] >= MOST_DEATHS:
@@ -138,17 +155,20 @@ class WorkerCrew:
         return CrewMember(process, ours)
 
 
+def _end_overdue(member: CrewMember, settings: Settings) -> None:
+    """End a process whose work on a message exceeds the time of its stage. It counts as any death."""
+    if member.work is None:
+        return
+    limit = choose_limits(member.work.stage, settings).seconds
+    if time.monotonic() - member.since > limit:
+        member.overdue = limit
+        member.process.kill()
+        member.process.join()
+
+
 def _send_order(member: CrewMember, deadly: dict[str, str]) -> None:
     """Send messages to refuse, or without any the order to stop."""
     try:
         member.lifeline.send(deadly)
     except OSError:
         return  # it died just now
-
-
-def _describe_death(exit_code: int | None) -> str:
-    if exit_code == -signal.SIGKILL:
-        return "killed by the system (SIGKILL), as it does when memory runs out"
-    if exit_code is not None and exit_code < 0:
-        return f"by the signal {signal.Signals(-exit_code).name}"
-    return f"with exit code {exit_code}"

@@ -1,7 +1,6 @@
 """The flow worker: `python -m services.flow`."""
 
-from services.flow.stage import STAGE
 from shared.worker.process import main
 
 if __name__ == "__main__":
-    main(STAGE)
+    main("services.flow.stage")

@@ -1,5 +1,4 @@
-from services.interpolator.stage import STAGE
 from shared.worker.process import main
 
 if __name__ == "__main__":
-    main(STAGE)
+    main("services.interpolator.stage")

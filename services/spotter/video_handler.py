@@ -15,9 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from services.spotter.metrics import SpotterMetrics
-from services.spotter.spotting_pass import SPOTTER_VERSION, SpottedRecording, SpottingPass, spotting_recipe
+from services.spotter.spotting_pass import (
+    SPOTTER_VERSION,
+    SpottedRecording,
+    SpottingPass,
+    spot_recording,
+    spotting_recipe,
+)
 from services.spotter.watch_store import StorePart, WatchPlace
 from shared.bus.topics import SOURCES, SPOTTED
+from shared.connect import open_videos
 from shared.errors import BadData
 from shared.packed_clips import store_packed_clip
 from shared.records import Record, manifest_key, quote_segment, source_key
@@ -26,6 +33,7 @@ from shared.store import NotStored, Store
 from shared.telemetry import Metrics
 from shared.video_records import SPOTTER_STAGE, RefusedVideo, SpottedVideo, Video
 from shared.worker import OutgoingMessage, WorkAbandoned
+from shared.worker.child_handler import HandlerTools
 from shared.worker.stage_handler import write_artifact
 
 log = logging.getLogger(__name__)
@@ -155,6 +163,18 @@ class VideoHandler:
         self.store.put(spotted.draft_key, found.draft.encode())
         self.store.put(manifest_key(of.key), spotted.encode())
         return _list_messages(spotted, sources)
+
+
+def build_video_handler(tools: HandlerTools) -> VideoHandler:
+    """The handler of a service, in the process that works."""
+    return VideoHandler(
+        open_videos(tools.settings),
+        tools.store,
+        ScratchFolder(tools.settings, SPOTTER_STAGE, tools.settings.videos_bucket),
+        SpotterMetrics(tools.metrics.registry),
+        spot_recording,
+        tools.should_stop,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`Bus`: the transport of records between stages. `shared.bus.local` has the embedded one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,10 +33,14 @@ class PartitionRevoked(MerError):
 
 @dataclass(frozen=True)
 class GroupProgress:
-    """How far a group is on a topic, in messages."""
+    """How far a group is on a topic, in messages.
+
+    `heads` has the offset of the first message that is not committed, by partition. Finished partitions have none.
+    """
 
     published: int
     committed: int
+    heads: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def lag(self) -> int:
@@ -99,6 +103,13 @@ class Bus(Protocol):
 
     def follow(self, topic: str) -> Follower:
         """A follower: `read_newest` that can be repeated at low cost."""
+
+    def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
+        """Erase the messages whose keys `covers` accepts, for good. Returns how many are known to be erased.
+
+        On Kafka, a topic of state erases them when it compacts its log. Any other topic can only lose its beginning:
+        everything that `group` has committed.
+        """
 
     def group_progress(self, topic: str, group: str) -> GroupProgress:
         """Messages published on the topic and committed by the group."""

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,13 +84,29 @@ class LocalBus:
     def follow(self, topic: str) -> "LocalFollower":
         return LocalFollower(self, topic)
 
+    def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
+        with self.exclusive_transaction() as database:
+            database.execute("PRAGMA secure_delete = ON")
+            rows = database.execute("SELECT sequence, key, value IS NULL FROM messages WHERE topic = ?", (topic,))
+            chosen = [(sequence, empty) for sequence, key, empty in rows.fetchall() if covers(key)]
+            # The row stays: offsets count rows.
+            database.executemany(
+                "UPDATE messages SET key = '', value = NULL, headers = '{}' WHERE sequence = ?",
+                [(sequence,) for sequence, _ in chosen],
+            )
+        if chosen:
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # no copy stays beside the file
+        return sum(not empty for _, empty in chosen)
+
     def group_progress(self, topic: str, group: str) -> GroupProgress:
         with self.exclusive_transaction() as database:
-            published = database.execute("SELECT count(*) FROM messages WHERE topic = ?", (topic,)).fetchone()[0]
-            committed = database.execute(
-                'SELECT coalesce(sum(next), 0) FROM offsets WHERE topic = ? AND "group" = ?', (topic, group)
-            ).fetchone()[0]
-        return GroupProgress(published, committed)
+            counts = "SELECT partition, count(*) FROM messages WHERE topic = ? GROUP BY partition"
+            published = dict(database.execute(counts, (topic,)).fetchall())
+            offsets = 'SELECT partition, next FROM offsets WHERE topic = ? AND "group" = ?'
+            committed = dict(database.execute(offsets, (topic, group)).fetchall())
+        heads = {partition: committed.get(partition, 0) for partition in published}
+        unfinished = {partition: head for partition, head in heads.items() if head < published[partition]}
+        return GroupProgress(sum(published.values()), sum(committed.values()), unfinished)
 
     def close(self) -> None:
         for member in self._subscriptions:

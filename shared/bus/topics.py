@@ -51,11 +51,13 @@ INTERPOLATED = Topic("mer.interpolated", "frames on the method's timeline: inter
 MAGNIFIED = Topic("mer.magnified", "frames at every factor: magnifier -> flow")
 FLOWS = Topic("mer.flows", "flow of every factor and pair: flow -> roi-au")
 FEATURES = Topic("mer.features", "ROI patches, motion maps and AU clip: roi-au -> trainer", cleanup="compact")
-RUNS = Topic("mer.runs", "training runs: trainer -> planner")
+RUNS = Topic("mer.runs", "training runs: trainer -> planner", cleanup="compact")
 FOLDS = Topic("mer.folds", "one fold of a run as a task: planner -> trainer")
 VIDEOS = Topic("mer.videos", "a video in the bucket, as a task: inbox -> spotter", cleanup="compact")
 SPOTTED = Topic("mer.spotted", "faces and events of a video: spotter -> planner", partitions=1, cleanup="compact")
-RECOGNITIONS = Topic("mer.recognitions", "a video whose events all have features, as a task: planner -> recogniser")
+RECOGNITIONS = Topic(
+    "mer.recognitions", "a video whose events all have features, as a task: planner -> recogniser", cleanup="compact"
+)
 PREDICTIONS = Topic("mer.predictions", "predictions of videos: recogniser -> users", partitions=1, cleanup="compact")
 RESULTS = Topic("mer.results", "results of folds and reports: trainer -> API, status", partitions=1, cleanup="compact")
 

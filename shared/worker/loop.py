@@ -13,18 +13,16 @@ from typing import Any, Protocol
 from shared.bus import Bus, Message, PartitionRevoked
 from shared.bus.dead_letters import DeadLetterLimit, WorkerHalted, bury_message
 from shared.bus.topics import TOPIC_BY_GROUP
-from shared.errors import BadData, MerError, Misconfigured, MissingWeights
+from shared.errors import BadData, Misconfigured, MissingWeights
 from shared.memory_faults import describe_memory_fault, is_memory_fault
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
+from shared.worker.attempt_marks import AttemptMarks
+from shared.worker.child import ChildLost, UnexpectedFault, WorkAbandoned
 from shared.worker.retry import backoff_seconds, is_transient, retry_until
 
 log = logging.getLogger(__name__)
-
-
-class WorkAbandoned(MerError):
-    """The process stops while a record waits for its next attempt. Nothing is committed."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,8 @@ WaitCallback = Callable[[str, int, Exception], None]  # group, number of the fai
 class Worker:
     """One member of a handler's group. `step` handles one message, `run` handles messages until `stopping` is set.
 
-    A transient error for which `ends_work` is true is raised. Before any other wait `on_wait` is called.
+    A transient error for which `ends_work` is true is raised. Before any other wait `on_wait` is called. `marks` counts
+    the processes that ended in work on a message.
     """
 
     def __init__(
@@ -82,16 +81,15 @@ class Worker:
         stopping: threading.Event | None = None,
         ends_work: Callable[[Exception], bool] = keep_waiting,
         on_wait: WaitCallback = ignore_wait,
+        marks: AttemptMarks | None = None,
     ) -> None:
         self.handler, self.bus, self.store = handler, bus, store
-        self.ends_work, self.on_wait = ends_work, on_wait
+        self.ends_work, self.on_wait, self.marks = ends_work, on_wait, marks
         self.settings = settings or Settings()
         self.metrics = metrics or Metrics()
         self.stopping = stopping or threading.Event()
         self.halted = ""  # why it takes no more messages
-        self._dead_letter_limit = DeadLetterLimit(
-            self.settings.dead_letters_consecutive, self.settings.dead_letters_ratio
-        )
+        self._dead_letter_limit = DeadLetterLimit(self.settings.dead_letters_datasets)
         self.subscription = bus.subscribe(TOPIC_BY_GROUP[handler.name], handler.name)
 
     def run(self) -> None:
@@ -127,23 +125,46 @@ class Worker:
         if message is None:
             return False
         try:
-            outcome = self._handle_until_decided(message)
-            self.subscription.commit(message)
+            outcome = self._finish_message(message)
         except WorkAbandoned:
             return True
         except PartitionRevoked as revoked:
             log.warning("%s", revoked, extra=self._log_fields(message))
             outcome = "revoked"
-        self._dead_letter_limit.count_message(outcome == "dead-letter")
+        self._dead_letter_limit.count_message(message, outcome == "dead-letter")
         self.metrics.records.labels(self.handler.name, outcome).inc()
         return True
 
-    def _handle_until_decided(self, message: Message) -> str:
+    def _finish_message(self, message: Message) -> str:
+        """Handle and commit a message, with a mark in the store meanwhile."""
+        marks = self.marks
+        if marks is None:
+            outcome = self._handle_until_decided(message)
+            self.subscription.commit(message)
+            return outcome
+        lost = retry_until(
+            lambda attempt: marks.begin_work(message),
+            lambda attempt, error: self._back_off(message, attempt, error),
+        )
+        with marks.watch_work(message, lambda: self.subscription.owns_message(message)):
+            outcome = self._handle_until_decided(message, lost)
+            self.subscription.commit(message)
+        return outcome
+
+    def _handle_until_decided(self, message: Message, lost: int = 0) -> str:
         """Attempt until there is an outcome: again after every transient error, a few times after others.
 
-        Lack of memory is tried as often as a surprise: another process may end, but a frame may also be too large.
+        Lack of memory is tried as often as a surprise: another process may end, but a frame may also be too large. An
+        attempt in which a process was `lost` is a surprise, too.
         """
-        attempt = surprises = 0
+        attempt = surprises = lost
+        if surprises >= self.settings.surprise_attempts:
+            reason = (
+                f"{message.key}: {lost} processes of {self.handler.name!r} ended in work on this record and could not "
+                "say why (killed, out of memory, a machine that failed). Give the container more memory, or make the "
+                "frames smaller or the clip shorter. Then replay the record."
+            )
+            return self._bury_until_durable(message, reason, attempt)
         while True:
             attempt += 1
             try:
@@ -161,7 +182,14 @@ class Worker:
     def _describe_surprise(self, message: Message, error: Exception) -> str:
         if is_memory_fault(error):
             return f"{message.key}: {describe_memory_fault(error, f'stage {self.handler.name!r}')}"
-        return f"Unexpected {type(error).__name__}: {error}. Replay the record after a fix of the stage."
+        if isinstance(error, ChildLost):
+            return (
+                f"{message.key}: stage {self.handler.name!r} was given up {self.settings.surprise_attempts} times, the "
+                f"last time since {error}. Give it more memory or time (MER_WORK_MEMORY_BYTES, MER_WORK_SECONDS), or "
+                "make the frames smaller or the clip shorter. Then replay the record."
+            )
+        what = str(error) if isinstance(error, UnexpectedFault) else f"{type(error).__name__}: {error}"
+        return f"Unexpected {what}. Replay the record after a fix of the stage."
 
     def _handle_once(self, message: Message, attempt: int) -> str:
         try:
@@ -179,7 +207,7 @@ class Worker:
 
     def _bury_until_durable(self, message: Message, reason: str, attempts: int) -> str:
         """Write a dead letter with the original bytes and the reason. Returns when it is durable."""
-        self._dead_letter_limit.check_limit(reason)
+        self._dead_letter_limit.check_limit(message, reason)
         name, version = self.handler.name, str(self.handler.version)
         headers = {"stage": name, "version": version, "attempts": str(attempts)}
         retry_until(

@@ -6,17 +6,18 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
 from shared.bus import Bus
 from shared.connect import open_bus, open_store
 from shared.errors import MerError
 from shared.settings import Settings, load_settings
-from shared.stage import Stage
 from shared.store import Store
 from shared.telemetry import HealthServer, Metrics, log_to_stderr
-from shared.worker import Worker
-from shared.worker.stage_handler import StageHandler
+from shared.worker import MessageHandler, Worker
+from shared.worker.attempt_marks import AttemptMarks
+from shared.worker.child_handler import build_service_handler, build_stage_handler
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +40,31 @@ class Loop(Protocol):
 LoopFactory = Callable[[Settings, Bus, Store, Metrics, threading.Event], Sequence[Loop]]
 
 
-def main(stage: Stage[Any]) -> None:
-    """The process of an image stage: one worker."""
+def main(module: str) -> None:
+    """The process of an image stage, which `module` has as `STAGE`: one worker. The stage is loaded in its child."""
+    group = module.split(".")[-2].replace("_", "-")
 
     def build_worker(
         settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
     ) -> Sequence[Loop]:
-        return [Worker(StageHandler(stage, store, settings.keep), bus, store, settings, metrics, stopping)]
+        build = partial(build_stage_handler, module)
+        handler = build_service_handler(group, build, settings, store, metrics, stopping, [module])
+        return [build_service_worker(handler, bus, store, settings, metrics, stopping)]
 
     serve_loops(build_worker)
+
+
+def build_service_worker(
+    handler: MessageHandler,
+    bus: Bus,
+    store: Store,
+    settings: Settings,
+    metrics: Metrics,
+    stopping: threading.Event,
+) -> Worker:
+    """A worker that also counts the processes that ended in work on a message."""
+    marks = AttemptMarks(store, handler.name, stopping)
+    return Worker(handler, bus, store, settings, metrics, stopping, marks=marks)
 
 
 def serve_loops(build_loops: LoopFactory) -> None:

@@ -130,6 +130,16 @@ class BusContract:
             bus.publish(self.topic, key, value)
         assert set(bus.read_newest(self.topic)) == {"b"}
 
+    def test_what_is_erased_is_no_state_and_nothing_else_is_touched(self, bus: Bus) -> None:
+        for key, value in (("a/1", b"old"), ("a/1", b"1"), ("a/2", b"2"), ("b", b"3")):
+            bus.publish("mer.features", key, value)
+        erased = bus.erase("mer.features", lambda key: key.startswith("a/"))
+        assert erased >= 2
+        assert {key: m.value for key, m in bus.read_newest("mer.features").items()} == {"b": b"3"}
+        assert bus.erase("mer.features", lambda key: key.startswith("a/")) == 0
+        bus.publish("mer.features", "a/1", b"new")
+        assert bus.read_newest("mer.features")["a/1"].value == b"new"
+
     def test_a_follower_sees_what_has_come_since(self, bus: Bus, connect) -> None:
         bus.publish(self.topic, "a", b"1")
         with closing(connect().follow(self.topic)) as follower:
@@ -179,6 +189,19 @@ class BusContract:
         member.commit(_take(member))
         depth = bus.group_progress(self.topic, "g")
         assert (depth.published, depth.committed, depth.lag) == (3, 1, 2)
+        assert depth.heads
+        for _ in range(2):
+            member.commit(_take(member))
+        assert bus.group_progress(self.topic, "g").heads == {}
+
+    def test_the_head_of_a_partition_moves_with_its_commits(self, bus: Bus) -> None:
+        for _ in range(2):
+            bus.publish(self.topic, "one partition", b"v")
+        member = bus.subscribe(self.topic, "g")
+        first = _take(member)
+        assert bus.group_progress(self.topic, "g").heads == {first.partition: 0}
+        member.commit(first)
+        assert bus.group_progress(self.topic, "g").heads == {first.partition: 1}
 
 
 def _take(member: Subscription) -> Message:

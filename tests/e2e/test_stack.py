@@ -3,6 +3,7 @@
 Run by `make e2e`. Images of others are taken as they lie here under their plain tag, else pulled by digest.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
@@ -37,6 +39,9 @@ from tests.docs.pages import blocks_of, commands_of, pages_with
 from tests.servers import docker
 from tests.servers.process import free_port
 
+# Kafka's client leaves connections that TLS has closed to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 1800
 STAGES = {"ingest", "interpolator", "magnifier", "flow", "roi-au"}
@@ -51,11 +56,12 @@ BASE = "python:3.11-slim"  # any of this tag will do for the images built here
 class Stack:
     """A compose project of its own, on ports of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
+        """Its secrets are made in `folder`. `more` is for its environment."""
         self.name = f"mer-e2e-{uuid.uuid4().hex[:8]}"
         self.ports = {name: str(free_port()) for name in PORTS}
-        self.key, self.secret = "e2e", uuid.uuid4().hex
-        self.given = {**os.environ, **self.ports, **images(), "S3_ACCESS_KEY": self.key, "S3_SECRET_KEY": self.secret}
+        self.secrets = folder / "secrets"
+        self.given = {**os.environ, **self.ports, **images(), "SECRETS": str(self.secrets), **more}
         # Builds trust what pip on this machine trusts; the file may lie outside the checkout.
         self.given.setdefault("CA_BUNDLE", os.environ.get("PIP_CERT", "docker/empty"))
         self.given["BUILDX_BAKE_ENTITLEMENTS_FS"] = "0"
@@ -72,14 +78,29 @@ class Stack:
     def containers(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.compose("ps", "--all", "--format", "json").splitlines()]
 
+    def make_secrets(self) -> None:
+        """As `make up` does."""
+        subprocess.run([sys.executable, "docker/make_secrets.py", self.secrets], cwd=ROOT, env=self.given, check=True)
+
+    def variables(self) -> dict[str, str]:
+        """What the command `mer` reads, as the person's login."""
+        return dict(line.split("=", 1) for line in (self.secrets / "mer.env").read_text().splitlines())
+
     def settings(self) -> Settings:
-        return Settings(
-            kafka_servers=f"127.0.0.1:{self.ports['KAFKA_PORT']}",
-            s3_endpoint=f"127.0.0.1:{self.ports['S3_PORT']}",
-            s3_access_key=self.key,
-            s3_secret_key=self.secret,
-            s3_tls=False,
-        )
+        return Settings(**{name.removeprefix("MER_").lower(): value for name, value in self.variables().items()})
+
+    def open_client(self) -> Minio:
+        """A plain S3 client."""
+        given = self.variables()
+        return Minio(given["MER_S3_ENDPOINT"], given["MER_S3_ACCESS_KEY"], given["MER_S3_SECRET_KEY"], secure=False)
+
+    def ask_api(self, path: str) -> bytes:
+        """An answer of the trainer's API. Raises HTTPError for a refusal."""
+        url, token = f"http://127.0.0.1:{self.ports['API_PORT']}{path}", self.variables()["MER_API_TOKEN"]
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"}), timeout=30
+        ) as answer:
+            return bytes(answer.read())
 
     def ask(self, query: str) -> list[dict[str, Any]]:
         """Prometheus' answer. Raises HTTPError for a query that it does not understand."""
@@ -98,15 +119,19 @@ def images() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    started = Stack()
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """With Kafka's logins and every service's own key: what works here works with fewer rules."""
+    started = Stack(tmp_path_factory.mktemp("stack"), COMPOSE_FILE="docker-compose.yml:docker-compose.secure.yml")
+    started.make_secrets()
     try:
         started.compose("build")
         started.compose("up", "--detach", "--no-build", "--wait")
+        started.compose("cp", "kafka:/tls/ca.crt", str(started.secrets / "ca.crt"))
         yield started
     finally:
         print(started.compose("logs", "--no-color", "--tail", "20"))
         started.compose("down", "--volumes", "--remove-orphans", "--timeout", "30")
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +172,7 @@ def predicted(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Predicti
 
 def test_every_container_is_healthy(stack: Stack) -> None:
     states = {each["Service"]: (each["State"], each["Health"], each["ExitCode"]) for each in stack.containers()}
-    assert states.pop("init") == ("exited", "", 0)
+    assert [states.pop(once) for once in ("init", "certificate")] == [("exited", "", 0)] * 2
     assert states == dict.fromkeys(WORKERS | {"kafka", "minio", "prometheus"}, ("running", "healthy", 0))
 
 
@@ -183,7 +208,7 @@ def test_a_dropped_dataset_gives_the_embedded_report_whatever_is_killed_meanwhil
 def test_a_dropped_video_comes_out_as_the_embedded_prediction_whatever_is_killed_meanwhile(
     stack: Stack, video: Path, predicted: Prediction
 ) -> None:
-    client = Minio(f"127.0.0.1:{stack.ports['S3_PORT']}", stack.key, stack.secret, secure=False)
+    client = stack.open_client()
     client.fput_object(stack.settings().videos_bucket, f"visit 3/{video.name}", str(video))
     wait(lambda: bool(latest(stack, "mer.videos")), "the video's task")
     kill(stack, "spotter")
@@ -203,12 +228,13 @@ def test_a_dropped_video_comes_out_as_the_embedded_prediction_whatever_is_killed
 
 
 def test_the_api_has_the_report_too(stack: Stack) -> None:
-    url = f"http://127.0.0.1:{stack.ports['API_PORT']}"
-    with urllib.request.urlopen(f"{url}/runs", timeout=30) as answer:
-        (run,) = json.load(answer)
+    (run,) = json.loads(stack.ask_api("/runs"))
     assert run["state"] == "done"
-    with urllib.request.urlopen(url + run["files"]["report.json"], timeout=30) as answer:
-        assert answer.read() == open_store(stack.settings()).get(results(stack)[0].files["report.json"])
+    assert stack.ask_api(run["files"]["report.json"]) == open_store(stack.settings()).get(
+        results(stack)[0].files["report.json"]
+    )
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"http://127.0.0.1:{stack.ports['API_PORT']}/runs", timeout=30)
 
 
 def test_what_was_killed_is_back(stack: Stack) -> None:
@@ -249,8 +275,8 @@ def test_commands_of_the_docs_run_on_the_stack(
     stack: Stack, dataset: Path, video: Path, page: str, tmp_path: Path
 ) -> None:
     """As they are written, with names in place of the placeholders and this stack's ports."""
-    for name in (".venv", "docker"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / "secrets").symlink_to(stack.secrets)
     if "dead-letters" in page:
         with closing(open_bus(stack.settings())) as bus:
             bus.publish(topic_by_short_name("clips").name, "nonsense", b"no record")
@@ -270,14 +296,7 @@ def run_command_of_docs(stack: Stack, dataset: Path, video: Path, words: list[st
         words = [word for word in words if word != "--watch"]  # it ends with Ctrl-C alone
     for name, value in values.items():
         words = [re.sub(rf"\b{name}\b", lambda _, value=value: value, word) for word in words]
-    environment = {
-        **stack.given,
-        "COMPOSE_PROJECT_NAME": stack.name,
-        "MER_KAFKA_SERVERS": f"127.0.0.1:{stack.ports['KAFKA_PORT']}",
-        "MER_S3_ENDPOINT": f"127.0.0.1:{stack.ports['S3_PORT']}",
-        "MER_S3_ACCESS_KEY": stack.key,
-        "MER_S3_SECRET_KEY": stack.secret,
-    }
+    environment = {**stack.given, "COMPOSE_PROJECT_NAME": stack.name}
     place = ROOT if words[0] == "docker" else folder
     done = subprocess.run(words, cwd=place, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -302,9 +321,34 @@ def finished_run(stack: Stack) -> str:
     return next(result.run for result in results(stack) if result.status == "done")
 
 
+def test_the_plain_command_needs_nothing_and_own_secrets_may_come_later(stack: Stack, tmp_path: Path) -> None:
+    """The images are those that were built for `stack`: nothing is asked of a registry."""
+    plain = Stack(tmp_path)
+    before = volumes()
+    try:
+        for _ in range(2):
+            plain.compose("up", "--detach", "--no-build", "--wait")
+            states = {each["Service"]: (each["State"], each["Health"]) for each in plain.containers()}
+            assert states.pop("init") == ("exited", "")
+            assert set(states.values()) == {("running", "healthy")}
+            plain.make_secrets()  # for the second time
+        with closing(open_bus(plain.settings())) as bus:
+            assert bus.read_newest("mer.datasets") == {}
+        assert list(open_store(plain.settings()).list_keys("source/")) == []
+        plain.compose("down", "--timeout", "30")
+        assert not [name for name in volumes() - before if not name.startswith(plain.name)], "a volume without a name"
+    finally:
+        plain.compose("down", "--volumes", "--remove-orphans", "--timeout", "30")
+
+
+def volumes() -> set[str]:
+    listed = subprocess.run(["docker", "volume", "ls", "--quiet"], capture_output=True, text=True, check=True)
+    return set(listed.stdout.split())
+
+
 def drop(stack: Stack, dataset: Path) -> None:
     """With nothing but an S3 client, in any order."""
-    client = Minio(f"127.0.0.1:{stack.ports['S3_PORT']}", stack.key, stack.secret, secure=False)
+    client = stack.open_client()
     bucket = stack.settings().inbox_bucket
     for file in sorted(file for file in dataset.rglob("*") if file.is_file()):
         client.fput_object(bucket, f"{dataset.name}/{file.relative_to(dataset)}", str(file))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 
 from shared.bus import Message, PartitionRevoked, Subscription
@@ -212,6 +212,18 @@ def test_a_topic_of_an_earlier_version_gets_the_settings_of_this_one(place: Plac
         assert log_setting(admin, made[0], "retention.ms") == "-1"
         assert ensure_topics(place.bootstrap, [TOPICS["mer.bucket-events"]], prefix=prefix) == []
         assert log_setting(admin, made[0], "retention.ms") == "86400000"
+        admin.delete_topics(made)
+
+
+def test_a_producer_whose_clock_is_days_ahead_is_heard(place: Place) -> None:
+    prefix = f"{place.prefix}ahead."
+    made = ensure_topics(place.bootstrap, [TOPICS["mer.flows"], TOPICS["mer.features"]], prefix=prefix)
+    in_two_days = int((time.time() + 2 * 86_400) * 1000)
+    with closing(KafkaProducer(bootstrap_servers=place.bootstrap)) as producer:
+        for topic in made:
+            accepted = producer.send(topic, b"v", b"k", timestamp_ms=in_two_days).get(PATIENCE_SECONDS)
+            assert accepted.timestamp < in_two_days, "the broker's clock stamps it"
+    with place.admin() as admin:
         admin.delete_topics(made)
 
 

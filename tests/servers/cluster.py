@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from tests.servers import docker
+
 PATIENCE_SECONDS = 1800
 
 
@@ -46,12 +48,14 @@ class Cluster:
         return list(json.loads(self.kubectl("get", kind, "--output", "json"))["items"])
 
     def apply(self, k8s: Path, overlay: str, place: Path) -> None:
-        """The overlay as it is, in our namespace."""
+        """The overlay as it is, in our namespace. Images of others are those that compose's tests take."""
         shutil.copytree(k8s, place / "k8s", dirs_exist_ok=True)
         ours = place / "k8s" / "overlays" / "ours"
         ours.mkdir()
         (ours / "kustomization.yaml").write_text(
-            yaml.safe_dump({"namespace": self.namespace, "resources": [f"../{overlay}"]})
+            yaml.safe_dump(
+                {"namespace": self.namespace, "resources": [f"../{overlay}"], "images": list(_images_of_others())}
+            )
         )
         self.kubectl("apply", "--kustomize", str(ours))
 
@@ -92,6 +96,14 @@ class Cluster:
         yield f"127.0.0.1:{local}"
         stopping.set()
         thread.join()
+
+
+def _images_of_others() -> Iterator[dict[str, str]]:
+    """Where a digest is not to be had, the tag."""
+    for image in docker.images().values():
+        name, _, tag = image.rpartition(":") if "@" not in image else ("", "", "")
+        if name:
+            yield {"name": name, "newTag": tag}
 
 
 def _rolled_out(workload: Mapping[str, Any]) -> bool:

@@ -76,7 +76,8 @@ OTHERS = ("store", "gpu", "gpu-flow", "monitoring", "network-policies", "namespa
 def combinations() -> list[tuple[str, ...]]:
     """What may be asked for: one Kafka, one way of scaling, any of the others."""
     mixed = itertools.product(KAFKA, SCALING, *((other, "") for other in OTHERS))
-    secured = (("kafka-login", "keda", "keda-login", *OTHERS), ("strimzi", "keda", "keda-login"))
+    logins = ("kafka-login", "keda", "keda-login", "service-logins")
+    secured = ((*logins, *OTHERS), ("store", "strimzi", *logins), ("service-logins",))
     return [tuple(part for part in parts if part) for parts in (*mixed, *secured)]
 
 

@@ -1,4 +1,4 @@
-"""A stack to be tortured: a broker, a store on a disk of its own, the inbox, and every stage's workers, watched over."""
+"""A stack to be tortured: a broker, a store on a small disk, the inbox, and every stage's workers, watched over."""
 
 import os
 import random
@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.errors import MerError
 from shared.settings import Settings
 from shared.setup import set_up_servers
 from tests.integration.test_setup import TellingMinio
@@ -33,6 +34,7 @@ QUICK = {
     "kafka_poll_interval_seconds": 10,
     "grace_seconds": 5,
     "log_level": "WARNING",
+    "work_seconds": 30,
     "port": 0,
 }
 
@@ -98,7 +100,7 @@ class TortureLab:
         self.services = [self._start("inbox", ["services.ingest.inbox"])]
         for stage, *_ in ORDER:
             for number in range(workers):
-                self.services.append(self._start(f"{stage} {number}", ["tests.torture.cheap_stages", stage]))
+                self.services.append(self._start(f"{stage} {number}", ["tests.torture.service", stage]))
         self._guard = threading.Thread(target=self._watch_over)
         self._guard.start()
 
@@ -132,9 +134,12 @@ class TortureLab:
 
     def _put_patiently(self, key: str, data: bytes) -> None:
         while not self._stopping.is_set():
-            with suppress(Exception):
-                return self.inbox.put(key, data)
-            self._stopping.wait(0.5)
+            try:
+                self.inbox.put(key, data)
+            except MerError:
+                self._stopping.wait(0.5)
+            else:
+                break
 
     def drop_dataset(self, truth: Truth, dataset: str) -> None:
         """Frames first, the sheet last."""

@@ -18,6 +18,7 @@ from services.spotter.metrics import SpotterMetrics
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.prediction_metrics import RecognitionMetrics, VideoStateMetrics
 from shared.bus.topics import TOPIC_BY_GROUP, TOPICS
+from shared.service_access import ACCESS, USER_PREFIX
 from shared.settings import OTHER_VARIABLES, Settings
 from shared.telemetry import Metrics
 from tests.servers import kustomize
@@ -162,10 +163,47 @@ def test_workers_are_probed_where_they_answer(name: str) -> None:
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_images_are_pinned(name: str) -> None:
     environment = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env").read_text(), re.MULTILINE))
-    known = {environment[name].split("@")[0] for name in ("KAFKA_IMAGE", "MINIO_IMAGE")}
+    known = {environment[name] for name in ("KAFKA_IMAGE", "MINIO_IMAGE")}
     known |= {f"localhost/merstream/{service}:{environment['TAG']}" for service in WORKERS}
     used = {container["image"] for pod in pods(overlay(name)).values() for container in containers(pod)}
     assert used <= known, "compose and Kubernetes run the same images"
+
+
+def secrets_of(container: Mapping[str, Any]) -> list[str]:
+    return [source["secretRef"]["name"] for source in container["envFrom"] if "secretRef" in source]
+
+
+def test_where_servers_have_logins_a_pod_has_its_services_own_alone() -> None:
+    for name in WORKERS:
+        pod = pods(overlay("cluster"))[name]
+        assert secrets_of(pod["containers"][0]) == [f"merstream-{name}"]
+        assert [secrets_of(each) for each in pod.get("initContainers", [])] == (
+            [["merstream-store", "merstream-kafka"]] if name == "inbox" else []
+        ), "the set-up alone has the administrator's"
+    settings = settings_of(overlay("cluster"))
+    assert (settings["MER_S3_TLS"], settings["MER_KAFKA_TLS"], settings["MER_KAFKA_SASL"]) == (
+        "true",
+        "true",
+        "SCRAM-SHA-512",
+    )
+
+
+def test_strimzi_gives_each_service_its_rights_and_nobody_else_any(tmp_path: Path) -> None:
+    try:
+        manifests = kustomize.Mixer(K8S, tmp_path).build(("store", "strimzi", "kafka-login", "service-logins"))
+    except kustomize.ServerMissing as lacking:
+        pytest.skip(str(lacking))
+    cluster = of_kind(manifests, "Kafka")["kafka"]["spec"]["kafka"]
+    assert [(each["tls"], each["authentication"]["type"]) for each in cluster["listeners"]] == [(True, "scram-sha-512")]
+    assert cluster["authorization"] == {"type": "simple", "superUsers": ["mer-setup"]}
+    users = of_kind(manifests, "KafkaUser")
+    assert users.keys() == {f"{USER_PREFIX}{service}" for service in (*ACCESS, "setup")}
+    rights = {(a["resource"]["name"], *a["operations"]) for a in users["mer-flow"]["spec"]["authorization"]["acls"]}
+    topics = {("mer.magnified", "Read"), ("mer.flows", "Write"), ("mer.sources", "Write"), ("mer.flow.dlq", "Write")}
+    assert rights == topics | {("flow", "Read")}
+    for name, pod in pods(manifests).items():
+        (tls,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "tls"]
+        assert tls["secretName"] == "kafka-cluster-ca-cert", name
 
 
 def settings_of(manifests: list[Manifest]) -> dict[str, str]:
@@ -284,7 +322,7 @@ def test_policies_let_the_work_pass_and_nothing_else() -> None:
     wanted = {(worker, "kafka", 9092) for worker in (*WORKERS, "store")}
     wanted |= {(worker, "store", 9000) for worker in WORKERS}
     wanted |= {(pod, "dns", 53) for pod in (*WORKERS, *SERVERS)}
-    wanted |= {(source, worker, 9100) for worker in WORKERS for source in ("prometheus", "dns", "stranger")}
+    wanted |= {("prometheus", worker, 9100) for worker in WORKERS}
     wanted |= {("stranger", "planner", API_PORT)}
     assert passing == wanted
 

@@ -58,5 +58,10 @@ def test_what_the_trainer_learns_from_knows_no_torch() -> None:
 
 
 def test_stages_without_networks_load_without_torch() -> None:
-    code = "import sys, services.flow.__main__, services.magnifier.__main__; sys.exit('torch' in sys.modules)"
+    code = "import sys, services.flow.stage, services.magnifier.stage; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_worker_does_not_load_its_stage_twice() -> None:
+    code = "import sys, services.flow.__main__, services.ingest.__main__; sys.exit('cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -34,7 +34,7 @@ def variables(file: Path) -> dict[str, str]:
 
 def test_every_container_that_asks_for_secrets_has_its_own(folder: Path) -> None:
     asking = {name for name, container in CONTAINERS.items() if "env_file" in container}
-    assert {file.stem for file in folder.iterdir()} == asking | {"kafka", "mer"}
+    assert {file.stem for file in folder.iterdir()} == asking | {"kafka", "mer", "api", "notifier"}
     passwords = parse_passwords(variables(folder / "init.env")["MER_SERVICE_PASSWORDS"])
     assert passwords.keys() == ACCESS.keys()
     assert len({*passwords.values()}) == len(passwords)
@@ -53,7 +53,7 @@ def test_a_secret_is_in_the_files_that_need_it(folder: Path) -> None:
     holders = {
         secret: {file.stem for file in folder.iterdir() if secret in file.read_text()} for secret in (root, token)
     }
-    assert holders == {root: {"minio", "init", "kafka"}, token: {"planner", "mer"}}
+    assert holders == {root: {"minio", "init", "kafka"}, token: {"planner", "mer", "api"}}
 
 
 def test_nobody_else_reads_them(folder: Path) -> None:
@@ -66,6 +66,14 @@ def test_a_secret_stays_at_the_next_start_and_a_lost_file_comes_back(folder: Pat
     (folder / "flow.env").unlink()
     make(folder)
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
+
+
+def test_after_an_upgrade_a_service_that_is_no_more_has_no_password(folder: Path) -> None:
+    file = folder / "init.env"
+    before = file.read_text()
+    file.write_text(before.replace("MER_SERVICE_PASSWORDS=", "MER_SERVICE_PASSWORDS=former=secret,"))
+    make(folder)
+    assert file.read_text() == before
 
 
 def test_mer_speaks_tls_with_a_broker_that_does(folder: Path) -> None:

@@ -34,11 +34,13 @@ from services.trainer.runs import definition
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
 from shared.bus.topics import RESULTS
+from shared.device import choose_device
 from shared.errors import BadData
 from shared.records import Figures, FoldRequest, FoldResult, Run, RunContents, RunResult
 from shared.store import Store
 from shared.telemetry import Metrics
 from shared.worker import OutgoingMessage
+from shared.worker.child_handler import HandlerTools
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +166,12 @@ class FoldHandler:
                 raise BadData(f"{kept.outcome_key(job.key)} cannot be read; delete it and publish the run again.")
             outcomes.setdefault(job.settings.model, {}).setdefault(job.settings.seed, []).append(found)
         return outcomes
+
+
+def build_fold_handler(tools: HandlerTools) -> FoldHandler:
+    """The handler of a service, in the process that works."""
+    metrics = TrainingMetrics(tools.metrics.registry)
+    return FoldHandler(tools.store, metrics, choose_device(), tools.settings.scratch, tools.should_stop)
 
 
 def _fold_result(

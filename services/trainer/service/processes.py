@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from services.trainer.api.server import ApiServer
 from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.runs.state import PipelineState
-from services.trainer.service.fold_worker import FoldHandler
+from services.trainer.service.fold_worker import FoldHandler, build_fold_handler
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.prediction_metrics import RecognitionMetrics, VideoStateMetrics
 from services.trainer.service.prediction_starter import PredictionStarter
@@ -23,18 +23,17 @@ from shared.device import choose_device
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
-from shared.worker import Worker
-from shared.worker.process import Loop
+from shared.worker.child_handler import build_service_handler
+from shared.worker.process import Loop, build_service_worker
 
 
 def all_loops(
     settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
 ) -> Sequence[Loop]:
     """The loops of a trainer that does everything."""
-    train_metrics = TrainingMetrics(metrics.registry)
     return [
-        *_build_planning_loops(settings, bus, store, metrics, stopping, train_metrics),
-        _build_fold_worker(settings, bus, store, metrics, stopping, train_metrics),
+        *planning_loops(settings, bus, store, metrics, stopping),
+        _build_fold_worker(settings, bus, store, metrics, stopping),
         *recognition_loops(settings, bus, store, metrics, stopping),
     ]
 
@@ -43,32 +42,7 @@ def planning_loops(
     settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
 ) -> Sequence[Loop]:
     """Starters, planner and API. They need no GPU and must run always."""
-    return _build_planning_loops(settings, bus, store, metrics, stopping, TrainingMetrics(metrics.registry))
-
-
-def training_loops(
-    settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
-) -> Sequence[Loop]:
-    """A worker for folds. A deployment scales such processes by the number of waiting folds."""
-    return [_build_fold_worker(settings, bus, store, metrics, stopping, TrainingMetrics(metrics.registry))]
-
-
-def recognition_loops(
-    settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
-) -> Sequence[Loop]:
-    """A worker that recognises the events of videos. The shipped model takes milliseconds on a CPU."""
-    handler = RecognitionHandler(store, RecognitionMetrics(metrics.registry))
-    return [Worker(handler, bus, store, settings, metrics, stopping)]
-
-
-def _build_planning_loops(
-    settings: Settings,
-    bus: Bus,
-    store: Store,
-    metrics: Metrics,
-    stopping: threading.Event,
-    train_metrics: TrainingMetrics,
-) -> Sequence[Loop]:
+    train_metrics = TrainingMetrics(metrics.registry)
     state = PipelineState(bus, store)
     starter = RunStarter(state, metrics, train_metrics, choose_device(), settings.train_poll_seconds, stopping)
     videos = VideoStateMetrics(metrics.registry)
@@ -76,17 +50,26 @@ def _build_planning_loops(
         state, metrics, videos, load_recogniser().digest, settings.train_poll_seconds, stopping
     )
     api = [ApiServer(state, settings, stopping)] if settings.api_port else []
-    planner = Worker(RunPlanner(store), bus, store, settings, metrics, stopping)
+    planner = build_service_worker(RunPlanner(store), bus, store, settings, metrics, stopping)
     return [starter, planner, predictions, *api]
 
 
-def _build_fold_worker(
-    settings: Settings,
-    bus: Bus,
-    store: Store,
-    metrics: Metrics,
-    stopping: threading.Event,
-    train_metrics: TrainingMetrics,
-) -> Loop:
-    handler = FoldHandler(store, train_metrics, choose_device(), settings.scratch, stopping.is_set)
-    return Worker(handler, bus, store, settings, metrics, stopping)
+def training_loops(
+    settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
+) -> Sequence[Loop]:
+    """A worker for folds. A deployment scales such processes by the number of waiting folds."""
+    return [_build_fold_worker(settings, bus, store, metrics, stopping)]
+
+
+def recognition_loops(
+    settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
+) -> Sequence[Loop]:
+    """A worker that recognises the events of videos. The shipped model takes milliseconds on a CPU."""
+    handler = RecognitionHandler(store, RecognitionMetrics(metrics.registry))
+    return [build_service_worker(handler, bus, store, settings, metrics, stopping)]
+
+
+def _build_fold_worker(settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event) -> Loop:
+    modules = [build_fold_handler.__module__]
+    handler = build_service_handler(FoldHandler.name, build_fold_handler, settings, store, metrics, stopping, modules)
+    return build_service_worker(handler, bus, store, settings, metrics, stopping)

@@ -50,6 +50,8 @@ class RecognitionHandler:
 
         Raises BadData if the model, the contents of the request or the draft of the prediction cannot be read.
         """
+        if not value:
+            return "withdrawn", []
         request = RecognitionRequest.decode(value)
         try:
             answer = self._predict_video(request, self._load_model(request.video.plan.model), metrics)

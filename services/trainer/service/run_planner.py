@@ -35,6 +35,8 @@ class RunPlanner:
 
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
         """Publish the folds of a run. A run that cannot be trained ends as a result with the reason."""
+        if not value:
+            return "withdrawn", []
         run = Run.decode(value)
         try:
             contents, options = definition.open_run(self.store, run)

@@ -76,6 +76,28 @@ class KafkaBus:
     def follow(self, topic: str) -> KafkaFollower:
         return KafkaFollower(self.broker, self._prefixed_topic(topic), topic)
 
+    def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
+        if self.topics[topic].cleanup == "compact":
+            keys = [key for key in self.read_newest(topic) if covers(key)]
+            for key in keys:
+                self.publish(topic, key, None)
+            return len(keys)
+        if group is not None:
+            self._delete_committed(topic, self.prefix + group)
+        return 0
+
+    def _delete_committed(self, topic: str, group: str) -> None:
+        """Delete the messages of every partition that the group has committed."""
+        with (
+            translate_kafka_errors(f"deleting processed messages of {topic}"),
+            closing(self.broker.connect_client(KafkaAdminClient)) as admin,
+        ):
+            partitions = list_partitions(self.broker, self._prefixed_topic(topic))
+            commits = admin.list_group_offsets({group: partitions})[group]
+            done = {each: commits[each].offset for each in partitions if each in commits and commits[each].offset > 0}
+            if done:
+                admin.delete_records(done)
+
     def group_progress(self, topic: str, group: str) -> GroupProgress:
         """Messages that the broker has deleted count as committed: nobody can read them any more."""
         partitions, group = list_partitions(self.broker, self._prefixed_topic(topic)), self.prefix + group
@@ -87,9 +109,11 @@ class KafkaBus:
             end = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
             commits = admin.list_group_offsets({group: partitions})[group]
         done = {each: commits[each].offset if each in commits else -1 for each in partitions}
+        heads = {each: max(done[each], first[each].offset) for each in partitions}
         return GroupProgress(
             published=sum(end[each].offset for each in partitions),
-            committed=sum(max(done[each], first[each].offset) for each in partitions),
+            committed=sum(heads.values()),
+            heads={each.partition: head for each, head in heads.items() if head < end[each].offset},
         )
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from kafka.admin import (
 
 from shared.bus.kafka.broker import Broker, translate_kafka_errors
 from shared.errors import Misconfigured
-from shared.service_access import ACCESS, USER_PREFIX
+from shared.service_access import EVERY, USER_PREFIX, bus_rights
 
 MECHANISM = "SCRAM-SHA-512"
 
@@ -43,14 +43,8 @@ def grant_bus_access(broker: Broker, prefix: str, passwords: Mapping[str, str]) 
 
 
 def service_acls(service: str, prefix: str) -> Iterator[ACL]:
-    """What a service may do. A right to read or write also lets it ask for a topic's or a group's description."""
-    access, user = ACCESS[service], f"User:{USER_PREFIX}{service}"
-    rights = [
-        *((ResourceType.TOPIC, prefix + topic.name, ACLOperation.READ) for topic in access.consumes),
-        *((ResourceType.TOPIC, prefix + topic.name, ACLOperation.WRITE) for topic in access.produces),
-        *((ResourceType.GROUP, prefix + group, ACLOperation.READ) for group in access.groups),
-        *([(ResourceType.GROUP, "*", ACLOperation.DESCRIBE)] if access.describes_groups else []),
-    ]
-    for kind, name, operation in rights:
-        resource = ResourcePattern(kind, name, ACLResourcePatternType.LITERAL)
-        yield ACL(user, "*", operation, ACLPermissionType.ALLOW, resource)
+    """What a service may do. `prefix` is that of topics and groups."""
+    for kind, name, operation in bus_rights(service):
+        named = name if name == EVERY else prefix + name
+        resource = ResourcePattern(ResourceType[kind], named, ACLResourcePatternType.LITERAL)
+        yield ACL(f"User:{USER_PREFIX}{service}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, resource)

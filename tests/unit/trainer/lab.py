@@ -69,7 +69,7 @@ class Trainer:
         self.bus: Bus = LocalBus(home / "bus.sqlite")
         self.metrics, self.life = Metrics(), life or Life()
         bus, store = Mortal(self.bus, self.life), Mortal(LocalStore(home / "store"), self.life)
-        settings = Settings(scratch=home, retry_base_seconds=0.01, retry_cap_seconds=0.01)
+        settings = Settings(work_in_child=False, scratch=home, retry_base_seconds=0.01, retry_cap_seconds=0.01)
         loops = all_loops(settings, bus, store, self.metrics, threading.Event())
         self.conductor, self.planner, self.predictions, self.folds, self.recogniser = loops
 

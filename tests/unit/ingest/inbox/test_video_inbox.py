@@ -242,7 +242,7 @@ def test_a_plan_that_came_just_now_waits_until_it_has_settled(tmp_path: Path) ->
     lab.passed = 0
     assert 3500 < lab.process.scan_now() <= 3600
     assert lab.announced()["own.mp4"].plan == VideoPlan(), "it is not withdrawn meanwhile"
-    assert lab.process.is_awaited(Upload("videos", "own.mp4.merstream.json"))
+    assert lab.process.note_upload(Upload("videos", "own.mp4.merstream.json"))
     lab.close()
 
 

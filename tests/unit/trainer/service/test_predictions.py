@@ -12,8 +12,9 @@ from services.trainer.runs.state import PipelineState
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
 from shared.store.npz import unpack_arrays
+from shared.topic_views import read_records
 from shared.video_progress import VideoFollower
-from shared.video_records import RefusedVideo, VideoPlan
+from shared.video_records import PredictionResult, RefusedVideo, VideoPlan
 from tests.unit.trainer.lab import Killed, Life, Trainer
 from tests.unit.trainer.recogniser.drawn_runs import RUN, store_run
 from tests.unit.trainer.service.video_lab import NAME, VideoLab, video
@@ -229,7 +230,10 @@ def test_another_plan_predicts_anew_and_the_first_one_again_finds_its_prediction
         one.work()
         one.work()
         assert one.states() == {"predicted": 1}
-        found.append(lab.results()[NAME].files["prediction.json"])
+        results = read_records(lab.bus, "mer.predictions", lambda key: PredictionResult)
+        mine = {each.files["prediction.json"] for each in results if each.video.upload_key == chosen.upload_key}
+        found.append(mine)
+        assert len(mine) == 1
     assert found[0] == found[2] != found[1]
     assert one.value("mer_predictions_total") == 2
 

@@ -20,13 +20,13 @@ from benchmarks.common import argument_parser, describe_machine, draw_clips, res
 from services.ingest import apex_spotting, clip_cropping, source_reading
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.facial_motion import measure_skin_motion
-from services.ingest.settings import PROFILES
 from services.ingest.source_packing import pack_source
 from shared.face_mesh import MeshTracker
 from shared.spotting.motion_meter import FASTEST, MotionMeter
 from shared.spotting.regions import LID_REGIONS
+from shared.stage_settings.ingest import INGEST_PROFILES
 
-INGEST_SETTINGS = PROFILES["corrected"]
+INGEST_SETTINGS = INGEST_PROFILES["corrected"]
 Frames = NDArray[np.uint8]
 
 

@@ -25,11 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import argument_parser, result_file, write_result
-from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.timeline import clip_positions, shown_frame_rate
 from services.interpolator.window import plan_means
 from services.magnifier.evm import filter_changes
-from services.magnifier.settings import PROFILES, MagnifierSettings
+from shared.stage_settings.interpolator import InterpolatorSettings
+from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
 
 Doubles = NDArray[np.float64]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -65,7 +65,7 @@ class MapRule:
     first: int  # the shown frame at which the flows begin
 
 
-CORRECTED = PROFILES["corrected"]
+CORRECTED = MAGNIFIER_PROFILES["corrected"]
 CAUSAL_FROM_HALF_HZ, CAUSAL_FROM_ZERO = (
     CORRECTED.model_copy(update={"temporal_filter": "causal", "fl": cutoff}) for cutoff in (0.5, 0.0)
 )

@@ -16,7 +16,7 @@ from skimage.data import astronaut
 from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
 from services.magnifier.evm import magnify
 from services.magnifier.pyramid import band_count
-from services.magnifier.settings import FACTORS
+from shared.stage_settings.magnifier import FACTORS
 
 HEIGHT, WIDTH, FRAMES = 224, 280, 11  # px, px
 YIQ_TO_RGB = np.array([[1, 0.956, 0.621], [1, -0.272, -0.647], [1, -1.106, 1.703]])

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.common import time_call
 from benchmarks.known_motions import DISTURBANCES, MOTIONS, KnownPair, MovingFace
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES
+from shared.stage_settings.flow import FLOW_PROFILES
 
 LENGTHS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 8, 10, 12, 16, 20)  # px, of the largest motion in the frame
 PairFlow = Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]]
@@ -34,7 +34,7 @@ def peer_methods() -> dict[str, PairFlow]:
     medium = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     fine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     fine.setFinestScale(0)  # down to single pixels; the preset stops at half of the resolution
-    two_levels = PROFILES["corrected"].model_copy(update={"levels": 2})
+    two_levels = FLOW_PROFILES["corrected"].model_copy(update={"levels": 2})
     methods: dict[str, PairFlow] = {
         "merstream, corrected": lambda first, second: flow(first[None], second[None], "corrected")[0],
         "merstream, two levels": lambda first, second: flow(first[None], second[None], two_levels)[0],

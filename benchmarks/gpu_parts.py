@@ -30,14 +30,14 @@ from benchmarks.gpu_timing import (
 from benchmarks.gpu_training import measure_folds, measure_loso, measure_steps
 from services.flow import torch_flow
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES as FLOW_PROFILES
 from services.flow.stage import compute as compute_flows
 from services.flow.torch_flow import estimate_flow_torch
 from services.interpolator.rife import Rife
-from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.stage import compute as interpolate_clip
 from services.interpolator.stage import load_network
 from shared.device import choose_device
+from shared.stage_settings.flow import FLOW_PROFILES
+from shared.stage_settings.interpolator import InterpolatorSettings
 
 
 def run_tests(setup: Setup, record: Record, deadline: float) -> None:

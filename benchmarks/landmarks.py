@@ -25,11 +25,11 @@ from benchmarks.common import argument_parser, describe_machine, result_file, ti
 from merstream.synth.action_units import FaceAxes
 from merstream.synth.identity import draw_identity
 from services.roi_au.landmarks import detect
-from services.roi_au.settings import PROFILES
 from shared import face_mesh
 from shared.errors import BadData
 from shared.face_detectors import choose_detector
 from shared.faces import DetectorName
+from shared.stage_settings.roi_au import ROI_AU_PROFILES
 from shared.video.index import read_index
 from shared.video.reading import read_pictures
 
@@ -46,7 +46,7 @@ PARTS = {
     "eyes": slice(36, 48),
     "mouth": slice(48, 68),
 }
-MODELS = {name: PROFILES["corrected"].model_copy(update={"landmarks": name}) for name in ("dlib", "mediapipe")}
+MODELS = {name: ROI_AU_PROFILES["corrected"].model_copy(update={"landmarks": name}) for name in ("dlib", "mediapipe")}
 Frame = NDArray[np.uint8]
 Points = NDArray[np.float64]
 Detect = Callable[[Frame], Points]

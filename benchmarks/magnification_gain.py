@@ -16,7 +16,7 @@ from skimage.data import astronaut
 
 from benchmarks.common import argument_parser, result_file, write_result
 from services.magnifier.evm import magnify
-from services.magnifier.settings import FACTORS, PROFILES, MagnifierSettings
+from shared.stage_settings.magnifier import FACTORS, MAGNIFIER_PROFILES, MagnifierSettings
 
 CROPS = {(112, 96): (slice(40, 208), slice(150, 294)), (224, 280): (slice(50, 202), slice(130, 320))}
 SPOTS = {"brow": (0.42, 0.30, 0.0, -1.0), "mouth": (0.58, 0.72, 0.8, -0.6)}  # x, y (shares of the frame), direction
@@ -101,13 +101,13 @@ def main() -> None:
     print("| gain (error) | 1.2 | 1.6 | 2.0 | 2.4 | 3.0 |\n| --- | --- | --- | --- | --- | --- |")
     for size in CROPS:
         for amplitude in AMPLITUDES:
-            for profile, settings in PROFILES.items():
+            for profile, settings in MAGNIFIER_PROFILES.items():
                 name = f"{size[0]}x{size[1]}, {amplitude} px, {profile}"
                 results[name] = measure_gains(size, amplitude, settings)
                 print(table_line(name, results[name]), flush=True)
     for fps in RATES:
         name = f"224x280, 1.0 px, corrected, {fps:.0f} frames/s"
-        results[name] = measure_gains((224, 280), 1.0, PROFILES["corrected"], fps)
+        results[name] = measure_gains((224, 280), 1.0, MAGNIFIER_PROFILES["corrected"], fps)
         print(table_line(name, results[name]), flush=True)
     rounded = {
         name: {"gain": gains[:, 0].round(3).tolist(), "error": gains[:, 1].round(2).tolist()}

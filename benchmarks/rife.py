@@ -24,10 +24,10 @@ from skimage.data import astronaut
 from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
 from services.interpolator.bisection import frames_at
 from services.interpolator.rife import Rife, unpack_frames
-from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.stage import compute
 from services.interpolator.timeline import frame_positions
 from shared import weights
+from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES, InterpolatorSettings
 
 FACE = astronaut()[40:200, 130:322].astype(float)
 ROWS, COLUMNS = np.mgrid[0:160, 0:192].astype(float)
@@ -103,12 +103,14 @@ def compare_forwards(net: Rife, count: int, apex: int, px: float) -> dict[str, f
     rng, last = np.random.default_rng(1), count - 1
     amplitudes = np.interp(np.arange(count), [0, apex, last], [0, px, 0]) if apex < last else np.array([0, px])
     frames = np.stack([noisy_face(amplitude, 1, rng) for amplitude in amplitudes])
-    at = shown_positions(PROFILES["paper"], apex, last)
+    at = shown_positions(INTERPOLATOR_PROFILES["paper"], apex, last)
     plain, calls, seconds = measure_call(lambda: np.stack([bisect_position(frames, p, net) for p in at]), net)
-    ours, our_calls, our_seconds = measure_call(lambda: frames_at(frames, at, net, PROFILES["paper"]), net)
+    ours, our_calls, our_seconds = measure_call(lambda: frames_at(frames, at, net, INTERPOLATOR_PROFILES["paper"]), net)
     clip = {"frames": frames, "onset": 0, "apex": apex, "offset": last, "fps": 200.0}
     inputs = {"ingest": {name: np.asarray(value) for name, value in clip.items()}}
-    _, new_calls, new_seconds = measure_call(lambda: compute(inputs, PROFILES["corrected"], net)["frames"], net)
+    _, new_calls, new_seconds = measure_call(
+        lambda: compute(inputs, INTERPOLATOR_PROFILES["corrected"], net)["frames"], net
+    )
     return {
         "identical": bool(np.array_equal(plain, ours)),
         "original_forwards": calls,

@@ -27,8 +27,8 @@ from scipy.signal import butter, filtfilt
 from benchmarks.spotting_scores import Interval
 from services.ingest.apex_spotting import face_mask, smooth_curve
 from services.ingest.facial_motion import measure_skin_motion
-from services.ingest.settings import PROFILES
 from shared.face_mesh import MeshTracker, convert_to_ibug
+from shared.stage_settings.ingest import INGEST_PROFILES
 
 if TYPE_CHECKING:
     from benchmarks.spotting import DrawnVideo
@@ -172,7 +172,7 @@ def merge_intervals(intervals: list[Interval]) -> list[Interval]:
 
 def measure_apex_curves(frames: list[NDArray[np.uint8]], times: Floats) -> Floats:
     """Rows [N, 4]: onset, apex and offset (s), and height (px) of the apex rule's finding in each window."""
-    fps, settings = 1 / float(np.median(np.diff(times))), PROFILES["corrected"]
+    fps, settings = 1 / float(np.median(np.diff(times))), INGEST_PROFILES["corrected"]
     mask, rows = face_mask(frames[0]), []
     for length in (1.0, 4.0):
         width = round(length * fps)

@@ -31,12 +31,12 @@ from services.ingest import stage as ingest
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.steady_face_box import steady_box
 from services.interpolator import stage as interpolator
-from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.timeline import frame_positions, shown_frame_rate
 from services.magnifier import stage as magnifier
-from services.magnifier.settings import MagnifierSettings
 from services.roi_au.roi import RADIUS, ROI
 from shared.stage import Arrays, StageSettings
+from shared.stage_settings.interpolator import InterpolatorSettings
+from shared.stage_settings.magnifier import MagnifierSettings
 
 FACTORS = (1.2, 2.0, 3.0)
 BROWS, MOUTH = slice(0, 10), slice(10, 30)

@@ -24,8 +24,8 @@ from benchmarks.head_motion import expression_by_region
 from benchmarks.truth import Floats
 from merstream.synth.difficulty import DIFFICULTIES
 from services.flow import stage as flow
-from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.stage import compute
+from shared.stage_settings.interpolator import InterpolatorSettings
 
 WINDOW_FACTORS = (0.0, 2.0)
 CONDITIONS: dict[str, tuple[dict[str, Any], int]] = {  # what differs from hard, and every how many-th frame is kept

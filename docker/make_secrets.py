@@ -25,8 +25,8 @@ def make_secrets(folder: Path, addresses: Mapping[str, str]) -> None:
     """Write the files. `addresses` are settings with which tools of this machine find the stack."""
     folder.mkdir(mode=0o700, exist_ok=True)
     known, planner = _read_variables(folder / "init.env"), _read_variables(folder / "planner.env")
-    passwords = dict(part.split("=") for part in known.get(_PASSWORDS, "").split(",") if part)
-    passwords |= {service: secrets.token_hex(20) for service in SERVICES if service not in passwords}
+    kept = dict(part.split("=") for part in known.get(_PASSWORDS, "").split(",") if part)
+    passwords = {service: kept.get(service) or secrets.token_hex(20) for service in SERVICES}
     administrator = known.get(_OWN) or secrets.token_hex(20)
     token = {_TOKEN: planner.get(_TOKEN) or secrets.token_hex(20)}
     logins = {service: _login_variables(USER_PREFIX + service, password) for service, password in passwords.items()}

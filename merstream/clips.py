@@ -45,9 +45,9 @@ def magnify(
     Raises BadData for other frames, factors or rates, Misconfigured for an unknown profile.
     """
     from services.magnifier import evm
-    from services.magnifier.settings import PROFILES
+    from shared.stage_settings.magnifier import MAGNIFIER_PROFILES
 
-    settings = _settings_of_profile(profile, PROFILES)
+    settings = _settings_of_profile(profile, MAGNIFIER_PROFILES)
     clip, rate = _require_clip(frames), _require_rate(fps)
     alphas = _require_numbers(factors, "factors")
     magnified = evm.magnify(clip, alphas.tolist(), settings, rate, settings.precision)
@@ -65,9 +65,9 @@ def optical_flow(first: ArrayLike, second: ArrayLike, profile: str = "corrected"
     Raises BadData for other images, Misconfigured for an unknown profile.
     """
     from services.flow.black_anandan import flow
-    from services.flow.settings import PROFILES
+    from shared.stage_settings.flow import FLOW_PROFILES
 
-    settings = _settings_of_profile(profile, PROFILES)
+    settings = _settings_of_profile(profile, FLOW_PROFILES)
     start, end = _to_grey_images(first, "first"), _to_grey_images(second, "second")
     if start.shape != end.shape:
         raise BadData(f"Expected two images or stacks of one size, got {list(start.shape)} and {list(end.shape)}.")

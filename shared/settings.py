@@ -26,11 +26,13 @@ class Settings(BaseSettings):
     home: Path = Field(Path("out"), description="folder of the embedded bus and store")
     port: int = Field(9100, ge=0, le=65535, description="port of /livez, /readyz and /metrics. 0 selects a free one")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
-    grace_seconds: float = Field(25, ge=0, description="seconds that running work may continue after SIGTERM")
-    retry_base_seconds: float = Field(
-        0.5, gt=0, description="seconds before the first retry. The wait doubles each time"
+    grace_seconds: float = Field(
+        25, ge=0, le=31_536_000, description="seconds that running work may continue after SIGTERM"
     )
-    retry_cap_seconds: float = Field(30, gt=0, description="longest wait between two attempts, seconds")
+    retry_base_seconds: float = Field(
+        0.5, gt=0, le=86_400, description="seconds before the first retry. The wait doubles each time"
+    )
+    retry_cap_seconds: float = Field(30, gt=0, le=31_536_000, description="longest wait between two attempts, seconds")
     surprise_attempts: int = Field(
         3, ge=1, le=100, description="attempts at a record that fails with an unexpected error or ends its process"
     )
@@ -50,14 +52,12 @@ class Settings(BaseSettings):
         le=1 << 50,
         description="memory that the work on a record may take. 0: the container's or the machine's, less 256 MiB",
     )
-    dead_letters_consecutive: int = Field(
-        20, ge=0, description="stop the worker after this many consecutive dead letters. 0: never"
-    )
-    dead_letters_ratio: float = Field(
-        0.5,
+    dead_letters_datasets: int = Field(
+        3,
         ge=0,
-        le=1,
-        description="stop the worker if this share of its last 100 messages became dead letters. 0: never",
+        le=1_000_000,
+        description="stop the worker after dead letters of this many datasets with no record finished between them. "
+        "0: never",
     )
     keep: KeepPolicy = Field(
         "all",
@@ -68,18 +68,23 @@ class Settings(BaseSettings):
 
     inbox_bucket: str = Field("datasets", description="bucket into which datasets are uploaded")
     videos_bucket: str = Field("videos", description="bucket into which videos to predict are uploaded")
-    inbox_scan_seconds: float = Field(60, gt=0, description="seconds between two scans of an inbox")
+    inbox_scan_seconds: float = Field(60, gt=0, le=31_536_000, description="seconds between two scans of an inbox")
     inbox_settle_seconds: float = Field(
-        5, ge=0, description="seconds without new uploads before a dataset or a video is scanned"
+        5, ge=0, le=31_536_000, description="seconds without new uploads before a dataset or a video is scanned"
     )
     inbox_patience_seconds: float = Field(
-        300, ge=0, description="seconds without new uploads before a dataset with faulty clips counts as complete"
+        300,
+        ge=0,
+        le=31_536_000,
+        description="seconds without new uploads before a dataset with faulty clips counts as complete",
     )
-    inbox_archive_files: int = Field(2_000_000, gt=0, description="maximum number of files in an archive")
-    inbox_archive_bytes: int = Field(200 * 2**30, gt=0, description="maximum size of an unpacked archive, bytes")
+    inbox_archive_files: int = Field(2_000_000, gt=0, le=100000000, description="maximum number of files in an archive")
+    inbox_archive_bytes: int = Field(
+        200 * 2**30, gt=0, le=2**50, description="maximum size of an unpacked archive, bytes"
+    )
 
     train_poll_seconds: float = Field(
-        5, gt=0, description="seconds between two checks for a dataset that is ready to train on"
+        5, gt=0, le=31_536_000, description="seconds between two checks for a dataset that is ready to train on"
     )
 
     api_port: int = Field(0, ge=0, le=65535, description="port of the trainer's API. 0: no API")
@@ -98,13 +103,16 @@ class Settings(BaseSettings):
     )
     kafka_prefix: str = Field("", description="prefix of topics and groups, for deployments that share a cluster")
     kafka_session_seconds: float = Field(
-        45, gt=0, description="seconds without a heartbeat before a worker loses its partitions"
+        45, gt=0, le=86_400, description="seconds without a heartbeat before a worker loses its partitions"
     )
     kafka_poll_interval_seconds: float = Field(
-        60, gt=0, description="seconds without a poll before a worker loses its partitions. Work itself has no limit"
+        60,
+        gt=0,
+        le=31_536_000,
+        description="seconds without a poll before a worker loses its partitions. Work itself has no limit",
     )
     kafka_watchdog_seconds: float = Field(
-        120, gt=0, description="seconds without a turn of its loop before a process ends itself"
+        120, gt=0, le=31_536_000, description="seconds without a turn of its loop before a process ends itself"
     )
     kafka_tls: bool = Field(False, description="use TLS with Kafka")
     kafka_ca_file: str | None = Field(None, description="PEM file of the authority that signed Kafka's certificate")

@@ -64,7 +64,7 @@ def _serve_stages(
     workspace, metrics = Workspace(home), Metrics()
     bus, store = workspace.open_bus(), workspace.open_store()
     # No limit: the run reports every failed clip at its end.
-    settings = Settings(dead_letters_consecutive=0, dead_letters_ratio=0)
+    settings = Settings(dead_letters_datasets=0)
 
     def report_wait(stage: str, attempt: int, error: Exception) -> None:
         send_note(WorkerNote("waiting", stage, sentence=describe_wait(error, attempt)))

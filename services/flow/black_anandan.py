@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from services.flow import exact, fast
-from services.flow.settings import PROFILES, FlowSettings, Solver
 from shared.device import choose_device
 from shared.stage import settings_for_profile
+from shared.stage_settings.flow import FLOW_PROFILES, FlowSettings, Solver
 
 
 def flow(
@@ -22,7 +22,7 @@ def flow(
     Raises ValueError for other shapes or values that are not finite. `exact` raises BadData for flat images under a
     profile without ridge, and `torch` raises Misconfigured where torch is not installed.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, FLOW_PROFILES)
     first, second = _require_grey_images(first, "first"), _require_grey_images(second, "second")
     if first.shape != second.shape:
         raise ValueError(f"Expected two stacks of one shape, got {first.shape} and {second.shape}.")

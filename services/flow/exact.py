@@ -10,8 +10,8 @@ from scipy.sparse import linalg  # type: ignore[import-untyped]
 from services.flow import pyramid
 from services.flow.pyramid import Floats
 from services.flow.robust import data_weight, spatial_weight
-from services.flow.settings import FlowSettings
 from shared.errors import BadData
+from shared.stage_settings.flow import FlowSettings
 
 GRADIENT_TAPS = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0  # sixth-order central difference, per px
 

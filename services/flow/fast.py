@@ -12,7 +12,7 @@ from services.flow import linearise, multigrid, pyramid
 from services.flow.pyramid import Axes, Taps
 from services.flow.resample import resample_image
 from services.flow.robust import quadratic_weight
-from services.flow.settings import FlowSettings
+from shared.stage_settings.flow import FlowSettings
 
 Image = NDArray[np.float32]
 # Measured at 224 x 280 on clean, noisy and magnified faces: 3e-5 px on average, 0.02 px at most from the exact solver.

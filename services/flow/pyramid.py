@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.flow.settings import FlowSettings
+from shared.stage_settings.flow import FlowSettings
 
 LATER_LEVELS = 2  # of the GNC stages after the first, with levels "auto"
 COARSEST_SIDE = 16  # px: the shorter side of the coarsest level is at least this and less than twice this

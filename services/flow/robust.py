@@ -4,7 +4,7 @@ Black & Anandan (1996). The weight of a residual x under a penalty rho is rho'(x
 """
 
 from services.flow.pyramid import Floats
-from services.flow.settings import FlowSettings
+from shared.stage_settings.flow import FlowSettings
 
 
 def lorentzian_weight(x: Floats, sigma: float) -> Floats:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES, FlowSettings
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
+from shared.stage_settings.flow import FLOW_PROFILES, FlowSettings
 
 LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.float32)  # MATLAB's rgb2gray
 
@@ -63,6 +63,6 @@ STAGE = Stage(
     consumes="magnified",
     reads=("magnifier",),
     produces="flows",
-    profiles=PROFILES,
+    profiles=FLOW_PROFILES,
     compute=compute,
 )

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from services.flow import pyramid, torch_linearise, torch_multigrid
-from services.flow.settings import FlowSettings
 from services.flow.torch_resample import filter_images, resize_images
 from shared.device import require_kernel_compiler
+from shared.stage_settings.flow import FlowSettings
 
 if TYPE_CHECKING:
     from services.flow.triton_flow import KernelSolver

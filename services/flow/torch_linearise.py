@@ -10,7 +10,7 @@ from torch.nn import functional
 from services.flow.linearise import MARGIN
 from services.flow.pyramid import mirror_indices
 from services.flow.robust import quadratic_weight
-from services.flow.settings import FlowSettings
+from shared.stage_settings.flow import FlowSettings
 
 GRADIENT_WEIGHTS = (45 / 60, -9 / 60, 1 / 60)  # of samples 1, 2 and 3 px to either side
 

@@ -12,8 +12,8 @@ from services.flow import triton_linearise as linearise
 from services.flow import triton_multigrid as solver
 from services.flow.multigrid import COARSEST
 from services.flow.robust import quadratic_weight
-from services.flow.settings import FlowSettings
 from services.flow.torch_multigrid import CHEBYSHEV_STEPS, COARSEST_SWEEPS, DOT_TILE, next_power_of_two
+from shared.stage_settings.flow import FlowSettings
 
 LEVEL_PLANES = triton_level.PLANES_PER_LEVEL.value
 X, Y = triton_level.X.value, triton_level.Y.value

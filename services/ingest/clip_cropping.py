@@ -5,14 +5,15 @@ from numpy.typing import NDArray
 
 from services.ingest import apex_spotting, crop
 from services.ingest.crop_watch import CropWatch
+from services.ingest.limits import check_crop_size
 from services.ingest.person_search import find_person
 from services.ingest.repeats import follow_repeats
-from services.ingest.settings import IngestSettings
 from services.ingest.source_reading import Source
 from shared.clip_notes import SPOTTED_APEX
 from shared.errors import BadData
 from shared.face_detectors import choose_detector
 from shared.stage import Arrays
+from shared.stage_settings.ingest import IngestSettings
 
 
 def crop_clip(source: Source, settings: IngestSettings) -> Arrays:
@@ -47,6 +48,7 @@ def _check_apex(source: Source, settings: IngestSettings) -> None:
 
 
 def _crop_frames(source: Source, settings: IngestSettings) -> NDArray[np.uint8]:
+    check_crop_size(source.length, settings.height, settings.width)
     out = np.empty((source.length, settings.height, settings.width, 3), np.uint8)
     size = settings.height, settings.width
     frames = follow_repeats(source.read_frames(), source.onset, source.notes)

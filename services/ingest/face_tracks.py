@@ -13,10 +13,10 @@ import numpy as np
 
 from services.ingest.crop import Crop, crop_around_face, cut_crop
 from services.ingest.picture_likeness import SAME_PICTURE, Thumbnail, measure_likeness, shrink_picture
-from services.ingest.settings import IngestSettings
 from shared.face_detectors import choose_detector
 from shared.faces import Detector, FaceBox, FaceDetection, detect_faces, overlap_boxes
 from shared.images.decoding import Frame
+from shared.stage_settings.ingest import IngestSettings
 
 PROBE_GAP = 0.5  # s between two frames that are looked at
 MOST_PROBES = 6  # frames of a clip that are looked at, so that a long clip costs no more

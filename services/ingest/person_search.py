@@ -14,12 +14,12 @@ from services.ingest.person_choice import (
     drop_clutter,
     measure_face_motion,
 )
-from services.ingest.settings import IngestSettings
 from services.ingest.source_reading import Source
 from services.ingest.steady_face_box import average_box
 from shared.errors import BadData
 from shared.face_detectors import choose_detector
 from shared.faces import Detector, FaceBox, describe_box, search_faces
+from shared.stage_settings.ingest import IngestSettings
 
 INSIDE = 0.75  # share of the face's box that must lie in the crop
 WHOLLY_INSIDE = 0.95  # a smaller share gets a note

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from services.ingest.catalogue.entry import FoundClip
+from services.ingest.limits import check_source_size
 from services.ingest.video_locating import locate_clip
 from services.ingest.video_packing import pack_video
 from shared.errors import BadData
@@ -44,6 +45,7 @@ def pack_source(found: FoundClip) -> Arrays:
 
 def _pack_frames(found: FoundClip) -> dict[str, np.ndarray[Any, Any]]:
     """`data` uint8 [bytes], `ends`, `numbers` int64 [files] and `names` str [files] of a folder of frames."""
+    check_source_size(found.files, f"{found.sample.subject}/{found.sample.clip}")
     data, ends = bytearray(), []
     for file in found.files:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingest.limits import check_clip_length
 from shared import video
 from shared.errors import BadData
 from shared.images.decoding import Frame, decode_image, to_rgb
@@ -81,6 +82,7 @@ def read_source(arrays: Arrays) -> Source:
         raise BadData(
             f"expected a clip of two frames or more, got onset {onset} and offset {offset}; correct the sheet."
         )
+    check_clip_length(offset - onset + 1, "the clip's record")
     files = 1 if arrays["kind"].item() == "video" else offset - onset + 1
     if len(arrays["ends"]) != files or len(arrays["names"]) != files:
         raise BadData(

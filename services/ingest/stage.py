@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from services.ingest import clip_cropping, source_reading
-from services.ingest.settings import PROFILES, IngestSettings
 from shared.stage import Arrays, Stage
+from shared.stage_settings.ingest import INGEST_PROFILES, IngestSettings
 
 
 def compute(inputs: Mapping[str, Arrays], settings: IngestSettings) -> Arrays:
@@ -18,6 +18,6 @@ STAGE = Stage(
     consumes="sources",
     reads=("source",),
     produces="clips",
-    profiles=PROFILES,
+    profiles=INGEST_PROFILES,
     compute=compute,
 )

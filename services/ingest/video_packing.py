@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from services.ingest.catalogue.entry import FoundClip
+from services.ingest.limits import MOST_SOURCE_BYTES, check_source_size
 from shared.errors import BadData
 from shared.video.decoding import decode_frames, find_needed_packets, read_packets
 from shared.video.index import VideoIndex, read_file_index, read_index
@@ -33,6 +34,8 @@ def pack_video(found: FoundClip) -> dict[str, NDArray[Any]]:
     places = range(found.span[0], found.span[2] + 1) if found.span else range(0)
     try:
         trimmed = _trim_video(file, index, places)
+        if not trimmed:
+            check_source_size(found.files, f"{found.sample.subject}/{found.sample.clip}")
         data, first = trimmed or (file.read_bytes(), 0)
     except OSError as error:
         raise BadData(
@@ -58,7 +61,7 @@ def _trim_video(file: Path, index: VideoIndex, places: range) -> tuple[bytes, in
     if index.codec != "vp8" and not all(index.packets[at].is_shown for at in packets):
         return None  # Matroska has no mark for packets that are decoded and not shown
     needed = sum(index.packets[at].size for at in packets)
-    if needed > (1 - LEAST_GAIN) * file.stat().st_size:
+    if needed > min((1 - LEAST_GAIN) * file.stat().st_size, MOST_SOURCE_BYTES):
         return None
     first = min(place for place, at in enumerate(index.positions) if at in packets)
     try:

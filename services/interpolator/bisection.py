@@ -20,7 +20,7 @@ from torch import Tensor
 
 from services.interpolator.motion import peak_motion
 from services.interpolator.rife import Rife, unpack_frames
-from services.interpolator.settings import InterpolatorSettings
+from shared.stage_settings.interpolator import InterpolatorSettings
 
 Key: TypeAlias = "int | Pair"  # the index of a recorded frame, or the midpoint of two keys
 Pair: TypeAlias = "tuple[Key, Key]"

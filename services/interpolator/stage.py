@@ -8,12 +8,12 @@ import numpy as np
 from services.interpolator.bisection import Image, frames_at, quantise_levels
 from services.interpolator.clip import check_clip, check_times
 from services.interpolator.rife import Rife
-from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.timeline import clip_positions, shown_frame_rate
 from services.interpolator.window import FrameMean, plan_means
 from shared import weights
 from shared.device import choose_device
 from shared.stage import Arrays, Stage, settings_for_profile
+from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES, InterpolatorSettings
 
 Profile = str | InterpolatorSettings
 DEFAULT_DEVICE = "cpu"  # without MER_DEVICE, since the frames of a GPU differ in the last bit
@@ -33,7 +33,7 @@ def interpolate(
     `net` is the network that makes midpoints; None: RIFE on the device of MER_DEVICE. Raises BadData for a clip that
     cannot be interpolated, and ValueError for a count below 2 or an unknown profile.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, INTERPOLATOR_PROFILES)
     check_clip(frames, onset, apex, offset)
     positions = clip_positions(settings.timeline, onset, apex, offset, count, None)
     means = plan_means(positions, apex, settings.window, np.arange(len(frames), dtype=np.float64))
@@ -100,4 +100,4 @@ def load_network(device_name: str, precision: str = "float32") -> Rife:
 
 
 # version 2: true times of uneven recordings; 3: timeline `apex-halves` and the setting `window`
-STAGE = Stage("interpolator", 3, "clips", ("ingest",), "interpolated", PROFILES, compute)
+STAGE = Stage("interpolator", 3, "clips", ("ingest",), "interpolated", INTERPOLATOR_PROFILES, compute)

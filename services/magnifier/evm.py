@@ -29,10 +29,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from services.magnifier import butterworth, colour, gains, pyramid, smoothing
 from services.magnifier.arrays import Bytes, Doubles, Floats
-from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData
 from shared.registration.alignment import align_frames
 from shared.stage import settings_for_profile
+from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
 
 
 def magnify(
@@ -50,7 +50,7 @@ def magnify(
     where the frames are not evenly spaced. `dtype` is that of the computation and of the result.
     Raises BadData for frames of another shape or type, a frame rate that is not positive, and negative factors.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, MAGNIFIER_PROFILES)
     rgb = _prepare_rgb(frames, dtype, settings)
     mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times)
     shown = len(rgb) - len(moments) if settings.first_frame == "shown" else 0
@@ -74,7 +74,7 @@ def magnify_each(
 
     All factors share one buffer: a result is valid until the next one is requested.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, MAGNIFIER_PROFILES)
     rgb = _prepare_rgb(frames, dtype, settings)
     mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times)
     shown = len(rgb) - len(moments) if settings.first_frame == "shown" else 0

@@ -7,7 +7,7 @@ import numpy as np
 
 from services.magnifier.arrays import Doubles
 from services.magnifier.pyramid import band_count
-from services.magnifier.settings import MagnifierSettings
+from shared.stage_settings.magnifier import MagnifierSettings
 
 PEAK = 16 / 3  # px: band n >= 1 of the pyramid passes most at 16/3 * 2**n px (measured; half of it from 2.6 to 10.7)
 

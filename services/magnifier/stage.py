@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from services.magnifier.arrays import Bytes
 from services.magnifier.evm import magnify_each, quantise_frames
-from services.magnifier.settings import PROFILES, MagnifierSettings
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
+from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
 
 
 def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays:
@@ -70,6 +70,6 @@ STAGE = Stage(
     consumes="interpolated",
     reads=("interpolator",),
     produces="magnified",
-    profiles=PROFILES,
+    profiles=MAGNIFIER_PROFILES,
     compute=compute,
 )

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from services.roi_au.landmarks import rescale_points
 from services.roi_au.roi import RADIUS, ROI, check_flows_and_landmarks
-from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.errors import BadData
 from shared.stage import settings_for_profile
+from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
 IMAGE = (128, 128)  # rows, columns of the paper's face image
 MARGIN = RADIUS + 2  # grid px around the outermost landmark: its patch, rounding, one more for interpolation
@@ -31,7 +31,7 @@ def to_grid(flows: NDArray[Any], landmarks: Points, profile: str | RoiAuSettings
     the part of the frame around brows and mouth. u and v are in px of the grid or of the frame (setting `flow_units`).
     Raises BadData for wrong shapes, values that are not finite, and eyes that are too close together.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, ROI_AU_PROFILES)
     check_flows_and_landmarks(flows, landmarks)
     if settings.grid == "face":
         scale = settings.eye_distance / measured_eye_distance(landmarks)

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared import face_mesh, faces, weights
 from shared.errors import BadData
 from shared.face_detectors import choose_detector
 from shared.stage import settings_for_profile
+from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
 
 def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected") -> NDArray[np.float64]:
@@ -24,7 +24,7 @@ def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected")
 
     Raises BadData if there is no face or the frame has another type, and MissingWeights without the model's file.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, ROI_AU_PROFILES)
     faces.check_frame(frame)
     pixels = frame if settings.landmark_image == "frame" else paper_face_image(frame)
     by_dlib = settings.landmarks == "dlib"

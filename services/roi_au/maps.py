@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from services.roi_au.grid import measured_eye_distance
 from services.roi_au.roi import check_flows_and_landmarks
-from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.stage import settings_for_profile
+from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
 MAP_SIDE = 28  # rows and columns of a map
 # Positions (x, y) of the eyes' centres and of the middle between the mouth's corners, in cells from the map's upper
@@ -51,7 +51,7 @@ def motion_maps(
     Strain has no unit. Raises BadData for wrong shapes, values that are not finite, and eyes that are too close
     together.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, ROI_AU_PROFILES)
     check_flows_and_landmarks(flows, landmarks)
     unit = motion_unit(landmarks, settings)
     columns, rows, cells_per_px = map_cell_edges(landmarks)
@@ -70,7 +70,7 @@ def flow_maps(
 
     Units, alignment and errors as in `motion_maps`.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, ROI_AU_PROFILES)
     check_flows_and_landmarks(flows, landmarks)
     columns, rows, _ = map_cell_edges(landmarks)
     across, down = pixel_shares(columns, flows.shape[-1]), pixel_shares(rows, flows.shape[-2])

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.errors import BadData
 from shared.stage import settings_for_profile
+from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
 ROI = np.r_[17:27, 48:68]  # iBUG numbers: brows from the image's left to right, outer lip, inner lip
 RADIUS = 3  # px from a patch's centre to its edge: 7x7
@@ -24,7 +24,7 @@ def patches(
     keep their unit. Raises BadData for wrong shapes and values that are not finite. The profile `paper` also raises it
     for a patch that would reach over the border, where the original code fails.
     """
-    settings = settings_for_profile(profile, PROFILES)
+    settings = settings_for_profile(profile, ROI_AU_PROFILES)
     check_flows_and_landmarks(flows, landmarks)
     height, width = flows.shape[-2:]
     x, y = np.floor(landmarks[ROI].T + 0.5).astype(np.int64)

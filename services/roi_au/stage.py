@@ -11,9 +11,9 @@ from services.roi_au.grid import to_grid
 from services.roi_au.landmarks import detect
 from services.roi_au.maps import count_pairs_to_apex, flow_maps, motion_maps
 from services.roi_au.roi import patches
-from services.roi_au.settings import PROFILES, RoiAuSettings
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
+from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
 
 def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
@@ -100,6 +100,6 @@ STAGE = Stage(
     consumes="flows",
     reads=("interpolator", "flow"),
     produces="features",
-    profiles=PROFILES,
+    profiles=ROI_AU_PROFILES,
     compute=compute,
 )

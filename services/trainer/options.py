@@ -13,7 +13,8 @@ from shared.errors import Misconfigured, first_problem
 
 # Name of an option -> field of `ProtocolSettings`.
 PROTOCOL_FIELD_BY_OPTION = {"protocol" if name == "name" else name: name for name in ProtocolSettings.model_fields}
-SEED_COUNT_ADAPTER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=1000, title="seeds")])
+MOST_SEEDS = 100  # of one run. A standard error shrinks with their root
+SEED_COUNT_ADAPTER: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=MOST_SEEDS, title="seeds")])
 
 
 @dataclass(frozen=True)

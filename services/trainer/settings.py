@@ -26,20 +26,26 @@ class TrainSettings(StageSettings):
         "majority",
     ] = Field(default="fmer-lite", description="Name of the learner: a network or a baseline.")
     seed: int = Field(
-        default=0, ge=0, description="Seed of start weights, order of clips, random factors and bootstrap."
+        default=0,
+        ge=0,
+        le=2**32 - 1001,
+        description="Seed of start weights, order of clips, random factors and bootstrap.",
     )
     test_factor: float = Field(
         default=2.0,
         ge=0,
+        le=1000,
         description="Amplification at test, the nearest available; the paper's value. 0: not magnified.",
     )
     network: ModelSettings = Field(default=ModelSettings(), description="Switches of the network's architecture.")
     epochs: int = Field(
-        default=40, ge=1, description="Passes over the training part. Fixed, never chosen on the test part."
+        default=40, ge=1, le=10_000, description="Passes over the training part. Fixed, never chosen on the test part."
     )
-    batch: int = Field(default=16, ge=1, description="Clips per training step.")
-    learning_rate: float = Field(default=4e-3, gt=0, description="Step size of Adam.")
-    weight_decay: float = Field(default=0.05, ge=0, description="Decoupled weight decay (AdamW); 0 is plain Adam.")
+    batch: int = Field(default=16, ge=1, le=65_536, description="Clips per training step.")
+    learning_rate: float = Field(default=4e-3, gt=0, le=10, description="Step size of Adam.")
+    weight_decay: float = Field(
+        default=0.05, ge=0, le=10, description="Decoupled weight decay (AdamW); 0 is plain Adam."
+    )
     schedule: Literal["one-cycle", "late-exponential"] = Field(
         default="one-cycle",
         description="one-cycle: linear warm-up over a tenth of the run, then cosine to 0. late-exponential: constant, "
@@ -83,7 +89,7 @@ class TrainSettings(StageSettings):
         description="AU targets of training. coded: as annotated. zero: all zero, the defect of the published code.",
     )
     au_weight: float = Field(
-        default=1.0, ge=0, description="Weight of the AU loss relative to the emotion loss (paper: 1)."
+        default=1.0, ge=0, le=1000, description="Weight of the AU loss relative to the emotion loss (paper: 1)."
     )
     au_positives: Literal["balanced", "plain"] = Field(
         default="balanced",
@@ -107,10 +113,11 @@ class TrainSettings(StageSettings):
         description="Emotion loss. focal: cross-entropy times (1 - p)^gamma of the true class, so easy clips have "
         "little weight (Lin 2017).",
     )
-    focal_gamma: float = Field(default=2.0, ge=0, description="gamma of the focal loss; 0 is cross-entropy.")
+    focal_gamma: float = Field(default=2.0, ge=0, le=100, description="gamma of the focal loss; 0 is cross-entropy.")
     logit_adjustment: float = Field(
         default=0.0,
         ge=0,
+        le=100,
         description="tau: training adds tau * log(share of the class) to the logits, so the network learns as if all "
         "classes were equally frequent (Menon 2021). Use 1 instead of class weights. 0: off.",
     )
@@ -126,7 +133,7 @@ class TrainSettings(StageSettings):
         "training part.",
     )
     inner: int = Field(
-        default=5, ge=2, description="best-inner: one training subject in this many is a validation subject."
+        default=5, ge=2, le=1000, description="best-inner: one training subject in this many is a validation subject."
     )
     precision: Literal["float32", "bf16"] = Field(
         default="float32",

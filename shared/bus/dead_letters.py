@@ -2,7 +2,6 @@
 
 import hashlib
 import socket
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,29 +85,35 @@ def read_dead_letter(store: Store, group: str, message: Message) -> DeadLetter:
 
 
 class DeadLetterLimit:
-    """The limit of dead letters of a worker: a number in a row, or a share of its last `window` messages."""
+    """The limit of dead letters of a worker: so many datasets in a row without a message that was finished.
 
-    def __init__(self, consecutive: int, ratio: float, window: int = 100) -> None:
-        """0 turns a limit off."""
-        self.consecutive, self.ratio = consecutive, ratio
-        self._buried: deque[bool] = deque(maxlen=window)
-        self._in_a_row = 0
+    The letters of one dataset are that dataset's fault, however many they are. A message that is finished shows that
+    the worker can work.
+    """
 
-    def count_message(self, buried: bool) -> None:
+    def __init__(self, datasets: int) -> None:
+        """0 turns the limit off."""
+        self.datasets = datasets
+        self._buried: set[str] = set()
+
+    def count_message(self, message: Message, buried: bool) -> None:
         """Count a finished message. `buried`: it became a dead letter."""
-        self._buried.append(buried)
-        self._in_a_row = self._in_a_row + 1 if buried else 0
-
-    def check_limit(self, reason: str) -> None:
-        """Raise WorkerHalted if the limit is reached. `reason` is that of the next dead letter."""
-        full = len(self._buried) == self._buried.maxlen
-        if self.consecutive and self._in_a_row >= self.consecutive:
-            share = f"the last {self._in_a_row} messages"
-        elif self.ratio and full and sum(self._buried) > self.ratio * len(self._buried):
-            share = f"{sum(self._buried)} of the last {len(self._buried)} messages"
+        if buried:
+            self._buried.add(name_owner(message))
         else:
-            return
-        raise WorkerHalted(
-            f"This worker stops: {share} became dead letters. The next would be: {reason} If the data are the cause, "
-            "start it again. If the deployment is the cause, repair it first, then run `mer dead-letters replay`."
-        )
+            self._buried.clear()
+
+    def check_limit(self, message: Message, reason: str) -> None:
+        """Raise WorkerHalted if the next dead letter exceeds the limit. `reason` is that of the letter."""
+        if self.datasets and len(self._buried | {name_owner(message)}) > self.datasets:
+            raise WorkerHalted(
+                f"This worker stops: it finished no message between dead letters of {len(self._buried)} datasets. The "
+                f"next would be: {reason} If the data are the cause, start it again. If the deployment is the cause, "
+                "repair it first, then run `mer dead-letters replay`."
+            )
+
+
+def name_owner(message: Message) -> str:
+    """The dataset that a message's key names. Messages of other keys (folds, videos) count as one dataset."""
+    dataset, slash, _ = message.key.partition("/")
+    return dataset if slash else ""

@@ -114,7 +114,10 @@ class Child:
             process.start()
         theirs.close()
         self._process, self._connection = process, ours
-        return self._await_answer(lambda: None, lambda news: None, limited=False)
+        greeting, failure = self._await_answer(lambda: None, lambda news: None, limited=False)
+        if failure:
+            raise failure
+        return greeting
 
     def ask(
         self,
@@ -131,10 +134,15 @@ class Child:
             self.start()
         try:
             cast(Connection, self._connection).send(request)
-            return self._await_answer(on_pause, on_news)
-        except (ChildLost, MemoryError):
-            self.close()  # after a lack of memory the next attempt gets all of it
+            answer, failure = self._await_answer(on_pause, on_news)
+        except BaseException:  # its answer would be taken for that of the next request
+            self.close()
             raise
+        if isinstance(failure, MemoryError):
+            self.close()  # the next attempt gets all memory
+        if failure:
+            raise failure
+        return answer
 
     def stop_work(self) -> None:
         """Ask the child to stop: its `should_stop` is true from now on."""
@@ -162,10 +170,8 @@ class Child:
                 if news is not None:
                     on_news(news)
                 moved = time.monotonic()
-                if kind == "failure":
-                    raise value
-                if kind == "answer":
-                    return value
+                if kind != "progress":
+                    return (value, None) if kind == "answer" else (None, value)
             elif limited and time.monotonic() - moved > self.limits.seconds:
                 self._abort_work(process)
                 raise ChildLost(f"it did not get on for {self.limits.seconds:g} s, and its process was ended")

@@ -89,9 +89,7 @@ class Worker:
         self.metrics = metrics or Metrics()
         self.stopping = stopping or threading.Event()
         self.halted = ""  # why it takes no more messages
-        self._dead_letter_limit = DeadLetterLimit(
-            self.settings.dead_letters_consecutive, self.settings.dead_letters_ratio
-        )
+        self._dead_letter_limit = DeadLetterLimit(self.settings.dead_letters_datasets)
         self.subscription = bus.subscribe(TOPIC_BY_GROUP[handler.name], handler.name)
 
     def run(self) -> None:
@@ -133,7 +131,7 @@ class Worker:
         except PartitionRevoked as revoked:
             log.warning("%s", revoked, extra=self._log_fields(message))
             outcome = "revoked"
-        self._dead_letter_limit.count_message(outcome == "dead-letter")
+        self._dead_letter_limit.count_message(message, outcome == "dead-letter")
         self.metrics.records.labels(self.handler.name, outcome).inc()
         return True
 
@@ -209,7 +207,7 @@ class Worker:
 
     def _bury_until_durable(self, message: Message, reason: str, attempts: int) -> str:
         """Write a dead letter with the original bytes and the reason. Returns when it is durable."""
-        self._dead_letter_limit.check_limit(reason)
+        self._dead_letter_limit.check_limit(message, reason)
         name, version = self.handler.name, str(self.handler.version)
         headers = {"stage": name, "version": version, "attempts": str(attempts)}
         retry_until(

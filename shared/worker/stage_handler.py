@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,12 +60,16 @@ class StageHandler:
 
 def pipeline_settings(stage: Stage[Any], pipeline: Pipeline) -> StageSettings:
     """The settings that a record's pipeline gives a stage. Raises BadData for an unknown profile or field."""
-    changes = pipeline.overrides.get(stage.name, {})
+    return change_profile(stage.name, stage.profiles, pipeline)
+
+
+def change_profile(name: str, profiles: Mapping[str, StageSettings], pipeline: Pipeline) -> StageSettings:
+    """The settings of a stage's profile with the changes of a pipeline. Raises BadData as `pipeline_settings`."""
     try:
-        chosen: StageSettings = settings_for_profile(pipeline.profile, stage.profiles)
-        return type(chosen).model_validate({**chosen.model_dump(), **changes})
+        chosen: StageSettings = settings_for_profile(pipeline.profile, profiles)
+        return type(chosen).model_validate({**chosen.model_dump(), **pipeline.overrides.get(name, {})})
     except ValueError as error:
-        raise BadData(f"Pipeline settings do not fit stage {stage.name!r}: {error}") from None
+        raise BadData(f"Pipeline settings do not fit stage {name!r}: {error}") from None
 
 
 def recipe_digest(stage: Stage[Any], settings: StageSettings, inputs: dict[str, Artifact]) -> str:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from services.magnifier import butterworth, colour, evm, gains, pyramid
-from services.magnifier.settings import FACTORS, PROFILES
 from services.magnifier.stage import STAGE
+from shared.stage_settings.magnifier import FACTORS, MAGNIFIER_PROFILES
 from tests.unit.magnifier.laplacian import laplacian_bands
 
-PAPER = PROFILES["paper"]
+PAPER = MAGNIFIER_PROFILES["paper"]
 ALPHAS = {"a12": 1.2, "a20": 2.0, "a30": 3.0}
 FLOAT32 = 1e-7  # the recorded floats are float32
 

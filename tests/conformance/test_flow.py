@@ -7,9 +7,9 @@ import pytest
 
 from services.flow import exact, fast, pyramid
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES
+from shared.stage_settings.flow import FLOW_PROFILES
 
-PAPER = PROFILES["paper"]
+PAPER = FLOW_PROFILES["paper"]
 FLOAT32_GREY = 1.5e-5  # how far values on 0..255 lie from themselves after storage as float32
 
 

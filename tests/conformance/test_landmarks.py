@@ -9,8 +9,8 @@ import skimage.data
 from cv2 import COLOR_RGB2GRAY, cvtColor
 
 from services.roi_au import landmarks, roi
-from services.roi_au.settings import PROFILES
 from shared import faces
+from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
 DATA = Path(__file__).parents[1] / "data" / "landmarks.npz"
 ENTRIES = 15
@@ -49,12 +49,12 @@ def test_detect_gives_the_recorded_landmarks(recorded: Mapping[str, np.ndarray])
         if recorded["detection"][entry] == 0:
             image = pixels(recorded, entry)
             frame = np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
-            settings = PROFILES["corrected"].model_copy(update={"upsample": int(recorded["upsample"][entry])})
+            settings = ROI_AU_PROFILES["corrected"].model_copy(update={"upsample": int(recorded["upsample"][entry])})
             assert (landmarks.detect(frame, settings) == recorded["landmarks"][entry]).all(), entry
 
 
 def test_paper_takes_the_badge_for_the_face(recorded: Mapping[str, np.ndarray]) -> None:
-    settings = PROFILES["corrected"].model_copy(update={"face": "last"})
+    settings = ROI_AU_PROFILES["corrected"].model_copy(update={"face": "last"})
     assert (landmarks.detect(pixels(recorded, 2), settings) == recorded["landmarks"][2]).all()
     assert (landmarks.detect(pixels(recorded, 2)) == recorded["landmarks"][1]).all()
 

@@ -9,9 +9,9 @@ import torch
 
 from services.interpolator.bisection import frames_at
 from services.interpolator.rife import Rife
-from services.interpolator.settings import PROFILES
 from services.interpolator.stage import interpolate, load_network
 from services.interpolator.timeline import positions
+from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES
 
 DATA = Path(__file__).parents[1] / "data" / "rife.npz"
 THIRD = slice(None, None, 3)  # rows and columns that were kept
@@ -79,12 +79,12 @@ def test_paper_halvings(recorded: Mapping[str, np.ndarray], net: Rife, case: str
     clip = recorded["clip_rgb_u8"][:, 40:76, 60:96]
     for before, _, fraction, calls in recorded[f"{case}_calls"]:
         earlier = net.forwards
-        frames_at(clip, [before - 1 + fraction], net, PROFILES["paper"])
+        frames_at(clip, [before - 1 + fraction], net, INTERPOLATOR_PROFILES["paper"])
         assert net.forwards - earlier == calls
 
 
 def test_midpoints_of_a_clip_are_computed_once(recorded: Mapping[str, np.ndarray], net: Rife) -> None:
     clip, earlier = recorded["clip_rgb_u8"][:, 40:76, 60:96], net.forwards
-    frames_at(clip, recorded["vi_timestamps"] - 1, net, PROFILES["paper"])
+    frames_at(clip, recorded["vi_timestamps"] - 1, net, INTERPOLATOR_PROFILES["paper"])
     assert recorded["vi_calls"][:, 3].sum() == 18
     assert net.forwards - earlier == 16

@@ -28,7 +28,8 @@ class TestKafkaBus(BusContract):
         self.delete_topic(*created)
 
     def create_topic(self) -> list[str]:
-        return ensure_topics(self.bootstrap, [TOPICS[self.topic], TOPICS["mer.features"]], prefix=self.prefix)
+        topics = [TOPICS[self.topic], TOPICS["mer.features"]]
+        return ensure_topics(self.bootstrap, topics, prefix=self.prefix)
 
     def delete_topic(self, *names: str) -> None:
         with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:

@@ -143,15 +143,15 @@ def test_a_dead_letter_replayed_after_the_cause_is_mended_has_its_effect(open_la
 
 
 def test_a_worker_that_halts_leaves_its_group_and_goes_on_after_a_restart(open_lab: OpenLab) -> None:
-    lab = open_lab(dead_letters_consecutive=2)
+    lab = open_lab(dead_letters_datasets=2)
     (halted,) = lab.start()
     lab.until(lambda: halted.health("/readyz") == 200)
     for number in range(3):
-        lab.bus.publish(CONSUMED, "one partition", b"poison %d" % number)
-    lab.until(lambda: "the last 2 messages became dead letters" in lab.logged())
+        lab.bus.publish(CONSUMED, f"dataset{number}/s/c", b"poison")
+    lab.until(lambda: "no message between dead letters of 2 datasets" in lab.logged())
     lab.until(lambda: lab.group()["group_state"] == "Empty")
     assert (halted.health("/livez"), halted.health("/readyz")) == (200, 503)
-    assert [dead.value for dead in lab.buried()] == [b"poison 0", b"poison 1"]
+    assert [dead.value for dead in lab.buried()] == [b"poison", b"poison"]
     assert lab.lag() == 1
     assert lab.end(halted) == 0
     lab.publish(3)

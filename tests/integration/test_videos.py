@@ -209,14 +209,15 @@ def test_files_that_are_no_videos_become_dead_letters_and_stop_nobody(local: Set
 def test_a_spotter_that_is_killed_leaves_the_next_one_the_same_bytes(
     local: Settings, video: Path, tmp_path: Path
 ) -> None:
-    """SIGKILL while it watches, and once more while it stores."""
+    """SIGKILL while it watches and while it stores. Each process is on another machine: its scratch is empty."""
     whole = Settings(home=tmp_path / "whole", scratch=tmp_path / "other", inbox_settle_seconds=0)
     announce_video(whole, video)
     run_spotter(whole, until=lambda store: is_published(whole), kill=False)
     announce_video(local, video)
-    run_spotter(local, until=lambda store: any(local.scratch.rglob("*.mp4") if local.scratch else ()), kill=True)
-    run_spotter(local, until=lambda store: bool(list(store.list_keys("source/"))), kill=True)
-    run_spotter(local, until=lambda store: is_published(local), kill=False)
+    one, two, three = (local.model_copy(update={"scratch": tmp_path / name}) for name in ("one", "two", "three"))
+    run_spotter(one, until=lambda store: any((tmp_path / "one").rglob("*.mp4")), kill=True)
+    run_spotter(two, until=lambda store: bool(list(store.list_keys("source/"))), kill=True)
+    run_spotter(three, until=lambda store: is_published(local), kill=False)
     assert artifacts(local) == artifacts(whole)
     (mine,), (theirs,) = spotted_videos(local), spotted_videos(whole)
     assert (mine.clips, mine.events, mine.artifact) == (theirs.clips, theirs.events, theirs.artifact)

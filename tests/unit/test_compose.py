@@ -138,6 +138,13 @@ def test_prometheus_asks_every_replica_of_every_service(name: str) -> None:
     assert (lookup["names"], lookup["type"], lookup["port"]) == ([name], "A", Settings().port)
 
 
+def test_prometheus_has_the_alerts_of_kubernetes() -> None:
+    (file,) = PROMETHEUS["rule_files"]
+    assert f"./docker/{file}:/etc/prometheus/{file}:ro" in SERVICES["prometheus"]["volumes"]
+    rules = yaml.safe_load((ROOT / "k8s/components/monitoring/alerts.yaml").read_text())
+    assert yaml.safe_load((ROOT / "docker" / file).read_text()) == rules["spec"]
+
+
 @pytest.mark.parametrize("name", BUILT)
 def test_an_image_is_made_of_files_that_are_there(name: str) -> None:
     arguments = BUILT[name]
@@ -237,6 +244,9 @@ def test_with_logins_every_client_of_kafka_logs_in_over_tls() -> None:
         assert (given["MER_KAFKA_TLS"], given["MER_KAFKA_CA_FILE"]) == ("true", "/tls/ca.crt")
         assert given["MER_KAFKA_SASL"] == ("PLAIN" if name == "init" else "SCRAM-SHA-512")
         assert mounts == ["kafka-tls:/tls:ro"]
+    certificate, inherited = SECURE["services"]["certificate"], SERVICES["kafka"]
+    hardened = ("read_only", "cap_drop", "security_opt", "pids_limit", "cpu_quota")
+    assert [certificate[name] for name in hardened] == [inherited[name] for name in hardened]
     broker = SECURE["services"]["kafka"]["environment"]
     kinds = dict(part.split(":") for part in broker["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
     heard = dict(part.split("://") for part in broker["KAFKA_LISTENERS"].split(","))

@@ -68,6 +68,14 @@ def test_a_secret_stays_at_the_next_start_and_a_lost_file_comes_back(folder: Pat
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
 
 
+def test_after_an_upgrade_a_service_that_is_no_more_has_no_password(folder: Path) -> None:
+    file = folder / "init.env"
+    before = file.read_text()
+    file.write_text(before.replace("MER_SERVICE_PASSWORDS=", "MER_SERVICE_PASSWORDS=former=secret,"))
+    make(folder)
+    assert file.read_text() == before
+
+
 def test_mer_speaks_tls_with_a_broker_that_does(folder: Path) -> None:
     assert "MER_KAFKA_TLS" not in variables(folder / "mer.env")
     make(folder, COMPOSE_FILE="docker-compose.yml:docker-compose.secure.yml", KAFKA_PORT="1234")

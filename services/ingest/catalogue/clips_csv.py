@@ -6,7 +6,7 @@ from pathlib import Path
 
 from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
 from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet, locate_header
-from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_tables
+from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, SheetReader
 from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
 from shared.tables.cells import cell_text, is_absent
@@ -24,12 +24,12 @@ YES, NO = {"1", "yes", "true"}, {"", "0", "no", "false"}
 
 def clips_csv_likeness(tree: DatasetTree) -> tuple[float, ...]:
     """Infinite for a folder with a clips.csv, since it is written for merstream. Otherwise ()."""
-    return (math.inf,) if _find_clips_files(tree.folder) else ()
+    return (math.inf,) if _find_clips_files(tree) else ()
 
 
 def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -> Iterator[AnnotationEntry]:
     """One entry per row. `dataset` is the name of the dataset if the column `dataset` is blank."""
-    sheet = _open_clips_csv(_find_clips_files(tree.folder))
+    sheet = _open_clips_csv(_find_clips_files(tree), tree.read_sheet)
     notes = (
         *note_skipped_lines(sheet.table, sheet.header_row),
         *note_near_columns(sheet.table, sheet.header_row, COLUMN_NAMES),
@@ -61,28 +61,30 @@ def read_csv_entries(tree: DatasetTree, dataset: str, reading: ReadingOptions) -
         )
 
 
-def _find_clips_files(folder: Path) -> list[Path]:
+def _find_clips_files(tree: DatasetTree) -> list[Path]:
     """The files that are the folder's clips.csv, whatever their case, else text files and workbooks like it."""
+    folder = tree.folder
     if not folder.is_dir():
         return []
     files = [file for file in sorted(folder.iterdir()) if file.stem.casefold() == "clips" and file.is_file()]
     others = [file for file in files if file.suffix.lower() in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES)]
-    return [file for file in files if file.suffix.lower() == ".csv"] or [file for file in others if _is_complete(file)]
+    named = [file for file in files if file.suffix.lower() == ".csv"]
+    return named or [file for file in others if _is_complete(file, tree.read_sheet)]
 
 
-def _is_complete(file: Path) -> bool:
+def _is_complete(file: Path, read_sheet: SheetReader) -> bool:
     try:
-        return not all(_missing_columns(locate_header(table, COLUMN_NAMES)) for table in read_tables(file))
+        return not all(_missing_columns(locate_header(table, COLUMN_NAMES)) for table in read_sheet(file))
     except BadData:
         return False
 
 
-def _open_clips_csv(files: list[Path]) -> CodingSheet:
+def _open_clips_csv(files: list[Path], read_sheet: SheetReader) -> CodingSheet:
     """The table and its header. Raises BadData for several files or tables, a missing column, and a column twice."""
     if len(files) > 1:
         names = " and ".join(file.name for file in files)
         raise BadData(f"{files[0].parent}: expected one {CLIPS_CSV_NAME}, got {names}; keep one of them.")
-    tables = read_tables(files[0])
+    tables = read_sheet(files[0])
     sheets = [locate_header(table, COLUMN_NAMES) for table in tables]
     fullest = max(sheets, key=lambda sheet: len(sheet.columns))
     if all(map(_missing_columns, sheets)):

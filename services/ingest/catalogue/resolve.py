@@ -13,6 +13,7 @@ from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, C
 from services.ingest.catalogue.frame_names import NameReading
 from services.ingest.catalogue.named_face import check_named_face
 from services.ingest.catalogue.numbering import DatasetNumbering
+from services.ingest.limits import check_clip_length
 from shared import action_units
 from shared.errors import BadData, first_problem
 from shared.records import Sample
@@ -169,6 +170,7 @@ def _onset_and_offset(entry: AnnotationEntry) -> tuple[int, int]:
             f"{entry.location}: expected a clip of two frames or more, got one (onset = offset = {onset}); "
             "correct the cells."
         )
+    check_clip_length(offset - onset + 1, entry.location)
     return onset, offset
 
 

@@ -4,36 +4,51 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import openpyxl  # type: ignore[import-untyped]
 from openpyxl.cell.rich_text import CellRichText, TextBlock  # type: ignore[import-untyped]
 
+from services.ingest.catalogue.workbook_limits import BLANK_ROWS, MOST_COLUMNS, MOST_ROWS, check_workbook
 from shared.errors import BadData
 from shared.tables.cells import cell_text
-from shared.tables.table import Place, Table, parse_csv
+from shared.tables.table import DELIMITERS, Place, Table, parse_csv
 
-BLANK_ROWS = 500  # this many blank rows end a sheet that is formatted down to its last row
-WORKSHEET_BYTES = 16 << 20  # largest worksheet, unpacked: about 40,000 rows. openpyxl needs 50 times as much memory
-TEXT_BYTES = 64 << 20  # largest csv
+SHEET_BYTES = 64 << 20  # largest file
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
+SheetReader = Callable[[Path], list[Table]]
 
 
 def read_tables(file: Path) -> list[Table]:
     """Every worksheet of a workbook, or the one table of a text file. Raises BadData for a file that is neither."""
+    if (size := file.stat().st_size) > SHEET_BYTES:
+        raise BadData(
+            f"{file.name}: expected a table of {SHEET_BYTES >> 20} MB at most, got {size >> 20} MB; split it."
+        )
     if file.suffix.lower() not in TEXT_SUFFIXES:
         return list(_read_workbook(file))
-    if (size := file.stat().st_size) > TEXT_BYTES:
-        raise BadData(f"{file.name}: expected a table of {TEXT_BYTES >> 20} MB at most, got {size >> 20} MB; split it.")
-    return [parse_csv(file.read_bytes(), file.name, file.stem)]
+    data = file.read_bytes()
+    _check_text_size(file.name, data)
+    return [parse_csv(data, file.name, file.stem)]
+
+
+def _check_text_size(name: str, data: bytes) -> None:
+    """Raise BadData for more rows or cells than a worksheet may have."""
+    rows = max(data.count(b"\n"), data.count(b"\r"))
+    cells = max(data.count(delimiter.encode()) for delimiter in DELIMITERS)
+    if rows > MOST_ROWS or cells > MOST_ROWS * MOST_COLUMNS:
+        raise BadData(
+            f"{name}: expected at most {MOST_ROWS} rows of {MOST_COLUMNS} columns, got {rows} rows and {cells} cells; "
+            "delete what lies beyond the last clip, or divide the dataset."
+        )
 
 
 def _read_workbook(file: Path) -> Iterator[Table]:
     data = file.read_bytes()
-    _check_sizes(file.name, data)
+    check_workbook(file.name, data)
     values = _open_workbook(file, data, True)
     written = _open_workbook(file, data, False) if _parts_contain(data, rb"<f[ >/]", "xl/worksheets/") else None
     any_struck = _parts_contain(data, rb"<strike", "xl/")
@@ -49,19 +64,6 @@ def _read_workbook(file: Path) -> Iterator[Table]:
             struck=struck,
             hidden=frozenset(row for row, its in worksheet.row_dimensions.items() if its.hidden),
         )
-
-
-def _check_sizes(name: str, data: bytes) -> None:
-    """Raise BadData for a worksheet that would not fit into memory."""
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        return
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for part in archive.infolist():
-            if part.filename.startswith("xl/") and part.filename.endswith(".xml") and part.file_size > WORKSHEET_BYTES:
-                raise BadData(
-                    f"{name}: expected worksheets of {WORKSHEET_BYTES >> 20} MB at most, got {part.filename} with "
-                    f"{part.file_size >> 20} MB; delete the empty rows and columns beyond the last clip."
-                )
 
 
 def _open_workbook(file: Path, data: bytes, values: bool) -> Any:
@@ -82,21 +84,24 @@ def _parts_contain(data: bytes, pattern: bytes, prefix: str) -> bool:
         return any(re.search(pattern, archive.read(name)) for name in parts)
 
 
+def _list_cells(worksheet: Any) -> Iterator[Any]:
+    """The cells that the file has. `iter_rows` would make every other one up to the last row and column."""
+    yield from worksheet._cells.values()
+
+
 def _formulas(written: Any, rows: int) -> dict[Place, str]:
     return {
         (cell.row, cell.column): str(getattr(cell.value, "text", cell.value))  # an array formula is an object
-        for cells in written.iter_rows(max_row=max(rows, 1))
-        for cell in cells
-        if cell.data_type == "f"
+        for cell in _list_cells(written)
+        if cell.row <= rows and cell.data_type == "f"
     }
 
 
 def _struck_cells(worksheet: Any, rows: int) -> frozenset[Place]:
     return frozenset(
         (cell.row, cell.column)
-        for cells in worksheet.iter_rows(max_row=max(rows, 1))
-        for cell in cells
-        if cell.value is not None and (cell.font.strike or _any_part_struck(cell.value))
+        for cell in _list_cells(worksheet)
+        if cell.row <= rows and cell.value is not None and (cell.font.strike or _any_part_struck(cell.value))
     )
 
 
@@ -106,18 +111,25 @@ def _any_part_struck(value: object) -> bool:
 
 
 def _cell_grid(worksheet: Any) -> list[list[object]]:
-    rows: list[list[object]] = []
-    blank = 0
-    for cells in worksheet.iter_rows(values_only=True):
-        rows.append([str(cell) if isinstance(cell, CellRichText) else cell for cell in cells])
-        blank = 0 if any(cell_text(cell) for cell in cells) else blank + 1
-        if blank == BLANK_ROWS:
+    """The values by row and column, up to the last row with one and at most `BLANK_ROWS` below it."""
+    filled = [cell for cell in _list_cells(worksheet) if cell.value is not None and cell_text(cell.value)]
+    last = 0
+    for row in sorted({cell.row for cell in filled}):
+        if row - last > BLANK_ROWS:
             break
+        last = row
+    width = max((cell.column for cell in filled if cell.row <= last), default=0)
+    rows: list[list[object]] = [[None] * width for _ in range(min(last + BLANK_ROWS, worksheet.max_row))]
+    for cell in filled:
+        if cell.row <= last:
+            text = isinstance(cell.value, CellRichText)
+            rows[cell.row - 1][cell.column - 1] = str(cell.value) if text else cell.value
     return rows
 
 
 def _spread_merged_cells(worksheet: Any, rows: list[list[object]]) -> None:
     """Copy the value of a cell that is merged over several rows into each of them, in its first column."""
     for area in worksheet.merged_cells.ranges:
-        for row in range(area.min_row, min(area.max_row, len(rows))):
-            rows[row][area.min_col - 1] = rows[area.min_row - 1][area.min_col - 1]
+        if rows and area.min_col <= len(rows[0]):
+            for row in range(area.min_row, min(area.max_row, len(rows))):
+                rows[row][area.min_col - 1] = rows[area.min_row - 1][area.min_col - 1]

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, describe_own_output
-from services.ingest.catalogue.spreadsheet import WORKBOOK_SUFFIXES, read_tables
+from services.ingest.catalogue.spreadsheet import WORKBOOK_SUFFIXES, SheetReader, read_tables
 from services.ingest.catalogue.video_length import VideoLength, count_video_frames
 from shared.errors import BadData
 from shared.tables.table import Table
@@ -26,12 +26,18 @@ class DatasetTree:
 
     What merstream wrote inside the dataset is in neither. A drawn dataset that is alone in `folder` counts as data,
     unless `folder` itself lies `beside_others`. `video_length` counts the frames of a video.
+    `read_sheet` reads the tables of a sheet.
     """
 
     def __init__(
-        self, folder: Path, beside_others: bool = False, video_length: VideoLength = count_video_frames
+        self,
+        folder: Path,
+        beside_others: bool = False,
+        video_length: VideoLength = count_video_frames,
+        read_sheet: SheetReader = read_tables,
     ) -> None:
-        self.folder, self.beside_others, self.video_length = folder, beside_others, video_length
+        self.folder, self.beside_others = folder, beside_others
+        self.video_length, self.read_sheet = video_length, read_sheet
 
     @property
     def folders(self) -> tuple[PurePosixPath, ...]:
@@ -73,7 +79,7 @@ class DatasetTree:
         found, faults = [], []
         for file in self._find_sheets():
             try:
-                found += read_tables(file)
+                found += self.read_sheet(file)
             except BadData as fault:
                 faults.append(str(fault))
         return tuple(found), (*faults, *_name_foreign_sheets(self.folder))

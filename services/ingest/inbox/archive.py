@@ -50,8 +50,9 @@ class UnpackingBudget:
         if self.files < 0 or size > self.size:
             unit = "files" if self.files < 0 else "bytes"
             raise BadData(
-                f"{name}: expected an archive within the inbox's limits, got one with more {unit} than they allow; "
-                "upload the dataset as a folder or raise MER_INBOX_ARCHIVE_FILES and MER_INBOX_ARCHIVE_BYTES."
+                f"{name}: expected an archive within the inbox's limits, got one with more {unit} than they allow "
+                "(MER_INBOX_ARCHIVE_FILES, MER_INBOX_ARCHIVE_BYTES, and 1 GiB and 100 times the archive's own size); "
+                "upload the dataset as a folder or raise the limits."
             )
 
 

@@ -11,6 +11,8 @@ from shared.records import FrozenModel, json_digest
 from shared.store import ObjectInfo, ObjectReader
 
 LISTING_NAME = "listing.json"
+MOST_RATIO = 100  # of an archive's unpacked size to its own. Dark frames without compression reach 20
+FREE_BYTES = 1 << 30  # unpacked size that any archive may have
 
 
 class ArchiveListing(FrozenModel):
@@ -63,7 +65,9 @@ class ArchiveCache:
             shutil.rmtree(part, ignore_errors=True)
 
     def _list_archive(self, part: Path, name: str) -> ArchiveListing:
-        unpacking = ArchiveUnpacker(part / "data", UnpackingBudget(self.files, self.size), self.beat)
+        packed = (part / "archive").stat().st_size
+        size = min(self.size, FREE_BYTES + MOST_RATIO * packed)
+        unpacking = ArchiveUnpacker(part / "data", UnpackingBudget(self.files, size), self.beat)
         try:
             members = unpacking.unpack_archive(part / "archive", name)
         except BadData as fault:

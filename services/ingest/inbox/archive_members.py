@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 
 from services.ingest.inbox import names
 from services.ingest.inbox.member_names import escape_name, is_undecoded
+from services.ingest.zip_directory import check_zip_directory
 from shared.errors import BadData
 
 ZIP_UTF8 = 0x800  # flag of a zip member: its name is UTF-8 (APPNOTE 4.4.4, bit 11)
@@ -47,6 +48,8 @@ def stream_members(archive: Path, name: str) -> Iterator[PackedMember]:
 
 
 def _zip_members(archive: Path, name: str) -> Iterator[PackedMember]:
+    with _translate_damage(name), archive.open("rb") as file:
+        check_zip_directory(file, name)
     with _translate_damage(name):
         opened = zipfile.ZipFile(archive)
     with opened:

@@ -7,11 +7,10 @@ from pydantic import Field, JsonValue
 from services.ingest.catalogue.entry import CorrectionSwitch, LabelKind, PreferredFrames, ReadingOptions
 from services.ingest.inbox.names import PLAN
 from services.ingest.inbox.plan_text import decode_plan
-from services.ingest.stage import STAGE
-from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData
 from shared.records import FrozenModel, Pipeline
-from shared.worker.stage_handler import pipeline_settings
+from shared.stage_settings.registry import PROFILES_BY_STAGE
+from shared.worker.stage_handler import change_profile
 
 
 class DatasetPlan(FrozenModel):
@@ -25,7 +24,7 @@ class DatasetPlan(FrozenModel):
     prefer: PreferredFrames = "cropped"
     corrections: CorrectionSwitch = "documented"
     labels: LabelKind = "emotion"
-    fps: float | None = Field(None, gt=0, description="frames per second, if the catalogue's value is wrong")
+    fps: float | None = Field(None, gt=0, le=1e5, description="frames per second, if the catalogue's value is wrong")
 
     @property
     def pipeline(self) -> Pipeline:
@@ -39,12 +38,13 @@ class DatasetPlan(FrozenModel):
 def parse_plan(data: bytes) -> DatasetPlan:
     """The plan in the bytes of `merstream.json`. Raises BadData that names the first wrong field or line."""
     plan = decode_plan(data, DatasetPlan, PLAN)
-    if unknown := sorted(plan.overrides.keys() - TOPIC_BY_GROUP.keys()):
+    if unknown := sorted(plan.overrides.keys() - PROFILES_BY_STAGE.keys()):
         raise BadData(
-            f"{PLAN}: overrides: there is no stage {unknown[0]!r}; expected one of {', '.join(TOPIC_BY_GROUP)}."
+            f"{PLAN}: overrides: there is no stage {unknown[0]!r}; expected one of {', '.join(PROFILES_BY_STAGE)}."
         )
     try:
-        pipeline_settings(STAGE, plan.pipeline)
+        for stage, profiles in PROFILES_BY_STAGE.items():
+            change_profile(stage, profiles, plan.pipeline)
     except BadData as fault:
         raise BadData(f"{PLAN}: {fault}") from None
     return plan

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.numbering import SHIFT_NOTES
-from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
+from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, SheetReader, read_tables
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_tree
 from services.ingest.inbox import dataset_plan as plans
@@ -59,10 +59,12 @@ def discover_on_skeleton(
     store: ObjectReader,
     scratch: Path,
     video_length: Callable[[str, int], int] = lambda path, expected: 0,
+    read_sheet: SheetReader = read_tables,
 ) -> DiscoveryView:
     """Discover the clips of the dataset `name`. Never raises BadData: `faults` has a sentence for each problem.
 
-    `video_length` is a `VideoLength` for paths inside the dataset, since the skeleton's videos are empty.
+    `video_length` is a `VideoLength` for paths inside the dataset, since the skeleton's videos are empty. `read_sheet`
+    reads the tables of a sheet.
     """
     seen = DiscoveryView(faults=list(contents.faults), notes=list(contents.notes))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -75,7 +77,7 @@ def discover_on_skeleton(
             def count_frames(file: Path, expected: int) -> int:
                 return video_length(file.relative_to(top).as_posix(), expected)
 
-            trees = [DatasetTree(each, video_length=count_frames) for each in (top, inner)]
+            trees = [DatasetTree(each, video_length=count_frames, read_sheet=read_sheet) for each in (top, inner)]
             for each in _discover_skeleton(trees, name, seen.plan):
                 if isinstance(each, ClipProblem):
                     seen.faults.append(each.sentence)

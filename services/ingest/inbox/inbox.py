@@ -5,6 +5,7 @@ import threading
 from services.ingest.inbox import names
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.events import Upload
+from services.ingest.inbox.guarded_reading import GuardedReading
 from services.ingest.inbox.listing import InboxListings
 from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import Reconciler
@@ -38,8 +39,10 @@ class Inbox(ScanLoop):
         self.scratch = ScratchFolder(self.settings, INBOX_NAME, self.settings.inbox_bucket)
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
         unpacked = ArchiveCache(self.scratch.kept, inbox, *limits, self.send_heartbeat)
+        self.reading = GuardedReading(self.settings, self.send_heartbeat)
         reconciler = Reconciler(
-            inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds, self.send_heartbeat
+            *(inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds),
+            *(self.send_heartbeat, self.reading),
         )
         self._announced = dataset_view(bus, store)
         self.scanner = InboxScan(
@@ -63,5 +66,6 @@ class Inbox(ScanLoop):
 
     def close(self) -> None:
         super().close()
+        self.reading.close()
         self._announced.close()
         self.scratch.close()

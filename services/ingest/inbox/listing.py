@@ -33,6 +33,11 @@ class DatasetListing:
     archives: tuple[ObjectInfo, ...]
 
 
+def is_future(entry: ObjectInfo, now: datetime) -> bool:
+    """Whether an object's date lies in the future. A folder keeps the date that a camera or a copy gave a file."""
+    return entry.modified > now + MOST_AHEAD
+
+
 def describe_objects(dropped: Iterable[DroppedObject], now: datetime) -> DatasetListing:
     """The listing of a dataset's objects, in any order. `now` is the time of the clock that dates them."""
     total, count, newest, ahead, archives = 0, 0, datetime.min.replace(tzinfo=UTC), 0, []
@@ -40,7 +45,7 @@ def describe_objects(dropped: Iterable[DroppedObject], now: datetime) -> Dataset
         mark = f"{entry.key}\0{entry.etag}\0{entry.size}".encode(errors="surrogatepass")
         total += int.from_bytes(hashlib.sha256(mark).digest())  # a sum: the order of a listing means nothing
         count += 1
-        if entry.modified > now + MOST_AHEAD:
+        if is_future(entry, now):
             ahead += 1
         elif entry.modified > newest:
             newest = entry.modified

@@ -9,6 +9,7 @@ from services.ingest.inbox import ledger as ledgers
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.dropped_files import DatasetContents, collect_contents
 from services.ingest.inbox.dry_discovery import DiscoveryView, discover_on_skeleton
+from services.ingest.inbox.guarded_reading import GuardedReading
 from services.ingest.inbox.ledger import Ledger
 from services.ingest.inbox.record_publisher import RecordPublisher
 from services.ingest.inbox.video_lengths import VideoLengths
@@ -35,6 +36,7 @@ class Reconciler:
     unpacked: ArchiveCache
     patience: float  # seconds
     beat: Callable[[], None]
+    reading: GuardedReading
 
     def reconcile_dataset(
         self,
@@ -52,8 +54,12 @@ class Reconciler:
         for note in held.notes:
             log.info("%s", note, extra={"mer": {"dataset": name}})
         ledger = self._load_ledger(name, announced)
-        lengths = VideoLengths(held, self.inbox, self.scratch.work, self.beat, ledger.video_lengths)
-        seen = discover_on_skeleton(name, held, self.inbox, self.scratch.work, lengths.count_frames)
+        lengths = VideoLengths(
+            held, self.inbox, self.scratch.work, self.beat, ledger.video_lengths, self.reading.count_frames
+        )
+        seen = discover_on_skeleton(
+            name, held, self.inbox, self.scratch.work, lengths.count_frames, self.reading.read_sheet
+        )
         _refuse_claimed_clips(name, seen, others)
         ledger = ledger.model_copy(update={"video_lengths": lengths.counted})
         emission = self._create_publisher(name, _planned_pipeline(seen, announced), held, ledger)
@@ -98,6 +104,7 @@ class Reconciler:
             trace=uuid.uuid4().hex,
             ledger=ledger,
             beat=self.beat,
+            reading=self.reading,
         )
 
     def _announce_dataset(self, dataset: Dataset, announced: AnnouncedDatasets) -> None:

@@ -10,11 +10,12 @@ from services.ingest.catalogue.entry import FoundClip
 from services.ingest.inbox import ledger as ledgers
 from services.ingest.inbox.dropped_files import DatasetContents
 from services.ingest.inbox.dry_discovery import DroppedClip, clip_fingerprint
+from services.ingest.inbox.guarded_reading import GuardedReading
 from services.ingest.inbox.ledger import EmittedClip, Ledger
 from services.ingest.inbox.video_copy import VideoCopy
 from shared.bus import Bus
 from shared.errors import BadData
-from shared.packed_clips import SOURCE_VERSION
+from shared.packed_clips import SOURCE_VERSION, store_packed_file
 from shared.records import Dataset, Pipeline, Record, clip_version, json_digest
 from shared.store import Store
 
@@ -35,6 +36,7 @@ class RecordPublisher:
     trace: str
     ledger: Ledger
     beat: Callable[[], None]
+    reading: GuardedReading
     versions: dict[str, str] = field(default_factory=dict)  # of the clips' records, by the sample's identity
     faults: list[str] = field(default_factory=list)
     _unsaved: dict[str, EmittedClip] = field(default_factory=dict)
@@ -113,9 +115,15 @@ class RecordPublisher:
     def _pack_clip(self, clip: DroppedClip) -> Record:
         if clip.found.kind == "video" and self._video:
             file = self._video.fetch_video(clip.paths[0], self.contents.files[clip.paths[0]], self.inbox)
-            return self._store_record(replace(clip.found, files=(file,)))
+            return self._store_video(replace(clip.found, files=(file,)))
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             return self._store_record(self._fetch_files(clip, Path(folder)))
+
+    def _store_video(self, found: FoundClip) -> Record:
+        """A video is decoded to be packed, in the process for strangers' files."""
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            packed = self.reading.pack_video(found, Path(folder) / "packed")
+            return store_packed_file(packed, found.sample, self.pipeline, self.trace, self.store)
 
     def _store_record(self, found: FoundClip) -> Record:
         return source_records.store_record(found, self.pipeline, self.trace, self.store)

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from services.ingest.catalogue.resolve import VIDEO_SUFFIXES
 from services.ingest.inbox import names
 from services.ingest.inbox.events import Upload
+from services.ingest.inbox.listing import is_future
 from services.ingest.inbox.metrics import VideoMetrics
 from services.ingest.inbox.scan import Clock, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
@@ -58,8 +59,9 @@ class VideoInbox(ScanLoop):
         videos, plans = self._list_videos()
         for entry in videos:
             self.send_heartbeat()
-            newest = max(each.modified for each in (entry, *_plans_of(entry, plans)))
-            wait = self.settings.inbox_settle_seconds - (now - newest).total_seconds()
+            parts = (entry, *_plans_of(entry, plans))
+            ages = [(now - each.modified).total_seconds() for each in parts if not is_future(each, now)]
+            wait = self.settings.inbox_settle_seconds - min(ages, default=math.inf)
             if wait > 0:
                 due, counts["unsettled"] = min(due, wait), counts["unsettled"] + 1
                 present.update(key for key, video in announced.items() if video.name == entry.key)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from services.ingest.catalogue.video_length import count_video_frames
+from services.ingest.catalogue.video_length import VideoLength
 from services.ingest.inbox.dropped_files import DatasetContents
 from shared.store import ObjectReader
 
@@ -19,6 +19,7 @@ class VideoLengths:
     scratch: Path
     beat: Callable[[], None]
     known: Mapping[str, int]
+    count: VideoLength
     counted: dict[str, int] = field(default_factory=dict)
 
     def count_frames(self, path: str, expected: int) -> int:
@@ -34,4 +35,4 @@ class VideoLengths:
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             file = Path(folder) / PurePosixPath(path).name
             self.contents.files[path].fetch_to(self.store, file)
-            return count_video_frames(file, expected)
+            return self.count(file, expected)

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import HTTPException
 from pydantic import Field, JsonValue
 
-from services.trainer.options import resolve_options
+from services.trainer.options import MOST_SEEDS, resolve_options
 from services.trainer.runs import definition
 from services.trainer.runs.state import PipelineSnapshot
 from shared.dataset_progress import DatasetProgress
@@ -27,9 +27,12 @@ class RunRequest(FrozenModel):
     profile: str | None = Field(None, description="Training profile. Default: the profile of the features.")
     model: str | None = Field(None, description="Name of a model, for example fmer, fmer-lite or linear.")
     protocol: str | None = Field(None, description="Name of a protocol, default loso. Its fields belong in `settings`.")
-    seed: int | None = Field(None, description="Seed of all random numbers.")
+    seed: int | None = Field(None, ge=0, le=2**32 - 1001, description="Seed of all random numbers.")
     seeds: int | None = Field(
-        None, description="Number of trainings of each fold, with consecutive seeds from `seed` on."
+        None,
+        ge=1,
+        le=MOST_SEEDS,
+        description="Number of trainings of each fold, with consecutive seeds from `seed` on.",
     )
     classes: tuple[str, ...] | None = Field(None, description="Emotions to train on. Default: all that occur.")
     settings: dict[str, JsonValue] = Field(

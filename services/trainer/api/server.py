@@ -6,6 +6,7 @@ import socket
 import threading
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.trainer.api.app import create_application
 from services.trainer.api.routes import Routes
@@ -16,6 +17,7 @@ from shared.settings import Settings
 
 TIMEOUT_SECONDS = 15.0  # for broker and store. The broker's client gives up earlier, and its message says more
 MAX_CONNECTIONS = 200
+SILENCE_SECONDS = 5  # before a request: then the connection is closed
 _STOP_CHECK_SECONDS = 0.1
 
 
@@ -36,6 +38,8 @@ class ApiServer:
         routes = Routes(state, choose_device(), settings.scratch, timeout_seconds)
         config = uvicorn.Config(
             create_application(routes, _split_names(settings.api_hosts), settings.api_token.get_secret_value()),
+            http=_ImpatientProtocol,
+            timeout_keep_alive=SILENCE_SECONDS,
             lifespan="off",
             log_config=None,  # keep that of `shared.telemetry`
             access_log=False,
@@ -66,6 +70,14 @@ class ApiServer:
             await asyncio.sleep(_STOP_CHECK_SECONDS)
         self._server.should_exit = True
         await serving
+
+
+class _ImpatientProtocol(H11Protocol):
+    """Silent connections would take the places of MAX_CONNECTIONS. uvicorn limits only the silence after a request."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
 
 def _split_names(names: str) -> set[str]:

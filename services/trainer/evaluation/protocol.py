@@ -26,9 +26,9 @@ class ProtocolSettings(FrozenModel):
     name: str = Field(
         "loso", description=f"{', '.join(GENERIC_PROTOCOLS)}, or a named protocol of shared/protocols/catalogue.py."
     )
-    folds: int = Field(5, ge=2, description="k-fold: number of folds.")
+    folds: int = Field(5, ge=2, le=1000, description="k-fold: number of folds.")
     fold_seed: int = Field(
-        0, ge=0, description="k-fold: seed that draws the folds; the same for every seed of the training."
+        0, ge=0, le=2**32 - 1, description="k-fold: seed that draws the folds; the same for every seed of the training."
     )
     test_subjects: tuple[str, ...] = Field((), description="split: subjects to test, by name or as dataset/subject.")
     datasets: dict[str, str] = Field(

@@ -9,13 +9,13 @@ import pytest
 
 from services.ingest.catalogue.entry import FoundClip, ReadingOptions
 from services.ingest.discover import discover_clips
-from services.ingest.settings import PROFILES
 from services.ingest.source_packing import pack_source
 from services.ingest.stage import STAGE
 from shared.protocols import apply_evaluation_protocol
 from shared.protocols.catalogue import protocol_by_name
 from shared.protocols.label_sets import SHEET_COUNTS
 from shared.stage import Arrays
+from shared.stage_settings.ingest import INGEST_PROFILES
 from shared.store import npz
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.drawn_frames import faces
@@ -31,7 +31,9 @@ def found(folder: Path, how: ReadingOptions | None = None) -> list[FoundClip]:
 def clip_of(source: FoundClip) -> Arrays:
     """What lies on `mer.clips` behind the clip's record."""
     packed = npz.unpack_arrays(npz.pack_arrays(pack_source(source)))
-    return STAGE.compute({"source": packed}, PROFILES["corrected"].model_copy(update={"height": 70, "width": 56}))
+    return STAGE.compute(
+        {"source": packed}, INGEST_PROFILES["corrected"].model_copy(update={"height": 70, "width": 56})
+    )
 
 
 @pytest.mark.parametrize("key", FORMS)

@@ -7,10 +7,10 @@ from hypothesis import given, settings, strategies
 from scipy import ndimage
 
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES
 from shared.errors import BadData
+from shared.stage_settings.flow import FLOW_PROFILES
 
-CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+CORRECTED, PAPER = FLOW_PROFILES["corrected"], FLOW_PROFILES["paper"]
 
 
 def texture(seed=0, shape=(48, 56), sigma=2.0):

@@ -14,11 +14,11 @@ from services.flow import compiled
 FLOW = """
 import hashlib, numpy
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES
+from shared.stage_settings.flow import FLOW_PROFILES
 
 y, x = numpy.mgrid[:11, :40]
 def image(dx): return 128 + 60 * numpy.sin(0.7 * (x - dx) + 0.2 * y) * numpy.cos(0.45 * y - 0.1 * (x - dx))
-for profile in PROFILES.values():
+for profile in FLOW_PROFILES.values():
     profile = profile.model_copy(update={"warps": 1})
     print(hashlib.sha256(flow(image(0.0)[None], image(0.4)[None], profile).tobytes()).hexdigest())
 """

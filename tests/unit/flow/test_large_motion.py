@@ -7,9 +7,9 @@ import pytest
 from benchmarks.known_motions import MOTIONS, MovingFace
 from services.flow import pyramid
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES
+from shared.stage_settings.flow import FLOW_PROFILES
 
-CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+CORRECTED, PAPER = FLOW_PROFILES["corrected"], FLOW_PROFILES["paper"]
 TWO_LEVELS = CORRECTED.model_copy(update={"levels": 2})
 
 

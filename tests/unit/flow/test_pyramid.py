@@ -6,7 +6,7 @@ from hypothesis import given, strategies
 
 from services.flow import pyramid
 from services.flow.resample import resample_image
-from services.flow.settings import PROFILES
+from shared.stage_settings.flow import FLOW_PROFILES
 
 
 def along(taps, values):
@@ -45,7 +45,7 @@ def test_mirror_repeats_the_edge_however_far():
 
 
 def test_schedule_goes_coarse_to_fine_in_every_stage():
-    steps = pyramid.level_schedule((112, 96), PROFILES["paper"])
+    steps = pyramid.level_schedule((112, 96), FLOW_PROFILES["paper"])
     assert [step.shape for step in steps] == [(56, 48), (112, 96), (90, 77), (112, 96), (90, 77), (112, 96)]
     assert [step.alpha for step in steps] == [1.0, 1.0, 0.5, 0.5, 0.0, 0.0]
 

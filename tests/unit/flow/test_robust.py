@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from services.flow import robust
-from services.flow.settings import PROFILES
+from shared.stage_settings.flow import FLOW_PROFILES
 
-SETTINGS = PROFILES["paper"]
+SETTINGS = FLOW_PROFILES["paper"]
 X = np.linspace(0.05, 4.0, 30)
 
 

@@ -6,9 +6,9 @@ from scipy import ndimage
 
 from services.flow import exact
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES
+from shared.stage_settings.flow import FLOW_PROFILES
 
-CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+CORRECTED, PAPER = FLOW_PROFILES["corrected"], FLOW_PROFILES["paper"]
 DIFFERENCES = ["blur_sigma", "border", "interpolation", "levels", "luma", "outside", "rescale", "ridge"]
 
 

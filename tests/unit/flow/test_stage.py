@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES
 from services.flow.stage import STAGE, compute, rgb_to_luma
 from shared.errors import BadData
+from shared.stage_settings.flow import FLOW_PROFILES
 
-SETTINGS = PROFILES["corrected"]
+SETTINGS = FLOW_PROFILES["corrected"]
 
 
 def frames(factors=2, count=3, shape=(18, 21), seed=0):
@@ -51,7 +51,7 @@ def test_the_profiles_differ_in_rounding():
     exact = compute(inputs, SETTINGS)["flows"]
     rounded = compute(inputs, SETTINGS.model_copy(update={"luma": "rounded"}))["flows"]
     assert 0 < np.median(np.abs(exact.astype(float) - rounded)) < 0.1
-    assert PROFILES["paper"].luma == "rounded"
+    assert FLOW_PROFILES["paper"].luma == "rounded"
 
 
 @pytest.mark.parametrize(

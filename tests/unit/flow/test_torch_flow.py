@@ -12,8 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from services.flow import torch_flow
 from services.flow.black_anandan import flow
-from services.flow.settings import PROFILES
 from shared.errors import Misconfigured
+from shared.stage_settings.flow import FLOW_PROFILES
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
@@ -59,7 +59,7 @@ def test_exact_solver_with_the_corrected_profile(recorded, name):
 @pytest.mark.usefixtures("where")
 def test_compiled_solver(recorded):
     pairs = recorded["face_im1"][:3], recorded["face_im2"][:3]
-    for profile in PROFILES:
+    for profile in FLOW_PROFILES:
         off = np.abs(flow(*pairs, profile, "torch") - flow(*pairs, profile, "fast"))
         assert off.mean() < 2e-4
         assert off.max() < 0.03
@@ -69,7 +69,7 @@ def test_batch_equals_single_pairs(where):
     first, second = moving_pairs()
     single = np.concatenate([flow(first[i : i + 1], second[i : i + 1], "corrected", "torch") for i in range(4)])
     for size in (3, 4):
-        batched = torch_flow.estimate_flow_torch(first, second, PROFILES["corrected"], where, batch_size=size)
+        batched = torch_flow.estimate_flow_torch(first, second, FLOW_PROFILES["corrected"], where, batch_size=size)
         assert batched.tobytes() == single.tobytes(), (where, size)
 
 
@@ -84,7 +84,7 @@ def test_threads_do_not_change_a_bit():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", FLOW_PROFILES)
 def test_a_gpu_gives_the_bytes_of_a_cpu(monkeypatch, recorded, profile):
     found = []
     for device in ("cpu", "cuda"):
@@ -94,7 +94,7 @@ def test_a_gpu_gives_the_bytes_of_a_cpu(monkeypatch, recorded, profile):
     assert found[0].tobytes() == found[1].tobytes()
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", FLOW_PROFILES)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 3), (51, 37)])
 @pytest.mark.usefixtures("where")
 def test_never_nan(shape, profile):
@@ -106,7 +106,7 @@ def test_never_nan(shape, profile):
         assert not flow(images[:1], images[1:2], profile, "torch").any()
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", FLOW_PROFILES)
 @pytest.mark.usefixtures("where")
 def test_identical_images_do_not_move(profile):
     first, _ = moving_pairs(1)
@@ -127,16 +127,16 @@ def test_out_of_memory_halves_the_batch():
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return torch_flow.estimate_flow_batch(first, second, settings)
 
-    found = torch_flow.estimate_flow_torch(first, second, PROFILES["corrected"], solve=solve_two_at_most)
+    found = torch_flow.estimate_flow_torch(first, second, FLOW_PROFILES["corrected"], solve=solve_two_at_most)
     assert found.tobytes() == expected.tobytes()
     assert tried == [7, 3, 1, 1, 1, 1, 1, 1, 1]
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", FLOW_PROFILES)
 def test_a_recorded_batch_gives_the_bytes_of_a_cpu(profile):
     """The second batch of a size is recorded, and the third one replays it with other images."""
-    settings, torch_flow.RECORDED_FLOW.key = PROFILES[profile], None
+    settings, torch_flow.RECORDED_FLOW.key = FLOW_PROFILES[profile], None
     for seed in range(3):
         pairs = moving_pairs(3, (40, 37), seed)
         found = torch_flow.estimate_flow_torch(*pairs, settings, "cuda")
@@ -151,10 +151,10 @@ def test_a_recorded_batch_gives_the_bytes_of_a_cpu(profile):
 @pytest.mark.parametrize("shape", [(1, 1), (3, 4), (1, 40), (40, 1), (51, 37), (90, 121)])
 def test_kernels_give_the_bytes_of_tensors_on_the_same_gpu(shape, monkeypatch):
     pairs = moving_pairs(2, shape)
-    by_kernels = torch_flow.estimate_flow_torch(*pairs, PROFILES["corrected"], "cuda")
+    by_kernels = torch_flow.estimate_flow_torch(*pairs, FLOW_PROFILES["corrected"], "cuda")
     monkeypatch.setattr(torch_flow, "kernel_solver", lambda device: None)
     torch_flow.RECORDED_FLOW.forget()
-    assert by_kernels.tobytes() == torch_flow.estimate_flow_torch(*pairs, PROFILES["corrected"], "cuda").tobytes()
+    assert by_kernels.tobytes() == torch_flow.estimate_flow_torch(*pairs, FLOW_PROFILES["corrected"], "cuda").tobytes()
 
 
 @pytest.mark.gpu
@@ -162,7 +162,7 @@ def test_a_gpu_without_memory_for_a_batch_takes_smaller_ones():
     """The process may have 128 MiB: 64 pairs of 224 x 280 need more, one pair less."""
     first, second = moving_pairs(1, (224, 280))
     many, tried = [np.repeat(images, 64, axis=0) for images in (first, second)], []
-    settings = PROFILES["corrected"].model_copy(update={"warps": 1})
+    settings = FLOW_PROFILES["corrected"].model_copy(update={"warps": 1})
     expected = torch_flow.estimate_flow_torch(first, second, settings, "cuda")
 
     def solve_and_count(first, second, settings):
@@ -186,7 +186,7 @@ def test_one_pair_that_does_not_fit_is_an_error():
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with pytest.raises(torch.OutOfMemoryError, match="one pair"):
-        torch_flow.estimate_flow_torch(*moving_pairs(3, (9, 11)), PROFILES["corrected"], solve=solve_nothing)
+        torch_flow.estimate_flow_torch(*moving_pairs(3, (9, 11)), FLOW_PROFILES["corrected"], solve=solve_nothing)
 
 
 def test_without_torch_the_sentence_says_what_to_do(monkeypatch):
@@ -229,9 +229,9 @@ def test_every_living_tensor_is_counted_once():
     assert (peak.alive, peak.most) == (kept.nbytes, kept.nbytes + 2000), len(view)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", FLOW_PROFILES)
 def test_peak_memory_is_what_the_size_of_a_batch_reckons_with(profile):
-    settings = PROFILES[profile].model_copy(update={"warps": 1})
+    settings = FLOW_PROFILES[profile].model_copy(update={"warps": 1})
     first, second = (torch.from_numpy(images) for images in moving_pairs(1, (112, 140)))
     with Peak() as peak:
         torch_flow.estimate_flow_batch(first, second, settings)

@@ -17,7 +17,7 @@ MORE_SHAPES = [(1, 1, 1), (1, 12, 1), (2, 40, 37), (1, 70, 56)]
 COMPARE = """
 import sys, numpy as np, torch
 from services.flow import torch_flow, triton_flow
-from services.flow.settings import PROFILES
+from shared.stage_settings.flow import FLOW_PROFILES
 for line in sys.stdin:
     profile, alpha, iterations, *shape = line.split()
     pairs, rows, columns = map(int, shape)
@@ -25,7 +25,7 @@ for line in sys.stdin:
     draw = lambda *size: torch.from_numpy(rng.uniform(0, 255, size).astype(np.float32))
     first, second, uv = draw(pairs, rows, columns), draw(pairs, rows, columns), draw(pairs, 2, rows, columns) / 99 - 1
     first[0], second[0] = first[0] * 0 + 7, second[0] * 0 + 7  # a flat pair: nothing to solve
-    args = first, second, uv, float(alpha), PROFILES[profile], int(iterations)
+    args = first, second, uv, float(alpha), FLOW_PROFILES[profile], int(iterations)
     on_tensors = torch_flow.solve_increment_batch(*args)
     by_kernels = triton_flow.KernelSolver(pairs, (rows, columns), first.device).solve_increment(*args)
     moves = rows * columns == 1 or on_tensors.abs().max().item() > 0.1

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.ingest.crop import Crop, crop_around_face, cut_crop, fit_frame
-from services.ingest.settings import IngestSettings
 from shared.faces import largest_face
+from shared.stage_settings.ingest import IngestSettings
 
 side = st.integers(40, 400)
 

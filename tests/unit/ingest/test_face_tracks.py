@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.ingest.face_tracks import MOST_PROBES, PROBE_GAP, choose_probes, follow_faces, search_nearby
-from services.ingest.settings import IngestSettings
 from shared.faces import detect_faces, largest_face, overlap_boxes, search_faces
+from shared.stage_settings.ingest import IngestSettings
 
 SETTINGS = IngestSettings()
 

@@ -7,13 +7,13 @@ import pytest
 from merstream.frame_source import FrameArraySource
 from services.ingest.clip_cropping import crop_clip
 from services.ingest.person_search import find_person
-from services.ingest.settings import PROFILES
 from services.ingest.steady_face_box import steady_box
 from shared.errors import BadData
 from shared.faces import DetectorName, FaceBox, largest_face, overlap_boxes
+from shared.stage_settings.ingest import INGEST_PROFILES
 from tests.unit.ingest.drawn_people import APEX, LENGTH, Frames, person, place, scene
 
-SETTINGS = PROFILES["corrected"]
+SETTINGS = INGEST_PROFILES["corrected"]
 LEFT_OUT = "another face, at x "
 
 

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from services.ingest import crop
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.discover import discover_clips
-from services.ingest.settings import PROFILES
 from services.ingest.source_packing import pack_source
 from services.ingest.stage import STAGE
 from services.ingest.steady_face_box import steady_box
 from shared.errors import BadData
 from shared.stage import Arrays
+from shared.stage_settings.ingest import INGEST_PROFILES
 from shared.store import npz
 from tests.unit.ingest.drawn_people import drawn_frames
 
 Write = Callable[..., Path]
-CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+CORRECTED, PAPER = INGEST_PROFILES["corrected"], INGEST_PROFILES["paper"]
 
 
 def png(pixels: NDArray[Any]) -> bytes:

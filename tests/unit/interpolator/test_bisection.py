@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from services.interpolator.bisection import frames_at
 from services.interpolator.rife import Rife
-from services.interpolator.settings import PROFILES, InterpolatorSettings
+from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES, InterpolatorSettings
 
 Clip = Callable[[int, float], np.ndarray]
-CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+CORRECTED, PAPER = INTERPOLATOR_PROFILES["corrected"], INTERPOLATOR_PROFILES["paper"]
 
 
 def test_recorded_frames_come_out_as_they_are(moving: Clip, mean) -> None:
     clip = moving(4, 2.0)
-    for profile in PROFILES.values():
+    for profile in INTERPOLATOR_PROFILES.values():
         np.testing.assert_array_equal(frames_at(clip, [0, 1, 2, 3], mean, profile), clip)
     assert mean.forwards == 0
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from services.interpolator.settings import PROFILES, InterpolatorSettings
 from services.interpolator.stage import STAGE, compute, interpolate
 from shared.errors import BadData
+from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES, InterpolatorSettings
 from shared.store.npz import pack_arrays
 
 Clip = Callable[[int, float], np.ndarray]
@@ -36,7 +36,7 @@ def test_artifact(moving: Clip, mean, profile: str, count: int, fps: float) -> N
 
 def test_both_sets_of_frames_share_their_midpoints(moving: Clip, mean) -> None:
     frames = moving(3, 2.0)[:, FACE, FACE]
-    compute(ingested(frames, apex=1), PROFILES["paper"], mean)
+    compute(ingested(frames, apex=1), INTERPOLATOR_PROFILES["paper"], mean)
     together = mean.forwards
     for count in (10, 16):
         interpolate(frames, 0, 1, 2, count, "paper", mean)
@@ -57,12 +57,12 @@ def test_timeline(ramp: np.ndarray) -> None:
 
 
 def test_profiles_differ_in_these_settings_only() -> None:
-    corrected, paper = (PROFILES[name].model_dump() for name in ("corrected", "paper"))
+    corrected, paper = (INTERPOLATOR_PROFILES[name].model_dump() for name in ("corrected", "paper"))
     differ = {name: value for name, value in paper.items() if value != corrected[name]}
     assert differ == {"timeline": "apex", "window": 0, "blend_below": 0, "quantise": "truncate"}
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", INTERPOLATOR_PROFILES)
 @pytest.mark.parametrize(("frames", "apex"), [(2, 0), (2, 1), (5, 0), (5, 4), (5, 2)])
 def test_short_clips_and_apexes_at_an_end(moving: Clip, mean, profile: str, frames: int, apex: int) -> None:
     clip = moving(frames, 0.4)[:, FACE, FACE]
@@ -76,7 +76,7 @@ def test_a_window_of_a_longer_clip(ramp: np.ndarray) -> None:
 
 def test_equal_inputs_give_equal_bytes(moving: Clip) -> None:
     inputs = ingested(moving(3, 2.0)[:, FACE, FACE], apex=1)
-    first, second = (pack_arrays(compute(inputs, PROFILES["corrected"])) for _ in range(2))
+    first, second = (pack_arrays(compute(inputs, INTERPOLATOR_PROFILES["corrected"])) for _ in range(2))
     assert first == second
 
 
@@ -114,7 +114,7 @@ def test_frames_that_are_none(frames: np.ndarray) -> None:
 
 def test_a_clip_of_one_frame(ramp: np.ndarray) -> None:
     with pytest.raises(BadData, match="nothing to interpolate"):
-        compute(ingested(ramp[:1], apex=0), PROFILES["corrected"])
+        compute(ingested(ramp[:1], apex=0), INTERPOLATOR_PROFILES["corrected"])
 
 
 def test_one_frame_is_no_timeline(ramp: np.ndarray) -> None:

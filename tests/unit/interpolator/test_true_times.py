@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from merstream.synth.true_motion import SourceMapper
-from services.interpolator.settings import PROFILES
 from services.interpolator.stage import compute
 from services.interpolator.timeline import clip_positions, frame_positions, halved_positions
-from services.magnifier.settings import PROFILES as MAGNIFIER_PROFILES
 from services.magnifier.stage import compute as magnify_clip
 from shared.errors import BadData
 from shared.stage import Arrays
+from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES
+from shared.stage_settings.magnifier import MAGNIFIER_PROFILES
 from tests.unit.ingest.drawn_people import drawn_frames, drawn_motion
 
 FPS, LENGTH, APEX, PEAK = 200.0, 39, 18, 2.5
@@ -54,7 +54,7 @@ def shown(recorded: NDArray[np.uint8]) -> dict[str, Arrays]:
         "timed": ingested(recorded, KEPT, timed=True),
         "untimed": ingested(recorded, KEPT, timed=False),
     }
-    return {name: compute({"ingest": clip}, PROFILES["corrected"]) for name, clip in clips.items()}
+    return {name: compute({"ingest": clip}, INTERPOLATOR_PROFILES["corrected"]) for name, clip in clips.items()}
 
 
 def read_strengths(first: NDArray[np.uint8], frames: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -135,4 +135,4 @@ def test_even_times_change_nothing(offset: int, data: st.DataObject, rule: str, 
 def test_times_that_are_none(recorded: NDArray[np.uint8], times: list[float]) -> None:
     clip = ingested(recorded, [0, APEX, 38], timed=True) | {"times": np.array(times)}
     with pytest.raises(BadData, match="expected 3 that increase: ingest this clip again"):
-        compute({"ingest": clip}, PROFILES["corrected"])
+        compute({"ingest": clip}, INTERPOLATOR_PROFILES["corrected"])

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.interpolator.settings import InterpolatorSettings
 from services.interpolator.stage import compute, interpolate
 from services.interpolator.timeline import clip_positions, halved_positions
 from services.interpolator.window import (
@@ -19,6 +18,7 @@ from services.interpolator.window import (
     plan_means,
 )
 from shared.stage import Arrays
+from shared.stage_settings.interpolator import InterpolatorSettings
 
 EVEN = np.arange(91, dtype=np.float64)
 TIMES = st.lists(st.floats(0.002, 0.06), min_size=8, max_size=120)

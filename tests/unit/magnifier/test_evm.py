@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.magnifier import butterworth, evm, smoothing
-from services.magnifier.settings import FACTORS, PROFILES, MagnifierSettings
 from shared.errors import BadData
+from shared.stage_settings.magnifier import FACTORS, MAGNIFIER_PROFILES, MagnifierSettings
 
-CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+CORRECTED, PAPER = MAGNIFIER_PROFILES["corrected"], MAGNIFIER_PROFILES["paper"]
 ONSET_FRAMES = {"corrected": 1, "paper": 0}  # how many of the frames put out show the onset
 
 
@@ -32,7 +32,7 @@ def grating(wavelength: float, displacement: np.ndarray, size: int = 64) -> np.n
     return mid_grey(np.repeat(0.05 * np.sin(phase)[:, None], size, axis=1))
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", MAGNIFIER_PROFILES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_clip_without_motion_comes_out_bit_by_bit(profile: str, dtype: type) -> None:
     still = np.repeat(noise(1, 33, 41, 3), 5, axis=0)
@@ -43,7 +43,7 @@ def test_a_clip_without_motion_comes_out_bit_by_bit(profile: str, dtype: type) -
     )
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", MAGNIFIER_PROFILES)
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (4, 4), (5, 5), (5, 1), (7, 6), (31, 17), (16, 129)])
 @pytest.mark.parametrize("frames", [2, 11])
 def test_any_size_gives_numbers_in_range(profile: str, size: tuple[int, int], frames: int) -> None:
@@ -73,7 +73,7 @@ def test_factor_zero_changes_nothing() -> None:
     np.testing.assert_array_equal(evm.quantise_frames(out[0]), clip)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", MAGNIFIER_PROFILES)
 def test_a_factor_does_not_depend_on_its_neighbours(profile: str) -> None:
     clip = noise(5, 45, 38, 3)
     together = evm.magnify(clip, FACTORS, profile, dtype=np.float64)
@@ -182,7 +182,9 @@ def test_corrected_magnifies_a_moving_grating_and_the_paper_reduces_it() -> None
     temporal = smoothing.smooth_changes(displacement, np.arange(11) / 40, 0, 10)[7] / displacement[8]
 
     def gain(profile: str) -> np.ndarray:
-        settings = changed(PROFILES[profile], head="as-recorded", light="as-recorded")  # the whole picture is no head
+        settings = changed(
+            MAGNIFIER_PROFILES[profile], head="as-recorded", light="as-recorded"
+        )  # the whole picture is no head
         frame = 7 + ONSET_FRAMES[profile]
         line = evm.magnify(clip, FACTORS, settings, 40.0, np.float64)[:, frame, 32, 8:56, 0] - 0.5
         bars = np.exp(-2j * np.pi * np.arange(8, 56) / 16)

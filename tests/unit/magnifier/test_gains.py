@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from services.magnifier import gains, pyramid
-from services.magnifier.settings import FACTORS, PROFILES, MagnifierSettings
+from shared.stage_settings.magnifier import FACTORS, MAGNIFIER_PROFILES, MagnifierSettings
 
-CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+CORRECTED, PAPER = MAGNIFIER_PROFILES["corrected"], MAGNIFIER_PROFILES["paper"]
 
 
 def changed(settings: MagnifierSettings, **values: object) -> MagnifierSettings:
@@ -57,7 +57,7 @@ def test_corrected_gains_rise_with_factor_and_wavelength_up_to_alpha(size: tuple
     np.testing.assert_array_equal(applied[:, 1:-1], np.repeat(np.array(FACTORS)[:, None], applied.shape[1] - 2, axis=1))
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", MAGNIFIER_PROFILES)
 @pytest.mark.parametrize("size", [(112, 96), (4, 4), (1, 300)])
 def test_the_coarsest_band_is_never_magnified(profile: str, size: tuple[int, int]) -> None:
-    assert not gains.band_gains(*size, FACTORS, PROFILES[profile])[:, -1].any()
+    assert not gains.band_gains(*size, FACTORS, MAGNIFIER_PROFILES[profile])[:, -1].any()

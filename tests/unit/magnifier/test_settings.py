@@ -3,11 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
-from services.magnifier.settings import PROFILES, MagnifierSettings
+from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
 
 
 def test_what_the_paper_does_differently() -> None:
-    corrected, paper = (PROFILES[name].model_dump() for name in ("corrected", "paper"))
+    corrected, paper = (MAGNIFIER_PROFILES[name].model_dump() for name in ("corrected", "paper"))
     assert {name: value for name, value in paper.items() if corrected[name] != value} == {
         "fl": 0.5,
         "temporal_filter": "causal",
@@ -26,7 +26,7 @@ def test_what_the_paper_does_differently() -> None:
 
 
 def test_the_default_is_corrected() -> None:
-    assert MagnifierSettings() == PROFILES["corrected"]
+    assert MagnifierSettings() == MAGNIFIER_PROFILES["corrected"]
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from services.magnifier import evm
-from services.magnifier.settings import FACTORS, PROFILES, MagnifierSettings
 from services.magnifier.stage import STAGE
 from shared.errors import BadData
+from shared.stage_settings.magnifier import FACTORS, MAGNIFIER_PROFILES, MagnifierSettings
 
-CORRECTED, PAPER = PROFILES["corrected"], PROFILES["paper"]
+CORRECTED, PAPER = MAGNIFIER_PROFILES["corrected"], MAGNIFIER_PROFILES["paper"]
 
 
 def inputs(frames: int = 11, height: int = 40, width: int = 32) -> dict[str, dict[str, np.ndarray]]:

@@ -5,10 +5,10 @@ import pytest
 
 from services.roi_au.grid import to_grid
 from services.roi_au.roi import patches
-from services.roi_au.settings import PROFILES
 from shared.errors import BadData
+from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
-CORRECTED = PROFILES["corrected"]
+CORRECTED = ROI_AU_PROFILES["corrected"]
 
 
 def face(eyes: float, centre: tuple[float, float]) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_paper_stretches_to_128_and_keeps_the_values() -> None:
     assert flows[0, 0, 50, 100] == pytest.approx(100 / 2 - 0.25)  # still px of the frame, though u's px halved
     assert flows[0, 1, 50, 100] == pytest.approx(2 * 50 + 0.5)
     in_grid = to_grid(
-        coordinates(height, width), landmarks, PROFILES["paper"].model_copy(update={"flow_units": "grid"})
+        coordinates(height, width), landmarks, ROI_AU_PROFILES["paper"].model_copy(update={"flow_units": "grid"})
     )
     assert np.allclose(in_grid[0][0, 0], 2 * flows[0, 0])
     assert np.allclose(in_grid[0][0, 1], flows[0, 1] / 2)

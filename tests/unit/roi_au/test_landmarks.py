@@ -7,9 +7,9 @@ import skimage.data
 
 from services.roi_au import landmarks
 from services.roi_au.roi import ROI
-from services.roi_au.settings import PROFILES
 from shared import faces
 from shared.errors import BadData
+from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
 EYES = np.s_[36:48]
 
@@ -41,7 +41,7 @@ def test_paper_takes_the_last_detection_of_one_search(onset: np.ndarray) -> None
     picture = np.asarray(skimage.data.astronaut())
     face, *_, badge = (detection.box for detection in faces.detect_faces(picture))
     assert faces.largest_face(picture) == face != badge
-    settings = PROFILES["corrected"].model_copy(update={"face": "last"})
+    settings = ROI_AU_PROFILES["corrected"].model_copy(update={"face": "last"})
     assert (landmarks.detect(picture, settings) == landmarks.fit_landmarks(picture, badge)).all()
     assert (landmarks.detect(picture) == landmarks.fit_landmarks(picture, face)).all()
     small = landmarks.paper_face_image(onset)
@@ -50,7 +50,7 @@ def test_paper_takes_the_last_detection_of_one_search(onset: np.ndarray) -> None
 
 
 def test_paper_looks_at_a_grey_image_of_128_px(onset: np.ndarray) -> None:
-    settings = PROFILES["corrected"].model_copy(update={"landmark_image": "grey128"})
+    settings = ROI_AU_PROFILES["corrected"].model_copy(update={"landmark_image": "grey128"})
     on_grid = landmarks.rescale_points(landmarks.detect(onset, settings), (280, 224), (128, 128))
     assert np.allclose(on_grid, np.rint(on_grid), atol=1e-9)
     assert np.abs(landmarks.detect(onset, settings) - landmarks.detect(onset)).max() < 12
@@ -59,7 +59,7 @@ def test_paper_looks_at_a_grey_image_of_128_px(onset: np.ndarray) -> None:
 def test_upsampling_is_a_setting() -> None:
     """A face of some 25 px is found after two doublings, which `upsample` 1 allows and 0 does not."""
     small = cv2.resize(np.asarray(skimage.data.astronaut())[:260, 90:350], (60, 60), interpolation=cv2.INTER_AREA)
-    more, none = (PROFILES["corrected"].model_copy(update={"upsample": upsample}) for upsample in (1, 0))
+    more, none = (ROI_AU_PROFILES["corrected"].model_copy(update={"upsample": upsample}) for upsample in (1, 0))
     assert landmarks.detect(small, more).shape == (68, 2)
     with pytest.raises(BadData, match="upsample"):
         landmarks.detect(small, none)
@@ -93,7 +93,7 @@ def test_rescaled_keeps_corners_on_corners() -> None:
     assert np.allclose(landmarks.rescale_points(there, (128, 128), (280, 224)), corners)
 
 
-MESH = PROFILES["corrected"].model_copy(update={"landmarks": "mediapipe"})
+MESH = ROI_AU_PROFILES["corrected"].model_copy(update={"landmarks": "mediapipe"})
 
 
 @pytest.mark.parametrize("size", [(140, 112), (280, 224), (96, 96), (400, 330), (170, 140)])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from services.roi_au import maps
-from services.roi_au.settings import PROFILES
 from shared.errors import BadData
+from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
-FRAME = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+FRAME = ROI_AU_PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
 
 
 def face(scale: float = 1.0, left: float = 0.0, top: float = 0.0) -> np.ndarray:
@@ -90,7 +90,7 @@ def test_motion_has_the_unit_of_the_patches() -> None:
 def test_strain_is_that_of_the_motion_whatever_the_unit() -> None:
     y, x = np.indices((200, 160)).astype(float)
     moved = flow(0.02 * x, 0.01 * y)
-    for settings in (PROFILES["corrected"], FRAME, PROFILES["paper"]):
+    for settings in (ROI_AU_PROFILES["corrected"], FRAME, ROI_AU_PROFILES["paper"]):
         made = maps.motion_maps(moved, face(0.9, 5, 5), 1, settings)
         assert np.allclose(made[0, 2, 6:20, 4:24], (0.02**2 + 0.01**2) ** 0.5, rtol=1e-4)
 

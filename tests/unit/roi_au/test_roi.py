@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.roi_au.roi import ROI, patches
-from services.roi_au.settings import PROFILES
 from shared.errors import BadData
+from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
 REACH = np.arange(-3, 4)
 
@@ -40,7 +40,7 @@ def test_values_are_coordinates(height: int, width: int, seed: int) -> None:
 
 def test_paper_takes_x_for_the_row() -> None:
     landmarks = points(50, 50)
-    swapped = PROFILES["corrected"].model_copy(update={"patch_axes": "row-is-x"})
+    swapped = ROI_AU_PROFILES["corrected"].model_copy(update={"patch_axes": "row-is-x"})
     for profile in ("paper", swapped):
         (cut,) = patches(coordinates(50, 50), landmarks, profile)
         assert (cut == patches(coordinates(50, 50), landmarks[:, ::-1])[0]).all()
@@ -65,7 +65,7 @@ def test_landmarks_are_rounded_to_the_nearest_px() -> None:
 def test_paper_refuses_where_the_original_fails(place: tuple[int, int]) -> None:
     landmarks = points(128, 128)
     landmarks[50] = place
-    refused = PROFILES["corrected"].model_copy(update={"border": "refuse"})
+    refused = ROI_AU_PROFILES["corrected"].model_copy(update={"border": "refuse"})
     for profile in ("paper", refused):
         with pytest.raises(BadData, match=r"every patch inside the flow, got landmark 50 at (row|column) .* of 128"):
             patches(coordinates(128, 128), landmarks, profile)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from services.roi_au.landmarks import detect
-from services.roi_au.settings import PROFILES
 from services.roi_au.stage import STAGE
 from shared.errors import BadData
 from shared.stage import Arrays
+from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
 FACTORS = np.array([1.2, 1.4, 3.0])
 
@@ -35,7 +35,7 @@ def test_the_contract() -> None:
 
 @pytest.mark.parametrize("profile", ["corrected", "paper"])
 def test_arrays(inputs: dict[str, dict[str, np.ndarray]], profile: str) -> None:
-    made = STAGE.compute(inputs, PROFILES[profile])
+    made = STAGE.compute(inputs, ROI_AU_PROFILES[profile])
     shapes = {name: (array.shape, array.dtype) for name, array in made.items()}
     assert shapes == {
         "patches": ((3, 9, 2, 30, 7, 7), np.float32),
@@ -46,14 +46,14 @@ def test_arrays(inputs: dict[str, dict[str, np.ndarray]], profile: str) -> None:
     }
     assert (made["landmarks"] == detect(inputs["interpolator"]["frames"][0], profile)).all()
     assert (made["factors"] == FACTORS).all()
-    again = STAGE.compute(inputs, PROFILES[profile])
+    again = STAGE.compute(inputs, ROI_AU_PROFILES[profile])
     assert all(made[name].tobytes() == again[name].tobytes() for name in made)
 
 
 def test_maps_of_all_flows_are_optional(inputs: dict[str, dict[str, np.ndarray]]) -> None:
     numbers = np.arange(27, dtype=np.float16).reshape(3, 9)
     flows = np.broadcast_to(numbers[:, :, None, None, None], inputs["flow"]["flows"].shape)
-    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame", "flow_maps": True})
+    settings = ROI_AU_PROFILES["corrected"].model_copy(update={"flow_units": "frame", "flow_maps": True})
     made = STAGE.compute(with_flows(inputs, flows), settings)["flow_maps"]
     assert (made.shape, made.dtype) == ((3, 9, 2, 28, 28), np.float16)
     assert np.allclose(made, numbers[:, :, None, None, None], rtol=1e-3)
@@ -66,7 +66,7 @@ def test_maps_of_all_flows_are_optional(inputs: dict[str, dict[str, np.ndarray]]
 def test_every_factor_and_pair_keeps_its_place(inputs: dict[str, dict[str, np.ndarray]]) -> None:
     numbers = np.arange(27, dtype=np.float16).reshape(3, 9)
     flows = np.broadcast_to(numbers[:, :, None, None, None], inputs["flow"]["flows"].shape)
-    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+    settings = ROI_AU_PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
     made = STAGE.compute(with_flows(inputs, flows), settings)["patches"]
     assert np.allclose(made, numbers[:, :, None, None, None, None], rtol=1e-6)
 
@@ -74,7 +74,7 @@ def test_every_factor_and_pair_keeps_its_place(inputs: dict[str, dict[str, np.nd
 def test_the_map_shows_the_motion_up_to_the_frame_nearest_the_apex(inputs: dict[str, dict[str, np.ndarray]]) -> None:
     flows = np.zeros_like(inputs["flow"]["flows"])
     flows[:, :, 0] = np.arange(1, 10)[:, None, None]  # the apex is at 17, the frame at 16 is nearest
-    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+    settings = ROI_AU_PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
     from_onset = with_flows(inputs, flows)
     from_onset["flow"] = {**from_onset["flow"], "frame_numbers": np.arange(10)}  # 0, 4 .. 36
     made = STAGE.compute(from_onset, settings)["maps"]
@@ -89,7 +89,7 @@ def test_an_apex_beside_the_onset_is_not_shown_as_the_way_back(inputs: dict[str,
     flows[:, 0] = 5  # all of the motion lies in the first step
     shown = {**inputs["interpolator"], "positions": np.arange(10) * 4.0, "apex": np.array(4.0)}
     flow = {"flows": flows, "factors": FACTORS, "frame_numbers": np.arange(10)}
-    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+    settings = ROI_AU_PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
     made = STAGE.compute({"interpolator": shown, "flow": flow}, settings)["maps"]
     assert np.allclose(made[:, :2], 5)
 
@@ -98,7 +98,7 @@ def test_an_apex_beside_the_onset_is_not_shown_as_the_way_back(inputs: dict[str,
 def test_frame_numbers_that_do_not_fit(inputs: dict[str, dict[str, np.ndarray]], numbers: np.ndarray) -> None:
     flow = {**inputs["flow"], "frame_numbers": numbers}
     with pytest.raises(BadData, match="the 10 frames that 9 flows lie between, each from 0 to 10, got"):
-        STAGE.compute({**inputs, "flow": flow}, PROFILES["corrected"])
+        STAGE.compute({**inputs, "flow": flow}, ROI_AU_PROFILES["corrected"])
 
 
 def test_the_frame_nearest_the_apex_of_an_uneven_clip_is_that_in_time(inputs: dict[str, dict[str, np.ndarray]]) -> None:
@@ -106,7 +106,7 @@ def test_the_frame_nearest_the_apex_of_an_uneven_clip_is_that_in_time(inputs: di
     shown = {**inputs["interpolator"], "times": np.arange(11) * 0.02, "apex_time": np.array(0.062)}
     flows = np.zeros_like(inputs["flow"]["flows"])
     flows[:, :, 0] = np.arange(1, 10)[:, None, None]
-    settings = PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
+    settings = ROI_AU_PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
     made = STAGE.compute({**with_flows(inputs, flows), "interpolator": shown}, settings)["maps"]
     assert np.allclose(made[:, 0], 1 + 2)
 
@@ -114,20 +114,20 @@ def test_the_frame_nearest_the_apex_of_an_uneven_clip_is_that_in_time(inputs: di
 def test_an_interpolators_artifact_without_an_apex_is_refused(inputs: dict[str, Any]) -> None:
     old = {name: array for name, array in inputs["interpolator"].items() if name != "apex"}
     with pytest.raises(BadData, match=r"got no apex; .* ingest the clip again"):
-        STAGE.compute({**inputs, "interpolator": old}, PROFILES["corrected"])
+        STAGE.compute({**inputs, "interpolator": old}, ROI_AU_PROFILES["corrected"])
 
 
 def test_nan_names_factor_and_pair(inputs: dict[str, dict[str, np.ndarray]]) -> None:
     flows = inputs["flow"]["flows"].copy()
     flows[1, 4, 0, -1, -1] = np.nan
     with pytest.raises(BadData, match=r"factor 1.4, pair 4; run magnifier"):
-        STAGE.compute(with_flows(inputs, flows), PROFILES["corrected"])
+        STAGE.compute(with_flows(inputs, flows), ROI_AU_PROFILES["corrected"])
     flows[0, 8, 1, 0, 0] = np.inf
     with pytest.raises(BadData, match=r"factor 1.2, pair 8"):
-        STAGE.compute(with_flows(inputs, flows), PROFILES["corrected"])
+        STAGE.compute(with_flows(inputs, flows), ROI_AU_PROFILES["corrected"])
 
 
 @pytest.mark.parametrize("cut", [np.s_[:2], np.s_[:, :, :1], np.s_[..., :-1], np.s_[0], np.s_[0, 0, 0, 0, 0]])
 def test_flows_that_do_not_fit(inputs: dict[str, dict[str, np.ndarray]], cut: object) -> None:
     with pytest.raises(BadData, match="expected flows of the onset frame's size for every factor, 3x"):
-        STAGE.compute(with_flows(inputs, inputs["flow"]["flows"][cut]), PROFILES["corrected"])
+        STAGE.compute(with_flows(inputs, inputs["flow"]["flows"][cut]), ROI_AU_PROFILES["corrected"])

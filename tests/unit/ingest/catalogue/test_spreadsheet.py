@@ -13,7 +13,7 @@ from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 from openpyxl.styles import Font
 
-from services.ingest.catalogue import spreadsheet
+from services.ingest.catalogue import workbook_limits
 from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
 from services.ingest.discover import discover_clips
 from shared.errors import BadData
@@ -256,7 +256,7 @@ def test_a_text_file_beside_a_sheet_is_none(folder: Path) -> None:
 
 
 def test_a_worksheet_that_would_not_fit_into_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheet, "WORKSHEET_BYTES", 1000)
+    monkeypatch.setattr(workbook_limits, "PART_BYTES", 1000)
     with pytest.raises(BadData, match=r"CASME2-coding\.xlsx: expected worksheets of .*; delete the empty rows"):
         discover_clips(book(folder))
 

@@ -81,6 +81,7 @@ class Calls:
 class Lab:
     def __init__(self, folder: Path, **settings: Any) -> None:
         given = {"inbox_settle_seconds": 0, "home": folder, "scratch": folder / "scratch", "retry_base_seconds": 0.001}
+        given["work_in_child"] = False
         self.settings = Settings(**{**given, **settings})
         self.inbox, self.store = LocalStore(folder / "inbox"), LocalStore(folder / "store")
         self.bus = LocalBus(folder / "bus.sqlite")
@@ -92,7 +93,7 @@ class Lab:
         """A process of the inbox."""
         return Inbox(
             Spy(self.inbox, self.calls, ("fetch_file", "list_objects")),
-            Spy(self.store, self.calls, ("put", "get", "exists", "list_keys", "delete")),
+            Spy(self.store, self.calls, ("put", "put_file", "get", "exists", "list_keys", "delete")),
             Spy(self.bus, self.calls, ("publish",)),
             self.settings,
             clock=lambda: datetime.now(UTC) + timedelta(seconds=self.passed),

@@ -12,6 +12,10 @@ from shared.errors import BadData
         ('{"train": {"seed": 1}, "train": {"epochs": 2}}', "expected each name once, got 'train' several times; join"),
         ('{"train": {"seed": 1, "seed": 2}}', "expected each name once, got 'seed' several times"),
         ('{"train": {"seed": NaN}}', "expected a number, got NaN; correct it"),
+        ('{"overrides": {"flow": {"solver": "nonsense"}}}', "do not fit stage 'flow'"),
+        ('{"overrides": {"flow": {"warps": 1000000000}}}', "do not fit stage 'flow'"),
+        ('{"overrides": {"magnifier": {"factors": []}}}', "do not fit stage 'magnifier'"),
+        ('{"overrides": {"trainer": {"epochs": 3}}}', "there is no stage 'trainer'; expected one of ingest, "),
     ],
 )
 def test_a_value_that_would_be_ignored_is_refused(plan: str, sentence: str) -> None:

@@ -5,11 +5,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from services.magnifier import evm
-from services.magnifier.settings import PROFILES
 from shared.registration import alignment
 from shared.registration.alignment import align_frames
 from shared.registration.reference import ReferencePicture
 from shared.registration.warping import read_displaced
+from shared.stage_settings.magnifier import MAGNIFIER_PROFILES
 
 SIZE = (140, 112)
 # shift x, y (px), roll (rad), scale, turn and nod (px at one unit of depth)
@@ -104,7 +104,7 @@ def test_flicker_is_removed_exactly() -> None:
 
 def test_flicker_and_drift_are_not_magnified() -> None:
     moving = clip(MOTION[:3] * [1, 1, 1, 1, 0.5, 0.5], lights=LIGHT[:3]).astype(np.float32)
-    raw = PROFILES["corrected"].model_copy(update={"head": "as-recorded", "light": "as-recorded"})
+    raw = MAGNIFIER_PROFILES["corrected"].model_copy(update={"head": "as-recorded", "light": "as-recorded"})
     steady, magnified = (evm.magnify(moving, [3.0], settings, 40.0)[0] for settings in ("corrected", raw))
     assert np.abs(inside(magnified) - inside(moving)[:1]).max() > 0.3
     assert np.abs(inside(steady) - inside(moving)[:1]).max() < 0.05

@@ -33,13 +33,12 @@ def test_shift_roll_scale_turn_and_nod_are_found(model: HeadModel) -> None:
 
 
 def test_a_forehead_that_rises_is_no_nod(model: HeadModel) -> None:
-    """Of the skin that is fitted a quarter moves by 0.8 px, and fades out above the eyes."""
+    """It moves by 0.5 px, as a whole, and the motion fades out above the eyes."""
     flow = np.zeros((*model.grid, 2))
-    rows = np.arange(model.grid[0])
-    flow[:, :, 1] = -0.8 * np.clip((36 - rows) / 6, 0, 1)[:, None]
-    flow += np.random.default_rng(1).normal(0, 0.05, flow.shape)
+    flow[:, :, 1] = -0.5 * np.clip((36 - np.arange(model.grid[0])) / 6, 0, 1)[:, None]
+    flow += np.random.default_rng(1).normal(0, 0.1, flow.shape)
     left = flow - model.draw_field(model.fit_flow(flow.reshape(-1, 2), STILL)).reshape(flow.shape)
-    assert left[20:28, 25:55, 1].mean() < -0.7
+    assert left[28:31, 25:55, 1].mean() < -0.75 * 0.5
 
 
 def test_a_strain_is_followed_in_part_and_no_further_in_the_next_frame(model: HeadModel) -> None:

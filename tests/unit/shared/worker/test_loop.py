@@ -156,19 +156,12 @@ def test_bad_data_is_buried_once_and_blocks_nothing(lab: Lab) -> None:
     assert lab.output().sample.clip == "next"
 
 
-@pytest.mark.parametrize(("limits", "most"), [({"dead_letters_consecutive": 3}, 3), ({"dead_letters_ratio": 0.5}, 51)])
-def test_a_worker_halts_rather_than_drain_a_topic(lab: Lab, limits: dict[str, float], most: int) -> None:
-    off = {"dead_letters_consecutive": 0, "dead_letters_ratio": 0}
-    lab.worker.close()
-    lab.worker = Worker(StageHandler(lab.stage, lab.store), lab.bus, lab.store, QUICK.model_copy(update=off | limits))
-    for number in range(100):
-        good = limits.get("dead_letters_ratio") and number < 49
-        sample = SAMPLE.model_copy(update={"clip": str(number)})
-        lab.send(1.0, sample) if good else lab.bus.publish("mer.magnified", f"k{number}", b"junk")
+def test_a_worker_halts_rather_than_drain_a_topic(lab: Lab) -> None:
+    most = lab.worker.settings.dead_letters_datasets
+    for number in range(most):
+        lab.bus.publish("mer.magnified", f"dataset{number}/s/c", b"junk")
         lab.worker.step()
-        if lab.bus.read_newest("mer.flow.dlq") and len(lab.bus.read_newest("mer.flow.dlq")) == most:
-            break
-    lab.bus.publish("mer.magnified", "one more", b"junk")
+    lab.bus.publish("mer.magnified", "one more/s/c", b"junk")
     with run_in_background(lab.worker.run, lab.worker.stopping.set):
         while not lab.worker.halted:
             time.sleep(0.01)
@@ -178,6 +171,20 @@ def test_a_worker_halts_rather_than_drain_a_topic(lab: Lab, limits: dict[str, fl
         assert lab.worker.metrics.registry.get_sample_value("mer_halted", {"stage": "flow"}) == 1
     assert len(lab.bus.read_newest("mer.flow.dlq")) == most
     assert lab.bus.group_progress("mer.magnified", "flow").lag == 1
+
+
+def test_a_bad_dataset_stops_no_other(lab: Lab) -> None:
+    """500 clips that no stage can use beside a good dataset, and two more bad ones later."""
+    bad = [(f"bad/s/{number}", b"junk") for number in range(500)]
+    for key, value in [*bad, ("worse/s/c", b"junk")]:
+        lab.bus.publish("mer.magnified", key, value)
+    good = lab.send(3.0)
+    lab.bus.publish("mer.magnified", "worst/s/c", b"junk")
+    while lab.worker.step():
+        pass
+    assert lab.output().sample == good.sample
+    assert len(lab.bus.read_newest("mer.flow.dlq")) == len(bad) + 2
+    assert lab.bus.group_progress("mer.magnified", "flow").lag == 0
 
 
 def test_an_undecodable_message_is_buried_as_it_came(lab: Lab) -> None:

@@ -29,7 +29,7 @@ from shared.worker.stage_handler import StageHandler, read_artifact, write_artif
 from tests.unit.shared.worker import poison
 from tests.unit.shared.worker.poison import CRASHED, ENDLESS, EXITED, GOOD, GREEDY, KILLED
 
-QUICK = {"retry_base_seconds": 0.001, "retry_cap_seconds": 0.002, "dead_letters_consecutive": 0}
+QUICK = {"retry_base_seconds": 0.001, "retry_cap_seconds": 0.002, "dead_letters_datasets": 0}
 SAMPLE = Sample(dataset="d", subject="s", clip="c", emotion="happiness", onset=0, apex=1, offset=2, fps=200)
 REASONS = {
     GREEDY: "needs more memory than this process can get (Unable to allocate 1.00 EiB",

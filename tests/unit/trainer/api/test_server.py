@@ -1,11 +1,12 @@
 """How the API is served: who is let in, what trouble looks like from outside, and how it ends."""
 
+import socket
 import threading
 
 import pytest
 import urllib3
 
-from services.trainer.api import middleware
+from services.trainer.api import middleware, server
 from services.trainer.api.server import ApiServer
 from services.trainer.runs.state import PipelineState
 from services.trainer.service.processes import planning_loops
@@ -14,7 +15,7 @@ from shared.settings import Settings
 from shared.store import LocalStore
 from shared.telemetry import Metrics
 from tests.servers.process import free_port
-from tests.unit.trainer.api.conftest import served
+from tests.unit.trainer.api.conftest import CALM, served
 
 
 class Away:
@@ -158,6 +159,12 @@ def test_a_broker_that_says_nothing_is_503_and_no_hang(lab):
         while (answer := client.get("/runs")).status == 503:
             pass
         assert answer.status == 200
+
+
+def test_a_connection_that_stays_silent_is_closed(lab, monkeypatch):
+    monkeypatch.setattr(server, "SILENCE_SECONDS", 0)
+    with served(lab.bus, lab.store) as client, socket.create_connection(("127.0.0.1", client.port), CALM) as silent:
+        assert silent.recv(1) == b""
 
 
 def test_it_stops_when_told_and_refuses_connections_after(lab):

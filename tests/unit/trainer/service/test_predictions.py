@@ -11,6 +11,7 @@ from services.trainer.recogniser.run_recogniser import load_run
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
 from shared.store.npz import unpack_arrays
+from shared.topic_views import read_records
 from shared.video_records import PredictionResult, RefusedVideo, VideoPlan
 from tests.unit.trainer.lab import Killed, Life, Trainer
 from tests.unit.trainer.recogniser.drawn_runs import RUN, store_run
@@ -227,9 +228,10 @@ def test_another_plan_predicts_anew_and_the_first_one_again_finds_its_prediction
         one.work()
         one.work()
         assert one.states() == {"predicted": 1}
-        uploads = [PredictionResult.decode(m.value) for m in lab.bus.read_newest("mer.predictions").values()]
-        (result,) = [each for each in uploads if each.video.upload_key == chosen.upload_key]
-        found.append(result.files["prediction.json"])
+        results = read_records(lab.bus, "mer.predictions", lambda key: PredictionResult)
+        mine = {each.files["prediction.json"] for each in results if each.video.upload_key == chosen.upload_key}
+        found.append(mine)
+        assert len(mine) == 1
     assert found[0] == found[2] != found[1]
     assert one.value("mer_predictions_total") == 2
 

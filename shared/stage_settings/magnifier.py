@@ -12,17 +12,24 @@ FACTORS = (1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4, 2.6, 2.8, 3.0)
 class MagnifierSettings(StageSettings):
     """Eulerian video magnification (Wu et al. 2012); a factor alpha asks for (1 + alpha) times the input's motion."""
 
-    factors: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
-        FACTORS, min_length=1, description="Magnification factors alpha, no unit; the ten of the ICASSP 2024 paper."
+    factors: tuple[Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)], ...] = Field(
+        FACTORS,
+        min_length=1,
+        max_length=100,
+        description="Magnification factors alpha, no unit; the ten of the ICASSP 2024 paper.",
     )
     fl: float = Field(
         0.0,
         ge=0,
+        le=1e5,
         description="Lower temporal cut-off in Hz (paper: 0.5). 0: none. A lower cut-off turns an expression round at "
         "its end, and passes less of it the longer it lasts.",
     )
     fh: float = Field(
-        10.0, gt=0, description="Upper temporal cut-off in Hz; the paper's. From Nyquist on there is no upper limit."
+        10.0,
+        gt=0,
+        le=1e5,
+        description="Upper temporal cut-off in Hz; the paper's. From Nyquist on there is no upper limit.",
     )
     temporal_filter: Literal["spline", "causal"] = Field(
         "spline",
@@ -41,6 +48,7 @@ class MagnifierSettings(StageSettings):
     nominal_fps: float | None = Field(
         None,
         gt=0,
+        le=1e5,
         description="Frame rate in Hz assumed for every clip (paper: 30); none: the clip's own after interpolation.",
     )
     light: Literal["equalised", "as-recorded"] = Field(
@@ -56,17 +64,21 @@ class MagnifierSettings(StageSettings):
     lambda_c: float = Field(
         12.0,
         gt=0,
+        le=1e4,
         description="Wavelength in pixels below which gains fall off (paper: 48); 12 is measured on known motion.",
     )
     exaggeration: float = Field(
-        2.0, gt=0, description="Slope of a band's gain over the bound, before the cap at alpha."
+        2.0, gt=0, le=1000, description="Slope of a band's gain over the bound, before the cap at alpha."
     )
     wavelengths: Literal["octave", "diagonal"] = Field(
         "octave",
         description="Wavelength of a band. octave: its spectral peak; diagonal: the paper's guess from the frame size.",
     )
     gain_floor: float | None = Field(
-        0.0, description="Lowest gain of a band; none: the paper's code, whose gains down to -2 reduce motion."
+        0.0,
+        ge=-1000,
+        le=1000,
+        description="Lowest gain of a band; none: the paper's code, whose gains down to -2 reduce motion.",
     )
     finest_band: bool = Field(
         True,
@@ -98,7 +110,7 @@ class MagnifierSettings(StageSettings):
         return self
 
 
-PROFILES = {
+MAGNIFIER_PROFILES = {
     "corrected": MagnifierSettings(),
     "paper": MagnifierSettings(
         fl=0.5,

@@ -40,6 +40,7 @@ class RoiAuSettings(StageSettings):
     eye_distance: float = Field(
         55.0,
         gt=0,
+        le=400,
         description="Distance between the eye centres on the grid `face`, grid px; a tight face crop has 55 px at the "
         "paper's 128x128, so that a patch spans an eighth of it.",
     )
@@ -70,7 +71,7 @@ class RoiAuSettings(StageSettings):
     )
 
 
-PROFILES = {
+ROI_AU_PROFILES = {
     "corrected": RoiAuSettings(),
     "paper": RoiAuSettings(
         face="last",

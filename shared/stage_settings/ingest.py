@@ -37,7 +37,7 @@ class IngestSettings(StageSettings):
         "averaged, so that a face has the same scale in all clips. 0 uses dlib's first box",
     )
     face_search: int = Field(
-        10, ge=0, description="frames after the onset that are searched if the onset shows no face"
+        10, ge=0, le=1000, description="frames after the onset that are searched if the onset shows no face"
     )
     absent_apex: Literal["spot", "refuse"] = Field(
         "spot",
@@ -46,13 +46,15 @@ class IngestSettings(StageSettings):
     apex_at_onset: Literal["spot", "keep"] = Field(
         "spot", description="apex coded on the onset frame (CASME II 05/EP09_05f): spot it instead, or keep it"
     )
-    spot_blur: float = Field(1.0, ge=0, description="Gaussian sigma before the flow from which the apex is spotted, px")
+    spot_blur: float = Field(
+        1.0, ge=0, le=100, description="Gaussian sigma before the flow from which the apex is spotted, px"
+    )
     spot_window: float = Field(
-        0.02, ge=0, description="Gaussian sigma over time of the curve whose peak is the spotted apex, s"
+        0.02, ge=0, le=10, description="Gaussian sigma over time of the curve whose peak is the spotted apex, s"
     )
 
 
-PROFILES = {
+INGEST_PROFILES = {
     "corrected": IngestSettings(),
     "paper": IngestSettings(absent_apex="refuse", apex_at_onset="keep"),
 }

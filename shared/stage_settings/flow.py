@@ -33,7 +33,10 @@ class FlowSettings(StageSettings):
         "own", description="Ratio that scales u between levels: that of its own axis, or of the height as in " + _CODE
     )
     ridge: float = Field(
-        1e-5, ge=0, description="Added to the system's diagonal (as wd Ix^2); keeps flat images solvable, at zero flow"
+        1e-5,
+        ge=0,
+        le=1e3,
+        description="Added to the system's diagonal (as wd Ix^2); keeps flat images solvable, at zero flow",
     )
     interpolation: Literal["cubic", "linear"] = Field(
         "cubic",
@@ -45,30 +48,33 @@ class FlowSettings(StageSettings):
     )
 
     blur_sigma: float = Field(
-        1.0, gt=0, description="Sigma of the blur before the flow, px; 5 over 5 taps is nearly a box and hides detail"
+        1.0,
+        gt=0,
+        le=100,
+        description="Sigma of the blur before the flow, px; 5 over 5 taps is nearly a box and hides detail",
     )
 
-    blur_size: int = Field(5, ge=1, description=f"Taps per axis of the blur before the flow, px; {_CODE}")
-    gnc_alphas: tuple[float, ...] = Field(
-        (1.0, 0.5, 0.0), description=f"Share of the quadratic energy per GNC stage; {_SUN}"
+    blur_size: int = Field(5, ge=1, le=101, description=f"Taps per axis of the blur before the flow, px; {_CODE}")
+    gnc_alphas: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+        (1.0, 0.5, 0.0), max_length=10, description=f"Share of the quadratic energy per GNC stage; {_SUN}"
     )
-    gnc_spacings: tuple[Annotated[float, Field(gt=1)], ...] = Field(
-        (2.0, 1.25, 1.25), description=f"Ratio of neighbouring pyramid levels per GNC stage; {_SUN}"
+    gnc_spacings: tuple[Annotated[float, Field(gt=1, le=8)], ...] = Field(
+        (2.0, 1.25, 1.25), max_length=10, description=f"Ratio of neighbouring pyramid levels per GNC stage; {_SUN}"
     )
-    levels: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+    levels: Annotated[int, Field(ge=1, le=12)] | Literal["auto"] = Field(
         "auto",
         description="Pyramid levels per GNC stage. auto: in the first stage as many as leave 16 px of the shorter side "
         f"(4 for 224x280), at least 2. Later stages have 2; {_SUN}",
     )
-    warps: int = Field(3, ge=1, description=f"Warps per level, one linearisation each; {_CODE}")
-    limit: float = Field(1.0, gt=0, description=f"Largest increment per warp and component, px; {_CODE}")
-    sigma_data: float = Field(6.3, gt=0, description=f"Scale of the data penalty, grey levels; {_CODE}")
-    sigma_spatial: float = Field(0.1, gt=0, description=f"Scale of the smoothness penalty, px; {_CODE}")
-    lambda_robust: float = Field(0.1, ge=0, description=f"Weight of Lorentzian smoothness; {_CODE}")
-    lambda_quadratic: float = Field(0.05, ge=0, description=f"Weight of quadratic smoothness; {_CODE}")
+    warps: int = Field(3, ge=1, le=50, description=f"Warps per level, one linearisation each; {_CODE}")
+    limit: float = Field(1.0, gt=0, le=100, description=f"Largest increment per warp and component, px; {_CODE}")
+    sigma_data: float = Field(6.3, gt=0, le=1e4, description=f"Scale of the data penalty, grey levels; {_CODE}")
+    sigma_spatial: float = Field(0.1, gt=0, le=1e4, description=f"Scale of the smoothness penalty, px; {_CODE}")
+    lambda_robust: float = Field(0.1, ge=0, le=1e4, description=f"Weight of Lorentzian smoothness; {_CODE}")
+    lambda_quadratic: float = Field(0.05, ge=0, le=1e4, description=f"Weight of quadratic smoothness; {_CODE}")
 
 
-PROFILES = {
+FLOW_PROFILES = {
     "corrected": FlowSettings(),
     "paper": FlowSettings(
         luma="rounded",

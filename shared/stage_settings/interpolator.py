@@ -19,10 +19,11 @@ class InterpolatorSettings(StageSettings):
     flow_frames: int = Field(
         10,
         ge=2,
+        le=200,
         description="Frames for magnification and flow: 10 give 9 flows if the magnifier keeps the first frame "
         "(corrected), and 8 real ones if it does not (paper).",
     )
-    au_frames: int = Field(16, ge=2, description="Frames of the clip for action units (paper: 16).")
+    au_frames: int = Field(16, ge=2, le=200, description="Frames of the clip for action units (paper: 16).")
     window: float = Field(
         1.0,
         ge=0,
@@ -34,6 +35,7 @@ class InterpolatorSettings(StageSettings):
     blend_below: float = Field(
         0.75,
         ge=0,
+        le=1000,
         description="Frames with at most this motion between them (px) are blended; above it RIFE first makes the "
         "frame between them. Measured: below about 0.75 px the blend is more exact. 0 never blends (paper).",
     )
@@ -54,7 +56,7 @@ class InterpolatorSettings(StageSettings):
     )
 
 
-PROFILES = {
+INTERPOLATOR_PROFILES = {
     "corrected": InterpolatorSettings(),
     "paper": InterpolatorSettings(timeline="apex", window=0, blend_below=0, quantise="truncate"),
 }

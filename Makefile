@@ -41,7 +41,7 @@ lint: setup
 # Modules without a main, and scripts that draw pictures or need servers, a GPU, a run, a dataset or a recording.
 MODULES = common.py table.py drawn_maps.py flow_peers.py known_motions.py gpu_features.py gpu_parts.py gpu_tests.py gpu_timing.py gpu_training.py
 ON_DEMAND = $(addprefix benchmarks/,$(MODULES) truth_pictures.py bus.py imbalance.py ablation.py uncoded.py label_ceiling.py real_camera.py landmarks.py)
-ON_DEMAND += benchmarks/gpu.py benchmarks/gpu_bundle.py
+ON_DEMAND += benchmarks/gpu.py benchmarks/gpu_bundle.py benchmarks/scale_inbox.py
 bench: setup
 	for script in $(filter-out $(ON_DEMAND),$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 

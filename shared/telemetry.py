@@ -56,6 +56,12 @@ class Metrics:
         self.waiting = Gauge(
             "mer_waiting_records", "Records that a group has not finished", labels, registry=self.registry
         )
+        self.oldest = Gauge(
+            "mer_oldest_record_seconds",
+            "Time for which the first unfinished record of a partition has been the first",
+            [*labels, "partition"],
+            registry=self.registry,
+        )
         self.dead_letters = Gauge(
             "mer_dead_letters", "Dead letters of a group that nobody replayed", labels, registry=self.registry
         )

@@ -30,7 +30,7 @@ class VideoPlan(FrozenModel):
     model: str = Field(SHIPPED_NAME, min_length=1, description="`shipped`, or the id of a run of this stack")
     subject: str | None = Field(None, min_length=1, description="who is seen, as the run names people")
     force: bool = Field(False, description="accept less than 20 frames per second")
-    fps: float | None = Field(None, gt=0, description="frames per second, if those of the video are wrong")
+    fps: float | None = Field(None, gt=0, le=1e5, description="frames per second, if those of the video are wrong")
 
     @property
     def watching(self) -> dict[str, Any]:

@@ -33,10 +33,14 @@ class PartitionRevoked(MerError):
 
 @dataclass(frozen=True)
 class GroupProgress:
-    """How far a group is on a topic, in messages."""
+    """How far a group is on a topic, in messages.
+
+    `heads` has the offset of the first message that is not committed, by partition. Finished partitions have none.
+    """
 
     published: int
     committed: int
+    heads: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def lag(self) -> int:

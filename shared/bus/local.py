@@ -100,11 +100,13 @@ class LocalBus:
 
     def group_progress(self, topic: str, group: str) -> GroupProgress:
         with self.exclusive_transaction() as database:
-            published = database.execute("SELECT count(*) FROM messages WHERE topic = ?", (topic,)).fetchone()[0]
-            committed = database.execute(
-                'SELECT coalesce(sum(next), 0) FROM offsets WHERE topic = ? AND "group" = ?', (topic, group)
-            ).fetchone()[0]
-        return GroupProgress(published, committed)
+            counts = "SELECT partition, count(*) FROM messages WHERE topic = ? GROUP BY partition"
+            published = dict(database.execute(counts, (topic,)).fetchall())
+            offsets = 'SELECT partition, next FROM offsets WHERE topic = ? AND "group" = ?'
+            committed = dict(database.execute(offsets, (topic, group)).fetchall())
+        heads = {partition: committed.get(partition, 0) for partition in published}
+        unfinished = {partition: head for partition, head in heads.items() if head < published[partition]}
+        return GroupProgress(sum(published.values()), sum(committed.values()), unfinished)
 
     def close(self) -> None:
         for member in self._subscriptions:

@@ -189,6 +189,19 @@ class BusContract:
         member.commit(_take(member))
         depth = bus.group_progress(self.topic, "g")
         assert (depth.published, depth.committed, depth.lag) == (3, 1, 2)
+        assert depth.heads
+        for _ in range(2):
+            member.commit(_take(member))
+        assert bus.group_progress(self.topic, "g").heads == {}
+
+    def test_the_head_of_a_partition_moves_with_its_commits(self, bus: Bus) -> None:
+        for _ in range(2):
+            bus.publish(self.topic, "one partition", b"v")
+        member = bus.subscribe(self.topic, "g")
+        first = _take(member)
+        assert bus.group_progress(self.topic, "g").heads == {first.partition: 0}
+        member.commit(first)
+        assert bus.group_progress(self.topic, "g").heads == {first.partition: 1}
 
 
 def _take(member: Subscription) -> Message:

@@ -20,6 +20,7 @@ IMAGE = next(
 
 WAITING = 'mer_waiting_records{namespace="n",stage="flow"}'
 TRAINING = 'mer_waiting_records{namespace="n",stage="trainer"}'
+HEAD = 'mer_oldest_record_seconds{namespace="n",stage="flow",partition="7"}'
 BURIED = 'mer_dead_letters{namespace="n",stage="flow"}'
 DONE = 'mer_records_total{namespace="n",stage="flow",outcome="computed",pod="p"}'
 TRAINED = 'mer_records_total{namespace="n",stage="trainer",outcome="computed",pod="t"}'
@@ -52,6 +53,7 @@ CASES: dict[str, tuple[Mapping[str, str], set[str]]] = {
     "a worker's first record is its last": ({WAITING: "5x800", DONE: "_x700 1x100"}, {"MerNoProgress"}),
     "a fold trains for hours": ({TRAINING: "5x800", TRAINED: "0x180 1x180 2x180 3x240"}, set()),
     "no fold is done": ({TRAINING: "5x800"}, {"MerTrainerStalled"}),
+    "one record holds its partition": ({HEAD: "0+60x800"}, {"MerRecordStuck"}),
     "clips that nobody works on": ({LOST: "0x600 2x200"}, {"MerClipsLost"}),
     "clips that seem lost for a moment": ({LOST: "0x600 2x5 0x195"}, set()),
     "a letter": ({BURIED: "0x700 1x100"}, {"MerDeadLetters"}),

@@ -13,6 +13,7 @@ from services.trainer.evaluation.protocol import ProtocolSettings
 from services.trainer.settings import TrainSettings
 from shared.settings import Settings
 from shared.stage_settings.registry import PROFILES_BY_STAGE
+from shared.video_records import VideoPlan
 
 MODELS: list[type[BaseModel]] = [
     Settings,
@@ -20,6 +21,7 @@ MODELS: list[type[BaseModel]] = [
     ProtocolSettings,
     RunRequest,
     DatasetPlan,
+    VideoPlan,
     *(type(profiles["corrected"]) for profiles in PROFILES_BY_STAGE.values()),
 ]
 LOWER, UPPER = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")

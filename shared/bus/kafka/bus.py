@@ -109,9 +109,11 @@ class KafkaBus:
             end = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
             commits = admin.list_group_offsets({group: partitions})[group]
         done = {each: commits[each].offset if each in commits else -1 for each in partitions}
+        heads = {each: max(done[each], first[each].offset) for each in partitions}
         return GroupProgress(
             published=sum(end[each].offset for each in partitions),
-            committed=sum(max(done[each], first[each].offset) for each in partitions),
+            committed=sum(heads.values()),
+            heads={each.partition: head for each, head in heads.items() if head < end[each].offset},
         )
 
     def close(self) -> None:

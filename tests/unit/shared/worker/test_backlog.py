@@ -31,6 +31,30 @@ def test_waiting_and_buried_records_of_every_group(tmp_path: Path) -> None:
     bus.close()
 
 
+def test_how_long_the_first_record_of_a_partition_has_been_the_first(tmp_path: Path) -> None:
+    bus, metrics, passed = LocalBus(tmp_path / "bus.sqlite"), Metrics(), [0.0]
+    for _ in range(3):
+        bus.publish("mer.clips", "one partition", b"1")
+    backlog, member = BacklogMonitor(bus, metrics, clock=lambda: passed[0]), bus.subscribe("mer.clips", "interpolator")
+
+    def measure_after(seconds: float) -> dict[str, float]:
+        passed[0] += seconds
+        backlog.measure_groups()
+        return figures(metrics, "mer_oldest_record_seconds")
+
+    assert measure_after(0) == {"interpolator": 0}
+    assert measure_after(100) == {"interpolator": 100}
+    message = member.take_message(1)
+    assert message
+    member.commit(message)
+    assert measure_after(10) == {"interpolator": 0}, "another record is the first now"
+    assert measure_after(5) == {"interpolator": 5}
+    while message := member.take_message(0):
+        member.commit(message)
+    assert measure_after(1) == {}
+    bus.close()
+
+
 def test_figures_go_while_the_bus_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bus, metrics = LocalBus(tmp_path / "bus.sqlite"), Metrics()
     backlog = BacklogMonitor(bus, metrics)

@@ -1,6 +1,6 @@
 """What memory does over a long recording: `mer predict` with page and overlay, and what it holds of hours.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. nice python benchmarks/long_recording.py [--minutes 20]
+    OMP_NUM_THREADS=1 PYTHONPATH=. nice python benchmarks/long_recording.py [--minutes 5]
 
 A drawn minute of 320x240 at 25 frames/s with one micro-expression is repeated by its packets, without another encoding.
 "MB" is the largest resident memory of the process in each part of its work. The pass is shown by quarters of the
@@ -187,7 +187,7 @@ def measure_hours(part: str, hours: float) -> float:
 
 def main() -> None:
     parser = argument_parser(__doc__, out=result_file("long-recording"))
-    parser.add_argument("--minutes", type=int, default=20, help="of the recording; default: %(default)s")
+    parser.add_argument("--minutes", type=int, default=5, help="of the recording; default: %(default)s")
     arguments = parser.parse_args()
     result: dict[str, Any] = {"machine": describe_machine("opencv-python-headless", "av", "numpy"), "hours": {}}
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as fresh:

@@ -12,7 +12,7 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test test-all servers lint lock weights bench bench-bus gpu-bundle gpu-check images up down e2e gen k8s-test clean
+.PHONY: setup demo test test-all torture servers lint lock sbom weights bench bench-bus gpu-bundle gpu-check images up down e2e gen k8s-test clean
 
 demo: setup
 	$(BIN)/mer demo
@@ -24,6 +24,10 @@ test: lint servers
 # Everything, as CI runs it.
 test-all: lint servers
 	$(BIN)/pytest
+
+# Every kind of fault at once for 20 minutes on 10,000 small clips, then an audit. TORTURE='--minutes 2 --clips 300' and so on.
+torture: servers
+	PYTHONPATH=. $(BIN)/python -m tests.torture $(TORTURE)
 
 # The servers and the browser that tests start, kept in the user's cache. The first time builds MinIO, which takes minutes.
 servers: setup
@@ -37,7 +41,7 @@ lint: setup
 # Modules without a main, and scripts that draw pictures or need servers, a GPU, a run, a dataset or a recording.
 MODULES = common.py table.py drawn_maps.py flow_peers.py known_motions.py gpu_features.py gpu_parts.py gpu_tests.py gpu_timing.py gpu_training.py
 ON_DEMAND = $(addprefix benchmarks/,$(MODULES) truth_pictures.py bus.py imbalance.py ablation.py uncoded.py label_ceiling.py real_camera.py landmarks.py)
-ON_DEMAND += benchmarks/gpu.py benchmarks/gpu_bundle.py
+ON_DEMAND += benchmarks/gpu.py benchmarks/gpu_bundle.py benchmarks/scale_inbox.py
 bench: setup
 	for script in $(filter-out $(ON_DEMAND),$(wildcard benchmarks/*.py)); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script || exit 1; done
 
@@ -70,7 +74,15 @@ lock: .venv/ready
 	$(COMPILE) pyproject.toml --extra dev --upgrade -o requirements/dev.txt
 	for extra in $(EXTRAS); do $(COMPILE) pyproject.toml --extra $$extra -c requirements/dev.txt --no-annotate -o requirements/$$extra.txt || exit 1; done
 	for group in dlib_source dlib_cuda dlib_cuda_build; do $(COMPILE) --group $$group --upgrade --no-annotate -o requirements/$$group.txt || exit 1; done
-	echo uv | $(COMPILE) - --upgrade --no-annotate -o requirements/uv.txt
+	for tool in uv cyclonedx-bom; do echo $$tool | $(COMPILE) - --upgrade --no-annotate -o requirements/$$tool.txt || exit 1; done
+
+# A software bill of materials (CycloneDX) of every lock file, in sbom/: no index and no database is asked.
+sbom: setup
+	mkdir -p sbom
+	for lock in requirements/*.txt; do \
+	  $(BIN)/uv tool run --constraints requirements/cyclonedx-bom.txt --from cyclonedx-bom cyclonedx-py requirements $$lock \
+	    --output-reproducible --of JSON -o sbom/$$(basename $$lock .txt).json || exit 1; \
+	done
 
 # The whole pipeline in containers (docs/how-to/compose.md). CA_BUNDLE and PIP_CONF may lie outside the checkout.
 images:

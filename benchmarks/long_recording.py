@@ -87,8 +87,14 @@ class PeakMeter:
                 self.peaks[self.part] = max(self.peaks.get(self.part, 0.0), round(read_memory()))
 
 
-def measure_prediction(minutes: int) -> dict[str, Any]:
-    """MB of each part of `mer predict --html --overlay` on so many minutes."""
+def draw_recording(folder: Path, minutes: int) -> Path:
+    """The drawn minute, so many times."""
+    (truth,) = write_long_videos(folder, 1, 1, seed=SEED, seconds=60, size=SIZE, fps=RATE, settings=CALM)
+    return repeat_video(truth.with_suffix(".mp4"), folder / "long.mp4", minutes)
+
+
+def measure_prediction(video: Path) -> dict[str, Any]:
+    """MB of each part of `mer predict --html --overlay` on a video."""
     meter = PeakMeter()
 
     def show_seconds(done: float, whole: float) -> None:
@@ -99,14 +105,12 @@ def measure_prediction(minutes: int) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as name, meter.watch():
         folder = Path(name)
-        (truth,) = write_long_videos(folder, 1, 1, seed=SEED, seconds=60, size=SIZE, fps=RATE, settings=CALM)
-        video = repeat_video(truth.with_suffix(".mp4"), folder / "long.mp4", minutes)
-        found = predict_recording(video, folder / "out", PredictionOptions(), show_seconds, show_tally)
+        found = predict_recording(video, folder, PredictionOptions(), show_seconds, show_tally)
         meter.part = "page"
         write_outputs(found, OutputChoice(html=True))
         meter.part = "overlay"
         write_outputs(found, OutputChoice(overlay=True))
-        page = (folder / "out" / "prediction.html").stat().st_size / 1e6
+        page = (folder / "prediction.html").stat().st_size / 1e6
     facts, segments = found.recording.facts, [facts for face in found.faces for facts in face.segments.facts]
     return {
         "seconds": round(facts.seconds),
@@ -191,7 +195,9 @@ def main() -> None:
             added = {f"{hours} h": fresh.submit(measure_hours, part, hours).result() for hours in (0.5, 2)}
             result["hours"][part] = added
         write_result(arguments.out, result)
-        result["prediction"] = fresh.submit(measure_prediction, arguments.minutes).result()
+        with tempfile.TemporaryDirectory() as folder:
+            video = fresh.submit(draw_recording, Path(folder), arguments.minutes).result()
+            result["prediction"] = fresh.submit(measure_prediction, video).result()
     write_result(arguments.out, result)
 
 

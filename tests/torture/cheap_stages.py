@@ -1,14 +1,13 @@
-"""The image stages with a computation of microseconds, as services: `python -m tests.torture.cheap_stages flow`.
+"""The image stages with a computation of microseconds. Everything but the computation is the product's.
 
-Everything but the computation is the product's. A clip's frames carry what it is: {"number", "version", "poison"}. Each
-stage multiplies, so that the auditor can reckon the features. TORTURE_SKEW is what this process' clock is wrong by, s.
+A clip's frames carry what it is: {"number", "version", "poison"}. Each stage multiplies, so that the auditor can reckon
+the features.
 """
 
 import ctypes
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +16,8 @@ import numpy as np
 
 from shared.errors import BadData
 from shared.stage import Arrays, Stage, StageSettings
+from shared.worker.child_handler import HandlerTools
+from shared.worker.stage_handler import StageHandler
 
 # Topic and input of each stage, in order.
 ORDER = (
@@ -76,13 +77,6 @@ def _build_stage(name: str, consumes: str, reads: str, produces: str) -> Stage[A
 STAGES = {name: _build_stage(name, *rest) for name, *rest in ORDER}
 
 
-def main() -> None:
-    skew, true_time = float(os.environ.get("TORTURE_SKEW", "0")), time.time
-    time.time = lambda: true_time() + skew
-    from shared.worker.process import main as serve_stage  # after the clock, which Kafka's client stamps messages with
-
-    serve_stage(STAGES[sys.argv[1]])
-
-
-if __name__ == "__main__":
-    main()
+def build_cheap_handler(name: str, tools: HandlerTools) -> StageHandler:
+    """The handler of a stage, in the process that works."""
+    return StageHandler(STAGES[name], tools.store, tools.settings.keep)

@@ -9,43 +9,60 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 
 from tests.torture.lab import MOST_SKEW, TortureLab
 from tests.torture.truth import EMOTIONS, Truth
 
 LONGEST_FREEZE = 12.0  # s; a member is missed after six
 DISK_FULL_SECONDS = 20.0
-STEP_SECONDS = 2.0
+QUICK_SECONDS, SLOW_SECONDS = 3.0, 20.0  # longest pauses after a quick and after a slow disturbance
+
+Disturbance = Callable[[], None]
 
 
 class Tormentor:
-    """Disturbs a lab until it is told to stop; the order is the seed's. `done` counts what was injected."""
+    """Disturbs a lab until it is told to stop; the order is the seed's. `done` counts what was injected.
 
-    def __init__(self, lab: TortureLab, truth: Truth, seed: int, shared_cost: float = 1.0) -> None:
-        self.lab, self.truth = lab, truth
-        self.chance = random.Random(f"torment {seed}")
+    What takes long goes on beside what is quick: services are also killed while the broker is down.
+    """
+
+    def __init__(self, lab: TortureLab, truth: Truth, seed: int) -> None:
+        self.lab, self.truth, self.seed = lab, truth, seed
+        self.chance = random.Random(f"what {seed}")
         self.done: Counter[str] = Counter()
-        self.frequencies: dict[Callable[[], None], float] = {
+        self.quick: dict[Disturbance, float] = {
             self.kill_service: 8,
             self.freeze_service: 3,
             self.repeat_messages: 3,
             self.drop_clip_anew: 4,
             self.relabel_clips: 2,
-            self.replay_letters: 1,
-            self.restart_broker: 0.7,
-            self.restart_store: 0.7,
-            self.fill_disk: 0.3,
+        }
+        self.slow: dict[Disturbance, float] = {
+            self.replay_letters: 3,
+            self.restart_broker: 2,
+            self.restart_store: 2,
+            self.fill_disk: 1,
         }
 
     def disturb_until(self, deadline: float) -> None:
-        """One disturbance after the other; every kind at least once. deadline: of time.monotonic()."""
-        waiting = list(self.frequencies)
-        self.chance.shuffle(waiting)
+        """Two threads of one disturbance after the other; every kind at least once. deadline: of time.monotonic()."""
+        threads = [
+            threading.Thread(target=self._disturb, args=(deadline, kinds, pause, name))
+            for name, kinds, pause in (("quick", self.quick, QUICK_SECONDS), ("slow", self.slow, SLOW_SECONDS))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _disturb(self, deadline: float, frequencies: dict[Disturbance, float], pause: float, name: str) -> None:
+        chance, kinds = random.Random(f"{name} {self.seed}"), list(frequencies)
+        waiting = chance.sample(kinds, len(kinds))
         while time.monotonic() < deadline or waiting:
-            kinds = list(self.frequencies)
-            chosen = waiting.pop() if waiting else self.chance.choices(kinds, list(self.frequencies.values()))[0]
+            chosen = waiting.pop() if waiting else chance.choices(kinds, list(frequencies.values()))[0]
             chosen()
-            time.sleep(self.chance.uniform(0, STEP_SECONDS))
+            time.sleep(chance.uniform(0, pause))
 
     def kill_service(self) -> None:
         service = self.chance.choice(self.lab.services)
@@ -67,7 +84,7 @@ class Tormentor:
     def repeat_messages(self) -> None:
         """Old messages of a topic once more, in another order, with a clock that is hours wrong."""
         topic = self.chance.choice(["mer.sources", "mer.clips", "mer.interpolated", "mer.magnified", "mer.flows"])
-        with suppress(Exception):  # a broker that is just restarted answers nobody
+        with suppress(KafkaError):  # a broker that is just restarted answers nobody
             messages = read_some(self.lab.kafka.bootstrap, topic, self.chance, 20)
             self.chance.shuffle(messages)
             producer = KafkaProducer(bootstrap_servers=self.lab.kafka.bootstrap, acks="all")

@@ -34,6 +34,7 @@ QUICK = {
     "kafka_poll_interval_seconds": 10,
     "grace_seconds": 5,
     "log_level": "WARNING",
+    "work_seconds": 30,
     "port": 0,
 }
 
@@ -99,7 +100,7 @@ class TortureLab:
         self.services = [self._start("inbox", ["services.ingest.inbox"])]
         for stage, *_ in ORDER:
             for number in range(workers):
-                self.services.append(self._start(f"{stage} {number}", ["tests.torture.cheap_stages", stage]))
+                self.services.append(self._start(f"{stage} {number}", ["tests.torture.service", stage]))
         self._guard = threading.Thread(target=self._watch_over)
         self._guard.start()
 

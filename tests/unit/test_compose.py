@@ -244,6 +244,9 @@ def test_with_logins_every_client_of_kafka_logs_in_over_tls() -> None:
         assert (given["MER_KAFKA_TLS"], given["MER_KAFKA_CA_FILE"]) == ("true", "/tls/ca.crt")
         assert given["MER_KAFKA_SASL"] == ("PLAIN" if name == "init" else "SCRAM-SHA-512")
         assert mounts == ["kafka-tls:/tls:ro"]
+    certificate, inherited = SECURE["services"]["certificate"], SERVICES["kafka"]
+    hardened = ("read_only", "cap_drop", "security_opt", "pids_limit", "cpu_quota")
+    assert [certificate[name] for name in hardened] == [inherited[name] for name in hardened]
     broker = SECURE["services"]["kafka"]["environment"]
     kinds = dict(part.split(":") for part in broker["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
     heard = dict(part.split("://") for part in broker["KAFKA_LISTENERS"].split(","))

@@ -109,6 +109,9 @@ class InboxScan:
             quiet = age >= self.reconciler.patience
             if dropped and age >= self.settle:
                 dataset = self._reconcile_dataset(name, dropped, quiet, announced, others)
+                known = announced.get(dataset.key)
+                if known is not None and is_same_dataset(dataset, known):
+                    dataset = known  # of 750,000 clips only one copy is in memory
                 self._visited[name] = LastVisit(listing.digest, quiet, dataset, marks)
         if age < self.settle:
             return self.settle - age

@@ -96,7 +96,7 @@ class Deployment(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.lab = Lab(self.folder, dead_letters_consecutive=0, dead_letters_ratio=0)
+        self.lab = Lab(self.folder, dead_letters_datasets=0)
         self.lab.passed = 1e6  # nothing was uploaded for a while
         self.uploaded: dict[str, dict[str, tuple[bytes, str]]] = {}  # clips by dataset: content, emotion
         self.discarded: set[str] = set()

@@ -50,7 +50,8 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=1 << 50,
-        description="memory that the work on a record may take. 0: the container's or the machine's, less 256 MiB",
+        description="memory that the work on a record may take. 0: the container's or the machine's, less 256 MiB; "
+        "with a GPU no limit",
     )
     dead_letters_datasets: int = Field(
         3,

@@ -11,6 +11,7 @@ SECONDS_BY_GROUP = {"trainer": 3600.0, "spotter": 3600.0}
 PARENT_BYTES = 256 << 20  # for the worker beside its child
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 MEMORY_FACTS = Path("/proc/meminfo")
+GPU_DRIVER = Path("/dev/nvidiactl")
 
 
 def choose_limits(group: str, settings: Settings) -> ChildLimits:
@@ -22,8 +23,11 @@ def choose_limits(group: str, settings: Settings) -> ChildLimits:
 def _usable_memory() -> int:
     """What the container may have, or the machine has, less the worker's own. 0 if neither can be read.
 
-    A work that is refused memory says so in a sentence. A container that exceeds its limit is killed whole.
+    Work that is refused memory says so in a sentence. A container that exceeds its limit is killed whole. What CUDA
+    maps beside tensors is not known in advance, so there is no limit where its driver is.
     """
+    if GPU_DRIVER.exists():
+        return 0
     known = [size for file in CONTAINER_LIMITS if (size := _read_number(file))]
     known += [1024 * size for size in [_read_number(MEMORY_FACTS)] if size]
     return max(min(known) - PARENT_BYTES, min(known) // 2) if known else 0

@@ -121,6 +121,13 @@ def test_a_person_and_the_inbox_see_what_waits_and_what_failed(granted: Broker) 
             assert bus.read_newest(dead_letter_topic("ingest").name)
 
 
+def test_a_person_alone_erases_messages(granted: Broker) -> None:
+    with closing(open_as(granted, "ingest")) as bus, pytest.raises(Misconfigured, match="ACLs"):
+        bus.erase(SOURCES.name, lambda key: True, "ingest")
+    with closing(open_as(granted, "person")) as bus:
+        bus.erase(SOURCES.name, lambda key: True, "ingest")
+
+
 def _refused_topics(bus: KafkaBus) -> Iterator[str]:
     for topic in TOPICS:
         try:

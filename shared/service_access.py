@@ -104,6 +104,7 @@ ACCESS = {
         writes=("runs/*", "recognitions/*"),
         consumes=_ALL_TOPICS,
         produces=(RUNS, FOLDS, RESULTS, RECOGNITIONS),
+        describes_groups=True,  # where nothing waits, a clip without features is lost
     ),
     "trainer": _worker_access(
         "trainer",

@@ -113,8 +113,8 @@ def test_a_stage_takes_and_sends_its_records_and_no_others(granted: Broker) -> N
             bus.group_progress(SOURCES.name, "flow")
 
 
-def test_a_person_and_the_inbox_see_what_waits_and_what_failed(granted: Broker) -> None:
-    for service in ("person", "inbox"):
+def test_who_reports_sees_what_waits_and_what_failed(granted: Broker) -> None:
+    for service in ("person", "inbox", "planner"):
         with closing(open_as(granted, service)) as bus:
             assert bus.group_progress(SOURCES.name, "ingest").committed == 1
             assert bus.group_progress(TOPIC_BY_GROUP["planner"], "planner").lag == 0

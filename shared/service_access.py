@@ -52,6 +52,7 @@ class ServiceAccess:
     produces: tuple[Topic, ...] = ()
     groups: tuple[str, ...] = ()
     describes_groups: bool = False
+    erases_messages: bool = False
 
 
 def _worker_access(group: str, **given: Any) -> ServiceAccess:
@@ -103,6 +104,7 @@ ACCESS = {
         writes=("runs/*", "recognitions/*"),
         consumes=_ALL_TOPICS,
         produces=(RUNS, FOLDS, RESULTS, RECOGNITIONS),
+        describes_groups=True,  # where nothing waits, a clip without features is lost
     ),
     "trainer": _worker_access(
         "trainer",
@@ -128,6 +130,7 @@ ACCESS = {
         consumes=_ALL_TOPICS,
         produces=_ALL_TOPICS,
         describes_groups=True,
+        erases_messages=True,  # `mer forget`
     ),
 }
 
@@ -140,6 +143,8 @@ def bus_rights(service: str) -> Iterator[tuple[str, str, str]]:
     access = ACCESS[service]
     yield from (("TOPIC", topic.name, "READ") for topic in access.consumes)
     yield from (("TOPIC", topic.name, "WRITE") for topic in access.produces)
+    if access.erases_messages:
+        yield from (("TOPIC", topic.name, "DELETE") for topic in access.produces)
     yield from (("GROUP", group, "READ") for group in access.groups)
     if access.describes_groups:
         yield "GROUP", EVERY, "DESCRIBE"

@@ -50,9 +50,9 @@ class ServiceAccess:
     changes_uploads: bool = False
     consumes: tuple[Topic, ...] = ()
     produces: tuple[Topic, ...] = ()
+    erases: tuple[Topic, ...] = ()  # topics whose processed messages it may delete, for `mer forget`
     groups: tuple[str, ...] = ()
     describes_groups: bool = False
-    erases_messages: bool = False
 
 
 def _worker_access(group: str, **given: Any) -> ServiceAccess:
@@ -129,8 +129,8 @@ ACCESS = {
         changes_uploads=True,
         consumes=_ALL_TOPICS,
         produces=_ALL_TOPICS,
+        erases=(SOURCES, CLIPS, INTERPOLATED, MAGNIFIED, FLOWS, FOLDS),
         describes_groups=True,
-        erases_messages=True,  # `mer forget`
     ),
 }
 
@@ -143,8 +143,7 @@ def bus_rights(service: str) -> Iterator[tuple[str, str, str]]:
     access = ACCESS[service]
     yield from (("TOPIC", topic.name, "READ") for topic in access.consumes)
     yield from (("TOPIC", topic.name, "WRITE") for topic in access.produces)
-    if access.erases_messages:
-        yield from (("TOPIC", topic.name, "DELETE") for topic in access.produces)
+    yield from (("TOPIC", topic.name, "DELETE") for topic in access.erases)
     yield from (("GROUP", group, "READ") for group in access.groups)
     if access.describes_groups:
         yield "GROUP", EVERY, "DESCRIBE"

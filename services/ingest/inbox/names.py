@@ -1,5 +1,6 @@
 """Names in the inbox: the dataset of an object, files that are ignored, and archives."""
 
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 PLAN = "merstream.json"
@@ -26,7 +27,17 @@ def dataset_and_path(key: str) -> tuple[str, str] | None:
 
 def is_junk(path: str) -> bool:
     """Whether a file is hidden, or a leftover of an operating system or an office program."""
-    return any(part.startswith((".", "~$")) or part.lower() in _JUNK for part in path.split("/"))
+    folder, _, name = path.rpartition("/")
+    return _is_junk_name(name) or _is_junk_folder(folder)
+
+
+@lru_cache(1024)  # the objects of a folder come one after another
+def _is_junk_folder(folder: str) -> bool:
+    return any(map(_is_junk_name, folder.split("/")))
+
+
+def _is_junk_name(name: str) -> bool:
+    return name.startswith((".", "~$")) or name.lower() in _JUNK
 
 
 def is_archive(path: str) -> bool:

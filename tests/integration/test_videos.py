@@ -168,8 +168,8 @@ def check_prediction(settings: Settings, video: Path, run: Path, predicted: list
         plan = VideoPlan(model=store_run(run, store), subject="lab/s2")
         open_videos(settings).put(f"{NAME}.merstream.json", plan.model_dump_json().encode())
         services.inbox.scan_now()
-        services.work(lambda: services.results()[0].model != result.model)
-        other = Prediction.decode(store.get(services.results()[0].files["prediction.json"]))
+        services.work(lambda: services.results()[-1].model != result.model)
+        other = Prediction.decode(store.get(services.results()[-1].files["prediction.json"]))
         assert other.events == by_run.events != found.events
         assert other.settings == by_run.settings
         assert other.model is not None

@@ -92,7 +92,9 @@ class Lab:
         self.bootstrap, self.store, self.folder = bootstrap, store, folder
         self.prefix = f"{uuid.uuid4().hex[:8]}."
         topics = [replace(TOPICS[name], partitions=PARTITIONS) for name in (CONSUMED, PRODUCED)]
-        self.topics = ensure_topics(bootstrap, [*topics, TOPICS[BURIED]], prefix=self.prefix)
+        # What a replay compares letters with.
+        announced = [TOPICS[f"mer.{name}"] for name in ("datasets", "videos", "spotted")]
+        self.topics = ensure_topics(bootstrap, [*topics, TOPICS[BURIED], *announced], prefix=self.prefix)
         self.bus = KafkaBus(bootstrap, prefix=self.prefix)
         quick = {"retry_base_seconds": 0.1, "retry_cap_seconds": 1, "log_level": "WARNING", "grace_seconds": 20}
         quick |= {"kafka_session_seconds": 6, "kafka_poll_interval_seconds": 6}

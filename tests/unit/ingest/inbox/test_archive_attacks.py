@@ -4,10 +4,14 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import stat
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -52,6 +56,21 @@ def huge_header() -> bytes:
     return named("x", type=tarfile.XHDTYPE, size=8 << 30).tobuf(tarfile.GNU_FORMAT) + bytes(1 << 16)
 
 
+def greedy() -> bytes:
+    """An .xz whose header asks for a dictionary of 4 GiB (its block header is at byte 12, the size's code at 16)."""
+    data = bytearray(lzma.compress(tarred(dataset("a"))))
+    data[16] = 40
+    struct.pack_into("<I", data, 20, zlib.crc32(data[12:20]))
+    return bytes(data)
+
+
+def before_the_start() -> bytes:
+    """Its list of contents claims to lie later than it does, so that members lie before the file's first byte."""
+    data = bytearray(zipped(dataset("a")))
+    struct.pack_into("<I", data, data.rindex(b"PK\5\6") + 16, len(data) + 1000)
+    return bytes(data)
+
+
 ATTACKS = {
     "absolute.zip": (zip_of(("/etc/passwd", b"x")), "paths inside"),
     "drive.zip": (zip_of(("C:\\x", b"x")), "paths inside"),
@@ -64,6 +83,7 @@ ATTACKS = {
     "device.zip": (zip_of((with_mode("a", stat.S_IFBLK), b"")), "link or device"),
     "encrypted.zip": (encrypted(), "without a password"),
     "cut.zip": (zipped(dataset("a"))[:-30], "damaged"),
+    "before.zip": (before_the_start(), "damaged"),
     "no.zip": (b"<html>not found</html>", "damaged"),
     "empty.zip": (b"", "damaged"),
     "absolute.tar": (tar_of(named("/etc/passwd")), "paths inside"),
@@ -104,6 +124,20 @@ def test_an_attack_is_one_fault_and_leaves_no_trace(lab: Lab, tmp_path: Path, na
     assert lab.calls.of("fetch_file") == [args for args in lab.calls.of("fetch_file") if args[0].endswith(".csv")], (
         "kept in mind"
     )
+
+
+def test_a_dictionary_of_any_size_is_a_fault_of_its_dataset(tmp_path: Path) -> None:
+    """In a process with little memory: there, the scan would be tried for ever."""
+    (tmp_path / "a.tar.xz").write_bytes(greedy())
+    code = (
+        "import resource; from pathlib import Path; from services.ingest.inbox.archive_members import stream_members\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))\n"
+        "try: list(stream_members(Path('a.tar.xz'), 'd/a.tar.xz'))\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("BadData d/a.tar.xz: expected an archive that can be unpacked"), done.stderr
 
 
 def lying_bomb() -> bytes:

@@ -80,6 +80,7 @@ def test_what_is_asked_for_here_is_trained_there(api, lab):
     lab.clips = [
         (sample.model_copy(update={"emotion": LABELS[sample.emotion]}), arrays) for sample, arrays in lab.clips
     ]
+    lab.drop()
     lab.extract()
     assert stack_train(api, "toy", "--seed", "4", "--seeds", "2", "--model", "linear", *protocol) == 0
     (key,) = lab.store.list_keys("runs/")

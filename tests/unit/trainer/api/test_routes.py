@@ -173,7 +173,7 @@ def test_a_dataset_of_several_pipelines_has_to_be_named_more_closely(dropped, ap
         ({"settings": {"model": "linear"}}, "model: given both in `settings` and beside it"),
         ({"profile": "best"}, "Unknown profile 'best'"),
         ({"protocol": "guess"}, "No protocol 'guess'; there are"),
-        ({"seeds": 0}, "seeds 0: Input should be greater"),
+        ({"seeds": 0}, "seeds: Input should be greater than or equal to 1"),
         ({"settings": {"folds": 3}}, "folds"),
         ({"classes": ["happiness", "fear"]}, "No clip shows fear"),
         ({"classes": "happiness"}, "classes: Input should be a valid"),

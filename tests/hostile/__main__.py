@@ -4,10 +4,12 @@ Exit code 1 if one ended in no sentence. The seed is printed; with it, each inpu
 """
 
 import argparse
+import atexit
 import faulthandler
 import logging
 import os
 import random
+import shutil
 import sys
 import tempfile
 import traceback
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MEMORY_BYTES = 4 << 30
-MOST_LINES = 40  # of a traceback
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
@@ -25,8 +27,9 @@ def main() -> None:
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
     print(f"hostile: {options.count} inputs, seed {seed}", flush=True)
     faulthandler.enable()
-    with tempfile.TemporaryDirectory(prefix="hostile-") as root:
-        sys.exit(attack_services(Path(root), seed, options.count, options.kinds, options.only))
+    root = Path(tempfile.mkdtemp(prefix="hostile-"))
+    atexit.register(shutil.rmtree, root)  # before multiprocessing, whose own folder is in it, registers its end
+    sys.exit(attack_services(root, seed, options.count, options.kinds, options.only))
 
 
 def parse_options() -> argparse.Namespace:
@@ -46,6 +49,8 @@ def attack_services(root: Path, seed: int, count: int, kinds: Sequence[str] | No
     temporary.mkdir()
     os.environ.update(TMPDIR=str(temporary), MER_DEVICE="cpu")
     tempfile.tempdir = None
+    os.environ["PYTHONPATH"] = str(REPOSITORY)  # children start in another folder
+    sys.path[0] = str(REPOSITORY)
     os.chdir(home)
 
     from tests.hostile.confinement import Surroundings, forbid_network, limit_memory
@@ -67,7 +72,7 @@ def attack_services(root: Path, seed: int, count: int, kinds: Sequence[str] | No
         except Exception as error:
             lines = traceback.format_exception(error)
             findings[kind] += 1
-            print(f"\ninput {number} ({kind}): {''.join(lines)[-3000:]}", flush=True)
+            print(f"\ninput {number} ({kind}): {''.join(lines[-4:])[-1800:]}", flush=True)
     return report_findings(trials, around, findings)
 
 

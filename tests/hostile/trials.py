@@ -87,17 +87,19 @@ class Trials:
     def try_dataset(self, files: Mapping[str, bytes], examine: bool = True) -> str:
         """Upload a dataset, let inbox, ingest and `mer doctor` read it, and remove it."""
         lab, name = self.lab, f"d{self._number}"
-        for path, data in files.items():
-            lab.inbox.put(f"{name}/{path}" if path else name, data)
-        found = lab.scan_inboxes().get(name)
-        if found is None:
-            raise Finding(f"{name} was neither announced nor refused")
-        letters = [*check_sentences(found.faults), *check_sentences(lab.work_off("ingest"))]
-        if examine:
-            self._examine_folder(self.home / "stack" / "inbox" / name)
-        for key in list(lab.inbox.list_keys(name)):
-            lab.inbox.delete(key)
-        return "refused" if letters else "read"
+        try:
+            for path, data in files.items():
+                lab.inbox.put(f"{name}/{path}", data)
+            found = lab.scan_inboxes().get(name)
+            if found is None:
+                raise Finding(f"{name} was neither announced nor refused")
+            letters = [*check_sentences(found.faults), *check_sentences(lab.work_off("ingest"))]
+            if examine:
+                self._examine_folder(self.home / "stack" / "inbox" / name)
+        finally:
+            for key in list(lab.inbox.list_keys(f"{name}/")):
+                lab.inbox.delete(key)
+        return "refused" if letters or found.faults else "read"
 
     def _examine_folder(self, folder: Path) -> None:
         said = io.StringIO()

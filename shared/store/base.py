@@ -73,8 +73,10 @@ class Store(ObjectReader, Protocol):
 
 def check_key(key: str) -> None:
     """Raise Misconfigured for a key that is no path below the root of a store."""
-    if not all(part.strip(".") for part in key.split("/")):
-        raise Misconfigured(f"{key!r} is no key: expected names separated by single slashes, none of them '.' or '..'.")
+    if "\0" in key or not all(part.strip(".") for part in key.split("/")):
+        raise Misconfigured(
+            f"{key!r} is no key: expected names separated by single slashes, none of them '.' or '..', and no NUL."
+        )
 
 
 class LocalStore:
@@ -93,21 +95,18 @@ class LocalStore:
             shutil.copyfileobj(source, stream, PIECE)
 
     def fetch_file(self, key: str, file: Path) -> None:
-        try:
-            source = self._path_of(key).open("rb")
-        except FileNotFoundError:
-            raise NotStored(key) from None
-        with source, file.open("wb") as stream:
+        with self._open_stored(key) as source, file.open("wb") as stream:
             shutil.copyfileobj(source, stream, PIECE)
 
     def get(self, key: str) -> bytes:
-        try:
-            return self._path_of(key).read_bytes()
-        except FileNotFoundError:
-            raise NotStored(key) from None
+        with self._open_stored(key) as source:
+            return source.read()
 
     def exists(self, key: str) -> bool:
-        return self._path_of(key).is_file()
+        try:
+            return self._path_of(key).is_file()
+        except (ValueError, BadData, Misconfigured):
+            return False
 
     def list_keys(self, prefix: str = "") -> Iterator[str]:
         return iter(sorted(entry.key for entry in self.list_objects(prefix)))
@@ -120,6 +119,13 @@ class LocalStore:
         folders, files = _list_folder(self.folder)
         return [item.name for item in folders], [_object_info(item, item.name) for item in files]
 
+    def _open_stored(self, key: str) -> IO[bytes]:
+        """The file of a key, to read. A record may name any key: under one that is no path, nothing is stored."""
+        try:
+            return self._path_of(key).open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, BadData, Misconfigured):
+            raise NotStored(key) from None
+
     def _walk_folder(self, folder: str) -> Iterator[ObjectInfo]:
         """Every object below a folder, given as the beginning of keys: '' or a path that ends with a slash."""
         folders, files = _list_folder(self.folder / folder)
@@ -130,7 +136,8 @@ class LocalStore:
             yield from self._walk_folder(f"{folder}{inner.name}/")
 
     def delete(self, key: str) -> None:
-        self._path_of(key).unlink(missing_ok=True)
+        if self.exists(key):
+            self._path_of(key).unlink(missing_ok=True)
 
     @contextmanager
     def _open_replacement(self, key: str) -> Iterator[IO[bytes]]:

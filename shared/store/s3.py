@@ -85,6 +85,7 @@ class S3Store:
             self._client.put_object(self.bucket, key, io.BytesIO(data), len(data), part_size=LARGEST_PUT_BYTES)
 
     def get(self, key: str) -> bytes:
+        _check_stored_key(key)
         self._require_bucket()
         with self._translate_errors(key):
             response = self._client.get_object(self.bucket, key)
@@ -102,6 +103,7 @@ class S3Store:
             self._client.put_object(self.bucket, key, source, file.stat().st_size, part_size=PART_BYTES)
 
     def fetch_file(self, key: str, file: Path) -> None:
+        _check_stored_key(key)
         self._require_bucket()
         with file.open("wb") as stream, self._translate_errors(key):
             response = self._client.get_object(self.bucket, key)
@@ -205,6 +207,13 @@ class S3Store:
             raise Unavailable(f"{location} does not answer: {error}.") from None
         except ValueError as error:
             raise Misconfigured(f"{location}: {error}. Check endpoint, bucket and key.") from None
+
+
+def _check_stored_key(key: str) -> None:
+    """Raise NotStored for a key that the client refuses: a record may name any."""
+    escaped = any("\ud800" <= letter <= "\udfff" for letter in key)
+    if not key or "\0" in key or escaped or {".", ".."} & set(key.split("/")):
+        raise NotStored(key)
 
 
 class _ChunkedPoolManager(urllib3.PoolManager):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.errors import BadData
 from shared.records import Sample
 from shared.store import NotStored, Store
 
@@ -54,6 +55,15 @@ class StoreContract:
         assert not store.exists("flow/none")
         with pytest.raises(NotStored, match="flow/none"):
             store.get("flow/none")
+
+    @pytest.mark.parametrize("key", ["", "/", "../outside", "a/./b", "a\0b", "a/b/c", "a", "x" * 2000, "\udcff"])
+    def test_a_key_that_a_record_should_not_name_is_bad_data(self, store: Store, tmp_path: Path, key: str) -> None:
+        """Anything else would be tried for ever, or end the service."""
+        store.put("a/b", b"a file, and its folder")
+        with pytest.raises(BadData):
+            store.get(key)
+        with pytest.raises(BadData):
+            store.fetch_file(key, tmp_path / "back")
 
     def test_keys_are_sorted_and_filtered(self, store: Store) -> None:
         for key in ("b/2", "a/1", "b/1"):

@@ -1,4 +1,5 @@
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -49,3 +50,45 @@ def test_not_finite_names_array_count_and_place() -> None:
     flows[1, 2] = np.inf
     with pytest.raises(BadData, match=r"clip 7: array 'flows' \(2, 3\) has 1 values .* first at \(1, 2\)"):
         require_finite({"frames": np.zeros(2, np.uint8), "flows": flows}, "clip 7")
+
+
+def with_header(header: str, version: int = 1) -> bytes:
+    """An .npz whose only array has this header and 8 bytes."""
+    text = header.encode() + b"\n"
+    data = b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little") + text + bytes(8)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", data)
+    return packed.getvalue()
+
+
+def with_text() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a", b"no array")
+    return packed.getvalue()
+
+
+def single() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.arange(3))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (1099511627776,)}"),
+        with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (2147483648, 2147483648, 2147483648)}"),
+        with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (-1,)}"),
+        with_header("{'descr': 'zzz', 'fortran_order': False, 'shape': (1,)}"),
+        with_header("{'descr': '|u1', 'fortran_order': False, 'shape': ('x',)}"),
+        with_header("(" * 500),
+        with_header("{'descr': '|u1', 'fortran_order': False, 'shape': (8,)}", 9),
+        with_text(),
+        single(),
+    ],
+)
+def test_a_header_that_lies_takes_no_memory_and_is_named(data: bytes) -> None:
+    with pytest.raises(BadData, match=r"clip 7 is no \.npz of plain arrays"):
+        unpack_arrays(data, "clip 7")

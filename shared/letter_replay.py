@@ -31,6 +31,8 @@ class ReplayCheck:
 
     def explain_refusal(self, letter: DeadLetter) -> str:
         """Why the letter must not be replayed, as a sentence. "" if it may, or if nothing is known about it."""
+        if letter.is_lost:
+            return f"{letter.key}: its message was too large for the bus, and what was stored instead is gone."
         try:
             if letter.group in IMAGE_STAGES:
                 record = Record.decode(letter.value)

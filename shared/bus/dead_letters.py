@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from shared.bus import Bus, Message
 from shared.bus.topics import dead_letter_topic
 from shared.errors import BadData, MerError
-from shared.store import Store
+from shared.store import NotStored, Store
 
 LONGEST_REASON_CHARACTERS = 2000  # as long as a traceback, and far below a broker's limit for a header
 _LETTER_HEADERS = {"reason", "origin", "key", "host", "buried", "stored", "stage", "version", "attempts"}
@@ -29,6 +29,11 @@ class DeadLetter:
     value: bytes
     reason: str
     headers: Mapping[str, str]
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the message was stored, since it is large, and is gone."""
+        return "stored" in self.headers and not self.value
 
 
 def bury_message(
@@ -76,9 +81,12 @@ def discard_letter(bus: Bus, letter: DeadLetter) -> None:
 
 
 def read_dead_letter(store: Store, group: str, message: Message) -> DeadLetter:
-    """The dead letter in a message of a group's dead letters. Raises NotStored if its value was stored and is gone."""
+    """The dead letter in a message of a group's dead letters. One whose message is lost can still be discarded."""
     headers = message.headers
-    value = store.get(headers["stored"]) if "stored" in headers else message.value
+    try:
+        value = store.get(headers["stored"]) if "stored" in headers else message.value
+    except NotStored:
+        value = b""
     return DeadLetter(
         group, headers.get("origin", message.key), headers.get("key", ""), value, headers.get("reason", ""), headers
     )

@@ -4,9 +4,17 @@ from pathlib import Path
 import pytest
 
 from shared.bus import Message
-from shared.bus.dead_letters import DeadLetterLimit, WorkerHalted, bury_message, read_outstanding_letters, replay_letter
+from shared.bus.dead_letters import (
+    DeadLetterLimit,
+    WorkerHalted,
+    bury_message,
+    discard_letter,
+    read_outstanding_letters,
+    replay_letter,
+)
 from shared.bus.local import LocalBus
 from shared.errors import BadData
+from shared.letter_replay import ReplayCheck
 from shared.store import LocalStore
 
 MESSAGE = Message("mer.magnified", 3, 7, "d/s/c@p", b"\xffjunk", {"from": "abroad"})
@@ -74,25 +82,38 @@ def test_what_the_broker_finds_too_large_lies_in_the_store(tmp_path: Path, store
     assert len(letter.reason) == 2000
 
 
+def test_a_letter_whose_stored_message_is_gone_hides_no_other_and_can_be_discarded(
+    tmp_path: Path, store: LocalStore
+) -> None:
+    bus = SmallBus(tmp_path / "small.sqlite")
+    bury_message(bus, store, "flow", MESSAGE, "no face", {})
+    bury_message(bus, store, "flow", Message("mer.magnified", 3, 8, MESSAGE.key, b"tiny"), "no frames", {})
+    for key in list(store.list_keys("dead-letters/")):
+        store.delete(key)
+    lost, whole = read_outstanding_letters(bus, store, "flow")
+    assert [(each.reason, each.value, each.is_lost) for each in (lost, whole)] == [
+        ("no face", b"", True),
+        ("no frames", b"tiny", False),
+    ]
+    assert "what was stored instead is gone" in ReplayCheck(bus, store).explain_refusal(lost)
+    discard_letter(bus, lost)
+    assert read_outstanding_letters(bus, store, "flow") == [whole]
+    bus.close()
+
+
+def message_of(dataset: str) -> Message:
+    return Message("mer.sources", 0, 0, f"{dataset}/s/c@p", b"")
+
+
 @pytest.mark.parametrize("good_between", [True, False])
-def test_a_row_is_broken_by_a_good_message(good_between: bool) -> None:
-    limit = DeadLetterLimit(consecutive=2, ratio=0)
-    limit.count_message(True)
+def test_the_limit_counts_datasets_until_a_message_is_finished(good_between: bool) -> None:
+    limit = DeadLetterLimit(datasets=2)
+    for name in ("a", "a", "b"):
+        limit.count_message(message_of(name), True)
+    limit.check_limit(message_of("b"), "why")
     if good_between:
-        limit.count_message(False)
-    limit.count_message(True)
-    if good_between:
-        limit.check_limit("why")
+        limit.count_message(message_of("c"), False)
+        limit.check_limit(message_of("c"), "why")
     else:
-        with pytest.raises(WorkerHalted, match=r"the last 2 messages.*why"):
-            limit.check_limit("why")
-
-
-def test_a_part_counts_only_over_a_full_window() -> None:
-    limit = DeadLetterLimit(consecutive=0, ratio=0.5, window=4)
-    for buried in (True, True, True):
-        limit.count_message(buried)
-        limit.check_limit("why")
-    limit.count_message(False)
-    with pytest.raises(WorkerHalted, match="3 of the last 4"):
-        limit.check_limit("why")
+        with pytest.raises(WorkerHalted, match=r"dead letters of 2 datasets.*why"):
+            limit.check_limit(message_of("c"), "why")

@@ -77,6 +77,16 @@ class Source:
 
 def read_source(arrays: Arrays) -> Source:
     """The source in arrays as `pack_source` writes them, data uint8 [bytes]. Raises BadData for any other arrays."""
+    try:
+        return _read_arrays(arrays)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise BadData(
+            f"expected the arrays of a packed clip, got others ({type(error).__name__}: {error}); run discovery on the "
+            "dataset again."
+        ) from None
+
+
+def _read_arrays(arrays: Arrays) -> Source:
     onset, apex, offset = (int(arrays[name].item()) for name in ("onset", "apex", "offset"))
     if offset <= onset:
         raise BadData(

@@ -148,6 +148,11 @@ def _translate_damage(name: str) -> Iterator[None]:
     """Translate errors of a damaged archive into BadData. Errors of the disk pass."""
     try:
         yield
+    except MemoryError:  # the header of an .xz may ask for 4 GiB
+        raise BadData(
+            f"{name}: expected an archive that can be unpacked with the memory of this process, got one that asks for "
+            "more; pack it again with a smaller dictionary, or as .zip."
+        ) from None
     except _DAMAGE_ERRORS as error:
         raise _damaged_archive_error(name, error) from None
     except OSError as error:

@@ -231,3 +231,13 @@ def test_memory_does_not_grow_with_the_frames_of_a_clip(face: NDArray[np.uint8])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak - out["frames"].nbytes < 8 * large.nbytes
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("onset", None), ("fps", np.array("x")), ("offset", np.zeros(2)), ("kind", np.zeros(0)), ("ends", np.array(3))],
+)
+def test_other_arrays_than_those_of_a_packed_clip_are_named(name: str, value: NDArray[Any] | None) -> None:
+    arrays = {**source([b"1", b"2", b"3"]), name: value}
+    with pytest.raises(BadData, match="expected the arrays of a packed clip, got others"):
+        STAGE.compute({"source": {key: each for key, each in arrays.items() if each is not None}}, CORRECTED)

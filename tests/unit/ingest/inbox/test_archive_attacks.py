@@ -4,10 +4,14 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import stat
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -50,6 +54,14 @@ def encrypted() -> bytes:
 def huge_header() -> bytes:
     """A pax header that claims 8 GB."""
     return named("x", type=tarfile.XHDTYPE, size=8 << 30).tobuf(tarfile.GNU_FORMAT) + bytes(1 << 16)
+
+
+def greedy() -> bytes:
+    """An .xz whose header asks for a dictionary of 4 GiB (its block header is at byte 12, the size's code at 16)."""
+    data = bytearray(lzma.compress(tarred(dataset("a"))))
+    data[16] = 40
+    struct.pack_into("<I", data, 20, zlib.crc32(data[12:20]))
+    return bytes(data)
 
 
 ATTACKS = {
@@ -104,6 +116,20 @@ def test_an_attack_is_one_fault_and_leaves_no_trace(lab: Lab, tmp_path: Path, na
     assert lab.calls.of("fetch_file") == [args for args in lab.calls.of("fetch_file") if args[0].endswith(".csv")], (
         "kept in mind"
     )
+
+
+def test_a_dictionary_of_any_size_is_a_fault_of_its_dataset(tmp_path: Path) -> None:
+    """In a process with little memory: there, the scan would be tried for ever."""
+    (tmp_path / "a.tar.xz").write_bytes(greedy())
+    code = (
+        "import resource; from pathlib import Path; from services.ingest.inbox.archive_members import stream_members\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))\n"
+        "try: list(stream_members(Path('a.tar.xz'), 'd/a.tar.xz'))\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("BadData d/a.tar.xz: expected an archive that can be unpacked"), done.stderr
 
 
 def lying_bomb() -> bytes:

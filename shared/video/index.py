@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from shared.errors import BadData
-from shared.video.container import VideoData, describe_choice, open_video
+from shared.video.container import MOST_PIXELS, VideoData, describe_choice, open_video
 from shared.video.numbering import number_before_break, number_frames
 from shared.video.packets import PacketEntry, divide_joined_avis, read_packet_table
 from shared.video.presentation import order_frames
@@ -47,6 +47,15 @@ class VideoIndex:
     restart: int | None = None  # number at which the time stamps begin anew
     is_packed: bool = False  # MPEG-4 that says of itself that two frames may share a chunk
     choice: str = ""  # which of several video streams this is
+
+    def __post_init__(self) -> None:
+        """Raises BadData for frames that would be too large once their pixels are square."""
+        columns, rows = self.size
+        if self.aspect <= 0 or columns * rows * max(self.aspect, 1 / self.aspect) > MOST_PIXELS:
+            raise BadData(
+                f"{self.name}: expected frames of at most {MOST_PIXELS / 1e6:g} megapixels with square pixels, got "
+                f"{columns}x{rows} px of {self.aspect.numerator}:{self.aspect.denominator}; export the video again."
+            )
 
     @cached_property
     def place_of(self) -> dict[int, int]:

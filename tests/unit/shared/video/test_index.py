@@ -1,5 +1,6 @@
 """Numbers and times of frames, by packets alone."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -111,3 +112,13 @@ def test_what_is_no_video(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "v.mp4").write_bytes(content)
     with pytest.raises(BadData, match=r"^v\.mp4: expected a video, got a file that cannot be opened as one; convert"):
         read_file_index(tmp_path / "v.mp4")
+
+
+@pytest.mark.parametrize("aspect", [Fraction(100_000), Fraction(1, 100_000), Fraction(-1)])
+def test_pixels_that_are_not_square_count_as_they_are_shown(tmp_path: Path, aspect: Fraction) -> None:
+    """160x96 px become 16 million px by 96."""
+    index = read_file_index(coded.write(tmp_path / "a.mkv", range(3)))
+    with pytest.raises(
+        BadData, match=r"a\.mkv: expected frames of at most 64 megapixels with square pixels, got 160x96"
+    ):
+        replace(index, aspect=aspect)

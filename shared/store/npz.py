@@ -49,7 +49,7 @@ def unpack_arrays(data: bytes, label: str = "artifact") -> dict[str, np.ndarray[
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, packed: int) -> np.ndarray[Any, Any]:
-    """One array [...]. `packed`: bytes of the archive. numpy takes memory for what a header declares, so it is compared.
+    """One array [...]. numpy takes memory for what a header declares. `packed`: bytes of the archive.
 
     Raises ValueError for a header that lies, and whatever zipfile and numpy raise.
     """

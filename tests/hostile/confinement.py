@@ -51,7 +51,7 @@ def forbid_network() -> bool:
     libc = ctypes.CDLL(None)
     return bool(
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-        and libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(filter_), 0, 0) == 0
+        and libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.c_void_p(ctypes.addressof(filter_)), 0, 0) == 0
     )
 
 

@@ -1,10 +1,8 @@
-"""Every service in one process, with its handlers in children, as its own entry builds it. Bus and store in a folder."""
+"""Every service in one process, each as its own entry builds it, on a bus and a store in a folder."""
 
 import asyncio
-import json
 import threading
-import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from services.trainer.api.routes import Routes
 from services.trainer.runs.state import PipelineState
 from services.trainer.service.processes import all_loops
 from shared.bus.dead_letters import read_outstanding_letters
-from shared.bus.topics import IMAGE_STAGES
 from shared.connect import open_bus, open_inbox, open_store, open_videos
 from shared.dataset_notices import read_datasets
 from shared.memory_faults import is_memory_fault

@@ -16,12 +16,11 @@ from services.spotter.recording import open_recording
 from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData
 from shared.records import Artifact, Record, artifact_key
-from shared.store import LocalStore
 from tests.hostile import archives, arrays, images, messages, sheets, videos
 from tests.hostile.any_name_store import AnyNameStore
 from tests.hostile.confinement import Surroundings
 from tests.hostile.lab import HostileLab
-from tests.hostile.texts import ODD_VALUES, make_text
+from tests.hostile.texts import make_text
 from tests.unit.ingest.inbox.lab import HEADER, dataset, sheet
 
 # What a worker or the inbox says of an error that nobody planned, and of a process that a signal ended.

@@ -118,7 +118,5 @@ def test_what_is_no_video(tmp_path: Path, content: bytes) -> None:
 def test_pixels_that_are_not_square_count_as_they_are_shown(tmp_path: Path, aspect: Fraction) -> None:
     """160x96 px become 16 million px by 96."""
     index = read_file_index(coded.write(tmp_path / "a.mkv", range(3)))
-    with pytest.raises(
-        BadData, match=r"a\.mkv: expected frames of at most 64 megapixels with square pixels, got 160x96"
-    ):
+    with pytest.raises(BadData, match=r"a\.mkv: expected frames of at most 64 megapixels with square .* got 160x96"):
         replace(index, aspect=aspect)

@@ -18,6 +18,7 @@ FaceBox = tuple[int, int, int, int]  # left, top, right, bottom, px, both ends i
 
 BORDER_SHARE = 0.25  # replicated border of the second search, share of the frame's longer side
 CONFIDENT_SHARE = 0.25  # a detection below this share of the best score is clutter (the astronaut's badge has 0.10)
+LONGEST_SIDE = 16_384  # px of a frame. dlib's HOG writes beyond its memory where enlarged frames are 120,000 px wide
 LARGEST_SEARCH_PIXELS = 8_000_000  # px of the largest enlarged image that is searched. A larger one needs much memory
 
 
@@ -101,7 +102,7 @@ def describe_box(box: FaceBox) -> str:
 
 
 def check_frame(frame: NDArray[np.uint8]) -> None:
-    """Raise BadData unless the frame is a uint8 RGB image [H,W,3]."""
+    """Raise BadData unless the frame is a uint8 RGB image [H,W,3] of sides that detectors can take."""
     if frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
         raise BadData(
             f"expected an RGB frame of shape HxWx3, got shape {'x'.join(map(str, frame.shape))}; "
@@ -109,6 +110,10 @@ def check_frame(frame: NDArray[np.uint8]) -> None:
         )
     if frame.dtype != np.uint8:
         raise BadData(f"expected an RGB frame of uint8 0..255, got {frame.dtype}; scale the values to 0..255 first")
+    if (longest := max(frame.shape)) > LONGEST_SIDE:
+        raise BadData(
+            f"expected a frame of at most {LONGEST_SIDE} px a side, got one of {longest} px; crop them to the face"
+        )
 
 
 def _detect_with_border(

@@ -108,3 +108,9 @@ def test_a_large_frame_is_not_enlarged_further() -> None:
 def test_what_is_no_rgb_frame(frame: np.ndarray, sentence: str) -> None:
     with pytest.raises(BadData, match=sentence):
         faces.largest_face(frame)
+
+
+@pytest.mark.parametrize("shape", [(8, faces.LONGEST_SIDE + 1, 3), (faces.LONGEST_SIDE + 1, 8, 3)])
+def test_a_frame_that_is_too_long_for_the_detectors_is_refused(shape: tuple[int, int, int]) -> None:
+    with pytest.raises(BadData, match=r"a frame of at most 16384 px a side, got one of 16385 px"):
+        faces.search_faces(np.zeros(shape, np.uint8))

@@ -38,7 +38,11 @@ def check_workbook(name: str, data: bytes) -> None:
     if not zipfile.is_zipfile(file):
         return  # openpyxl says what is wrong
     check_zip_directory(file, name, CONTENTS_BYTES)
-    with zipfile.ZipFile(file) as archive:
+    try:
+        opened = zipfile.ZipFile(file)
+    except Exception:  # a damaged list of parts makes zipfile raise any error
+        return  # openpyxl says so
+    with opened as archive:
         parts = archive.infolist()
         for part in parts:
             if part.file_size > PART_BYTES and not part.filename.startswith("xl/media/"):

@@ -1,6 +1,7 @@
 """The files in a .zip or a .tar (plain, gzip, xz, bzip2), one after another, each read as a stream."""
 
 import bz2
+import errno
 import gzip
 import lzma
 import re
@@ -156,7 +157,7 @@ def _translate_damage(name: str) -> Iterator[None]:
     except _DAMAGE_ERRORS as error:
         raise _damaged_archive_error(name, error) from None
     except OSError as error:
-        if error.errno is None:  # bz2 and gzip report damage with a plain OSError
+        if error.errno in (None, errno.EINVAL):  # of bz2 and gzip; of zipfile at a place before the file's start
             raise _damaged_archive_error(name, error) from None
         raise
 

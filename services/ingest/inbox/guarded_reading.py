@@ -14,7 +14,7 @@ from shared.errors import BadData
 from shared.packed_clips import PackedFile, write_packed_clip
 from shared.settings import Settings
 from shared.tables.table import Table
-from shared.worker.child import Child, ChildLost, ChildSide, Serve
+from shared.worker.child import Child, ChildLost, ChildSide, Serve, UnexpectedFault
 from shared.worker.limits import choose_limits
 
 INBOX_GROUP = "inbox"
@@ -60,7 +60,7 @@ class GuardedReading:
             raise BadData(known)
         try:
             return self._child.ask((function, arguments), self.beat)
-        except (ChildLost, MemoryError) as error:
+        except (ChildLost, MemoryError, UnexpectedFault) as error:
             how = f"memory ran out ({error})" if isinstance(error, MemoryError) else str(error)
             sentence = (
                 f"{file.name}: expected a file that can be read, got one whose reading was given up: {how}; save or "

@@ -106,3 +106,12 @@ def test_a_long_list_of_contents_is_refused_before_it_is_read(tmp_path: Path, mo
     zip_directory.check_zip_directory(buffer, "a.zip", most=10_000)
     with pytest.raises(BadData, match=r"a\.zip: expected a list of contents of at most 0 MiB in a \.zip"):
         zip_directory.check_zip_directory(buffer, "a.zip", most=1000)
+
+
+def test_a_damaged_list_of_parts_is_a_sentence(tmp_path: Path) -> None:
+    file = save(lambda sheet: None, tmp_path / "clips.xlsx")
+    data = bytearray(file.read_bytes())
+    data[data.index(b"PK\1\2")] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(BadData, match=r"clips\.xlsx: expected an \.xlsx workbook, got a file that cannot be opened"):
+        read_tables(file)

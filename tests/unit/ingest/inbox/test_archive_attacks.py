@@ -64,6 +64,13 @@ def greedy() -> bytes:
     return bytes(data)
 
 
+def before_the_start() -> bytes:
+    """Its list of contents claims to lie later than it does, so that members lie before the file's first byte."""
+    data = bytearray(zipped(dataset("a")))
+    struct.pack_into("<I", data, data.rindex(b"PK\5\6") + 16, len(data) + 1000)
+    return bytes(data)
+
+
 ATTACKS = {
     "absolute.zip": (zip_of(("/etc/passwd", b"x")), "paths inside"),
     "drive.zip": (zip_of(("C:\\x", b"x")), "paths inside"),
@@ -76,6 +83,7 @@ ATTACKS = {
     "device.zip": (zip_of((with_mode("a", stat.S_IFBLK), b"")), "link or device"),
     "encrypted.zip": (encrypted(), "without a password"),
     "cut.zip": (zipped(dataset("a"))[:-30], "damaged"),
+    "before.zip": (before_the_start(), "damaged"),
     "no.zip": (b"<html>not found</html>", "damaged"),
     "empty.zip": (b"", "damaged"),
     "absolute.tar": (tar_of(named("/etc/passwd")), "paths inside"),

@@ -60,3 +60,19 @@ def test_a_text_that_names_other_files_is_no_video(text: str, suffix: str, tmp_p
     (tmp_path / "other.mp4").write_bytes(b"")
     with pytest.raises(BadData, match="expected a video, got a file that cannot be opened as one"):
         read_file_index(file)
+
+
+def raise_surprise(file: Path) -> None:
+    """As a library does with bytes that it was never tried on."""
+    raise IndexError("string index out of range")
+
+
+def test_a_surprise_in_reading_is_a_sentence(tmp_path: Path) -> None:
+    """Raised as it comes, it would end the inbox."""
+    file = tmp_path / "odd.xlsx"
+    file.write_bytes(b"odd")
+    with (
+        closing(GuardedReading(Settings(), lambda: None)) as reading,
+        pytest.raises(BadData, match=r"odd\.xlsx: .* given up: IndexError: string index out of range; save"),
+    ):
+        reading._call(file, raise_surprise, file)

@@ -12,7 +12,7 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test test-all torture servers lint lock sbom weights bench bench-bus gpu-bundle gpu-check images up down e2e gen k8s-test clean
+.PHONY: setup demo test test-all torture hostile servers lint lock sbom weights bench bench-bus gpu-bundle gpu-check images up down e2e gen k8s-test clean
 
 demo: setup
 	$(BIN)/mer demo
@@ -28,6 +28,10 @@ test-all: lint servers
 # Every kind of fault at once for 20 minutes on 10,000 small clips, then an audit. TORTURE='--minutes 2 --clips 300' and so on.
 torture: servers
 	PYTHONPATH=. $(BIN)/python -m tests.torture $(TORTURE)
+
+# A thousand hostile inputs of every kind through every entry. HOSTILE='--seed 7 --kinds image' and so on.
+hostile: setup
+	PYTHONPATH=. $(BIN)/python -m tests.hostile --count 1000 $(HOSTILE)
 
 # The servers and the browser that tests start, kept in the user's cache. The first time builds MinIO, which takes minutes.
 servers: setup

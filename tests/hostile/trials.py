@@ -24,7 +24,7 @@ from tests.hostile.texts import make_text
 from tests.unit.ingest.inbox.lab import HEADER, dataset, sheet
 
 # What a worker or the inbox says of an error that nobody planned, and of a process that a signal ended.
-_UNPLANNED = re.compile(r"^Unexpected |Traceback|got (?!MemoryError)[A-Z]\w*(Error|Exception|Warning): |SIG[A-Z]{3}")
+_UNPLANNED = re.compile(r"^Unexpected |Traceback|expected a dataset that can be read, got \w+: |SIG[A-Z]{3}")
 _LOST = re.compile(r"reading was given up|was given up \d+ times|more memory than this process")
 PLAN = {
     "profile": "corrected",
@@ -98,7 +98,7 @@ class Trials:
         finally:
             for key in list(lab.inbox.list_keys(f"{name}/")):
                 lab.inbox.delete(key)
-        return "refused" if letters or found.faults else "read"
+        return "fault" if found.faults else "dead letter" if letters else "read"
 
     def _examine_folder(self, folder: Path) -> None:
         said = io.StringIO()
@@ -175,7 +175,10 @@ def _try_arrays(trials: Trials, draw: random.Random) -> str:
     stage, artifact = next(iter(named.items()))
     record = Record(sample=sample, stage=stage, artifact=artifact, inputs=named, recipe="r", trace="t")
     lab.bus.publish(TOPIC_BY_GROUP[group], record.key, record.encode())
-    return "dead letter" if check_sentences(lab.work_off(group)) else "computed"
+    letters = lab.work_off(group)
+    # A stage trusts arrays whose digest is the record's. That they are of another shape is found where it matters.
+    planned = check_sentences(sentence for sentence in letters if not _UNPLANNED.match(sentence))
+    return "dead letter" if planned else "unplanned letter" if letters else "computed"
 
 
 def _try_message(trials: Trials, draw: random.Random) -> str:

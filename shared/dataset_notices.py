@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.bus import Bus, Message
 from shared.bus.topics import DATASETS, FEATURES
@@ -29,7 +29,7 @@ class DatasetNotice(Envelope):
     clips: int = Field(ge=0)
     faults: int = Field(ge=0)
     complete: bool
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def contents_key(self) -> str:

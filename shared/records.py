@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from shared.errors import BadData, first_problem
 
@@ -50,7 +50,7 @@ class Sample(FrozenModel):
     onset: int
     apex: int | None = None
     offset: int
-    fps: float = Field(gt=0, description="frames per second of the recording")
+    fps: float = Field(gt=0, allow_inf_nan=False, description="frames per second of the recording")
 
     @property
     def identity(self) -> str:
@@ -112,7 +112,7 @@ class Record(Envelope):
     recipe: str
     pipeline: Pipeline = Pipeline()
     trace: str = Field(description="id of one run or upload, the same through all stages")
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     notes: tuple[str, ...] = Field(
         (),
         exclude_if=lambda notes: not notes,  # most clips have none: their bytes stay those of earlier versions
@@ -170,7 +170,7 @@ class Dataset(Envelope):
     clips: dict[str, str] = Field(description="`clip_version` of the clip's records, by the sample's identity")
     faults: tuple[str, ...] = Field((), description="one sentence per clip that cannot be used as uploaded")
     complete: bool = Field(description="every clip is there, or nothing was uploaded for a while")
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
@@ -193,7 +193,7 @@ class Run(Envelope):
     protocol: str = "loso"
     seed: int | None = None
     seeds: int = Field(1, ge=1, description="number of seeds, from `seed` upwards")
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
@@ -316,7 +316,7 @@ class RunResult(Envelope):
     reason: str = ""
     figures: dict[str, Figures] = Field(default_factory=dict, description="by learner: the model and its baselines")
     files: dict[str, str] = Field(default_factory=dict, description="keys in the store by name: report.json, ...")
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:

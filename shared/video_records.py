@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.records import (
     Artifact,
@@ -57,7 +57,7 @@ class Video(Envelope):
     plan: VideoPlan = VideoPlan()
     fault: str = ""
     trace: str = Field(description="id of one upload, the same through all stages")
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
@@ -107,7 +107,7 @@ class SpottedVideo(Envelope):
     faults: dict[int, str] = Field(
         default_factory=dict, description="why an event became no clip: a sentence, by the event's id"
     )
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
@@ -134,7 +134,7 @@ class RecognitionRequest(Envelope):
     contents: str = Field(pattern="^[0-9a-f]{32}$", description="digest of the contents")
     model: str = Field(description="digest of the shipped model, or the id of the run that is to recognise")
     video: Video
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:
@@ -176,7 +176,7 @@ class PredictionResult(Envelope):
     flagged: int = Field(description="events that may be something else")
     recognised: int = Field(description="events with an emotion")
     files: dict[str, str]
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def key(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.bus import Bus
 from shared.bus.topics import SPOTTED
@@ -54,7 +54,7 @@ class WithdrawalMark(Envelope):
 
     schema_name: Literal["mer.withdrawn/1"] = Field("mer.withdrawn/1", alias="schema")
     datasets: tuple[str, ...] = Field(description="first parts of the removed clips' identities")
-    created: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
 def find_scope(bus: Bus, store: Store, name: str, subject: str | None = None) -> WithdrawalScope:

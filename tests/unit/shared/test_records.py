@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -66,3 +67,19 @@ def test_message_key_tells_pipelines_sources_and_labels_apart() -> None:
 )
 def test_an_action_unit_reads_as_it_is_coded(side: str | None, intensity: str | None, text: str) -> None:
     assert str(ActionUnit(number=12, side=side, intensity=intensity)) == text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        (b'"created":"2026-01-01T00:00:00Z"', b'"created":"2026-01-01T00:00:00"', "created"),
+        (b'"fps":200.0', b'"fps":Infinity', "sample.fps"),
+        (b'"fps":200.0', b'"fps":NaN', "sample.fps"),
+    ],
+)
+def test_what_a_reader_could_not_compare_or_write_again_is_refused(old: bytes, new: bytes, field: str) -> None:
+    """A time without a zone cannot be compared with others: it made every answer about datasets an error."""
+    data = record(created=datetime(2026, 1, 1, tzinfo=UTC)).encode()
+    assert old in data
+    with pytest.raises(BadData, match=field):
+        Record.decode(data.replace(old, new))

@@ -15,8 +15,9 @@ from services.trainer.api.routes import Routes
 from services.trainer.runs.state import PipelineState
 from services.trainer.service.processes import all_loops
 from shared.bus.dead_letters import read_outstanding_letters
+from shared.bus.topics import FEATURES
 from shared.connect import open_bus, open_inbox, open_store, open_videos
-from shared.dataset_notices import read_datasets
+from shared.dataset_notices import announce_dataset, read_datasets
 from shared.memory_faults import is_memory_fault
 from shared.records import Dataset
 from shared.settings import Settings
@@ -26,6 +27,7 @@ from shared.video_records import SPOTTER_STAGE
 from shared.worker import Worker
 from shared.worker.backlog import BacklogMonitor
 from shared.worker.child_handler import build_service_handler, build_stage_handler
+from tests.hostile.messages import PIPELINE, RECORD, SAMPLE
 
 WORK_BYTES = 1 << 30  # of the work on a record, in its child
 ARCHIVE_FILES, ARCHIVE_BYTES = 1000, 16 << 20
@@ -97,6 +99,12 @@ class HostileLab:
         self.dataset_inbox.scan_now()
         self.video_inbox.scan_now()
         return {dataset.name: dataset for dataset in read_datasets(self.bus, self.store).values()}
+
+    def announce_sound_dataset(self) -> None:
+        """The dataset `d`, whose only clip has features, so that a run can be asked for."""
+        dataset = Dataset(name="d", pipeline=PIPELINE, clips={SAMPLE.identity: RECORD.version}, complete=True)
+        announce_dataset(self.bus, self.store, dataset)
+        self.bus.publish(FEATURES.name, RECORD.key, RECORD.encode())
 
     def poll_loops(self) -> None:
         """One turn of everything that reads topics without a group."""

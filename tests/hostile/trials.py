@@ -234,6 +234,7 @@ def _try_plan(trials: Trials, draw: random.Random) -> str:
 
 
 def _try_request(trials: Trials, draw: random.Random) -> str:
+    trials.lab.announce_sound_dataset()
     path = draw.choice(
         (
             *(
@@ -256,8 +257,10 @@ def _try_request(trials: Trials, draw: random.Random) -> str:
             *("/runs?limit=99999999999999999999", "/runs/\u202e", "//", "/runs/" + "x" * 5000),
         )
     )
-    method = draw.choice(("POST", "POST", "POST", "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"))
-    headers = draw.choice(({}, {}, {}, {"content-type": "text/xml"}, {"host": "evil.example"}, {"host": "\xff["}))
+    method = draw.choice(("POST", "GET", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"))
+    headers = draw.choice(({}, {"content-type": "text/xml"}, {"host": "evil.example"}, {"host": "\xff["}))
+    if draw.random() < 0.7:
+        method, path, headers = "POST", "/runs", {}
     status, body = trials.lab.ask_api(method, path, make_text(REQUEST, draw), headers)
     _check_answer(status, body)
     return str(status)

@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import warnings
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 from shared.errors import BadData
 
 MAX_PIXELS = 64_000_000  # a larger frame takes more memory than a worker has. Faces need a hundredth of it
+PNG = b"\x89PNG\r\n\x1a\n"
 STACKS = frozenset({"TIFF", "PNG", "WEBP", "GIF"})  # formats whose further pictures are frames, not previews
 SUBFILE_TYPE, PHOTOMETRIC = 254, 262  # tags of TIFF 6.0, sections 8 and 4
 REDUCED = 1  # bit of the subfile type: a smaller copy of another page
@@ -28,6 +30,8 @@ def check_image_header(data: NDArray[Any], name: str) -> None:
 
     A header that cannot be read is left to the decoder.
     """
+    if fault := describe_size_fault(*_read_png_size(bytes(data[:24]))):
+        raise BadData(f"{name}: expected {fault}")
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(bytes(data))) as picture:
             fault = _describe_fault(picture)
@@ -43,6 +47,11 @@ def declared_maximum(data: NDArray[Any]) -> int:
     declared = int(match[2]) if match else 0
     scaled = match is not None and match[1] in b"23" and declared < 256  # OpenCV does it for files of text alone
     return 0 if scaled or declared in (255, 65535) else declared
+
+
+def _read_png_size(start: bytes) -> tuple[int, int]:
+    """Columns and rows that the first 24 bytes of a PNG declare. OpenCV takes memory for them before it checks more."""
+    return struct.unpack(">II", start[16:]) if start.startswith(PNG) and len(start) == 24 else (0, 0)
 
 
 def describe_size_fault(width: int, height: int) -> str:

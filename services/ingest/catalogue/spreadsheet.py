@@ -5,6 +5,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,14 @@ def _open_workbook(file: Path, data: bytes, values: bool) -> Any:
 
 
 def _parts_contain(data: bytes, pattern: bytes, prefix: str) -> bool:
+    """Whether a part that can be read has the pattern. openpyxl has read all that it needs."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = [name for name in archive.namelist() if name.startswith(prefix) and name.endswith(".xml")]
-        return any(re.search(pattern, archive.read(name)) for name in parts)
+        for name in archive.namelist():
+            if name.startswith(prefix) and name.endswith(".xml"):
+                with suppress(Exception):  # damage makes zipfile and zlib raise any error
+                    if re.search(pattern, archive.read(name)):
+                        return True
+    return False
 
 
 def _list_cells(worksheet: Any) -> Iterator[Any]:

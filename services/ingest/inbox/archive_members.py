@@ -22,7 +22,8 @@ from services.ingest.zip_directory import check_zip_directory
 from shared.errors import BadData
 
 ZIP_UTF8 = 0x800  # flag of a zip member: its name is UTF-8 (APPNOTE 4.4.4, bit 11)
-MAX_HEADER_BYTES = 1 << 20  # no honest header of a tar member is longer. Python reads a header whole into memory
+PADDING_BYTES = 1 << 20  # at the end of a tar, at most
+MAX_HEADER_BYTES = 1 << 16  # no honest header of a tar member is longer. Python searches it in quadratic time
 
 _DAMAGE_ERRORS = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
@@ -85,31 +86,35 @@ def _tar_members(archive: Path, name: str) -> Iterator[PackedMember]:
     kind = {"tgz": "gz", "txz": "xz", "tbz2": "bz2"}.get(suffix := name.lower().rpartition(".")[2], suffix)
     opener = cast(Callable[..., IO[bytes]], _OPENERS[kind])
     with opener(archive, "rb") as stream:
+        bounded = _BoundedHeaders(stream, name)
         with _translate_damage(name):
-            opened = tarfile.open(fileobj=_BoundedHeaders(stream, name), mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
-        while (info := _next_member(opened, name)) is not None:
+            opened = tarfile.open(fileobj=bounded, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
+        while (info := _next_member(opened, name, bounded)) is not None:
             if not info.isdir():
                 path = safe_member_path(name, info.name, info.isreg() and not info.issparse())
                 yield PackedMember(path, info.size, _guarded_reader(name, opened.extractfile(info)))
             opened.members = []  # tarfile remembers every member that it has read
         # Read the padding too: only at the end of a compressed stream is its checksum compared.
-        _guarded_reader(name, stream)(MAX_HEADER_BYTES)
+        _guarded_reader(name, stream)(PADDING_BYTES)
 
 
-def _next_member(opened: tarfile.TarFile, name: str) -> tarfile.TarInfo | None:
+def _next_member(opened: tarfile.TarFile, name: str, bounded: "_BoundedHeaders") -> tarfile.TarInfo | None:
+    bounded.within_header = True
     with _translate_damage(name):
-        return opened.next()
+        info = opened.next()
+    bounded.within_header = False
+    return info
 
 
 class _BoundedHeaders:
     """The stream of a tar. tarfile reads a header whole, so a header that claims to be huge is refused."""
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
-        self.stream, self.name = stream, name
+        self.stream, self.name, self.within_header = stream, name, True
         self.tell, self.seek = stream.tell, stream.seek
 
     def read(self, size: int) -> bytes:
-        if size > MAX_HEADER_BYTES + tarfile.BLOCKSIZE:
+        if self.within_header and size > MAX_HEADER_BYTES + tarfile.BLOCKSIZE:
             raise BadData(
                 f"{self.name}: expected headers below {MAX_HEADER_BYTES} bytes, got one of {size}; pack it again."
             )

@@ -108,6 +108,18 @@ def test_a_long_list_of_contents_is_refused_before_it_is_read(tmp_path: Path, mo
         zip_directory.check_zip_directory(buffer, "a.zip", most=1000)
 
 
+def test_a_part_that_cannot_be_unpacked_is_a_sentence(tmp_path: Path) -> None:
+    file = save(lambda sheet: None, tmp_path / "clips.xlsx")
+    data = bytearray(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        part = archive.getinfo("xl/worksheets/sheet1.xml")
+    start = part.header_offset + 30 + len(part.filename)
+    data[start : start + 8] = b"\xff" * 8  # no block of deflate begins so
+    file.write_bytes(data)
+    with pytest.raises(BadData, match=r"clips\.xlsx: expected an \.xlsx workbook, got a file that cannot be opened"):
+        read_tables(file)
+
+
 def test_a_damaged_list_of_parts_is_a_sentence(tmp_path: Path) -> None:
     file = save(lambda sheet: None, tmp_path / "clips.xlsx")
     data = bytearray(file.read_bytes())

@@ -64,6 +64,12 @@ def greedy() -> bytes:
     return bytes(data)
 
 
+def digits() -> bytes:
+    """A pax header of 200,000 digits, which old versions of Python search in quadratic time."""
+    header = b"1" * 200_000
+    return named("x", type=tarfile.XHDTYPE, size=len(header)).tobuf(tarfile.GNU_FORMAT) + header + bytes(1024)
+
+
 def before_the_start() -> bytes:
     """Its list of contents claims to lie later than it does, so that members lie before the file's first byte."""
     data = bytearray(zipped(dataset("a")))
@@ -93,6 +99,7 @@ ATTACKS = {
     "fifo.tar": (tar_of(named("a", type=tarfile.FIFOTYPE)), "link or device"),
     "device.tar": (tar_of(named("a", type=tarfile.BLKTYPE)), "link or device"),
     "sparse.tar": (tar_of(named("a", type=tarfile.GNUTYPE_SPARSE)), ""),
+    "digits.tar": (digits(), "headers below"),
     "header.tar": (huge_header(), "headers below"),
     "header.tar.gz": (gzip.compress(huge_header()), "headers below"),
     "no.tar": (b"<html>not found</html>", "damaged"),

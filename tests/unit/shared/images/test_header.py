@@ -113,3 +113,11 @@ def test_no_beginning_of_an_image_makes_it_stumble(suffix: str) -> None:
     for length in range(0, min(len(data), 400), 3):
         check_image_header(data[:length], "a")
     check_image_header(data, "a")
+
+
+def test_a_png_that_pillow_does_not_read_has_a_limit_too() -> None:
+    """1x2147483647 px with 16 bits of an unknown kind: OpenCV took 4 GB for these 42 bytes."""
+    head = struct.pack(">IIBBBBB", 1, 2**31 - 1, 16, 0, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + head + b"\x27\xee\x80\x52\xff\xff\xff\xf7IDATx"
+    with pytest.raises(BadData, match=r"x: expected an image of at most 64 megapixels, got 1x2147483647 px"):
+        check_image_header(np.frombuffer(data, np.uint8), "x")

@@ -263,11 +263,7 @@ def test_prometheus_understands_every_panel(stack: Stack) -> None:
 
 # In this order: the last but one starts the dataset anew, with other settings, and the last removes it.
 NAMES = (
-    "predict-on-a-stack",
-    "training-over-http",
-    "compose",
-    "dead-letters",
-    "upload-a-dataset",
+    *("predict-on-a-stack", "training-over-http", "compose", "dead-letters", "upload-a-dataset"),
     "forget-personal-data",
 )
 PAGES = [f"docs/how-to/{name}.md" for name in NAMES]

@@ -106,9 +106,9 @@ class InboxListings:
         known = self._visits.get(name)
         if listing.ahead and (known is None or known.listing.ahead != listing.ahead):
             log.warning(
-                "%d objects have a date in the future: how long ago they were uploaded is not known, so nothing waits "
-                "for others of theirs",
-                listing.ahead,
+                "%s: %d objects have a date in the future: how long ago they were uploaded is not known, so nothing "
+                "waits for others of theirs. Upload them again for a true date",
+                *(name, listing.ahead),
                 extra={"mer": {"dataset": name}},
             )
         return _Visit(listing, top, now)

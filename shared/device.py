@@ -13,8 +13,8 @@ def choose_device(default: str = "auto") -> str:
         import torch  # a service may be installed without it
     except ModuleNotFoundError as missing:
         raise Misconfigured(
-            "The settings need torch (flow.solver), which is not installed here. Use the images with torch "
-            "(docker-compose.gpu.yml, k8s/components/gpu-flow) or remove this setting."
+            "The settings need torch (flow.solver or magnifier.method), which is not installed here. Use the images "
+            "with torch (FOUNDATION=torch, as in docker-compose.gpu.yml) or remove this setting."
         ) from missing
     wanted = os.environ.get("MER_DEVICE", default)
     if wanted != "auto":

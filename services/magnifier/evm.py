@@ -29,8 +29,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from services.magnifier import butterworth, colour, gains, pyramid, smoothing
 from services.magnifier.arrays import Bytes, Doubles, Floats
+from services.magnifier.preparation import check_factors, prepare_rgb
 from shared.errors import BadData
-from shared.registration.alignment import align_frames
 from shared.stage import settings_for_profile
 from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
 
@@ -51,7 +51,7 @@ def magnify(
     Raises BadData for frames of another shape or type, a frame rate that is not positive, and negative factors.
     """
     settings = settings_for_profile(profile, MAGNIFIER_PROFILES)
-    rgb = _prepare_rgb(frames, dtype, settings)
+    rgb = prepare_rgb(frames, dtype, settings)
     mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times)
     shown = len(rgb) - len(moments) if settings.first_frame == "shown" else 0
     out = np.empty((len(mixtures), shown + len(moments), *rgb.shape[1:]), rgb.dtype)
@@ -75,7 +75,7 @@ def magnify_each(
     All factors share one buffer: a result is valid until the next one is requested.
     """
     settings = settings_for_profile(profile, MAGNIFIER_PROFILES)
-    rgb = _prepare_rgb(frames, dtype, settings)
+    rgb = prepare_rgb(frames, dtype, settings)
     mixtures, moments = _prepare_mixtures(rgb, factors, settings, fps, times)
     shown = len(rgb) - len(moments) if settings.first_frame == "shown" else 0
     out = np.empty((shown + len(moments), *rgb.shape[1:]), rgb.dtype)
@@ -93,27 +93,6 @@ def quantise_frames(frames: Floats) -> Bytes:
     return scaled.astype(np.uint8)
 
 
-def _prepare_rgb(frames: NDArray[Any], dtype: DTypeLike, settings: MagnifierSettings) -> Floats:
-    """The clip as floats 0..1, [T, H, W, 3]; its light equalised and its head steadied if the settings ask for it."""
-    rgb = _to_float_rgb(frames, dtype)
-    return align_frames(rgb, steady_head=settings.head == "steadied", even_light=settings.light == "equalised")
-
-
-def _to_float_rgb(frames: NDArray[Any], dtype: DTypeLike) -> Floats:
-    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape or len(frames) < 2:
-        raise BadData(f"Magnification needs RGB frames of shape (2 or more, height, width, 3), got {frames.shape}.")
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise BadData(f"Magnification computes in float32 or float64, got {np.dtype(dtype)}.")
-    scale = 255 if frames.dtype == np.uint8 else 1
-    if scale == 1 and not (np.issubdtype(frames.dtype, np.floating) and np.isfinite(frames).all()):
-        raise BadData(
-            f"Magnification needs uint8 frames or finite floats 0..1, got {frames.dtype}: convert them first."
-        )
-    rgb: Floats = frames.astype(dtype)
-    rgb /= scale
-    return rgb
-
-
 def _prepare_mixtures(
     rgb: Floats,
     factors: Sequence[float],
@@ -125,9 +104,7 @@ def _prepare_mixtures(
 
     These are its RGB [H, W, 3], its brightest channel [HW] and the band sums [C, R, HW] that the mixtures weight.
     """
-    alphas = np.asarray(factors, np.float64)
-    if alphas.ndim != 1 or not np.isfinite(alphas).all() or (alphas < 0).any():
-        raise BadData(f"Magnification factors must be a row of finite numbers of 0 or more, got {factors}.")
+    alphas = check_factors(factors)
     mixtures, weights = _factorise_gains(gains.band_gains(rgb.shape[1], rgb.shape[2], alphas, settings))
     signal = colour.signal_to_magnify(rgb, settings.chrom_attenuation)
     parts = _sum_bands(filter_changes(signal, settings, fps, times), weights)

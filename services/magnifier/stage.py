@@ -1,17 +1,20 @@
 """Adapter: interpolated frames and their frame rate in, uint8 frames per factor out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.magnifier.arrays import Bytes
+from services.magnifier.arrays import Bytes, Floats
 from services.magnifier.evm import magnify_each, quantise_frames
+from shared.device import choose_device
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
+
+DEFAULT_DEVICE = "cpu"  # without MER_DEVICE, since the frames of a GPU differ in the last bit
 
 
 def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays:
@@ -29,7 +32,7 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
             f"The magnifier needs uint8 frames from the interpolator, got {frames.dtype}: run the interpolator again."
         )
     times = _shown_times(shown, fps)
-    clips = magnify_each(frames, settings.factors, settings, fps, settings.precision, times)
+    clips = magnify_by_method(frames, settings, fps, times)
     made: dict[str, NDArray[Any]] = {
         "frames": np.stack([_finish_clip(quantise_frames(clip), frames[-1:], settings) for clip in clips]),
         "factors": np.array(settings.factors, np.float64),
@@ -37,6 +40,21 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
     if settings.first_frame == "shown":
         made["frame_numbers"] = np.minimum(np.arange(made["frames"].shape[1]), len(frames) - 1)
     return made
+
+
+def magnify_by_method(
+    frames: Bytes, settings: MagnifierSettings, fps: float, times: NDArray[np.float64] | None
+) -> Iterator[Floats]:
+    """[T, H, W, 3] -> [N, H, W, 3] in 0..1 per factor, each valid until the next; `fps` in Hz, `times` [T] in s.
+
+    Raises BadData as `magnify`. The method "magnet" raises Misconfigured without torch.
+    """
+    if settings.method == "evm":
+        return magnify_each(frames, settings.factors, settings, fps, settings.precision, times)
+    device = choose_device(DEFAULT_DEVICE)
+    from services.magnifier.magnet.frames import magnify_each_by_network  # the plain image has no torch
+
+    return magnify_each_by_network(frames, settings.factors, settings, device)
 
 
 def _shown_times(shown: Arrays, fps: float) -> NDArray[np.float64] | None:

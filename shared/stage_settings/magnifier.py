@@ -1,16 +1,25 @@
 """Science settings of the magnifier, and the two profiles."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from shared.stage import StageSettings
 
 FACTORS = (1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4, 2.6, 2.8, 3.0)
 
 
+# sha256 of services/magnifier/magnet/weights.safetensors, so that a recipe names the weights that shaped an artifact.
+SHIPPED_WEIGHTS = "6b0fcb289618eebd5f46f13ec07d18f37b10a4237ec1215103944bf28bf38848"
+MAGNET_ONLY = ("method", "decode", "weights")  # settings that mean nothing to EVM
+
+
 class MagnifierSettings(StageSettings):
-    """Eulerian video magnification (Wu et al. 2012); a factor alpha asks for (1 + alpha) times the input's motion."""
+    """Eulerian video magnification (Wu et al. 2012), or MagNet (Oh et al. 2018).
+
+    A factor alpha asks for (1 + alpha) times the input's motion. MagNet uses `factors`, `first_frame`, `light`, `head`,
+    `append_raw_last`, `jpeg_quality` and its own settings, in float32. The other settings are those of EVM.
+    """
 
     factors: tuple[Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)], ...] = Field(
         FACTORS,
@@ -103,6 +112,35 @@ class MagnifierSettings(StageSettings):
         "float32", description="Arithmetic of the stage; the paper's is float64, float32 is within 1e-6 of it."
     )
 
+    method: Literal["evm", "magnet"] = Field(
+        "evm",
+        description="evm: Eulerian video magnification, a linear filter; magnet: MagNet, a network that learnt to "
+        "magnify, which needs torch.",
+    )
+    decode: Literal["difference", "plain"] = Field(
+        "difference",
+        description="Frame that MagNet shows. difference: the recorded frame + what magnification changes in the "
+        "network's drawing of it; plain: that drawing itself (paper), whose colours and details are off.",
+    )
+    weights: str = Field(
+        SHIPPED_WEIGHTS,
+        pattern="^[0-9a-f]{64}$",
+        description="MagNet's weights, as the sha256 of their file: those that are shipped, or a file magnet-DIGITS.* "
+        "in the folder of weights, named with the first 12 digits.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _leave_out_other_method(
+        self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """In JSON, of which recipes are made, without MagNet's settings where EVM magnifies.
+
+        So the artifacts of EVM keep the recipes that they had before there was a choice.
+        """
+        values: dict[str, Any] = serialize(self)
+        all_matter = self.method == "magnet" or info.mode != "json"
+        return {name: value for name, value in values.items() if all_matter or name not in MAGNET_ONLY}
+
     @model_validator(mode="after")
     def _band_is_not_empty(self) -> Self:
         if self.fl >= self.fh:
@@ -126,5 +164,6 @@ MAGNIFIER_PROFILES = {
         finest_band=False,
         append_raw_last=True,
         precision="float64",
+        decode="plain",
     ),
 }

@@ -258,13 +258,18 @@ def test_with_logins_every_client_of_kafka_logs_in_over_tls() -> None:
 
 def test_services_with_torch_get_the_gpu() -> None:
     networks = {name for name, given in BUILT.items() if given.get("FOUNDATION") == "torch"}
-    tensors = {BUILT[file.parent.name]["SERVICE"] for file in (ROOT / "services").glob("*/torch_*.py")}
+    tensors = {BUILT[file.parent.name]["SERVICE"] for file in (ROOT / "services").glob("*/torch_*.py")} | {"magnifier"}
     assert {name for name, given in GPU["services"].items() if "deploy" in given} == networks | tensors | {"ingest"}
     assert {name: given["build"] for name, given in GPU["services"].items() if "build" in given} == {
         name: {"args": {"FOUNDATION": "torch"}} for name in tensors
     }
     told = {name for name, given in GPU["services"].items() if given["environment"] == {"MER_DEVICE": "cuda"}}
     assert told == networks | tensors | {"planner", "ingest"}, "who plans chooses the model by the device"
+
+
+def test_the_magnifier_gets_torch_on_a_cpu_where_it_is_asked_for() -> None:
+    layer = yaml.safe_load((ROOT / "docker-compose.magnet.yml").read_text())
+    assert layer == {"services": {"magnifier": {"build": GPU["services"]["magnifier"]["build"]}}}
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)

@@ -244,10 +244,11 @@ def test_a_roll_does_not_wait_for_a_gpu_that_is_taken() -> None:
             assert pod["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
 
 
-def test_flow_gets_a_gpu_where_it_is_asked_for(mixer: kustomize.Mixer) -> None:
-    flow = of_kind(mixer.build(("gpu", "gpu-flow", "hpa")), "Deployment")["flow"]["spec"]
-    assert flow["strategy"]["rollingUpdate"]["maxSurge"] == 0
-    (worker,) = flow["template"]["spec"]["containers"]
+@pytest.mark.parametrize(("component", "stage"), [("gpu-flow", "flow"), ("gpu-magnet", "magnifier")])
+def test_a_stage_gets_a_gpu_where_it_is_asked_for(component: str, stage: str, mixer: kustomize.Mixer) -> None:
+    deployment = of_kind(mixer.build(("gpu", component, "hpa")), "Deployment")[stage]["spec"]
+    assert deployment["strategy"]["rollingUpdate"]["maxSurge"] == 0
+    (worker,) = deployment["template"]["spec"]["containers"]
     assert worker["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert {"name": "MER_DEVICE", "value": "cuda"} in worker["env"]
 

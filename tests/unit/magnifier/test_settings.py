@@ -3,7 +3,15 @@
 import pytest
 from pydantic import ValidationError
 
-from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
+from services.magnifier.stage import STAGE
+from shared.records import Pipeline
+from shared.stage_settings.magnifier import (
+    MAGNET_ONLY,
+    MAGNIFIER_PROFILES,
+    SHIPPED_WEIGHTS,
+    MagnifierSettings,
+)
+from shared.worker.stage_handler import pipeline_settings
 
 
 def test_what_the_paper_does_differently() -> None:
@@ -22,7 +30,25 @@ def test_what_the_paper_does_differently() -> None:
         "finest_band": False,
         "append_raw_last": True,
         "precision": "float64",
+        "decode": "plain",
     }
+
+
+def test_recipes_of_evm_do_not_name_the_settings_of_magnet() -> None:
+    settings = MagnifierSettings(decode="plain", weights="a" * 64)
+    recipe = settings.model_dump(mode="json")
+    assert recipe == MagnifierSettings().model_dump(mode="json")
+    assert set(MagnifierSettings.model_fields) - set(recipe) == set(MAGNET_ONLY)
+    learned = settings.model_copy(update={"method": "magnet"})
+    assert learned.model_dump(mode="json") == recipe | {"method": "magnet", "decode": "plain", "weights": "a" * 64}
+
+
+def test_a_setting_over_a_profile_keeps_the_rest_of_the_profile() -> None:
+    """As a worker merges them; a recipe's shorter form would lose the decode of `paper`."""
+    pipeline = Pipeline(profile="paper", overrides={"magnifier": {"method": "magnet"}})
+    merged = pipeline_settings(STAGE, pipeline)
+    assert merged == MAGNIFIER_PROFILES["paper"].model_copy(update={"method": "magnet"})
+    assert (merged.decode, merged.weights) == ("plain", SHIPPED_WEIGHTS)
 
 
 def test_the_default_is_corrected() -> None:
@@ -45,6 +71,8 @@ def test_every_setting_says_what_it_is() -> None:
         {"lambda_c": 0.0},
         {"nominal_fps": 0.0},
         {"colour": "red"},
+        {"method": "dvmag"},
+        {"weights": "shipped"},
     ],
 )
 def test_nonsense_is_refused(values: dict[str, object]) -> None:

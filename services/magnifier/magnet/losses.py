@@ -1,0 +1,45 @@
+"""What the training minimises."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from services.magnifier.magnet.generator import Samples
+from services.magnifier.magnet.network import MagNet
+
+EDGES = 0.5  # weight of the errors between neighbouring pixels, which keep edges sharp
+
+
+def training_loss(net: MagNet, samples: Samples, regulariser: float) -> Tensor:
+    """The loss of a batch, one number, in units of 127.5 grey levels.
+
+    Terms: the magnified frame, half of the unmagnified one, the difference of the two as the magnifier uses it, and
+    with the weight `regulariser` what Oh et al. 2018 ask of texture and shape. Trained on the difference alone, the
+    network makes texture and shape 0.
+    """
+    first, second, clean, wanted = (
+        to_signed(frames) for frames in (samples.first, samples.second, samples.clean, samples.wanted)
+    )
+    first_texture, first_shape = net.encoder(first)
+    texture, shape = net.encoder(second)
+    magnified_shape = shape + samples.alpha * net.manipulator(first_shape, shape)
+    magnified, own = net.decoder(texture, magnified_shape), net.decoder(texture, shape)
+    loss = picture_error(magnified, wanted) + 0.5 * picture_error(own, clean)
+    loss = loss + picture_error(magnified - own, wanted - clean)
+    if regulariser:
+        plain_texture, plain_shape = net.encoder(to_signed(samples.second_plain))
+        wanted_texture, _ = net.encoder(wanted)
+        apart = (first_texture, plain_texture), (texture, wanted_texture), (shape, plain_shape)
+        loss = loss + regulariser * sum(functional.l1_loss(one, other) for one, other in apart)
+    return loss
+
+
+def picture_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean absolute error of pictures [N,3,H,W], and of their steps from pixel to pixel."""
+    error = found - wanted
+    steps = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    return error.abs().mean() + EDGES * steps
+
+
+def to_signed(frames: Tensor) -> Tensor:
+    """Grey levels [N,3,H,W] 0..255 -> the network's -1..1."""
+    return frames / 127.5 - 1

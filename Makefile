@@ -17,13 +17,16 @@ export COMPILE_KERNELS
 demo: setup
 	$(BIN)/mer demo
 
+# One process per core, each with servers of its own. A file's tests stay together, for what they share.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 # The short suite: every property once, with a real Kafka, MinIO and SeaweedFS.
 test: lint servers
-	$(BIN)/pytest -m "not exhaustive"
+	$(PYTEST) -m "not exhaustive"
 
 # Everything, as CI runs it.
 test-all: lint servers
-	$(BIN)/pytest
+	$(PYTEST)
 
 # Every kind of fault at once for 20 minutes on 10,000 small clips, then an audit. TORTURE='--minutes 2 --clips 300' and so on.
 torture: servers

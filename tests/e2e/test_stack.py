@@ -6,7 +6,6 @@ Run by `make e2e`. Images of others are taken as they lie here under their plain
 import gc
 import hashlib
 import json
-import os
 import re
 import subprocess
 import sys
@@ -36,8 +35,8 @@ from shared.settings import Settings
 from shared.store import Store
 from shared.video_records import PredictionResult
 from tests.docs.pages import blocks_of, commands_of, pages_with
-from tests.servers import docker
 from tests.servers.process import free_port
+from tests.servers.stack_images import build_environment
 
 # Kafka's client leaves connections that TLS has closed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
@@ -50,7 +49,6 @@ PORTS = ("KAFKA_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "API_PORT")
 SMALL = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
 TRAIN = {"epochs": 2, "seed": 7}
 VIDEO_SEED = 4
-BASE = "python:3.11-slim"  # any of this tag will do for the images built here
 
 
 class Stack:
@@ -61,10 +59,7 @@ class Stack:
         self.name = f"mer-e2e-{uuid.uuid4().hex[:8]}"
         self.ports = {name: str(free_port()) for name in PORTS}
         self.secrets = folder / "secrets"
-        self.given = {**os.environ, **self.ports, **images(), "SECRETS": str(self.secrets), **more}
-        # Builds trust what pip on this machine trusts; the file may lie outside the checkout.
-        self.given.setdefault("CA_BUNDLE", os.environ.get("PIP_CERT", "docker/empty"))
-        self.given["BUILDX_BAKE_ENTITLEMENTS_FS"] = "0"
+        self.given = {**build_environment(), **self.ports, "SECRETS": str(self.secrets), **more}
 
     def command(self, *arguments: str) -> list[str]:
         return ["docker", "compose", "--project-name", self.name, *arguments]
@@ -109,13 +104,6 @@ class Stack:
         with urllib.request.urlopen(url, timeout=30) as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
-
-
-def images() -> dict[str, str]:
-    chosen = docker.images()
-    if "@" in chosen["PYTHON_IMAGE"] and not docker.is_here(chosen["PYTHON_IMAGE"]) and docker.is_here(BASE):
-        chosen["PYTHON_IMAGE"] = BASE
-    return chosen
 
 
 @pytest.fixture(scope="module")

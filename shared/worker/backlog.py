@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.bus import Bus, Follower
 from shared.bus.topics import TOPIC_BY_GROUP, TOPICS, dead_letter_topic
@@ -21,6 +21,23 @@ class Head:
 
     offset: int
     since: float
+
+
+@dataclass
+class LetterCount:
+    """The number of dead letters on a topic. Only their keys are kept: there may be one for each clip."""
+
+    follower: Follower
+    keys: set[str] = field(default_factory=set)
+
+    def count_outstanding(self) -> int:
+        """Raises Unavailable."""
+        for batch in self.follower.read_batches():
+            if batch.from_start:
+                self.keys.clear()
+            for update in batch.updates:
+                (self.keys.discard if update.message is None else self.keys.add)(update.key)
+        return len(self.keys)
 
 
 def topic_partitions(group: str) -> int:
@@ -44,15 +61,15 @@ class BacklogMonitor:
     ) -> None:
         self.bus, self.metrics, self.seconds, self.clock = bus, metrics, seconds, clock
         self.stopping = stopping or threading.Event()
-        self._letter_followers: dict[str, Follower] = {}
+        self._letters: dict[str, LetterCount] = {}
         self._heads: dict[tuple[str, int], Head] = {}  # by group and partition
 
     def run(self) -> None:
         while not self.stopping.is_set():
             self.measure_groups()
             self.stopping.wait(self.seconds)
-        for follower in self._letter_followers.values():
-            follower.close()
+        for letters in self._letters.values():
+            letters.follower.close()
 
     def is_ready(self) -> bool:
         return True
@@ -102,6 +119,6 @@ class BacklogMonitor:
                     self.metrics.oldest.remove(group, str(partition))
 
     def _count_dead_letters(self, group: str) -> int:
-        if group not in self._letter_followers:
-            self._letter_followers[group] = self.bus.follow(dead_letter_topic(group).name)
-        return len(self._letter_followers[group].read_newest())
+        if group not in self._letters:
+            self._letters[group] = LetterCount(self.bus.follow(dead_letter_topic(group).name))
+        return self._letters[group].count_outstanding()

@@ -71,7 +71,9 @@ class KafkaBus:
 
     def read_newest(self, topic: str) -> dict[str, Message]:
         with closing(self.follow(topic)) as follower:
-            return dict(follower.read_newest())
+            newest = {update.key: update for batch in follower.read_batches() for update in batch.updates}
+        by_age = sorted(newest.values(), key=lambda update: update.place)
+        return {update.key: update.message for update in by_age if update.message is not None}
 
     def follow(self, topic: str) -> KafkaFollower:
         return KafkaFollower(self.broker, self._prefixed_topic(topic), topic)

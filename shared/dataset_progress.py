@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from shared.bus import Bus
 from shared.bus.topics import IMAGE_STAGES, TOPIC_BY_GROUP
-from shared.feature_index import FeatureIndex
+from shared.feature_index import FeatureIndex, PackedRecords
 from shared.records import Dataset, Record
 
 
@@ -74,11 +74,11 @@ def measure_progress(dataset: Dataset, features: FeatureIndex, failure_sentences
     """
     found, buried, pending = [], [], []
     for identity, key in sorted(dataset.clip_keys.items()):
-        if key in features:
-            found.append(key)
+        if packed := features.find_packed(key):
+            found.append(packed)
         elif sentence := failure_sentences.get(key):
             buried.append(sentence)
         else:
             pending.append(identity)
-    left_out = (*dataset.faults, *buried)
-    return DatasetProgress(features.select_records(found), left_out, len(buried), tuple(pending), dataset.complete)
+    present, left_out = PackedRecords(found, features.packer), (*dataset.faults, *buried)
+    return DatasetProgress(present, left_out, len(buried), tuple(pending), dataset.complete)

@@ -10,6 +10,8 @@ from shared.bus.topics import FEATURES
 from shared.records import Record
 from shared.topic_views import decode_records
 
+WINDOW = 32_768  # bytes of a dictionary that zlib uses
+
 
 class RecordPacker:
     """Compresses encoded records. The first record is the dictionary of all: what they have in common costs nothing."""
@@ -18,7 +20,7 @@ class RecordPacker:
         self._dictionary = b""
 
     def pack(self, data: bytes) -> bytes:
-        self._dictionary = self._dictionary or data
+        self._dictionary = self._dictionary or data[-WINDOW:]
         compressor = zlib.compressobj(zdict=self._dictionary)
         return compressor.compress(data) + compressor.flush()
 
@@ -56,13 +58,10 @@ class FeatureIndex(Mapping[str, Record]):
     """
 
     def __init__(self, groups: Mapping[str, Mapping[str, bytes]], packer: RecordPacker) -> None:
-        self.groups, self._packer = groups, packer
+        self.groups, self.packer = groups, packer
 
     def __getitem__(self, key: str) -> Record:
-        return self._packer.unpack(self.groups[group_name(key)][key])
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key in self.groups.get(group_name(key), ())
+        return self.packer.unpack(self.groups[group_name(key)][key])
 
     def __iter__(self) -> Iterator[str]:
         return (key for group in self.groups.values() for key in group)
@@ -70,9 +69,10 @@ class FeatureIndex(Mapping[str, Record]):
     def __len__(self) -> int:
         return sum(map(len, self.groups.values()))
 
-    def select_records(self, keys: Iterable[str]) -> PackedRecords:
-        """The records with these keys, none of them decoded. Raises KeyError."""
-        return PackedRecords([self.groups[group_name(key)][key] for key in keys], self._packer)
+    def find_packed(self, key: str) -> bytes | None:
+        """A record for `PackedRecords`, which is not decoded here."""
+        group = self.groups.get(group_name(key))
+        return group.get(key) if group else None
 
 
 def group_name(key: str) -> str:
@@ -85,7 +85,7 @@ def index_features(records: Iterable[Record]) -> FeatureIndex:
     groups, packer = defaultdict[str, dict[str, bytes]](dict), RecordPacker()
     for record in records:
         groups[group_name(record.key)][record.key] = packer.pack(record.encode())
-    return FeatureIndex(groups, packer)
+    return FeatureIndex(dict(groups), packer)
 
 
 class FeaturesView:

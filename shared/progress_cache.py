@@ -12,9 +12,6 @@ class ClipOwner(Protocol):
     """A dataset or a video: something with clips, by the identities of their samples."""
 
     @property
-    def key(self) -> str: ...
-
-    @property
     def clips(self) -> Mapping[str, str]: ...
 
 
@@ -34,7 +31,7 @@ class Measurement(Generic[C, P]):
 
 
 class ProgressCache(Generic[C, P]):
-    """Remembers the progress of each dataset or video by its key.
+    """Remembers the progress of each dataset or video.
 
     The answer is the same object as long as the source, its groups of features and the sentences of dead letters are.
     For several threads: at worst two of them measure the same.
@@ -42,23 +39,20 @@ class ProgressCache(Generic[C, P]):
 
     def __init__(self, measure: Callable[[C, FeatureIndex, Mapping[str, str]], P]) -> None:
         self._measure = measure
-        self._last: dict[str, Measurement[C, P]] = {}
+        self._last: dict[int, Measurement[C, P]] = {}  # by the id of the source, which a measurement keeps alive
 
     def find_progress(self, source: C, features: FeatureIndex, failure_sentences: Mapping[str, str]) -> P:
         """The progress of `source`, from features and sentences of dead letters by record key."""
-        last = self._last.get(source.key)
-        if last is not None and last.source is not source:
-            last = None
+        last = self._last.get(id(source))
         names = last.group_names if last else frozenset(map(group_name, source.clips))
         groups = [features.groups.get(name) for name in names]
         if last and last.failure_sentences is failure_sentences and all(map(is_, groups, last.groups)):
             return last.progress
         progress = self._measure(source, features, failure_sentences)
-        self._last[source.key] = Measurement(source, names, groups, failure_sentences, progress)
+        self._last[id(source)] = Measurement(source, names, groups, failure_sentences, progress)
         return progress
 
     def keep_only(self, sources: Iterable[C]) -> None:
         """Forget all others."""
-        keys = {source.key for source in sources}
-        for key in self._last.keys() - keys:
-            self._last.pop(key, None)
+        for stranger in self._last.keys() - set(map(id, sources)):
+            self._last.pop(stranger, None)

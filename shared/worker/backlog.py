@@ -5,9 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from shared.bus import Bus, Follower
+from shared.bus import Bus
+from shared.bus.present_keys import PresentKeys
 from shared.bus.topics import TOPIC_BY_GROUP, TOPICS, dead_letter_topic
 from shared.errors import Unavailable
 from shared.telemetry import Metrics
@@ -21,23 +22,6 @@ class Head:
 
     offset: int
     since: float
-
-
-@dataclass
-class LetterCount:
-    """The number of dead letters on a topic. Only their keys are kept: there may be one for each clip."""
-
-    follower: Follower
-    keys: set[str] = field(default_factory=set)
-
-    def count_outstanding(self) -> int:
-        """Raises Unavailable."""
-        for batch in self.follower.read_batches():
-            if batch.from_start:
-                self.keys.clear()
-            for update in batch.updates:
-                (self.keys.discard if update.message is None else self.keys.add)(update.key)
-        return len(self.keys)
 
 
 def topic_partitions(group: str) -> int:
@@ -61,7 +45,7 @@ class BacklogMonitor:
     ) -> None:
         self.bus, self.metrics, self.seconds, self.clock = bus, metrics, seconds, clock
         self.stopping = stopping or threading.Event()
-        self._letters: dict[str, LetterCount] = {}
+        self._letters: dict[str, PresentKeys] = {}
         self._heads: dict[tuple[str, int], Head] = {}  # by group and partition
 
     def run(self) -> None:
@@ -69,7 +53,7 @@ class BacklogMonitor:
             self.measure_groups()
             self.stopping.wait(self.seconds)
         for letters in self._letters.values():
-            letters.follower.close()
+            letters.close()
 
     def is_ready(self) -> bool:
         return True
@@ -120,5 +104,5 @@ class BacklogMonitor:
 
     def _count_dead_letters(self, group: str) -> int:
         if group not in self._letters:
-            self._letters[group] = LetterCount(self.bus.follow(dead_letter_topic(group).name))
-        return self._letters[group].count_outstanding()
+            self._letters[group] = PresentKeys(self.bus.follow(dead_letter_topic(group).name))
+        return len(self._letters[group].read_keys())

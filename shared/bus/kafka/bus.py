@@ -13,6 +13,7 @@ from shared.bus.kafka.broker import Broker, broker_from, translate_kafka_errors
 from shared.bus.kafka.follower import KafkaFollower, list_partitions
 from shared.bus.kafka.subscription import KafkaSubscription
 from shared.bus.kafka.watchdog import Watchdog
+from shared.bus.present_keys import PresentKeys
 from shared.bus.topics import TOPICS, Topic
 from shared.errors import Unavailable
 
@@ -80,7 +81,8 @@ class KafkaBus:
 
     def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
         if self.topics[topic].cleanup == "compact":
-            keys = [key for key in self.read_newest(topic) if covers(key)]
+            with closing(PresentKeys(self.follow(topic))) as present:
+                keys = [key for key in present.read_keys() if covers(key)]
             for key in keys:
                 self.publish(topic, key, None)
             return len(keys)

@@ -9,8 +9,9 @@ import pytest
 
 from shared.bus import Message
 from shared.bus.local import LocalBus
+from shared.dataset_progress import measure_progress
 from shared.feature_index import FeaturesView, index_features
-from shared.records import Record
+from shared.records import Dataset, Record
 from tests.unit.shared.drawn_features import draw_features
 
 
@@ -38,7 +39,7 @@ def test_every_record_is_found_as_it_was_published(place: Place) -> None:
     assert dict(index) == records
     assert (len(index), set(index)) == (3, set(records))
     absent = draw_features("c").key
-    assert (absent in index, index.get(absent), 7 in index) == (False, None, False)
+    assert (absent in index, index.get(absent), index.find_packed(absent)) == (False, None, None)
 
 
 def test_no_message_and_no_record_stays_in_memory(place: Place) -> None:
@@ -96,17 +97,15 @@ def test_records_under_the_shorter_keys_of_older_versions(place: Place) -> None:
     assert dict(place.view.read_newest()) == {}
 
 
-def test_records_are_selected_without_being_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = [draw_features(clip) for clip in "abc"]
-    index, decode = index_features(records), Record.decode
+def test_progress_is_measured_and_compared_without_a_record_being_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    records, decode = [draw_features(clip) for clip in "abc"], Record.decode
+    clips = {each.sample.identity: each.version for each in records}
+    dataset, index = Dataset(name="d", clips=clips, complete=True), index_features(records)
     monkeypatch.setattr(Record, "decode", None)
-    keys = [each.key for each in records]
-    selected = index.select_records(keys)
-    assert (len(selected), selected) == (3, index.select_records(keys))
-    assert selected != index.select_records(keys[:2])
-    assert selected[1:] == index.select_records(keys[1:])
+    progress = measure_progress(dataset, index, {})
+    assert (progress.is_ready, progress) == (True, measure_progress(dataset, index, {}))
+    assert progress != measure_progress(dataset, index_features(records[:2]), {})
+    features = progress.features
+    assert (len(features), features[1:] == features[1:], features[1:] == features[:2]) == (3, True, False)
     monkeypatch.setattr(Record, "decode", decode)
-    assert list(selected) == records
-    assert (selected[-1], selected[:1][0]) == (records[2], records[0])
-    with pytest.raises(KeyError):
-        index.select_records(["d/s/none"])
+    assert (list(features), features[-1], features[:1][0]) == (records, records[2], records[0])

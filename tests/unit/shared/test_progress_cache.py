@@ -21,7 +21,7 @@ def cache() -> ProgressCache[Dataset, DatasetProgress]:
 def with_group(index: FeatureIndex, dataset: str, *clips: str) -> FeatureIndex:
     """The index with one group replaced."""
     added = index_features(draw_features(clip, dataset) for clip in clips)
-    return FeatureIndex({**index.groups, **added.groups}, added._packer)
+    return FeatureIndex({**index.groups, **added.groups}, added.packer)
 
 
 def test_the_same_objects_are_the_same_progress(cache: ProgressCache[Dataset, DatasetProgress]) -> None:

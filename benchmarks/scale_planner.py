@@ -12,7 +12,8 @@ import hashlib
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+import tracemalloc
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,15 @@ def memory_bytes(field: str) -> int:
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
+def measure_record_bytes(features: Sequence[Record]) -> int:
+    """Memory of a record that is decoded, as those of a run are when it starts."""
+    tracemalloc.start()
+    records = list(features)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return round(size / len(records))
+
+
 def measure_planner(folder: Path) -> dict[str, Any]:
     """Figures by name."""
     bus, store = BenchmarkBus(folder / "bus.sqlite"), LocalStore(folder / "store")
@@ -149,6 +159,7 @@ def measure_planner(folder: Path) -> dict[str, Any]:
         "poll of changes in all datasets cpu s": round(poll_clips((each, CLIPS - 1) for each in range(DATASETS)), 2),
         "datasets cpu s": round(time_call(lambda: list(list_dataset_answers(state.read_snapshot())), 5).cpu_seconds, 3),
         "GB at the peak": round(memory_bytes("VmHWM") / 1e9, 2),
+        "bytes of a decoded record": measure_record_bytes(next(iter(starter._seen.values()))[1].features),
     }
     assert {len(progress.features) for _, progress in starter._seen.values()} == {CLIPS}
     bus.close()

@@ -169,7 +169,7 @@ class BusContract:
 
     def test_a_read_that_ended_early_is_repeated(self, bus: Bus, connect, publish_dated: PublishDated) -> None:
         for number in range(6):
-            publish_dated(number % 3, f"key{number % 4}", b"%d" % number)
+            publish_dated(6 - number, f"key{number % 4}", b"%d" % number)
         with closing(connect().follow(self.topic)) as follower, closing(connect().follow(self.topic)) as calm:
             for _ in range(2):
                 with pytest.raises(ZeroDivisionError):

@@ -11,6 +11,7 @@ from tests.unit.shared.drawn_features import draw_features
 CLIPS = {draw_features(clip).sample.identity: draw_features(clip).version for clip in "ab"}
 MINE = Dataset(name="d", clips=CLIPS, complete=True)
 FAILURES = {draw_features("b").key: "no face"}
+NO_FAILURES: dict[str, str] = {}
 
 
 @pytest.fixture
@@ -37,20 +38,20 @@ def test_features_sentences_and_the_dataset_are_measured_again_when_they_change(
 ) -> None:
     features = index_features([draw_features("a")])
     assert cache.find_progress(MINE, features, FAILURES).pending_count == 0
-    assert cache.find_progress(MINE, features, {}).pending_count == 1
+    assert cache.find_progress(MINE, features, NO_FAILURES).pending_count == 1
     more = with_group(features, "d", "a", "b")
-    assert len(cache.find_progress(MINE, more, {}).features) == 2
+    assert len(cache.find_progress(MINE, more, NO_FAILURES).features) == 2
     fewer = MINE.model_copy(update={"clips": {draw_features("a").sample.identity: draw_features("a").version}})
-    assert cache.find_progress(fewer, more, {}).clip_count == 1
-    assert cache.find_progress(MINE, index_features([]), {}).pending_count == 2
+    assert cache.find_progress(fewer, more, NO_FAILURES).clip_count == 1
+    assert cache.find_progress(MINE, index_features([]), NO_FAILURES).pending_count == 2
 
 
 def test_clips_of_another_name_count(cache: ProgressCache[Dataset, DatasetProgress]) -> None:
     """A copy of a dataset under another name has the clips of the first."""
     copy = Dataset(name="copy", clips=CLIPS, complete=True)
     features = index_features([draw_features("a")])
-    assert cache.find_progress(copy, features, {}).pending_count == 1
-    assert cache.find_progress(copy, with_group(features, "d", "a", "b"), {}).pending_count == 0
+    assert cache.find_progress(copy, features, NO_FAILURES).pending_count == 1
+    assert cache.find_progress(copy, with_group(features, "d", "a", "b"), NO_FAILURES).pending_count == 0
 
 
 def test_a_dataset_that_is_gone_is_forgotten(cache: ProgressCache[Dataset, DatasetProgress]) -> None:

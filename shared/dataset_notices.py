@@ -5,6 +5,7 @@ A notice has the same size for one clip and for 50,000. The order is contents, t
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Literal
@@ -78,7 +79,7 @@ def dataset_view(bus: Bus, store: Store) -> TopicView[Dataset]:
     return TopicView(bus.follow(DATASETS.name), read_dataset)
 
 
-def read_datasets(bus: Bus, store: Store) -> dict[str, Dataset]:
+def read_datasets(bus: Bus, store: Store) -> Mapping[str, Dataset]:
     """The announced datasets by key, read once."""
     with closing(dataset_view(bus, store)) as view:
         return view.read_newest()

@@ -3,23 +3,24 @@
 `mer status`, the trainer's API, its run starter and `mer run` all count by `measure_progress`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.bus import Bus
 from shared.bus.topics import IMAGE_STAGES, TOPIC_BY_GROUP
+from shared.feature_index import FeatureIndex, PackedRecords
 from shared.records import Dataset, Record
 
 
 @dataclass(frozen=True)
 class DatasetProgress:
-    """Every clip of a dataset in one of three states. `features` are sorted by key.
+    """Every clip of a dataset in one of three states. `features` are sorted by key, and decoded whenever they are read.
 
     `left_out` has a sentence for each clip that has a fault or became a dead letter. `buried_count` counts the dead
     letters among them. `pending` holds the identities of all other clips.
     """
 
-    features: tuple[Record, ...]
+    features: Sequence[Record]
     left_out: tuple[str, ...]
     buried_count: int
     pending: tuple[str, ...]
@@ -65,9 +66,7 @@ def are_stages_idle(bus: Bus) -> bool:
     return asked[0] == asked[1] and not any(progress.lag for progress in asked[0])
 
 
-def measure_progress(
-    dataset: Dataset, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
-) -> DatasetProgress:
+def measure_progress(dataset: Dataset, features: FeatureIndex, failure_sentences: Mapping[str, str]) -> DatasetProgress:
     """The progress of a dataset, from features and sentences of dead letters by record key.
 
     Features and dead letters count only if they belong to the clip's present source and labels: others are under other
@@ -75,11 +74,11 @@ def measure_progress(
     """
     found, buried, pending = [], [], []
     for identity, key in sorted(dataset.clip_keys.items()):
-        if record := features.get(key):
-            found.append(record)
+        if packed := features.find_packed(key):
+            found.append(packed)
         elif sentence := failure_sentences.get(key):
             buried.append(sentence)
         else:
             pending.append(identity)
-    left_out = (*dataset.faults, *buried)
-    return DatasetProgress(tuple(found), left_out, len(buried), tuple(pending), dataset.complete)
+    present, left_out = PackedRecords(found, features.packer), (*dataset.faults, *buried)
+    return DatasetProgress(present, left_out, len(buried), tuple(pending), dataset.complete)

@@ -125,7 +125,7 @@ class Record(Envelope):
 
         So a record of another source or of other labels, however late it is published, is under another key.
         """
-        return clip_key(self.sample.identity, self.pipeline, self.version)
+        return clip_key(self.sample.identity, self.pipeline.digest, self.version)
 
     @property
     def version(self) -> str:
@@ -179,7 +179,8 @@ class Dataset(Envelope):
     @property
     def clip_keys(self) -> dict[str, str]:
         """The message key of the records of each clip as it is now, by the sample's identity."""
-        return {identity: clip_key(identity, self.pipeline, version) for identity, version in self.clips.items()}
+        pipeline = self.pipeline.digest  # once: there may be 750,000 clips
+        return {identity: clip_key(identity, pipeline, version) for identity, version in self.clips.items()}
 
 
 class Run(Envelope):
@@ -357,9 +358,9 @@ def clip_version(source_recipe: str, label_digest: str) -> str:
     return f"{source_recipe}.{label_digest}"
 
 
-def clip_key(identity: str, pipeline: Pipeline, version: str) -> str:
-    """Message key of the records of one version of a clip under one pipeline."""
-    return f"{record_key(identity, pipeline)}@{version}"
+def clip_key(identity: str, pipeline: str, version: str) -> str:
+    """Message key of the records of one version of a clip under the pipeline with this digest."""
+    return f"{identity}@{pipeline}@{version}"
 
 
 def result_type(key: str) -> "type[FoldResult | RunResult]":

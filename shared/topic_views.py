@@ -1,14 +1,15 @@
 """State that topics hold: the newest record of every key, and the clips that became dead letters."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from operator import is_, itemgetter
 from typing import Generic, TypeVar
 
-from shared.bus import Bus, Follower, Message
+from shared.bus import Bus, Follower, Message, Update
 from shared.bus.dead_letters import DeadLetter, read_dead_letter
-from shared.bus.topics import FEATURES, dead_letter_topic
+from shared.bus.topics import dead_letter_topic
 from shared.errors import BadData
 from shared.records import Envelope, Record
 from shared.store import Store
@@ -20,23 +21,28 @@ T = TypeVar("T")
 
 
 class TopicView(Generic[T]):
-    """The newest message of every key of a topic, interpreted. Each message is interpreted once.
+    """The newest message of every key of a topic, interpreted. Each read interprets the newest of what is new.
 
-    `interpret` returns None for a message that the view leaves out.
+    `interpret` returns None for a message that the view leaves out. If it raises, the next read repeats it.
     """
 
     def __init__(self, follower: Follower, interpret: Callable[[Message], T | None]) -> None:
         self.follower, self._interpret = follower, interpret
-        self._known: dict[str, tuple[Message, T | None]] = {}
+        self._waiting: dict[str, Update] = {}  # not interpreted yet
+        self._known: dict[str, tuple[tuple[int, int, int], T | None]] = {}  # place and value
+        self._newest: Mapping[str, T] = {}
 
-    def read_newest(self) -> dict[str, T]:
-        """The interpreted messages by key, the newest last. Raises Unavailable if the broker does not answer."""
-        messages, known = self.follower.read_newest(), self._known
-        self._known = {
-            key: known[key] if key in known and known[key][0] == message else (message, self._interpret(message))
-            for key, message in messages.items()
-        }
-        return {key: value for key, (_, value) in self._known.items() if value is not None}
+    def read_newest(self) -> Mapping[str, T]:
+        """The interpreted messages by key, the newest last: the same object as before if nothing has changed.
+
+        Raises Unavailable if the broker does not answer.
+        """
+        self._collect_updates()
+        if self._waiting:
+            self._interpret_updates()
+            kept = [(place, key, value) for key, (place, value) in self._known.items() if value is not None]
+            self._newest = {key: value for _, key, value in sorted(kept, key=itemgetter(0))}
+        return self._newest
 
     @property
     def message_count(self) -> int:
@@ -46,6 +52,20 @@ class TopicView(Generic[T]):
     def close(self) -> None:
         """Release the follower. A later read opens it again."""
         self.follower.close()
+
+    def _collect_updates(self) -> None:
+        for batch in self.follower.read_batches():
+            if batch.from_start:
+                self._waiting = {key: Update(key, None, place) for key, (place, _) in self._known.items()}
+            self._waiting.update((update.key, update) for update in batch.updates)
+
+    def _interpret_updates(self) -> None:
+        for key, update in list(self._waiting.items()):
+            if update.message is None:
+                self._known.pop(key, None)
+            else:
+                self._known[key] = update.place, self._interpret(update.message)
+            del self._waiting[key]
 
 
 def record_view(bus: Bus, topic: str, record_type: Callable[[str], type[E]]) -> TopicView[E]:
@@ -68,17 +88,6 @@ def decode_records(topic: str, record_type: Callable[[str], type[E]]) -> Callabl
             return None
 
     return decode_record
-
-
-class FeaturesView(TopicView[Record]):
-    """The features on `mer.features` by record key. Older messages have a shorter key."""
-
-    def __init__(self, bus: Bus) -> None:
-        super().__init__(bus.follow(FEATURES.name), decode_records(FEATURES.name, lambda key: Record))
-
-    def read_newest(self) -> dict[str, Record]:
-        newest = super().read_newest()
-        return {key if key.count("@") > 1 else record.key: record for key, record in newest.items()}
 
 
 def read_records(bus: Bus, topic: str, record_type: Callable[[str], type[E]]) -> list[E]:
@@ -118,6 +127,23 @@ def dead_letter_view(bus: Bus, store: Store, group: str) -> TopicView[FailedClip
     return letter_view(bus, store, group, read_failed_clip)
 
 
-def failure_sentences(views: Iterable[TopicView[FailedClip]]) -> dict[str, str]:
+class FailureSentences:
     """The newest sentence of each record key in views of dead letters."""
-    return {clip.record_key: clip.sentence for view in views for clip in view.read_newest().values()}
+
+    def __init__(self, views: Iterable[TopicView[FailedClip]]) -> None:
+        self.views = list(views)
+        self._parts: list[Mapping[str, FailedClip]] = []
+        self._merged: Mapping[str, str] = {}
+
+    def read_newest(self) -> Mapping[str, str]:
+        """The sentences by record key: the same object as before if nothing has changed. Raises Unavailable."""
+        parts = [view.read_newest() for view in self.views]
+        if len(parts) != len(self._parts) or not all(map(is_, parts, self._parts)):
+            self._merged = {clip.record_key: clip.sentence for part in parts for clip in part.values()}
+            self._parts = parts
+        return self._merged
+
+    def close(self) -> None:
+        """Close the views. A later read opens them again."""
+        for view in self.views:
+            view.close()

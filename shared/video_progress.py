@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 from shared.bus import Bus
 from shared.bus.dead_letters import DeadLetter
 from shared.bus.topics import PREDICTIONS, SPOTTED, VIDEOS
+from shared.feature_index import FeatureIndex
+from shared.progress_cache import ProgressCache
 from shared.records import Record
 from shared.store import Store
 from shared.topic_views import TopicView, letter_view, record_view
@@ -45,7 +47,7 @@ class EventProgress:
 
 
 def measure_event_progress(
-    spotted: SpottedVideo, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
+    spotted: SpottedVideo, features: FeatureIndex, failure_sentences: Mapping[str, str]
 ) -> EventProgress:
     """The progress of a video, from features and sentences of dead letters by record key.
 
@@ -100,10 +102,9 @@ class VideoFollower:
         self._predictions = record_view(bus, PREDICTIONS.name, lambda key: PredictionResult)
         self._unspotted = letter_view(bus, store, SPOTTER_STAGE, _read_failed_video)
         self._unrecognised = letter_view(bus, store, RECOGNISER_NAME, _read_failed_request)
+        self._events = ProgressCache(measure_event_progress)
 
-    def read_progress(
-        self, features: Mapping[str, Record], failure_sentences: Mapping[str, str]
-    ) -> list[VideoProgress]:
+    def read_progress(self, features: FeatureIndex, failure_sentences: Mapping[str, str]) -> list[VideoProgress]:
         """The progress of every video in the bucket, the newest last. Raises Unavailable.
 
         What was spotted in a video before it was replaced does not count.
@@ -114,6 +115,7 @@ class VideoFollower:
         }
         unspotted = dict(self._unspotted.read_newest().values())
         unrecognised = dict(self._unrecognised.read_newest().values())
+        self._events.keep_only(spotted.values())
         found = []
         for key, video in videos.items():
             mine = spotted.get(video.upload_key, spotted.get(key))  # the key of older messages
@@ -121,7 +123,7 @@ class VideoFollower:
                 reason = video.fault or unspotted.get(video.trace, "")
                 found.append(VideoProgress(video, "failed" if reason else "watching", reason))
                 continue
-            events = measure_event_progress(mine, features, failure_sentences)
+            events = self._events.find_progress(mine, features, failure_sentences)
             contents = events.contents(mine).digest
             result = predictions.get((video.upload_key, contents)) if events.is_ready else None
             progress = measure_video_progress(mine, events, result)

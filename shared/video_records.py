@@ -116,8 +116,9 @@ class SpottedVideo(Envelope):
     @property
     def clip_keys(self) -> dict[str, str]:
         """The message key of the records of each event, by the identity of its sample. Events have no labels."""
+        pipeline = self.video.pipeline.digest
         return {
-            identity: clip_key(identity, self.video.pipeline, clip_version(recipe, UNLABELLED))
+            identity: clip_key(identity, pipeline, clip_version(recipe, UNLABELLED))
             for identity, recipe in self.clips.items()
         }
 

@@ -24,9 +24,11 @@ from shared.bus.topics import RESULTS, TOPIC_BY_GROUP
 from shared.dataset_notices import dataset_view
 from shared.dataset_progress import DatasetProgress, are_stages_idle, measure_progress
 from shared.errors import Unavailable
+from shared.feature_index import FeaturesView
+from shared.progress_cache import ProgressCache
 from shared.records import Dataset, RunResult, result_type
 from shared.store import Store
-from shared.topic_views import FeaturesView, TopicView, dead_letter_view, failure_sentences, record_view
+from shared.topic_views import FailureSentences, dead_letter_view, record_view
 from shared.video_progress import VideoFollower, VideoProgress
 
 REFRESH_SECONDS = 2.0
@@ -114,25 +116,27 @@ class StatusObserver:
         self._results = record_view(bus, RESULTS.name, result_type)
         self._videos = VideoFollower(bus, store)
         self._letters = {group: dead_letter_view(bus, store, group) for group in TOPIC_BY_GROUP}
+        self._failures = FailureSentences(self._letters.values())
+        self._measured = ProgressCache(measure_progress)
 
     def read_status(self) -> Status:
         """Raises Unavailable while the broker is away."""
         announced = self._datasets.read_newest().values()
+        self._measured.keep_only(announced)
         idle = are_stages_idle(self.bus)  # between what was announced before and the features that came after
-        failures = failure_sentences(self._letters.values())
+        failures = self._failures.read_newest()
         groups = [self._group_state(group) for group in TOPIC_BY_GROUP]
         features = self._features.read_newest()
         results = newest_results(self._results.read_newest().values())
         datasets = [
-            _dataset_state(dataset, measure_progress(dataset, features, failures), results, idle)
+            _dataset_state(dataset, self._measured.find_progress(dataset, features, failures), results, idle)
             for dataset in announced
         ]
         videos = [_video_state(video) for video in self._videos.read_progress(features, failures)]
         return Status(groups, datasets, videos)
 
     def close(self) -> None:
-        self._videos.close()
-        views: list[TopicView[Any]] = [self._datasets, self._features, self._results, *self._letters.values()]
+        views: list[Any] = [self._videos, self._datasets, self._features, self._results, self._failures]
         for view in views:
             view.close()
 

@@ -23,6 +23,7 @@ from shared.clip_notes import describe_record_notes
 from shared.dataset_notices import announce_dataset, read_datasets
 from shared.dataset_progress import measure_progress
 from shared.errors import BadData
+from shared.feature_index import index_features
 from shared.packed_clips import PackedClip
 from shared.records import Dataset, Pipeline, Record
 from shared.settings import KeepPolicy
@@ -206,9 +207,10 @@ def _publish_dataset(name: str, emitter: ClipEmitter, bus: LocalBus) -> Dataset:
 def _read_outcome(bus: LocalBus, emitter: ClipEmitter, contents: Dataset) -> RunOutcome:
     """The outcome by the rule that a stack follows too. Features are those that this run computed or reused."""
     known = PipelineState(bus, emitter.store).read_snapshot()
-    features = {key: record for key, record in known.features.items() if record.trace == emitter.trace}
+    features = index_features(record for record in known.features.values() if record.trace == emitter.trace)
     now = measure_progress(contents, features, known.failure_sentences)
-    notes = [*emitter.tally.notes, *describe_record_notes(now.features)]
+    records = list(now.features)
+    notes = [*emitter.tally.notes, *describe_record_notes(records)]
     failed = known.failure_sentences
     dead = {identity: failed[key] for identity, key in contents.clip_keys.items() if key in failed}
-    return RunOutcome(list(now.features), [*now.left_out, *now.lost_sentences()], notes, dead)
+    return RunOutcome(records, [*now.left_out, *now.lost_sentences()], notes, dead)

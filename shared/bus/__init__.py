@@ -1,5 +1,5 @@
 """Transport of records between stages: one protocol, embedded in SQLite and on Kafka."""
 
-from shared.bus.base import Bus, Follower, GroupProgress, Message, PartitionRevoked, Subscription
+from shared.bus.base import Batch, Bus, Follower, GroupProgress, Message, PartitionRevoked, Subscription, Update
 
-__all__ = ["Bus", "Follower", "GroupProgress", "Message", "PartitionRevoked", "Subscription"]
+__all__ = ["Batch", "Bus", "Follower", "GroupProgress", "Message", "PartitionRevoked", "Subscription", "Update"]

@@ -1,6 +1,6 @@
 """`Bus`: the transport of records between stages. `shared.bus.local` has the embedded one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -79,11 +79,32 @@ class Subscription(Protocol):
         """Leave the group. A message that was not committed is free at once."""
 
 
-class Follower(Protocol):
-    """The state that a topic holds, kept up to date."""
+@dataclass(frozen=True)
+class Update:
+    """A new message of a key, or None for a key that was removed. `place` orders the updates of a topic: a sort key."""
 
-    def read_newest(self) -> Mapping[str, Message]:
-        """The newest message of every key as of now, the newest last. Reads only messages that are new."""
+    key: str
+    message: Message | None
+    place: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Updates in the order in which they apply. `from_start`: forget all earlier ones, the topic is read anew."""
+
+    from_start: bool
+    updates: list[Update]
+
+
+class Follower(Protocol):
+    """Reads the state that a topic holds, and then its changes. It keeps no messages."""
+
+    def read_batches(self) -> Iterator[Batch]:
+        """The updates up to now that were not read yet.
+
+        A batch counts as read when its reader asks for the next one. After a read that ended early, the next read
+        repeats the last batch.
+        """
 
     def close(self) -> None:
         """Release connections. A later read opens them again."""
@@ -102,7 +123,7 @@ class Bus(Protocol):
         """The newest message of every key as of now: how state is rebuilt from a compacted topic."""
 
     def follow(self, topic: str) -> Follower:
-        """A follower: `read_newest` that can be repeated at low cost."""
+        """A follower, which reads the topic once and then only what is new."""
 
     def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
         """Erase the messages whose keys `covers` accepts, for good. Returns how many are known to be erased.

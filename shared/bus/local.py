@@ -14,10 +14,9 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from shared.bus import GroupProgress, Message, PartitionRevoked
+from shared.bus import Batch, GroupProgress, Message, PartitionRevoked, Update
 from shared.bus.topics import TOPICS, Topic
 
 _CREATE_TABLES = """
@@ -72,6 +71,10 @@ class LocalBus:
         return member
 
     def read_newest(self, topic: str) -> dict[str, Message]:
+        return {message.key: message for message in self.select_newest(topic).values()}
+
+    def select_newest(self, topic: str) -> dict[int, Message]:
+        """The newest message of every key by its number on this bus, the newest last."""
         with self.exclusive_transaction() as database:
             rows = database.execute(
                 'SELECT topic, partition, "offset", key, value, headers, max(sequence) FROM messages WHERE topic = ?'
@@ -79,7 +82,7 @@ class LocalBus:
                 (self.topics[topic].name,),
             ).fetchall()
         kept = (row for row in rows if row[4] is not None)
-        return {row[3]: Message(row[0], row[1], row[2], row[3], row[4], json.loads(row[5])) for row in kept}
+        return {row[6]: Message(row[0], row[1], row[2], row[3], row[4], json.loads(row[5])) for row in kept}
 
     def follow(self, topic: str) -> "LocalFollower":
         return LocalFollower(self, topic)
@@ -127,15 +130,21 @@ class LocalBus:
                 raise
 
 
-@dataclass(frozen=True)
 class LocalFollower:
-    """A `shared.bus.Follower` that reads the whole topic each time."""
+    """A `shared.bus.Follower`. It compares the whole topic with what it read before, so it sees erased messages too."""
 
-    bus: LocalBus
-    topic: str
+    def __init__(self, bus: LocalBus, topic: str) -> None:
+        self.bus, self.topic = bus, topic
+        self._known: dict[str, int] | None = None  # numbers of messages by key
 
-    def read_newest(self) -> dict[str, Message]:
-        return self.bus.read_newest(self.topic)
+    def read_batches(self) -> Iterator[Batch]:
+        newest, known = self.bus.select_newest(self.topic), self._known or {}
+        now = {message.key: number for number, message in newest.items()}
+        updates = [Update(key, None, (0, 0, 0)) for key in known.keys() - now.keys()]
+        updates += [Update(each.key, each, (0, 0, n)) for n, each in newest.items() if known.get(each.key) != n]
+        if updates or self._known is None:
+            yield Batch(from_start=self._known is None, updates=updates)
+        self._known = now
 
     def close(self) -> None: ...
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from shared.bus import Bus, Follower
+from shared.bus import Bus
+from shared.bus.present_keys import PresentKeys
 from shared.bus.topics import TOPIC_BY_GROUP, TOPICS, dead_letter_topic
 from shared.errors import Unavailable
 from shared.telemetry import Metrics
@@ -44,15 +45,15 @@ class BacklogMonitor:
     ) -> None:
         self.bus, self.metrics, self.seconds, self.clock = bus, metrics, seconds, clock
         self.stopping = stopping or threading.Event()
-        self._letter_followers: dict[str, Follower] = {}
+        self._letters: dict[str, PresentKeys] = {}
         self._heads: dict[tuple[str, int], Head] = {}  # by group and partition
 
     def run(self) -> None:
         while not self.stopping.is_set():
             self.measure_groups()
             self.stopping.wait(self.seconds)
-        for follower in self._letter_followers.values():
-            follower.close()
+        for letters in self._letters.values():
+            letters.close()
 
     def is_ready(self) -> bool:
         return True
@@ -102,6 +103,6 @@ class BacklogMonitor:
                     self.metrics.oldest.remove(group, str(partition))
 
     def _count_dead_letters(self, group: str) -> int:
-        if group not in self._letter_followers:
-            self._letter_followers[group] = self.bus.follow(dead_letter_topic(group).name)
-        return len(self._letter_followers[group].read_newest())
+        if group not in self._letters:
+            self._letters[group] = PresentKeys(self.bus.follow(dead_letter_topic(group).name))
+        return len(self._letters[group].read_keys())

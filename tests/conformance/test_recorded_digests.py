@@ -30,6 +30,7 @@ from services.trainer.options import resolve_options
 from services.trainer.runs.definition import compose_run
 from services.trainer.settings import TrainSettings, settings_from_profile
 from shared.dataset_progress import measure_progress
+from shared.feature_index import index_features
 from shared.records import ActionUnit, Artifact, Dataset, Pipeline, Record, Sample, artifact_key
 from shared.store import LocalStore
 from shared.store.npz import unpack_arrays
@@ -108,7 +109,7 @@ def run_ids() -> dict[str, str]:
         records = toy_records(name)
         clips = {each.sample.identity: each.version for each in records}
         dataset = Dataset(name=name, clips=clips, faults=(f"{name}/s9/c: no face.",), complete=True)
-        dropped.append((dataset, measure_progress(dataset, {each.key: each for each in records}, {})))
+        dropped.append((dataset, measure_progress(dataset, index_features(records), {})))
     return {
         title: compose_run(dropped, resolve_options("corrected", options, "cpu"))[0].id
         for title, options in asked.items()

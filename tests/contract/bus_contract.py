@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from shared.bus import Bus, Message, PartitionRevoked, Subscription
+from shared.bus import Batch, Bus, Follower, Message, PartitionRevoked, Subscription, Update
+from shared.topic_views import TopicView
 
 PublishDated = Callable[[float, str, bytes | None], None]  # hours, key, value
 WAIT_SECONDS = 300.0  # a real broker takes seconds to hand out partitions, on a busy machine more
@@ -140,15 +141,46 @@ class BusContract:
         bus.publish("mer.features", "a/1", b"new")
         assert bus.read_newest("mer.features")["a/1"].value == b"new"
 
-    def test_a_follower_sees_what_has_come_since(self, bus: Bus, connect) -> None:
+    def test_a_view_sees_what_has_come_since(self, bus: Bus, connect) -> None:
         bus.publish(self.topic, "a", b"1")
-        with closing(connect().follow(self.topic)) as follower:
-            assert {key: m.value for key, m in follower.read_newest().items()} == {"a": b"1"}
+        with closing(view_messages(connect(), self.topic)) as view:
+            assert {key: m.value for key, m in view.read_newest().items()} == {"a": b"1"}
             bus.publish(self.topic, "b", b"2")
             bus.publish(self.topic, "a", b"3")
-            assert {key: m.value for key, m in follower.read_newest().items()} == {"a": b"3", "b": b"2"}
+            assert {key: m.value for key, m in view.read_newest().items()} == {"a": b"3", "b": b"2"}
             bus.publish(self.topic, "b", None)
-            assert set(follower.read_newest()) == {"a"}
+            assert set(view.read_newest()) == {"a"}
+
+    def test_a_follower_gives_each_update_once(self, bus: Bus, connect) -> None:
+        with closing(connect().follow(self.topic)) as follower:
+            assert _read(follower) == (True, []), "an empty topic begins, too"
+            assert _read(follower) == (False, [])
+            bus.publish(self.topic, "a", b"1")
+            from_start, (update,) = _read(follower)
+            assert (from_start, update.key, update.message and update.message.value) == (False, "a", b"1")
+            bus.publish(self.topic, "a", None)
+            from_start, (update,) = _read(follower)
+            assert (from_start, update.key, update.message) == (False, "a", None)
+            assert _read(follower) == (False, [])
+            follower.close()
+            bus.publish(self.topic, "b", b"2")
+            from_start, (update,) = _read(follower)
+            assert (from_start, update.key) == (False, "b"), "it goes on where it was"
+
+    def test_a_read_that_ended_early_is_repeated(self, bus: Bus, connect, publish_dated: PublishDated) -> None:
+        for number in range(6):
+            publish_dated(6 - number, f"key{number % 4}", b"%d" % number)
+        with closing(connect().follow(self.topic)) as follower, closing(connect().follow(self.topic)) as calm:
+            for _ in range(2):
+                with pytest.raises(ZeroDivisionError):
+                    fail_at(follower, lambda batch: batch.from_start)
+            for _ in range(2):
+                with pytest.raises(ZeroDivisionError):
+                    fail_at(follower, lambda batch: bool(batch.updates))
+            _, updates = _read(follower)
+            assert sorted(updates, key=lambda each: each.place) == sorted(_read(calm)[1], key=lambda each: each.place)
+            assert {each.key for each in updates} == {"key0", "key1", "key2", "key3"}
+            assert _read(follower) == (False, [])
 
     @pytest.fixture
     def publish_dated(self, bus: Bus) -> PublishDated:
@@ -161,7 +193,7 @@ class BusContract:
         """Two producers, one of them hours behind: a follower that was up, one that starts, and the bus agree."""
         draw = random.Random(7)
         true: dict[str, bytes] = {}
-        with closing(connect().follow(self.topic)) as up:
+        with closing(view_messages(connect(), self.topic)) as up:
             for number in range(60):
                 key, value = f"key{draw.randrange(6)}", draw.choice([b"%d" % number, b"%d" % number, None])
                 publish_dated(draw.choice([0, 3, 8]), key, value)
@@ -170,7 +202,7 @@ class BusContract:
                     true[key] = value
                 if number % 7 == 0:
                     up.read_newest()
-            with closing(connect().follow(self.topic)) as restarted:
+            with closing(view_messages(connect(), self.topic)) as restarted:
                 read = [up.read_newest(), restarted.read_newest(), bus.read_newest(self.topic)]
         assert [{key: message.value for key, message in each.items()} for each in read] == [true] * 3
         assert len({tuple(each) for each in read}) == 1, "they also agree which key is the newest"
@@ -202,6 +234,25 @@ class BusContract:
         assert bus.group_progress(self.topic, "g").heads == {first.partition: 0}
         member.commit(first)
         assert bus.group_progress(self.topic, "g").heads == {first.partition: 1}
+
+
+def view_messages(bus: Bus, topic: str) -> TopicView[Message]:
+    """The newest messages themselves, kept up to date."""
+    return TopicView(bus.follow(topic), lambda message: message)
+
+
+def fail_at(follower: Follower, is_bad: Callable[[Batch], bool]) -> None:
+    """Read as somebody who fails at a batch."""
+    for batch in follower.read_batches():
+        if is_bad(batch):
+            raise ZeroDivisionError
+
+
+def _read(follower: Follower) -> tuple[bool, list[Update]]:
+    """Whether one read was from the start, and its updates."""
+    batches = list(follower.read_batches())
+    assert not any(batch.from_start for batch in batches[1:])
+    return any(batch.from_start for batch in batches), [update for batch in batches for update in batch.updates]
 
 
 def _take(member: Subscription) -> Message:

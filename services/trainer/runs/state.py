@@ -10,9 +10,11 @@ from shared.bus.topics import IMAGE_STAGES, RESULTS, RUNS
 from shared.dataset_notices import dataset_view
 from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
-from shared.records import Dataset, FoldResult, Record, Run, RunContents, RunResult, result_type
+from shared.feature_index import FeatureIndex, FeaturesView
+from shared.progress_cache import ProgressCache
+from shared.records import Dataset, FoldResult, Run, RunContents, RunResult, result_type
 from shared.store import Store
-from shared.topic_views import FeaturesView, TopicView, dead_letter_view, failure_sentences, record_view
+from shared.topic_views import FailureSentences, dead_letter_view, record_view
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,16 @@ class PipelineSnapshot:
     """The state at one moment. Records are by message key, the newest last."""
 
     datasets: Mapping[str, Dataset]
-    features: Mapping[str, Record]
+    features: FeatureIndex
     failure_sentences: Mapping[str, str]  # of dead letters
     runs: Mapping[str, Run]
     results: Mapping[str, RunResult]
     folds: Mapping[str, FoldResult]
+    measured: ProgressCache[Dataset, DatasetProgress]
 
     def progress_of(self, dataset: Dataset) -> DatasetProgress:
-        return measure_progress(dataset, self.features, self.failure_sentences)
+        """The same object as in an earlier snapshot if nothing of the dataset has changed."""
+        return self.measured.find_progress(dataset, self.features, self.failure_sentences)
 
 
 class PipelineState:
@@ -40,7 +44,8 @@ class PipelineState:
         self._features = FeaturesView(bus)
         self._runs = record_view(bus, RUNS.name, lambda key: Run)
         self._results = record_view(bus, RESULTS.name, result_type)
-        self._letters = [dead_letter_view(bus, store, stage) for stage in IMAGE_STAGES]
+        self._failures = FailureSentences(dead_letter_view(bus, store, stage) for stage in IMAGE_STAGES)
+        self._measured = ProgressCache(measure_progress)
 
     def read_snapshot(self, patience_seconds: float = -1) -> PipelineSnapshot:
         """The present state. Waits up to `patience_seconds` for another thread that reads, by default without a limit.
@@ -62,18 +67,20 @@ class PipelineState:
 
     def close(self) -> None:
         """Close the views. A later read opens them again."""
-        followed: list[TopicView[Any]] = [self._datasets, self._features, self._runs, self._results, *self._letters]
+        views: list[Any] = [self._datasets, self._features, self._runs, self._results, self._failures]
         with self._read_lock:
-            for kept in followed:
-                kept.close()
+            for view in views:
+                view.close()
 
     def _read_topics(self) -> PipelineSnapshot:
-        results = self._results.read_newest()
+        results, datasets = self._results.read_newest(), self._datasets.read_newest()
+        self._measured.keep_only(datasets.values())
         return PipelineSnapshot(
-            datasets=self._datasets.read_newest(),
+            datasets=datasets,
             features=self._features.read_newest(),
-            failure_sentences=failure_sentences(self._letters),
+            failure_sentences=self._failures.read_newest(),
             runs=self._runs.read_newest(),
             results={key: each for key, each in results.items() if isinstance(each, RunResult)},
             folds={key: each for key, each in results.items() if isinstance(each, FoldResult)},
+            measured=self._measured,
         )

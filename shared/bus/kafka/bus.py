@@ -13,6 +13,7 @@ from shared.bus.kafka.broker import Broker, broker_from, translate_kafka_errors
 from shared.bus.kafka.follower import KafkaFollower, list_partitions
 from shared.bus.kafka.subscription import KafkaSubscription
 from shared.bus.kafka.watchdog import Watchdog
+from shared.bus.present_keys import PresentKeys
 from shared.bus.topics import TOPICS, Topic
 from shared.errors import Unavailable
 
@@ -71,14 +72,17 @@ class KafkaBus:
 
     def read_newest(self, topic: str) -> dict[str, Message]:
         with closing(self.follow(topic)) as follower:
-            return dict(follower.read_newest())
+            newest = {update.key: update for batch in follower.read_batches() for update in batch.updates}
+        by_age = sorted(newest.values(), key=lambda update: update.place)
+        return {update.key: update.message for update in by_age if update.message is not None}
 
     def follow(self, topic: str) -> KafkaFollower:
         return KafkaFollower(self.broker, self._prefixed_topic(topic), topic)
 
     def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
         if self.topics[topic].cleanup == "compact":
-            keys = [key for key in self.read_newest(topic) if covers(key)]
+            with closing(PresentKeys(self.follow(topic))) as present:
+                keys = [key for key in present.read_keys() if covers(key)]
             for key in keys:
                 self.publish(topic, key, None)
             return len(keys)

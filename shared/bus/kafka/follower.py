@@ -2,13 +2,14 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 
-from shared.bus import Message
+from shared.bus import Batch, Update
 from shared.bus.kafka.broker import Broker, translate_kafka_errors
 from shared.bus.kafka.subscription import message_from_record
 from shared.errors import Unavailable
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class KafkaFollower:
-    """See `shared.bus.Follower`. It connects at the first read and after an error. For one thread.
+    """See `shared.bus.Follower`. It connects at the first read and after one that ended early. For one thread.
 
     The newest message of a key is the last of its partition. Timestamps come from the producers' clocks, which may be
     hours apart, so they only order messages of different partitions. A topic that was made anew is read from its start.
@@ -31,16 +32,15 @@ class KafkaFollower:
         self._consumer: Any = None
         self._forget_topic(None)
 
-    def read_newest(self) -> dict[str, Message]:
-        """Raises Unavailable. Messages read before are kept for the next read."""
+    def read_batches(self) -> Iterator[Batch]:
+        """Raises Unavailable."""
         try:
             with translate_kafka_errors(f"reading {self.name}"):
                 self._connect_clients()
-                self._apply_records(self._fetch_new_records(self._find_ends()))
-        except BaseException:
+                yield from self._fetch_batches(self._find_ends())
+        except BaseException:  # also one of the reader, which closes this generator: the next read starts anew
             self.close()
             raise
-        return self._newest
 
     def close(self) -> None:
         if self._consumer is not None:
@@ -53,9 +53,8 @@ class KafkaFollower:
     def _forget_topic(self, identity: Any) -> None:
         """Start with a topic of this identity, of which nothing is known."""
         self._identity = identity  # its id and its partitions
+        self._is_begun = False
         self._next_offsets: dict[TopicPartition, int] = {}
-        self._newest: dict[str, Message] = {}
-        self._places: dict[str, tuple[int, int, int]] = {}  # by key: time, partition, offset
         self._times: dict[int, int] = {}  # by partition: the latest timestamp so far, ms
 
     def _find_ends(self) -> dict[TopicPartition, int]:
@@ -78,32 +77,27 @@ class KafkaFollower:
         for partition, offset in self._next_offsets.items():
             self._consumer.seek(partition, offset)
 
-    def _fetch_new_records(self, ends: dict[TopicPartition, int]) -> list[Any]:
-        """All messages up to `ends` that were not read yet, those of a partition in its order."""
-        consumer, records = self._consumer, list[Any]()
-        last_answer = time.monotonic()
+    def _fetch_batches(self, ends: dict[TopicPartition, int]) -> Iterator[Batch]:
+        """The updates up to `ends`, those of a partition in its order."""
+        if not self._is_begun:
+            yield Batch(from_start=True, updates=[])
+            self._is_begun = True
+        consumer, last_answer = self._consumer, time.monotonic()
         while any(consumer.position(partition) < end for partition, end in ends.items()):
-            for batch in consumer.poll(_FOLLOWER_POLL_MS).values():
-                records += batch
-                last_answer = time.monotonic()
-            if time.monotonic() - last_answer > self.broker.timeout_seconds:  # the broker went away meanwhile
+            if records := [record for part in consumer.poll(_FOLLOWER_POLL_MS).values() for record in part]:
+                times = dict(self._times)
+                yield Batch(from_start=False, updates=[self._update_from_record(record, times) for record in records])
+                self._times, last_answer = times, time.monotonic()
+            elif time.monotonic() - last_answer > self.broker.timeout_seconds:  # the broker went away meanwhile
                 raise KafkaTimeoutError(f"no messages within {self.broker.timeout_seconds:g} s")
-        self._next_offsets = {partition: consumer.position(partition) for partition in ends}
-        return records
+            self._next_offsets = {partition: consumer.position(partition) for partition in ends}
 
-    def _apply_records(self, records: list[Any]) -> None:
-        for record in records:
-            message = message_from_record(record, self.name)
-            moment = max(record.timestamp, self._times.get(record.partition, 0))
-            self._times[record.partition] = moment
-            if record.value is None:  # a tombstone removes its key
-                self._newest.pop(message.key, None)
-                self._places.pop(message.key, None)
-            else:
-                self._newest[message.key] = message
-                self._places[message.key] = moment, record.partition, record.offset
-        if records:
-            self._newest = dict(sorted(self._newest.items(), key=lambda item: self._places[item[0]]))
+    def _update_from_record(self, record: Any, times: dict[int, int]) -> Update:
+        """The update that a record of the client is. Notes its timestamp in `times`."""
+        moment = times[record.partition] = max(record.timestamp, times.get(record.partition, 0))
+        message = message_from_record(record, self.name)
+        present = None if record.value is None else message  # a tombstone removes its key
+        return Update(message.key, present, (moment, record.partition, record.offset))
 
     def _connect_clients(self) -> None:
         if self._consumer is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from shared.dataset_progress import DatasetProgress, measure_progress
+from shared.feature_index import index_features
 from shared.records import Artifact, Dataset, Record, Sample, source_key
 
 NEW, OLD = "new", "old"
@@ -30,7 +31,7 @@ def progress(
     dataset = Dataset(
         name="d", clips={f"d/s/{clip}": features(clip).version for clip in clips}, faults=faults, complete=True
     )
-    return measure_progress(dataset, {each.key: each for each in records}, dict.fromkeys(letters, "no face"))
+    return measure_progress(dataset, index_features(records), dict.fromkeys(letters, "no face"))
 
 
 def test_every_clip_is_in_one_state() -> None:

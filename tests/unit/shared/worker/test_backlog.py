@@ -23,11 +23,16 @@ def test_waiting_and_buried_records_of_every_group(tmp_path: Path) -> None:
     message = member.take_message(1)
     assert message
     member.commit(message)
-    BacklogMonitor(bus, metrics).measure_groups()
+    backlog = BacklogMonitor(bus, metrics)
+    backlog.measure_groups()
     assert figures(metrics, "mer_waiting_records") == {
         group: 2.0 * (group == "interpolator") for group in TOPIC_BY_GROUP
     }
     assert figures(metrics, "mer_dead_letters") == {group: float(group == "flow") for group in TOPIC_BY_GROUP}
+    for offset, value in ((3, None), (4, b"4"), (5, b"5")):
+        bus.publish("mer.flow.dlq", f"mer.magnified/0@{offset}", value)
+    backlog.measure_groups()
+    assert figures(metrics, "mer_dead_letters")["flow"] == 2, "one was replayed, two are new"
     bus.close()
 
 

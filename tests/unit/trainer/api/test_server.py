@@ -44,9 +44,9 @@ class Silent:
         follower, bus = self._real.follow(topic), self
 
         class Waiting:
-            def read_newest(self):
+            def read_batches(self):
                 bus.answer.wait()
-                return follower.read_newest()
+                yield from follower.read_batches()
 
             def close(self):
                 follower.close()

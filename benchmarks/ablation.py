@@ -39,14 +39,14 @@ from services.trainer.data.arrays import ARRAY_SPECS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.fold import FoldOutcome
-from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
-from services.trainer.options import resolve_options
 from services.trainer.report.html_page import format_difference
 from services.trainer.report.model import PairedDifference
 from services.trainer.report.paired_differences import compare_learners
-from services.trainer.settings import PAPER_SETTINGS as PAPER_TRAINING
-from services.trainer.settings import TrainSettings
 from shared.device import choose_device
+from shared.training.model_settings import MODEL_PROFILES, ModelSettings
+from shared.training.options import resolve_options
+from shared.training.settings import PAPER_SETTINGS as PAPER_TRAINING
+from shared.training.settings import TrainSettings
 
 MAP_MODELS = ("htnet", "rcn-a", "sssnet", "off-apexnet", "ststnet")
 LINEAR_MODELS = ("pooled-linear", "linear-maps", "linear")

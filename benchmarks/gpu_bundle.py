@@ -29,12 +29,12 @@ from benchmarks.gpu_features import load_features, save_features
 from benchmarks.imbalance import read_run_plan
 from merstream.synth import DIFFICULTIES, coding_sheet
 from merstream.synth.dataset import DrawingOrder, write_subject
-from services.trainer.evaluation.protocol import loso_folds
 from services.trainer.folds.cross_validation import FoldPool, run_folds
-from services.trainer.options import resolve_options
 from services.trainer.report.summary import pooled_figures
-from services.trainer.settings import settings_from_profile
 from shared import weights
+from shared.training.options import resolve_options
+from shared.training.protocol import loso_folds
+from shared.training.settings import settings_from_profile
 
 ROOT = Path(__file__).parents[1]
 BUNDLE, WORK = ROOT / "gpu-bundle", ROOT / "out" / "gpu-bundle"

@@ -33,12 +33,12 @@ from benchmarks.gpu_timing import (
 )
 from benchmarks.training import CLASSES, create_training_loop, random_features
 from services.trainer.data.features import Features, FeatureSubset
-from services.trainer.evaluation.protocol import FoldSplit, loso_folds
 from services.trainer.folds.cross_validation import FoldPool, FoldProgress, run_folds
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.learners.network import NetworkLearner, deterministic_torch
 from services.trainer.report.summary import pooled_figures
-from services.trainer.settings import TrainSettings, settings_from_profile
+from shared.training.protocol import FoldSplit, loso_folds
+from shared.training.settings import TrainSettings, settings_from_profile
 
 BUNDLE = Path(__file__).parents[1] / "gpu-bundle"
 MODELS = ("fmer", "fmer-lite")

@@ -29,7 +29,7 @@ from services.trainer.models.head_motion import (
     face_cells,
     map_cell_positions,
 )
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 PATTERNS = ((1, 2), (4,), (6,), (9,), (10,), (12,), (6, 12), (14,), (15,), (17,), (20,), (25,))
 MAP_FITS = ("least-squares", "robust")

@@ -24,12 +24,12 @@ from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import FoldPool, run_folds
 from services.trainer.folds.fold import FoldOutcome
-from services.trainer.options import TrainingOptions, resolve_options
 from services.trainer.report.summary import pooled_figures
-from services.trainer.settings import TrainSettings
 from services.trainer.sources.artifacts import load_plan_from_artifacts
 from shared.device import choose_device
 from shared.store import LocalStore
+from shared.training.options import TrainingOptions, resolve_options
+from shared.training.settings import TrainSettings
 
 NO_CLASS_WEIGHTS = {"class_weights": "none"}
 TRAINING_OPTIONS: dict[str, dict[str, Any]] = {

@@ -21,8 +21,8 @@ from benchmarks.common import argument_parser, write_result
 from merstream.synth.true_motion import load_motion
 from services.ingest.catalogue.entry import FoundClip
 from services.ingest.discover import discover_clips
-from services.trainer.data.annotations import au_vector, units_of_clips
 from services.trainer.evaluation.metrics import score_action_units, score_emotions
+from shared.training.annotations import au_vector, units_of_clips
 
 LEARNERS = {
     "logistic regression": lambda: LogisticRegression(C=10, max_iter=5000, class_weight="balanced"),

@@ -20,9 +20,9 @@ from benchmarks.drawn_maps import Disturbance, draw_maps, stretch_maps
 from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import run_folds
-from services.trainer.models.settings import ModelSettings
 from services.trainer.report.summary import pooled_figures
-from services.trainer.settings import settings_from_profile
+from shared.training.model_settings import ModelSettings
+from shared.training.settings import settings_from_profile
 
 NOISE_PX = 0.3  # RMS of the flow's error; with less, all learners are near 1
 SHARES = {"negative": 0.56, "positive": 0.25, "surprise": 0.19}

@@ -27,10 +27,10 @@ from services.ingest.source_packing import pack_source
 from services.trainer.data import features as dataset
 from services.trainer.learners.base import NO_CALLBACKS
 from services.trainer.learners.registry import create_learner
-from services.trainer.settings import LITE_SETTINGS
 from shared.records import Sample
 from shared.stage import Arrays
 from shared.store.npz import pack_arrays
+from shared.training.settings import LITE_SETTINGS
 
 TRAINING_CLIPS, EPOCHS = 32, 4
 

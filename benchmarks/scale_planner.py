@@ -21,13 +21,13 @@ from typing import Any
 from benchmarks.common import describe_machine, result_file, time_call, write_result
 from merstream.stages import STAGES
 from services.trainer.api.responses import list_dataset_answers
-from services.trainer.runs.state import PipelineState
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.run_starter import RunStarter
 from shared.bus import Batch, Follower, Message, Update
 from shared.bus.local import LocalBus
 from shared.bus.topics import FEATURES
 from shared.dataset_notices import announce_dataset
+from shared.pipeline_state import PipelineState
 from shared.records import SOURCE_STAGE, ActionUnit, Artifact, Dataset, Record, Sample, artifact_key, clip_version
 from shared.store import LocalStore
 from shared.telemetry import Metrics

@@ -29,10 +29,8 @@ from torch._inductor import config as inductor
 from torch.nn import functional
 
 from benchmarks.common import argument_parser, describe_machine, read_result, result_file, time_call, write_result
-from services.trainer.data.annotations import PAPER_UNITS, count_units_by_region
 from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT
 from services.trainer.data.features import Features, FeatureSubset
-from services.trainer.evaluation.protocol import loso_folds
 from services.trainer.folds.cross_validation import FoldPool, run_folds
 from services.trainer.learners.base import NO_CALLBACKS
 from services.trainer.learners.batch_source import HostBatchSource, TrainingDevice
@@ -44,7 +42,9 @@ from services.trainer.models.fmer import Fmer
 from services.trainer.models.fusion import Fusion
 from services.trainer.models.p3d import P3D
 from services.trainer.models.roi_graph import RoiGraph
-from services.trainer.settings import TrainSettings, settings_from_profile
+from shared.training.annotations import PAPER_UNITS, count_units_by_region
+from shared.training.protocol import loso_folds
+from shared.training.settings import TrainSettings, settings_from_profile
 
 RESULT = result_file("training-cpu")
 CLASSES, FACTORS = 4, 2

@@ -22,14 +22,14 @@ import torch
 
 from benchmarks.common import describe_machine, result_file, write_result
 from benchmarks.imbalance import format_mean_deviation, read_run_plan, run_argument_parser
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import Features
 from services.trainer.evaluation.metrics import score_action_units
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import FoldPool, run_folds
-from services.trainer.options import resolve_options
 from services.trainer.report.summary import pooled_figures
-from services.trainer.settings import TrainSettings
+from shared.training.annotations import PAPER_UNITS
+from shared.training.options import resolve_options
+from shared.training.settings import TrainSettings
 
 RESULT = result_file("uncoded")
 

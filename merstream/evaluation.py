@@ -87,8 +87,8 @@ def run(
     from merstream.embedded.run_folder import Workspace
     from merstream.embedded.training import job_on_features
     from merstream.stages import build_pipeline
-    from services.trainer.options import resolve_options
     from shared.device import choose_device
+    from shared.training.options import resolve_options
 
     processes, folder = _require_jobs((os.cpu_count() or 1) if jobs is None else jobs), Path(out)
     pipeline = build_pipeline(profile, settings or {})
@@ -112,10 +112,10 @@ def load_features(out: Path | str | Sequence[Path | str]) -> Features:
     """
     from merstream.embedded.features import load_extracted_features
     from merstream.embedded.run_folder import PooledStores, Workspace
-    from services.trainer.evaluation.protocol import ProtocolSettings
-    from services.trainer.options import TrainingOptions
-    from services.trainer.settings import TrainSettings
     from services.trainer.sources.artifacts import load_plan_from_artifacts
+    from shared.training.options import TrainingOptions
+    from shared.training.protocol import ProtocolSettings
+    from shared.training.settings import TrainSettings
 
     folders = [Path(out)] if isinstance(out, Path | str) else [Path(folder) for folder in out]
     records = load_extracted_features(folders).features

@@ -22,6 +22,15 @@ def choose_device(default: str = "auto") -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def describe_device(name: str) -> str:
+    """The device, a GPU with its model: "cuda:0 (NVIDIA H200)"."""
+    if not name.startswith("cuda"):
+        return name
+    import torch
+
+    return f"{name} ({torch.cuda.get_device_name(name)})"
+
+
 def require_kernel_compiler() -> None:
     """Raises Misconfigured where own kernels for a GPU can't be compiled: without triton, or without a C compiler."""
     missing = []

@@ -35,7 +35,7 @@ def parse_pipeline(profile: str, changes: Sequence[str]) -> Pipeline:
 
 
 def parse_training_settings(changes: Sequence[str]) -> dict[str, Any]:
-    """`--set field=value` of `mer train` -> what `services.trainer.options.resolve_options` reads.
+    """`--set field=value` of `mer train` -> what `shared.training.options.resolve_options` reads.
 
     Raises Misconfigured for an option without `=`.
     """
@@ -51,7 +51,7 @@ def parse_training_settings(changes: Sequence[str]) -> dict[str, Any]:
 def collect_training_options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The training options among a command's parameters (`typer.Context.params`).
 
-    `services.trainer.options.resolve_options` reads the result. Options without a value are left out.
+    `shared.training.options.resolve_options` reads the result. Options without a value are left out.
     """
     requested = {
         **{name: parameters.get(name) for name in ("model", "epochs", "learning_rate", "seed", "protocol", "seeds")},

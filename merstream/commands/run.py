@@ -74,7 +74,7 @@ def run_command(
     from merstream.embedded.pipeline import StageRun
     from merstream.embedded.training import train_and_report
     from services.ingest.catalogue.entry import ReadingOptions
-    from services.trainer.options import resolve_options
+    from shared.training.options import resolve_options
 
     if keep:
         print_message(f"`--keep {keep}` is now `--retain {keep}`.", "note", "dim")

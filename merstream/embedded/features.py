@@ -13,10 +13,10 @@ from merstream.cli.console import print_message, progress_bars, stderr_console
 from merstream.embedded.pipeline import StageRun, Tally, TallyCallback, run_stages
 from merstream.embedded.run_folder import Workspace
 from merstream.stages import STAGES
-from services.trainer.runs.state import PipelineSnapshot, PipelineState
 from shared.clip_notes import summarise_notes
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData
+from shared.pipeline_state import PipelineSnapshot, PipelineState
 from shared.records import Record
 
 MAX_PRINTED_NOTES = 20

@@ -14,9 +14,6 @@ from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptio
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import DEFAULT_READING, discover_tree
 from services.ingest.source_records import emit_record
-from services.trainer.data.annotations import subject_id
-from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings
-from services.trainer.runs.state import PipelineState
 from shared.bus.local import LocalBus
 from shared.bus.topics import topic_by_short_name
 from shared.clip_notes import describe_record_notes
@@ -25,10 +22,13 @@ from shared.dataset_progress import measure_progress
 from shared.errors import BadData
 from shared.feature_index import index_features
 from shared.packed_clips import PackedClip
+from shared.pipeline_state import PipelineState
 from shared.records import Dataset, Pipeline, Record
 from shared.settings import KeepPolicy
 from shared.storage_faults import stop_on_storage_fault
 from shared.store import Store
+from shared.training.annotations import subject_id
+from shared.training.protocol import LOSO_PROTOCOL, ProtocolSettings
 
 TALLY_INTERVAL_SECONDS = 0.25
 DEFAULT_PIPELINE = Pipeline()

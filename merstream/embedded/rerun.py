@@ -20,11 +20,11 @@ from merstream.embedded.training import (
 )
 from services.trainer.report.comparison import figure_differences
 from services.trainer.report.model import Report
-from services.trainer.runs.definition import options_of_run
-from services.trainer.runs.manifest import data_differences, environment_differences
 from shared.errors import BadData, Misconfigured
 from shared.records import RunContents
 from shared.settings_text import decode_settings
+from shared.training.definition import options_of_run
+from shared.training.manifest import data_differences, environment_differences
 
 MAX_PRINTED_DIFFERENCES = 20  # differing figures that are printed
 

@@ -12,15 +12,11 @@ from merstream.cli.report_view import print_report
 from merstream.embedded.features import ExtractedFeatures
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.trainer import experiment
-from services.trainer.evaluation.clip_selection import select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import FoldPool, FoldProgress, ProgressCallback
 from services.trainer.learners.batch_source import max_parallel_folds
 from services.trainer.learners.registry import BASELINES
-from services.trainer.options import TrainingOptions, resolve_options
 from services.trainer.report.model import Report
-from services.trainer.runs.definition import options_of_run
-from services.trainer.runs.manifest import describe_run
 from services.trainer.sources.artifacts import load_plan_from_artifacts
 from services.trainer.sources.sample_rows import read_samples_csv
 from services.trainer.sources.samples_csv import load_plan_from_table, table_clips
@@ -28,6 +24,10 @@ from shared.device import choose_device
 from shared.records import RunContents
 from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 from shared.store import LocalStore
+from shared.training.clip_selection import select_by_protocol
+from shared.training.definition import options_of_run
+from shared.training.manifest import describe_run
+from shared.training.options import TrainingOptions, resolve_options
 
 RUN_FILE = "run.json"  # states what a run consists of, beside its report
 TABLE_NETWORK = {"map_head": "none", "map_scaling": "per-clip"}  # fields of `ModelSettings`
@@ -73,7 +73,7 @@ def train_and_report(
 ) -> None:
     """Train a model and its baselines on features of run folders, write the report in the first folder, print it.
 
-    `services.trainer.options.resolve_options` reads `requested`. `faces` adds frames of misclassified clips.
+    `shared.training.options.resolve_options` reads `requested`. `faces` adds frames of misclassified clips.
     """
     job = job_on_features(extracted, run_folders, resolve_options(profile, requested, choose_device()))
     train_and_print(job, jobs=jobs, faces=faces)

@@ -32,7 +32,7 @@ def train_on_stack(
 ) -> None:
     """Start a run on uploaded datasets, or find it if it was started before. `watch` follows it and prints its report.
 
-    `services.trainer.options.resolve_options` reads `requested` on the stack. None stands for the default.
+    `shared.training.options.resolve_options` reads `requested` on the stack. None stands for the default.
     """
     api = TrainerApi(url, load_settings().api_token.get_secret_value())
     settings = {name: value for name, value in requested.items() if value is not None}

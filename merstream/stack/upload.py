@@ -25,11 +25,11 @@ from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.dataset_plan import DatasetPlan, parse_plan
 from services.ingest.inbox.dropped_files import collect_contents
 from services.ingest.inbox.dry_discovery import SHEETS, DiscoveryView, discover_on_skeleton
-from services.trainer.options import resolve_options
 from shared.connect import open_inbox
 from shared.errors import BadData
 from shared.settings import Settings
 from shared.store import ObjectInfo, Store
+from shared.training.options import resolve_options
 
 PARALLEL_UPLOADS = 8  # files sent at a time, since small files cost a round trip each
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from merstream.withdrawal.scope import WithdrawalScope
-from services.trainer.data.annotations import clip_id, subject_id
 from shared.errors import BadData
 from shared.records import RunContents, Sample
 from shared.store import Store
 from shared.tables.csv_writing import format_csv
+from shared.training.annotations import clip_id, subject_id
 
 NOTE_FILE = "WITHDRAWN.txt"
 TABLES = ("predictions.csv", "per_subject.csv")

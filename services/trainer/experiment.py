@@ -7,12 +7,13 @@ from pathlib import Path
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import SINGLE_PROCESS, FoldPool, run_folds
 from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
-from services.trainer.learners.registry import BASELINES, REPORTED_BASELINES, trainable_learners
+from services.trainer.learners.registry import BASELINES, trainable_learners
 from services.trainer.report.model import Report
 from services.trainer.report.summary import summarise_run
 from services.trainer.report.writer import render_files, write_files
-from services.trainer.settings import TrainSettings
 from shared.store import LocalStore, Store
+from shared.training.learners import REPORTED_BASELINES, expand_learners
+from shared.training.settings import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,6 @@ def run_experiment(
         found = run_folds(evaluation.features, each, evaluation.folds, folder, own_pool)
         outcomes.setdefault(each.model, {})[each.seed] = found
     return write_report(LocalStore(folder), "", evaluation, settings, outcomes, report)
-
-
-def expand_learners(
-    settings: TrainSettings, seeds: int = 1, baselines: Sequence[str] = REPORTED_BASELINES
-) -> list[TrainSettings]:
-    """The settings of the model for each seed, from its own seed on; then those of the baselines."""
-    names = [settings.model, *(name for name in baselines if name != settings.model)]
-    all_seeds = range(settings.seed, settings.seed + seeds)
-    return [settings.model_copy(update={"model": name, "seed": seed}) for name in names for seed in all_seeds]
 
 
 def write_report(

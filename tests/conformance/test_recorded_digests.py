@@ -23,18 +23,18 @@ from services.ingest.discover import discover_clips
 from services.ingest.source_records import store_record
 from services.trainer.data.features import Features
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings, protocol_folds
 from services.trainer.experiment import run_experiment
 from services.trainer.folds.fold import fold_key
-from services.trainer.options import resolve_options
-from services.trainer.runs.definition import compose_run
-from services.trainer.settings import TrainSettings, settings_from_profile
 from shared.dataset_progress import measure_progress
 from shared.feature_index import index_features
 from shared.records import ActionUnit, Artifact, Dataset, Pipeline, Record, Sample, artifact_key
 from shared.store import LocalStore
 from shared.store.npz import unpack_arrays
 from shared.telemetry import Metrics
+from shared.training.definition import compose_run
+from shared.training.options import resolve_options
+from shared.training.protocol import LOSO_PROTOCOL, ProtocolSettings, protocol_folds
+from shared.training.settings import TrainSettings, settings_from_profile
 from shared.worker.stage_handler import pipeline_settings, process_record, recipe_digest
 
 FILE = Path(__file__).parents[1] / "data" / "digests.json"

@@ -12,13 +12,13 @@ from services.ingest.inbox.video_inbox import VideoInbox
 from services.spotter.video_handler import VideoHandler, build_video_handler
 from services.trainer.api.app import create_application
 from services.trainer.api.routes import Routes
-from services.trainer.runs.state import PipelineState
 from services.trainer.service.processes import all_loops
 from shared.bus.dead_letters import read_outstanding_letters
 from shared.bus.topics import FEATURES
 from shared.connect import open_bus, open_inbox, open_store, open_videos
 from shared.dataset_notices import announce_dataset, read_datasets
 from shared.memory_faults import is_memory_fault
+from shared.pipeline_state import PipelineState
 from shared.records import Dataset
 from shared.settings import Settings
 from shared.store import Store

@@ -17,7 +17,6 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.trainer.runs.state import PipelineState
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.run_starter import RunStarter
 from shared import dataset_notices, records
@@ -26,6 +25,7 @@ from shared.bus.topics import IMAGE_STAGES, TOPIC_BY_GROUP
 from shared.dataset_progress import are_stages_idle
 from shared.errors import BadData
 from shared.letter_replay import ReplayCheck
+from shared.pipeline_state import PipelineState
 from shared.records import Dataset, RunContents
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store import npz

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from services.trainer import experiment
 from services.trainer.data import features
-from services.trainer.evaluation.clip_selection import select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.options import resolve_options
 from services.trainer.report.writer import REPORT_FILES
 from shared.bus.topics import dead_letter_topic
 from shared.connect import open_bus, open_store
 from shared.records import FoldResult, RunResult, Sample
 from shared.settings import Settings
 from shared.stage import Arrays
+from shared.training.clip_selection import select_by_protocol
+from shared.training.options import resolve_options
 from tests.integration.trainer_lab import SUBJECTS, TRAIN, Trainer, clips, drop, environment, results, wait
 
 __all__ = ["clips", "environment"]

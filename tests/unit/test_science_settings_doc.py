@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from merstream.stages import STAGES
-from services.trainer.models.settings import MODEL_PROFILES as MODELS
-from services.trainer.settings import PROFILES as TRAINING
+from shared.training.model_settings import MODEL_PROFILES as MODELS
+from shared.training.settings import PROFILES as TRAINING
 
 PAGE = Path(__file__).parents[2] / "docs/reference/science-settings.md"
 TABLE = [line.split("|")[1:4] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 from merstream.stages import STAGES
 from services.ingest.inbox.dataset_plan import DatasetPlan
 from services.trainer.api.run_request import RunRequest
-from services.trainer.evaluation.protocol import ProtocolSettings
-from services.trainer.settings import TrainSettings
 from shared.settings import Settings
 from shared.stage_settings.registry import PROFILES_BY_STAGE
+from shared.training.protocol import ProtocolSettings
+from shared.training.settings import TrainSettings
 from shared.video_records import VideoPlan
 
 MODELS: list[type[BaseModel]] = [

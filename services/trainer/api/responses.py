@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.trainer.runs.definition import run_identity
-from services.trainer.runs.state import PipelineSnapshot
+from shared.pipeline_state import PipelineSnapshot
 from shared.records import Dataset, Figures, FrozenModel, Run, RunResult
+from shared.training.definition import run_identity
 
 
 class FoldCounts(FrozenModel):

@@ -17,12 +17,12 @@ from fastapi.responses import StreamingResponse
 from services.trainer.api import responses
 from services.trainer.api.responses import DatasetAnswer, RunAnswer
 from services.trainer.api.run_request import RunRequest
-from services.trainer.runs import definition
-from services.trainer.runs.state import PipelineSnapshot, PipelineState
 from shared.bus.topics import RESULTS
 from shared.errors import BadData, MerError, Unavailable
+from shared.pipeline_state import PipelineSnapshot, PipelineState
 from shared.records import Run
 from shared.store import PIECE
+from shared.training import definition
 from shared.worker.retry import is_transient
 
 log = logging.getLogger(__name__)

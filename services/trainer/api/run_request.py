@@ -6,12 +6,12 @@ from typing import Any
 from fastapi import HTTPException
 from pydantic import Field, JsonValue
 
-from services.trainer.options import MOST_SEEDS, resolve_options
-from services.trainer.runs import definition
-from services.trainer.runs.state import PipelineSnapshot
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData, Misconfigured
+from shared.pipeline_state import PipelineSnapshot
 from shared.records import Dataset, FrozenModel, Run, RunContents
+from shared.training import definition
+from shared.training.options import MOST_SEEDS, resolve_options
 
 NOT_TRAINING_OPTIONS = {"datasets", "pipeline", "settings", "partial"}  # fields that `resolve_options` does not read
 

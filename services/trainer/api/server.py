@@ -10,9 +10,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.trainer.api.app import create_application
 from services.trainer.api.routes import Routes
-from services.trainer.runs.state import PipelineState
 from shared.device import choose_device
 from shared.errors import Misconfigured
+from shared.pipeline_state import PipelineState
 from shared.settings import Settings
 
 TIMEOUT_SECONDS = 15.0  # for broker and store. The broker's client gives up earlier, and its message says more

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.annotations import AnnotatedClip, clip_id
 from shared.errors import BadData
 from shared.stage import Arrays
+from shared.training.annotations import AnnotatedClip, clip_id
 
 FLOW_COUNT = 9  # flow fields of a clip, onset to apex
 ROI_COUNT = 30  # regions of interest: the first BROW_ROI_COUNT on the brows, the others on the mouth

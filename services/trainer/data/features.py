@@ -6,24 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.annotations import (
-    PAPER_UNITS,
-    AnnotatedClip,
-    au_vector,
-    clip_id,
-    emotion_classes,
-    facial_units,
-    order_units,
-    subject_id,
-    units_of_clips,
-)
 from services.trainer.data.arrays import (
     ARRAY_SPECS,
     FLOW_COUNT,
@@ -34,8 +22,17 @@ from services.trainer.data.arrays import (
 )
 from shared.errors import BadData
 from shared.stage import Arrays
-
-OtherEmotions = Literal["refuse", "leave out"]
+from shared.training.annotations import (
+    PAPER_UNITS,
+    AnnotatedClip,
+    au_vector,
+    clip_id,
+    facial_units,
+    order_units,
+    subject_id,
+    units_of_clips,
+)
+from shared.training.clip_selection import OtherEmotions, select_clips
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,34 +236,6 @@ def build_features(
         classes=chosen,
         left_out=dict(Counter(str(sample.emotion) for sample in samples if sample.emotion not in chosen)),
     )
-
-
-def select_clips(
-    samples: Sequence[AnnotatedClip], classes: Sequence[str] | None = None, other_emotions: OtherEmotions = "refuse"
-) -> tuple[list[int], tuple[str, ...]]:
-    """Rows of the clips to use, sorted by clip name, and the classes (default: all emotions that occur).
-
-    Clips of other emotions are an error or are left out. Raises BadData for no clips, a repeated clip, and as
-    `emotion_classes` does.
-    """
-    if not samples:
-        raise BadData("No features at all: expected at least one clip. Run the stages up to roi-au first.")
-    chosen = emotion_classes(samples, classes)
-    order = sorted(range(len(samples)), key=lambda row: clip_id(samples[row]))
-    for one, other in pairwise(order):
-        if clip_id(samples[one]) == clip_id(samples[other]):
-            raise BadData(
-                f"{clip_id(samples[one])}: expected each clip once, got it from two datasets: one is the other under a "
-                "new name. Train on one of them."
-            )
-    kept = [row for row in order if samples[row].emotion in chosen]
-    if other_emotions == "refuse" and len(kept) < len(order):
-        wrong = next(samples[row] for row in order if samples[row].emotion not in chosen)
-        raise BadData(
-            f"{clip_id(wrong)}: expected one of the emotions {', '.join(chosen)}, got {wrong.emotion!r}. Add it to the "
-            "classes or leave clips of other emotions out."
-        )
-    return kept, chosen
 
 
 def _features_labels(features: Features) -> dict[str, Any]:

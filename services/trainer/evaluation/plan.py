@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from services.trainer.data.features import Features
-from services.trainer.evaluation.clip_selection import ClipSelection
-from services.trainer.evaluation.protocol import LOSO_PROTOCOL, FoldSplit, ProtocolSettings, protocol_folds
 from shared.clip_notes import summarise_notes
+from shared.training.clip_selection import ClipSelection
+from shared.training.protocol import LOSO_PROTOCOL, FoldSplit, ProtocolSettings, protocol_folds
 
 OTHER_COUNTS_REMARK = " (NOT with the published counts)"
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from services.trainer.data.features import Features
-from services.trainer.evaluation.protocol import FoldSplit
 from services.trainer.folds.fold import FoldJob, FoldOutcome
 from services.trainer.folds.store import FoldTrainer, load_outcome
 from services.trainer.learners.base import EpochSummary, TrainingCallbacks, TrainingStopped
 from services.trainer.learners.batch_source import TrainingDevice
-from services.trainer.settings import TrainSettings
 from shared.interrupts import start_deaf_processes
 from shared.store import LocalStore
+from shared.training.protocol import FoldSplit
+from shared.training.settings import TrainSettings
 
 
 @dataclass(frozen=True)

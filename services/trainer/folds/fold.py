@@ -10,7 +10,6 @@ import numpy as np
 from services.trainer.data.arrays import Indices
 from services.trainer.data.features import Features, FeatureSubset
 from services.trainer.evaluation.metrics import score_emotions
-from services.trainer.evaluation.protocol import FoldSplit, stratified_k_folds
 from services.trainer.learners.au_targets import learns_units
 from services.trainer.learners.base import (
     NO_CALLBACKS,
@@ -21,10 +20,10 @@ from services.trainer.learners.base import (
 )
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.learners.registry import BASELINES, create_learner, units_of_learner
-from services.trainer.settings import TrainSettings
 from shared.records import json_digest
-
-FOLD_VERSION = 5  # raise it when equal features and settings give another outcome: stored folds are then ignored
+from shared.training.learners import FOLD_VERSION
+from shared.training.protocol import FoldSplit, stratified_k_folds
+from shared.training.settings import TrainSettings
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import safetensors.numpy
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.folds.fold import FoldJob, FoldOutcome, outcome_from_json, train_fold
 from services.trainer.learners.base import NO_CALLBACKS, Learner, TrainingCallbacks
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.learners.checkpoint import SAVE_INTERVAL_SECONDS, StoredCheckpoint
 from services.trainer.learners.registry import create_learner
-from services.trainer.settings import TrainSettings
 from shared.store import NotStored, Store
+from shared.training.annotations import PAPER_UNITS
+from shared.training.settings import TrainSettings
 
 
 def outcome_key(fold_key: str) -> str:

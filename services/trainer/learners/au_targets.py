@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from services.trainer.data.features import FeatureSubset
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 
 
 def au_target_tensors(train: FeatureSubset, units: Sequence[int], settings: TrainSettings) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from services.trainer.data.arrays import FLOW_COUNT, ROI_COUNT
 from services.trainer.learners.batch_source import NetworkInputs, copy_to_device
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 
 MIRRORED_ROIS = np.array(  # ROI i of a mirrored face is ROI MIRRORED_ROIS[i] of the face: brows, outer lip, inner lip
     [*range(9, -1, -1), *range(16, 9, -1), *range(21, 16, -1), *range(26, 21, -1), *range(29, 26, -1)]

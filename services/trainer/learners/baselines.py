@@ -10,8 +10,8 @@ from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.au_targets import share_of_units
 from services.trainer.learners.base import Predictions, TrainingCallbacks, TrainingHistory, Weights
 from services.trainer.learners.map_input import prepare_maps
-from services.trainer.models.settings import ModelSettings
-from services.trainer.settings import TrainSettings
+from shared.training.model_settings import ModelSettings
+from shared.training.settings import TrainSettings
 
 INVERSE_L2_PENALTY = 0.05  # inverse of the L2 penalty: a few hundred clips have 540 inputs each
 CELL_SIDE = 4  # px; a map is averaged over square cells of this side

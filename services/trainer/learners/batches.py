@@ -11,7 +11,7 @@ from services.trainer.data.arrays import FLOW_COUNT, Indices
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners import augmentation
 from services.trainer.learners.batch_source import ArrayNames, BatchSource, NetworkInputs, copy_to_device
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 
 
 def training_batches(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 
 
 @dataclass(frozen=True)

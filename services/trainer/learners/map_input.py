@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from services.trainer.data.features import Features
 from services.trainer.models.head_motion import build_map_head_fit, median_of_cells
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 MAP_ARRAYS = ("maps", "flow_maps")  # the arrays that hold maps, [...,channels,28,28]
 OUTLIER_BOUND = 2.5  # standard deviations that a normalised map approaches

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from services.trainer import models
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.base import Predictions, TrainingCallbacks, TrainingHistory, Weights
 from services.trainer.learners.batch_source import TrainingDevice
@@ -17,7 +16,8 @@ from services.trainer.learners.map_input import MAP_ARRAYS
 from services.trainer.learners.prediction import predict_subset
 from services.trainer.learners.training_loop import TrainingLoop
 from services.trainer.learners.weights import copy_module_weights, load_module_weights
-from services.trainer.settings import TrainSettings
+from shared.training.annotations import PAPER_UNITS
+from shared.training.settings import TrainSettings
 
 
 @contextmanager

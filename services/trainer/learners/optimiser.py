@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from services.trainer.learners.base import Weights
 from services.trainer.learners.weights import NamedArrays, add_prefix, strip_prefix, tensor_to_array
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 
 FIRST_DECAY_EPOCH = 41  # late-exponential lowers the rate from this epoch index on (paper)
 

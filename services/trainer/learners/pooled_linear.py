@@ -16,8 +16,8 @@ from services.trainer.learners.augmentation import mirror_maps
 from services.trainer.learners.base import Predictions, TrainingCallbacks, TrainingHistory, Weights
 from services.trainer.learners.baselines import array_at_factor
 from services.trainer.learners.map_input import prepare_maps
-from services.trainer.models.settings import ModelSettings
-from services.trainer.settings import TrainSettings
+from shared.training.model_settings import ModelSettings
+from shared.training.settings import TrainSettings
 
 POOLED_C = 0.003  # inverse of the L2 penalty
 POOLING_SIGMA = 1.5  # cells

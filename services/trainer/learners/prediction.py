@@ -13,7 +13,7 @@ from services.trainer.learners.base import Predictions
 from services.trainer.learners.batch_source import ArrayNames, TrainingDevice
 from services.trainer.learners.batches import sequential_batches
 from services.trainer.learners.step_graph import record_on_gpu
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 
 
 def predict_subset(

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Collection, Sequence
 
 from services.trainer import models
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.learners.base import Learner
 from services.trainer.learners.baselines import LinearLearner, LinearMapsLearner, MajorityLearner
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.learners.network import NetworkLearner
 from services.trainer.learners.pooled_linear import PooledLinearLearner
-from services.trainer.settings import TrainSettings
 from shared.errors import BadData
+from shared.training.annotations import PAPER_UNITS
+from shared.training.settings import TrainSettings
 
 BASELINES: dict[str, Callable[[int, TrainSettings], Learner]] = {
     "majority": MajorityLearner,
@@ -18,7 +18,6 @@ BASELINES: dict[str, Callable[[int, TrainSettings], Learner]] = {
     "linear-maps": LinearMapsLearner,
     "pooled-linear": PooledLinearLearner,
 }
-REPORTED_BASELINES = ("majority", "linear")  # beside the model in every report
 # By learner: any one of these groups of arrays, all arrays of the group.
 ARRAYS_BY_LEARNER: dict[str, tuple[tuple[str, ...], ...]] = {
     "majority": ((),),

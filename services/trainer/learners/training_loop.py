@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from services.trainer import models
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.evaluation.metrics import score_action_units, score_emotions
 from services.trainer.learners.au_targets import au_target_tensors
@@ -45,7 +44,8 @@ from services.trainer.learners.weights import (
     tensor_to_array,
 )
 from services.trainer.models.input_scaling import MapScale, PatchScale
-from services.trainer.settings import TrainSettings
+from shared.training.annotations import PAPER_UNITS
+from shared.training.settings import TrainSettings
 
 
 class TrainingLoop:

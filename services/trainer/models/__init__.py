@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.models.fmer import Fmer
 from services.trainer.models.fmer_lite import FmerLite
 from services.trainer.models.htnet import Htnet
 from services.trainer.models.off_apexnet import OffApexnet
 from services.trainer.models.rcn_a import RcnA
-from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
 from services.trainer.models.sssnet import Sssnet
 from services.trainer.models.ststnet import Ststnet, StstnetFlows
 from shared.stage import settings_for_profile
+from shared.training.annotations import PAPER_UNITS
+from shared.training.model_settings import MODEL_PROFILES, ModelSettings
 
 MODEL_CLASSES: dict[str, Callable[[int, ModelSettings], nn.Module]] = {
     "fmer": Fmer,

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.trainer.data.annotations import PAPER_UNITS
-from services.trainer.models.settings import ModelSettings
 from services.trainer.models.transformer import build_encoder
+from shared.training.annotations import PAPER_UNITS
+from shared.training.model_settings import ModelSettings
 
 
 class GraphConv(nn.Module):

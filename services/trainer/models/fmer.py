@@ -7,7 +7,7 @@ from services.trainer.models.fusion import Fusion
 from services.trainer.models.input_scaling import ClipScale, PatchScale
 from services.trainer.models.p3d import P3D
 from services.trainer.models.roi_graph import REGION_WIDTH, RoiGraph
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 
 class Fmer(nn.Module):

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from services.trainer.data.annotations import PAPER_UNITS, count_units_by_region
 from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, PATCH_SIDE, ROI_COUNT
 from services.trainer.models.au_graph import AuGraph
 from services.trainer.models.fusion import Fusion
 from services.trainer.models.head_motion import ROI_PLACES, HeadMotion
 from services.trainer.models.input_scaling import MapScale, PatchScale
-from services.trainer.models.settings import ModelSettings
+from shared.training.annotations import PAPER_UNITS, count_units_by_region
+from shared.training.model_settings import ModelSettings
 
 TIME_PATTERNS, SPACE_PATTERNS = 4, 3  # temporal and spatial patterns per ROI
 TOKEN_WIDTH = 2 * TIME_PATTERNS * SPACE_PATTERNS  # u and v

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from services.trainer.data.annotations import PAPER_UNITS, count_units_by_region
-from services.trainer.models.settings import ModelSettings
+from shared.training.annotations import PAPER_UNITS, count_units_by_region
+from shared.training.model_settings import ModelSettings
 
 
 class Fusion(nn.Module):

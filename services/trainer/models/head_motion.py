@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from services.trainer.data.arrays import MAP_SIDE
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 # Positions of the 30 ROIs on a frontal face: (x, y) from their mean, in hundredths of the brows' width. They are the
 # landmarks of eight drawn persons (merstream/synth), averaged over persons and over both sides.

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.trainer.models.input_scaling import MapScale
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 BLOCK_SIDE = 14  # rows and columns
 BLOCK_CENTRES = (((9, 8), (9, 20)), ((20, 9), (20, 19)))  # row and column: eyes, corners of the mouth

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 
 class PatchScale(nn.Module):

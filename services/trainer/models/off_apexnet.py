@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from services.trainer.models.input_scaling import MapScale
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 JOINED_WIDTH = 1024
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.trainer.data.annotations import PAPER_UNITS
-from services.trainer.models.settings import ModelSettings
 from shared.device import require_kernel_compiler
+from shared.training.annotations import PAPER_UNITS
+from shared.training.model_settings import ModelSettings
 
 BLOCKS_PER_LAYER = (3, 4, 6, 3)
 EXPANSION = 4

@@ -11,7 +11,7 @@ the authors' code by zero.
 from torch import Tensor, nn
 
 from services.trainer.models.input_scaling import MapScale
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 FEATURE_MAP_COUNT, POOLED_SIDE = 32, 5
 SMALLEST_RANGE = 1e-6

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from services.trainer.data.arrays import BROW_ROI_COUNT, FLOW_COUNT, PATCH_SIDE, ROI_COUNT
-from services.trainer.models.settings import ModelSettings
 from services.trainer.models.transformer import build_encoder
+from shared.training.model_settings import ModelSettings
 
 REGION_WIDTH = 160  # width of the vector per facial region
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.trainer.models.input_scaling import MapScale
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 SSSNET_SIDE = 64  # px; the input side that the layers need
 

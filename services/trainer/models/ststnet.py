@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from services.trainer.data.arrays import FLOW_COUNT
 from services.trainer.models.input_scaling import FlowMapScale, MapScale
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 STREAM_FILTERS = (3, 5, 8)
 

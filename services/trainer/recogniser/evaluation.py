@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from services.trainer.data.annotations import subject_id
 from services.trainer.evaluation.metrics import score_action_units, score_emotions
 from services.trainer.recogniser.class_selection import recognised_class, select_three_classes
 from services.trainer.recogniser.geometry import MapGeometry
@@ -18,6 +17,7 @@ from services.trainer.recogniser.recognition import RecognisedExpression, Recogn
 from services.trainer.sources.sample_rows import SampleRow
 from services.trainer.sources.samples_csv import open_table
 from shared.records import FrozenModel
+from shared.training.annotations import subject_id
 
 GeometryChoice = Literal["auto", "aligned", "published"]
 

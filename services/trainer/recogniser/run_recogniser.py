@@ -12,25 +12,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.annotations import PAPER_UNITS, AnnotatedClip, order_units, subject_id, units_of_clips
 from services.trainer.data.features import Features, FeatureSubset, select_clips
-from services.trainer.evaluation.clip_selection import select_by_protocol
-from services.trainer.evaluation.protocol import protocol_folds
 from services.trainer.folds.fold import fold_key
 from services.trainer.folds.store import load_learner, load_outcome, weights_key
 from services.trainer.learners.base import Learner
 from services.trainer.learners.registry import ARRAYS_BY_LEARNER, require_arrays, units_of_learner
-from services.trainer.options import TrainingOptions
 from services.trainer.recogniser.geometry import MapGeometry
 from services.trainer.recogniser.recognition import RecognisedExpression, most_probable
 from services.trainer.report.model import Report
-from services.trainer.runs.definition import options_of_run
 from shared.errors import BadData
 from shared.finished_runs import find_finished_run
 from shared.protocols import find_same_people
 from shared.records import Pipeline, RunContents
 from shared.stage import Arrays
 from shared.store import LocalStore, Store
+from shared.training.annotations import PAPER_UNITS, AnnotatedClip, order_units, subject_id, units_of_clips
+from shared.training.clip_selection import select_by_protocol
+from shared.training.definition import options_of_run
+from shared.training.options import TrainingOptions
+from shared.training.protocol import protocol_folds
 
 RUN_FILE, REPORT_FILE = "run.json", "report.json"
 MOST_NETWORKS = 24  # that are asked of one event; of more, these are taken evenly

@@ -22,8 +22,8 @@ from services.trainer.report.model import (
     Report,
 )
 from services.trainer.report.paired_differences import compare_with_others
-from services.trainer.runs.manifest import package_version
-from services.trainer.settings import TrainSettings
+from shared.training.manifest import package_version
+from shared.training.settings import TrainSettings
 
 ORACLE_MEANING = (
     "per fold, the epoch whose predictions score best on the very clips under test, mean over seeds; what peeking "

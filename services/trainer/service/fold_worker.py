@@ -22,15 +22,13 @@ from pathlib import Path
 import numpy as np
 
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.experiment import ReportOptions, expand_learners, write_report
+from services.trainer.experiment import ReportOptions, write_report
 from services.trainer.folds import store as kept
-from services.trainer.folds.fold import FOLD_VERSION, FoldJob, FoldOutcome
+from services.trainer.folds.fold import FoldJob, FoldOutcome
 from services.trainer.learners.base import TrainingCallbacks
 from services.trainer.learners.batch_source import TrainingDevice
-from services.trainer.options import TrainingOptions
 from services.trainer.report.model import FIGURES, FigureSpreads, Report
 from services.trainer.report.writer import REPORT_FILES
-from services.trainer.runs import definition
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
 from shared.bus.topics import RESULTS
@@ -39,6 +37,9 @@ from shared.errors import BadData
 from shared.records import Figures, FoldRequest, FoldResult, Run, RunContents, RunResult
 from shared.store import Store
 from shared.telemetry import Metrics
+from shared.training import definition
+from shared.training.learners import FOLD_VERSION, expand_learners
+from shared.training.options import TrainingOptions
 from shared.worker import OutgoingMessage
 from shared.worker.child_handler import HandlerTools
 

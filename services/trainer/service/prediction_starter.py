@@ -8,10 +8,10 @@ import logging
 import threading
 from collections import Counter
 
-from services.trainer.runs.state import PipelineState
 from services.trainer.service.polling_loop import PollingLoop
 from services.trainer.service.prediction_metrics import VideoStateMetrics
 from shared.bus.topics import RECOGNITIONS
+from shared.pipeline_state import PipelineState
 from shared.telemetry import Metrics
 from shared.topic_views import record_view
 from shared.video_progress import EventProgress, VideoFollower

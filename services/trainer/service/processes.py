@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from services.trainer.api.server import ApiServer
 from services.trainer.recogniser.loading import load_recogniser
-from services.trainer.runs.state import PipelineState
 from services.trainer.service.fold_worker import FoldHandler, build_fold_handler
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.prediction_metrics import RecognitionMetrics, VideoStateMetrics
@@ -20,6 +19,7 @@ from services.trainer.service.run_planner import RunPlanner
 from services.trainer.service.run_starter import RunStarter
 from shared.bus import Bus
 from shared.device import choose_device
+from shared.pipeline_state import PipelineState
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics

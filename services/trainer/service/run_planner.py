@@ -9,12 +9,12 @@ get 7:5 of 12 folds at worst, and equal shares if they start together.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.trainer.runs import definition
 from shared.bus.topics import FOLDS, RESULTS
 from shared.errors import BadData
 from shared.records import FoldRequest, Run
 from shared.store import Store
 from shared.telemetry import Metrics
+from shared.training import definition
 from shared.worker import OutgoingMessage
 
 # The text of number PARTITION_KEYS[p] falls into partition p of 24, by the murmur2 hash of Kafka's clients.

@@ -8,16 +8,16 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 
-from services.trainer.options import resolve_options
-from services.trainer.runs import definition
-from services.trainer.runs.state import PipelineSnapshot, PipelineState
 from services.trainer.service.metrics import CLIP_STATES, TrainingMetrics
 from services.trainer.service.polling_loop import PollingLoop
 from shared.bus.topics import RESULTS
 from shared.dataset_progress import DatasetProgress, are_stages_idle
 from shared.errors import Misconfigured
+from shared.pipeline_state import PipelineSnapshot, PipelineState
 from shared.records import Dataset, RunResult
 from shared.telemetry import Metrics
+from shared.training import definition
+from shared.training.options import resolve_options
 
 log = logging.getLogger(__name__)
 

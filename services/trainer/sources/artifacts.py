@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.trainer.data.annotations import clip_id
 from services.trainer.data.arrays import ArrayAllocator
 from services.trainer.data.features import build_features
-from services.trainer.evaluation.clip_selection import content_digests, select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.options import TrainingOptions
 from shared.clip_notes import SPOTTED_APEX, describe_record_notes
 from shared.records import Record
 from shared.store import ObjectReader
+from shared.training.annotations import clip_id
+from shared.training.clip_selection import content_digests, select_by_protocol
+from shared.training.options import TrainingOptions
 from shared.worker.stage_handler import read_artifact
 
 

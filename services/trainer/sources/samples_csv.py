@@ -20,10 +20,8 @@ import numpy as np
 
 from services.trainer.data.arrays import ArrayAllocator
 from services.trainer.data.features import build_features
-from services.trainer.evaluation.clip_selection import select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.learners.registry import require_arrays
-from services.trainer.options import TrainingOptions
 from services.trainer.sources.map_table import check_map_table
 from services.trainer.sources.map_values import GivenMap
 from services.trainer.sources.sample_files import (
@@ -34,6 +32,8 @@ from services.trainer.sources.sample_rows import SampleRow, read_samples_csv
 from shared.errors import BadData
 from shared.records import TableClip
 from shared.stage import Arrays
+from shared.training.clip_selection import select_by_protocol
+from shared.training.options import TrainingOptions
 
 
 def load_plan_from_table(table: Path, options: TrainingOptions, allocate: ArrayAllocator = np.empty) -> EvaluationPlan:

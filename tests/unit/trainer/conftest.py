@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from services.trainer.data import features
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import Features
 from shared.records import ActionUnit, Sample
 from shared.stage import Arrays
+from shared.training.annotations import PAPER_UNITS
 from tests.unit.trainer.recogniser.drawn_runs import train_run, write_drawn_table
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 
 from services.trainer import experiment
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.evaluation.protocol import ProtocolSettings
 from services.trainer.experiment import ReportOptions
-from services.trainer.settings import TrainSettings
+from shared.training.protocol import ProtocolSettings
+from shared.training.settings import TrainSettings
 
 SETTINGS = TrainSettings(epochs=2, batch=6, learning_rate=1e-3, seed=5)  # too little for every seed to get all right
 

@@ -15,13 +15,13 @@ from merstream.cli import console  # noqa: F401  made now: it keeps the COLUMNS 
 from merstream.commands import status
 from merstream.embedded.run_folder import Workspace
 from services.trainer.api.responses import list_dataset_answers
-from services.trainer.runs.state import PipelineState
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message
 from shared.bus.local import LocalBus
 from shared.bus.topics import TOPIC_BY_GROUP
 from shared.dataset_notices import announce_dataset
 from shared.errors import BadData, Unavailable
+from shared.pipeline_state import PipelineState
 from shared.records import Artifact, Dataset, Figures, Pipeline, Record, RunResult, Sample, artifact_key
 
 

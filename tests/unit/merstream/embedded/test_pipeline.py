@@ -10,11 +10,11 @@ from merstream.embedded.pipeline import ClipEmitter, StageRun, run_stages
 from merstream.embedded.run_folder import PooledStores, Workspace
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.tree import DatasetTree
-from services.trainer.evaluation.protocol import ProtocolSettings
 from shared.dataset_notices import announce_dataset
 from shared.errors import BadData
 from shared.records import Artifact, Dataset, Pipeline, Record, Sample, artifact_key
 from shared.store import LocalStore, NotStored
+from shared.training.protocol import ProtocolSettings
 
 R0, R1 = "0" * 32, "1" * 32
 

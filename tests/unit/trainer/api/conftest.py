@@ -11,8 +11,8 @@ import pytest
 import urllib3
 
 from services.trainer.api.server import ApiServer
-from services.trainer.runs.state import PipelineState
 from shared.bus import Bus
+from shared.pipeline_state import PipelineState
 from shared.settings import Settings
 from shared.store import Store
 from tests.unit.trainer.lab import Lab

@@ -8,9 +8,9 @@ import urllib3
 
 from services.trainer.api import middleware, server
 from services.trainer.api.server import ApiServer
-from services.trainer.runs.state import PipelineState
 from services.trainer.service.processes import planning_loops
 from shared.errors import Misconfigured, Unavailable
+from shared.pipeline_state import PipelineState
 from shared.settings import Settings
 from shared.store import LocalStore
 from shared.telemetry import Metrics

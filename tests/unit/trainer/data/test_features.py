@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from services.trainer.data import features as dataset
-from services.trainer.data.annotations import PAPER_UNITS, au_vector, count_units_by_region, order_units, units_of_clips
 from services.trainer.data.arrays import move_channels_first
 from services.trainer.data.features import Features, FeatureSubset
 from shared.errors import BadData
 from shared.records import ActionUnit, Sample
+from shared.training.annotations import PAPER_UNITS, au_vector, count_units_by_region, order_units, units_of_clips
 
 
 def test_features_are_sorted_by_name_whatever_order_they_come_in(pair):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.trainer.data.annotations import PAPER_UNITS
-from services.trainer.evaluation.clip_selection import ClipSelection
 from services.trainer.evaluation.plan import EvaluationPlan, describe_fold_gaps
-from services.trainer.evaluation.protocol import ProtocolSettings
+from shared.training.annotations import PAPER_UNITS
+from shared.training.clip_selection import ClipSelection
+from shared.training.protocol import ProtocolSettings
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pytest
 
 from services.trainer.data.features import FeatureSubset
 from services.trainer.evaluation.metrics import score_emotions
-from services.trainer.evaluation.protocol import FoldSplit, loso_folds
 from services.trainer.folds import store
 from services.trainer.folds.cross_validation import FoldPool, FoldProgress, run_folds
 from services.trainer.folds.fold import FoldJob
 from services.trainer.report.summary import pooled_figures
-from services.trainer.settings import TrainSettings
 from shared.store import LocalStore
+from shared.training.protocol import FoldSplit, loso_folds
+from shared.training.settings import TrainSettings
 
 QUICK = TrainSettings(epochs=6, batch=6, learning_rate=5e-3, oracle=False)
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from services.trainer.data.features import FeatureSubset
-from services.trainer.evaluation.protocol import ProtocolSettings, loso_folds, protocol_folds
 from services.trainer.folds.fold import FoldJob, split_off_validation_subjects, train_fold, validation_uf1
 from services.trainer.folds.store import FoldTrainer, load_outcome, outcome_key
 from services.trainer.learners.base import TrainingCallbacks
-from services.trainer.settings import TrainSettings
 from shared.errors import BadData
 from shared.store import LocalStore
+from shared.training.protocol import ProtocolSettings, loso_folds, protocol_folds
+from shared.training.settings import TrainSettings
 
 CHOOSING = TrainSettings(epochs=4, batch=6, learning_rate=5e-3, keep="best-inner", inner=3)
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.evaluation.metrics import score_action_units
-from services.trainer.evaluation.protocol import loso_folds
 from services.trainer.folds.fold import FoldJob, train_fold
 from services.trainer.learners.au_targets import au_target_tensors
 from services.trainer.learners.base import NO_CALLBACKS
 from services.trainer.learners.registry import create_learner, units_of_learner
-from services.trainer.settings import TrainSettings, settings_from_profile
+from shared.training.annotations import PAPER_UNITS
+from shared.training.protocol import loso_folds
+from shared.training.settings import TrainSettings, settings_from_profile
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 
 from services.trainer.learners import augmentation
 from services.trainer.learners.augmentation import AffineDraw, AugmentationDraw
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 
 EVERYTHING = TrainSettings(jitter=1.0, rotate=10, scale=0.1, shift=1)
 

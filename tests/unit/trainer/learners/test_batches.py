@@ -7,7 +7,7 @@ import torch
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners import augmentation, batches
 from services.trainer.learners.batch_source import HostBatchSource, TrainingDevice
-from services.trainer.settings import PROFILES, TrainSettings
+from shared.training.settings import PROFILES, TrainSettings
 
 FRAMES, MAPS = ("patches", "clip"), ("patches", "maps")  # what fmer and fmer-lite need
 

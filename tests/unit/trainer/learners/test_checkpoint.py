@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from services.trainer.data.features import FeatureSubset
-from services.trainer.evaluation.protocol import loso_folds
 from services.trainer.folds.fold import FoldJob
 from services.trainer.folds.store import FoldTrainer, outcome_key
 from services.trainer.learners import checkpoint
@@ -26,8 +25,9 @@ from services.trainer.learners.base import (
 )
 from services.trainer.learners.checkpoint import StoredCheckpoint, decode_state, encode_state
 from services.trainer.learners.network import NetworkLearner
-from services.trainer.settings import TrainSettings, settings_from_profile
 from shared.store import LocalStore
+from shared.training.protocol import loso_folds
+from shared.training.settings import TrainSettings, settings_from_profile
 
 NAME = "f" * 32
 LITE = TrainSettings(epochs=5, batch=5, jitter=0.5, sampling="balanced")
@@ -112,11 +112,11 @@ CHILD = """
 import sys
 from pathlib import Path
 from services.trainer.data.features import Features
-from services.trainer.evaluation.protocol import loso_folds
+from shared.training.protocol import loso_folds
 from services.trainer.folds.fold import FoldJob
 from services.trainer.folds.store import FoldTrainer
 from services.trainer.learners.base import TrainingCallbacks
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 from shared.store import LocalStore
 features, settings = Features.open(Path(sys.argv[1])), TrainSettings.model_validate_json(sys.argv[3])
 callbacks = TrainingCallbacks(lambda epoch: print(epoch.number, flush=True))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from services.trainer.learners.losses import TrainingLosses, au_weights, class_logit_offsets, class_weights, focal_loss
-from services.trainer.settings import PROFILES, TrainSettings
+from shared.training.settings import PROFILES, TrainSettings
 
 NINE_TO_ONE = np.array([0] * 9 + [1])
 

@@ -9,7 +9,7 @@ import torch
 from services.trainer.data.features import FeatureSubset
 from services.trainer.learners.augmentation import mirror_maps
 from services.trainer.learners.map_input import MapPreparation, normalise_maps, prepare_maps
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 Y, X = np.mgrid[:28, :28] - 13.5
 ROBUST = ModelSettings(map_head="robust")

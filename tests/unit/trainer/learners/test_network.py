@@ -15,7 +15,7 @@ from services.trainer.learners.network import (
     lay_out_channels_last,
     to_channels_last_on_gpu,
 )
-from services.trainer.settings import PROFILES, TrainSettings, settings_from_profile
+from shared.training.settings import PROFILES, TrainSettings, settings_from_profile
 
 QUICK = TrainSettings(epochs=3)
 

@@ -9,7 +9,7 @@ from services.trainer.learners.optimiser import (
     load_optimiser_state,
     set_learning_rate,
 )
-from services.trainer.settings import PROFILES, TrainSettings
+from shared.training.settings import PROFILES, TrainSettings
 
 
 def test_rates_of_both_schedules():

@@ -12,8 +12,8 @@ from services.trainer.learners.base import NO_CALLBACKS
 from services.trainer.learners.baselines import LinearMapsLearner
 from services.trainer.learners.pooled_linear import PooledLinearLearner, fit_softmax, fit_unit, pool_maps
 from services.trainer.learners.registry import create_learner
-from services.trainer.models.settings import ModelSettings
-from services.trainer.settings import TrainSettings
+from shared.training.model_settings import ModelSettings
+from shared.training.settings import TrainSettings
 
 AS_GIVEN = TrainSettings(model="pooled-linear", network=ModelSettings(map_head="none"))
 

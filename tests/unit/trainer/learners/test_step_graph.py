@@ -19,7 +19,7 @@ from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.learners.network import NetworkLearner, deterministic_torch
 from services.trainer.learners.step_graph import EAGER_CALLS, GraphRecorder, RecordedStep, Results
 from services.trainer.learners.training_loop import TrainingLoop
-from services.trainer.settings import TrainSettings, settings_from_profile
+from shared.training.settings import TrainSettings, settings_from_profile
 
 
 class CallingRecorder:

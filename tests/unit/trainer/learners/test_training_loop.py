@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.data.features import FeatureSubset
 from services.trainer.evaluation.metrics import score_action_units, score_emotions
 from services.trainer.learners.base import NO_CALLBACKS, EpochSummary, TrainingCallbacks
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.learners.network import NetworkLearner
 from services.trainer.learners.training_loop import TrainingLoop
-from services.trainer.settings import TrainSettings
+from shared.training.annotations import PAPER_UNITS
+from shared.training.settings import TrainSettings
 
 QUICK = TrainSettings(epochs=3)
 ANY_EPOCH = EpochSummary(0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0)

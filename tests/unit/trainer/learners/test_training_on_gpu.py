@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from services.trainer.data.features import FeatureSubset
-from services.trainer.evaluation.protocol import loso_folds
 from services.trainer.folds.cross_validation import FoldPool, run_folds
 from services.trainer.learners.base import NO_CALLBACKS, TrainingCallbacks
 from services.trainer.learners.batch_source import DeviceBatchSource, HostBatchSource, TrainingDevice
 from services.trainer.learners.checkpoint import StoredCheckpoint
 from services.trainer.learners.network import NetworkLearner
 from services.trainer.models import ARRAYS_BY_MODEL
-from services.trainer.settings import TrainSettings, settings_from_profile
 from shared.store import LocalStore
+from shared.training.protocol import loso_folds
+from shared.training.settings import TrainSettings, settings_from_profile
 
 MODELS = ["fmer-lite", "fmer"]
 PLACES = [("cpu", "fmer-lite"), *(pytest.param("cuda", model, marks=pytest.mark.gpu) for model in MODELS)]

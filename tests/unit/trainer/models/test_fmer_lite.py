@@ -10,7 +10,7 @@ from services.trainer import models
 from services.trainer.models.fmer_lite import FmerLite
 from services.trainer.models.fusion import Fusion
 from services.trainer.models.head_motion import ROI_PLACES
-from services.trainer.models.settings import ModelSettings
+from shared.training.model_settings import ModelSettings
 
 Y, X = torch.meshgrid(*[torch.arange(28.0) - 13.5] * 2, indexing="ij")
 

@@ -6,8 +6,8 @@ import torch
 from services.trainer import models
 from services.trainer.models import htnet
 from services.trainer.models.input_scaling import MapScale
-from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
-from services.trainer.settings import TrainSettings, settings_from_profile
+from shared.training.model_settings import MODEL_PROFILES, ModelSettings
+from shared.training.settings import TrainSettings, settings_from_profile
 
 MAPS = [name for name, needs in models.ARRAYS_BY_MODEL.items() if needs == ("maps",)]
 

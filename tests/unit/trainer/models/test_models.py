@@ -9,8 +9,8 @@ from services.trainer.models.fusion import Fusion
 from services.trainer.models.input_scaling import ClipScale, PatchScale
 from services.trainer.models.p3d import P3D
 from services.trainer.models.roi_graph import PairConv
-from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
 from services.trainer.models.transformer import EncoderLayer
+from shared.training.model_settings import MODEL_PROFILES, ModelSettings
 
 PAPER = MODEL_PROFILES["paper"]
 PAGE = {"graph": 1_033_558, "p3d": 24_944_073, "au_graph": 49_172, "fusion": 58}  # parameters at four classes

@@ -6,13 +6,13 @@ import numpy as np
 
 from merstream.shipped_model.map_drawing import draw_maps_of_faces
 from services.trainer.experiment import run_experiment
-from services.trainer.options import TrainingOptions, resolve_options
 from services.trainer.recogniser.labels import FINE_CLASSES
-from services.trainer.runs.manifest import describe_run
 from services.trainer.sources.sample_rows import read_samples_csv
 from services.trainer.sources.samples_csv import load_plan_from_table, table_clips
 from shared.records import report_prefix, run_contents_key
 from shared.store import Store
+from shared.training.manifest import describe_run
+from shared.training.options import TrainingOptions, resolve_options
 
 RUN = "0123456789abcdef" * 2
 HEADER = "dataset,subject,clip,label,aus,path"

@@ -11,7 +11,7 @@ from services.trainer.folds.fold import FoldOutcome
 from services.trainer.learners.base import EpochSummary
 from services.trainer.report.model import Report
 from services.trainer.report.summary import summarise_run
-from services.trainer.settings import TrainSettings
+from shared.training.settings import TrainSettings
 
 Sure = float | Sequence[float]
 

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.evaluation.protocol import ProtocolSettings
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.report.au_scores import describe_unpredicted_units, find_common_units, score_units
 from services.trainer.report.csv_tables import render_predictions_csv
 from services.trainer.report.html_page import render_model_card, render_page
 from services.trainer.report.latex_table import render_latex
 from services.trainer.report.summary import summarise_run
-from services.trainer.settings import TrainSettings
+from shared.training.annotations import PAPER_UNITS
+from shared.training.protocol import ProtocolSettings
+from shared.training.settings import TrainSettings
 from tests.unit.trainer.report.test_csv_tables import read
 
 UNITS = (1, 4, 12)

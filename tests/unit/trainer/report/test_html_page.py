@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.report.html_page import escape_markdown, render_model_card, render_page
 from services.trainer.report.model import MisclassifiedClips, SubjectAccuracy
+from shared.training.annotations import PAPER_UNITS
 
 VOID = {"meta", "img", "br", "wbr", "link"}
 

@@ -22,9 +22,9 @@ from services.trainer.report.model import (
     SeedFigures,
 )
 from services.trainer.report.summary import summarise_run
-from services.trainer.settings import TrainSettings
 from shared.errors import BadData
 from shared.records import Figures
+from shared.training.settings import TrainSettings
 from tests.unit.trainer.report.conftest import outcome
 
 # Recorded before the report had a model. Other keys or types need another schema than mer.report/2.

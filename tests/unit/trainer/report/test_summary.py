@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from services.trainer import experiment
-from services.trainer.data.annotations import PAPER_UNITS
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.learners.base import EpochSummary
 from services.trainer.report.model import Report
 from services.trainer.report.summary import oracle_figures, pooled_figures
 from services.trainer.report.writer import REPORT_FILES
-from services.trainer.settings import TrainSettings
+from shared.training.annotations import PAPER_UNITS
+from shared.training.settings import TrainSettings
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import pytest
 
 from services.trainer import experiment
 from services.trainer.data import features
-from services.trainer.evaluation.clip_selection import select_by_protocol
 from services.trainer.evaluation.plan import EvaluationPlan
-from services.trainer.options import resolve_options
 from services.trainer.report.writer import REPORT_FILES
-from services.trainer.runs import definition
-from services.trainer.runs.state import PipelineState
+from shared.pipeline_state import PipelineState
 from shared.records import Dataset, FoldResult, Run, RunContents
+from shared.training import definition
+from shared.training.clip_selection import select_by_protocol
+from shared.training.options import resolve_options
 from tests.unit.trainer.lab import Killed, Lab, Life, Trainer, version
 
 LITE = {"model": "fmer-lite", "epochs": 2, "batch": 2}

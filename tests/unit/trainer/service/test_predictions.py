@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from services.trainer.recogniser.run_recogniser import load_run
-from services.trainer.runs.state import PipelineState
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
+from shared.pipeline_state import PipelineState
 from shared.store.npz import unpack_arrays
 from shared.topic_views import read_records
 from shared.video_progress import VideoFollower

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from services.trainer.runs.state import PipelineState
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.run_starter import RunStarter
 from shared.errors import Misconfigured
+from shared.pipeline_state import PipelineState
 from shared.records import RunContents
 from shared.telemetry import Metrics
 from tests.unit.trainer.lab import PIPELINE

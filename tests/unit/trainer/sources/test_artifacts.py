@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from services.trainer.data import features as dataset
-from services.trainer.options import resolve_options
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
 from shared.errors import BadData
 from shared.records import Record
+from shared.training.options import resolve_options
 
 ANY = resolve_options("corrected", {"model": "majority"}, "cpu")
 

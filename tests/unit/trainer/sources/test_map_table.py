@@ -14,9 +14,9 @@ import merstream
 from benchmarks.drawn_maps import EXPRESSIONS, draw_maps, stretch_maps
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.learners.augmentation import mirror_maps
-from services.trainer.options import resolve_options
 from services.trainer.sources.samples_csv import load_plan_from_table
 from shared.errors import BadData
+from shared.training.options import resolve_options
 
 LABELS = list(EXPRESSIONS) * 8
 MAPS = draw_maps(LABELS, np.random.default_rng(7)).astype(np.float32)

@@ -10,11 +10,11 @@ from PIL import Image
 
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.folds.cross_validation import run_folds
-from services.trainer.options import resolve_options
 from services.trainer.sources import samples_csv
 from services.trainer.sources.map_pictures import decode_stretched
 from services.trainer.sources.sample_files import arrange_channels
 from shared.errors import BadData
+from shared.training.options import resolve_options
 
 HEADER = "dataset,subject,clip,label,aus,path"
 Write = Callable[..., Path]

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from services.trainer.data.arrays import Indices
 from shared.errors import BadData, Misconfigured
 from shared.names import spelling_key
 from shared.person_names import PersonName, parse_person_name
@@ -17,6 +16,7 @@ from shared.records import FrozenModel
 
 GENERIC_PROTOCOLS = ("loso", "k-fold", "split")  # for any data; the others are in shared/protocols/catalogue.py
 GROUP_PLURALS = {"subject": "people", "dataset": "datasets"}
+Indices = NDArray[np.intp]
 POOLED_PREDICTIONS = "predictions pooled over all folds"
 
 

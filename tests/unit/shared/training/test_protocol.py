@@ -5,7 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.trainer.evaluation.protocol import (
+from shared.errors import BadData, Misconfigured
+from shared.protocols.catalogue import PROTOCOL_BY_NAME
+from shared.training.protocol import (
     GENERIC_PROTOCOLS,
     ProtocolSettings,
     check_protocol,
@@ -13,8 +15,6 @@ from services.trainer.evaluation.protocol import (
     protocol_folds,
     stratified_k_folds,
 )
-from shared.errors import BadData, Misconfigured
-from shared.protocols.catalogue import PROTOCOL_BY_NAME
 
 DATASETS = ("casme2", "samm", "smic-hs", "mmew", "lab")
 people = st.sampled_from([f"{dataset}/s{number}" for dataset in DATASETS for number in range(1, 7)])

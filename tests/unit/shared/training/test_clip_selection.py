@@ -6,13 +6,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.trainer.data.annotations import subject_id
 from services.trainer.data.features import select_clips
-from services.trainer.evaluation.clip_selection import ProtocolClip, content_digests, select_by_protocol
-from services.trainer.evaluation.protocol import GENERIC_PROTOCOLS, ProtocolSettings, protocol_folds
 from shared.errors import BadData
 from shared.protocols.catalogue import PROTOCOL_BY_NAME
 from shared.records import Artifact, Record, Sample
+from shared.training.annotations import subject_id
+from shared.training.clip_selection import ProtocolClip, content_digests, select_by_protocol
+from shared.training.protocol import GENERIC_PROTOCOLS, ProtocolSettings, protocol_folds
 
 LABELS = ("disgust", "happiness", "others")
 

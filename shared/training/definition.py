@@ -5,19 +5,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.trainer.data import features as features_
-from services.trainer.data.annotations import subject_id
-from services.trainer.evaluation.clip_selection import content_digests, select_by_protocol
-from services.trainer.evaluation.protocol import ProtocolSettings, protocol_folds
-from services.trainer.experiment import expand_learners
-from services.trainer.folds.fold import FOLD_VERSION
-from services.trainer.options import TrainingOptions
-from services.trainer.runs.manifest import describe_run
-from services.trainer.settings import TrainSettings
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData, first_problem
 from shared.records import Dataset, Record, Run, RunContents, RunResult, json_digest
 from shared.store import Store
+from shared.training.annotations import subject_id
+from shared.training.clip_selection import content_digests, select_by_protocol, select_clips
+from shared.training.learners import FOLD_VERSION, expand_learners
+from shared.training.manifest import describe_run
+from shared.training.options import TrainingOptions
+from shared.training.protocol import ProtocolSettings, protocol_folds
+from shared.training.settings import TrainSettings
 
 
 def compose_run(
@@ -116,7 +114,7 @@ def list_folds(records: Sequence[Record], options: TrainingOptions) -> list[tupl
     """
     samples, contents = [record.sample for record in records], [content_digests(record) for record in records]
     found = select_by_protocol(samples, options.protocol, options.classes, contents)
-    rows, classes = features_.select_clips(found.clips, found.classes, found.other_emotions)
+    rows, classes = select_clips(found.clips, found.classes, found.other_emotions)
     kept = [found.clips[row] for row in rows]
     divided = protocol_folds(
         options.protocol, [subject_id(clip) for clip in kept], [classes.index(str(clip.emotion)) for clip in kept]

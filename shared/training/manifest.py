@@ -5,10 +5,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-import torch
-
-from services.trainer.options import TrainingOptions
+from shared.device import describe_device
 from shared.records import Environment, Record, RunContents, TableClip, json_digest
+from shared.training.options import TrainingOptions
 
 RECORDED_LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "safetensors", "threadpoolctl", "pydantic")
 NOT_INSTALLED = "not installed"
@@ -46,16 +45,12 @@ def describe_run(
 
 def current_environment(device: str) -> Environment:
     """The environment of this process. It has no host name."""
-    gpu = f" ({torch.cuda.get_device_name(device)})" if torch.device(device).type == "cuda" else ""
     return Environment(
         code=package_version("merstream"),
         python=".".join(map(str, sys.version_info[:3])),
         platform=f"{platform.system()} {platform.machine()}",
-        device=device + gpu,
-        libraries={
-            **{name: found for name in RECORDED_LIBRARIES if (found := package_version(name)) != NOT_INSTALLED},
-            "torch": str(torch.__version__),
-        },
+        device=describe_device(device),
+        libraries={name: found for name in RECORDED_LIBRARIES if (found := package_version(name)) != NOT_INSTALLED},
     )
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from services.trainer.data.features import OtherEmotions
-from services.trainer.evaluation.protocol import LOSO_PROTOCOL, ProtocolSettings, check_protocol
-from services.trainer.settings import TrainSettings, settings_from_profile
 from shared.errors import Misconfigured, first_problem
+from shared.training.clip_selection import OtherEmotions
+from shared.training.protocol import LOSO_PROTOCOL, ProtocolSettings, check_protocol
+from shared.training.settings import TrainSettings, settings_from_profile
 
 # Name of an option -> field of `ProtocolSettings`.
 PROTOCOL_FIELD_BY_OPTION = {"protocol" if name == "name" else name: name for name in ProtocolSettings.model_fields}

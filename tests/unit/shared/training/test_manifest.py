@@ -1,8 +1,8 @@
 """What a run consists of, as run.json says it, and what differs elsewhere."""
 
-from services.trainer.options import resolve_options
-from services.trainer.runs.manifest import current_environment, data_differences, describe_run, environment_differences
-from shared.records import Artifact, Record, RunContents, TableClip
+from shared.records import Artifact, Record, RunContents, Sample, TableClip
+from shared.training.manifest import current_environment, data_differences, describe_run, environment_differences
+from shared.training.options import resolve_options
 
 CHOICE = resolve_options("corrected", {"model": "linear", "seeds": 2, "seed": 4, "classes": "a,b"}, "cpu")
 
@@ -29,8 +29,8 @@ def test_it_says_everything_and_survives_the_wire():
     assert said.environment.device == "cpu"
 
 
-def test_its_digest_follows_content_and_labels_and_nothing_else(pair):
-    sample, _ = pair()
+def test_its_digest_follows_content_and_labels_and_nothing_else():
+    sample = Sample(dataset="toy", subject="s1", clip="c1", emotion="happiness", onset=0, offset=9, fps=200)
     digest = describe_run("toy", "p", CHOICE, [record(sample, "0")]).data
     assert describe_run("other", "q", CHOICE, [record(sample, "0", trace="u")]).data == digest
     assert describe_run("toy", "p", CHOICE, [record(sample, "1")]).data != digest

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.trainer.models.settings import MODEL_PROFILES, ModelSettings
 from shared.stage import StageSettings
+from shared.training.model_settings import MODEL_PROFILES, ModelSettings
 
 
 class TrainSettings(StageSettings):

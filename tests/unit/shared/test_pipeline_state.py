@@ -1,6 +1,6 @@
 """A poll that finds nothing new does no work on clips."""
 
-from services.trainer.runs.state import PipelineState
+from shared.pipeline_state import PipelineState
 from tests.unit.trainer.lab import Lab
 
 

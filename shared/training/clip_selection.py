@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Literal
 
-from services.trainer.data.annotations import AnnotatedClip, clip_id, subject_id
-from services.trainer.data.features import OtherEmotions
-from services.trainer.evaluation.protocol import ProtocolSettings
 from shared.errors import BadData
 from shared.names import spelling_key
 from shared.protocols import apply_evaluation_protocol
 from shared.records import ActionUnit, Record
+from shared.training.annotations import AnnotatedClip, clip_id, emotion_classes, subject_id
+from shared.training.protocol import ProtocolSettings
 
+OtherEmotions = Literal["refuse", "leave out"]
 UNLABELLED_CLASS = "unlabelled"  # class of a clip without an emotion, in a protocol without classes
 
 
@@ -125,3 +127,31 @@ def _select_by_named_protocol(clips: Sequence[ProtocolClip], protocol: ProtocolS
     classes = tuple(label for label in task.classes if label in present) or None
     other_emotions: OtherEmotions = "leave out" if classes else "refuse"
     return ClipSelection(kept, classes, other_emotions, selection.left_out, selection.faults, task.units)
+
+
+def select_clips(
+    samples: Sequence[AnnotatedClip], classes: Sequence[str] | None = None, other_emotions: OtherEmotions = "refuse"
+) -> tuple[list[int], tuple[str, ...]]:
+    """Rows of the clips to use, sorted by clip name, and the classes (default: all emotions that occur).
+
+    Clips of other emotions are an error or are left out. Raises BadData for no clips, a repeated clip, and as
+    `emotion_classes` does.
+    """
+    if not samples:
+        raise BadData("No features at all: expected at least one clip. Run the stages up to roi-au first.")
+    chosen = emotion_classes(samples, classes)
+    order = sorted(range(len(samples)), key=lambda row: clip_id(samples[row]))
+    for one, other in pairwise(order):
+        if clip_id(samples[one]) == clip_id(samples[other]):
+            raise BadData(
+                f"{clip_id(samples[one])}: expected each clip once, got it from two datasets: one is the other under a "
+                "new name. Train on one of them."
+            )
+    kept = [row for row in order if samples[row].emotion in chosen]
+    if other_emotions == "refuse" and len(kept) < len(order):
+        wrong = next(samples[row] for row in order if samples[row].emotion not in chosen)
+        raise BadData(
+            f"{clip_id(wrong)}: expected one of the emotions {', '.join(chosen)}, got {wrong.emotion!r}. Add it to the "
+            "classes or leave clips of other emotions out."
+        )
+    return kept, chosen

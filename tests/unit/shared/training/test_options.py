@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.trainer.evaluation.protocol import ProtocolSettings
-from services.trainer.options import TrainingOptions, resolve_options
-from services.trainer.settings import FMER_SETTINGS, LITE_SETTINGS, PAPER_SETTINGS
 from shared.errors import Misconfigured
+from shared.training.options import TrainingOptions, resolve_options
+from shared.training.protocol import ProtocolSettings
+from shared.training.settings import FMER_SETTINGS, LITE_SETTINGS, PAPER_SETTINGS
 
 
 def test_nothing_asked_gives_the_model_that_the_device_can_train():

@@ -1,1 +1,0 @@
-"""Runs: their contents, their ids, and their state on the bus."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 # Before numpy and torch read it. Several threads per process would mostly wait for each other.
 os.environ.update(dict.fromkeys(THREAD_COUNT_VARIABLES, "1"))
 
+# Several processes of pytest get a size of the terminal, which a console would keep whatever a test sets.
+for variable in ("COLUMNS", "LINES"):
+    os.environ.pop(variable, None)
+
 # A slow machine is no fault of the code. In CI the examples are the same in each run.
 settings.register_profile(
     "merstream",

@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from merstream.app import app
-from merstream.cli import console  # noqa: F401  made now: it keeps the COLUMNS of the moment
 from merstream.commands import status
 from merstream.embedded.run_folder import Workspace
 from services.trainer.api.responses import list_dataset_answers

@@ -68,17 +68,21 @@ class Mixer:
         return build(folder)
 
 
-KAFKA = ("kafka", "strimzi", "kafka-login", "")
-SCALING = ("keda", "hpa", "")
-OTHERS = ("store", "gpu", "gpu-flow", "monitoring", "network-policies", "namespace")
+KAFKA = ("kafka", "strimzi", "kafka-login")  # one of them at most
+SCALING = ("keda", "hpa")  # likewise
+OTHERS = ("store", "gpu", "gpu-flow", "gpu-magnet", "monitoring", "network-policies", "namespace")
+LOGINS = ("kafka-login", "keda", "keda-login", "service-logins")
 
 
 def combinations() -> list[tuple[str, ...]]:
-    """What may be asked for: one Kafka, one way of scaling, any of the others."""
-    mixed = itertools.product(KAFKA, SCALING, *((other, "") for other in OTHERS))
-    logins = ("kafka-login", "keda", "keda-login", "service-logins")
-    secured = ((*logins, *OTHERS), ("store", "strimzi", *logins), ("service-logins",))
-    return [tuple(part for part in parts if part) for parts in (*mixed, *secured)]
+    """Each component alone, each two that go together, all of them at once, and what logins need."""
+    every = (*KAFKA, *SCALING, *OTHERS)
+    pairs = [
+        pair for pair in itertools.combinations(every, 2) if not (set(pair) <= set(KAFKA) or set(pair) <= set(SCALING))
+    ]
+    full = [(kafka, scaling, *OTHERS) for kafka in KAFKA for scaling in SCALING]
+    secured = [(*LOGINS, *OTHERS), ("store", "strimzi", *LOGINS), ("service-logins",)]
+    return [(), *((part,) for part in every), *pairs, *full, *secured]
 
 
 def some_combinations() -> list[tuple[str, ...]]:

@@ -31,6 +31,15 @@ def describe_device(name: str) -> str:
     return f"{name} ({torch.cuda.get_device_name(name)})"
 
 
+def describe_torch() -> dict[str, str]:
+    """The version of torch with its build, such as {"torch": "2.11.0+cu130"}. Empty without torch."""
+    if find_spec("torch") is None:
+        return {}
+    import torch
+
+    return {"torch": str(torch.__version__)}
+
+
 def require_kernel_compiler() -> None:
     """Raises Misconfigured where own kernels for a GPU can't be compiled: without triton, or without a C compiler."""
     missing = []

@@ -19,12 +19,14 @@ class RecordPacker:
     def __init__(self) -> None:
         self._dictionary = b""
 
-    def pack(self, data: bytes) -> bytes:
+    def pack_record(self, data: bytes) -> bytes:
+        """The compressed bytes of an encoded record."""
         self._dictionary = self._dictionary or data[-WINDOW:]
         compressor = zlib.compressobj(zdict=self._dictionary)
         return compressor.compress(data) + compressor.flush()
 
-    def unpack(self, packed: bytes) -> Record:
+    def unpack_record(self, packed: bytes) -> Record:
+        """The record of bytes that this packer compressed."""
         return Record.decode(zlib.decompressobj(zdict=self._dictionary).decompress(packed))
 
 
@@ -41,7 +43,7 @@ class PackedRecords(Sequence[Record]):
     def __getitem__(self, index: int | slice) -> "Record | PackedRecords":
         if isinstance(index, slice):
             return PackedRecords(self._packed[index], self._packer)
-        return self._packer.unpack(self._packed[index])
+        return self._packer.unpack_record(self._packed[index])
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -61,7 +63,7 @@ class FeatureIndex(Mapping[str, Record]):
         self.groups, self.packer = groups, packer
 
     def __getitem__(self, key: str) -> Record:
-        return self.packer.unpack(self.groups[group_name(key)][key])
+        return self.packer.unpack_record(self.groups[group_name(key)][key])
 
     def __iter__(self) -> Iterator[str]:
         return (key for group in self.groups.values() for key in group)
@@ -84,7 +86,7 @@ def index_features(records: Iterable[Record]) -> FeatureIndex:
     """These records by key."""
     groups, packer = defaultdict[str, dict[str, bytes]](dict), RecordPacker()
     for record in records:
-        groups[group_name(record.key)][record.key] = packer.pack(record.encode())
+        groups[group_name(record.key)][record.key] = packer.pack_record(record.encode())
     return FeatureIndex(dict(groups), packer)
 
 
@@ -122,7 +124,7 @@ class FeaturesView:
             if record:
                 self._older_keys[key] = record.key
                 key = record.key
-        self._put(key, self._packer.pack(message.value) if message and record else None)
+        self._put(key, self._packer.pack_record(message.value) if message and record else None)
 
     def _put(self, key: str, packed: bytes | None) -> None:
         name = group_name(key)

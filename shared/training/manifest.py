@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from shared.device import describe_device
+from shared.device import describe_device, describe_torch
 from shared.records import Environment, Record, RunContents, TableClip, json_digest
 from shared.training.options import TrainingOptions
 
@@ -50,7 +50,10 @@ def current_environment(device: str) -> Environment:
         python=".".join(map(str, sys.version_info[:3])),
         platform=f"{platform.system()} {platform.machine()}",
         device=describe_device(device),
-        libraries={name: found for name in RECORDED_LIBRARIES if (found := package_version(name)) != NOT_INSTALLED},
+        libraries={
+            **{name: found for name in RECORDED_LIBRARIES if (found := package_version(name)) != NOT_INSTALLED},
+            **describe_torch(),
+        },
     )
 
 

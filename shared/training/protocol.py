@@ -16,7 +16,6 @@ from shared.records import FrozenModel
 
 GENERIC_PROTOCOLS = ("loso", "k-fold", "split")  # for any data; the others are in shared/protocols/catalogue.py
 GROUP_PLURALS = {"subject": "people", "dataset": "datasets"}
-Indices = NDArray[np.intp]
 POOLED_PREDICTIONS = "predictions pooled over all folds"
 
 
@@ -86,8 +85,8 @@ class FoldSplit:
     """The name of the held-out group, and the indices of the clips to train on and to test."""
 
     held_out: str
-    train: Indices
-    test: Indices
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
 
 
 def check_protocol(protocol: ProtocolSettings) -> ProtocolSettings:

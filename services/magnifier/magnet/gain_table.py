@@ -7,7 +7,7 @@ from torch import Tensor
 from services.magnifier.magnet.generator import read_tiles
 from services.magnifier.magnet.losses import to_signed
 from services.magnifier.magnet.network import MagNet
-from services.magnifier.magnet.pictures import blur
+from services.magnifier.magnet.pictures import blur_pictures
 
 SIDE = 192  # px
 AMPLITUDES = (0.3, 1.0, 2.0)  # px
@@ -41,10 +41,11 @@ def magnify_pair(net: MagNet, still: Tensor, moved: Tensor, factor: float) -> Te
 
 def fit_gain(face: Tensor, field: Tensor, shown: Tensor, amplitude: float, factor: float) -> tuple[float, float]:
     """(gain, RMS) of the amplitude in px that explains the picture [1,3,H,W] best, seen through the flow's blur."""
-    mask, seen = field.norm(dim=-1)[:, None] > 0.25, blur(shown, FLOW_BLUR)
+    mask, seen = field.norm(dim=-1)[:, None] > 0.25, blur_pictures(shown, FLOW_BLUR)
     lengths = torch.linspace(0, 1.6 * amplitude * (1 + factor), 33)
     errors = [
-        float(((blur(move_face(face, field * length), FLOW_BLUR) - seen) ** 2 * mask).sum()) for length in lengths
+        float(((blur_pictures(move_face(face, field * length), FLOW_BLUR) - seen) ** 2 * mask).sum())
+        for length in lengths
     ]
     best = int(np.clip(np.argmin(errors), 1, len(errors) - 2))
     left, middle, right = errors[best - 1 : best + 2]

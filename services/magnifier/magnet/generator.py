@@ -50,7 +50,7 @@ class SampleGenerator:
         self.tiles, self.size = tiles, size
         self.random = torch.Generator(tiles.device).manual_seed(seed)
 
-    def draw(self, count: int, difficulty: Difficulty) -> Samples:
+    def draw_samples(self, count: int, difficulty: Difficulty) -> Samples:
         """`count` samples of this difficulty."""
         field, alpha = self.draw_motion(count, difficulty)
         still, tiles, place = self._flags(count, difficulty.still), self._tiles(count), self._placements(count)
@@ -100,14 +100,14 @@ class SampleGenerator:
         count, device = len(alpha), alpha.device
         shift = (torch.rand(count, 3, 1, 1, generator=self.random, device=device) * 2 - 1) * difficulty.colour
         level = self._uniform(count, 0, 1) * difficulty.noise
-        seen = [self.quantise(self._add_noise(frame, level)) for frame in (first, plain + shift, plain)]
+        seen = [self.quantise_frame(self._add_noise(frame, level)) for frame in (first, plain + shift, plain)]
         return Samples(*seen, (plain + shift), (wanted + shift), alpha)
 
     def _add_noise(self, frame: Tensor, level: Tensor) -> Tensor:
         noise = torch.randn(frame.shape, generator=self.random, device=frame.device)
         return frame + 127.5 * level * noise * (frame.clamp(min=0) / 127.5 / 127.5).sqrt()
 
-    def quantise(self, frame: Tensor) -> Tensor:
+    def quantise_frame(self, frame: Tensor) -> Tensor:
         """Whole grey levels 0..255; noise as wide as a level keeps the mean of what lies between two levels."""
         dither = torch.rand(frame.shape, generator=self.random, device=frame.device) - 0.5
         return (frame + dither).round().clamp(0, 255)

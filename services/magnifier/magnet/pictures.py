@@ -37,7 +37,7 @@ def load_tiles() -> Tensor:
         tiles += [*cut_tiles(torch.tensor(rgb.copy(), dtype=torch.float32).permute(2, 0, 1))]
     random = torch.Generator().manual_seed(1)
     tiles += [*draw_noise(random, NOISE), *draw_leaves(random, LEAVES)]
-    return blur(torch.stack(tiles))
+    return blur_pictures(torch.stack(tiles))
 
 
 def cut_tiles(picture: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def draw_leaves(generator: torch.Generator, count: int, discs: int = 500) -> Ten
     return pictures.clamp(0, 255)
 
 
-def blur(pictures: Tensor, sigma: float = BLUR) -> Tensor:
+def blur_pictures(pictures: Tensor, sigma: float = BLUR) -> Tensor:
     """[K,C,H,W] -> the same, after a Gaussian of this standard deviation in px."""
     steps = torch.arange(-3, 4, dtype=torch.float32, device=pictures.device)
     kernel = torch.exp(-(steps**2) / (2 * sigma**2))

@@ -57,7 +57,7 @@ class Training:
         recipe, progress = self.recipe, self.step / self.recipe.steps
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.rate * rate_share(progress)
-        samples = self.samples.draw(recipe.batch, difficulty_at(progress, recipe))
+        samples = self.samples.draw_samples(recipe.batch, difficulty_at(progress, recipe))
         self.optimiser.zero_grad(set_to_none=True)
         loss = training_loss(self.net, samples, recipe.regulariser if progress >= recipe.easy else 0.0)
         loss.backward()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from services.magnifier.magnet.generator import EASY, FULL, Difficulty, SampleGenerator, read_tiles
-from services.magnifier.magnet.pictures import TILE, blur, draw_noise
+from services.magnifier.magnet.pictures import TILE, blur_pictures, draw_noise
 
 QUIET = replace(FULL, noise=0.0, colour=0.0, still=0.0, layered=0.0)
 
@@ -15,11 +15,11 @@ QUIET = replace(FULL, noise=0.0, colour=0.0, still=0.0, layered=0.0)
 @pytest.fixture(scope="module")
 def tiles() -> Tensor:
     """Noise that no sample saturates."""
-    return blur((draw_noise(torch.Generator().manual_seed(2), 2) - 128) * 0.4 + 128)
+    return blur_pictures((draw_noise(torch.Generator().manual_seed(2), 2) - 128) * 0.4 + 128)
 
 
 def test_equal_seeds_draw_equal_samples(tiles: Tensor) -> None:
-    first, again, other = (SampleGenerator(tiles, 32, seed).draw(3, FULL) for seed in (5, 5, 6))
+    first, again, other = (SampleGenerator(tiles, 32, seed).draw_samples(3, FULL) for seed in (5, 5, 6))
     for name in ("first", "second", "second_plain", "clean", "wanted", "alpha"):
         assert getattr(first, name).equal(getattr(again, name))
         assert not getattr(first, name).equal(getattr(other, name))
@@ -55,7 +55,7 @@ def test_the_picture_moves_as_far_as_the_field_says(tiles: Tensor) -> None:
 def test_the_wanted_frame_moved_1_and_alpha_times_as_far() -> None:
     """On a ramp, the change is proportional to the motion. The mean of a frame hardly knows its rounding."""
     ramp = 128 + 0.8 * (torch.arange(TILE) - TILE / 2).expand(1, 3, TILE, TILE)
-    samples = SampleGenerator(ramp, 48, 1).draw(8, replace(QUIET, motion=(2.9, 3.0), alpha=(2.0, 2.01)))
+    samples = SampleGenerator(ramp, 48, 1).draw_samples(8, replace(QUIET, motion=(2.9, 3.0), alpha=(2.0, 2.01)))
     step, wanted = ((frames - samples.first).mean((1, 2, 3)) for frames in (samples.clean, samples.wanted))
     seen = step.abs() > 0.1
     assert seen.sum() >= 4
@@ -63,7 +63,7 @@ def test_the_wanted_frame_moved_1_and_alpha_times_as_far() -> None:
 
 
 def test_still_samples_show_one_picture(tiles: Tensor) -> None:
-    samples = SampleGenerator(tiles, 32, 2).draw(4, replace(QUIET, still=1.0))
+    samples = SampleGenerator(tiles, 32, 2).draw_samples(4, replace(QUIET, still=1.0))
     assert samples.wanted.equal(samples.clean)
     assert (samples.first - samples.clean).abs().max() <= 1.0  # rounding
     assert (samples.first - samples.second).abs().max() <= 1.0
@@ -71,7 +71,7 @@ def test_still_samples_show_one_picture(tiles: Tensor) -> None:
 
 def test_the_colour_shift_is_one_number_per_channel_from_the_second_frame_on(tiles: Tensor) -> None:
     generator = SampleGenerator(tiles, 32, 3)
-    samples = generator.draw(8, replace(QUIET, still=1.0, colour=20.0))
+    samples = generator.draw_samples(8, replace(QUIET, still=1.0, colour=20.0))
     shift = samples.clean - samples.first
     means = shift.mean((2, 3), keepdim=True)
     assert 10 < means.abs().max() <= 20.1
@@ -81,7 +81,7 @@ def test_the_colour_shift_is_one_number_per_channel_from_the_second_frame_on(til
 
 def test_only_a_patch_moves_in_layered_samples(tiles: Tensor) -> None:
     generator = SampleGenerator(tiles, 48, 4)
-    samples = generator.draw(4, replace(QUIET, layered=1.0, motion=(1.0, 1.1), alpha=(2.0, 2.1)))
+    samples = generator.draw_samples(4, replace(QUIET, layered=1.0, motion=(1.0, 1.1), alpha=(2.0, 2.1)))
     change = (samples.wanted - samples.clean).abs().mean(1)
     assert change[:, :4].max() < 0.1  # the border is background
     assert change[:, 16:32, 16:32].mean() > 1
@@ -91,14 +91,14 @@ def test_only_a_patch_moves_in_layered_samples(tiles: Tensor) -> None:
 
 
 def test_rounding_keeps_the_mean(tiles: Tensor) -> None:
-    rounded = SampleGenerator(tiles, 32, 5).quantise(torch.full((10_000,), 100.3))
+    rounded = SampleGenerator(tiles, 32, 5).quantise_frame(torch.full((10_000,), 100.3))
     assert set(rounded.tolist()) == {100.0, 101.0}
     assert abs(float(rounded.mean()) - 100.3) < 0.02
 
 
 def test_noise_grows_with_the_root_of_the_light(tiles: Tensor) -> None:
     grey = SampleGenerator(torch.full((1, 3, TILE, TILE), 127.5), 32, 6)
-    samples = grey.draw(200, replace(QUIET, noise=0.3))
+    samples = grey.draw_samples(200, replace(QUIET, noise=0.3))
     spread = (samples.first - samples.clean).std((1, 2, 3))
     light = samples.clean.mean((1, 2, 3))
     assert 2.5 < (spread * (127.5 / light).sqrt()).max() < 3.8  # up to 3.4 levels at mid-grey

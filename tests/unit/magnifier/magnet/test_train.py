@@ -90,7 +90,7 @@ def test_the_rate_rises_then_falls() -> None:
 
 
 def test_the_loss_is_zero_for_the_wanted_frames_alone(tiles: Tensor) -> None:
-    samples = SampleGenerator(tiles, 32, 0).draw(2, FULL)
+    samples = SampleGenerator(tiles, 32, 0).draw_samples(2, FULL)
     assert picture_error(samples.wanted, samples.wanted) == 0
     ramp = torch.arange(32.0).expand(1, 3, 32, 32)
     assert float(picture_error(ramp, torch.zeros_like(ramp))) == pytest.approx(15.5 + 0.5)

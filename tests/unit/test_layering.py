@@ -63,6 +63,11 @@ def test_stages_without_networks_load_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+def test_a_run_is_stated_without_torch() -> None:
+    code = "import sys, shared.training.definition, shared.pipeline_state; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 def test_a_worker_does_not_load_its_stage_twice() -> None:
     code = "import sys, services.flow.__main__, services.ingest.__main__; sys.exit('cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -13,6 +13,8 @@ from shared.stage_settings.flow import FLOW_PROFILES, FlowSettings
 
 LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.float32)  # MATLAB's rgb2gray
 
+PASSED_ON = ("frame_numbers", "shape_maps")  # arrays of the magnifier that roi-au may need
+
 
 def rgb_to_luma(frames: NDArray[np.uint8], rounding: str = "rounded") -> NDArray[Any]:
     """uint8 RGB [..., 3] -> luma [...] on 0..255: uint8 if `rounding` is "rounded", float32 if it is "exact"."""
@@ -27,7 +29,8 @@ def rgb_to_luma(frames: NDArray[np.uint8], rounding: str = "rounded") -> NDArray
 def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     """Magnifier's frames uint8 [F, T, H, W, 3] and factors [F] -> flows float16 [F, T-1, 2, H, W] (u, v) px, factors.
 
-    `frame_numbers` [T], where the magnifier gives it, is passed on: it names the interpolated frame that each shows.
+    What the magnifier may give besides is passed on for roi-au: `frame_numbers` [T], the interpolated frame that each
+    shows, and `shape_maps` [F, T, 128, 128].
     Raises BadData for other shapes and for a flow that is not finite. float16 costs at most 0.0005 px up to 1 px of
     motion, 0.001 px up to 2 px, and 0.008 px up to 32 px. Memory: some 10 bytes per pixel and frame, besides the input.
     """
@@ -39,8 +42,8 @@ def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     if not np.isfinite(uv).all():
         raise BadData("Expected a finite flow, got NaN or infinity: look at the magnified frames of this record.")
     flows = uv.reshape(len(frames), -1, *uv.shape[1:]).astype(np.float16)
-    numbers = {name: inputs["magnifier"][name] for name in ("frame_numbers",) if name in inputs["magnifier"]}
-    return {"flows": flows, "factors": factors, **numbers}
+    passed_on = {name: inputs["magnifier"][name] for name in PASSED_ON if name in inputs["magnifier"]}
+    return {"flows": flows, "factors": factors, **passed_on}
 
 
 def _check_inputs(frames: NDArray[Any], factors: NDArray[Any]) -> None:

@@ -22,8 +22,9 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
 
     In, from the interpolator's artifact: `frames` uint8 [T, H, W, 3], `fps` (Hz), `positions` [T] in frames of the
     clip, or `times` [T] in s of an uneven recording. Out: N is T, or T-1 with the setting `first_frame` "dropped", and
-    one more with `append_raw_last`. With the onset shown, `frame_numbers` int64 [N] names the input frame that each
-    output shows. Raises BadData for frames that are not uint8 and for what `magnify` refuses.
+    one more with `append_raw_last`. The setting `shape_maps` adds `shape_maps` float32 [F, N, 128, 128], without that
+    one. With the onset shown, `frame_numbers` int64 [N] names the input frame that each output shows. Raises BadData
+    for frames that are not uint8 and for what `magnify` refuses.
     """
     shown = inputs["interpolator"]
     frames, fps = shown["frames"], float(shown["fps"])
@@ -37,6 +38,8 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
         "frames": np.stack([_finish_clip(quantise_frames(clip), frames[-1:], settings) for clip in clips]),
         "factors": np.array(settings.factors, np.float64),
     }
+    if settings.shape_maps:
+        made["shape_maps"] = _map_shapes(frames, settings)
     if settings.first_frame == "shown":
         made["frame_numbers"] = np.minimum(np.arange(made["frames"].shape[1]), len(frames) - 1)
     return made
@@ -55,6 +58,12 @@ def magnify_by_method(
     from services.magnifier.magnet.frames import magnify_each_by_network  # the plain image has no torch
 
     return magnify_each_by_network(frames, settings.factors, settings, device)
+
+
+def _map_shapes(frames: Bytes, settings: MagnifierSettings) -> Floats:
+    from services.magnifier.magnet.shape_maps import map_clip_shapes  # the plain image has no torch
+
+    return map_clip_shapes(frames, settings.factors, settings, choose_device(DEFAULT_DEVICE))
 
 
 def _shown_times(shown: Arrays, fps: float) -> NDArray[np.float64] | None:

@@ -24,14 +24,21 @@ def patches(
     keep their unit. Raises BadData for wrong shapes and values that are not finite. The profile `paper` also raises it
     for a patch that would reach over the border, where the original code fails.
     """
-    settings = settings_for_profile(profile, ROI_AU_PROFILES)
     check_flows_and_landmarks(flows, landmarks)
-    height, width = flows.shape[-2:]
+    return cut_patches(flows, landmarks, settings_for_profile(profile, ROI_AU_PROFILES))
+
+
+def cut_patches(pictures: NDArray[Any], landmarks: NDArray[np.float64], settings: RoiAuSettings) -> NDArray[np.float32]:
+    """Pictures [..., H, W] and landmarks [68, 2] (x, y) in px of them -> patches float32 [..., 30, 7, 7].
+
+    Raises BadData as `patches` for a patch that would reach over the border.
+    """
+    height, width = pictures.shape[-2:]
     x, y = np.floor(landmarks[ROI].T + 0.5).astype(np.int64)
     along_rows, along_columns = (y, x) if settings.patch_axes == "row-is-y" else (x, y)
     reach = _clamp_patch_indices if settings.border == "replicate" else _refuse_outside_indices
     rows, columns = reach(along_rows, height, "row"), reach(along_columns, width, "column")
-    return np.ascontiguousarray(flows[..., rows[:, :, None], columns[:, None, :]], dtype=np.float32)
+    return np.ascontiguousarray(pictures[..., rows[:, :, None], columns[:, None, :]], dtype=np.float32)
 
 
 def check_flows_and_landmarks(flows: NDArray[Any], landmarks: NDArray[np.float64]) -> None:

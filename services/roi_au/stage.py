@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from services.roi_au.clip import prepare_au_clip
 from services.roi_au.grid import to_grid
-from services.roi_au.landmarks import detect
+from services.roi_au.landmarks import detect, rescale_points
 from services.roi_au.maps import count_pairs_to_apex, flow_maps, motion_maps
-from services.roi_au.roi import patches
+from services.roi_au.roi import cut_patches, patches
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
@@ -20,7 +20,8 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     """Features of one clip from the artifacts of interpolator and flow, with F factors and T flows per factor.
 
     `patches` float32 [F, T, 2, 30, 7, 7], `maps` float32 [F, 3, 28, 28], `clip` uint8 [16, 144, 144, 3], `landmarks`
-    float64 [68, 2] (px), `factors` float64 [F], and by the setting `flow_maps` float16 [F, T, 2, 28, 28].
+    float64 [68, 2] (px), `factors` float64 [F], and by the setting `flow_maps` float16 [F, T, 2, 28, 28]. With
+    maps of shapes from the magnifier, `shape_patches` float32 [F, N, 30, 7, 7] of them.
 
     Raises BadData for inputs of other shapes, flows that are not finite
     and a frame without a face.
@@ -35,12 +36,29 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     maps_of_flows = {"flow_maps": flow_maps(flows, points, settings)} if settings.flow_maps else {}
     return {
         **maps_of_flows,
+        **_shape_patches(inputs["flow"], points, onset.shape[:2], settings),
         "patches": patches(*to_grid(flows, points, settings), settings),
         "maps": motion_maps(flows, points, pairs, settings),
         "clip": prepare_au_clip(shown["au_frames"], aligned=settings.au_clip == "aligned"),
         "landmarks": points,
         "factors": factors,
     }
+
+
+def _shape_patches(flow: Arrays, points: NDArray[np.float64], size: tuple[int, ...], settings: RoiAuSettings) -> Arrays:
+    """The patches of MagNet's shape maps, where there are any, around landmarks [68, 2] px of a frame of this size.
+
+    The paper's code finds landmarks anew on every magnified frame, and drops clips without a face there.
+    """
+    if "shape_maps" not in flow:
+        return {}
+    maps = flow["shape_maps"]
+    if maps.ndim != 4 or len(maps) != len(flow["factors"]):
+        raise BadData(
+            f"expected shape maps of {len(flow['factors'])} factors, [factors, frames, height, width], got "
+            f"{'x'.join(map(str, maps.shape))}; run magnifier and flow again for this clip"
+        )
+    return {"shape_patches": cut_patches(maps, rescale_points(points, size, maps.shape[-2:]), settings)}
 
 
 def count_apex_pairs(shown: Arrays, flow: Arrays) -> int:

@@ -10,7 +10,7 @@ FACTORS = (1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4, 2.6, 2.8, 3.0)
 
 # sha256 of services/magnifier/magnet/weights.safetensors, so that a recipe names the weights that shaped an artifact.
 SHIPPED_WEIGHTS = "6b0fcb289618eebd5f46f13ec07d18f37b10a4237ec1215103944bf28bf38848"
-MAGNET_ONLY = ("method", "decode", "weights")  # settings that mean nothing to EVM
+MAGNET_ONLY = ("method", "decode", "weights", "shape_maps")  # settings that mean nothing to EVM
 
 
 class MagnifierSettings(StageSettings):
@@ -128,6 +128,12 @@ class MagnifierSettings(StageSettings):
         "in the folder of weights, named with the first 12 digits.",
     )
 
+    shape_maps: bool = Field(
+        False,
+        description="Also store the maps of MagNet's shapes from which the paper's code cuts patches; they show more "
+        "of the face than of its motion. 6 MB per clip of ten factors.",
+    )
+
     @model_serializer(mode="wrap")
     def _leave_out_other_method(
         self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo
@@ -144,6 +150,12 @@ class MagnifierSettings(StageSettings):
     def _band_is_not_empty(self) -> Self:
         if self.fl >= self.fh:
             raise ValueError(f"The temporal band needs fl < fh, got {self.fl} and {self.fh} Hz.")
+        return self
+
+    @model_validator(mode="after")
+    def _maps_need_the_network(self) -> Self:
+        if self.shape_maps and self.method != "magnet":
+            raise ValueError("shape_maps are maps of MagNet's shapes: set method=magnet, too, or leave them out.")
         return self
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from services.magnifier.magnet.checkpoint import load_magnet
 from services.magnifier.magnet.network import MagNet
-from services.magnifier.magnet.shape_patches import map_shape
+from services.magnifier.magnet.shape_maps import map_shape
 
 SHA256 = "26c0e3ba528152d9219698ca4dac8a1924e3c4528f81277c3296fb7c034d4fae"
 Recorded = dict[str, np.ndarray]

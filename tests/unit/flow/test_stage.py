@@ -36,6 +36,8 @@ def test_the_numbers_of_the_frames_are_passed_on():
     assert set(compute({"magnifier": inputs}, SETTINGS)) == {"flows", "factors"}
     numbered = compute({"magnifier": inputs | {"frame_numbers": np.array([0, 2, 3])}}, SETTINGS)
     assert numbered["frame_numbers"].tolist() == [0, 2, 3]
+    mapped = compute({"magnifier": inputs | {"shape_maps": np.ones((1, 3, 128, 128), np.float32)}}, SETTINGS)
+    assert (mapped["shape_maps"] == 1).all()
 
 
 def test_luma_is_rounded_as_the_weights_say():

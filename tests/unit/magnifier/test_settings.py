@@ -40,7 +40,8 @@ def test_recipes_of_evm_do_not_name_the_settings_of_magnet() -> None:
     assert recipe == MagnifierSettings().model_dump(mode="json")
     assert set(MagnifierSettings.model_fields) - set(recipe) == set(MAGNET_ONLY)
     learned = settings.model_copy(update={"method": "magnet"})
-    assert learned.model_dump(mode="json") == recipe | {"method": "magnet", "decode": "plain", "weights": "a" * 64}
+    own = {"method": "magnet", "decode": "plain", "weights": "a" * 64, "shape_maps": False}
+    assert learned.model_dump(mode="json") == recipe | own
 
 
 def test_a_setting_over_a_profile_keeps_the_rest_of_the_profile() -> None:

@@ -50,6 +50,27 @@ def test_arrays(inputs: dict[str, dict[str, np.ndarray]], profile: str) -> None:
     assert all(made[name].tobytes() == again[name].tobytes() for name in made)
 
 
+@pytest.mark.parametrize("profile", ["corrected", "paper"])
+def test_patches_of_shape_maps(inputs: dict[str, dict[str, np.ndarray]], profile: str) -> None:
+    """The map's place is its value, so that a patch tells where it was cut; in `paper`, x is the row."""
+    rows, columns = np.mgrid[:128, :128]
+    maps = np.broadcast_to(rows * 1000 + columns, (3, 2, 128, 128)).astype(np.float32)
+    made = STAGE.compute({**inputs, "flow": {**inputs["flow"], "shape_maps": maps}}, ROI_AU_PROFILES[profile])
+    patches = made["shape_patches"]
+    assert (patches.shape, patches.dtype) == ((3, 2, 30, 7, 7), np.float32)
+    height, width = inputs["interpolator"]["frames"].shape[1:3]
+    x, y = (made["landmarks"][17] + 0.5) * 128 / (width, height) - 0.5  # the first point of a brow
+    row, column = np.floor(np.array((x, y) if profile == "paper" else (y, x)) + 0.5)
+    assert patches[0, 0, 0, 3, 3] == row * 1000 + column
+    assert patches[2, 1, 0, 0, 6] == (row - 3) * 1000 + column + 3
+
+
+def test_shape_maps_of_other_factors_are_refused(inputs: dict[str, dict[str, np.ndarray]]) -> None:
+    maps = np.zeros((2, 2, 128, 128), np.float32)
+    with pytest.raises(BadData, match=r"shape maps of 3 factors.*2x2x128x128"):
+        STAGE.compute({**inputs, "flow": {**inputs["flow"], "shape_maps": maps}}, ROI_AU_PROFILES["corrected"])
+
+
 def test_maps_of_all_flows_are_optional(inputs: dict[str, dict[str, np.ndarray]]) -> None:
     numbers = np.arange(27, dtype=np.float16).reshape(3, 9)
     flows = np.broadcast_to(numbers[:, :, None, None, None], inputs["flow"]["flows"].shape)

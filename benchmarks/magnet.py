@@ -23,10 +23,11 @@ from shared.stage_settings.magnifier import FACTORS, MagnifierSettings
 
 BARE = MagnifierSettings(factors=(1.2, 2.0, 3.0), head="as-recorded", light="as-recorded")
 METHODS = {name: BARE.model_copy(update={"method": name}) for name in ("evm", "magnet")}
-SIZES = ((112, 96), (224, 280))
+SIZES = ((112, 96), (224, 280), (384, 480))
 AMPLITUDES = (0.1, 0.3, 1.0, 2.0, 3.0)  # px
 HOPPER_CROP = (slice(130, 340), slice(127, 390))
 FPS = 40.0
+HEAD_SHIFT = np.array((1.6, 1.2))  # px to the right and down at the apex
 
 
 def cut_face(name: str, size: tuple[int, int]) -> np.ndarray:
@@ -88,6 +89,33 @@ def measure_disturbances(face: np.ndarray) -> dict[str, list[float]]:
     }
 
 
+def measure_head_motion(face: np.ndarray) -> dict[str, dict[str, float | list[float]]]:
+    """A head that shifts by `HEAD_SHIFT` and is steadied, by method.
+
+    `rest`: RMS grey levels between onset and magnified apex of a face without expression, at factor 0 and the others.
+    `gain` and `error`: those of a brow that moves by 1 px besides.
+    """
+    height, width = face.shape[:2]
+    inner = (slice(height // 8, -height // 8), slice(width // 8, -width // 8))  # no border that came into view
+    shift, brow = np.broadcast_to(HEAD_SHIFT, (height, width, 2)), known_motion.SPOTS["brow"]
+    field, grey, found = known_motion.gaussian_bump(height, width, *brow), face @ known_motion.LUMA_WEIGHTS, {}
+    resting, moving = (known_motion.moving_clip(face, shift + part, 1.0) for part in (0, field))
+    for name, bare in METHODS.items():
+        settings = bare.model_copy(update={"head": "steadied", "factors": (0.0, *bare.factors)})
+        onset, apex = (
+            magnify_clip(resting, settings)[:, k] @ known_motion.LUMA_WEIGHTS for k in (0, known_motion.APEX)
+        )
+        change = [known_motion.blur_like_flow(each)[inner] for each in apex - onset]
+        shown = magnify_clip(moving, settings)[1:, known_motion.APEX] @ known_motion.LUMA_WEIGHTS
+        gains = np.array([known_motion.fit_amplitude(each, grey, field, 5.0) for each in shown])
+        found[name] = {
+            "rest": [round(float(np.sqrt(np.mean(each**2))), 2) for each in change],
+            "gain": gains[:, 0].round(2).tolist(),
+            "error": gains[:, 1].round(2).tolist(),
+        }
+    return found
+
+
 def measure_cost(face: np.ndarray) -> dict[str, float]:
     """CPU seconds of the stage for 10 frames and ten factors, with head and light, by method."""
     field = known_motion.gaussian_bump(*face.shape[:2], *known_motion.SPOTS["brow"])
@@ -118,6 +146,7 @@ def main() -> None:
         "factors": BARE.factors,
         "CPU seconds, 10 frames of 224x280, ten factors": measure_cost(face),
         "disturbances": measure_disturbances(face),
+        "head motion": measure_head_motion(face),
         "gains": {},
     }
     for size in SIZES:

@@ -3,6 +3,7 @@
 Run by `make e2e`. Images of others are taken as they lie here under their plain tag, else pulled by digest.
 """
 
+import copy
 import gc
 import hashlib
 import json
@@ -70,6 +71,12 @@ class Stack:
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
 
+    def with_variables(self, **more: str) -> "Stack":
+        """The same project, seen with other variables."""
+        other = copy.copy(self)
+        other.given = {**self.given, **more}
+        return other
+
     def containers(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.compose("ps", "--all", "--format", "json").splitlines()]
 
@@ -132,8 +139,12 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def embedded(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The same dataset in one process tree, to the report."""
-    out = tmp_path_factory.mktemp("out")
-    settings = ["--set", "ingest.height=112", "--set", "ingest.width=96", "--set", "magnifier.factors=[2.0]"]
+    return run_embedded(dataset, tmp_path_factory.mktemp("out"), SMALL)
+
+
+def run_embedded(dataset: Path, out: Path, overrides: dict[str, dict[str, Any]]) -> Workspace:
+    fields = [(stage, *field) for stage, fields in overrides.items() for field in fields.items()]
+    settings = [word for stage, name, value in fields for word in ("--set", f"{stage}.{name}={json.dumps(value)}")]
     train = ["--epochs", str(TRAIN["epochs"]), "--seed", str(TRAIN["seed"])]
     command = [sys.executable, "-m", "merstream", "run", str(dataset), "--out", str(out), *train, *settings]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -314,6 +325,23 @@ def finished_run(stack: Stack) -> str:
     return next(result.run for result in results(stack) if result.status == "done")
 
 
+def test_the_learned_magnifier_comes_with_its_layer(stack: Stack, tmp_path: Path) -> None:
+    """The image with torch and the shipped weights, on the network that leads nowhere: the embedded run's bytes."""
+    learned = {"magnifier": {"method": "magnet", "factors": [2.0], "shape_maps": True}}
+    synth.write_dataset(tmp_path / "learned", subjects=2, clips=1, seed=2)
+    embedded = run_embedded(tmp_path / "learned", tmp_path / "out", SMALL | learned)
+    layers = stack.given["COMPOSE_FILE"] + ":docker-compose.magnet.yml"
+    layered = stack.with_variables(COMPOSE_FILE=layers, TAG="magnet")
+    layered.compose("build", "magnifier")
+    layered.compose("up", "--detach", "--no-build", "--no-deps", "--wait", "magnifier")
+    drop(stack, tmp_path / "learned", SMALL | learned)
+    own, store = digests(embedded.open_store()), open_store(stack.settings())
+    wait(lambda: all(store.exists(key) for key in own), "the features")
+    found = digests(store)
+    assert {key: found[key] for key in own} == own
+    assert sum("magnifier/" in key for key in own) == 2
+
+
 def test_the_plain_command_needs_nothing_and_own_secrets_may_come_later(stack: Stack, tmp_path: Path) -> None:
     """The images are those that were built for `stack`: nothing is asked of a registry."""
     plain = Stack(tmp_path)
@@ -339,14 +367,14 @@ def volumes() -> set[str]:
     return set(listed.stdout.split())
 
 
-def drop(stack: Stack, dataset: Path) -> None:
+def drop(stack: Stack, dataset: Path, overrides: dict[str, Any] = SMALL) -> None:
     """With nothing but an S3 client, in any order."""
     client = stack.open_client()
     bucket = stack.settings().inbox_bucket
     for file in sorted(file for file in dataset.rglob("*") if file.is_file()):
         client.fput_object(bucket, f"{dataset.name}/{file.relative_to(dataset)}", str(file))
     plan = dataset.parent / "merstream.json"
-    plan.write_text(json.dumps({"overrides": SMALL, "train": TRAIN}))
+    plan.write_text(json.dumps({"overrides": overrides, "train": TRAIN}))
     client.fput_object(bucket, f"{dataset.name}/merstream.json", str(plan))
 
 

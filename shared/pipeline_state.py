@@ -15,6 +15,7 @@ from shared.progress_cache import ProgressCache
 from shared.records import Dataset, FoldResult, Run, RunContents, RunResult, result_type
 from shared.store import Store
 from shared.topic_views import FailureSentences, dead_letter_view, record_view
+from shared.training import definition
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,20 @@ class PipelineState:
         if not self.store.exists(run.contents_key):
             self.store.put(run.contents_key, contents.encode())
         self.bus.publish(RUNS.name, run.key, run.encode())
+
+    def withdraw_ending(self, run: Run) -> None:
+        """Forget that a run has failed or was cancelled, so that it can be published again."""
+        self.store.delete(run.cancellation_key)
+        self.bus.publish(RESULTS.name, run.id, None)
+
+    def cancel_run(self, run: Run, reason: str) -> None:
+        """End a run before it is done. Workers stop its folds within seconds; stored folds stay.
+
+        The result comes first: if this ends between the two, the run goes on and may be cancelled again.
+        """
+        result = definition.cancelled_result(run, reason)
+        self.bus.publish(RESULTS.name, result.key, result.encode())
+        self.store.put(run.cancellation_key, b"")
 
     def close(self) -> None:
         """Close the views. A later read opens them again."""

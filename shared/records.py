@@ -205,6 +205,11 @@ class Run(Envelope):
         return run_contents_key(self.id)
 
     @property
+    def cancellation_key(self) -> str:
+        """Store key of an object that exists while the run is cancelled: workers leave its folds untrained."""
+        return f"runs/{self.id}/cancelled"
+
+    @property
     def report_prefix(self) -> str:
         """Prefix of the report's files. Without `report.json` there is no report."""
         return report_prefix(self.dataset, self.id)
@@ -303,7 +308,7 @@ class Figures(FrozenModel):
 
 
 class RunResult(Envelope):
-    """The result of a run. `reason` says why it failed."""
+    """The result of a run. `reason` says why it failed, or who cancelled it."""
 
     schema_name: Literal["mer.run-result/1"] = Field("mer.run-result/1", alias="schema")
     run: str
@@ -313,7 +318,7 @@ class RunResult(Envelope):
     protocol: str = "loso"
     seed: int | None = None
     seeds: int = 1
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "cancelled"]
     reason: str = ""
     figures: dict[str, Figures] = Field(default_factory=dict, description="by learner: the model and its baselines")
     files: dict[str, str] = Field(default_factory=dict, description="keys in the store by name: report.json, ...")

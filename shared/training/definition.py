@@ -82,6 +82,11 @@ def failed_result(run: Run, reason: str) -> RunResult:
     return RunResult(run=run.id, status="failed", reason=reason, **run_identity(run))
 
 
+def cancelled_result(run: Run, reason: str) -> RunResult:
+    """The result of a run that somebody cancelled. The same request starts it again."""
+    return RunResult(run=run.id, status="cancelled", reason=reason, **run_identity(run))
+
+
 def run_identity(run: Run | RunResult) -> dict[str, Any]:
     """The fields that a run, its result and the API's answer have in common."""
     return run.model_dump(include={"dataset", "pipeline", "model", "protocol", "seed", "seeds"})

@@ -10,6 +10,7 @@ If a worker is killed at any time, nothing is lost and every effect happens once
 - report.json is written last. If the worker is killed before that, its fold is not committed. It is delivered again,
   and the report is written again.
 - A fold or run that is published twice costs one request per message. Its results replace equal ones.
+- The folds of a cancelled run are committed untrained. One that is being trained stops between two steps.
 """
 
 import logging
@@ -25,10 +26,11 @@ from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.experiment import ReportOptions, write_report
 from services.trainer.folds import store as kept
 from services.trainer.folds.fold import FoldJob, FoldOutcome
-from services.trainer.learners.base import TrainingCallbacks
+from services.trainer.learners.base import TrainingCallbacks, TrainingStopped
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.report.model import FIGURES, FigureSpreads, Report
 from services.trainer.report.writer import REPORT_FILES
+from services.trainer.service.cancellation import ASK_SECONDS, CancellationWatch
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
 from shared.bus.topics import RESULTS
@@ -83,6 +85,7 @@ class FoldHandler:
     device: str = "cpu"
     scratch: Path | None = None
     should_stop: Callable[[], bool] = lambda: False  # called before each training step
+    ask_seconds: float = ASK_SECONDS  # between two questions whether the run was cancelled
     name = "trainer"
     version = FOLD_VERSION
     _current_run: OpenRun | None = field(default=None, init=False)
@@ -90,12 +93,20 @@ class FoldHandler:
     def handle(self, value: bytes, metrics: Metrics) -> tuple[str, Sequence[OutgoingMessage]]:
         """Train or find a fold. A run that cannot be trained on its data ends with a result that has the reason."""
         fold = FoldRequest.decode(value)
+        cancellation = CancellationWatch(self.store, fold.run, self.ask_seconds)
+        if cancellation.is_cancelled():
+            return self._publish_results(fold, "cancelled", [])
         try:
             opened = self._open_run(fold.run)
         except BadData as reason:
             return self._publish_results(fold, "failed", self._failed_results(fold.run, str(reason)))
         job = opened.find_job(fold)
-        outcome, seconds = self._load_or_train_fold(job)
+        try:
+            outcome, seconds = self._load_or_train_fold(job, cancellation)
+        except TrainingStopped:
+            if not cancellation.is_cancelled():
+                raise
+            return self._publish_results(fold, "cancelled", [])
         if seconds is not None:
             metrics.compute.labels(self.name).observe(seconds)
             self.train_metrics.seconds.labels(fold.learner).observe(seconds)
@@ -126,12 +137,13 @@ class FoldHandler:
     def _fold_trainer(self) -> kept.FoldTrainer:
         return kept.FoldTrainer(self.store, TrainingDevice(self.device))
 
-    def _load_or_train_fold(self, job: FoldJob) -> tuple[FoldOutcome, float | None]:
+    def _load_or_train_fold(self, job: FoldJob, cancellation: CancellationWatch) -> tuple[FoldOutcome, float | None]:
         """The fold's outcome and the seconds of its training, None if it was stored already."""
         if found := kept.load_outcome(self.store, job.key):
             return found, None
         callbacks = TrainingCallbacks(
-            self.train_metrics.track_fold(job.settings.model, job.split.held_out), self.should_stop
+            self.train_metrics.track_fold(job.settings.model, job.split.held_out),
+            lambda: self.should_stop() or cancellation.is_cancelled(),
         )
         started = time.monotonic()
         outcome = self._fold_trainer.train_and_store(job, callbacks)

@@ -8,8 +8,11 @@ from services.trainer import experiment
 from services.trainer.data import features
 from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.report.writer import REPORT_FILES
+from services.trainer.service.fold_worker import FoldHandler
+from services.trainer.service.metrics import TrainingMetrics
 from shared.pipeline_state import PipelineState
-from shared.records import Dataset, FoldResult, Run, RunContents
+from shared.records import Dataset, FoldRequest, FoldResult, Run, RunContents
+from shared.telemetry import Metrics
 from shared.training import definition
 from shared.training.clip_selection import select_by_protocol
 from shared.training.options import resolve_options
@@ -103,6 +106,54 @@ def test_protocol_and_seeds_make_another_run(lab, trainer):
         one.work()
     assert len(lab.results()) == 4
     assert {result.status for result in lab.results().values()} == {"done"}
+
+
+def publish_lite_run(lab):
+    """The run of the lab's dataset, published; and the state that can cancel it."""
+    lab.extract()
+    lab.drop(**LITE)
+    state = PipelineState(lab.bus, lab.store)
+    snapshot = state.read_snapshot()
+    (dataset,) = snapshot.datasets.values()
+    choice = resolve_options("corrected", LITE, "cpu")
+    run, contents = definition.compose_run([(dataset, snapshot.progress_of(dataset))], choice)
+    state.publish_run(run, contents)
+    return state, run, contents
+
+
+def test_a_cancelled_run_trains_no_fold_until_it_is_started_again(lab, trainer):
+    state, run, contents = publish_lite_run(lab)
+    state.cancel_run(run, "cancelled by ada")
+    one = trainer()
+    one.work()
+    assert (lab.result().status, lab.result().reason) == ("cancelled", "cancelled by ada")
+    assert not [key for key in lab.content() if key.startswith(("folds/", "reports/"))]
+    assert one.value("mer_train_folds_total", model="fmer-lite", outcome="cancelled") == 2
+    state.withdraw_ending(run)
+    state.publish_run(run, contents)
+    one.work()
+    assert lab.result().status == "done"
+
+
+def test_a_fold_stops_between_two_steps_once_its_run_is_cancelled(lab):
+    state, run, contents = publish_lite_run(lab)
+    asked = []
+
+    def cancel_at_third_question():
+        asked.append(run.id)
+        if len(asked) == 3:
+            state.cancel_run(run, "cancelled by ada")
+        return False
+
+    metrics = Metrics()
+    handler = FoldHandler(
+        lab.store, TrainingMetrics(metrics.registry), should_stop=cancel_at_third_question, ask_seconds=0
+    )
+    learner, seed, held_out = definition.list_folds(contents.features, definition.options_of_run(contents, run.id))[0]
+    fold = FoldRequest(run=run, learner=learner, seed=seed, held_out=held_out)
+    assert handler.handle(fold.encode(), metrics) == ("cancelled", [])
+    assert len(asked) == 3
+    assert not [key for key in lab.content() if key.startswith("folds/") and "checkpoint" not in key]
 
 
 def test_dropped_datasets_are_pooled_and_told_apart(tmp_path, pooled):

@@ -1,7 +1,7 @@
 # Each target is what a person could type. `make demo` and `make test` do all set-up by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := ingest spotter interpolator magnifier flow roi_au trainer s3 kafka local
+EXTRAS := ingest spotter interpolator magnifier flow roi_au trainer console s3 kafka local
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --quiet --custom-compile-command "make lock"
 
 # The flow's kernels, compiled into their cache: half a minute that the first run does not spend.

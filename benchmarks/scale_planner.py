@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.common import describe_machine, result_file, time_call, write_result
 from merstream.stages import STAGES
-from services.trainer.api.responses import list_dataset_answers
+from services.console.api.responses import list_dataset_answers
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.run_starter import RunStarter
 from shared.bus import Batch, Follower, Message, Update

@@ -12,8 +12,8 @@ from pathlib import Path
 
 # As in shared/service_access.py, which this script can't import: `make up` needs no packages.
 SERVICES = (
-    *("inbox", "ingest", "spotter", "interpolator", "magnifier", "flow", "roi-au", "planner", "trainer", "recogniser"),
-    *("notifier", "person"),
+    *("inbox", "ingest", "spotter", "interpolator", "magnifier", "flow", "roi-au", "planner", "console", "trainer"),
+    *("recogniser", "notifier", "person"),
 )
 USER_PREFIX = "mer-"
 ADMINISTRATOR = USER_PREFIX + "setup"
@@ -24,16 +24,16 @@ _PLAIN_LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 def make_secrets(folder: Path, addresses: Mapping[str, str]) -> None:
     """Write the files. `addresses` are settings with which tools of this machine find the stack."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    known, planner = _read_variables(folder / "init.env"), _read_variables(folder / "planner.env")
+    known, person = _read_variables(folder / "init.env"), _read_variables(folder / "mer.env")
     kept = dict(part.split("=") for part in known.get(_PASSWORDS, "").split(",") if part)
     passwords = {service: kept.get(service) or secrets.token_hex(20) for service in SERVICES}
     administrator = known.get(_OWN) or secrets.token_hex(20)
-    token = {_TOKEN: planner.get(_TOKEN) or secrets.token_hex(20)}
+    token = {_TOKEN: person.get(_TOKEN) or secrets.token_hex(20)}
     logins = {service: _login_variables(USER_PREFIX + service, password) for service, password in passwords.items()}
     notifier = dict(zip(("USERNAME", "PASSWORD"), (f"{USER_PREFIX}notifier", passwords["notifier"]), strict=True))
     files = {
         **{service: login for service, login in logins.items() if service != "person"},
-        "planner": logins["planner"] | token,
+        "console": logins["console"] | token,
         "mer": {**addresses, **logins["person"], **token},
         "minio": {
             "MINIO_ROOT_USER": ADMINISTRATOR,

@@ -1,6 +1,6 @@
 """The progress of an uploaded dataset: which of its clips have features, which are left out, which are pending.
 
-`mer status`, the trainer's API, its run starter and `mer run` all count by `measure_progress`.
+`mer status`, the console, the run starter and `mer run` all count by `measure_progress`.
 """
 
 from collections.abc import Mapping, Sequence

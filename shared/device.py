@@ -22,9 +22,15 @@ def choose_device(default: str = "auto") -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def name_training_device() -> str:
+    """`MER_DEVICE`, else `cpu`: where runs are trained, for a process that trains nothing and may have no torch."""
+    wanted = os.environ.get("MER_DEVICE", "auto")
+    return "cpu" if wanted == "auto" else wanted
+
+
 def describe_device(name: str) -> str:
-    """The device, a GPU with its model: "cuda:0 (NVIDIA H200)"."""
-    if not name.startswith("cuda"):
+    """The device, a GPU with its model: "cuda:0 (NVIDIA H200)". Without torch nobody knows the model."""
+    if not name.startswith("cuda") or find_spec("torch") is None:
         return name
     import torch
 

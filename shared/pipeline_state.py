@@ -1,4 +1,4 @@
-"""The state of datasets, features and runs, read from bus and store by the run starter and the API."""
+"""The state of datasets, features and runs, read from bus and store by the run starter and the console."""
 
 import threading
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.bus import Bus
-from shared.bus.topics import IMAGE_STAGES, RESULTS, RUNS
+from shared.bus.topics import RESULTS, RUNS, TOPIC_BY_GROUP
 from shared.dataset_notices import dataset_view
 from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
@@ -25,6 +25,7 @@ class PipelineSnapshot:
     datasets: Mapping[str, Dataset]
     features: FeatureIndex
     failure_sentences: Mapping[str, str]  # of dead letters
+    letter_counts: Mapping[str, int]  # outstanding dead letters by group
     runs: Mapping[str, Run]
     results: Mapping[str, RunResult]
     folds: Mapping[str, FoldResult]
@@ -45,7 +46,8 @@ class PipelineState:
         self._features = FeaturesView(bus)
         self._runs = record_view(bus, RUNS.name, lambda key: Run)
         self._results = record_view(bus, RESULTS.name, result_type)
-        self._failures = FailureSentences(dead_letter_view(bus, store, stage) for stage in IMAGE_STAGES)
+        self._letters = {group: dead_letter_view(bus, store, group) for group in TOPIC_BY_GROUP}
+        self._failures = FailureSentences(self._letters.values())
         self._measured = ProgressCache(measure_progress)
 
     def read_snapshot(self, patience_seconds: float = -1) -> PipelineSnapshot:
@@ -94,6 +96,7 @@ class PipelineState:
             datasets=datasets,
             features=self._features.read_newest(),
             failure_sentences=self._failures.read_newest(),
+            letter_counts={group: view.message_count for group, view in self._letters.items()},
             runs=self._runs.read_newest(),
             results={key: each for key, each in results.items() if isinstance(each, RunResult)},
             folds={key: each for key, each in results.items() if isinstance(each, FoldResult)},

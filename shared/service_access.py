@@ -106,6 +106,13 @@ ACCESS = {
         produces=(RUNS, FOLDS, RESULTS, RECOGNITIONS),
         describes_groups=True,  # where nothing waits, a clip without features is lost
     ),
+    "console": ServiceAccess(
+        reads=("*",),
+        writes=("runs/*",),
+        consumes=_ALL_TOPICS,
+        produces=(RUNS, RESULTS),  # a run that failed is taken back before it starts again
+        describes_groups=True,
+    ),
     "trainer": _worker_access(
         "trainer",
         reads=("*",),

@@ -88,12 +88,12 @@ class Settings(BaseSettings):
         5, gt=0, le=31_536_000, description="seconds between two checks for a dataset that is ready to train on"
     )
 
-    api_port: int = Field(0, ge=0, le=65535, description="port of the trainer's API. 0: no API")
-    api_host: str = Field("127.0.0.1", description="address on which the API listens. In a container 0.0.0.0")
+    api_port: int = Field(8080, ge=0, le=65535, description="port of the console. 0 selects a free one")
+    api_host: str = Field("127.0.0.1", description="address on which the console listens. In a container 0.0.0.0")
     api_hosts: str = Field(
-        "localhost,planner",
-        description="names by which clients may call the API, separated by commas. IP addresses are always accepted, "
-        "`*` accepts every name",
+        "localhost,console",
+        description="names by which clients may call the console, separated by commas. IP addresses are always "
+        "accepted, `*` accepts every name",
     )
     api_token: SecretStr = Field(
         SecretStr(""), description="token that clients send as `Authorization: Bearer`. Empty: no token is needed"

@@ -11,7 +11,8 @@ from merstream.embedded.run_folder import OUTPUT_FOLDER, Workspace
 from merstream.stack.connection import connect_bus_and_store
 from shared.bus.topics import RESULTS
 from shared.errors import BadData
-from shared.records import FoldResult, RunResult, result_type
+from shared.pipeline_status import newest_results
+from shared.records import RunResult, result_type
 from shared.settings import load_settings
 from shared.storage_faults import require_writable_folder
 from shared.store import LocalStore, Store
@@ -50,13 +51,6 @@ def fetch_report(dataset: str | None, destination: Path | None) -> Path:
         folder = destination or (OUTPUT_FOLDER / result.files["report.json"]).parent
         _download_report(store, result, folder)
     return folder
-
-
-def newest_results(found: Iterable[FoldResult | RunResult]) -> dict[tuple[str, str], RunResult]:
-    """The newest run result of each dataset and pipeline, the oldest of these first."""
-    by_age = sorted((each for each in found if isinstance(each, RunResult)), key=lambda result: result.created)
-    kept = {(result.dataset, result.pipeline): result for result in by_age}
-    return dict(sorted(kept.items(), key=lambda item: item[1].created))
 
 
 def select_result(found: Iterable[RunResult], dataset: str | None) -> RunResult:

@@ -1,4 +1,4 @@
-"""A client of the trainer's HTTP API. Its refusals become the errors of `shared.errors`."""
+"""A client of the HTTP API of a stack. Its refusals become the errors of `shared.errors`."""
 
 import json
 import shutil

@@ -24,12 +24,12 @@ import pytest
 from minio import Minio
 
 from merstream import synth
-from merstream.commands.dead_letters import gather_letters, letter_id
 from merstream.embedded.run_folder import Workspace
 from shared.bus import Message
 from shared.bus.topics import TOPIC_BY_GROUP, dead_letter_topic, topic_by_short_name
 from shared.connect import open_bus, open_store
 from shared.errors import Unavailable
+from shared.letter_selection import gather_letters, letter_id
 from shared.prediction.model import Prediction
 from shared.records import RunContents, RunResult
 from shared.settings import Settings
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 1800
 STAGES = {"ingest", "interpolator", "magnifier", "flow", "roi-au"}
-WORKERS = STAGES | {"inbox", "spotter", "planner", "trainer", "recogniser"}
+WORKERS = STAGES | {"inbox", "spotter", "planner", "trainer", "recogniser", "console"}
 PORTS = ("KAFKA_PORT", "S3_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "API_PORT")
 SMALL = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
 TRAIN = {"epochs": 2, "seed": 7}
@@ -97,7 +97,7 @@ class Stack:
         return Minio(given["MER_S3_ENDPOINT"], given["MER_S3_ACCESS_KEY"], given["MER_S3_SECRET_KEY"], secure=False)
 
     def ask_api(self, path: str) -> bytes:
-        """An answer of the trainer's API. Raises HTTPError for a refusal."""
+        """An answer of the console's API. Raises HTTPError for a refusal."""
         url, token = f"http://127.0.0.1:{self.ports['API_PORT']}{path}", self.variables()["MER_API_TOKEN"]
         with urllib.request.urlopen(
             urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"}), timeout=30

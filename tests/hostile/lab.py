@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from services.console.api.routes import Routes
+from services.console.app import create_application
 from services.ingest.inbox.inbox import Inbox
 from services.ingest.inbox.video_inbox import VideoInbox
 from services.spotter.video_handler import VideoHandler, build_video_handler
-from services.trainer.api.app import create_application
-from services.trainer.api.routes import Routes
 from services.trainer.service.processes import all_loops
 from shared.bus.dead_letters import read_outstanding_letters
 from shared.bus.topics import FEATURES

@@ -1,5 +1,5 @@
-"""The API of trainers as containers start them, on a real Kafka and a real S3: a run is asked for, trained and fetched,
-the broker goes away and comes back, SIGTERM ends it."""
+"""Consoles and a trainer as containers start them, on a real Kafka and a real S3: a run is asked for, trained and
+fetched, the broker goes away and comes back, SIGTERM ends it."""
 
 import gc
 from collections.abc import Iterator
@@ -27,14 +27,12 @@ RUN = {"datasets": ["toy"], "model": "fmer-lite", "settings": {"epochs": 2, "bat
 
 @pytest.fixture
 def replicas(environment: None, tmp_path: Path) -> Iterator[list[tuple[Trainer, TrainerApi]]]:
-    """One that does everything and one that only plans; both are served."""
+    """Two consoles, with a trainer that does everything behind them."""
     ports = [free_port(), free_port()]
-    parts: list[tuple[str, ...]] = [(), ("plan",)]
-    started = [
-        Trainer(tmp_path / f"{port}.log", *part, MER_API_PORT=str(port))
-        for port, part in zip(ports, parts, strict=True)
-    ]
+    started = [Trainer(tmp_path / f"{port}.log", module="services.console", MER_API_PORT=str(port)) for port in ports]
+    trainer = Trainer(tmp_path / "trainer.log")
     yield [(one, TrainerApi(f"http://127.0.0.1:{port}")) for one, port in zip(started, ports, strict=True)]
+    assert trainer.end() == 0
     for one in started:
         one.process.kill()
         one.process.wait()

@@ -96,13 +96,13 @@ def clips() -> list[tuple[Sample, Arrays]]:
 
 
 class Trainer:
-    """A process `python -m services.trainer`, asked over its own port."""
+    """A process `python -m services.trainer`, or of another service, asked over its own port."""
 
-    def __init__(self, log: Path, *part: str, **settings: str) -> None:
+    def __init__(self, log: Path, *part: str, module: str = "services.trainer", **settings: str) -> None:
         self.port = free_port()
         given = {**os.environ, "MER_PORT": str(self.port), **settings}
         with log.open("wb") as file:
-            command = [sys.executable, "-m", "services.trainer", *part]
+            command = [sys.executable, "-m", module, *part]
             self.process = subprocess.Popen(command, env=given, stderr=file)
 
     def says(self, path: str) -> tuple[int, str]:

@@ -39,7 +39,6 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"].
 BUILT = {name: service["build"]["args"] for name, service in OURS.items() if "build" in service}
 WORKERS = sorted(OURS.keys() - {"init"})
 POD_KINDS = ("Deployment", "StatefulSet")
-API = ("MER_API_PORT", "MER_API_HOST")
 
 
 def instructions(file: Path) -> list[str]:
@@ -110,21 +109,20 @@ def test_a_service_stops_in_time_and_scales(name: str) -> None:
     assert float(service["stop_grace_period"].removesuffix("s")) > Settings().grace_seconds
     assert service["depends_on"] == {"init": {"condition": "service_completed_successfully"}}
     assert not service.keys() & {"container_name", "hostname", "deploy"}
-    assert ("ports" in service) == (name == "planner"), "two replicas can't have one port"
+    assert ("ports" in service) == (name == "console"), "two replicas can't have one port"
 
 
 def test_the_api_is_served_where_it_is_published() -> None:
-    planner = SERVICES["planner"]
-    given = Settings(**{name.lower().removeprefix("mer_"): planner["environment"][name] for name in API})
-    assert [port.split(":")[-1] for port in planner["ports"]] == [str(given.api_port)]
-    assert given.api_host == "0.0.0.0"
-    assert "docker/token.env" in planner["env_file"]
-    assert [name for name, service in OURS.items() if "docker/token.env" in service["env_file"]] == ["planner"]
-    assert planner["environment"].keys() >= SERVICES["trainer"]["environment"].keys()
+    console = SERVICES["console"]
+    assert [port.split(":")[-1] for port in console["ports"]] == [str(Settings().api_port)]
+    assert console["environment"]["MER_API_HOST"] == "0.0.0.0"
+    assert "console" in Settings().api_hosts.split(",")
+    assert [name for name, service in OURS.items() if "docker/token.env" in service["env_file"]] == ["console"]
+    assert console["environment"].keys() >= SERVICES["trainer"]["environment"].keys()
 
 
 def test_every_stage_has_a_service_of_its_name_and_an_image() -> None:
-    stages = {stage.name for stage in STAGES} | {"spotter", "trainer"}
+    stages = {stage.name for stage in STAGES} | {"spotter", "trainer", "console"}
     assert set(WORKERS) == stages | {"inbox", "planner", "recogniser"}
     assert set(BUILT) == stages
     assert {name: OURS[name]["image"] for name in stages} == {name: f"{IMAGE_NAMES}{name}:${{TAG}}" for name in stages}
@@ -264,7 +262,7 @@ def test_services_with_torch_get_the_gpu() -> None:
         name: {"args": {"FOUNDATION": "torch"}} for name in tensors
     }
     told = {name for name, given in GPU["services"].items() if given["environment"] == {"MER_DEVICE": "cuda"}}
-    assert told == networks | tensors | {"planner", "ingest"}, "who plans chooses the model by the device"
+    assert told == networks | tensors | {"planner", "console", "ingest"}, "who starts runs chooses the model"
 
 
 def test_the_magnifier_gets_torch_on_a_cpu_where_it_is_asked_for() -> None:

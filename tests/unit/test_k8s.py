@@ -28,9 +28,9 @@ ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
 OVERLAYS = ("local", "gpu", "cluster")
 SERVERS = ("kafka", "store")
-API_PORT = 8080
+API_PORT = Settings.model_fields["api_port"].default
 STAGES = ("ingest", "interpolator", "magnifier", "flow", "roi-au")
-WORKERS = ("inbox", "spotter", *STAGES, "planner", "trainer", "recogniser")
+WORKERS = ("inbox", "spotter", *STAGES, "planner", "trainer", "recogniser", "console")
 Manifest = dict[str, Any]
 
 
@@ -125,13 +125,13 @@ def test_no_pod_may_more_than_it_needs(name: str) -> None:
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_the_api_is_found_where_it_is_served(name: str) -> None:
     service, (container,) = (
-        of_kind(overlay(name), "Service")["planner"]["spec"],
-        pods(overlay(name))["planner"]["containers"],
+        of_kind(overlay(name), "Service")["console"]["spec"],
+        pods(overlay(name))["console"]["containers"],
     )
     assert service["ports"] == [{"name": "api", "port": API_PORT, "targetPort": "api"}]
-    assert service["selector"]["app.kubernetes.io/name"] == "planner"
+    assert service["selector"]["app.kubernetes.io/name"] == "console"
     given = {entry["name"]: entry for entry in container["env"]}
-    assert (given["MER_API_PORT"]["value"], given["MER_API_HOST"]["value"]) == (str(API_PORT), "0.0.0.0")
+    assert given["MER_API_HOST"]["value"] == "0.0.0.0"
     assert given["MER_API_TOKEN"]["valueFrom"]["secretKeyRef"]["optional"] is True
 
 
@@ -151,7 +151,7 @@ def test_workers_are_probed_where_they_answer(name: str) -> None:
     for workload in WORKERS:
         (container,) = pods(overlay(name))[workload]["containers"]
         named = {each["name"]: each["containerPort"] for each in container["ports"]}
-        assert named == {"metrics": port, **({"api": API_PORT} if workload == "planner" else {})}
+        assert named == {"metrics": port, **({"api": API_PORT} if workload == "console" else {})}
         paths = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
         assert paths == {
             "startup": {"path": "/livez", "port": "metrics"},
@@ -312,7 +312,7 @@ def test_policies_let_the_work_pass_and_nothing_else() -> None:
     everybody = {name: labelled(name) for name in (*WORKERS, *SERVERS)}
     everybody |= {"dns": DNS, "prometheus": PROMETHEUS, "internet": INTERNET, "stranger": STRANGER}
     ports = {"dns": (53,), "kafka": (9092, 9093, 29092), "store": (9000,), "internet": (443,)}
-    ports["planner"] = (9100, API_PORT)
+    ports["console"] = (9100, API_PORT)
     passing = {
         (source, target, port)
         for source, target in ((a, b) for a in everybody for b in everybody if a != b)
@@ -324,7 +324,7 @@ def test_policies_let_the_work_pass_and_nothing_else() -> None:
     wanted |= {(worker, "store", 9000) for worker in WORKERS}
     wanted |= {(pod, "dns", 53) for pod in (*WORKERS, *SERVERS)}
     wanted |= {("prometheus", worker, 9100) for worker in WORKERS}
-    wanted |= {("stranger", "planner", API_PORT)}
+    wanted |= {("stranger", "console", API_PORT)}
     assert passing == wanted
 
 

@@ -22,7 +22,7 @@ def test_every_requirement_is_hashed_and_no_host_is_named(file: Path) -> None:
     assert "://" not in text
 
 
-@pytest.mark.parametrize("extra", ["ingest", "magnifier", "flow", "roi_au"])
+@pytest.mark.parametrize("extra", ["ingest", "magnifier", "flow", "roi_au", "console"])
 def test_a_service_without_networks_installs_without_torch(extra: str) -> None:
     names = pinned(FOLDER / f"{extra}.txt")
     assert "numpy" in names

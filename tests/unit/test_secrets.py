@@ -53,7 +53,7 @@ def test_a_secret_is_in_the_files_that_need_it(folder: Path) -> None:
     holders = {
         secret: {file.stem for file in folder.iterdir() if secret in file.read_text()} for secret in (root, token)
     }
-    assert holders == {root: {"minio", "init", "kafka"}, token: {"planner", "mer", "api"}}
+    assert holders == {root: {"minio", "init", "kafka"}, token: {"console", "mer", "api"}}
 
 
 def test_nobody_else_reads_them(folder: Path) -> None:

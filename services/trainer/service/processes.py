@@ -1,5 +1,4 @@
-"""The loops of a trainer's process: starters, planner, API, and workers for folds and recognitions. The API only if it
-has a port.
+"""The loops of a trainer's process: starters, planner, and workers for folds and recognitions.
 
 A process can be killed at any time, and another one continues. run.json is stored before the run is published. The
 planner commits a run after all its folds are published. `fold_worker` describes how folds survive.
@@ -8,7 +7,6 @@ planner commits a run after all its folds are published. `fold_worker` describes
 import threading
 from collections.abc import Sequence
 
-from services.trainer.api.server import ApiServer
 from services.trainer.recogniser.loading import load_recogniser
 from services.trainer.service.fold_worker import FoldHandler, build_fold_handler
 from services.trainer.service.metrics import TrainingMetrics
@@ -41,7 +39,7 @@ def all_loops(
 def planning_loops(
     settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
 ) -> Sequence[Loop]:
-    """Starters, planner and API. They need no GPU and must run always."""
+    """Starters and planner. They need no GPU and must run always."""
     train_metrics = TrainingMetrics(metrics.registry)
     state = PipelineState(bus, store)
     starter = RunStarter(state, metrics, train_metrics, choose_device(), settings.train_poll_seconds, stopping)
@@ -49,9 +47,8 @@ def planning_loops(
     predictions = PredictionStarter(
         state, metrics, videos, load_recogniser().digest, settings.train_poll_seconds, stopping
     )
-    api = [ApiServer(state, settings, stopping)] if settings.api_port else []
     planner = build_service_worker(RunPlanner(store), bus, store, settings, metrics, stopping)
-    return [starter, planner, predictions, *api]
+    return [starter, planner, predictions]
 
 
 def training_loops(

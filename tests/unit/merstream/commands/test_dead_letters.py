@@ -9,12 +9,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from merstream.app import app
-from merstream.commands.dead_letters import format_age, gather_letters, letter_id
+from merstream.commands.dead_letters import format_age
 from merstream.embedded.run_folder import Workspace
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message
 from shared.dataset_notices import announce_dataset
 from shared.errors import BadData, Misconfigured
+from shared.letter_selection import gather_letters, letter_id
 from shared.packed_clips import PackedClip, store_packed_clip
 from shared.records import Dataset, Pipeline, Sample, clip_version
 from shared.video_records import Video

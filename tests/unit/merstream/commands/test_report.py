@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from merstream.commands.report import fetch_report, newest_results, select_result, show_report
+from merstream.commands.report import fetch_report, select_result, show_report
 from merstream.embedded.run_folder import Workspace
 from shared.errors import BadData
+from shared.pipeline_status import newest_results
 from shared.records import RunResult
 
 

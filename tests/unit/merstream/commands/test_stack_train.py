@@ -14,7 +14,7 @@ from shared.errors import BadData, Misconfigured
 from shared.records import Run, RunContents
 from tests.background import run_in_background
 from tests.servers.process import free_port
-from tests.unit.trainer.api.conftest import served
+from tests.unit.console.conftest import served
 from tests.unit.trainer.lab import Lab
 
 LABELS = {"disgust": "negative", "happiness": "positive", "surprise": "surprise"}

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from merstream.app import app
 from merstream.commands import status
 from merstream.embedded.run_folder import Workspace
-from services.trainer.api.responses import list_dataset_answers
+from services.console.api.responses import list_dataset_answers
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message
 from shared.bus.local import LocalBus
@@ -21,6 +21,7 @@ from shared.bus.topics import TOPIC_BY_GROUP
 from shared.dataset_notices import announce_dataset
 from shared.errors import BadData, Unavailable
 from shared.pipeline_state import PipelineState
+from shared.pipeline_status import Status, StatusObserver
 from shared.records import Artifact, Dataset, Figures, Pipeline, Record, RunResult, Sample, artifact_key
 
 
@@ -78,7 +79,7 @@ def test_json_counts_every_group_and_clip(out: Path) -> None:
 
 def test_status_and_the_api_count_the_same_clips(out: Path) -> None:
     bus, store = Workspace(out).open_bus(), Workspace(out).open_store()
-    (shown,) = status.StatusObserver(bus, store).read_status().datasets
+    (shown,) = StatusObserver(PipelineState(bus, store)).read_status().datasets
     (answered,) = list_dataset_answers(PipelineState(bus, store).read_snapshot())
     bus.close()
     assert (shown.found, shown.features, shown.left_out) == (10, 2, 6)
@@ -98,7 +99,7 @@ def test_a_letter_in_the_store_leaves_its_clip_out(out: Path) -> None:
 
     bus, store, dead = SmallBus(out / "bus.sqlite"), Workspace(out).open_store(), record("underway", "ingest")
     bury_message(bus, store, "flow", Message("mer.magnified", 0, 9, dead.key, dead.encode()), "no face", {})
-    (shown,) = status.StatusObserver(bus, store).read_status().datasets
+    (shown,) = StatusObserver(PipelineState(bus, store)).read_status().datasets
     bus.close()
     assert shown.left_out == 7
 
@@ -115,8 +116,8 @@ def test_tables_say_the_first_faults_and_how_many_more(out: Path) -> None:
 def test_watching_waits_out_trouble_and_sees_what_comes(out: Path) -> None:
     seen: list[str] = []
 
-    class Looks(status.StatusObserver):
-        def read_status(self) -> status.Status:
+    class Looks(StatusObserver):
+        def read_status(self) -> Status:
             seen.append("look")
             if len(seen) == 1:
                 raise Unavailable("broker away")
@@ -125,7 +126,7 @@ def test_watching_waits_out_trouble_and_sees_what_comes(out: Path) -> None:
             return super().read_status()
 
     bus, store, stopping = Workspace(out).open_bus(), Workspace(out).open_store(), threading.Event()
-    status.watch_status(Looks(bus, store), stopping, refresh_seconds=0)
+    status.watch_status(Looks(PipelineState(bus, store)), stopping, refresh_seconds=0)
     bus.close()
     assert len(seen) == 3
 
@@ -152,7 +153,7 @@ def test_the_newest_result_of_each_dataset_is_told(out: Path) -> None:
 
 def test_an_observer_follows(out: Path) -> None:
     bus = LocalBus(out / "bus.sqlite")
-    observer = status.StatusObserver(bus, Workspace(out).open_store())
+    observer = StatusObserver(PipelineState(bus, Workspace(out).open_store()))
     assert observer.read_status().datasets[0].features == 2
     features = record("underway", "roi-au")
     bus.publish("mer.features", features.key, features.encode())

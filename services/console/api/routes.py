@@ -14,9 +14,9 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 
-from services.trainer.api import responses
-from services.trainer.api.responses import DatasetAnswer, RunAnswer
-from services.trainer.api.run_request import RunRequest
+from services.console.api import responses
+from services.console.api.responses import DatasetAnswer, RunAnswer
+from services.console.api.run_request import RunRequest
 from shared.bus.topics import RESULTS
 from shared.errors import BadData, MerError, Unavailable
 from shared.pipeline_state import PipelineSnapshot, PipelineState

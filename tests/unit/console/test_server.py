@@ -1,21 +1,21 @@
 """How the API is served: who is let in, what trouble looks like from outside, and how it ends."""
 
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
 import urllib3
 
-from services.trainer.api import middleware, server
-from services.trainer.api.server import ApiServer
-from services.trainer.service.processes import planning_loops
+from services.console import middleware, server
+from services.console.__main__ import build_console
+from services.console.server import ConsoleServer
 from shared.errors import Misconfigured, Unavailable
 from shared.pipeline_state import PipelineState
 from shared.settings import Settings
-from shared.store import LocalStore
 from shared.telemetry import Metrics
-from tests.servers.process import free_port
-from tests.unit.trainer.api.conftest import CALM, served
+from tests.unit.console.conftest import CALM, served
 
 
 class Away:
@@ -70,17 +70,17 @@ def test_with_the_token_one_is_let_in(given, api):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "planner.evil.example"]
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "console.evil.example"]
 )
 def test_a_name_that_somebody_else_points_here_is_refused(host, api):
-    answer = api(api_hosts="localhost, Planner").get("/runs", Host=host)
+    answer = api(api_hosts="localhost, Console").get("/runs", Host=host)
     assert (answer.status, answer.detail) == (
         400,
-        "Expected an address or one of the names localhost, planner as the host (MER_API_HOSTS).",
+        "Expected an address or one of the names console, localhost as the host (MER_API_HOSTS).",
     )
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9", "planner:8080", "planner.", "127.0.0.1", "[::1]:8080"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:9", "console:8080", "console.", "127.0.0.1", "[::1]:8080"])
 def test_known_names_and_addresses_are_answered(host, api):
     assert api().get("/runs", Host=host).status == 200
 
@@ -176,16 +176,22 @@ def test_it_stops_when_told_and_refuses_connections_after(lab):
 
 def test_a_port_that_is_taken_is_told_at_the_start(lab):
     with served(lab.bus, lab.store) as client, pytest.raises(Misconfigured, match="MER_API_PORT"):
-        ApiServer(PipelineState(lab.bus, lab.store), Settings(api_port=client.port), threading.Event())
+        ConsoleServer(PipelineState(lab.bus, lab.store), Settings(api_port=client.port), threading.Event())
 
 
-def test_it_is_there_where_it_has_a_port(lab, tmp_path):
-    planning = ["RunStarter", "Worker", "PredictionStarter"]
-    for port, names in ((0, planning), (free_port(), [*planning, "ApiServer"])):
-        stopping = threading.Event()
-        loops = planning_loops(Settings(api_port=port), lab.bus, LocalStore(tmp_path / "store"), Metrics(), stopping)
-        assert [type(loop).__name__ for loop in loops] == names
-        for loop in loops:
-            if isinstance(loop, ApiServer):
-                loop.stopping.set()
-                loop.run()
+def test_its_process_has_one_loop_and_ends_when_told(lab):
+    stopping = threading.Event()
+    (loop,) = build_console(Settings(api_port=0), lab.bus, lab.store, Metrics(), stopping)
+    assert not loop.is_ready()
+    stopping.set()
+    loop.run()
+
+
+def test_it_needs_neither_torch_nor_pictures():
+    code = (
+        "import sys, services.console.__main__; from shared.bus.kafka import bus; from shared.store import s3; "
+        "sys.exit(str({'torch', 'cv2', 'numba', 'scipy', 'av'} & set(sys.modules)) if "
+        "{'torch', 'cv2', 'numba', 'scipy', 'av'} & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -7,9 +7,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from services.trainer.api.middleware import AccessMiddleware
-from services.trainer.api.routes import Routes
-from services.trainer.api.run_request import RunRequest
+from services.console.api.routes import Routes
+from services.console.api.run_request import RunRequest
+from services.console.middleware import AccessMiddleware
 
 
 def create_application(routes: Routes, hosts: Set[str], token: str = "") -> AccessMiddleware:

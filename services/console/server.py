@@ -8,9 +8,9 @@ import threading
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from services.trainer.api.app import create_application
-from services.trainer.api.routes import Routes
-from shared.device import choose_device
+from services.console.api.routes import Routes
+from services.console.app import create_application
+from shared.device import name_training_device
 from shared.errors import Misconfigured
 from shared.pipeline_state import PipelineState
 from shared.settings import Settings
@@ -21,7 +21,7 @@ SILENCE_SECONDS = 5  # before a request: then the connection is closed
 _STOP_CHECK_SECONDS = 0.1
 
 
-class ApiServer:
+class ConsoleServer:
     """A `shared.worker.process.Loop`. The constructor opens the port and raises Misconfigured if it is in use."""
 
     def __init__(
@@ -35,7 +35,7 @@ class ApiServer:
         self.stopping = stopping
         self._socket = _open_listening_socket(settings.api_host, settings.api_port)
         self.port: int = self._socket.getsockname()[1]
-        routes = Routes(state, choose_device(), settings.scratch, timeout_seconds)
+        routes = Routes(state, name_training_device(), settings.scratch, timeout_seconds)
         config = uvicorn.Config(
             create_application(routes, _split_names(settings.api_hosts), settings.api_token.get_secret_value()),
             http=_ImpatientProtocol,

@@ -1,4 +1,4 @@
-"""The API as it is served: uvicorn on a free port, over the lab's bus and store."""
+"""The console as it is served: uvicorn on a free port, over the lab's bus and store."""
 
 import json
 import threading
@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import urllib3
 
-from services.trainer.api.server import ApiServer
+from services.console.server import ConsoleServer
 from shared.bus import Bus
 from shared.pipeline_state import PipelineState
 from shared.settings import Settings
 from shared.store import Store
+from tests.unit.trainer.conftest import lab, trainer  # noqa: F401
 from tests.unit.trainer.lab import Lab
 
 CALM = 300  # seconds after which a test gives up
@@ -60,7 +61,8 @@ class Client:
 
 @contextmanager
 def served(bus: Bus, store: Store, timeout_seconds: float = CALM, **settings: Any) -> Iterator[Client]:
-    server = ApiServer(PipelineState(bus, store), Settings(**settings), threading.Event(), timeout_seconds)
+    chosen = Settings(**{"api_port": 0, **settings})
+    server = ConsoleServer(PipelineState(bus, store), chosen, threading.Event(), timeout_seconds)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -72,7 +74,7 @@ def served(bus: Bus, store: Store, timeout_seconds: float = CALM, **settings: An
 
 
 @pytest.fixture
-def api(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Client]]:
+def api(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Client]]:  # noqa: F811
     """`api(**settings)`: another replica."""
     monkeypatch.setenv("MER_DEVICE", "cpu")
     with ExitStack() as open_:

@@ -1,0 +1,1 @@
+"""The HTTP API: start a run, follow it, fetch its report; list datasets."""

@@ -57,12 +57,12 @@ class DatasetProgress:
         return replace(self, left_out=(*self.left_out, *late), pending=(), complete=True)
 
 
-def are_stages_idle(bus: Bus) -> bool:
-    """Whether no record of a clip is in work. A clip that was announced before and is pending after that is lost.
+def are_stages_idle(bus: Bus, stages: Sequence[str] = IMAGE_STAGES) -> bool:
+    """Whether `stages` work on nothing. What was announced to them before, and is pending after that, is lost.
 
     Each stage is asked twice, since a later stage may have sent a record back to an earlier one. Raises Unavailable.
     """
-    asked = [[bus.group_progress(TOPIC_BY_GROUP[stage], stage) for stage in IMAGE_STAGES] for _ in range(2)]
+    asked = [[bus.group_progress(TOPIC_BY_GROUP[stage], stage) for stage in stages] for _ in range(2)]
     return asked[0] == asked[1] and not any(progress.lag for progress in asked[0])
 
 

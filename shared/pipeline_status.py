@@ -51,7 +51,7 @@ class VideoState:
     video: str
     pipeline: str
     state: str
-    reason: str  # why it failed
+    reason: str  # why it failed or is lost
     events: int | None
     pending: int | None  # events without features so far
     recognised: int | None
@@ -80,6 +80,8 @@ class StatusObserver:
         """
         announced = self.state.read_snapshot().datasets
         idle = are_stages_idle(self.state.bus)
+        with self._read_lock:
+            idle_tasks = self._videos.find_idle_tasks()
         snapshot = self.state.read_snapshot()
         results = newest_results(snapshot.results.values())
         datasets = [
@@ -87,7 +89,7 @@ class StatusObserver:
             for key, dataset in snapshot.datasets.items()
         ]
         with self._read_lock:
-            videos = self._videos.read_progress(snapshot.features, snapshot.failure_sentences)
+            videos = self._videos.read_progress(snapshot.features, snapshot.failure_sentences, idle_tasks)
         groups = [_group_state(self.state.bus, group, snapshot.letter_counts[group]) for group in TOPIC_BY_GROUP]
         return Status(groups, datasets, [_video_state(video) for video in videos])
 

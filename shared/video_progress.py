@@ -3,13 +3,14 @@
 `mer status` and the loop that asks for recognitions follow it by `VideoFollower`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from shared.bus import Bus
 from shared.bus.dead_letters import DeadLetter
-from shared.bus.topics import PREDICTIONS, SPOTTED, VIDEOS
+from shared.bus.topics import IMAGE_STAGES, PREDICTIONS, RECOGNITIONS, SPOTTED, VIDEOS
+from shared.dataset_progress import are_stages_idle
 from shared.feature_index import FeatureIndex
 from shared.progress_cache import ProgressCache
 from shared.records import Record
@@ -25,8 +26,18 @@ from shared.video_records import (
     Video,
 )
 
-VideoStateName = Literal["watching", "computing", "recognising", "predicted", "failed"]
+VideoStateName = Literal["watching", "computing", "recognising", "predicted", "failed", "lost"]
 VIDEO_STATES: tuple[VideoStateName, ...] = get_args(VideoStateName)
+WORKING_STAGES: Mapping[VideoStateName, tuple[str, ...]] = {
+    "watching": (SPOTTER_STAGE,),
+    "computing": IMAGE_STAGES,
+    "recognising": (RECOGNISER_NAME,),
+}
+LOST_SENTENCE = (
+    "It has neither a prediction nor a dead letter, and nobody works on it. Remove it from the bucket, wait until "
+    "`mer status` no longer shows it, and upload it again."
+)
+VideoTask = tuple[VideoStateName, str, str]  # a state that has to end, trace of the upload, contents of the request
 
 
 @dataclass(frozen=True)
@@ -71,7 +82,8 @@ class VideoProgress:
     """A video in the bucket, what was spotted in it, and its prediction as far as there is one.
 
     state: watching, until its events are spotted; computing, until they have features; recognising; predicted. A failed
-    one was refused by the inbox, or became a dead letter of spotter or recogniser, and `reason` says why.
+    one was refused by the inbox, or became a dead letter of spotter or recogniser. A lost one is in a state that nobody
+    will end. `reason` says why.
     """
 
     video: Video
@@ -97,17 +109,39 @@ class VideoFollower:
     """Follows the topics about videos. Each read takes only what is new."""
 
     def __init__(self, bus: Bus, store: Store) -> None:
+        self._bus = bus
         self._videos = record_view(bus, VIDEOS.name, lambda key: Video)
         self._spotted = record_view(bus, SPOTTED.name, lambda key: SpottedVideo)
+        self._requests = record_view(bus, RECOGNITIONS.name, lambda key: RecognitionRequest)
         self._predictions = record_view(bus, PREDICTIONS.name, lambda key: PredictionResult)
         self._unspotted = letter_view(bus, store, SPOTTER_STAGE, _read_failed_video)
         self._unrecognised = letter_view(bus, store, RECOGNISER_NAME, _read_failed_request)
         self._events = ProgressCache(measure_event_progress)
 
-    def read_progress(self, features: FeatureIndex, failure_sentences: Mapping[str, str]) -> list[VideoProgress]:
+    def find_idle_tasks(self) -> frozenset[VideoTask]:
+        """The tasks of videos that nobody works on any more: each has its outcome, or is lost. Raises Unavailable.
+
+        The outcomes are published by now. So a caller reads features and progress after this.
+        """
+        tasks: list[VideoTask] = [
+            *(("watching", video.trace, "") for video in self._videos.read_newest().values()),
+            *(("computing", each.video.trace, "") for each in self._spotted.read_newest().values()),
+            *(("recognising", each.video.trace, each.contents) for each in self.read_requests().values()),
+        ]
+        idle = {state for state in {task[0] for task in tasks} if are_stages_idle(self._bus, WORKING_STAGES[state])}
+        return frozenset(task for task in tasks if task[0] in idle)
+
+    def read_requests(self) -> Mapping[str, RecognitionRequest]:
+        """Every request for a recognition, by its key. Raises Unavailable."""
+        return self._requests.read_newest()
+
+    def read_progress(
+        self, features: FeatureIndex, failure_sentences: Mapping[str, str], idle_tasks: Set[VideoTask] = frozenset()
+    ) -> list[VideoProgress]:
         """The progress of every video in the bucket, the newest last. Raises Unavailable.
 
-        What was spotted in a video before it was replaced does not count.
+        What was spotted in a video before it was replaced does not count. A video that still waits for one of
+        `idle_tasks` (of `find_idle_tasks`) is lost.
         """
         videos, spotted = self._videos.read_newest(), self._spotted.read_newest()
         predictions = {
@@ -121,22 +155,31 @@ class VideoFollower:
             mine = spotted.get(video.upload_key, spotted.get(key))  # the key of older messages
             if video.fault or mine is None or not video.is_same_upload(mine.video):
                 reason = video.fault or unspotted.get(video.trace, "")
-                found.append(VideoProgress(video, "failed" if reason else "watching", reason))
+                found.append(_mark_failure(VideoProgress(video, "watching"), reason, "", idle_tasks))
                 continue
             events = self._events.find_progress(mine, features, failure_sentences)
-            contents = events.contents(mine).digest
-            result = predictions.get((video.upload_key, contents)) if events.is_ready else None
-            progress = measure_video_progress(mine, events, result)
+            contents = events.contents(mine).digest if events.is_ready else ""
+            progress = measure_video_progress(mine, events, predictions.get((video.upload_key, contents)))
             reason = unrecognised.get((video.trace, contents), "")
-            failed = progress.state == "recognising" and reason
-            found.append(replace(progress, state="failed", reason=reason) if failed else progress)
+            found.append(_mark_failure(progress, reason, contents, idle_tasks))
         return found
 
     def close(self) -> None:
         """Close the views. A later read opens them again."""
-        followed: list[TopicView[Any]] = [self._videos, self._spotted, self._predictions]
+        followed: list[TopicView[Any]] = [self._videos, self._spotted, self._requests, self._predictions]
         for view in (*followed, self._unspotted, self._unrecognised):
             view.close()
+
+
+def _mark_failure(progress: VideoProgress, failure: str, contents: str, idle_tasks: Set[VideoTask]) -> VideoProgress:
+    """The same progress, failed or lost if it is. `contents`: of the request, for a video without pending events."""
+    if progress.state == "predicted":
+        return progress
+    if failure:
+        return replace(progress, state="failed", reason=failure)
+    if (progress.state, progress.video.trace, contents) in idle_tasks:
+        return replace(progress, state="lost", reason=LOST_SENTENCE)
+    return progress
 
 
 def _read_failed_video(letter: DeadLetter) -> tuple[str, str]:

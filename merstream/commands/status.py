@@ -113,7 +113,7 @@ def _videos_table(videos: Iterable[VideoState]) -> Table:
     table = Table("video", "state", *(Column(name, justify="right") for name in ("events", "in work", "recognised")))
     for each in videos:
         counts = ["" if count is None else str(count) for count in (each.events, each.pending, each.recognised)]
-        state = f"[red]failed:[/] {escape(each.reason)}" if each.reason else each.state
+        state = f"[red]{each.state}:[/] {escape(each.reason)}" if each.reason else each.state
         table.add_row(escape(each.video), state, *counts)
     return table
 

@@ -27,6 +27,7 @@ TRAINED = 'mer_records_total{namespace="n",stage="trainer",outcome="computed",po
 REPEATED = 'mer_retries_total{namespace="n",stage="flow",pod="p"}'
 HALTED = 'mer_halted{namespace="n",stage="flow",pod="p"}'
 LOST = 'mer_train_clips{namespace="n",dataset="d",pipeline="p",state="lost",pod="i"}'
+LOST_VIDEOS = 'mer_prediction_videos{namespace="n",state="lost",pod="i"}'
 RESTARTED = 'kube_pod_container_status_restarts_total{namespace="n",container="worker",pod="p"}'
 
 # What a deployment tells that has nothing to do and nothing to complain of, one sample a minute.
@@ -41,6 +42,8 @@ CALM = {
     HALTED: "0x800",
     LOST: "0x800",
     LOST.replace("lost", "waiting"): "5x800",
+    LOST_VIDEOS: "0x800",
+    LOST_VIDEOS.replace("lost", "watching"): "5x800",
     RESTARTED: "1x800",
     'kube_pod_container_status_restarts_total{namespace="other",container="worker",pod="q"}': "0+1x800",
 }
@@ -56,6 +59,8 @@ CASES: dict[str, tuple[Mapping[str, str], set[str]]] = {
     "one record holds its partition": ({HEAD: "0+60x800"}, {"MerRecordStuck"}),
     "clips that nobody works on": ({LOST: "0x600 2x200"}, {"MerClipsLost"}),
     "clips that seem lost for a moment": ({LOST: "0x600 2x5 0x195"}, set()),
+    "videos that nobody works on": ({LOST_VIDEOS: "0x600 2x200"}, {"MerVideosLost"}),
+    "videos that seem lost for a moment": ({LOST_VIDEOS: "0x600 2x5 0x195"}, set()),
     "a letter": ({BURIED: "0x700 1x100"}, {"MerDeadLetters"}),
     "the store is away": ({REPEATED: "0+3x800"}, {"MerStoreErrors"}),
     "an attempt in two minutes": ({REPEATED: "0+0.5x800"}, set()),

@@ -81,6 +81,14 @@ def test_status_says_why_a_video_is_refused(lab: VideoLab, capsys: pytest.Captur
     assert (state["state"], state["reason"]) == ("failed", "own.mp4.merstream.json: model: there is no such run.")
 
 
+def test_status_says_that_nobody_works_on_a_video(lab: VideoLab, capsys: pytest.CaptureFixture[str]) -> None:
+    lab.announce()
+    lab.discard_work("mer.videos", "spotter")
+    assert [video["state"] for video in shown(capsys)] == ["lost"]
+    call("status")
+    assert "lost: It has neither" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_name_that_the_inbox_would_ignore_is_refused(lab: VideoLab, tmp_path: Path) -> None:
     (tmp_path / "own.mp4").write_bytes(b"a video")
     for name in ("own", ".own.mp4", "a//own.mp4"):

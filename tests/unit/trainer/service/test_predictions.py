@@ -29,7 +29,7 @@ class Recogniser(Trainer):
             pass
 
     def states(self) -> dict[str, float | None]:
-        names = ("watching", "computing", "recognising", "predicted", "failed")
+        names = ("watching", "computing", "recognising", "predicted", "failed", "lost")
         return {name: count for name in names if (count := self.value("mer_prediction_videos", state=name))}
 
 
@@ -164,6 +164,58 @@ def test_a_video_that_could_not_be_watched_is_counted_as_failed(lab: VideoLab, o
     lab.announce(video(mark="second"))
     one.work()
     assert one.states() == {"watching": 1}, "the letter was about other bytes"
+
+
+def test_a_video_that_nobody_works_on_is_lost_and_one_in_work_is_not(
+    lab: VideoLab, one: Recogniser, caplog: pytest.LogCaptureFixture
+) -> None:
+    def poll_states() -> dict[str, float | None]:
+        one.predictions.poll_topics()
+        one.predictions.poll_topics()
+        return one.states()
+
+    lab.announce()
+    assert poll_states() == {"watching": 1}
+    lab.discard_work("mer.videos", "spotter")
+    assert poll_states() == {"lost": 1}
+    lab.spot()
+    assert poll_states() == {"computing": 1}
+    lab.discard_work("mer.sources", "ingest")
+    assert poll_states() == {"lost": 1}
+    lab.extract()
+    assert poll_states() == {"recognising": 1}
+    lab.discard_work("mer.recognitions", "recogniser")
+    assert poll_states() == {"lost": 1}
+    assert [line.partition(":")[0] for line in caplog.messages if "lost" in line] == [
+        f"1 videos are lost, such as {NAME}"
+    ] * 3
+    assert lab.published("mer.recognitions") == 1
+
+
+def test_a_lost_video_that_is_uploaded_again_is_predicted(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    lab.spot()
+    lab.extract()
+    one.predictions.poll_topics()
+    lab.discard_work("mer.recognitions", "recogniser")
+    one.predictions.poll_topics()
+    assert one.states() == {"lost": 1}
+    again = video(trace="again")
+    lab.announce(again)
+    lab.spot(again)
+    one.work()
+    one.work()
+    assert one.states() == {"predicted": 1}
+
+
+def test_what_nobody_has_asked_for_is_not_lost_but_asked_for(lab: VideoLab, one: Recogniser) -> None:
+    lab.announce()
+    lab.spot()
+    one.predictions.poll_topics()
+    lab.extract()
+    lab.discard_work("mer.sources", "ingest")
+    one.work()
+    assert (one.states(), lab.published("mer.recognitions")) == ({"recognising": 1}, 1)
 
 
 def test_another_model_predicts_what_is_there_anew(lab: VideoLab, one: Recogniser) -> None:

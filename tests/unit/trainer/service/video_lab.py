@@ -82,7 +82,17 @@ class VideoLab:
         )
         self.store.put(spotted.draft_key, draft.encode())
         self.store.put(manifest_key(spotted.artifact.key), spotted.encode())
+        for event in spotted.events:
+            record = self.record(event, "source", self.source(event, number, uploaded.name), number, uploaded.name)
+            self.bus.publish("mer.sources", record.key, record.encode())
         self.bus.publish("mer.spotted", spotted.key, spotted.encode())
+
+    def discard_work(self, topic: str, group: str) -> None:
+        """Commit everything that waits for `group`, as if its outcome had been published and then lost."""
+        member = self.bus.subscribe(topic, group)
+        while message := member.take_message(0):
+            member.commit(message)
+        member.close()
 
     def extract(self, *events: int, number: int = 0, name: str = NAME) -> None:
         """Publish the features of these events, as the image stages do: maps of equal draws."""

@@ -1,4 +1,4 @@
-"""The generated pages of docs/: settings, topics, the `mer` command, benchmarks, the schema of predictions.
+"""The generated pages of docs/: settings, topics, the `mer` command, benchmarks, schemas of predictions and the API.
 
 `make gen` (`python -m k8s.generate`) writes them beside the manifests that come from the same sources.
 """
@@ -14,6 +14,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from benchmarks import table
 from merstream.app import app
+from services.console.app import describe_api
 from shared.bus.topics import TOPIC_BY_GROUP, TOPICS
 from shared.prediction.model import Prediction
 from shared.settings import Settings
@@ -87,6 +88,7 @@ def generated_pages() -> dict[Path, str]:
         DOCS / "reference/cli.md": cli_page(),
         DOCS / "explanation/benchmarks.md": f"{NOTE}\n{table.benchmarks_page()}",
         DOCS / "reference/prediction.schema.json": prediction_schema(),
+        DOCS / "reference/openapi.json": json.dumps(describe_api(), indent=1) + "\n",
     }
 
 

@@ -56,6 +56,7 @@ class VideoState:
     pending: int | None  # events without features so far
     recognised: int | None
     created: str
+    files: dict[str, str]  # of the prediction: keys in the store by name
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,16 @@ class StatusObserver:
         self._videos = VideoFollower(state.bus, state.store)
         self._read_lock = threading.Lock()
 
-    def read_status(self) -> Status:
-        """The present status. Raises Unavailable while the broker is away.
+    def read_status(self, patience_seconds: float = -1) -> Status:
+        """The present status. Raises Unavailable as `PipelineState.read_snapshot` does.
 
         The groups are asked between two reads: a clip that was announced before and is pending after that is lost.
         """
-        announced = self.state.read_snapshot().datasets
+        announced = self.state.read_snapshot(patience_seconds).datasets
         idle = are_stages_idle(self.state.bus)
         with self._read_lock:
             idle_tasks = self._videos.find_idle_tasks()
-        snapshot = self.state.read_snapshot()
+        snapshot = self.state.read_snapshot(patience_seconds)
         results = newest_results(snapshot.results.values())
         datasets = [
             _dataset_state(dataset, snapshot.progress_of(dataset), results, idle and announced.get(key) is dataset)
@@ -140,4 +141,5 @@ def _video_state(progress: VideoProgress) -> VideoState:
         pending=len(events.pending) if events else None,
         recognised=result.recognised if result else None,
         created=video.created.isoformat(timespec="seconds"),
+        files=result.files if result else {},
     )

@@ -1,48 +1,111 @@
-"""The ASGI application: routes, middleware, and every error as `{"detail": sentence}`."""
+"""The ASGI application: pages for a browser and the API for programs, at the same addresses."""
 
+import threading
 from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.console.api.routes import Routes
-from services.console.api.run_request import RunRequest
+from services.console.api.routes import ApiRoutes
 from services.console.middleware import AccessMiddleware
+from services.console.pages.page_routes import PageRoutes
+from services.console.pages.status_feed import StatusFeed
+from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
+from services.console.run_reader import RunReader
+from services.console.state_reader import StateReader
+from shared.pipeline_state import PipelineState
+
+TIMEOUT_SECONDS = 15.0  # for broker and store. The broker's client gives up earlier, and its message says more
+REFRESH_SECONDS = 2.0  # between two reads of the state for pages, however many browsers show them
+OPENAPI_PATH = "/openapi.json"
+COMMON_HEADERS = {
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
-def create_application(routes: Routes, hosts: Set[str], token: str = "") -> AccessMiddleware:
-    """Build the ASGI application. It serves /openapi.json, but no page of documentation.
+@dataclass(frozen=True)
+class ConsoleOptions:
+    """How the console answers. `device` selects the model of a request that names none.
 
-    FastAPI's pages load scripts from the internet.
+    `hosts` are the names by which it may be called. Without a `token` every client is accepted.
     """
-    handlers: dict[Any, Any] = {RequestValidationError: _answer_invalid_request, Exception: _answer_unexpected_error}
-    app = FastAPI(title="merstream", docs_url=None, redoc_url=None, exception_handlers=handlers)
-    app.include_router(routes.build_router())
-    return AccessMiddleware(app, hosts, token)
+
+    hosts: Set[str] = frozenset({"localhost"})
+    token: str = ""
+    device: str = "cpu"
+    scratch: Path | None = None
+    timeout_seconds: float = TIMEOUT_SECONDS
+    refresh_seconds: float = REFRESH_SECONDS
 
 
-async def _answer_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
-    return JSONResponse({"detail": _describe_invalid_request(error.errors()[0])}, 422)
+def create_application(state: PipelineState, options: ConsoleOptions, stopping: threading.Event) -> AccessMiddleware:
+    """Build the ASGI application. Open streams end when `stopping` is set."""
+    reader = StateReader(state, options.timeout_seconds)
+    runs = RunReader(state.store, options.scratch)
+    feed = StatusFeed(reader, options.refresh_seconds, stopping)
+    pages = Starlette(routes=PageRoutes(feed, reader, runs).list_routes(), exception_handlers=EXCEPTION_HANDLERS)
+    api = create_api(ApiRoutes(reader, runs, options.device))
+    return AccessMiddleware(ClientChoice(pages, api), options.hosts, options.token)
 
 
-async def _answer_unexpected_error(request: Request, error: Exception) -> JSONResponse:
-    """The client gets no details. The server logs the traceback."""
-    return JSONResponse({"detail": "The server met an unexpected error. The log of the trainer has the details."}, 500)
+def create_api(routes: ApiRoutes) -> FastAPI:
+    """Build the API. It serves its description, but no page of documentation: FastAPI's load scripts from elsewhere."""
+    api = DescribedApi(
+        title="merstream",
+        version="1",
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers=EXCEPTION_HANDLERS,
+    )
+    api.include_router(routes.build_router())
+    return api
 
 
-def _describe_invalid_request(problem: dict[str, Any]) -> str:
-    """The first problem as a sentence. `loc` begins with the part of the request, for example `body`."""
-    field = ".".join(map(str, problem["loc"][1:]))
-    if problem["type"] == "json_invalid":
-        return f"Expected JSON: {problem['ctx']['error']} at character {field}."
-    if not field:
-        return "Expected a JSON object, sent as `Content-Type: application/json`."
-    if problem["type"] == "extra_forbidden":
-        known = ", ".join(RunRequest.model_fields)
-        return (
-            f"{field} {problem['input']!r}: no such field of a run; there are {known}. "
-            "Training settings belong in `settings`."
-        )
-    return f"{field}: {problem['msg']}."
+def describe_api() -> dict[str, Any]:
+    """The OpenAPI description. No route is called, so none needs a state."""
+    unused: Any = None
+    return create_api(ApiRoutes(unused, unused, "cpu")).openapi()
+
+
+class DescribedApi(FastAPI):
+    """FastAPI whose description also has the schema of its problems."""
+
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        described["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return described
+
+
+@dataclass(frozen=True)
+class ClientChoice:
+    """ASGI application. A browser that opens an address gets `pages`, every other client gets `api`."""
+
+    pages: ASGIApp
+    api: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in COMMON_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        chosen = self.pages if scope["type"] == "http" and _is_for_pages(scope) else self.api
+        await chosen(scope, receive, send_with_headers)
+
+
+def _is_for_pages(scope: Scope) -> bool:
+    path = scope["path"]
+    if path == "/" or path == "/events" or path.startswith(("/static/", "/videos", "/dead-letters")):
+        return True
+    return wants_page(scope) and path != OPENAPI_PATH

@@ -1,17 +1,26 @@
 """Checks before a request is read: the name by which the API was called, the token and the size of the body."""
 
 import secrets
+from base64 import b64decode
 from collections.abc import Set
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.console.problems import refuse_request, wants_page
+
 MAX_BODY_BYTES = 1 << 20  # a request names data and does not contain them
+BROWSER_LOGIN = 'Basic realm="merstream", charset="UTF-8"'  # the browser asks for a name and a password
+OWN_SITES = {"same-origin", "none"}  # of pages whose requests may change something. Only browsers say it
+TOKEN_SENTENCE = (
+    "Expected the deployment's token (MER_API_TOKEN) as `Authorization: Bearer TOKEN`. A browser sends it as the "
+    "password of any user name."
+)
 
 
 @dataclass(frozen=True)
@@ -23,19 +32,22 @@ class AccessMiddleware:
     token: str = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (refusal := self._refusal_response(Headers(scope=scope))):
+        if scope["type"] != "http" or not (refusal := self._refusal_response(scope)):
             await self.app(scope, _limit_body(receive), send)
         else:
             await refusal(scope, receive, send)
 
-    def _refusal_response(self, headers: Headers) -> JSONResponse | None:
+    def _refusal_response(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
         if not _host_is_trusted(headers.get("host", ""), self.hosts):
             known = ", ".join(sorted(self.hosts))
             sentence = f"Expected an address or one of the names {known} as the host (MER_API_HOSTS)."
-            return JSONResponse({"detail": sentence}, 400)
+            return refuse_request(scope, 400, sentence)
         if self.token and not _token_matches(headers.get("authorization", ""), self.token):
-            sentence = "Expected the deployment's token as `Authorization: Bearer TOKEN` (MER_API_TOKEN)."
-            return JSONResponse({"detail": sentence}, 401, {"WWW-Authenticate": "Bearer"})
+            scheme = BROWSER_LOGIN if wants_page(scope) else "Bearer"
+            return refuse_request(scope, 401, TOKEN_SENTENCE, {"WWW-Authenticate": scheme})
+        if scope["method"] not in ("GET", "HEAD") and headers.get("sec-fetch-site", "none") not in OWN_SITES:
+            return refuse_request(scope, 403, "Expected a request of this console, got one of another site's page.")
         return None
 
 
@@ -59,9 +71,19 @@ def _is_address(host: str) -> bool:
 
 
 def _token_matches(authorization: str, token: str) -> bool:
-    """Compare in constant time: the time does not show where a wrong token differs."""
+    """Compare in constant time: the time does not show where a wrong token differs. A browser's is a password."""
     scheme, _, given = authorization.partition(" ")
-    return secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"
+    if scheme.lower() == "basic":
+        given = _read_password(given)
+    return secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() in ("bearer", "basic")
+
+
+def _read_password(credentials: str) -> str:
+    """The password in the credentials of HTTP Basic, "" if they are none."""
+    try:
+        return b64decode(credentials, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _limit_body(receive: Receive) -> Receive:

@@ -1,4 +1,4 @@
-"""The loop that serves the API, by uvicorn."""
+"""The loop that serves the console, by uvicorn."""
 
 import asyncio
 import logging
@@ -8,14 +8,12 @@ import threading
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from services.console.api.routes import Routes
-from services.console.app import create_application
+from services.console.app import REFRESH_SECONDS, TIMEOUT_SECONDS, ConsoleOptions, create_application
 from shared.device import name_training_device
 from shared.errors import Misconfigured
 from shared.pipeline_state import PipelineState
 from shared.settings import Settings
 
-TIMEOUT_SECONDS = 15.0  # for broker and store. The broker's client gives up earlier, and its message says more
 MAX_CONNECTIONS = 200
 SILENCE_SECONDS = 5  # before a request: then the connection is closed
 _STOP_CHECK_SECONDS = 0.1
@@ -30,14 +28,22 @@ class ConsoleServer:
         settings: Settings,
         stopping: threading.Event,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
         self.state = state
         self.stopping = stopping
         self._socket = _open_listening_socket(settings.api_host, settings.api_port)
         self.port: int = self._socket.getsockname()[1]
-        routes = Routes(state, name_training_device(), settings.scratch, timeout_seconds)
+        options = ConsoleOptions(
+            hosts=_split_names(settings.api_hosts),
+            token=settings.api_token.get_secret_value(),
+            device=name_training_device(),
+            scratch=settings.scratch,
+            timeout_seconds=timeout_seconds,
+            refresh_seconds=refresh_seconds,
+        )
         config = uvicorn.Config(
-            create_application(routes, _split_names(settings.api_hosts), settings.api_token.get_secret_value()),
+            create_application(state, options, stopping),
             http=_ImpatientProtocol,
             timeout_keep_alive=SILENCE_SECONDS,
             lifespan="off",

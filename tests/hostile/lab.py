@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.console.api.routes import Routes
-from services.console.app import create_application
+from services.console.app import ConsoleOptions, create_application
 from services.ingest.inbox.inbox import Inbox
 from services.ingest.inbox.video_inbox import VideoInbox
 from services.spotter.video_handler import VideoHandler, build_video_handler
@@ -64,7 +63,9 @@ class HostileLab:
             self.workers[worker.handler.name] = worker
         self.backlog = BacklogMonitor(self.bus, self.metrics, self.stopping)
         self.state = PipelineState(self.bus, self.store)
-        self.api = create_application(Routes(self.state, "cpu", self.settings.scratch, API_SECONDS), {"localhost"})
+        self.api = create_application(
+            self.state, ConsoleOptions(scratch=self.settings.scratch, timeout_seconds=API_SECONDS), self.stopping
+        )
 
     def worker(self, group: str) -> Worker:
         """The worker of a group, started when it is first asked for."""

@@ -1,13 +1,20 @@
 """What the tests of several packages share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from skimage import data
+
+from tests.servers.chromium import start_chromium
+from tests.servers.process import ServerMissing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 Write = Callable[..., Path]
 
@@ -32,3 +39,13 @@ def write_video(face: NDArray[np.uint8]) -> Write:
         return file
 
     return write
+
+
+# Not for the session: as long as it runs, this thread has an event loop, and no other test could start one.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    try:
+        with start_chromium() as browser:
+            yield browser
+    except ServerMissing as lacking:
+        pytest.skip(str(lacking))

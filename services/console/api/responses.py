@@ -1,7 +1,7 @@
 """What the API answers about runs and datasets."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -93,19 +93,23 @@ def find_run_answer(
     return None
 
 
-def list_run_answers(
-    snapshot: PipelineSnapshot, dataset: str | None, limit: int, count_folds: Callable[[Run], int | None]
-) -> list[RunAnswer]:
-    """The newest runs first, `limit` of them at most; of one dataset if it is given."""
-    done = Counter(fold.run for fold in snapshot.folds.values())
+def order_runs(snapshot: PipelineSnapshot, dataset: str | None = None) -> list[Run | RunResult]:
+    """All runs, or those of one dataset: its result if a run has one. The newest first."""
     every: dict[str, Run | RunResult] = {**snapshot.runs, **snapshot.results}
-    wanted = [(name, each) for name, each in every.items() if dataset in (None, each.dataset)]
-    newest = sorted(wanted, key=lambda named: named[1].created, reverse=True)[:limit]
+    wanted = [each for each in every.values() if dataset in (None, each.dataset)]
+    return sorted(wanted, key=lambda run: run.created, reverse=True)
+
+
+def describe_runs(
+    snapshot: PipelineSnapshot, runs: Iterable[Run | RunResult], count_folds: Callable[[Run], int | None]
+) -> list[RunAnswer]:
+    """The answers for some of the runs. `count_folds` returns how many folds a run has."""
+    done = Counter(fold.run for fold in snapshot.folds.values())
     return [
         _finished_answer(each)
         if isinstance(each, RunResult)
-        else _unfinished_answer(each, FoldCounts(done=done[name], total=count_folds(each)))
-        for name, each in newest
+        else _unfinished_answer(each, FoldCounts(done=done[each.key], total=count_folds(each)))
+        for each in runs
     ]
 
 

@@ -33,10 +33,17 @@ class Answer:
 
     @property
     def detail(self) -> str:
-        """The sentence, and nothing beside it."""
-        (said,) = self.json.values()
-        assert list(self.json) == ["detail"]
-        return str(said)
+        """The sentence of a problem, which says its status too."""
+        assert self.headers["Content-Type"] == "application/problem+json"
+        assert list(self.json) == ["type", "title", "status", "detail"]
+        assert self.json["status"] == self.status
+        return str(self.json["detail"])
+
+    @property
+    def text(self) -> str:
+        """The page."""
+        assert self.headers["Content-Type"] == "text/html; charset=utf-8"
+        return self.data.decode()
 
 
 @dataclass(frozen=True)
@@ -46,12 +53,16 @@ class Client:
     def get(self, path: str, **headers: str) -> Answer:
         return self._ask("GET", path, headers=headers)
 
+    def open(self, path: str, **headers: str) -> Answer:
+        """As a browser does."""
+        return self.get(path, Accept="text/html,application/xhtml+xml,*/*;q=0.8", **headers)
+
     def post(self, **body: Any) -> Answer:
         """A run."""
         return self._ask("POST", "/runs", json=body)
 
-    def send(self, body: bytes | Iterator[bytes], kind: str = "application/json") -> Answer:
-        return self._ask("POST", "/runs", body=body, headers={"Content-Type": kind})
+    def send(self, body: bytes | Iterator[bytes], kind: str = "application/json", **headers: str) -> Answer:
+        return self._ask("POST", "/runs", body=body, headers={"Content-Type": kind, **headers})
 
     def _ask(self, method: str, path: str, **given: Any) -> Answer:
         with urllib3.PoolManager(retries=False, timeout=CALM) as pool:
@@ -60,9 +71,11 @@ class Client:
 
 
 @contextmanager
-def served(bus: Bus, store: Store, timeout_seconds: float = CALM, **settings: Any) -> Iterator[Client]:
+def served(
+    bus: Bus, store: Store, timeout_seconds: float = CALM, refresh_seconds: float = 0, **settings: Any
+) -> Iterator[Client]:
     chosen = Settings(**{"api_port": 0, **settings})
-    server = ConsoleServer(PipelineState(bus, store), chosen, threading.Event(), timeout_seconds)
+    server = ConsoleServer(PipelineState(bus, store), chosen, threading.Event(), timeout_seconds, refresh_seconds)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

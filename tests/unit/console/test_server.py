@@ -1,9 +1,11 @@
 """How the API is served: who is let in, what trouble looks like from outside, and how it ends."""
 
+import json
 import socket
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 
 import pytest
 import urllib3
@@ -67,6 +69,28 @@ def test_without_the_token_nobody_is_told_anything(given, api):
 @pytest.mark.parametrize("given", ["Bearer s3cret", "bearer  s3cret "])
 def test_with_the_token_one_is_let_in(given, api):
     assert api(api_token="s3cret").get("/runs", Authorization=given).status == 200
+
+
+def as_password(token):
+    return f"Basic {b64encode(f'anybody:{token}'.encode()).decode()}"
+
+
+def test_a_browser_asks_for_the_token_as_a_password(api):
+    client = api(api_token="s3cret")
+    for given in ("", as_password("wrong"), as_password("s3cre")):
+        answer = client.open("/", **({"Authorization": given} if given else {}))
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith('Basic realm="merstream"')
+        assert "MER_API_TOKEN" in answer.text
+        assert client.get("/static/console.css").status == 401
+    assert client.open("/", Authorization=as_password("s3cret")).status == 200
+    assert client.get("/runs", Authorization=as_password("s3cret")).status == 200
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 404)])
+def test_a_page_of_another_site_starts_nothing(site, status, api):
+    body = json.dumps({"datasets": ["toy"]}).encode()
+    assert api().send(body, **{"Sec-Fetch-Site": site}).status == status
 
 
 @pytest.mark.parametrize(

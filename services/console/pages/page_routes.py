@@ -1,0 +1,164 @@
+"""The routes of the pages. Each fills a template from the newest moment of the feed."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import IO, Any
+
+from fastapi import HTTPException
+from fastapi.responses import Response, StreamingResponse
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from services.console.api.responses import DatasetAnswer, list_dataset_answers, order_runs
+from services.console.pages.listing import select_rows
+from services.console.pages.rendering import STATIC_FOLDER, render_page
+from services.console.pages.status_feed import Moment, StatusFeed
+from services.console.run_reader import RunReader
+from services.console.state_reader import StateReader
+from services.console.stored_files import open_stored_file, stream_file
+from shared.bus.topics import TOPIC_BY_GROUP
+from shared.pipeline_state import PipelineSnapshot
+from shared.pipeline_status import VideoState
+
+SHOWN_AT_HOME = 8  # rows of each list
+WORK_BY_GROUP = {
+    "ingest": "finds the face and cuts it out",
+    "interpolator": "brings clips to one number of frames",
+    "magnifier": "magnifies small motions",
+    "flow": "measures how pixels move",
+    "roi-au": "cuts out regions of the face",
+    "planner": "divides a training into folds",
+    "trainer": "trains and tests folds",
+    "spotter": "finds expressions in videos",
+    "recogniser": "says what they express",
+}
+assert WORK_BY_GROUP.keys() == TOPIC_BY_GROUP.keys()
+
+
+class PageRoutes:
+    """All pages. `feed` has what they show, and `runs` and the reader's store what lies in files."""
+
+    def __init__(self, feed: StatusFeed, reader: StateReader, runs: RunReader) -> None:
+        self.feed, self.reader, self.runs = feed, reader, runs
+
+    def list_routes(self) -> Sequence[BaseRoute]:
+        return [
+            Route("/", self.show_home),
+            Route("/events", self.stream_events),
+            Route("/datasets", self.show_datasets),
+            Route("/datasets/{name:path}", self.show_dataset),
+            Route("/runs", self.show_runs),
+            Route("/runs/{run}", self.show_run),
+            Route("/runs/{run}/{name}", self.send_report_file),
+            Route("/dead-letters", self.show_letters),
+            Route("/videos", self.show_videos),
+            Route("/videos/{video}/{name}", self.send_prediction_file),
+            Mount("/static", StaticFiles(directory=STATIC_FOLDER)),
+        ]
+
+    async def show_home(self, request: Request) -> Response:
+        moment = await self.feed.read_moment()
+        newest = order_runs(moment.snapshot)
+        runs = await self.reader.run_work(lambda: self.runs.list_answers(moment.snapshot, newest[:SHOWN_AT_HOME]))
+        return self._render(
+            "home.html.j2",
+            moment,
+            groups=moment.status.groups,
+            work=WORK_BY_GROUP,
+            datasets=moment.status.datasets[::-1],
+            videos=moment.status.videos[::-1],
+            runs=runs,
+            run_count=len(newest),
+            letters=moment.letters,
+            shown=SHOWN_AT_HOME,
+        )
+
+    async def stream_events(self, request: Request) -> Response:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # a proxy passes each event on at once
+        return StreamingResponse(self.feed.open_stream(), media_type="text/event-stream", headers=headers)
+
+    async def show_datasets(self, request: Request) -> Response:
+        moment = await self.feed.read_moment()
+        found = select_rows(moment.status.datasets[::-1], request.query_params, lambda each: each.dataset)
+        return self._render("datasets.html.j2", moment, listing=found)
+
+    async def show_dataset(self, request: Request) -> Response:
+        moment, name = await self.feed.read_moment(), request.path_params["name"].replace("%2E", ".")
+        answers = await self.reader.run_work(lambda: _find_datasets(moment.snapshot, name))
+        runs = select_rows(_order_runs_of(moment.snapshot, name), request.query_params, lambda each: each.key)
+        lost = {each.pipeline: each.lost for each in moment.status.datasets if each.dataset == name}
+        return self._render(
+            "dataset.html.j2",
+            moment,
+            name=name,
+            answers=answers,
+            datasets={each.pipeline.digest: each for each in moment.snapshot.datasets.values() if each.name == name},
+            lost=lost,
+            listing=runs,
+            runs=await self._list_answers(moment, runs.rows),
+        )
+
+    async def show_runs(self, request: Request) -> Response:
+        moment = await self.feed.read_moment()
+        every = order_runs(moment.snapshot)
+        found = select_rows(every, request.query_params, lambda each: f"{each.dataset} {each.model} {each.key}")
+        return self._render("runs.html.j2", moment, listing=found, runs=await self._list_answers(moment, found.rows))
+
+    async def show_run(self, request: Request) -> Response:
+        moment, run = await self.feed.read_moment(), request.path_params["run"]
+        answer = await self.reader.run_work(lambda: self.runs.find_answer(moment.snapshot, run))
+        details = await self.reader.run_work(lambda: self.runs.read_details(moment.snapshot, run))
+        return self._render("run.html.j2", moment, run=answer, details=details)
+
+    async def send_report_file(self, request: Request) -> Response:
+        run, name = request.path_params["run"], request.path_params["name"]
+        return await self._send_file(lambda snapshot: self.runs.open_file(snapshot, run, name), name)
+
+    async def show_letters(self, request: Request) -> Response:
+        moment = await self.feed.read_moment()
+        found = select_rows(moment.letters, request.query_params, lambda each: f"{each.group} {each.name} {each.id}")
+        return self._render("dead_letters.html.j2", moment, listing=found)
+
+    async def show_videos(self, request: Request) -> Response:
+        moment = await self.feed.read_moment()
+        found = select_rows(moment.status.videos[::-1], request.query_params, lambda each: each.video)
+        return self._render("videos.html.j2", moment, listing=found, name_video=name_video)
+
+    async def send_prediction_file(self, request: Request) -> Response:
+        video, name = request.path_params["video"], request.path_params["name"]
+        moment = await self.feed.read_moment()
+        keys = {each.files[name] for each in moment.status.videos if name_video(each) == video and name in each.files}
+        if not keys:
+            raise HTTPException(404, f"No video has a file {name!r} at this address; /videos lists all of them.")
+        return await self._send_file(lambda _: self._open_file(min(keys)), name)
+
+    def _open_file(self, key: str) -> IO[bytes]:
+        return open_stored_file(self.runs.store, key, self.runs.scratch)
+
+    async def _send_file(self, open_file: Callable[[PipelineSnapshot], IO[bytes]], name: str) -> Response:
+        return stream_file(await self.reader.with_snapshot(open_file), name)
+
+    async def _list_answers(self, moment: Moment, runs: Sequence[Any]) -> Sequence[Any]:
+        return await self.reader.run_work(lambda: self.runs.list_answers(moment.snapshot, runs))
+
+    def _render(self, template: str, moment: Moment, **values: Any) -> Response:
+        return render_page(template, digest=moment.digest, letter_count=len(moment.letters), **values)
+
+
+def name_video(video: VideoState) -> str:
+    """A digest that names a prediction in an address: names of videos may hold anything."""
+    keys = sorted(video.files.values())
+    return hashlib.sha256("\n".join([video.video, video.pipeline, *keys]).encode()).hexdigest()[:16]
+
+
+def _find_datasets(snapshot: PipelineSnapshot, name: str) -> list[DatasetAnswer]:
+    """The uploads of a dataset, one for each pipeline. Raises HTTPException 404."""
+    if found := [answer for answer in list_dataset_answers(snapshot) if answer.name == name]:
+        return found
+    raise HTTPException(404, f"No dataset {name!r} was uploaded; /datasets lists all of them.")
+
+
+def _order_runs_of(snapshot: PipelineSnapshot, name: str) -> list[Any]:
+    """The runs on a dataset, alone or pooled with others. The newest first."""
+    return [run for run in order_runs(snapshot) if name in run.dataset.split("+")]

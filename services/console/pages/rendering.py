@@ -1,0 +1,62 @@
+"""Templates become answers."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+FOLDER = Path(__file__).parent
+STATIC_FOLDER = FOLDER / "static"
+PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    # Styles and the script come from this server alone, and no markup can bring its own.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+}
+
+
+def render_page(
+    template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """The answer with a filled template."""
+    text = load_templates().get_template(template).render(status=status, **values)
+    return HTMLResponse(text, status, {**PAGE_HEADERS, **(headers or {})})
+
+
+@cache
+def load_templates() -> Environment:
+    """All templates, with the filters that they use. Every value is escaped."""
+    templates = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(figure=format_figure, moment=format_moment, segment=quote_path)
+    return templates
+
+
+def format_figure(value: float | None) -> str:
+    """Three digits, or a dash for a figure that does not exist."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def format_moment(moment: datetime | str) -> str:
+    """A time in UTC to the minute, from a datetime or an ISO text. Any other text stays as it is."""
+    try:
+        found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    except ValueError:
+        return str(moment)
+    return found.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def quote_path(name: str) -> str:
+    """A name as part of an address. Its slashes stay, and a part of dots cannot leave the path."""
+    parts = [quote(part, safe="") if part.strip(".") else part.replace(".", "%252E") for part in name.split("/")]
+    return "/".join(parts)

@@ -1,0 +1,54 @@
+// Keeps the parts of a page that carry `data-live` current. The server says when something has changed.
+"use strict";
+
+const RETRY_MILLISECONDS = 10000; // after the server refused the stream
+const connection = document.getElementById("connection");
+let shown = document.body.dataset.digest;
+
+function say(text) {
+  if (connection.textContent !== text) connection.textContent = text;
+}
+
+/** The address of the focused link in `part`, or null. */
+function focusedAddress(part) {
+  const focused = document.activeElement;
+  return part.contains(focused) && focused.href ? focused.getAttribute("href") : null;
+}
+
+/** Replace what is in `part`, and keep the focus, opened details and how far tables are scrolled. */
+function replacePart(part, next) {
+  if (part.innerHTML === next.innerHTML && part.hidden === next.hidden) return;
+  const address = focusedAddress(part);
+  const scrolled = [...part.querySelectorAll(".wide")].map((each) => each.scrollLeft);
+  const opened = [...part.querySelectorAll("details")].map((each) => each.open);
+  part.hidden = next.hidden;
+  part.replaceChildren(...next.childNodes);
+  part.querySelectorAll(".wide").forEach((each, index) => (each.scrollLeft = scrolled[index] ?? 0));
+  part.querySelectorAll("details").forEach((each, index) => (each.open = opened[index] ?? each.open));
+  if (address !== null) [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === address)?.focus();
+}
+
+async function refresh(digest) {
+  if (digest === shown) return;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const next = fresh.getElementById(part.id);
+    if (next) replacePart(part, next);
+  }
+  shown = fresh.body.dataset.digest;
+}
+
+function listen() {
+  const events = new EventSource("/events");
+  events.addEventListener("changed", (event) =>
+    refresh(event.data).then(() => say("live"), () => say("This page is old. Load it again.")));
+  events.addEventListener("trouble", (event) => say(event.data));
+  events.addEventListener("error", () => {
+    say("no connection, trying again");
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MILLISECONDS);
+  });
+}
+
+listen();

@@ -1,0 +1,50 @@
+"""Work on bus and store in a thread, within a limit of time. Trouble becomes an HTTP error."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from fastapi import HTTPException
+
+from shared.errors import MerError, Unavailable
+from shared.pipeline_state import PipelineSnapshot, PipelineState
+from shared.worker.retry import is_transient
+
+T = TypeVar("T")
+RETRY_HEADERS = {"Retry-After": "5"}
+
+
+class StateReader:
+    """Reads the present state. If broker and store need more than `timeout_seconds`, the answer is 503.
+
+    The client may repeat the request.
+    """
+
+    def __init__(self, state: PipelineState, timeout_seconds: float) -> None:
+        self.state, self.timeout_seconds = state, timeout_seconds
+
+    async def with_snapshot(self, work: Callable[[PipelineSnapshot], T]) -> T:
+        """The result of `work` on the present state. Raises as `run_work`."""
+        return await self.run_work(lambda: work(self.read_snapshot()))
+
+    def read_snapshot(self) -> PipelineSnapshot:
+        """The present state, for code that runs in a thread. Raises Unavailable."""
+        return self.state.read_snapshot(self.timeout_seconds)
+
+    async def run_work(self, work: Callable[[], T]) -> T:
+        """The result of `work`, computed in a thread.
+
+        Raises HTTPException: 503 if the broker or the store is away, 500 for an error that a person has to correct.
+        """
+        try:
+            with anyio.fail_after(self.timeout_seconds):
+                return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+        except MerError as error:
+            away = isinstance(error, Unavailable)
+            raise HTTPException(503 if away else 500, str(error), RETRY_HEADERS if away else None) from error
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            sentence = str(error) or f"The broker or the store did not answer within {self.timeout_seconds:g} s."
+            raise HTTPException(503, sentence, RETRY_HEADERS) from error

@@ -1,0 +1,188 @@
+"""Records of a stack that has seen much: datasets, runs, dead letters and videos in every state. No arrays."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from shared.bus import Bus, Message
+from shared.bus.dead_letters import bury_message
+from shared.dataset_notices import announce_dataset
+from shared.feature_index import index_features
+from shared.records import (
+    Artifact,
+    Dataset,
+    Envelope,
+    Figures,
+    FoldResult,
+    Pipeline,
+    Record,
+    Run,
+    RunContents,
+    RunResult,
+    Sample,
+    artifact_key,
+    run_contents_key,
+)
+from shared.store import Store
+from shared.training.protocol import LOSO_PROTOCOL
+from shared.training.settings import settings_from_profile
+from shared.video_progress import measure_event_progress
+from shared.video_records import PredictionResult, SpottedVideo, Video
+
+HOSTILE_NAME = '<img src=x onerror=alert(1)> & "co"/\'s'  # of a dataset, a clip, a video
+CORRECTED = Pipeline()
+EMOTIONS = ("happiness", "surprise")
+STARTED = datetime(2026, 3, 1, 9, tzinfo=UTC)
+DONE, FAILED, TRAINING = (digit * 32 for digit in "abc")
+LETTERS = 230
+REPORT_PAGE = b"<!doctype html><title>Report</title><h1>Report</h1><script>document.title = 'acted'</script>"
+FIGURES = {
+    "fmer-lite": Figures(uf1=0.8661, uar=0.886, accuracy=0.8875, au_f1=0.841),
+    "linear": Figures(uf1=0.81, uar=0.821, accuracy=0.8125, au_f1=0.686),
+    "majority": Figures(uf1=0.119, uar=0.2, accuracy=0.425, au_f1=None),
+}
+
+
+def fill_stack(bus: Bus, store: Store) -> None:
+    """Publish and store all of it."""
+    publish_datasets(bus, store)
+    publish_runs(bus, store)
+    publish_letters(bus, store, LETTERS)
+    publish_videos(bus, store)
+
+
+def publish_datasets(bus: Bus, store: Store) -> None:
+    """One that is ready with clips left out, one in work whose name is hostile, and one under two pipelines."""
+    publish_dataset(bus, store, "lab-2026", features=36, faults=3)
+    publish_dataset(bus, store, HOSTILE_NAME, features=2, pending=3, complete=False)
+    for profile in ("corrected", "paper"):
+        pipeline = Pipeline(profile=profile, overrides={"flow": {"solver": "exact"}} if profile == "paper" else {})
+        publish_dataset(bus, store, "twice", features=4, pipeline=pipeline)
+
+
+def publish_dataset(
+    bus: Bus,
+    store: Store,
+    name: str,
+    features: int,
+    pending: int = 0,
+    faults: int = 0,
+    complete: bool = True,
+    pipeline: Pipeline = CORRECTED,
+) -> None:
+    """A dataset of so many clips with features and without."""
+    records = [draw_record(name, number, "roi-au", pipeline) for number in range(features + pending)]
+    for record in records[:features]:
+        publish(bus, "mer.features", record)
+    sentences = tuple(f"{name}/s01/EP{number:02}: no apex is annotated." for number in range(90, 90 + faults))
+    dataset = Dataset(
+        name=name,
+        pipeline=pipeline,
+        train={"model": "fmer-lite", "epochs": 60},
+        clips={record.sample.identity: record.version for record in records},
+        faults=sentences,
+        complete=complete,
+    )
+    announce_dataset(bus, store, dataset)
+
+
+def draw_record(dataset: str, number: int, stage: str, pipeline: Pipeline = CORRECTED) -> Record:
+    sample = Sample(
+        dataset=dataset,
+        subject=f"s{number % 6:02}",
+        clip=f"EP{number:02}",
+        emotion=EMOTIONS[number % 2],
+        onset=0,
+        offset=9,
+        fps=200,
+    )
+    source = Artifact(key=artifact_key("source", sample, f"{number:032x}"), sha256=f"{number:064x}", size=1)
+    own = source if stage == "source" else Artifact(key=f"{stage}/{number}.npz", sha256=f"{number:064x}", size=1)
+    inputs = {} if stage == "source" else {"source": source}
+    return Record(
+        sample=sample, stage=stage, artifact=own, inputs=inputs, recipe=f"{number:032x}", pipeline=pipeline, trace="t"
+    )
+
+
+def publish_runs(bus: Bus, store: Store) -> None:
+    """One that is done, with its files, one that failed, and one of whose folds one is finished."""
+    common = {"dataset": "lab-2026", "pipeline": CORRECTED.digest, "model": "fmer-lite", "seed": 3}
+    report = {"result": {"per_class": [draw_class("happiness", 14), draw_class("surprise <b>", 22)]}}
+    prefix = f"reports/lab-2026/{DONE}/"
+    files = {name: f"{prefix}{name}" for name in ("predictions.csv", "report.html", "report.json")}
+    store.put(files["report.json"], json.dumps(report).encode())
+    store.put(files["report.html"], REPORT_PAGE)
+    store.put(files["predictions.csv"], b"clip,emotion\n")
+    files["run.json"] = run_contents_key(DONE)
+    store.put(files["run.json"], draw_contents(36).encode())
+    for result in (
+        RunResult(run=DONE, status="done", figures=FIGURES, files=files, created=STARTED, seeds=3, **common),
+        RunResult(
+            run=FAILED,
+            status="failed",
+            reason="Expected two subjects at least to test on, got s01 alone.",
+            created=STARTED + timedelta(hours=1),
+            **common | {"dataset": HOSTILE_NAME},
+        ),
+    ):
+        publish(bus, "mer.results", result)
+    run = Run(id=TRAINING, created=STARTED + timedelta(hours=2), **common | {"model": "linear"})
+    store.put(run.contents_key, draw_contents(6, model="linear").encode())
+    publish(bus, "mer.runs", run)
+    fold = {"learner": "linear", "held_out": "lab-2026/s01", "trained_on": 5, "tested_on": 1, "accuracy": 1}
+    known = {name: common[name] for name in ("dataset", "pipeline", "seed")}
+    publish(bus, "mer.results", FoldResult.model_validate({"run": TRAINING, "outcome": "k", **fold, **known}))
+
+
+def draw_contents(clips: int, model: str = "fmer-lite") -> RunContents:
+    return RunContents(
+        dataset="lab-2026",
+        pipeline=CORRECTED.digest,
+        settings=settings_from_profile("corrected", model, seed=3).model_dump(mode="json"),
+        protocol=LOSO_PROTOCOL.model_dump(mode="json"),
+        features=tuple(draw_record("lab-2026", number, "roi-au") for number in range(clips)),
+        faults=("lab-2026/s01/EP90: no apex is annotated.",),
+    )
+
+
+def draw_class(name: str, samples: int) -> dict[str, object]:
+    return {"class": name, "samples": samples, "f1": 0.9, "recall": 0.875, "precision": 0.927}
+
+
+def publish_letters(bus: Bus, store: Store, count: int) -> None:
+    """Letters of one stage about clips, the first of them with a hostile name, and one of the trainer."""
+    for number in range(count - 1):
+        record = draw_record(HOSTILE_NAME if number == 0 else "lab-2026", 100 + number, "source")
+        message = Message("mer.sources", 0, number, record.key, record.encode())
+        reason = f"{record.sample.identity}: no face in frame {number}. Check the frames, then upload them again."
+        bury_message(bus, store, "ingest", message, reason, {})
+    bury_message(bus, store, "trainer", Message("mer.folds", 0, 0, "3", b"{}"), "MemoryError: 8 GB were asked for.", {})
+
+
+def publish_videos(bus: Bus, store: Store) -> None:
+    """One that is watched, one that was refused and one with a prediction."""
+    for name, fault in (
+        ("interviews/anna 01.mp4", ""),
+        (HOSTILE_NAME + ".mp4", "fps: expected more than 0."),
+    ):
+        publish(bus, "mer.videos", draw_video(name, fault))
+    video = draw_video("interviews/ben 02.mp4")
+    artifact = Artifact(key="spotter/v/r.npz", sha256="0" * 64, size=1)
+    spotted = SpottedVideo(video=video, sha256="0" * 64, artifact=artifact, recipe="r", clips={}, events={})
+    publish(bus, "mer.videos", video)
+    publish(bus, "mer.spotted", spotted)
+    files = {name: f"predictions/ben/{name}" for name in ("prediction.json", "events.csv")}
+    store.put(files["prediction.json"], b'{"events": []}')
+    store.put(files["events.csv"], b"video,event\n")
+    contents = measure_event_progress(spotted, index_features([]), {}).contents(spotted).digest
+    result = PredictionResult(
+        contents=contents, video=video, model="m", faces=1, events=0, flagged=0, recognised=0, files=files
+    )
+    publish(bus, "mer.predictions", result)
+
+
+def draw_video(name: str, fault: str = "") -> Video:
+    return Video(name=name, mark="m", size=1, fault=fault, trace=name, created=STARTED)
+
+
+def publish(bus: Bus, topic: str, record: Envelope) -> None:
+    bus.publish(topic, record.key, record.encode())  # type: ignore[attr-defined]

@@ -1,0 +1,161 @@
+"""The pages in a real headless Chromium: light, dark and on a phone, with the keyboard alone, and as they change."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from tests.unit.console.conftest import CALM, Client, served
+from tests.unit.console.drawn_stack import DONE, FAILED, HOSTILE_NAME, TRAINING, publish_dataset, publish_letters
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PATHS = (
+    *("/", "/datasets", "/datasets/lab-2026", f"/datasets/{quote(HOSTILE_NAME)}", "/runs", f"/runs/{DONE}"),
+    *(f"/runs/{FAILED}", f"/runs/{TRAINING}", "/dead-letters", "/videos"),
+)
+SHAPES = {
+    "laptop-light": (1280, "light"),
+    "laptop-dark": (1280, "dark"),
+    "phone-light": (390, "light"),
+    "phone-dark": (390, "dark"),
+}
+Opener = Callable[..., "Page"]
+FOCUS_IS_VISIBLE = """() => {
+  const style = getComputedStyle(document.activeElement);
+  return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+}"""
+# Contrast (WCAG) of the text of each element with the nearest background behind it.
+LOWEST_CONTRAST = """() => {
+  const parts = text => text.match(/[\\d.]+/g).map(Number);
+  const linear = value => value <= .04 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
+  const ground = element => {
+    const colour = parts(getComputedStyle(element).backgroundColor);
+    return colour.length < 4 || colour[3] > 0 ? colour : ground(element.parentElement);
+  };
+  const hasText = each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+  const texts = [...document.querySelectorAll('body *')].filter(each => each.checkVisibility() && hasText(each));
+  return Math.min(...texts.map(each => {
+    const pair = [light(parts(getComputedStyle(each).color)), light(ground(each))];
+    return (Math.max(...pair) + .05) / (Math.min(...pair) + .05);
+  }));
+}"""
+
+
+@pytest.fixture
+def open_page(chromium: "Browser") -> Iterator[Opener]:
+    """`open_page(client, path, width, scheme)`. Afterwards: no fault in the console and no request to elsewhere."""
+    faults: list[str] = []
+    opened = []
+
+    def open_one(client: Client, path: str, width: int = 1280, scheme: str = "light") -> "Page":
+        own = f"http://127.0.0.1:{client.port}/"
+        context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        opened.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda asked: None if asked.url.startswith(own) else faults.append(asked.url))
+        page.goto(own.rstrip("/") + path, wait_until="domcontentloaded")
+        return page
+
+    yield open_one
+    for context in opened:
+        context.close()
+    assert faults == []
+
+
+def wait_until(page: "Page", condition: str) -> None:
+    """Playwright's own waiting evaluates text in the page, which the page's policy forbids."""
+    limit = time.monotonic() + CALM
+    while not page.evaluate(condition):
+        assert time.monotonic() < limit, condition
+        page.wait_for_timeout(20)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pages_fit_and_can_be_read(shape: str, full: Client, open_page: Opener) -> None:
+    width, scheme = SHAPES[shape]
+    for path in PATHS:
+        page = open_page(full, path, width, scheme)
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        cut = "[...document.querySelectorAll('.wide')].filter(each => each.scrollWidth > each.clientWidth + 1).length"
+        assert page.evaluate(cut) == 0, f"{path}: a table is wider than its place"
+        assert page.evaluate(LOWEST_CONTRAST) >= 4.5, path
+        light = page.evaluate("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])") > 128
+        assert light == (scheme == "light")
+        page.context.close()
+
+
+@pytest.mark.parametrize("path", ["/", f"/runs/{DONE}", "/dead-letters"])
+def test_the_keyboard_reaches_every_link_and_shows_where_it_is(path: str, full: Client, open_page: Opener) -> None:
+    page = open_page(full, path)
+    wanted = page.evaluate(
+        "[...document.querySelectorAll('a, button, input, summary')].filter(each => each.checkVisibility()).length"
+    )
+    reached = page.evaluate("window.reached = new Set(); 0")
+    for _ in range(wanted + page.locator(".wide").count()):
+        page.keyboard.press("Tab")
+        assert page.evaluate(FOCUS_IS_VISIBLE), page.evaluate("document.activeElement.outerHTML")
+        if page.evaluate("document.activeElement.matches('a, button, input, summary')"):
+            reached = page.evaluate("window.reached.add(document.activeElement).size")
+    assert reached == wanted
+
+
+def test_the_first_key_skips_to_the_content(full: Client, open_page: Opener) -> None:
+    page = open_page(full, "/datasets")
+    page.keyboard.press("Tab")
+    assert page.locator(".skip").bounding_box()["x"] >= 0  # type: ignore[index]
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_a_search_is_typed_and_shown(full: Client, open_page: Opener) -> None:
+    page = open_page(full, "/dead-letters")
+    page.fill("#search", "trainer")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.locator("tbody tr").count() == 1
+    assert page.input_value("#search") == "trainer"
+    assert "MemoryError" in page.inner_text("tbody")
+    with page.expect_navigation():
+        page.click("text=Show all")
+    assert page.locator("tbody tr").count() == 100
+
+
+def test_a_page_follows_and_keeps_the_focus_and_what_is_open(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]
+    publish_dataset(lab.bus, lab.store, "first", features=1)
+    with served(lab.bus, lab.store, refresh_seconds=0.05) as client:
+        page = open_page(client, "/")
+        wait_until(page, "document.getElementById('connection').textContent === 'live'")
+        page.focus("#datasets a")
+        publish_dataset(lab.bus, lab.store, "second", features=1)
+        wait_until(page, "document.querySelectorAll('#datasets tbody tr').length === 2")
+        assert page.evaluate("document.activeElement.textContent") == "first"
+        publish_letters(lab.bus, lab.store, 3)
+        wait_until(page, "document.querySelector('.badge')?.textContent === '3'")
+        wait_until(page, "document.querySelectorAll('#letters tbody tr').length === 3")
+
+
+def test_an_empty_stack_fills_before_ones_eyes(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]
+    with served(lab.bus, lab.store, refresh_seconds=0.05) as client:
+        page = open_page(client, "/")
+        assert page.locator("#start").is_visible()
+        wait_until(page, "document.getElementById('connection').textContent === 'live'")
+        publish_dataset(lab.bus, lab.store, HOSTILE_NAME, features=1)
+        wait_until(page, "document.getElementById('start').hidden")
+        assert page.inner_text("#datasets tbody a") == HOSTILE_NAME
+
+
+def test_a_console_that_ends_is_said(lab, chromium: "Browser") -> None:  # type: ignore[no-untyped-def]
+    with served(lab.bus, lab.store, refresh_seconds=0.05) as client:
+        page = chromium.new_page()
+        page.goto(f"http://127.0.0.1:{client.port}/", wait_until="domcontentloaded")
+        wait_until(page, "document.getElementById('connection').textContent === 'live'")
+    wait_until(page, "document.getElementById('connection').textContent.startsWith('no connection')")
+    page.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.records import SOURCE_STAGE, Artifact, Pipeline, Record, Sample, json_digest, manifest_key, source_key
+from shared.scratch import require_free_bytes
 from shared.stage import Arrays
 from shared.store import Store, npz
 
@@ -42,9 +43,13 @@ def store_packed_file(packed: PackedFile, sample: Sample, pipeline: Pipeline, tr
     return _store_source(record, store, lambda key: store.put_file(key, packed.file))
 
 
-def write_packed_clip(arrays: Arrays, target: Path) -> PackedFile:
-    """Write the arrays of a clip, any shape [...], into a file as `store_packed_clip` stores them."""
+def write_packed_clip(arrays: Arrays, target: Path, name: str) -> PackedFile:
+    """Write the arrays of a clip, any shape [...], into a file as `store_packed_clip` stores them.
+
+    Raises Unavailable with `name` as the clip's if the disk has no room for it.
+    """
     data = npz.pack_arrays(arrays)
+    require_free_bytes(target.parent, len(data), name)
     target.write_bytes(data)
     return PackedFile(target, hashlib.sha256(data).hexdigest(), len(data))
 

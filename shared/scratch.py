@@ -7,11 +7,23 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from shared.errors import Misconfigured
+from shared.errors import Misconfigured, Unavailable
 from shared.records import json_digest
 from shared.settings import Settings
 
 SLOTS = 1000
+SPARE_BYTES = 64 << 20  # that stay free for everybody else on the disk
+
+
+def require_free_bytes(folder: Path, size: int, name: str) -> None:
+    """Raise Unavailable if `size` bytes of `name` do not fit on the disk of `folder`. They are tried again later."""
+    free = max(0, shutil.disk_usage(folder).free - SPARE_BYTES)
+    if size > free:
+        raise Unavailable(
+            f"{name}: expected {-(-size >> 20)} MiB of free space in {folder}, got {free >> 20} MiB beside a reserve "
+            f"of {SPARE_BYTES >> 20} MiB. Free space there, or set MER_SCRATCH to a folder on a larger disk. "
+            "It is tried again until then."
+        )
 
 
 class ScratchFolder:

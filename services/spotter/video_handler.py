@@ -28,7 +28,7 @@ from shared.connect import open_videos
 from shared.errors import BadData
 from shared.packed_clips import store_packed_clip
 from shared.records import Record, manifest_key, quote_segment, source_key
-from shared.scratch import ScratchFolder
+from shared.scratch import ScratchFolder, require_free_bytes
 from shared.store import NotStored, Store
 from shared.telemetry import Metrics
 from shared.video_records import SPOTTER_STAGE, RefusedVideo, SpottedVideo, Video
@@ -100,6 +100,7 @@ class VideoHandler:
         name = path.name if len(path.name.encode()) <= LONGEST_FILE_NAME else f"video{path.suffix}"
         with tempfile.TemporaryDirectory(dir=self.scratch.work) as folder:
             file = Path(folder) / name
+            require_free_bytes(file.parent, video.size, video.name)
             try:
                 self.videos.fetch_file(video.name, file)
             except NotStored:

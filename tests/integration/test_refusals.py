@@ -20,6 +20,7 @@ from shared.errors import StorageRefused
 from shared.records import Artifact, Record, Sample
 from tests.integration.conftest import EmbeddedRun
 from tests.integration.test_kill import SMALL, digests
+from tests.small_disk import mount_small_disk, resize_disk
 
 CONTINUES = "The same command continues where it stopped."
 
@@ -39,13 +40,8 @@ def limit_files() -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1.5 MB, where the machine lets us mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", folder], capture_output=True)
-    if mount.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mount_small_disk(tmp_path / "disk", "1500k") as folder:
+        yield folder
 
 
 def test_a_write_that_fails_ends_the_run_and_the_next_start_gives_the_same_bytes(
@@ -67,7 +63,7 @@ def test_a_full_disk_ends_the_run_and_with_more_space_the_same_bytes_follow(
     code, screen = run_in_terminal(embedded_run.asked.dataset, small_disk / "out")
     assert (code, "Traceback" in screen) == (1, False)
     assert "No space left on device. Free space there." in screen
-    subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
+    resize_disk(small_disk, "100m")
     code, screen = run_in_terminal(embedded_run.asked.dataset, small_disk / "out")
     assert (code, "2 clips have features, 0 were left out." in screen) == (0, True)
     assert digests(small_disk / "out") == digests(embedded_run.workspace.folder)

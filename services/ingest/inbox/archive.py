@@ -14,6 +14,7 @@ from services.ingest.inbox import names
 from services.ingest.inbox.archive_members import PackedMember, safe_member_path, stream_members
 from services.ingest.inbox.member_names import choose_encoding, decode_name, is_undecoded
 from shared.errors import BadData
+from shared.scratch import require_free_bytes
 
 ARCHIVE_DEPTH = 3  # archives within archives
 CHUNK_BYTES = 1 << 20  # in memory at a time
@@ -60,18 +61,20 @@ class ArchiveUnpacker:
     """Unpacks one archive and the archives in it into `folder`.
 
     `faults` are those of the archives inside. `notes` say how names were understood that do not say their encoding.
+    `required` are the bytes that the disk must hold at once, as far as it is known.
     """
 
     def __init__(self, folder: Path, budget: UnpackingBudget, beat: Heartbeat) -> None:
         self.folder, self.budget, self.beat = folder, budget, beat
         self.faults: list[str] = []
         self.notes: list[str] = []
-        self._written = 0
+        self.required = 0
+        self._files, self._bytes = 0, 0  # written so far
 
     def unpack_archive(self, archive: Path, name: str, depth: int = 0) -> list[UnpackedMember]:
         """The archive's files, sorted by path. Of several with one path the last counts.
 
-        Raises BadData, with `name` as the archive's name.
+        Raises BadData, with `name` as the archive's name, and Unavailable if the disk has no room for it.
         """
         found: dict[str, UnpackedMember] = {}
         for packed in stream_members(archive, name):
@@ -119,13 +122,16 @@ class ArchiveUnpacker:
             return []
         finally:
             file.unlink()
+            self._bytes -= member.size
 
     def _write_member(self, packed: PackedMember, name: str) -> UnpackedMember:
-        self.budget.check_remaining(name, packed.size)
-        location = f"{self._written // FILES_PER_FOLDER}/{self._written}"
-        self._written += 1
+        self.budget.check_remaining(name, packed.ahead)
+        location = f"{self._files // FILES_PER_FOLDER}/{self._files}"
+        self._files += 1
         file = self.folder / location
         file.parent.mkdir(parents=True, exist_ok=True)
+        self.required = max(self.required, self._bytes + packed.ahead)
+        require_free_bytes(file.parent, packed.ahead, name)
         with file.open("wb") as target:
             size, sha256 = self._copy_bytes(packed, target, name)
         return UnpackedMember(packed.path, location, size, sha256)
@@ -138,6 +144,7 @@ class ArchiveUnpacker:
             target.write(chunk)
             sha256.update(chunk)
             size += len(chunk)
+        self._bytes += size
         return size, sha256.hexdigest()
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from services.ingest.inbox.archive import ArchiveUnpacker, Heartbeat, UnpackedMember, UnpackingBudget
-from shared.errors import BadData
+from shared.errors import BadData, Unavailable
 from shared.records import FrozenModel, json_digest
+from shared.scratch import require_free_bytes
 from shared.store import ObjectInfo, ObjectReader
 
 LISTING_NAME = "listing.json"
@@ -28,10 +29,14 @@ class ArchiveCache:
 
     def __init__(self, folder: Path, store: ObjectReader, files: int, size: int, beat: Heartbeat) -> None:
         self.folder, self.store, self.files, self.size, self.beat = folder, store, files, size, beat
+        self._required: dict[tuple[str, str], int] = {}  # bytes, by key and etag of archives that had no room
         folder.mkdir(parents=True, exist_ok=True)
 
     def unpacked_contents(self, entry: ObjectInfo) -> tuple[Path, ArchiveListing]:
-        """The folder of the archive's contents, and their list. Unpacks the archive if needed."""
+        """The folder of the archive's contents, and their list. Unpacks the archive if needed.
+
+        Raises Unavailable if the disk has no room for it.
+        """
         folder = self._archive_folder(entry)
         try:
             return folder, ArchiveListing.model_validate_json((folder / LISTING_NAME).read_bytes())
@@ -42,6 +47,8 @@ class ArchiveCache:
     def keep_only(self, entries: list[ObjectInfo]) -> None:
         """Delete the folders of all other archives."""
         kept = {self._archive_folder(entry) for entry in entries}
+        present = {(entry.key, entry.etag) for entry in entries}
+        self._required = {archive: size for archive, size in self._required.items() if archive in present}
         for folder in self.folder.iterdir():
             if folder not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -56,21 +63,24 @@ class ArchiveCache:
             shutil.rmtree(leftover, ignore_errors=True)
         part.mkdir()
         try:
+            require_free_bytes(part, self._required.get((entry.key, entry.etag), entry.size), entry.key)
             self.store.fetch_file(entry.key, part / "archive")
-            listing = self._list_archive(part, entry.key)
+            listing = self._list_archive(part, entry)
             (part / "archive").unlink()
             (part / LISTING_NAME).write_text(listing.model_dump_json())
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
-    def _list_archive(self, part: Path, name: str) -> ArchiveListing:
-        packed = (part / "archive").stat().st_size
-        size = min(self.size, FREE_BYTES + MOST_RATIO * packed)
+    def _list_archive(self, part: Path, entry: ObjectInfo) -> ArchiveListing:
+        size = min(self.size, FREE_BYTES + MOST_RATIO * entry.size)
         unpacking = ArchiveUnpacker(part / "data", UnpackingBudget(self.files, size), self.beat)
         try:
-            members = unpacking.unpack_archive(part / "archive", name)
+            members = unpacking.unpack_archive(part / "archive", entry.key)
         except BadData as fault:
             shutil.rmtree(part / "data", ignore_errors=True)
             return ArchiveListing(faults=(*unpacking.faults, str(fault)))
+        except Unavailable:
+            self._required[entry.key, entry.etag] = entry.size + unpacking.required
+            raise
         return ArchiveListing(members=tuple(members), faults=tuple(unpacking.faults), notes=tuple(unpacking.notes))

@@ -36,11 +36,13 @@ _OPENERS = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open, "tar": open}
 class PackedMember:
     """A file in an archive: its path, the size that its header claims, and its bytes while it is the current one.
 
+    `ahead`: bytes of this file and of all after it, as the list of contents claims. A tar has no list: its own bytes.
     A path whose encoding the archive does not say has escaped bytes (`member_names`) and is not checked yet.
     """
 
     path: str
     size: int
+    ahead: int
     read: Callable[[int], bytes]
 
 
@@ -56,6 +58,7 @@ def _zip_members(archive: Path, name: str) -> Iterator[PackedMember]:
         opened = zipfile.ZipFile(archive)
     with opened:
         paths = _zip_paths(opened.infolist())
+        ahead = sum(info.file_size for info in opened.infolist())
         for info, written in zip(opened.infolist(), paths, strict=True):
             if written.endswith(("/", "\\")):
                 continue
@@ -66,7 +69,8 @@ def _zip_members(archive: Path, name: str) -> Iterator[PackedMember]:
             with _translate_damage(name):
                 stream = opened.open(info)
             with stream:
-                yield PackedMember(path, info.file_size, _guarded_reader(name, stream))
+                yield PackedMember(path, info.file_size, ahead, _guarded_reader(name, stream))
+            ahead -= info.file_size
 
 
 def _zip_paths(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
@@ -92,7 +96,7 @@ def _tar_members(archive: Path, name: str) -> Iterator[PackedMember]:
         while (info := _next_member(opened, name, bounded)) is not None:
             if not info.isdir():
                 path = safe_member_path(name, info.name, info.isreg() and not info.issparse())
-                yield PackedMember(path, info.size, _guarded_reader(name, opened.extractfile(info)))
+                yield PackedMember(path, info.size, info.size, _guarded_reader(name, opened.extractfile(info)))
             opened.members = []  # tarfile remembers every member that it has read
         # Read the padding too: only at the end of a compressed stream is its checksum compared.
         _guarded_reader(name, stream)(PADDING_BYTES)

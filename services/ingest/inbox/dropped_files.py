@@ -10,6 +10,7 @@ from services.ingest.inbox import names
 from services.ingest.inbox.archive import relocate_members
 from services.ingest.inbox.archive_cache import ArchiveCache
 from shared.errors import Unavailable
+from shared.scratch import require_free_bytes
 from shared.store import ObjectInfo, ObjectReader
 
 
@@ -23,8 +24,9 @@ class DroppedFile:
     file: Path | None = None
 
     def fetch_to(self, store: ObjectReader, target: Path) -> None:
-        """Put the file's bytes at `target`. Raises NotStored if the object is gone."""
+        """Put the file's bytes at `target`. Raises NotStored if the object is gone, Unavailable if the disk is full."""
         if self.file is None:
+            require_free_bytes(target.parent, self.size, self.key)
             store.fetch_file(self.key, target)
             return
         if not self.file.is_file():

@@ -79,7 +79,7 @@ def _build_caller(side: ChildSide) -> tuple[str, Serve]:
 
 
 def _pack_into_file(found: FoundClip, target: Path) -> PackedFile:
-    return write_packed_clip(pack_source(found), target)
+    return write_packed_clip(pack_source(found), target, found.files[0].name)
 
 
 def _digest_file(file: Path) -> str:

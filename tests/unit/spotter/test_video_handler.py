@@ -18,7 +18,7 @@ from services.spotter.video_handler import VideoHandler
 from services.spotter.watch_store import WatchPlace
 from shared.bus.dead_letters import read_outstanding_letters
 from shared.bus.local import LocalBus
-from shared.errors import BadData
+from shared.errors import BadData, Unavailable
 from shared.packed_clips import PackedClip
 from shared.prediction.model import PredictedFlag, Prediction, VideoFacts
 from shared.prediction.pipeline import PREDICTION_PIPELINE
@@ -166,6 +166,17 @@ def test_a_video_gives_a_source_per_event_and_then_the_list_of_them(lab: Lab, on
     assert one.value("mer_spotted_events_total", kind="micro", flagged="no") == 3
     assert one.value("mer_spotted_events_total", kind="micro", flagged="yes") == 1
     assert list(one.scratch.work.iterdir()) == list(one.scratch.kept.iterdir()) == []
+
+
+def test_a_video_that_does_not_fit_on_the_disk_is_tried_again_and_not_fetched(lab: Lab, one: Spotter) -> None:
+    lab.videos.put(NAME, b"ab")
+    (entry,) = lab.videos.list_objects(NAME)
+    larger = {"mark": entry.etag, "size": 1 << 60, "pipeline": PREDICTION_PIPELINE}
+    video = Video(name=NAME, trace="t", **larger)
+    with pytest.raises(Unavailable, match=r"own\.mp4: expected 1099511627776 MiB of free space in /"):
+        one.handler.handle(video.encode(), one.metrics)
+    assert not lab.store.exists(video.refusal_key)
+    assert one.passed.watched == 0
 
 
 def test_a_video_that_comes_again_is_not_watched_again_and_its_messages_carry_the_new_task(

@@ -10,8 +10,9 @@ from kafka.admin import OffsetSpec
 
 from shared.bus import GroupProgress, Message
 from shared.bus.kafka.broker import Broker, broker_from, translate_kafka_errors
-from shared.bus.kafka.follower import KafkaFollower, list_partitions
+from shared.bus.kafka.follower import KafkaFollower
 from shared.bus.kafka.subscription import KafkaSubscription
+from shared.bus.kafka.topic_identity import find_commits
 from shared.bus.kafka.watchdog import Watchdog
 from shared.bus.present_keys import PresentKeys
 from shared.bus.topics import TOPICS, Topic
@@ -96,26 +97,23 @@ class KafkaBus:
             translate_kafka_errors(f"deleting processed messages of {topic}"),
             closing(self.broker.connect_client(KafkaAdminClient)) as admin,
         ):
-            partitions = list_partitions(self.broker, self._prefixed_topic(topic))
-            commits = admin.list_group_offsets({group: partitions})[group]
-            done = {each: commits[each].offset for each in partitions if each in commits and commits[each].offset > 0}
-            if done:
+            commits = find_commits(admin, self._prefixed_topic(topic), group)
+            if done := {partition: offset for partition, offset in commits.items() if offset}:
                 admin.delete_records(done)
 
     def group_progress(self, topic: str, group: str) -> GroupProgress:
         """Messages that the broker has deleted count as committed: nobody can read them any more."""
-        partitions, group = list_partitions(self.broker, self._prefixed_topic(topic)), self.prefix + group
+        group = self.prefix + group
         with (
             translate_kafka_errors(f"reading the progress of {group} on {topic}"),
             closing(self.broker.connect_client(KafkaAdminClient)) as admin,
         ):
-            first = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-            end = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
-            commits = admin.list_group_offsets({group: partitions})[group]
-        done = {each: commits[each].offset if each in commits else -1 for each in partitions}
-        heads = {each: max(done[each], first[each].offset) for each in partitions}
+            commits = find_commits(admin, self._prefixed_topic(topic), group)
+            first = admin.list_partition_offsets(dict.fromkeys(commits, OffsetSpec.EARLIEST))
+            end = admin.list_partition_offsets(dict.fromkeys(commits, OffsetSpec.LATEST))
+        heads = {each: max(offset or 0, first[each].offset) for each, offset in commits.items()}
         return GroupProgress(
-            published=sum(end[each].offset for each in partitions),
+            published=sum(end[each].offset for each in commits),
             committed=sum(heads.values()),
             heads={each.partition: head for each, head in heads.items() if head < end[each].offset},
         )

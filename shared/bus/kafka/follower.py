@@ -3,16 +3,15 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
+from kafka.errors import KafkaTimeoutError
 
 from shared.bus import Batch, Update
 from shared.bus.kafka.broker import Broker, translate_kafka_errors
 from shared.bus.kafka.subscription import message_from_record
-from shared.errors import Unavailable
+from shared.bus.kafka.topic_identity import describe_topic
 
 _FOLLOWER_POLL_MS = 1000
 
@@ -110,26 +109,3 @@ class KafkaFollower:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
-
-
-def list_partitions(broker: Broker, topic: str) -> list[TopicPartition]:
-    """The partitions of a topic on the cluster. Raises Unavailable if the topic does not exist (yet)."""
-    with (
-        translate_kafka_errors(f"listing the partitions of {topic}"),
-        closing(broker.connect_client(KafkaAdminClient)) as admin,
-    ):
-        return describe_topic(admin, topic)[1]
-
-
-def describe_topic(admin: Any, topic: str) -> tuple[Any, list[TopicPartition]]:
-    """The id of a topic, which a topic of the same name that is made later does not have, and its partitions.
-
-    Raises Unavailable if the topic does not exist (yet).
-    """
-    (found,) = admin.describe_topics([topic])
-    if found["error_code"] == TopicAuthorizationFailedError.errno:
-        raise TopicAuthorizationFailedError(topic)
-    if not found["partitions"]:
-        raise Unavailable(f"Topic {topic} does not exist on the broker (yet): run the set-up of topics.")
-    partitions = sorted(partition["partition_index"] for partition in found["partitions"])
-    return found.get("topic_id"), [TopicPartition(topic, partition) for partition in partitions]

@@ -3,6 +3,9 @@
 Two rules prevent a commit by a stale worker. Each assignment of a partition to this member has an epoch of its own. So
 work is dropped after a revocation, even if the partition comes back. And the broker accepts a commit only from the
 present generation of the group. Rebalances, the check and the commit happen in one thread, so nothing comes between.
+
+A topic that was deleted and made anew is noticed by its id, with the client's next metadata. Then all partitions get
+new epochs and start at their first message, because commits carry the mark of the topic that they are of.
 """
 
 import logging
@@ -19,6 +22,7 @@ from kafka.structs import MemberState
 from shared.bus import Message, PartitionRevoked
 from shared.bus.kafka.assignment import OwnedPartitionsAssignor, PartitionAssignment
 from shared.bus.kafka.broker import REFUSAL_ERRORS, Broker
+from shared.bus.kafka.topic_identity import find_valid_offset, mark_topic
 from shared.bus.kafka.watchdog import Watchdog
 from shared.errors import Misconfigured
 
@@ -62,6 +66,7 @@ class KafkaSubscription:
         # Only the loop's thread uses these.
         self._positioned_epochs: dict[int, int] = {}
         self._member_id = ""
+        self._topic_mark = ""
         self._watchdog = watchdog or Watchdog(120)
         self._thread = threading.Thread(target=self._run_thread, name=f"kafka-{topic}", daemon=True)
         self._watchdog.start()
@@ -209,6 +214,7 @@ class KafkaSubscription:
         return consumer
 
     def _poll_once(self, consumer: Any) -> None:
+        self._notice_new_topic(consumer)
         self._position_new_partitions(consumer)
         self._commit_requested(consumer)
         idle = self._is_idle()
@@ -237,14 +243,28 @@ class KafkaSubscription:
         ]
         if not fresh:
             return
-        starts = {partition: consumer.committed(partition, timeout_ms=_REQUEST_MS) for partition in fresh}
+        commits = {partition: consumer.committed(partition, True, timeout_ms=_REQUEST_MS) for partition in fresh}
+        starts = {partition: find_valid_offset(commit, self._topic_mark) for partition, commit in commits.items()}
         if never := [partition for partition, offset in starts.items() if offset is None]:
             first = consumer.beginning_offsets(never, timeout_ms=_REQUEST_MS)
-            consumer.commit({p: OffsetAndMetadata(first[p], "", -1) for p in never}, timeout_ms=_REQUEST_MS)
+            consumer.commit({p: self._describe_commit(first[p]) for p in never}, timeout_ms=_REQUEST_MS)
             starts |= first
         for partition, offset in starts.items():
             consumer.seek(partition, offset)
             self._positioned_epochs[partition.partition] = epochs[partition.partition]
+
+    def _describe_commit(self, offset: int) -> OffsetAndMetadata:
+        return OffsetAndMetadata(offset, self._topic_mark, -1)
+
+    def _notice_new_topic(self, consumer: Any) -> None:
+        """Drop buffer, work and positions if the topic has become another one of the same name."""
+        mark = mark_topic(consumer._cluster.topic_id(self.topic))
+        if not mark or mark == self._topic_mark:  # no mark while the topic is away
+            return
+        if self._topic_mark:
+            log.warning("topic %s was made anew: group %s reads it from its beginning", self.name, self.group)
+            self._assignment.renew_epochs()
+        self._topic_mark = mark
 
     def _buffer_messages(self, polled: dict[TopicPartition, list[Any]]) -> None:
         """Buffer messages of partitions with a known start. Others are fetched again when their start is known."""
@@ -271,7 +291,7 @@ class KafkaSubscription:
         if current:
             partition = TopicPartition(self.topic, message.partition)
             try:
-                consumer.commit({partition: OffsetAndMetadata(message.offset + 1, "", -1)}, timeout_ms=_REQUEST_MS)
+                consumer.commit({partition: self._describe_commit(message.offset + 1)}, timeout_ms=_REQUEST_MS)
             except REFUSAL_ERRORS:
                 raise
             except KafkaError as error:

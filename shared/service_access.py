@@ -109,8 +109,9 @@ ACCESS = {
     "console": ServiceAccess(
         reads=("*",),
         writes=("runs/*",),
+        deletes=("runs/*/cancelled",),
         consumes=_ALL_TOPICS,
-        produces=(RUNS, RESULTS),  # a run that failed is taken back before it starts again
+        produces=(RUNS, RESULTS),  # it ends a run, and takes back the ending of one that starts again
         describes_groups=True,
     ),
     "trainer": _worker_access(

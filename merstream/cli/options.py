@@ -44,6 +44,7 @@ ClassNames = Annotated[str | None, typer.Option(help="Emotions to keep, by name:
 TrainingSettings = Annotated[
     list[str] | None, typer.Option("--set", help="Any other training setting, for example `keep=best-inner`.")
 ]
+StackUrl = Annotated[str, typer.Option("--url", help="Address of the stack's HTTP API.")]
 PipelineDigest = Annotated[str | None, typer.Option(help="Digest of a pipeline, if there are several.")]
 ProfileName = Annotated[
     ProfileChoice,

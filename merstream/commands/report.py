@@ -64,8 +64,8 @@ def select_result(found: Iterable[RunResult], dataset: str | None) -> RunResult:
         known = ", ".join(dict.fromkeys(each.dataset for each in results)) or "none"
         raise BadData(f"Expected a report of {dataset or 'any dataset'}, got none; there are results of {known}.")
     newest = matching[-1]
-    if newest.status == "failed":
-        raise BadData(f"The newest training on {newest.dataset} failed: {newest.reason}")
+    if newest.status != "done":
+        raise BadData(f"The newest training on {newest.dataset} is {newest.status}: {newest.reason}")
     return newest
 
 

@@ -19,6 +19,7 @@ from merstream.cli.options import (
     ProtocolName,
     Seed,
     SeedCount,
+    StackUrl,
     TestSubjects,
     TrainingSettings,
 )
@@ -30,7 +31,7 @@ def stack_train_command(
     datasets: Annotated[
         list[str], typer.Argument(metavar="DATASET...", help="Name of an uploaded dataset. Several are pooled.")
     ],
-    url: Annotated[str, typer.Option(help="Address of the stack's HTTP API.")] = "http://127.0.0.1:8080",
+    url: StackUrl = "http://127.0.0.1:8080",
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run, then fetch and print its report.")] = False,
     partial: Annotated[
         bool, typer.Option("--partial", help="Do not wait for clips that are still being processed.")

@@ -121,7 +121,7 @@ def _videos_table(videos: Iterable[VideoState]) -> Table:
 def _describe_result(result: dict[str, Any] | None) -> str:
     if result is None:
         return ""
-    if result["status"] == "failed":
-        return f"[red]failed:[/] {escape(result['reason'])}"
+    if result["status"] != "done":
+        return f"[red]{result['status']}:[/] {escape(result['reason'])}"
     figures = result["figures"].get(result["model"])
     return escape(result["model"]) + (f" UF1 {figures['uf1']:.3f}, UAR {figures['uar']:.3f}" if figures else "")

@@ -16,7 +16,7 @@ from shared.settings import load_settings
 from shared.storage_faults import require_writable_folder
 
 WATCH_SECONDS = 2.0
-FINISHED_STATES = {"done", "failed"}
+FINISHED_STATES = {"done", "failed", "cancelled"}
 RunProgressCallback = Callable[[dict[str, Any], str], None]
 
 
@@ -84,9 +84,9 @@ def wait_until_finished(
 
 
 def fetch_and_print_report(api: TrainerApi, run: dict[str, Any]) -> None:
-    """Fetch the report of a finished run and print it. Raises BadData for a run that failed."""
-    if run["state"] == "failed":
-        raise BadData(f"Run {run['id']} failed: {run['reason']}")
+    """Fetch the report of a finished run and print it. Raises BadData for a run that failed or was cancelled."""
+    if run["state"] != "done":
+        raise BadData(f"Run {run['id']} {'was ' * (run['state'] == 'cancelled')}{run['state']}: {run['reason']}")
     folder = _report_folder_of(run)
     require_writable_folder(folder)
     for name in order_report_files(run["files"]):

@@ -108,4 +108,5 @@ def _is_for_pages(scope: Scope) -> bool:
     path = scope["path"]
     if path == "/" or path == "/events" or path.startswith(("/static/", "/videos", "/dead-letters")):
         return True
-    return wants_page(scope) and path != OPENAPI_PATH
+    reads = scope["method"] in ("GET", "HEAD")  # a form sends its request to the API, which leads to a page
+    return wants_page(scope) and reads and path != OPENAPI_PATH

@@ -22,19 +22,19 @@ class FoldCounts(FrozenModel):
 class RunAnswer(FrozenModel):
     """One run. A finished run has `figures` by learner and `files` with the paths of their URLs.
 
-    A failed run has a `reason`.
+    A run that failed or was cancelled has a `reason`.
     """
 
     id: str
     url: str
-    state: Literal["planned", "training", "done", "failed"]
+    state: Literal["planned", "training", "done", "failed", "cancelled"]
     dataset: str
     pipeline: str
     model: str
     protocol: str
     seed: int | None
     seeds: int
-    folds: FoldCounts | None = Field(description="Null for a run that is done or failed.")
+    folds: FoldCounts | None = Field(description="Null for a run that has ended.")
     reason: str = ""
     figures: dict[str, Figures] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)

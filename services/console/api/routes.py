@@ -3,18 +3,17 @@
 import logging
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from services.console.api import responses
 from services.console.api.responses import DatasetAnswer, RunAnswer
 from services.console.api.run_request import RunRequest
-from services.console.problems import PROBLEM_TYPE
+from services.console.problems import PROBLEM_TYPE, wants_page
 from services.console.run_reader import RunReader
 from services.console.state_reader import StateReader
 from services.console.stored_files import stream_file
-from shared.bus.topics import RESULTS
 from shared.pipeline_state import PipelineSnapshot
 
 log = logging.getLogger(__name__)
@@ -36,8 +35,16 @@ REPORT_FILE = {
 
 def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route, for its description."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for status in (*statuses, 401, 503):
+        described |= describe_problem(status, PROBLEMS[status])
+    return described
+
+
+def describe_problem(status: int, sentence: str) -> dict[int | str, dict[str, Any]]:
+    """One refusal, for a route where it has a meaning of its own."""
     content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": PROBLEMS[status], "content": content} for status in (*statuses, 401, 503)}
+    return {status: {"description": sentence, "content": content}}
 
 
 class ApiRoutes:
@@ -54,6 +61,14 @@ class ApiRoutes:
         router.add_api_route("/runs", self.list_runs, methods=["GET"], responses=describe_problems(422))
         router.add_api_route("/runs/{run}", self.show_run, methods=["GET"], responses=unknown)
         router.add_api_route(
+            "/runs/{run}/cancel",
+            self.cancel_run,
+            methods=["POST"],
+            status_code=202,
+            response_model=RunAnswer,
+            responses=describe_problems(404, 422) | describe_problem(409, "The run has ended already."),
+        )
+        router.add_api_route(
             "/runs/{run}/{name}",
             self.send_report_file,
             methods=["GET"],
@@ -64,7 +79,10 @@ class ApiRoutes:
         return router
 
     async def start_run(self, request: RunRequest, response: Response) -> RunAnswer:
-        """Start a run. The same request is the same run, and nothing is computed twice. A failed run starts again."""
+        """Start a run. The same request is the same run, and nothing is computed twice.
+
+        A run that failed or was cancelled starts again.
+        """
         started = await self.reader.with_snapshot(lambda snapshot: self._start_requested_run(request, snapshot))
         response.headers["Location"] = started.url
         return started
@@ -79,6 +97,14 @@ class ApiRoutes:
         """The state of a run."""
         return await self.reader.with_snapshot(lambda snapshot: self.runs.find_answer(snapshot, run))
 
+    async def cancel_run(self, run: RunId, request: Request) -> RunAnswer | RedirectResponse:
+        """End a run that is planned or training. Its folds stop within seconds; those that are trained stay stored.
+
+        A form of a page gets the run's page. The same request for a run starts it again.
+        """
+        cancelled = await self.reader.with_snapshot(lambda snapshot: self._cancel_unfinished_run(run, snapshot))
+        return RedirectResponse(cancelled.url, 303) if wants_page(request.scope) else cancelled
+
     async def send_report_file(self, run: RunId, name: str) -> StreamingResponse:
         """A file of a finished run, for example report.html, report.json, predictions.csv or run.json."""
         file = await self.reader.with_snapshot(lambda snapshot: self.runs.open_file(snapshot, run, name))
@@ -88,11 +114,19 @@ class ApiRoutes:
         """The uploaded datasets and their progress."""
         return await self.reader.with_snapshot(lambda snapshot: list(responses.list_dataset_answers(snapshot)))
 
+    def _cancel_unfinished_run(self, run_id: str, snapshot: PipelineSnapshot) -> RunAnswer:
+        answer, run = self.runs.find_answer(snapshot, run_id), snapshot.runs.get(run_id)
+        if answer.state not in ("planned", "training") or run is None:
+            raise HTTPException(409, f"Run {run_id} is {answer.state}. Only one that has not ended can be cancelled.")
+        self.reader.state.cancel_run(run, "Somebody cancelled it in the console. The same request starts it again.")
+        log.info("run cancelled", extra={"mer": {"stage": "api", "key": run.id, "dataset": run.dataset}})
+        return self.runs.find_answer(self.reader.read_snapshot(), run_id)
+
     def _start_requested_run(self, request: RunRequest, snapshot: PipelineSnapshot) -> RunAnswer:
         run, contents = request.resolve_run(snapshot, self.device)
         result = snapshot.results.get(run.id)
-        if result is not None and result.status == "failed":
-            self.reader.state.bus.publish(RESULTS.name, result.key, None)
+        if result is not None and result.status != "done":
+            self.reader.state.withdraw_ending(run)
         elif result is not None or run.id in snapshot.runs:
             return self.runs.find_answer(snapshot, run.id)
         self.reader.state.publish_run(run, contents)

@@ -64,6 +64,10 @@ class Client:
     def send(self, body: bytes | Iterator[bytes], kind: str = "application/json", **headers: str) -> Answer:
         return self._ask("POST", "/runs", body=body, headers={"Content-Type": kind, **headers})
 
+    def submit(self, path: str, **headers: str) -> Answer:
+        """A form without fields."""
+        return self._ask("POST", path, headers=headers, redirect=False)
+
     def _ask(self, method: str, path: str, **given: Any) -> Answer:
         with urllib3.PoolManager(retries=False, timeout=CALM) as pool:
             answer = pool.request(method, f"http://127.0.0.1:{self.port}{path}", **given)

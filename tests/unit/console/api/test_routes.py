@@ -269,6 +269,38 @@ def test_runs_are_listed_newest_first_by_dataset_and_so_many(dropped, api):
     assert client.get("/runs?dataset=other").json == []
 
 
+def test_a_run_is_cancelled_and_starts_again_when_it_is_asked_for_again(dropped, api, trainer):
+    client, one = api(), trainer()
+    run = client.post(**MAJORITY, settings={"seed": 7}).json
+    one.planner.step()
+    one.folds.step()
+    ended = client.submit(f"{run['url']}/cancel")
+    assert (ended.status, ended.json["state"], ended.json["folds"]) == (202, "cancelled", None)
+    assert "starts it again" in ended.json["reason"]
+    assert dropped.store.exists(f"runs/{run['id']}/cancelled")
+    one.work()
+    assert client.get(run["url"]).json["state"] == "cancelled"
+    assert len([key for key in dropped.content() if key.startswith("folds/") and "majority" in key]) <= 2
+    again = client.submit(f"{run['url']}/cancel")
+    assert (again.status, "is cancelled" in again.detail) == (409, True)
+    restarted = client.post(**MAJORITY, settings={"seed": 7}).json
+    assert (restarted["id"], restarted["state"]) == (run["id"], "training")
+    one.work()
+    assert client.get(run["url"]).json["state"] == "done"
+    assert client.submit(f"/runs/{'0' * 32}/cancel").status == 404
+
+
+def test_the_form_of_a_page_cancels_and_leads_back_to_it(dropped, api):
+    client = api()
+    run = client.post(**MAJORITY).json
+    assert f'action="{run["url"]}/cancel"' in client.open(run["url"]).text
+    ended = client.submit(f"{run['url']}/cancel", Accept="text/html")
+    assert (ended.status, ended.headers["Location"]) == (303, run["url"])
+    page = client.open(run["url"]).text
+    assert "Somebody cancelled it" in page
+    assert "/cancel" not in page
+
+
 def test_what_a_drop_asked_for_in_vain_is_a_failed_run(lab, api, trainer):
     lab.extract()
     lab.drop(epocs=3)

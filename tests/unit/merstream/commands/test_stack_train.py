@@ -44,6 +44,15 @@ def stack_train(url: str, *arguments: str) -> int:
     return mer("stack", "train", "--url", url, *arguments)
 
 
+def test_a_run_is_cancelled(api, lab, capsys):
+    assert stack_train(api, "toy", "--model", "majority") == 0
+    (run,) = [Run.decode(message.value) for message in lab.bus.read_newest("mer.runs").values()]
+    assert mer("stack", "cancel", run.id, "--url", api) == 0
+    assert f"Run {run.id} of toy is cancelled." in capsys.readouterr().err
+    assert mer("stack", "cancel", run.id, "--url", api) != 0
+    assert "Only one that has not ended" in capsys.readouterr().err
+
+
 def test_a_run_is_followed_to_its_report(api, lab, trainer, capsys):
     one, ended = trainer(), threading.Event()
 

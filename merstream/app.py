@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from merstream.cli.console import InterruptibleGroup, exit_on_error
+from merstream.commands.console import console_command
 from merstream.commands.dead_letters import dead_letters_app
 from merstream.commands.demo import demo_command
 from merstream.commands.doctor import doctor_command
@@ -50,6 +51,7 @@ app.command("rerun")(rerun_command)
 app.command("forget")(forget_command)
 app.command("report")(report_command)
 app.command("status")(status_command)
+app.command("console")(console_command)
 app.command("show")(show_command)
 app.command("doctor")(doctor_command)
 app.command("weights")(weights_command)

@@ -36,6 +36,7 @@ class ConsoleOptions:
     """How the console answers. `device` selects the model of a request that names none.
 
     `hosts` are the names by which it may be called. Without a `token` every client is accepted.
+    `run_folder` is the folder of an embedded run, "" for a stack: there nobody would train a run that was requested.
     """
 
     hosts: Set[str] = frozenset({"localhost"})
@@ -44,19 +45,22 @@ class ConsoleOptions:
     scratch: Path | None = None
     timeout_seconds: float = TIMEOUT_SECONDS
     refresh_seconds: float = REFRESH_SECONDS
+    run_folder: str = ""
 
 
 def create_application(state: PipelineState, options: ConsoleOptions, stopping: threading.Event) -> AccessMiddleware:
     """Build the ASGI application. Open streams end when `stopping` is set."""
     reader = StateReader(state, options.timeout_seconds)
-    runs = RunReader(state.store, options.scratch)
+    runs = RunReader(state.store, options.scratch, options.timeout_seconds)
     feed = StatusFeed(reader, options.refresh_seconds, stopping)
-    pages = Starlette(routes=PageRoutes(feed, reader, runs).list_routes(), exception_handlers=EXCEPTION_HANDLERS)
-    api = create_api(ApiRoutes(reader, runs, options.device))
+    pages = Starlette(
+        routes=PageRoutes(feed, reader, runs, options.run_folder).list_routes(), exception_handlers=EXCEPTION_HANDLERS
+    )
+    api = create_api(ApiRoutes(reader, runs, options.device), starts_runs=not options.run_folder)
     return AccessMiddleware(ClientChoice(pages, api), options.hosts, options.token)
 
 
-def create_api(routes: ApiRoutes) -> FastAPI:
+def create_api(routes: ApiRoutes, starts_runs: bool = True) -> FastAPI:
     """Build the API. It serves its description, but no page of documentation: FastAPI's load scripts from elsewhere."""
     api = DescribedApi(
         title="merstream",
@@ -66,7 +70,7 @@ def create_api(routes: ApiRoutes) -> FastAPI:
         redoc_url=None,
         exception_handlers=EXCEPTION_HANDLERS,
     )
-    api.include_router(routes.build_router())
+    api.include_router(routes.build_router(starts_runs))
     return api
 
 

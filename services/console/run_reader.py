@@ -1,6 +1,7 @@
 """Runs as the console shows them: their answers, their files, and what is in run.json and report.json."""
 
 import json
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,6 +12,7 @@ from fastapi import HTTPException
 
 from services.console.api import responses
 from services.console.api.responses import RunAnswer
+from services.console.state_reader import hold_lock
 from services.console.stored_files import open_stored_file
 from shared.errors import BadData
 from shared.pipeline_state import PipelineSnapshot
@@ -36,9 +38,10 @@ class RunDetails:
 class RunReader:
     """Reads runs from snapshots and from the store, for several threads. What never changes is kept."""
 
-    def __init__(self, store: Store, scratch: Path | None) -> None:
-        self.store, self.scratch = store, scratch
-        self.count_folds = lru_cache(maxsize=1000)(self._count_folds)
+    def __init__(self, store: Store, scratch: Path | None, patience_seconds: float) -> None:
+        self.store, self.scratch, self.patience_seconds = store, scratch, patience_seconds
+        self._fold_counts: dict[str, int | None] = {}
+        self._fold_lock = threading.Lock()
         self._read_contents = lru_cache(maxsize=16)(self._read_contents_once)
 
     def find_answer(self, snapshot: PipelineSnapshot, run: str) -> RunAnswer:
@@ -59,6 +62,21 @@ class RunReader:
             raise HTTPException(404, f"Run {run} has no file {name!r}; there are {known}.")
         return open_stored_file(self.store, snapshot.results[run].files[name], self.scratch)
 
+    def count_folds(self, run: Run) -> int | None:
+        """The number of folds, None if the run's contents cannot be used. Of one run at a time, since it decodes them.
+
+        Raises Unavailable as `hold_lock`.
+        """
+        if run.id not in self._fold_counts:
+            with hold_lock(self._fold_lock, self.patience_seconds):
+                if run.id not in self._fold_counts:
+                    self._fold_counts[run.id] = self._count_folds_once(run)
+        return self._fold_counts[run.id]
+
+    def note_fold_count(self, run: str, count: int) -> None:
+        """Keep the number of folds of a run, which then needs not be read again."""
+        self._fold_counts[run] = count
+
     def read_details(self, snapshot: PipelineSnapshot, run: str) -> RunDetails:
         """What a page shows beside the answer."""
         result = snapshot.results.get(run)
@@ -76,6 +94,13 @@ class RunReader:
             class_figures=tuple(report.get("result", {}).get("per_class", ())),
         )
 
+    def _count_folds_once(self, run: Run) -> int | None:
+        try:
+            contents, options = definition.open_run(self.store, run)
+            return len(definition.list_folds(contents.features, options))
+        except BadData:
+            return None
+
     def _read_json(self, key: str) -> dict[str, Any]:
         """The object in a JSON file, {} if it is missing, too long or no object."""
         sizes = [found.size for found in self.store.list_objects(key) if found.key == key]
@@ -86,11 +111,3 @@ class RunReader:
         except (NotStored, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
-
-    def _count_folds(self, run: Run) -> int | None:
-        """The number of folds, None if the run's contents cannot be used."""
-        try:
-            contents, options = definition.open_run(self.store, run)
-            return len(definition.list_folds(contents.features, options))
-        except BadData:
-            return None

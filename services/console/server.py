@@ -29,6 +29,7 @@ class ConsoleServer:
         stopping: threading.Event,
         timeout_seconds: float = TIMEOUT_SECONDS,
         refresh_seconds: float = REFRESH_SECONDS,
+        run_folder: str = "",
     ) -> None:
         self.state = state
         self.stopping = stopping
@@ -41,6 +42,7 @@ class ConsoleServer:
             scratch=settings.scratch,
             timeout_seconds=timeout_seconds,
             refresh_seconds=refresh_seconds,
+            run_folder=run_folder,
         )
         config = uvicorn.Config(
             create_application(state, options, stopping),

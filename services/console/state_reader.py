@@ -1,6 +1,8 @@
 """Work on bus and store in a thread, within a limit of time. Trouble becomes an HTTP error."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
@@ -13,6 +15,17 @@ from shared.worker.retry import is_transient
 
 T = TypeVar("T")
 RETRY_HEADERS = {"Retry-After": "5"}
+
+
+@contextmanager
+def hold_lock(lock: threading.Lock, patience_seconds: float) -> Iterator[None]:
+    """Hold a lock that bounds memory. Raises Unavailable if others hold it for longer than `patience_seconds`."""
+    if not lock.acquire(timeout=patience_seconds):
+        raise Unavailable("The console is busy with the clips of another run. Ask again.")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class StateReader:

@@ -1,6 +1,7 @@
 """The routes of the API. Each reads the present state within a limit of time and answers from it."""
 
 import logging
+import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -9,10 +10,10 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from services.console.api import responses
 from services.console.api.responses import DatasetAnswer, RunAnswer
-from services.console.api.run_request import RunRequest
+from services.console.api.run_request import RunRequest, require_folds
 from services.console.problems import PROBLEM_TYPE, wants_page
 from services.console.run_reader import RunReader
-from services.console.state_reader import StateReader
+from services.console.state_reader import StateReader, hold_lock
 from services.console.stored_files import stream_file
 from shared.pipeline_state import PipelineSnapshot
 
@@ -52,22 +53,23 @@ class ApiRoutes:
 
     def __init__(self, reader: StateReader, runs: RunReader, device: str) -> None:
         self.reader, self.runs, self.device = reader, runs, device
+        self._start_lock = threading.Lock()
 
-    def build_router(self) -> APIRouter:
+    def build_router(self, starts_runs: bool) -> APIRouter:
         router, unknown = APIRouter(), describe_problems(404, 422)
-        router.add_api_route(
-            "/runs", self.start_run, methods=["POST"], status_code=202, responses=describe_problems(404, 409, 422)
-        )
+        if starts_runs:
+            refusals = describe_problems(404, 409, 422)
+            router.add_api_route("/runs", self.start_run, methods=["POST"], status_code=202, responses=refusals)
+            router.add_api_route(
+                "/runs/{run}/cancel",
+                self.cancel_run,
+                methods=["POST"],
+                status_code=202,
+                response_model=RunAnswer,
+                responses=describe_problems(404, 422) | describe_problem(409, "The run has ended already."),
+            )
         router.add_api_route("/runs", self.list_runs, methods=["GET"], responses=describe_problems(422))
         router.add_api_route("/runs/{run}", self.show_run, methods=["GET"], responses=unknown)
-        router.add_api_route(
-            "/runs/{run}/cancel",
-            self.cancel_run,
-            methods=["POST"],
-            status_code=202,
-            response_model=RunAnswer,
-            responses=describe_problems(404, 422) | describe_problem(409, "The run has ended already."),
-        )
         router.add_api_route(
             "/runs/{run}/{name}",
             self.send_report_file,
@@ -83,7 +85,7 @@ class ApiRoutes:
 
         A run that failed or was cancelled starts again.
         """
-        started = await self.reader.with_snapshot(lambda snapshot: self._start_requested_run(request, snapshot))
+        started = await self.reader.run_work(lambda: self._start_requested_run(request))
         response.headers["Location"] = started.url
         return started
 
@@ -122,13 +124,23 @@ class ApiRoutes:
         log.info("run cancelled", extra={"mer": {"stage": "api", "key": run.id, "dataset": run.dataset}})
         return self.runs.find_answer(self.reader.read_snapshot(), run_id)
 
-    def _start_requested_run(self, request: RunRequest, snapshot: PipelineSnapshot) -> RunAnswer:
+    def _start_requested_run(self, request: RunRequest) -> RunAnswer:
+        """One request at a time, since it decodes the records of all clips of the run.
+
+        The work of a request that was given up goes on. So the same request finds its run sooner or later.
+        """
+        with hold_lock(self._start_lock, self.reader.timeout_seconds):
+            return self._find_or_start_run(request, self.reader.read_snapshot())
+
+    def _find_or_start_run(self, request: RunRequest, snapshot: PipelineSnapshot) -> RunAnswer:
         run, contents = request.resolve_run(snapshot, self.device)
         result = snapshot.results.get(run.id)
-        if result is not None and result.status != "done":
-            self.reader.state.withdraw_ending(run)
-        elif result is not None or run.id in snapshot.runs:
+        ended_early = result is not None and result.status != "done"
+        if not ended_early and (result is not None or run.id in snapshot.runs):
             return self.runs.find_answer(snapshot, run.id)
+        self.runs.note_fold_count(run.id, require_folds(run, contents))
+        if ended_early:
+            self.reader.state.withdraw_ending(run)
         self.reader.state.publish_run(run, contents)
         log.info("run started", extra={"mer": {"stage": "api", "key": run.id, "dataset": run.dataset}})
         return self.runs.find_answer(self.reader.read_snapshot(), run.id)

@@ -41,20 +41,18 @@ class RunRequest(FrozenModel):
     partial: bool = Field(False, description="Do not wait for pending clips. The report names them.")
 
     def resolve_run(self, snapshot: PipelineSnapshot, device: str) -> tuple[Run, RunContents]:
-        """The run and its contents.
+        """The run and its contents. `require_folds` says whether it can be trained.
 
-        Raises HTTPException: 404 for an unknown dataset, 409 if clips are pending, 422 if the run cannot be trained.
+        Raises HTTPException: 404 for an unknown dataset, 409 if clips are pending, 422 for wrong options.
         """
         datasets = [self._find_dataset(snapshot, name) for name in self.datasets]
         try:
             options = resolve_options(datasets[0].pipeline.profile, self._merged_options(), device)
-            run, contents = definition.compose_run(
+            return definition.compose_run(
                 [(each, self._require_ready(snapshot, each)) for each in datasets], options, device
             )
-            definition.list_folds(contents.features, options)  # raises for a run that could not be planned later
         except (Misconfigured, BadData) as reason:
             raise HTTPException(422, str(reason)) from None
-        return run, contents
 
     def _find_dataset(self, snapshot: PipelineSnapshot, name: str) -> Dataset:
         named = [each for each in snapshot.datasets.values() if each.name == name]
@@ -87,6 +85,14 @@ class RunRequest(FrozenModel):
         if twice := options.keys() & self.settings.keys():
             raise Misconfigured(f"{_join_names(twice)}: given both in `settings` and beside it; give it once.")
         return {**self.settings, **options}
+
+
+def require_folds(run: Run, contents: RunContents) -> int:
+    """The number of folds. Takes long for thousands of clips. Raises HTTPException 422 if the run cannot be planned."""
+    try:
+        return len(definition.list_folds(contents.features, definition.options_of_run(contents, run.contents_key)))
+    except BadData as reason:
+        raise HTTPException(422, str(reason)) from None
 
 
 def _join_names(names: Iterable[str]) -> str:

@@ -37,10 +37,13 @@ assert WORK_BY_GROUP.keys() == TOPIC_BY_GROUP.keys()
 
 
 class PageRoutes:
-    """All pages. `feed` has what they show, and `runs` and the reader's store what lies in files."""
+    """All pages. `feed` has what they show, and `runs` what lies in files.
 
-    def __init__(self, feed: StatusFeed, reader: StateReader, runs: RunReader) -> None:
-        self.feed, self.reader, self.runs = feed, reader, runs
+    `run_folder` is the folder of an embedded run, "" for a stack: commands on the pages name it.
+    """
+
+    def __init__(self, feed: StatusFeed, reader: StateReader, runs: RunReader, run_folder: str) -> None:
+        self.feed, self.reader, self.runs, self.run_folder = feed, reader, runs, run_folder
 
     def list_routes(self) -> Sequence[BaseRoute]:
         return [
@@ -143,7 +146,8 @@ class PageRoutes:
         return await self.reader.run_work(lambda: self.runs.list_answers(moment.snapshot, runs))
 
     def _render(self, template: str, moment: Moment, **values: Any) -> Response:
-        return render_page(template, digest=moment.digest, letter_count=len(moment.letters), **values)
+        letters = len(moment.letters)
+        return render_page(template, digest=moment.digest, letter_count=letters, run_folder=self.run_folder, **values)
 
 
 def name_video(video: VideoState) -> str:

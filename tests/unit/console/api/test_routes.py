@@ -1,11 +1,14 @@
 """What clients ask and are told, over real HTTP."""
 
 import json
+import threading
 
 import pytest
 
+from services.console.api import run_request
 from shared.dataset_notices import announce_dataset
 from shared.records import Dataset, Pipeline, RunContents
+from tests.unit.console.conftest import served
 
 MAJORITY = {"datasets": ["toy"], "model": "majority"}
 PAPER = Pipeline(profile="paper")
@@ -326,3 +329,29 @@ def test_one_person_under_two_names_is_refused_unless_they_are_distinct(lab, api
     assert client.post(**MAJORITY, settings={"distinct": True}).status == 202
     one.work()
     assert sorted(result.status for result in lab.results().values()) == ["done", "failed"]
+
+
+def test_runs_are_prepared_one_at_a_time_and_a_late_one_is_found(dropped, monkeypatch):
+    """The work of a request without an answer goes on, and others wait, so that memory is that of one run."""
+    going_on, active, most = threading.Event(), [], []
+    real = run_request.definition.list_folds
+
+    def list_slowly(*given):
+        active.append(1)
+        most.append(len(active))
+        going_on.wait()
+        active.pop()
+        return real(*given)
+
+    monkeypatch.setattr(run_request.definition, "list_folds", list_slowly)
+    monkeypatch.setenv("MER_DEVICE", "cpu")
+    with served(dropped.bus, dropped.store, timeout_seconds=0.5) as client:
+        assert client.post(**MAJORITY).status == 503
+        busy = client.post(**MAJORITY)
+        assert (busy.status, busy.headers["Retry-After"]) == (503, "5")
+        going_on.set()
+        while (answer := client.post(**MAJORITY)).status == 503:
+            pass
+        assert answer.status == 202
+    assert most == [1], "nothing is computed twice"
+    assert dropped.published("mer.runs") == 1

@@ -109,7 +109,7 @@ def test_a_run_that_is_done_shows_figures_classes_settings_and_files(full: Clien
     for part in (
         *("fmer-lite on lab-2026", "state done", "seeds 3 to 5", "clips 36, 1 more were left out"),
         *("fmer-lite 0.866 0.886 0.887 0.841", "majority 0.119 0.200 0.425 –", "happiness 14 0.900 0.875 0.927"),
-        *("surprise <b> 22", "epochs", "Open the report", "predictions.csv", "run.json"),
+        *("surprise <b> 22", "epochs", "network.map_head", "Open the report", "predictions.csv", "run.json"),
     ):
         assert part in said
     page = full.open(f"/runs/{DONE}").text

@@ -1,6 +1,5 @@
 """The ASGI application: pages for a browser and the API for programs, at the same addresses."""
 
-import threading
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,7 @@ from services.console.pages.page_routes import PageRoutes
 from services.console.pages.status_feed import StatusFeed
 from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
 from services.console.run_reader import RunReader
-from services.console.state_reader import StateReader
-from shared.pipeline_state import PipelineState
 
-TIMEOUT_SECONDS = 15.0  # for broker and store. The broker's client gives up earlier, and its message says more
-REFRESH_SECONDS = 2.0  # between two reads of the state for pages, however many browsers show them
 OPENAPI_PATH = "/openapi.json"
 COMMON_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -43,16 +38,13 @@ class ConsoleOptions:
     token: str = ""
     device: str = "cpu"
     scratch: Path | None = None
-    timeout_seconds: float = TIMEOUT_SECONDS
-    refresh_seconds: float = REFRESH_SECONDS
     run_folder: str = ""
 
 
-def create_application(state: PipelineState, options: ConsoleOptions, stopping: threading.Event) -> AccessMiddleware:
-    """Build the ASGI application. Open streams end when `stopping` is set."""
-    reader = StateReader(state, options.timeout_seconds)
-    runs = RunReader(state.store, options.scratch, options.timeout_seconds)
-    feed = StatusFeed(reader, options.refresh_seconds, stopping)
+def create_application(feed: StatusFeed, options: ConsoleOptions) -> AccessMiddleware:
+    """Build the ASGI application over a feed and its reader. The caller closes the feed."""
+    reader = feed.reader
+    runs = RunReader(reader.state.store, options.scratch, reader.timeout_seconds)
     pages = Starlette(
         routes=PageRoutes(feed, reader, runs, options.run_folder).list_routes(), exception_handlers=EXCEPTION_HANDLERS
     )

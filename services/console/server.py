@@ -8,12 +8,16 @@ import threading
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from services.console.app import REFRESH_SECONDS, TIMEOUT_SECONDS, ConsoleOptions, create_application
+from services.console.app import ConsoleOptions, create_application
+from services.console.pages.status_feed import StatusFeed
+from services.console.state_reader import StateReader
 from shared.device import name_training_device
 from shared.errors import Misconfigured
 from shared.pipeline_state import PipelineState
 from shared.settings import Settings
 
+TIMEOUT_SECONDS = 15.0  # for broker and store. The broker's client gives up earlier, and its message says more
+REFRESH_SECONDS = 2.0  # between two reads of the state for pages, however many browsers show them
 MAX_CONNECTIONS = 200
 SILENCE_SECONDS = 5  # before a request: then the connection is closed
 _STOP_CHECK_SECONDS = 0.1
@@ -35,17 +39,16 @@ class ConsoleServer:
         self.stopping = stopping
         self._socket = _open_listening_socket(settings.api_host, settings.api_port)
         self.port: int = self._socket.getsockname()[1]
+        self._feed = StatusFeed(StateReader(state, timeout_seconds), refresh_seconds, stopping)
         options = ConsoleOptions(
             hosts=_split_names(settings.api_hosts),
             token=settings.api_token.get_secret_value(),
             device=name_training_device(),
             scratch=settings.scratch,
-            timeout_seconds=timeout_seconds,
-            refresh_seconds=refresh_seconds,
             run_folder=run_folder,
         )
         config = uvicorn.Config(
-            create_application(state, options, stopping),
+            create_application(self._feed, options),
             http=_ImpatientProtocol,
             timeout_keep_alive=SILENCE_SECONDS,
             lifespan="off",
@@ -63,6 +66,7 @@ class ConsoleServer:
             asyncio.run(self._serve_until_stopped())
         finally:
             self._socket.close()
+            self._feed.close()
             self.state.close()
 
     def is_ready(self) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from services.console.app import ConsoleOptions, create_application
+from services.console.pages.status_feed import StatusFeed
+from services.console.state_reader import StateReader
 from services.ingest.inbox.inbox import Inbox
 from services.ingest.inbox.video_inbox import VideoInbox
 from services.spotter.video_handler import VideoHandler, build_video_handler
@@ -63,9 +65,8 @@ class HostileLab:
             self.workers[worker.handler.name] = worker
         self.backlog = BacklogMonitor(self.bus, self.metrics, self.stopping)
         self.state = PipelineState(self.bus, self.store)
-        self.api = create_application(
-            self.state, ConsoleOptions(scratch=self.settings.scratch, timeout_seconds=API_SECONDS), self.stopping
-        )
+        feed = StatusFeed(StateReader(self.state, API_SECONDS), 0, self.stopping)
+        self.api = create_application(feed, ConsoleOptions(scratch=self.settings.scratch))
 
     def worker(self, group: str) -> Worker:
         """The worker of a group, started when it is first asked for."""

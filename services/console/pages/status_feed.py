@@ -53,6 +53,12 @@ class StatusFeed:
             raise HTTPException(503, f"{MOST_LISTENERS} pages are open already. Close some of them.")
         return self._stream_events()
 
+    def close(self) -> None:
+        """Close the views that are not those of the reader's state. A later read opens them again."""
+        with self._thread_lock:
+            self._observer.close()
+            self._letters.close()
+
     async def _stream_events(self) -> AsyncIterator[str]:
         """`changed` with the digest, or `trouble` with a sentence, or a comment that shows that a browser has gone."""
         self._listeners += 1

@@ -85,3 +85,14 @@ def test_many_browsers_cost_one_reading(lab, monkeypatch: pytest.MonkeyPatch) ->
         for path in ("/", "/runs", "/videos", "/", "/dead-letters"):
             assert client.open(path).status == 200
     assert len(reads) == 1
+
+
+def test_what_it_follows_is_released_when_the_console_ends(lab, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    closed = []
+    for owner in (status_feed.LetterFollower, status_feed.StatusObserver):
+        real = owner.close
+        monkeypatch.setattr(owner, "close", lambda self, real=real: (closed.append(type(self).__name__), real(self)))
+    with served(lab.bus, lab.store) as client:
+        assert client.open("/").status == 200
+        assert closed == []
+    assert closed == ["StatusObserver", "LetterFollower"]

@@ -51,7 +51,7 @@ def choose_lasting_face(tracks: Sequence[FaceTrack], measure: Callable[[FaceTrac
     if len(lasting) < 2:
         return require_lasting_face(lasting[0] if lasting else tracks[0]), "it is not there until the offset"
     motions = [(measure(track), track) for track in lasting]
-    (most, mover), (second, _), *_ = sorted(motions, key=lambda each: -each[0].most)
+    (most, mover), (second, _), *_ = sorted(motions, key=lambda each: (-each[0].most, each[0].noise))
     largest, next_largest, *_ = sorted(lasting, key=lambda track: -track.width)
     moves_more = most.most >= (MUCH_MORE if second.alive else MORE) * second.most
     if most.alive and moves_more and mover.width * FAR_LARGER > largest.width:

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.ingest.catalogue.named_face import check_named_face, read_named_face
@@ -47,6 +47,7 @@ def test_size_decides_between_two_that_move_without_doubt() -> None:
 
 
 @given(st.lists(st.tuples(widths, motions), min_size=2, max_size=4))
+@example([(40, SkinMotion(2.0, 0.0)), (40, SkinMotion(0.75, 0.0)), (40, SkinMotion(0.75, 0.5))])  # as far, more noise
 def test_the_order_of_the_faces_does_not_matter(faces: list[tuple[int, SkinMotion]]) -> None:
     def outcome(order: tuple[tuple[int, SkinMotion], ...]) -> tuple[int, SkinMotion] | None:
         try:

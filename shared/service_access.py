@@ -76,8 +76,8 @@ def _stage_access(stage: str, produced: Topic, deleted: str = "json") -> Service
 ACCESS = {
     "inbox": ServiceAccess(
         reads=("*",),
-        writes=("inbox*", "source/*", "datasets/*"),
-        deletes=("inbox*", "datasets/*"),
+        writes=("inbox*", "source/*", "datasets/*", "attempts/inbox/*"),
+        deletes=("inbox*", "datasets/*", "attempts/inbox/*"),
         uploads=("inbox_bucket", "videos_bucket"),
         consumes=_ALL_TOPICS,
         produces=(DATASETS, SOURCES, VIDEOS, SPOTTED, FEATURES),  # it takes back the features of what was removed

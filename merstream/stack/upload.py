@@ -126,7 +126,7 @@ def preview_discovery(name: str, files: FilesByKey, work_folder: Path, settings:
     dropped = [(place[1], entry) for entry in entries if (place := names.dataset_and_path(entry.key))]
     reader = UploadReader(files)
     limits = settings.inbox_archive_files, settings.inbox_archive_bytes
-    contents = collect_contents(dropped, ArchiveCache(work_folder / "archives", reader, *limits, lambda: None))
+    contents = collect_contents(dropped, ArchiveCache(work_folder / "archives", reader, *limits))
     return discover_on_skeleton(name, contents, reader, work_folder)
 
 

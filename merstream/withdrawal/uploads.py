@@ -48,7 +48,7 @@ def _of_person(uploads: Store, scope: WithdrawalScope, dropped: Sequence[ObjectI
         )
     by_path = {place[1]: entry for entry in dropped if (place := names.dataset_and_path(entry.key))}
     with tempfile.TemporaryDirectory() as folder:
-        unpacked = ArchiveCache(Path(folder) / "archives", uploads, 0, 0, lambda: None)
+        unpacked = ArchiveCache(Path(folder) / "archives", uploads, 0, 0)
         contents = collect_contents(by_path.items(), unpacked)
         seen = discover_on_skeleton(scope.name, contents, uploads, Path(folder))
     clips = {True: list[DroppedClip](), False: list[DroppedClip]()}

@@ -36,6 +36,10 @@ class AttemptMarks:
         self._write_marks(message, lost | {self.process})
         return len(lost)
 
+    def forget_lost(self, message: Message) -> None:
+        """Keep this process's mark alone: the work got further than where others ended. Raises errors of the store."""
+        self._write_marks(message, {self.process})
+
     @contextmanager
     def watch_work(self, message: Message, is_ours: Callable[[], bool]) -> Iterator[None]:
         """Take the mark away when the work ends. All marks, if it ends without an error: then it is committed."""

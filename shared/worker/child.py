@@ -65,9 +65,9 @@ class ChildSide:
         self._stopping, self._busy = threading.Event(), False
         self.news: Callable[[], Any] = lambda: None  # what reports and answers carry beside their value
 
-    def report(self) -> None:
-        """Say that the work gets on. May be called often."""
-        if (now := time.monotonic()) - self._reported >= PAUSE_SECONDS:
+    def report(self, at_once: bool = False) -> None:
+        """Say that the work gets on. May be called often: most calls do nothing, unless the news is to go `at_once`."""
+        if (now := time.monotonic()) - self._reported >= PAUSE_SECONDS or at_once:
             self._reported = now
             self._connection.send(("progress", self.news(), None))
 

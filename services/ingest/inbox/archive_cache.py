@@ -1,6 +1,8 @@
 """Uploaded archives, unpacked in the scratch folder by their etag. A lost folder is unpacked again."""
 
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -24,11 +26,43 @@ class ArchiveListing(FrozenModel):
     notes: tuple[str, ...] = ()
 
 
-class ArchiveCache:
-    """Archives of `store`, each in a folder of its own below `folder`."""
+@dataclass(frozen=True)
+class UnpackedArchive:
+    """What became of an archive: its listing, or why the disk has no room for it and how many bytes it `required`."""
 
-    def __init__(self, folder: Path, store: ObjectReader, files: int, size: int, beat: Heartbeat) -> None:
-        self.folder, self.store, self.files, self.size, self.beat = folder, store, files, size, beat
+    listing: ArchiveListing
+    no_room: str = ""
+    required: int = 0
+
+
+Unpack = Callable[[Path, ObjectInfo, int, int], UnpackedArchive]  # folder of `archive`, object, limits: files, bytes
+
+
+def unpack_archive(folder: Path, name: str, files: int, size: int, beat: Heartbeat) -> UnpackedArchive:
+    """Unpack the file `archive` in `folder` into `data` beside it: at most `files` files and `size` bytes."""
+    unpacking = ArchiveUnpacker(folder / "data", UnpackingBudget(files, size), beat)
+    try:
+        members = unpacking.unpack_archive(folder / "archive", name)
+    except BadData as fault:
+        shutil.rmtree(folder / "data", ignore_errors=True)
+        return UnpackedArchive(ArchiveListing(faults=(*unpacking.faults, str(fault))))
+    except Unavailable as reason:
+        return UnpackedArchive(ArchiveListing(), str(reason), unpacking.required)
+    return UnpackedArchive(
+        ArchiveListing(members=tuple(members), faults=tuple(unpacking.faults), notes=tuple(unpacking.notes))
+    )
+
+
+def unpack_here(folder: Path, entry: ObjectInfo, files: int, size: int) -> UnpackedArchive:
+    """Unpack in this process."""
+    return unpack_archive(folder, entry.key, files, size, lambda: None)
+
+
+class ArchiveCache:
+    """Archives of `store`, each in a folder of its own below `folder`. `unpack` is called to fill one."""
+
+    def __init__(self, folder: Path, store: ObjectReader, files: int, size: int, unpack: Unpack = unpack_here) -> None:
+        self.folder, self.store, self.files, self.size, self.unpack = folder, store, files, size, unpack
         self._required: dict[tuple[str, str], int] = {}  # bytes, by key and etag of archives that had no room
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -73,14 +107,8 @@ class ArchiveCache:
             shutil.rmtree(part, ignore_errors=True)
 
     def _list_archive(self, part: Path, entry: ObjectInfo) -> ArchiveListing:
-        size = min(self.size, FREE_BYTES + MOST_RATIO * entry.size)
-        unpacking = ArchiveUnpacker(part / "data", UnpackingBudget(self.files, size), self.beat)
-        try:
-            members = unpacking.unpack_archive(part / "archive", entry.key)
-        except BadData as fault:
-            shutil.rmtree(part / "data", ignore_errors=True)
-            return ArchiveListing(faults=(*unpacking.faults, str(fault)))
-        except Unavailable:
-            self._required[entry.key, entry.etag] = entry.size + unpacking.required
-            raise
-        return ArchiveListing(members=tuple(members), faults=tuple(unpacking.faults), notes=tuple(unpacking.notes))
+        outcome = self.unpack(part, entry, self.files, min(self.size, FREE_BYTES + MOST_RATIO * entry.size))
+        if outcome.no_room:
+            self._required[entry.key, entry.etag] = entry.size + outcome.required
+            raise Unavailable(outcome.no_room)
+        return outcome.listing

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.numbering import SHIFT_NOTES
-from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, SheetReader, read_tables
+from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_tables
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_tree
 from services.ingest.inbox import dataset_plan as plans
@@ -21,6 +21,7 @@ from shared.errors import BadData
 from shared.protocols import find_same_people, refuse_same_people
 from shared.records import json_digest
 from shared.store import ObjectReader
+from shared.tables.table import Table
 
 SHEETS = (*WORKBOOK_SUFFIXES, *TEXT_SUFFIXES)
 LEVELS = 3  # discovery reads sheets in the dataset's folder and two levels below
@@ -59,12 +60,14 @@ def discover_on_skeleton(
     store: ObjectReader,
     scratch: Path,
     video_length: Callable[[str, int], int] = lambda path, expected: 0,
-    read_sheet: SheetReader = read_tables,
+    open_sheet: Callable[[str], None] = lambda path: None,
+    beat: Callable[[], None] = lambda: None,
 ) -> DiscoveryView:
     """Discover the clips of the dataset `name`. Never raises BadData: `faults` has a sentence for each problem.
 
-    `video_length` is a `VideoLength` for paths inside the dataset, since the skeleton's videos are empty. `read_sheet`
-    reads the tables of a sheet.
+    `video_length` is a `VideoLength` for paths inside the dataset, since the skeleton's videos are empty. `open_sheet`
+    gets the path of a sheet before it is read, and "" after that. It may raise BadData to refuse it. `beat` is called
+    for each file and each clip.
     """
     seen = DiscoveryView(faults=list(contents.faults), notes=list(contents.notes))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -72,13 +75,20 @@ def discover_on_skeleton(
         top = Path(folder) / "d"
         try:
             seen.plan = _read_plan(contents, store, Path(folder) / "plan")
-            inner = _build_skeleton(contents, store, top)
+            inner = _build_skeleton(contents, store, top, beat)
 
             def count_frames(file: Path, expected: int) -> int:
                 return video_length(file.relative_to(top).as_posix(), expected)
 
+            def read_sheet(file: Path) -> list[Table]:
+                open_sheet(file.relative_to(top).as_posix())
+                tables = read_tables(file)
+                open_sheet("")
+                return tables
+
             trees = [DatasetTree(each, video_length=count_frames, read_sheet=read_sheet) for each in (top, inner)]
             for each in _discover_skeleton(trees, name, seen.plan):
+                beat()
                 if isinstance(each, ClipProblem):
                     seen.faults.append(each.sentence)
                 else:
@@ -124,13 +134,14 @@ def _discover_skeleton(trees: Sequence[DatasetTree], name: str, plan: DatasetPla
             raise fault from None
 
 
-def _build_skeleton(contents: DatasetContents, store: ObjectReader, top: Path) -> Path:
+def _build_skeleton(contents: DatasetContents, store: ObjectReader, top: Path, beat: Callable[[], None]) -> Path:
     """Write the skeleton into `top`. Returns the innermost folder that holds everything."""
     wrapping = _wrapping_folder(contents)
     (top / wrapping).mkdir(parents=True)
     for folder in {PurePosixPath(path).parent for path in contents.files}:
         (top / folder).mkdir(parents=True, exist_ok=True)
     for path, held in contents.files.items():
+        beat()
         if path.lower().endswith(SHEETS) and path.removeprefix(wrapping).count("/") < LEVELS:
             held.fetch_to(store, top / path)
         elif path != PLAN and path != wrapping + PLAN:

@@ -1,87 +1,140 @@
 """Reading of strangers' files in a child process: a file that ends its reader is a fault of its dataset alone."""
 
-import hashlib
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.catalogue.spreadsheet import read_tables
-from services.ingest.catalogue.video_length import count_video_frames
-from services.ingest.source_packing import pack_source
+from services.ingest.catalogue.resolve import VIDEO_SUFFIXES
+from services.ingest.inbox import guarded_tasks
+from services.ingest.inbox.archive_cache import ArchiveListing, UnpackedArchive
+from services.ingest.inbox.dropped_files import DatasetContents
+from services.ingest.inbox.dry_discovery import SHEETS, DiscoveryView
+from services.ingest.inbox.guarded_tasks import TaskTools
+from services.ingest.inbox.refused_contents import RefusedContents
+from shared.connect import open_inbox
 from shared.errors import BadData
-from shared.packed_clips import PackedFile, write_packed_clip
+from shared.packed_clips import PackedFile
 from shared.settings import Settings
-from shared.tables.table import Table
+from shared.store import ObjectInfo, ObjectReader, Store
 from shared.worker.child import Child, ChildLost, ChildSide, Serve, UnexpectedFault
 from shared.worker.limits import choose_limits
 
 INBOX_GROUP = "inbox"
+OPENED_SUFFIXES = (*SHEETS, *VIDEO_SUFFIXES)  # of the files that discovery opens
+
+
+class WorkGivenUp(BadData):
+    """A content ended its reader, or took too long. `file` is the one that was open, "" if none was."""
+
+    def __init__(self, sentence: str, file: str) -> None:
+        super().__init__(sentence)
+        self.file = file
 
 
 class GuardedReading:
-    """Calls that open sheets and videos, each with the limits of the settings. `beat` is called meanwhile.
+    """Discovery, unpacking and packing, each with the limits of the settings. `beat` is called meanwhile.
 
-    A content that was given up once is refused from then on, without another attempt.
+    A content that was given up once is refused from then on, without another attempt. `inbox` serves work in this
+    process. A child opens its own.
     """
 
-    def __init__(self, settings: Settings, beat: Callable[[], None]) -> None:
-        self.beat = beat
+    def __init__(self, settings: Settings, inbox: ObjectReader, store: Store, beat: Callable[[], None]) -> None:
         limits = choose_limits(INBOX_GROUP, settings)
-        self._child = Child(_build_caller, limits, [__name__]) if settings.work_in_child else None
-        self._refused: dict[str, str] = {}  # sentence by digest of the content
+        self.inbox, self.beat, self.refused = inbox, beat, RefusedContents(store, limits)
+        modules = [guarded_tasks.__name__]
+        self._child = Child(partial(_build_caller, settings), limits, modules) if settings.work_in_child else None
+        self._open_file = ""
 
-    def read_sheet(self, file: Path) -> list[Table]:
-        """As `read_tables`. Raises BadData also for a file that ends its reader."""
-        return cast(list[Table], self._call(file, read_tables, file))
+    def discover_dataset(
+        self, name: str, contents: DatasetContents, scratch: Path, known_lengths: Mapping[str, int]
+    ) -> tuple[DiscoveryView, Mapping[str, int]]:
+        """As `run_discovery`. A sheet that ends its reader is a fault, and a video that does has no frames."""
+        whole = [name, [[path, file.mark, file.size] for path, file in sorted(contents.files.items())]]
+        if known := self.refused.find_sentence(*whole):
+            return DiscoveryView(faults=[*contents.faults, known]), known_lengths
+        while True:
+            refused = self._list_refused(contents)
+            with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                try:
+                    arguments = (name, contents, Path(folder), known_lengths, refused)
+                    found = self._run_task(name, guarded_tasks.run_discovery, *arguments)
+                    return cast(tuple[DiscoveryView, Mapping[str, int]], found)
+                except WorkGivenUp as fault:
+                    held = contents.files.get(fault.file)
+                    if held is None or fault.file in refused:  # no file is at fault, but all of them together
+                        self.refused.refuse_content(str(fault), *whole)
+                        return DiscoveryView(faults=[*contents.faults, str(fault)]), known_lengths
+                    self.refused.refuse_content(str(fault), held.mark, held.size)
 
-    def count_frames(self, file: Path, expected: int) -> int:
-        """As `count_video_frames`: 0 for a file that cannot be read."""
+    def unpack_archive(self, folder: Path, entry: ObjectInfo, files: int, size: int) -> UnpackedArchive:
+        """As `archive_cache.unpack_archive`. An archive that ends its reader has this one fault."""
         try:
-            return int(self._call(file, count_video_frames, file, expected))
-        except BadData:
-            return 0
+            arguments = (folder, entry.key, files, size)
+            return cast(UnpackedArchive, self._run_once(entry.key, guarded_tasks.run_unpacking, arguments, entry.etag))
+        except BadData as fault:
+            return UnpackedArchive(ArchiveListing(faults=(str(fault),)))
 
-    def pack_video(self, found: FoundClip, target: Path) -> PackedFile:
-        """Pack the clip of a video into a file. Raises BadData."""
+    def pack_clip(self, found: FoundClip, target: Path, mark: str) -> PackedFile:
+        """Pack a clip's files into `target`. `mark` changes with their content. Raises BadData."""
         # Labels are no part of the arrays, and their mapping cannot always be pickled.
         clip = replace(found, labels={}, changes=())
-        return cast(PackedFile, self._call(found.files[0], _pack_into_file, clip, target))
+        packed = self._run_once(found.files[0].name, guarded_tasks.run_packing, (clip, target), mark)
+        return cast(PackedFile, packed)
 
     def close(self) -> None:
         if self._child:
             self._child.close()
 
-    def _call(self, file: Path, function: Callable[..., Any], *arguments: object) -> Any:
-        if self._child is None:
-            return function(*arguments)
-        if self._refused and (known := self._refused.get(_digest_file(file))):
+    def _list_refused(self, contents: DatasetContents) -> dict[str, str]:
+        """The sentences of sheets and videos that are refused, by path inside the dataset."""
+        opened = {path: file for path, file in contents.files.items() if path.lower().endswith(OPENED_SUFFIXES)}
+        sentences = {path: self.refused.find_sentence(file.mark, file.size) for path, file in opened.items()}
+        return {path: sentence for path, sentence in sentences.items() if sentence}
+
+    def _run_once(self, name: str, task: Callable[..., Any], arguments: tuple[object, ...], mark: str) -> Any:
+        """Run a task unless the content with this mark is refused. Raises BadData."""
+        if known := self.refused.find_sentence(mark):
             raise BadData(known)
         try:
-            return self._child.ask((function, arguments), self.beat)
+            return self._run_task(name, task, *arguments)
+        except WorkGivenUp as fault:
+            self.refused.refuse_content(str(fault), mark)
+            raise
+
+    def _run_task(self, name: str, task: Callable[..., Any], *arguments: object) -> Any:
+        """The task's result. Raises WorkGivenUp, with the open file or else `name` as the content's name."""
+        self._open_file = ""
+        try:
+            if self._child is None:
+                return task(TaskTools(self.inbox, self.beat, self._note_file), *arguments)
+            return self._child.ask((task, arguments), self.beat, self._note_file)
         except (ChildLost, MemoryError, UnexpectedFault) as error:
             how = f"memory ran out ({error})" if isinstance(error, MemoryError) else str(error)
-            sentence = (
-                f"{file.name}: expected a file that can be read, got one whose reading was given up: {how}; save or "
-                "convert it again, make it smaller, or leave it out."
-            )
-            self._refused[_digest_file(file)] = sentence
-            raise BadData(sentence) from None
+            raise WorkGivenUp(
+                f"{self._open_file or name}: expected a file that can be read, got one whose reading was given up: "
+                f"{how}; save or convert it again, make it smaller, or leave it out.",
+                self._open_file,
+            ) from None
+
+    def _note_file(self, path: str) -> None:
+        self._open_file = path
 
 
-def _build_caller(side: ChildSide) -> tuple[str, Serve]:
-    def call_function(request: tuple[Callable[..., Any], tuple[Any, ...]]) -> Any:
-        function, arguments = request
-        return function(*arguments)
+def _build_caller(settings: Settings, side: ChildSide) -> tuple[str, Serve]:
+    inbox, opened = open_inbox(settings), [""]
 
-    return "ready", call_function
+    def note_file(path: str) -> None:
+        opened[0] = path
+        side.report(at_once=True)
 
+    def run_task(request: tuple[Callable[..., Any], tuple[Any, ...]]) -> Any:
+        task, arguments = request
+        opened[0] = ""
+        return task(TaskTools(inbox, side.report, note_file), *arguments)
 
-def _pack_into_file(found: FoundClip, target: Path) -> PackedFile:
-    return write_packed_clip(pack_source(found), target, found.files[0].name)
-
-
-def _digest_file(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    side.news = lambda: opened[0]
+    return "ready", run_task

@@ -11,12 +11,14 @@ from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import Reconciler
 from services.ingest.inbox.scan import Clock, InboxScan, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
+from services.ingest.inbox.visit_marks import VisitMarks
 from shared.bus import Bus
 from shared.dataset_notices import dataset_view
 from shared.scratch import ScratchFolder
 from shared.settings import Settings
 from shared.store import Store
 from shared.telemetry import Metrics
+from shared.worker.attempt_marks import AttemptMarks
 
 INBOX_NAME = "inbox"
 
@@ -38,11 +40,12 @@ class Inbox(ScanLoop):
         self.inbox_metrics = InboxMetrics(self.metrics.registry)
         self.scratch = ScratchFolder(self.settings, INBOX_NAME, self.settings.inbox_bucket)
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
-        unpacked = ArchiveCache(self.scratch.kept, inbox, *limits, self.send_heartbeat)
-        self.reading = GuardedReading(self.settings, self.send_heartbeat)
+        self.reading = GuardedReading(self.settings, inbox, store, self.send_heartbeat)
+        unpacked = ArchiveCache(self.scratch.kept, inbox, *limits, self.reading.unpack_archive)
+        marks = VisitMarks(AttemptMarks(store, INBOX_NAME, self.stopping), self.settings.surprise_attempts)
         reconciler = Reconciler(
             *(inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds),
-            *(self.send_heartbeat, self.reading),
+            *(self.send_heartbeat, self.reading, marks.note_progress),
         )
         self._announced = dataset_view(bus, store)
         self.scanner = InboxScan(
@@ -52,6 +55,7 @@ class Inbox(ScanLoop):
             self.inbox_metrics,
             clock or server_clock(store),
             self.settings.inbox_settle_seconds,
+            marks,
         )
 
     def scan_bucket(self) -> float:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from services.ingest.inbox import ledger as ledgers
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.dropped_files import DatasetContents, collect_contents
-from services.ingest.inbox.dry_discovery import DiscoveryView, discover_on_skeleton
+from services.ingest.inbox.dry_discovery import DiscoveryView
 from services.ingest.inbox.guarded_reading import GuardedReading
 from services.ingest.inbox.ledger import Ledger
 from services.ingest.inbox.record_publisher import RecordPublisher
-from services.ingest.inbox.video_lengths import VideoLengths
 from shared.bus import Bus
 from shared.dataset_notices import announce_dataset, withdraw_dataset
 from shared.records import Dataset, Pipeline
@@ -37,6 +36,7 @@ class Reconciler:
     patience: float  # seconds
     beat: Callable[[], None]
     reading: GuardedReading
+    note_progress: Callable[[], None]  # called whenever a part of a ledger is stored
 
     def reconcile_dataset(
         self,
@@ -54,14 +54,9 @@ class Reconciler:
         for note in held.notes:
             log.info("%s", note, extra={"mer": {"dataset": name}})
         ledger = self._load_ledger(name, announced)
-        lengths = VideoLengths(
-            held, self.inbox, self.scratch.work, self.beat, ledger.video_lengths, self.reading.count_frames
-        )
-        seen = discover_on_skeleton(
-            name, held, self.inbox, self.scratch.work, lengths.count_frames, self.reading.read_sheet
-        )
+        seen, lengths = self.reading.discover_dataset(name, held, self.scratch.work, ledger.video_lengths)
         _refuse_claimed_clips(name, seen, others)
-        ledger = ledger.model_copy(update={"video_lengths": lengths.counted})
+        ledger = ledger.model_copy(update={"video_lengths": lengths})
         emission = self._create_publisher(name, _planned_pipeline(seen, announced), held, ledger)
         emission.publish_clips(seen.clips, self.patience, quiet)
         dataset = _describe_dataset(emission, seen, quiet)
@@ -105,6 +100,7 @@ class Reconciler:
             ledger=ledger,
             beat=self.beat,
             reading=self.reading,
+            note_progress=self.note_progress,
         )
 
     def _announce_dataset(self, dataset: Dataset, announced: AnnouncedDatasets) -> None:

@@ -37,6 +37,7 @@ class RecordPublisher:
     ledger: Ledger
     beat: Callable[[], None]
     reading: GuardedReading
+    note_progress: Callable[[], None]
     versions: dict[str, str] = field(default_factory=dict)  # of the clips' records, by the sample's identity
     faults: list[str] = field(default_factory=list)
     _unsaved: dict[str, EmittedClip] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class RecordPublisher:
         ledgers.append_part(self.store, self.dataset, self._parts, self._unsaved)
         self._parts += 1
         self._unsaved = {}
+        self.note_progress()
 
     def _try_clip(self, clip: DroppedClip, patience: float, quiet: bool) -> None:
         mark, sample = clip_fingerprint(clip, self.contents, SOURCE_VERSION), clip.found.sample
@@ -105,28 +107,27 @@ class RecordPublisher:
         record = None
         if known and known.fingerprint == mark:
             record = source_records.reuse_record(sample, known.recipe, self.pipeline, self.trace, self.store)
-        record = record or self._pack_clip(clip)
+        record = record or self._pack_clip(clip, mark)
         emitted = EmittedClip(fingerprint=mark, recipe=record.recipe, **digests)
         if known is None or known.model_copy(update={"fingerprint": mark}) != emitted:
             source_records.publish_record(record, self.bus)
         self._note_emitted(sample.identity, emitted)
         return record.recipe
 
-    def _pack_clip(self, clip: DroppedClip) -> Record:
+    def _pack_clip(self, clip: DroppedClip, mark: str) -> Record:
+        """Pack the clip's files and store them. A video's content is that of several clips."""
         if clip.found.kind == "video" and self._video:
-            file = self._video.fetch_video(clip.paths[0], self.contents.files[clip.paths[0]], self.inbox)
-            return self._store_video(replace(clip.found, files=(file,)))
+            held = self.contents.files[clip.paths[0]]
+            file = self._video.fetch_video(clip.paths[0], held, self.inbox)
+            return self._store_packed(replace(clip.found, files=(file,)), held.mark)
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            return self._store_record(self._fetch_files(clip, Path(folder)))
+            return self._store_packed(self._fetch_files(clip, Path(folder)), mark)
 
-    def _store_video(self, found: FoundClip) -> Record:
-        """A video is decoded to be packed, in the process for strangers' files."""
+    def _store_packed(self, found: FoundClip, mark: str) -> Record:
+        """The files are read in the process for strangers' files."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            packed = self.reading.pack_video(found, Path(folder) / "packed")
+            packed = self.reading.pack_clip(found, Path(folder) / "packed", mark)
             return store_packed_file(packed, found.sample, self.pipeline, self.trace, self.store)
-
-    def _store_record(self, found: FoundClip) -> Record:
-        return source_records.store_record(found, self.pipeline, self.trace, self.store)
 
     def _fetch_files(self, clip: DroppedClip, folder: Path) -> FoundClip:
         """The clip with its files in `folder`, under their own names."""

@@ -11,6 +11,7 @@ from services.ingest.inbox import ledger as ledgers
 from services.ingest.inbox.listing import DatasetListing, InboxListings
 from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import AnnouncedDatasets, DroppedObjects, Reconciler, is_same_dataset
+from services.ingest.inbox.visit_marks import VisitMarks
 from shared.errors import BadData, MerError
 from shared.records import Dataset
 from shared.store import Store
@@ -55,9 +56,10 @@ class InboxScan:
         metrics: InboxMetrics,
         clock: Clock,
         settle: float,
+        marks: VisitMarks,
     ) -> None:
         self.reconciler, self.announced, self.listings, self.metrics = reconciler, announced, listings, metrics
-        self.clock, self.settle = clock, settle
+        self.clock, self.settle, self.marks = clock, settle, marks
         self._visited: dict[str, LastVisit] = {}
 
     def scan_datasets(self) -> float:
@@ -108,7 +110,7 @@ class InboxScan:
             age = (now - listing.newest).total_seconds()
             quiet = age >= self.reconciler.patience
             if dropped and age >= self.settle:
-                dataset = self._reconcile_dataset(name, dropped, quiet, announced, others)
+                dataset = self._reconcile_dataset(name, listing.digest, dropped, quiet, announced, others)
                 known = announced.get(dataset.key)
                 if known is not None and is_same_dataset(dataset, known):
                     dataset = known  # of 750,000 clips only one copy is in memory
@@ -138,6 +140,7 @@ class InboxScan:
     def _reconcile_dataset(
         self,
         name: str,
+        signature: str,
         dropped: DroppedObjects,
         quiet: bool,
         announced: AnnouncedDatasets,
@@ -145,12 +148,16 @@ class InboxScan:
     ) -> Dataset:
         """Reconcile one dataset. An unexpected error becomes its fault, until it changes. Others continue."""
         try:
-            dataset = self.reconciler.reconcile_dataset(name, dropped, quiet, announced, others)
+            with self.marks.watch_visit(name, signature):
+                dataset = self.reconciler.reconcile_dataset(name, dropped, quiet, announced, others)
         except Exception as error:
             if is_transient(error) or (isinstance(error, MerError) and not isinstance(error, BadData)):
                 raise
             log.exception("dataset %s is ignored until it changes", name, extra={"mer": {"dataset": name}})
-            sentence = f"{name}: expected a dataset that can be read, got {type(error).__name__}: {error}. Correct it."
+            sentence = str(error)
+            if not isinstance(error, BadData):
+                what = f"{type(error).__name__}: {error}"
+                sentence = f"{name}: expected a dataset that can be read, got {what}. Correct it."
             dataset = self.reconciler.announce_fault(name, sentence, announced)
         clips, faults = len(dataset.clips), len(dataset.faults)
         self.metrics.set_clip_counts(name, clips, faults)

@@ -228,6 +228,6 @@ def test_names_that_no_folder_can_hold_are_told(lab: Lab) -> None:
 
     paths = ["a/../b", "a//b", "./a", "x" * 300, "a\0b", "fine", "fine/too", "bad\udcff"]
     entries = [(path, ObjectInfo(f"d/{path}", 1, "e", datetime.now(UTC))) for path in paths]
-    held = collect_contents(entries, ArchiveCache(lab.process.scratch.kept, lab.inbox, 1, 1, lambda: None))
+    held = collect_contents(entries, ArchiveCache(lab.process.scratch.kept, lab.inbox, 1, 1))
     assert list(held.files) == ["fine/too"]
     assert len(held.faults) == 7

@@ -85,7 +85,7 @@ def test_unchanged_means_nothing_is_done(lab: Lab) -> None:
     lab.restart()
     lab.scan()
     assert (lab.sources(), lab.announcements()) == before
-    assert lab.calls.of("put") == []
+    assert not [key for key, _ in lab.calls.of("put") if not key.startswith("attempts/")], "but for a mark meanwhile"
     assert not [key for (key,) in lab.calls.of("get") if key.startswith("source/")]
     assert lab.fetched() == []
 

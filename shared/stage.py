@@ -1,11 +1,13 @@
 """A stage: names, settings per profile, and one pure function from arrays to arrays."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from shared.stage_arrays import ArtifactSpec
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -34,6 +36,7 @@ class Stage(Generic[S]):
     produces: str
     profiles: Mapping[str, S]
     compute: Callable[[Mapping[str, Arrays], S], Arrays]
+    arrays: Mapping[str, ArtifactSpec] = field(default_factory=dict)
 
 
 def settings_for_profile(profile: str | S, profiles: Mapping[str, S]) -> S:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from services.flow.black_anandan import flow
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
+from shared.stage_arrays import MAGNIFIED_ARRAYS
 from shared.stage_settings.flow import FLOW_PROFILES, FlowSettings
 
 LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103], np.float32)  # MATLAB's rgb2gray
@@ -31,11 +32,15 @@ def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
 
     What the magnifier may give besides is passed on for roi-au: `frame_numbers` [T], the interpolated frame that each
     shows, and `shape_maps` [F, T, 128, 128].
-    Raises BadData for other shapes and for a flow that is not finite. float16 costs at most 0.0005 px up to 1 px of
+    Raises BadData for a single frame and for a flow that is not finite. float16 costs at most 0.0005 px up to 1 px of
     motion, 0.001 px up to 2 px, and 0.008 px up to 32 px. Memory: some 10 bytes per pixel and frame, besides the input.
     """
     frames, factors = inputs["magnifier"]["frames"], inputs["magnifier"]["factors"]
-    _check_inputs(frames, factors)
+    if frames.shape[1] < 2:
+        raise BadData(
+            f"Expected magnified frames of at least two moments, got {frames.shape[1]}; run the magnifier again for "
+            "this record."
+        )
     greys = np.stack([rgb_to_luma(clip, settings.luma) for clip in frames])
     shape = (-1, *greys.shape[2:])
     uv = flow(greys[:, :-1].reshape(shape), greys[:, 1:].reshape(shape), settings)
@@ -46,20 +51,6 @@ def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
     return {"flows": flows, "factors": factors, **passed_on}
 
 
-def _check_inputs(frames: NDArray[Any], factors: NDArray[Any]) -> None:
-    colour = frames.ndim == 5 and frames.shape[-1] == 3 and frames.dtype == np.uint8
-    if not colour or frames.shape[1] < 2 or 0 in frames.shape:
-        raise BadData(
-            f"Expected magnified frames as uint8 [factors, at least 2, height, width, 3], got {frames.dtype} "
-            f"{list(frames.shape)}; run the magnifier again for this record."
-        )
-    if factors.shape != frames.shape[:1]:
-        raise BadData(
-            f"Expected one factor per set of frames ({len(frames)}), got {list(factors.shape)}; run the magnifier again"
-            " for this record."
-        )
-
-
 STAGE = Stage(
     name="flow",
     version=3,
@@ -68,4 +59,5 @@ STAGE = Stage(
     produces="flows",
     profiles=FLOW_PROFILES,
     compute=compute,
+    arrays={"magnifier": MAGNIFIED_ARRAYS},
 )

@@ -13,6 +13,7 @@ from services.interpolator.window import FrameMean, plan_means
 from shared import weights
 from shared.device import choose_device
 from shared.stage import Arrays, Stage, settings_for_profile
+from shared.stage_arrays import CLIP_ARRAYS
 from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES, InterpolatorSettings
 
 Profile = str | InterpolatorSettings
@@ -100,4 +101,13 @@ def load_network(device_name: str, precision: str = "float32") -> Rife:
 
 
 # version 2: true times of uneven recordings; 3: timeline `apex-halves` and the setting `window`
-STAGE = Stage("interpolator", 3, "clips", ("ingest",), "interpolated", INTERPOLATOR_PROFILES, compute)
+STAGE = Stage(
+    name="interpolator",
+    version=3,
+    consumes="clips",
+    reads=("ingest",),
+    produces="interpolated",
+    profiles=INTERPOLATOR_PROFILES,
+    compute=compute,
+    arrays={"ingest": CLIP_ARRAYS},
+)

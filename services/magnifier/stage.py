@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from services.magnifier.arrays import Bytes, Floats
 from services.magnifier.evm import magnify_each, quantise_frames
 from shared.device import choose_device
-from shared.errors import BadData
 from shared.stage import Arrays, Stage
+from shared.stage_arrays import SHOWN_ARRAYS
 from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
 
 DEFAULT_DEVICE = "cpu"  # without MER_DEVICE, since the frames of a GPU differ in the last bit
@@ -24,14 +24,10 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
     clip, or `times` [T] in s of an uneven recording. Out: N is T, or T-1 with the setting `first_frame` "dropped", and
     one more with `append_raw_last`. The setting `shape_maps` adds `shape_maps` float32 [F, N, 128, 128], without that
     one. With the onset shown, `frame_numbers` int64 [N] names the input frame that each output shows. Raises BadData
-    for frames that are not uint8 and for what `magnify` refuses.
+    for what `magnify` refuses.
     """
     shown = inputs["interpolator"]
     frames, fps = shown["frames"], float(shown["fps"])
-    if frames.dtype != np.uint8:
-        raise BadData(
-            f"The magnifier needs uint8 frames from the interpolator, got {frames.dtype}: run the interpolator again."
-        )
     times = _shown_times(shown, fps)
     clips = magnify_by_method(frames, settings, fps, times)
     made: dict[str, NDArray[Any]] = {
@@ -99,4 +95,5 @@ STAGE = Stage(
     produces="magnified",
     profiles=MAGNIFIER_PROFILES,
     compute=compute,
+    arrays={"interpolator": SHOWN_ARRAYS},
 )

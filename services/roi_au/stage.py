@@ -13,6 +13,7 @@ from services.roi_au.maps import count_pairs_to_apex, flow_maps, motion_maps
 from services.roi_au.roi import cut_patches, patches
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
+from shared.stage_arrays import FLOW_ARRAYS, SHOWN_ARRAYS
 from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
 
@@ -30,7 +31,6 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     onset = shown["frames"][0]  # unmagnified: magnified frames would move the landmarks
     flows, factors = inputs["flow"]["flows"], inputs["flow"]["factors"]
     _check_flows(flows, factors, onset)
-    _check_apex(shown)
     points = detect(onset, settings)
     pairs = count_apex_pairs(shown, inputs["flow"])
     maps_of_flows = {"flow_maps": flow_maps(flows, points, settings)} if settings.flow_maps else {}
@@ -53,11 +53,6 @@ def _shape_patches(flow: Arrays, points: NDArray[np.float64], size: tuple[int, .
     if "shape_maps" not in flow:
         return {}
     maps = flow["shape_maps"]
-    if maps.ndim != 4 or len(maps) != len(flow["factors"]):
-        raise BadData(
-            f"expected shape maps of {len(flow['factors'])} factors, [factors, frames, height, width], got "
-            f"{'x'.join(map(str, maps.shape))}; run magnifier and flow again for this clip"
-        )
     return {"shape_patches": cut_patches(maps, rescale_points(points, size, maps.shape[-2:]), settings)}
 
 
@@ -104,14 +99,6 @@ def _check_flows(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]
         )
 
 
-def _check_apex(shown: Arrays) -> None:
-    if absent := {"positions", "apex"} - shown.keys():
-        raise BadData(
-            f"expected the interpolator's artifact with positions and apex, got no {', '.join(sorted(absent))}; an "
-            "earlier version made it: ingest the clip again"
-        )
-
-
 STAGE = Stage(
     name="roi-au",
     version=3,  # 2: maps; 3: maps count from the onset, the clip is aligned
@@ -120,4 +107,5 @@ STAGE = Stage(
     produces="features",
     profiles=ROI_AU_PROFILES,
     compute=compute,
+    arrays={"interpolator": SHOWN_ARRAYS, "flow": FLOW_ARRAYS},
 )

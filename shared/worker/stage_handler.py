@@ -12,6 +12,7 @@ from shared.errors import BadData
 from shared.records import Artifact, Pipeline, Record, artifact_key, content_key, json_digest, manifest_key
 from shared.settings import KeepPolicy
 from shared.stage import Arrays, Stage, StageSettings, settings_for_profile
+from shared.stage_arrays import check_arrays
 from shared.store import NotStored, ObjectReader, Store, npz
 from shared.store.retention import delete_intermediates, rewind_to_source
 from shared.telemetry import Metrics
@@ -122,6 +123,8 @@ def _compute_result(
     stage: Stage[Any], store: Store, label: str, inputs: dict[str, Artifact], settings: StageSettings, metrics: Metrics
 ) -> Arrays:
     opened = {name: read_artifact(store, inputs[name], f"{label}: {name}") for name in stage.reads}
+    for name, expected in stage.arrays.items():
+        check_arrays(opened[name], expected, f"{label}: {inputs[name].key}")
     started = time.monotonic()
     try:
         result = stage.compute(opened, settings)

@@ -27,7 +27,7 @@ READS = {
 
 def make_artifacts(group: str, draw: random.Random, evil: Path) -> dict[str, bytes]:
     """What a group reads, by stage, one of them hostile. A pickle in some would write the file `evil`."""
-    sound = {stage: dict(arrays) for stage, arrays in _sound_arrays().items() if stage in READS[group]}
+    sound = {stage: dict(arrays) for stage, arrays in sound_arrays().items() if stage in READS[group]}
     data = {stage: npz.pack_arrays(arrays) for stage, arrays in sound.items()}
     chosen = draw.choice(READS[group])
     data[chosen] = draw.choice(_MAKERS)(sound[chosen], draw, evil)
@@ -35,7 +35,7 @@ def make_artifacts(group: str, draw: random.Random, evil: Path) -> dict[str, byt
 
 
 @cache
-def _sound_arrays() -> Mapping[str, Arrays]:
+def sound_arrays() -> Mapping[str, Arrays]:
     rng = np.random.default_rng(5)
     images = [encode_image("PNG")] * 3
     frames = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)

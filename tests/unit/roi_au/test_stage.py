@@ -1,7 +1,5 @@
 """The stage: its inputs, its results, and refused inputs."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -65,12 +63,6 @@ def test_patches_of_shape_maps(inputs: dict[str, dict[str, np.ndarray]], profile
     assert patches[2, 1, 0, 0, 6] == (row - 3) * 1000 + column + 3
 
 
-def test_shape_maps_of_other_factors_are_refused(inputs: dict[str, dict[str, np.ndarray]]) -> None:
-    maps = np.zeros((2, 2, 128, 128), np.float32)
-    with pytest.raises(BadData, match=r"shape maps of 3 factors.*2x2x128x128"):
-        STAGE.compute({**inputs, "flow": {**inputs["flow"], "shape_maps": maps}}, ROI_AU_PROFILES["corrected"])
-
-
 def test_maps_of_all_flows_are_optional(inputs: dict[str, dict[str, np.ndarray]]) -> None:
     numbers = np.arange(27, dtype=np.float16).reshape(3, 9)
     flows = np.broadcast_to(numbers[:, :, None, None, None], inputs["flow"]["flows"].shape)
@@ -130,12 +122,6 @@ def test_the_frame_nearest_the_apex_of_an_uneven_clip_is_that_in_time(inputs: di
     settings = ROI_AU_PROFILES["corrected"].model_copy(update={"flow_units": "frame"})
     made = STAGE.compute({**with_flows(inputs, flows), "interpolator": shown}, settings)["maps"]
     assert np.allclose(made[:, 0], 1 + 2)
-
-
-def test_an_interpolators_artifact_without_an_apex_is_refused(inputs: dict[str, Any]) -> None:
-    old = {name: array for name, array in inputs["interpolator"].items() if name != "apex"}
-    with pytest.raises(BadData, match=r"got no apex; .* ingest the clip again"):
-        STAGE.compute({**inputs, "interpolator": old}, ROI_AU_PROFILES["corrected"])
 
 
 def test_nan_names_factor_and_pair(inputs: dict[str, dict[str, np.ndarray]]) -> None:

@@ -79,15 +79,24 @@ def wait_for_servers(
     retry_until(lambda number: attempt(), wait_or_raise)
 
 
-def warn_of_demo_secrets(settings: Settings) -> bool:
-    """Warn if the secret of the store is the published one. Returns whether it is."""
-    demo = settings.s3_secret_key.get_secret_value().startswith(DEMO_SECRET_PREFIX)
-    if demo:
-        log.warning("%s", "=" * 80)
-        log.warning("THE S3 SECRET IS THE DEMO'S, WHICH EVERYBODY KNOWS. Set your own before you upload data:")
-        log.warning("docs/how-to/secrets-and-tls.md")
-        log.warning("%s", "=" * 80)
-    return demo
+def check_store_secret(settings: Settings, replication: int) -> None:
+    """Warn if the secret of the store is the published one. Raises Misconfigured if this is clearly no demo."""
+    if not settings.s3_secret_key.get_secret_value().startswith(DEMO_SECRET_PREFIX):
+        return
+    signs = {
+        "TLS": settings.s3_tls or settings.kafka_tls,
+        "logins to Kafka": settings.kafka_sasl,
+        "several brokers": replication > 1,
+    }
+    if found := [name for name, present in signs.items() if present]:
+        raise Misconfigured(
+            f"MER_S3_SECRET_KEY: expected a secret of your own on a deployment with {' and '.join(found)}, got the "
+            "demo's, which everybody knows. docs/how-to/secrets-and-tls.md says how to make one."
+        )
+    log.warning("%s", "=" * 80)
+    log.warning("THE S3 SECRET IS THE DEMO'S, WHICH EVERYBODY KNOWS. Set your own before you upload data:")
+    log.warning("docs/how-to/secrets-and-tls.md")
+    log.warning("%s", "=" * 80)
 
 
 def main() -> None:
@@ -105,7 +114,7 @@ def main() -> None:
             print(json.dumps({name: store_policy(access, settings) for name, access in ACCESS.items()}, indent=2))
             return
         log_to_stderr(settings.log_level)
-        warn_of_demo_secrets(settings)
+        check_store_secret(settings, given["replication"])
         wait_for_servers(lambda: set_up_servers(settings, **given), patience, settings)
     except MerError as error:
         sys.exit(str(error))

@@ -1,6 +1,7 @@
 """Waiting for servers, and the published secrets."""
 
 import logging
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -66,9 +67,29 @@ def test_a_run_in_a_folder_has_nothing_to_set_up() -> None:
         setup.set_up_servers(Settings(), replication=1, min_insync=1)
 
 
-@pytest.mark.parametrize(("secret", "loud"), [("demo-only-change-this-secret", True), ("a4f2c0", False)])
+DEMO_SECRET, OWN_SECRET = "demo-only-change-this-secret", "a4f2c0"
+
+
+@pytest.mark.parametrize(("secret", "loud"), [(DEMO_SECRET, True), (OWN_SECRET, False)])
 def test_published_secrets_are_warned_of(secret: str, loud: bool, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert setup.warn_of_demo_secrets(Settings(s3_secret_key=SecretStr(secret))) is loud
+        setup.check_store_secret(Settings(s3_secret_key=SecretStr(secret), s3_tls=False), 1)
     assert ("EVERYBODY KNOWS" in caplog.text) is loud
     assert secret not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("deployment", "replication", "named"),
+    [
+        ({"s3_tls": True}, 1, "TLS"),
+        ({"s3_tls": False, "kafka_tls": True, "kafka_sasl": "SCRAM-SHA-512"}, 1, "TLS and logins to Kafka"),
+        ({"s3_tls": False}, 3, "several brokers"),
+    ],
+)
+def test_published_secrets_are_refused_where_it_is_no_demo(
+    deployment: dict[str, Any], replication: int, named: str
+) -> None:
+    setup.check_store_secret(Settings(s3_secret_key=SecretStr(OWN_SECRET), **deployment), replication)
+    with pytest.raises(Misconfigured, match=f"of your own on a deployment with {named}, got the demo's") as refused:
+        setup.check_store_secret(Settings(s3_secret_key=SecretStr(DEMO_SECRET), **deployment), replication)
+    assert DEMO_SECRET not in str(refused.value)

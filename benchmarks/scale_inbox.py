@@ -11,6 +11,7 @@ later, and `one change` one after a notification about one dataset.
 
 import resource
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -22,11 +23,13 @@ from benchmarks.common import argument_parser, describe_machine, result_file, wr
 from services.ingest.inbox.listing import InboxListings
 from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.scan import InboxScan
+from services.ingest.inbox.visit_marks import VisitMarks
 from shared.bus.local import LocalBus
 from shared.dataset_notices import announce_dataset, dataset_view
 from shared.records import Dataset
 from shared.store import LocalStore, ObjectInfo
 from shared.telemetry import Metrics
+from shared.worker.attempt_marks import AttemptMarks
 
 OBJECTS, CLIPS = 100_000, 7_500  # of one dataset
 LONG_AGO, NOON = datetime(2029, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -86,6 +89,7 @@ def open_scan(bucket: DrawnBucket, bus: LocalBus, store: LocalStore, now: list[d
         InboxMetrics(Metrics().registry),
         lambda: now[0],
         settle=5.0,
+        marks=VisitMarks(AttemptMarks(store, "inbox", threading.Event()), 3),
     )
 
 

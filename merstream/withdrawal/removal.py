@@ -10,6 +10,7 @@ from merstream.stages import STAGES
 from merstream.withdrawal.reports import withdraw_from_report
 from merstream.withdrawal.scope import WithdrawalScope, write_mark
 from services.ingest.inbox import ledger as ledgers
+from services.ingest.inbox.refused_contents import delete_refusals
 from shared.bus import Bus
 from shared.bus.dead_letters import read_outstanding_letters
 from shared.bus.topics import (
@@ -118,6 +119,8 @@ class Removal:
         return dataset.model_copy(update={"clips": kept, "faults": faults})
 
     def _remove_ledger(self) -> None:
+        if not self.scope.video:
+            delete_refusals(self.store, self.scope.name)
         if self.scope.video or self.scope.name not in ledgers.recorded_datasets(self.store):
             return
         if self.scope.subject is None:

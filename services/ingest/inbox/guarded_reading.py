@@ -14,6 +14,7 @@ from services.ingest.inbox.archive_cache import ArchiveListing, UnpackedArchive
 from services.ingest.inbox.dropped_files import DatasetContents
 from services.ingest.inbox.dry_discovery import SHEETS, DiscoveryView
 from services.ingest.inbox.guarded_tasks import TaskTools
+from services.ingest.inbox.names import dataset_and_path
 from services.ingest.inbox.refused_contents import RefusedContents
 from shared.connect import open_inbox
 from shared.errors import BadData
@@ -53,11 +54,11 @@ class GuardedReading:
         self, name: str, contents: DatasetContents, scratch: Path, known_lengths: Mapping[str, int]
     ) -> tuple[DiscoveryView, Mapping[str, int]]:
         """As `run_discovery`. A sheet that ends its reader is a fault, and a video that does has no frames."""
-        whole = [name, [[path, file.mark, file.size] for path, file in sorted(contents.files.items())]]
-        if known := self.refused.find_sentence(*whole):
+        whole = [[path, file.mark, file.size] for path, file in sorted(contents.files.items())]
+        if known := self.refused.find_sentence(name, whole):
             return DiscoveryView(faults=[*contents.faults, known]), known_lengths
         while True:
-            refused = self._list_refused(contents)
+            refused = self._list_refused(name, contents)
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 try:
                     arguments = (name, contents, Path(folder), known_lengths, refused)
@@ -66,43 +67,47 @@ class GuardedReading:
                 except WorkGivenUp as fault:
                     held = contents.files.get(fault.file)
                     if held is None or fault.file in refused:  # no file is at fault, but all of them together
-                        self.refused.refuse_content(str(fault), *whole)
+                        self.refused.refuse_content(str(fault), name, whole)
                         return DiscoveryView(faults=[*contents.faults, str(fault)]), known_lengths
-                    self.refused.refuse_content(str(fault), held.mark, held.size)
+                    self.refused.refuse_content(str(fault), name, held.mark, held.size)
 
     def unpack_archive(self, folder: Path, entry: ObjectInfo, files: int, size: int) -> UnpackedArchive:
         """As `archive_cache.unpack_archive`. An archive that ends its reader has this one fault."""
         try:
-            arguments = (folder, entry.key, files, size)
-            return cast(UnpackedArchive, self._run_once(entry.key, guarded_tasks.run_unpacking, arguments, entry.etag))
+            arguments, dataset = (folder, entry.key, files, size), (dataset_and_path(entry.key) or (entry.key,))[0]
+            return cast(
+                UnpackedArchive, self._run_once(entry.key, guarded_tasks.run_unpacking, arguments, dataset, entry.etag)
+            )
         except BadData as fault:
             return UnpackedArchive(ArchiveListing(faults=(str(fault),)))
 
-    def pack_clip(self, found: FoundClip, target: Path, mark: str) -> PackedFile:
+    def pack_clip(self, found: FoundClip, target: Path, dataset: str, mark: str) -> PackedFile:
         """Pack a clip's files into `target`. `mark` changes with their content. Raises BadData."""
         # Labels are no part of the arrays, and their mapping cannot always be pickled.
         clip = replace(found, labels={}, changes=())
-        packed = self._run_once(found.files[0].name, guarded_tasks.run_packing, (clip, target), mark)
+        packed = self._run_once(found.files[0].name, guarded_tasks.run_packing, (clip, target), dataset, mark)
         return cast(PackedFile, packed)
 
     def close(self) -> None:
         if self._child:
             self._child.close()
 
-    def _list_refused(self, contents: DatasetContents) -> dict[str, str]:
+    def _list_refused(self, name: str, contents: DatasetContents) -> dict[str, str]:
         """The sentences of sheets and videos that are refused, by path inside the dataset."""
         opened = {path: file for path, file in contents.files.items() if path.lower().endswith(OPENED_SUFFIXES)}
-        sentences = {path: self.refused.find_sentence(file.mark, file.size) for path, file in opened.items()}
+        sentences = {path: self.refused.find_sentence(name, file.mark, file.size) for path, file in opened.items()}
         return {path: sentence for path, sentence in sentences.items() if sentence}
 
-    def _run_once(self, name: str, task: Callable[..., Any], arguments: tuple[object, ...], mark: str) -> Any:
+    def _run_once(
+        self, name: str, task: Callable[..., Any], arguments: tuple[object, ...], dataset: str, mark: str
+    ) -> Any:
         """Run a task unless the content with this mark is refused. Raises BadData."""
-        if known := self.refused.find_sentence(mark):
+        if known := self.refused.find_sentence(dataset, mark):
             raise BadData(known)
         try:
             return self._run_task(name, task, *arguments)
         except WorkGivenUp as fault:
-            self.refused.refuse_content(str(fault), mark)
+            self.refused.refuse_content(str(fault), dataset, mark)
             raise
 
     def _run_task(self, name: str, task: Callable[..., Any], *arguments: object) -> Any:

@@ -84,6 +84,7 @@ class Reconciler:
         for dataset in announced.values():
             withdraw_dataset(self.bus, self.store, dataset)
         ledgers.delete_ledger(self.store, name)
+        self.reading.refused.forget_dataset(name)
 
     def _create_publisher(
         self, name: str, pipeline: Pipeline, held: DatasetContents, ledger: Ledger

@@ -126,7 +126,7 @@ class RecordPublisher:
     def _store_packed(self, found: FoundClip, mark: str) -> Record:
         """The files are read in the process for strangers' files."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            packed = self.reading.pack_clip(found, Path(folder) / "packed", mark)
+            packed = self.reading.pack_clip(found, Path(folder) / "packed", self.dataset, mark)
             return store_packed_file(packed, found.sample, self.pipeline, self.trace, self.store)
 
     def _fetch_files(self, clip: DroppedClip, folder: Path) -> FoundClip:

@@ -66,17 +66,30 @@ def test_a_content_that_ended_its_reader_is_not_tried_again_by_any_process(tmp_p
     for _ in range(2):
         with closing(open_reading(tmp_path)) as reading:
             with pytest.raises(BadData, match=r"bad\.csv: .* its process ended, killed by the system \(SIGKILL\)"):
-                reading._run_once("bad.csv", end_reader, (tries,), "its etag")
-            assert reading._run_once("good.csv", count_lines, (good,), "another etag") == 2
+                reading._run_once("bad.csv", end_reader, (tries,), "d", "its etag")
+            assert reading._run_once("good.csv", count_lines, (good,), "d", "another etag") == 2
     assert tries.read_text() == "x"
 
 
 def test_with_more_memory_it_is_tried_again(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    RefusedContents(store, ChildLimits(900, 1 << 30)).refuse_content("too large.", "etag", 7)
-    assert RefusedContents(store, ChildLimits(900, 1 << 30)).find_sentence("etag", 7) == "too large."
-    assert RefusedContents(store, ChildLimits(900, 1 << 30)).find_sentence("etag", 8) == ""
-    assert RefusedContents(store, ChildLimits(900, 2 << 30)).find_sentence("etag", 7) == ""
+    RefusedContents(store, ChildLimits(900, 1 << 30)).refuse_content("too large.", "d", "etag", 7)
+    assert RefusedContents(store, ChildLimits(900, 1 << 30)).find_sentence("d", "etag", 7) == "too large."
+    assert RefusedContents(store, ChildLimits(900, 1 << 30)).find_sentence("d", "etag", 8) == ""
+    assert RefusedContents(store, ChildLimits(900, 2 << 30)).find_sentence("d", "etag", 7) == ""
+
+
+def test_of_a_dataset_that_is_removed_nothing_stays_noted(tmp_path: Path) -> None:
+    with closing(Lab(tmp_path)) as lab:
+        for name in ("d", "other"):
+            lab.drop(name, dataset("a"))
+            lab.process.reading.refused.refuse_content("somebody.avi: too large.", name, "etag")
+        lab.scan()
+        for entry in list(lab.inbox.list_objects("d/")):
+            lab.inbox.delete(entry.key)
+        lab.scan()
+        assert [key.split("/")[1] for key in lab.store.list_keys("inbox-refused/")] == ["other"]
+        assert lab.process.reading.refused.find_sentence("d", "etag") == ""
 
 
 def scan_with_child(folder: Path, **settings: Any) -> dict[str, Dataset]:
@@ -173,4 +186,4 @@ def test_a_surprise_in_reading_is_a_sentence(tmp_path: Path) -> None:
         closing(open_reading(tmp_path)) as reading,
         pytest.raises(BadData, match=r"odd\.xlsx: .* given up: IndexError: string index out of range; save"),
     ):
-        reading._run_once("odd.xlsx", raise_surprise, (), "etag")
+        reading._run_once("odd.xlsx", raise_surprise, (), "d", "etag")

@@ -9,9 +9,11 @@ from merstream.app import main
 from merstream.embedded.features import load_extracted_features
 from merstream.embedded.run_folder import Workspace
 from merstream.embedded.training import train_and_report
+from services.ingest.inbox.refused_contents import RefusedContents
 from shared.dataset_notices import announce_dataset
 from shared.errors import BadData
 from shared.records import Dataset, Pipeline
+from shared.worker.child import ChildLimits
 from tests.unit.merstream.embedded.test_pipeline import R0, record
 from tests.unit.merstream.embedded.test_rerun import made
 from tests.unit.trainer.lab import Lab, version
@@ -54,6 +56,15 @@ def test_one_dataset_in_two_run_folders_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"one and .*two both hold clip lab/01/a: two runs of one dataset\. Give one"):
         load_extracted_features([tmp_path / "one", tmp_path / "two"])
     assert len(load_extracted_features([tmp_path / "one"]).features) == 1
+
+
+def test_what_the_inbox_noted_of_unreadable_files_goes_too(tmp_path: Path) -> None:
+    tell(tmp_path, "lab", ["a"])
+    store = Workspace(tmp_path).open_store()
+    for name in ("lab", "other"):
+        RefusedContents(store, ChildLimits(900)).refuse_content("somebody.avi: too large.", name, "etag")
+    assert mer("forget", "lab", "--out", tmp_path, "--yes") == 0
+    assert [key.split("/")[1] for key in store.list_keys("inbox-refused/")] == ["other"]
 
 
 def test_a_name_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

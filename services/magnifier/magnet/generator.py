@@ -99,9 +99,12 @@ class SampleGenerator:
         first, plain, wanted = frames
         count, device = len(alpha), alpha.device
         shift = (torch.rand(count, 3, 1, 1, generator=self.random, device=device) * 2 - 1) * difficulty.colour
-        level = self._uniform(count, 0, 1) * difficulty.noise
+        level = self._uniform(count, 0, 1) ** 2 * difficulty.noise  # more clips have little noise than much
         seen = [self.quantise_frame(self._add_noise(frame, level)) for frame in (first, plain + shift, plain)]
-        return Samples(*seen, (plain + shift), (wanted + shift), alpha)
+        targets = [
+            (frame + shift).clamp(0, 255) for frame in (plain, wanted)
+        ]  # as the camera's range cuts what is seen
+        return Samples(*seen, *targets, alpha)
 
     def _add_noise(self, frame: Tensor, level: Tensor) -> Tensor:
         noise = torch.randn(frame.shape, generator=self.random, device=frame.device)

@@ -25,6 +25,18 @@ def test_equal_seeds_draw_equal_samples(tiles: Tensor) -> None:
         assert not getattr(first, name).equal(getattr(other, name))
 
 
+def test_targets_end_where_a_camera_s_range_ends() -> None:
+    """A pixel that is saturated before and after the motion has not changed, whatever the colours do."""
+    bright = torch.full((1, 3, TILE, TILE), 250.0)
+    loud = replace(FULL, colour=200.0, noise=0.0, layered=0.0)
+    samples = SampleGenerator(bright, 32, 0).draw_samples(16, loud)
+    for frames in (samples.second, samples.clean, samples.wanted):
+        assert 0 <= frames.min() < frames.max() <= 255
+    saturated = (samples.clean == 255) | (samples.clean == 0)
+    assert saturated.any()
+    assert ((samples.second - samples.clean).abs() <= 1).all()
+
+
 @pytest.mark.parametrize("difficulty", [EASY, FULL])
 def test_motion_and_factor_stay_within_their_ranges(tiles: Tensor, difficulty: Difficulty) -> None:
     field, alpha = SampleGenerator(tiles, 48, 0).draw_motion(200, difficulty)

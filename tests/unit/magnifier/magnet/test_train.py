@@ -13,7 +13,7 @@ from services.magnifier.magnet import pictures, train
 from services.magnifier.magnet.checkpoint import load_magnet
 from services.magnifier.magnet.gain_table import brow_field, fit_gain, load_face, move_face
 from services.magnifier.magnet.generator import EASY, FULL, SampleGenerator
-from services.magnifier.magnet.losses import picture_error, training_loss
+from services.magnifier.magnet.losses import change_share, picture_error, training_loss
 from services.magnifier.magnet.network import MagNet
 from services.magnifier.magnet.pictures import CONTRAST, PHOTOGRAPHS, TILE
 
@@ -96,6 +96,28 @@ def test_the_loss_is_zero_for_the_wanted_frames_alone(tiles: Tensor) -> None:
     assert float(picture_error(ramp, torch.zeros_like(ramp))) == pytest.approx(15.5 + 0.5)
     net = MagNet(8, 1)
     assert training_loss(net, samples, 0.1) > training_loss(net, samples, 0.0) > 0
+
+
+def test_small_changes_weigh_more() -> None:
+    """One over the root of the mean change, in which rounding alone does not count as motion."""
+    changes = torch.tensor([0.0, 4.0, 19.0])[:, None, None, None].expand(3, 3, 8, 8) / 127.5
+    assert change_share(changes).flatten().tolist() == pytest.approx([5**0.5, 1.0, 0.5])
+
+
+def test_drawings_weigh_less_once_the_full_range_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = []
+
+    def note_weight(net: MagNet, samples: object, regulariser: float, plain: float) -> Tensor:
+        weights.append((regulariser, plain))
+        return sum(parameter.sum() for parameter in net.parameters()) * 0.0
+
+    monkeypatch.setattr(train, "training_loss", note_weight)
+    recipe = train.replace(TINY, steps=10, easy=0.2, widening=0.4, plain=0.25, regulariser=0.01)
+    training = train.Training(recipe, CPU)
+    for _ in range(10):
+        training.run_step()
+    assert [plain for _, plain in weights] == pytest.approx([1, 1, 1, 0.25**0.25, 0.5, 0.25**0.75, *[0.25] * 4])
+    assert [regulariser for regulariser, _ in weights] == [0.0] * 3 + [0.01] * 7
 
 
 def test_a_few_steps_lower_the_loss() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from shared.settings import Settings
 from shared.store import LocalStore, ObjectInfo
 
 
@@ -49,3 +50,8 @@ class AnyNameStore:
 
     def _name_file(self, key: str) -> str:
         return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def open_any_names(folder: Path, settings: Settings) -> AnyNameStore:
+    """The bucket in this folder, whatever the settings name."""
+    return AnyNameStore(folder)

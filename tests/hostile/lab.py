@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,11 @@ API_SECONDS = 300.0
 
 
 class HostileLab:
-    """All services on one folder. `inbox` and `videos` are the buckets."""
+    """All services on one folder. `open_bucket` opens the bucket of datasets, here and in the inbox' child."""
 
-    def __init__(self, home: Path, inbox: Store | None = None, videos: Store | None = None) -> None:
+    def __init__(
+        self, home: Path, open_bucket: Callable[[Settings], Any] = open_inbox, videos: Store | None = None
+    ) -> None:
         self.settings = Settings(
             home=home,
             scratch=home / "scratch",
@@ -53,10 +55,11 @@ class HostileLab:
             dead_letters_datasets=0,
         )
         self.bus, self.store, self.metrics = open_bus(self.settings), open_store(self.settings), Metrics()
-        self.inbox, self.videos = inbox or open_inbox(self.settings), videos or open_videos(self.settings)
+        self.inbox, self.videos = open_bucket(self.settings), videos or open_videos(self.settings)
         self.stopping = threading.Event()
         shared = (self.store, self.bus, self.settings, self.metrics, self.stopping)
-        self.dataset_inbox, self.video_inbox = Inbox(self.inbox, *shared), VideoInbox(self.videos, *shared)
+        self.dataset_inbox = Inbox(self.inbox, *shared, open_bucket=open_bucket)
+        self.video_inbox = VideoInbox(self.videos, *shared)
         self.workers: dict[str, Worker] = {}
         inside = self.settings.model_copy(update={"work_in_child": False})  # no C code reads strangers' bytes there
         loops = all_loops(inside, self.bus, self.store, self.metrics, self.stopping)

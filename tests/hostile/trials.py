@@ -8,6 +8,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from merstream.doctor.report import show_diagnosis
@@ -17,7 +18,7 @@ from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData
 from shared.records import Artifact, Record, artifact_key
 from tests.hostile import archives, arrays, images, messages, sheets, videos
-from tests.hostile.any_name_store import AnyNameStore
+from tests.hostile.any_name_store import AnyNameStore, open_any_names
 from tests.hostile.confinement import Surroundings
 from tests.hostile.lab import HostileLab
 from tests.hostile.texts import make_text
@@ -55,7 +56,9 @@ class Trials:
     def __init__(self, home: Path, around: Surroundings) -> None:
         self.home, self.around = home, around
         self.lab = HostileLab(home / "stack")
-        self.names = HostileLab(home / "names", AnyNameStore(home / "names-inbox"), AnyNameStore(home / "names-videos"))
+        self.names = HostileLab(
+            home / "names", partial(open_any_names, home / "names-inbox"), AnyNameStore(home / "names-videos")
+        )
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self._number = 0
 

@@ -25,6 +25,7 @@ from shared.worker.child import Child, ChildLost, ChildSide, Serve, UnexpectedFa
 from shared.worker.limits import choose_limits
 
 INBOX_GROUP = "inbox"
+BucketOpener = Callable[[Settings], ObjectReader]
 OPENED_SUFFIXES = (*SHEETS, *VIDEO_SUFFIXES)  # of the files that discovery opens
 
 
@@ -40,14 +41,22 @@ class GuardedReading:
     """Discovery, unpacking and packing, each with the limits of the settings. `beat` is called meanwhile.
 
     A content that was given up once is refused from then on, without another attempt. `inbox` serves work in this
-    process. A child opens its own.
+    process. A child opens the same bucket by `open_bucket`, which is pickled.
     """
 
-    def __init__(self, settings: Settings, inbox: ObjectReader, store: Store, beat: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        inbox: ObjectReader,
+        store: Store,
+        beat: Callable[[], None],
+        open_bucket: BucketOpener = open_inbox,
+    ) -> None:
         limits = choose_limits(INBOX_GROUP, settings)
         self.inbox, self.beat, self.refused = inbox, beat, RefusedContents(store, limits)
         modules = [guarded_tasks.__name__]
-        self._child = Child(partial(_build_caller, settings), limits, modules) if settings.work_in_child else None
+        build = partial(_build_caller, open_bucket, settings)
+        self._child = Child(build, limits, modules) if settings.work_in_child else None
         self._open_file = ""
 
     def discover_dataset(
@@ -129,8 +138,8 @@ class GuardedReading:
         self._open_file = path
 
 
-def _build_caller(settings: Settings, side: ChildSide) -> tuple[str, Serve]:
-    inbox, opened = open_inbox(settings), [""]
+def _build_caller(open_bucket: BucketOpener, settings: Settings, side: ChildSide) -> tuple[str, Serve]:
+    inbox, opened = open_bucket(settings), [""]
 
     def note_file(path: str) -> None:
         opened[0] = path

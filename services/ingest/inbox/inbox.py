@@ -5,7 +5,7 @@ import threading
 from services.ingest.inbox import names
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.events import Upload
-from services.ingest.inbox.guarded_reading import GuardedReading
+from services.ingest.inbox.guarded_reading import BucketOpener, GuardedReading
 from services.ingest.inbox.listing import InboxListings
 from services.ingest.inbox.metrics import InboxMetrics
 from services.ingest.inbox.reconcile import Reconciler
@@ -13,6 +13,7 @@ from services.ingest.inbox.scan import Clock, InboxScan, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
 from services.ingest.inbox.visit_marks import VisitMarks
 from shared.bus import Bus
+from shared.connect import open_inbox
 from shared.dataset_notices import dataset_view
 from shared.scratch import ScratchFolder
 from shared.settings import Settings
@@ -24,7 +25,7 @@ INBOX_NAME = "inbox"
 
 
 class Inbox(ScanLoop):
-    """Datasets are uploaded into `inbox`, artifacts are stored in `store`."""
+    """Datasets are uploaded into `inbox`, artifacts are stored in `store`. `open_bucket` is that of GuardedReading."""
 
     def __init__(
         self,
@@ -35,12 +36,13 @@ class Inbox(ScanLoop):
         metrics: Metrics | None = None,
         stopping: threading.Event | None = None,
         clock: Clock | None = None,
+        open_bucket: BucketOpener = open_inbox,
     ) -> None:
         super().__init__(INBOX_NAME, bus, settings, metrics, stopping)
         self.inbox_metrics = InboxMetrics(self.metrics.registry)
         self.scratch = ScratchFolder(self.settings, INBOX_NAME, self.settings.inbox_bucket)
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
-        self.reading = GuardedReading(self.settings, inbox, store, self.send_heartbeat)
+        self.reading = GuardedReading(self.settings, inbox, store, self.send_heartbeat, open_bucket)
         unpacked = ArchiveCache(self.scratch.kept, inbox, *limits, self.reading.unpack_archive)
         marks = VisitMarks(AttemptMarks(store, INBOX_NAME, self.stopping), self.settings.surprise_attempts)
         reconciler = Reconciler(

@@ -9,7 +9,7 @@ from shared.stage import StageSettings
 FACTORS = (1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4, 2.6, 2.8, 3.0)
 
 # sha256 of services/magnifier/magnet/weights.safetensors, so that a recipe names the weights that shaped an artifact.
-SHIPPED_WEIGHTS = "6b0fcb289618eebd5f46f13ec07d18f37b10a4237ec1215103944bf28bf38848"
+SHIPPED_WEIGHTS = "9a5037a408cbafd66cd4ca4c45cbdcb7eefc1103303bb9e78599fb6c142b102c"
 MAGNET_ONLY = ("method", "decode", "weights", "shape_maps")  # settings that mean nothing to EVM
 
 

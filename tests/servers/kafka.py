@@ -80,7 +80,13 @@ class KafkaServer:
         self._container = f"mer-test-kafka-{uuid.uuid4().hex[:12]}"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "server.properties").write_text(self._properties() + extra)
-        self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(folder / "server.properties"))
+        self._java(
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={_cluster_id()}",
+            "-c",
+            str(folder / "server.properties"),
+        )
 
     def start(self) -> None:
         """Returns when the broker answers."""
@@ -205,4 +211,5 @@ def external() -> str | None:
 
 
 def _cluster_id() -> str:
+    """A new one. It may begin with a dash, so it is no argument of its own."""
     return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -65,7 +65,8 @@ def select_result(found: Iterable[RunResult], dataset: str | None) -> RunResult:
         raise BadData(f"Expected a report of {dataset or 'any dataset'}, got none; there are results of {known}.")
     newest = matching[-1]
     if newest.status != "done":
-        raise BadData(f"The newest training on {newest.dataset} is {newest.status}: {newest.reason}")
+        ended = "was cancelled" if newest.status == "cancelled" else newest.status
+        raise BadData(f"The newest training on {newest.dataset} {ended}: {newest.reason}")
     return newest
 
 

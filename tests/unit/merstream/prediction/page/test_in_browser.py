@@ -89,7 +89,9 @@ def test_the_video_plays_and_an_event_is_found_in_it(show_page: Opener, video: P
     assert page.evaluate("video.duration") == pytest.approx(4.0, abs=0.05)
     page.click("button.open[data-open='1']")
     assert page.evaluate("video.currentTime") == pytest.approx(1.0)
-    page.evaluate("video.addEventListener('play', () => { window.began = video.currentTime; })")
+    page.evaluate(
+        "video.addEventListener('seeking', () => { window.began ??= video.currentTime; })"
+    )  # before it moves on
     page.click("section.event:visible button[data-play]")
     wait_until(page, "window.began !== undefined")
     assert page.evaluate("window.began") == pytest.approx(0.3, abs=0.05)  # half a second before the onset

@@ -16,7 +16,7 @@ def build_console(
     settings: Settings, bus: Bus, store: Store, metrics: Metrics, stopping: threading.Event
 ) -> Sequence[Loop]:
     """The only loop of the process."""
-    return [ConsoleServer(PipelineState(bus, store), settings, stopping)]
+    return [ConsoleServer(PipelineState(bus, store), settings, stopping, metrics=metrics)]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from shared.device import name_training_device
 from shared.errors import Misconfigured
 from shared.pipeline_state import PipelineState
 from shared.settings import Settings
+from shared.telemetry import Metrics
 
+CONSOLE_NAME = "console"  # its label among the metrics
 TIMEOUT_SECONDS = 15.0  # for broker and store. The broker's client gives up earlier, and its message says more
 REFRESH_SECONDS = 2.0  # between two reads of the state for pages, however many browsers show them
 MAX_CONNECTIONS = 200
@@ -34,8 +36,10 @@ class ConsoleServer:
         timeout_seconds: float = TIMEOUT_SECONDS,
         refresh_seconds: float = REFRESH_SECONDS,
         run_folder: str = "",
+        metrics: Metrics | None = None,
     ) -> None:
         self.state = state
+        self._heartbeat = (metrics or Metrics()).heartbeat.labels(CONSOLE_NAME)
         self.stopping = stopping
         self._socket = _open_listening_socket(settings.api_host, settings.api_port)
         self.port: int = self._socket.getsockname()[1]
@@ -78,8 +82,10 @@ class ConsoleServer:
     async def _serve_until_stopped(self) -> None:
         """Serve until `stopping` is set. Then finish the open requests and accept no new ones."""
         serving = asyncio.create_task(self._server.serve([self._socket]))
+        self._heartbeat.set_to_current_time()
         while not (self.stopping.is_set() or serving.done()):
             await asyncio.sleep(_STOP_CHECK_SECONDS)
+            self._heartbeat.set_to_current_time()
         self._server.should_exit = True
         await serving
 

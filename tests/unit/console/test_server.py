@@ -204,11 +204,13 @@ def test_a_port_that_is_taken_is_told_at_the_start(lab):
 
 
 def test_its_process_has_one_loop_and_ends_when_told(lab):
-    stopping = threading.Event()
-    (loop,) = build_console(Settings(api_port=0), lab.bus, lab.store, Metrics(), stopping)
+    stopping, metrics = threading.Event(), Metrics()
+    (loop,) = build_console(Settings(api_port=0), lab.bus, lab.store, metrics, stopping)
     assert not loop.is_ready()
+    assert metrics.registry.get_sample_value("mer_heartbeat_seconds", {"stage": "console"}) == 0
     stopping.set()
     loop.run()
+    assert metrics.registry.get_sample_value("mer_heartbeat_seconds", {"stage": "console"}) > 1e9
 
 
 def test_it_needs_neither_torch_nor_pictures():

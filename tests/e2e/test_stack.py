@@ -328,7 +328,7 @@ def finished_run(stack: Stack) -> str:
 def test_the_learned_magnifier_comes_with_its_layer(stack: Stack, tmp_path: Path) -> None:
     """The image with torch and the shipped weights, on the network that leads nowhere: the embedded run's bytes."""
     learned = {"magnifier": {"method": "magnet", "factors": [2.0], "shape_maps": True}}
-    synth.write_dataset(tmp_path / "learned", subjects=2, clips=1, seed=2)
+    synth.write_dataset(tmp_path / "learned", subjects=2, clips=2, seed=2)
     embedded = run_embedded(tmp_path / "learned", tmp_path / "out", SMALL | learned)
     layers = stack.given["COMPOSE_FILE"] + ":docker-compose.magnet.yml"
     layered = stack.with_variables(COMPOSE_FILE=layers, TAG="magnet")
@@ -339,7 +339,7 @@ def test_the_learned_magnifier_comes_with_its_layer(stack: Stack, tmp_path: Path
     wait(lambda: all(store.exists(key) for key in own), "the features")
     found = digests(store)
     assert {key: found[key] for key in own} == own
-    assert sum("magnifier/" in key for key in own) == 2
+    assert sum(key.startswith("magnifier/") for key in own) == 4
 
 
 def test_the_plain_command_needs_nothing_and_own_secrets_may_come_later(stack: Stack, tmp_path: Path) -> None:

@@ -9,17 +9,20 @@ from merstream.cli.options import StackUrl
 
 
 def stack_cancel_command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Id of a run, as `mer status --json` has it.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Id of a run: `mer stack train` prints it, and the console shows it."),
+    ],
     url: StackUrl = "http://127.0.0.1:8080",
 ) -> None:
     """End runs that are planned or training. Folds that are trained stay, and the same request starts a run again.
 
     Example: `mer stack cancel 0123456789abcdef0123456789abcdef`.
     """
-    from merstream.stack.api_client import TrainerApi
+    from merstream.stack.api_client import StackApi
     from shared.settings import load_settings
 
-    api = TrainerApi(url, load_settings().api_token.get_secret_value())
+    api = StackApi(url, load_settings().api_token.get_secret_value())
     for run in runs:
         answer = api.post(f"/runs/{run}/cancel", {})
         print_message(f"Run {answer['id']} of {answer['dataset']} is {answer['state']}.")

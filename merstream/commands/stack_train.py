@@ -1,4 +1,4 @@
-"""`mer stack train`: train on a stack, over the HTTP API of its trainer."""
+"""`mer stack train`: train on a stack, over its HTTP API."""
 
 from typing import Annotated
 

@@ -16,7 +16,7 @@ RETRYABLE_STATUSES = {409, 503}  # clips are in work; broker or store are away
 INVALID_REQUEST_STATUSES = {401, 404, 422}
 
 
-class TrainerApi:
+class StackApi:
     """The API at `url`, for example http://127.0.0.1:8080. Raises Misconfigured for a wrong URL.
 
     A call raises Unavailable if there is no answer or the API asks to try again, and Misconfigured if the request must

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from merstream.cli.console import INTERRUPTED, print_message, progress_bars
 from merstream.cli.report_view import order_report_files, print_report
 from merstream.embedded.run_folder import OUTPUT_FOLDER
-from merstream.stack.api_client import TrainerApi
+from merstream.stack.api_client import StackApi
 from shared.errors import BadData, Unavailable
 from shared.settings import load_settings
 from shared.storage_faults import require_writable_folder
@@ -34,7 +34,7 @@ def train_on_stack(
 
     `shared.training.options.resolve_options` reads `requested` on the stack. None stands for the default.
     """
-    api = TrainerApi(url, load_settings().api_token.get_secret_value())
+    api = StackApi(url, load_settings().api_token.get_secret_value())
     settings = {name: value for name, value in requested.items() if value is not None}
     body = {"datasets": list(dataset_names), "pipeline": pipeline, "settings": settings, "partial": partial}
     run = api.post("/runs", body)
@@ -46,7 +46,7 @@ def train_on_stack(
         print_message("The same command with --watch follows it and fetches its report.")
 
 
-def follow_run(api: TrainerApi, run: dict[str, Any]) -> dict[str, Any]:
+def follow_run(api: StackApi, run: dict[str, Any]) -> dict[str, Any]:
     """Wait until the run is over, with a bar, and return it. Ctrl-C ends this process and leaves the run active."""
     with progress_bars() as progress:
         task = progress.add_task(run["model"], total=None, remark="")
@@ -64,7 +64,7 @@ def follow_run(api: TrainerApi, run: dict[str, Any]) -> dict[str, Any]:
 
 
 def wait_until_finished(
-    api: TrainerApi,
+    api: StackApi,
     run: dict[str, Any],
     show_progress: RunProgressCallback,
     pause: Callable[[], None] = lambda: time.sleep(WATCH_SECONDS),
@@ -83,7 +83,7 @@ def wait_until_finished(
     return run
 
 
-def fetch_and_print_report(api: TrainerApi, run: dict[str, Any]) -> None:
+def fetch_and_print_report(api: StackApi, run: dict[str, Any]) -> None:
     """Fetch the report of a finished run and print it. Raises BadData for a run that failed or was cancelled."""
     if run["state"] != "done":
         raise BadData(f"Run {run['id']} {'was ' * (run['state'] == 'cancelled')}{run['state']}: {run['reason']}")

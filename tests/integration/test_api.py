@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from merstream.stack.api_client import TrainerApi
+from merstream.stack.api_client import StackApi
 from shared.connect import open_bus, open_store
 from shared.errors import Misconfigured, Unavailable
 from shared.records import Sample
@@ -26,12 +26,12 @@ RUN = {"datasets": ["toy"], "model": "fmer-lite", "settings": {"epochs": 2, "bat
 
 
 @pytest.fixture
-def replicas(environment: None, tmp_path: Path) -> Iterator[list[tuple[Trainer, TrainerApi]]]:
+def replicas(environment: None, tmp_path: Path) -> Iterator[list[tuple[Trainer, StackApi]]]:
     """Two consoles, with a trainer that does everything behind them."""
     ports = [free_port(), free_port()]
     started = [Trainer(tmp_path / f"{port}.log", module="services.console", MER_API_PORT=str(port)) for port in ports]
     trainer = Trainer(tmp_path / "trainer.log")
-    yield [(one, TrainerApi(f"http://127.0.0.1:{port}")) for one, port in zip(started, ports, strict=True)]
+    yield [(one, StackApi(f"http://127.0.0.1:{port}")) for one, port in zip(started, ports, strict=True)]
     assert trainer.end() == 0
     for one in started:
         one.process.kill()
@@ -40,7 +40,7 @@ def replicas(environment: None, tmp_path: Path) -> Iterator[list[tuple[Trainer, 
 
 def test_a_run_is_asked_for_trained_and_fetched_whatever_happens_to_the_broker(
     clips: list[tuple[Sample, Arrays]],
-    replicas: list[tuple[Trainer, TrainerApi]],
+    replicas: list[tuple[Trainer, StackApi]],
     kafka_broker: KafkaServer | None,
     tmp_path: Path,
 ) -> None:
@@ -74,7 +74,7 @@ def test_a_run_is_asked_for_trained_and_fetched_whatever_happens_to_the_broker(
     gc.collect()
 
 
-def answers(api: TrainerApi, url: str) -> bool:
+def answers(api: StackApi, url: str) -> bool:
     try:
         return bool(api.get(url)["state"] == "done")
     except Unavailable:

@@ -70,9 +70,16 @@ class EncodedClip:
         """[T-1,H,W,3] in 0..1: the recorded frames + the difference of two drawings, none at factor 0."""
         if self._own is None:
             self._own = self._decode(0.0)
-        alpha = factor + self.trained.own_motion if factor else 0.0
-        drawn: Floats = self.rgb + (self._decode(alpha) - self._own) / 2
+        drawn: Floats = self.rgb + (self._decode(self.total_alpha(factor)) - self._own) / 2
         return drawn.clip(0, 1)
+
+    def total_alpha(self, factor: float) -> float:
+        """What the network needs for 1 + factor times the motion; 0 at factor 0."""
+        return factor + self.trained.own_motion if factor else 0.0
+
+    def magnify_shape(self, alpha: float) -> Tensor:
+        """The shapes [T-1,C,H/2,W/2] with alpha times their change."""
+        return self.shape + alpha * self.change
 
     def draw_plain(self, alpha: float) -> Floats:
         """[T-1,H,W,3] in 0..1: what the network draws with alpha as it is."""
@@ -83,7 +90,7 @@ class EncodedClip:
         """The network's drawing of each frame, [T-1,H,W,3], nominally -1..1."""
         net, (height, width) = self.trained.net, self.rgb.shape[1:3]
         with exact_convolutions():
-            parts = self._in_batches(net.decoder, self.texture, self.shape + alpha * self.change)
+            parts = self._in_batches(net.decoder, self.texture, self.magnify_shape(alpha))
             frames = torch.cat([part[:, :, :height, :width].permute(0, 2, 3, 1).cpu() for part in parts])
         drawn: Floats = frames.numpy()
         return drawn

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from services.magnifier.arrays import Floats
-from services.magnifier.magnet.frames import exact_convolutions, load_trained_magnet
-from services.magnifier.magnet.network import MagNet
+from services.magnifier.magnet.frames import EncodedClip, load_trained_magnet
 from services.magnifier.preparation import check_factors, prepare_rgb
 from shared.stage_settings.magnifier import MagnifierSettings
 
@@ -30,29 +28,20 @@ def map_clip_shapes(
 
     N is T, or T-1 with the setting `first_frame` "dropped". Raises BadData as `magnify`, MissingWeights.
     """
-    trained, rgb = load_trained_magnet(settings.weights, device_name), prepare_rgb(frames, np.float32, settings)
-    device = next(trained.net.parameters()).device
-    first, *later = (to_square(frame).to(device) for frame in rgb)
-    shown = [first, *later] if settings.first_frame == "shown" else later
-    alphas = check_factors(factors)
-    if settings.decode == "difference":
-        alphas = np.where(alphas > 0, alphas + trained.own_motion, 0)
-    with exact_convolutions():
-        return np.stack([[map_shape(trained.net, first, frame, alpha) for frame in shown] for alpha in alphas])
+    rgb = prepare_rgb(frames, np.float32, settings)
+    squares = np.stack([cv2.resize(frame, (SQUARE, SQUARE)) for frame in rgb])
+    shown = squares if settings.first_frame == "shown" else squares[1:]
+    clip = EncodedClip(load_trained_magnet(settings.weights, device_name), np.concatenate((squares[:1], shown)))
+    factors = check_factors(factors).tolist()
+    alphas = factors if settings.decode == "plain" else [clip.total_alpha(factor) for factor in factors]
+    return np.stack([average_stretched_channels(clip.magnify_shape(alpha)) for alpha in alphas])
 
 
-def to_square(frame: Floats) -> Tensor:
-    """A frame [H,W,3] in 0..1 -> input [1,3,SQUARE,SQUARE] in -1..1, stretched as the published code does."""
-    return torch.from_numpy(cv2.resize(frame, (SQUARE, SQUARE))).permute(2, 0, 1)[None] * 2 - 1
+def average_stretched_channels(shapes: Tensor) -> Floats:
+    """Magnified shapes [N,C,H,W] -> maps [N,H,W] in 0..1: each channel of each frame stretched to 0..1, then the mean.
 
-
-@torch.inference_mode()
-def map_shape(net: MagNet, reference: Tensor, frame: Tensor, alpha: float) -> NDArray[np.float32]:
-    """Two frames [1,3,H,W] in -1..1 -> the map [H/2,W/2] of the second one's shape, magnified by alpha, in 0..1."""
-    _, still = net.encoder(reference)
-    _, shape = net.encoder(frame)
-    magnified = (shape + alpha * net.manipulator(still, shape))[0]
-    lowest, highest = magnified.amin((1, 2), keepdim=True), magnified.amax((1, 2), keepdim=True)
-    # a channel without contrast is 0, where the published code divides by 0
-    averaged: NDArray[np.float32] = ((magnified - lowest) / (highest - lowest).clamp(min=1e-12)).mean(0).cpu().numpy()
+    A channel without contrast is 0, where the published code divides by 0.
+    """
+    lowest, highest = shapes.amin((2, 3), keepdim=True), shapes.amax((2, 3), keepdim=True)
+    averaged: Floats = ((shapes - lowest) / (highest - lowest).clamp(min=1e-12)).mean(1).cpu().numpy()
     return averaged

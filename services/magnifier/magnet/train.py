@@ -60,7 +60,7 @@ class Training:
             group["lr"] = recipe.rate * rate_share(progress)
         samples = self.samples.draw_samples(recipe.batch, difficulty_at(progress, recipe))
         self.optimiser.zero_grad(set_to_none=True)
-        widened = min(1.0, max(0.0, (progress - recipe.easy) / recipe.widening))
+        widened = widening_share(progress, recipe)
         regulariser = recipe.regulariser if widened else 0.0
         loss = training_loss(self.net, samples, regulariser, recipe.plain**widened)
         loss.backward()
@@ -103,9 +103,14 @@ def rate_share(progress: float) -> float:
     return min(1.0, 0.05 + progress / 0.05) * (0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2)
 
 
+def widening_share(progress: float, recipe: Recipe) -> float:
+    """How far the ranges have widened at this share of the steps: 0 while samples are easy, then up to 1."""
+    return min(1.0, max(0.0, (progress - recipe.easy) / recipe.widening))
+
+
 def difficulty_at(progress: float, recipe: Recipe) -> Difficulty:
     """Easy samples at first, then ranges that widen to the full ones."""
-    share = min(1.0, max(0.0, (progress - recipe.easy) / recipe.widening))
+    share = widening_share(progress, recipe)
     if share in (0, 1):
         return FULL if share else EASY
     mixed = {}

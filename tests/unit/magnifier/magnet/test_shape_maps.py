@@ -3,15 +3,28 @@
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from services.magnifier.magnet.network import MagNet
-from services.magnifier.magnet.shape_maps import map_shape, to_square
+from services.magnifier.magnet.shape_maps import SQUARE, average_stretched_channels
 from services.magnifier.stage import STAGE
 from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
+
+
+def map_shape(net: MagNet, reference: Tensor, frame: Tensor, alpha: float) -> np.ndarray:
+    """Two frames [1,3,H,W] in -1..1 -> the map [H/2,W/2] of the second one."""
+    (_, still), (_, shape) = net.encoder(reference), net.encoder(frame)
+    return average_stretched_channels(shape + alpha * net.manipulator(still, shape))[0]
+
+
+def to_square(frame: np.ndarray) -> Tensor:
+    """A frame [H,W,3] in 0..1 -> input [1,3,256,256] in -1..1."""
+    return torch.from_numpy(cv2.resize(frame, (SQUARE, SQUARE))).permute(2, 0, 1)[None] * 2 - 1
 
 
 def test_the_map_is_the_mean_of_stretched_channels(small_net: MagNet) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from merstream.app import main
 from merstream.stack import training
-from merstream.stack.api_client import TrainerApi
+from merstream.stack.api_client import StackApi
 from shared.errors import BadData, Misconfigured
 from shared.records import Run, RunContents
 from tests.background import run_in_background
@@ -110,11 +110,11 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_come_back(api, lab, monkeyp
 
 def test_trouble_while_following_is_waited_out(api, lab, trainer):
     """The API goes away and comes back elsewhere in time, as a client sees it: refused connections, then the run."""
-    client, one = TrainerApi(api), trainer()
+    client, one = StackApi(api), trainer()
     run = client.post("/runs", {"datasets": ["toy"], "model": "majority"})
     while one.planner.step() or one.folds.step():
         pass
-    away, shown = TrainerApi(f"http://127.0.0.1:{free_port()}"), []
+    away, shown = StackApi(f"http://127.0.0.1:{free_port()}"), []
 
     def come_back() -> None:
         if len(shown) > 2:
@@ -128,7 +128,7 @@ def test_trouble_while_following_is_waited_out(api, lab, trainer):
 def test_a_run_that_failed_says_why(lab):
     with pytest.raises(BadData, match="Run 7 failed: one subject"):
         training.fetch_and_print_report(
-            TrainerApi("http://127.0.0.1:1"), {"state": "failed", "id": "7", "reason": "one subject"}
+            StackApi("http://127.0.0.1:1"), {"state": "failed", "id": "7", "reason": "one subject"}
         )
 
 
@@ -208,5 +208,5 @@ def test_another_server_is_not_taken_for_the_api(status, capsys):
 
 def test_a_file_that_can_not_be_fetched_leaves_none(api, tmp_path):
     with pytest.raises(Misconfigured, match="No run 0000"):
-        TrainerApi(api).download_file("/runs/" + "0" * 32 + "/report.json", tmp_path / "file")
+        StackApi(api).download_file("/runs/" + "0" * 32 + "/report.json", tmp_path / "file")
     assert not (tmp_path / "file").exists()

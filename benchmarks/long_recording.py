@@ -27,11 +27,11 @@ from merstream.prediction.page.motion_curves import plot_face_curves
 from merstream.prediction.predictor import PredictionOptions, predict_recording
 from merstream.synth import write_long_videos
 from merstream.synth.long_events import LongVideoSettings
-from services.spotter.motion_artifact import pack_faces
+from services.spotter.motion_artifact import FaceArrays
 from shared.spotting.face_motion import FaceMotion
 from shared.spotting.regions import REGION_NAMES
 from shared.spotting.spotting import spot_events
-from shared.store.npz import pack_arrays
+from shared.store.npz import write_arrays
 
 SEED, RATE, SIZE = 43, 25, (240, 320)
 CALM = LongVideoSettings(
@@ -141,23 +141,28 @@ class DrawnHours:
     id: int = 1
 
     @property
-    def segments(self) -> Iterator[DrawnSegment]:
-        for number in range(round(self.hours * 3600 / SEGMENT)):
-            rng, count = np.random.default_rng(number), round(SEGMENT * HOURS_RATE)
-            times = number * SEGMENT + np.arange(count) / HOURS_RATE
-            moved = rng.normal(0, 0.002, (count, len(REGION_NAMES), 2))
-            motion = FaceMotion(
-                times,
-                REGION_NAMES,
-                moved,
-                np.full(len(REGION_NAMES), 0.002),
-                rng.normal(0, 0.01, (count, 5)),
-                0.3 + rng.normal(0, 0.01, (count, 2)),
-                rng.normal(0, 0.01, count),
-                100 + rng.normal(0, 1, count),
-                80.0,
-            )
-            yield DrawnSegment(motion, np.arange(count), times, np.zeros((count, 4)), np.ones(count))
+    def segments(self) -> "DrawnHours":
+        return self
+
+    def __len__(self) -> int:
+        return round(self.hours * 3600 / SEGMENT)
+
+    def __getitem__(self, number: int) -> DrawnSegment:
+        rng, count = np.random.default_rng(number), round(SEGMENT * HOURS_RATE)
+        times = number * SEGMENT + np.arange(count) / HOURS_RATE
+        moved = rng.normal(0, 0.002, (count, len(REGION_NAMES), 2))
+        motion = FaceMotion(
+            times,
+            REGION_NAMES,
+            moved,
+            np.full(len(REGION_NAMES), 0.002),
+            rng.normal(0, 0.01, (count, 5)),
+            0.3 + rng.normal(0, 0.01, (count, 2)),
+            rng.normal(0, 0.01, count),
+            100 + rng.normal(0, 1, count),
+            80.0,
+        )
+        return DrawnSegment(motion, np.arange(count), times, np.zeros((count, 4)), np.ones(count))
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,7 @@ class DrawnMotions:
     face: DrawnHours
 
     def __iter__(self) -> Iterator[FaceMotion]:
-        return (segment.motion for segment in self.face.segments)
+        return (self.face[number].motion for number in range(len(self.face)))
 
 
 def measure_hours(part: str, hours: float) -> float:
@@ -181,7 +186,8 @@ def measure_hours(part: str, hours: float) -> float:
             for motion in DrawnMotions(face):
                 spot_events(motion)
         else:
-            pack_arrays(pack_faces([face]))  # type: ignore[list-item]
+            with tempfile.TemporaryFile() as stream:
+                write_arrays(stream, FaceArrays([face]))  # type: ignore[list-item]
     return round(meter.peaks[part] - before)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from services.spotter.event_clips import read_clips
 from services.spotter.face_events import FaceEvent, compose_event, compose_face, compose_video, spot_faces
 from services.spotter.limits import describe_recording_limits, refuse_slow_recording
-from services.spotter.motion_artifact import pack_faces
+from services.spotter.motion_artifact import FaceArrays
 from services.spotter.recorded_frames import Recording
 from services.spotter.recording import open_recording
 from services.spotter.watch_store import WatchPlace
@@ -71,7 +71,7 @@ def spot_recording(file: Path, video: Video, place: WatchPlace, on_progress: Pas
     draft = draft_prediction(recording, faces, events, settings)
     named = draft.video.model_copy(update={"name": video.name})
     return SpottedRecording(
-        draft.model_copy(update={"video": named}), pack_faces(faces), _number_clips(events, recording)
+        draft.model_copy(update={"video": named}), FaceArrays(faces), _number_clips(events, recording)
     )
 
 

@@ -34,7 +34,7 @@ from shared.telemetry import Metrics
 from shared.video_records import SPOTTER_STAGE, RefusedVideo, SpottedVideo, Video
 from shared.worker import OutgoingMessage, WorkAbandoned
 from shared.worker.child_handler import HandlerTools
-from shared.worker.stage_handler import write_artifact
+from shared.worker.stage_handler import write_large_artifact
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class VideoHandler:
             record = store_packed_clip(clip, video.pipeline, video.trace, self.store)
             sources.append(record)
             events[event] = record.sample.identity
-        artifact = write_artifact(self.store, of.key, found.motion)
+        artifact = write_large_artifact(self.store, of.key, found.motion, self.scratch.work)
         metrics.artifact.labels(self.name).inc(artifact.size)
         spotted = SpottedVideo(
             video=video,

@@ -7,7 +7,7 @@ artifacts can be compared by digest.
 import io
 import math
 import zipfile
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -22,7 +22,13 @@ _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.f
 def pack_arrays(arrays: Arrays) -> bytes:
     """The bytes of an .npz with arrays of any shape [...] and dtype. Raises BadData for an array of Python objects."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    write_arrays(buffer, arrays)
+    return buffer.getvalue()
+
+
+def write_arrays(stream: IO[bytes], arrays: Arrays) -> None:
+    """Write the bytes of `pack_arrays`. Arrays are asked for one at a time, so that a mapping may make them then."""
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
             array = np.asanyarray(arrays[name])
             if array.dtype.hasobject:
@@ -32,7 +38,6 @@ def pack_arrays(arrays: Arrays) -> bytes:
             info.file_size = array.nbytes + _MOST_HEADER_BYTES
             with archive.open(info, "w") as member:
                 np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
-    return buffer.getvalue()
 
 
 def unpack_arrays(data: bytes, label: str = "artifact") -> dict[str, np.ndarray[Any, Any]]:

@@ -1,10 +1,12 @@
 """The work of a stage on one record: from an input record to an output record, independent of the bus."""
 
 import hashlib
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from shared.bus.topics import SOURCES, topic_by_short_name
@@ -162,3 +164,15 @@ def write_artifact(store: Store, key: str, result: Arrays) -> Artifact:
     key = content_key(key, sha256)
     store.put(key, data)
     return Artifact(key=key, sha256=sha256, size=len(data))
+
+
+def write_large_artifact(store: Store, key: str, result: Arrays, folder: Path) -> Artifact:
+    """The same through a temporary file in `folder`, so that one array at a time is in memory. The bytes are equal."""
+    with tempfile.NamedTemporaryFile(dir=folder) as stream:
+        npz.write_arrays(stream, result)
+        size = stream.tell()
+        stream.seek(0)
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        key = content_key(key, sha256)
+        store.put_file(key, Path(stream.name))
+    return Artifact(key=key, sha256=sha256, size=size)

@@ -22,7 +22,7 @@ from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 from shared.stage import Arrays
 from shared.video_records import SPOTTER_STAGE, Video, VideoPlan
 
-SPOTTER_VERSION = 1  # of the way from a recording to its events. What another version made is made again
+SPOTTER_VERSION = 2  # of the way from a recording to its events. What another version made is made again
 
 PassProgress = Callable[[float], None]  # share of the recording that is watched. It may raise to end the pass
 

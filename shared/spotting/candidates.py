@@ -14,13 +14,15 @@ from shared.spotting.disturbances import (
 )
 from shared.spotting.face_motion import Values
 from shared.spotting.leaks import QuietCourse
+from shared.spotting.noise import measure_noise
 from shared.spotting.regions import LID_REGIONS, REGIONS, FacePart
-from shared.spotting.resampling import bend_course, smooth_over_time
+from shared.spotting.resampling import bend_course, running_median, smooth_over_time
 from shared.spotting.spotting_settings import SpottingSettings
 
 Cause = Literal["", "blink", "speech", "inside-larger"]
 
 PARTS: tuple[FacePart, ...] = ("brows", "eyes", "middle", "mouth")
+BESIDE_LIDS: tuple[FacePart, ...] = ("brows", "middle")  # whose skin a blink may pull along
 PART_REGIONS = {part: [i for i, region in enumerate(REGIONS) if region.part == part] for part in PARTS}
 
 
@@ -58,13 +60,16 @@ class ScaledCourse:
     """Displacement [T, R, 2] and its second differences at one scale, with thresholds.
 
     usual: [R]. excess: [T, R] each, what is added in blinks and in speech. opening: [T] of the lips. closure: [T, 2].
+    rest: [T, R, 2], the displacement of the person's face at rest around that time.
     """
 
     lag: int
     displacement: Values
+    rest: Values
     bends: Values
     usual: Values
     excess: dict[Cause, Values]
+    blinks: Runs
     opening: Values
     closure: Values
 
@@ -72,6 +77,7 @@ class ScaledCourse:
     def from_course(
         cls,
         displacement: Values,
+        rest: Values,
         quiet: QuietCourse,
         disturbances: Disturbances,
         lag: int,
@@ -81,21 +87,21 @@ class ScaledCourse:
         """The scale of `lag` frames of a displacement [T, R, 2] that may be smoother than the quiet one."""
         bends = bend_course(displacement, lag)
         sizes = np.hypot(bends[..., 0], bends[..., 1])
-        spread = 1.4826 * np.median(np.abs(bends), axis=0).max(-1)
-        noisy = np.minimum(settings.spreads * spread, settings.coarsest)
+        noisy = np.minimum(settings.spreads * measure_noise(bends, lag, rate), settings.coarsest)
         usual = np.maximum(settings.smallest + settings.per_second * lag / rate, noisy)
         usual[LID_REGIONS] = np.maximum(usual[LID_REGIONS], settings.smallest_lid * (1 + lag / rate))
         excess: dict[Cause, Values] = {
             "blink": measure_blink_excess(sizes, disturbances.blinks, rate, settings),
             "speech": disturbances.speaking,
         }
-        return cls(lag, displacement, bends, usual, excess, quiet.opening, quiet.closure)
+        return cls(lag, displacement, rest, bends, usual, excess, disturbances.blinks, quiet.opening, quiet.closure)
 
 
 def find_candidates(quiet: QuietCourse, rate: float, settings: SpottingSettings) -> list[Candidate]:
     """All bumps above the threshold in a course of `rate` frames/s; one motion at many scales."""
     disturbances = find_disturbances(quiet, rate, settings)
     bridged = bridge_runs(quiet.displacement, disturbances.blinks, max(1, round(settings.beside_blink * rate / 2)))
+    rest = running_median(quiet.displacement, round(settings.rest_window * rate))
     found = []
     for scale in settings.scales:
         lag = max(1, round(scale * rate))
@@ -104,7 +110,7 @@ def find_candidates(quiet: QuietCourse, rate: float, settings: SpottingSettings)
         displacement = quiet.displacement
         if scale >= settings.long_from:
             displacement = smooth_over_time(bridged, settings.smooth * lag)
-        course = ScaledCourse.from_course(displacement, quiet, disturbances, lag, rate, settings)
+        course = ScaledCourse.from_course(displacement, rest, quiet, disturbances, lag, rate, settings)
         usual = np.hypot(*np.moveaxis(course.bends, -1, 0)) / course.usual
         for part, regions in PART_REGIONS.items():
             score = _score_part(usual[:, regions], settings.alone)
@@ -148,8 +154,13 @@ def _measure_candidate(
     direction = bend[regions] / sizes[:, None] * weights[:, None]
     reach = round(2.2 * lag) + 2
     start = max(0, at - 2 * reach)
-    line = np.einsum("trc,rc->t", course.displacement[start : at + 2 * reach, regions], direction)
+    near = slice(start, at + 2 * reach)
+    line = np.einsum("trc,rc->t", course.displacement[near, regions], direction)
     expected = float(weights @ sizes)
+    if course.lag >= settings.long_from * rate:
+        line = np.maximum(
+            line, np.einsum("trc,rc->t", course.rest[near, regions], direction) - settings.below_rest * expected
+        )
     bump = measure_bump(line, at - start, max(1, lag // 2), reach, expected)
     if bump is None or bump.height < max(settings.comes_back * max(bump.rise, bump.fall), 0.6 * expected):
         return None
@@ -170,5 +181,12 @@ def _measure_candidate(
         return None
     strong = bump.height / (usual + sum(added.values()))
     cause: Cause = "" if strong >= 1 else max(added, key=lambda name: added[name])
+    if part in BESIDE_LIDS and _is_in_step(bump, course.blinks, settings.beside_blink * rate):
+        cause = "blink"
     moved = course.displacement[apex] - (course.displacement[onset] + course.displacement[offset]) / 2
     return Candidate(part, bump, strong, bump.height / usual, cause, moved, course.usual, tuple(regions), direction)
+
+
+def _is_in_step(bump: Bump, runs: Runs, room: float) -> bool:
+    """Whether a bump starts and ends with one of the runs, to `room` frames."""
+    return any(max(abs(bump.onset - first), abs(bump.offset - last)) <= room for first, last in runs)

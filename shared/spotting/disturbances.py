@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from shared.spotting.face_motion import Values
 from shared.spotting.leaks import QuietCourse
+from shared.spotting.noise import measure_noise
 from shared.spotting.regions import REGIONS
 from shared.spotting.resampling import bend_course
 from shared.spotting.spotting_settings import SpottingSettings
@@ -52,10 +53,10 @@ def find_runs(mask: NDArray[np.bool_]) -> Runs:
 
 def find_speech(quiet: QuietCourse, rate: float, settings: SpottingSettings) -> Runs:
     """Stretches in which lips and chin turn again and again."""
-    bends = bend_course(quiet.displacement[:, SPEAKING], max(1, round(SYLLABLE_LAG * rate)))
-    sizes = np.hypot(bends[..., 0], bends[..., 1])
-    spread = 1.4826 * np.median(np.abs(bends), axis=0).max(-1)
-    strength = (sizes / np.maximum(1.5 * settings.smallest, settings.spreads * spread)).max(1)
+    lag = max(1, round(SYLLABLE_LAG * rate))
+    bends = bend_course(quiet.displacement[:, SPEAKING], lag)
+    sizes, noise = np.hypot(bends[..., 0], bends[..., 1]), measure_noise(bends, lag, rate)
+    strength = (sizes / np.maximum(1.5 * settings.smallest, settings.spreads * noise)).max(1)
     turns: list[int] = []
     for at in np.argsort(-strength):
         if strength[at] < 1:

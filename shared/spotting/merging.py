@@ -10,6 +10,8 @@ from shared.spotting.spotting_settings import SpottingSettings
 
 LARGER = 1.2  # a motion around another one of the same part is at least so many times as large
 
+SAME_MOTION = 0.5  # intersection over union from which on two measurements are of one motion
+
 
 @dataclass(frozen=True)
 class Group:
@@ -90,6 +92,25 @@ def group_motions(motions: list[Candidate], settings: SpottingSettings) -> list[
         else:
             groups.append([motion])
     return [Group(tuple(members)) for members in groups]
+
+
+def measure_feet(group: Group, candidates: list[Candidate]) -> tuple[float, float]:
+    """Onset and offset of an event, frames, from all measurements of its motion.
+
+    Each of its parts was measured at several scales. Slow drift around a motion lengthens a measurement, and hardly
+    anything shortens it. So the quarter of the shortest ones bounds the answer.
+    """
+    parts, lead = {member.part for member in group.members}, group.lead
+    alike = [
+        candidate.bump
+        for candidate in candidates
+        if candidate.part in parts
+        and bool(candidate.cause) == bool(lead.cause)
+        and candidate.bump.onset < lead.bump.apex < candidate.bump.offset
+        and overlap_share(candidate, lead) >= SAME_MOTION
+    ]
+    bump = sorted(alike, key=lambda each: each.length)[(len(alike) - 1) // 4]
+    return bump.onset, bump.offset
 
 
 def moving_regions(group: Group, share: float) -> list[int]:

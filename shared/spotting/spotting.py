@@ -15,7 +15,14 @@ from shared.spotting.events import EventSide, SpottedEvent
 from shared.spotting.face_motion import FaceMotion
 from shared.spotting.flags import flag_event
 from shared.spotting.leaks import remove_leaks
-from shared.spotting.merging import Group, choose_motions, drop_traces, group_motions, moving_regions
+from shared.spotting.merging import (
+    Group,
+    choose_motions,
+    drop_traces,
+    group_motions,
+    measure_feet,
+    moving_regions,
+)
 from shared.spotting.regions import REGIONS
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING, SpottingSettings
 
@@ -60,22 +67,25 @@ def _spot_block(motion: FaceMotion, settings: SpottingSettings) -> list[SpottedE
     ]
     groups = group_motions(drop_traces(motions, quiet.displacement, settings), settings)
     start, end = float(motion.times[0]), float(motion.times[-1])
-    events = [_describe_event(group, start, end, rate, settings) for group in groups]
+    events = [_describe_event(group, measure_feet(group, candidates), (start, end), rate, settings) for group in groups]
     return [flag_event(event, group, groups, motion, settings) for event, group in zip(events, groups, strict=True)]
 
 
-def _describe_event(group: Group, start: float, end: float, rate: float, settings: SpottingSettings) -> SpottedEvent:
-    lead = group.lead
-    onset, apex, offset = (float(start + place / rate) for place in (lead.bump.onset, lead.bump.apex, lead.bump.offset))
-    onset, offset = max(onset, start), min(offset, end)  # their feet may lie outside
+def _describe_event(
+    group: Group, feet: tuple[float, float], span: tuple[float, float], rate: float, settings: SpottingSettings
+) -> SpottedEvent:
+    """feet: onset and offset, frames. span: first and last time of the segment, s."""
+    start, end = span
+    onset, apex, offset = (float(start + place / rate) for place in (feet[0], group.lead.bump.apex, feet[1]))
+    onset, offset = max(onset, start), min(offset, end)  # they may lie outside
     moving = moving_regions(group, 0.5)
     return SpottedEvent(
         onset,
         apex,
         offset,
-        "micro" if offset - onset <= settings.micro + 1 / rate else "macro",
+        "micro" if offset - onset <= settings.micro + 2 / rate else "macro",
         max(member.size for member in group.members),
-        lead.usual,
+        group.lead.usual,
         tuple(REGIONS[index].name for index in moving),
         _find_side(group),
     )

@@ -38,6 +38,8 @@ class SpottingSettings:
     blink_excess: float = 2.5  # of the motion in this person's usual blink that the threshold rises by during one
     beside_blink: float = 0.1  # s around a blink that count as blink
     long_from: float = 0.6  # scale from which blinks are bridged and the course is smoothed
+    rest_window: float = 20.0  # s around a time whose median is the face at rest
+    below_rest: float = 0.1  # of a motion's height that its feet may lie beyond the rest
     smooth: float = 0.05  # of the scale: the Gaussian's standard deviation
     speech_excess: float = 1.3  # of the motion in this person's usual syllable, likewise
     speech_quantile: float = 0.9

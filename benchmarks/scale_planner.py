@@ -35,6 +35,7 @@ from shared.telemetry import Metrics
 DATASETS, CLIPS = 100, 7_500  # clips of each dataset
 BATCH = 500  # messages that a poll of Kafka's client returns at most
 STAGE_NAMES = (SOURCE_STAGE, *(stage.name for stage in STAGES))
+EMOTIONS = ("happiness", "others", "surprise")
 UNITS = (ActionUnit(number=4), ActionUnit(number=7))
 
 
@@ -84,7 +85,7 @@ def draw_sample(dataset: int, clip: int) -> Sample:
         dataset=f"dataset{dataset:03d}",
         subject=f"s{clip % 656:04d}",
         clip=f"clip{clip:05d}",
-        emotion="others",
+        emotion=EMOTIONS[clip % len(EMOTIONS)],
         aus=UNITS,
         onset=1,
         apex=20,
@@ -109,10 +110,10 @@ def draw_record(dataset: int, clip: int) -> Record:
     return Record(sample=sample, stage="roi-au", artifact=own, inputs=artifacts, recipe=recipe, trace=trace)
 
 
-def draw_dataset(number: int) -> Dataset:
-    """A dataset that waits for more clips, so that no run starts."""
+def draw_dataset(number: int, count: int = CLIPS) -> Dataset:
+    """A dataset of `count` clips that waits for more of them, so that no run starts."""
     clips = {}
-    for clip in range(CLIPS):
+    for clip in range(count):
         sample = draw_sample(number, clip)
         recipe = draw_digest(number, clip, SOURCE_STAGE)[:32]
         clips[sample.identity] = clip_version(recipe, sample.label_digest)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from shared.bus import Bus
 from shared.bus.topics import IMAGE_STAGES, TOPIC_BY_GROUP
 from shared.feature_index import FeatureIndex, PackedRecords
-from shared.records import Dataset, Record
+from shared.records import Dataset
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class DatasetProgress:
     letters among them. `pending` holds the identities of all other clips.
     """
 
-    features: Sequence[Record]
+    features: PackedRecords
     left_out: tuple[str, ...]
     buried_count: int
     pending: tuple[str, ...]

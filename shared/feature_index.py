@@ -48,8 +48,23 @@ class PackedRecords(Sequence[Record]):
     def __len__(self) -> int:
         return len(self._packed)
 
+    def __add__(self, other: "PackedRecords") -> "PackedRecords":
+        """All records of both, which are of one view."""
+        return PackedRecords([*self._packed, *other._packed], self._packer)
+
+    def pick_packed(self, numbers: Iterable[int]) -> "PackedRecords":
+        """The records with these numbers, in this order."""
+        return PackedRecords([self._packed[number] for number in numbers], self._packer)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PackedRecords) and (self._packer, self._packed) == (other._packer, other._packed)
+
+
+def pick_records(records: Sequence[Record], numbers: Iterable[int]) -> Sequence[Record]:
+    """The records with these numbers, in this order. Packed records stay packed."""
+    if isinstance(records, PackedRecords):
+        return records.pick_packed(numbers)
+    return tuple(records[number] for number in numbers)
 
 
 class FeatureIndex(Mapping[str, Record]):

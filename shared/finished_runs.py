@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from shared.errors import BadData
-from shared.records import RunContents, report_prefix, run_contents_key
+from shared.records import report_prefix, run_contents_key
+from shared.run_contents import RunContents
 from shared.store import NotStored, Store
 
 

@@ -12,7 +12,8 @@ from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
 from shared.feature_index import FeatureIndex, FeaturesView
 from shared.progress_cache import ProgressCache
-from shared.records import Dataset, FoldResult, Run, RunContents, RunResult, result_type
+from shared.records import Dataset, FoldResult, Run, RunResult, result_type
+from shared.run_contents import RunContents
 from shared.store import Store
 from shared.topic_views import FailureSentences, dead_letter_view, record_view
 from shared.training import definition

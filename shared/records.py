@@ -184,7 +184,7 @@ class Dataset(Envelope):
 
 
 class Run(Envelope):
-    """A requested training run. Its contents are in the store: `RunContents` under `contents_key`."""
+    """A requested training run. Its `RunContents` are in the store under `contents_key`."""
 
     schema_name: Literal["mer.run/1"] = Field("mer.run/1", alias="schema")
     id: str = Field(pattern="^[0-9a-f]{32}$", description="digest of everything that shapes the report")
@@ -213,53 +213,6 @@ class Run(Envelope):
     def report_prefix(self) -> str:
         """Prefix of the report's files. Without `report.json` there is no report."""
         return report_prefix(self.dataset, self.id)
-
-
-class Environment(FrozenModel):
-    """The environment in which a run was started. It may change the figures of an equal run."""
-
-    code: str = Field(description="version of merstream")
-    python: str
-    platform: str = Field(description="system and machine: Linux x86_64")
-    device: str = Field(description="cpu, or cuda and the GPU's name")
-    libraries: dict[str, str] = Field(description="versions by package")
-
-
-class TableClip(FrozenModel):
-    """A clip of a user's own table of features, with the digest of its file."""
-
-    dataset: str
-    subject: str
-    clip: str
-    emotion: str | None
-    aus: tuple[ActionUnit, ...] = ()
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-    @property
-    def key(self) -> str:
-        return f"{self.dataset}/{self.subject}/{self.clip}"
-
-
-class RunContents(Envelope):
-    """The contents of a run: a run.json, of a stack and of `mer train` alike.
-
-    Settings and protocol are the trainer's, resolved. Clips are `features` of the pipeline or rows of a `table`.
-    Everything but `environment` shapes the report. The process that starts the run writes this once, before any fold
-    is trained.
-    """
-
-    schema_name: Literal["mer.run-contents/2"] = Field("mer.run-contents/2", alias="schema")
-    dataset: str
-    pipeline: str
-    settings: dict[str, JsonValue]
-    protocol: dict[str, JsonValue] = Field(default_factory=dict)
-    seeds: int = Field(1, ge=1, description="trainings of each fold. The first has the seed of the settings")
-    classes: tuple[str, ...] | None = None
-    features: tuple[Record, ...] = Field((), description="sorted by key")
-    table: tuple[TableClip, ...] = Field((), description="sorted by key")
-    data: str = Field("", description="digest of all clips: key, content and labels")
-    faults: tuple[str, ...] = Field((), description="one sentence per clip that has no features")
-    environment: Environment | None = None
 
 
 class FoldRequest(Envelope):

@@ -21,7 +21,7 @@ from merstream.embedded.training import (
 from services.trainer.report.comparison import figure_differences
 from services.trainer.report.model import Report
 from shared.errors import BadData, Misconfigured
-from shared.records import RunContents
+from shared.run_contents import RunContents
 from shared.settings_text import decode_settings
 from shared.training.definition import options_of_run
 from shared.training.manifest import data_differences, environment_differences

@@ -21,7 +21,7 @@ from services.trainer.sources.artifacts import load_plan_from_artifacts
 from services.trainer.sources.sample_rows import read_samples_csv
 from services.trainer.sources.samples_csv import load_plan_from_table, table_clips
 from shared.device import choose_device
-from shared.records import RunContents
+from shared.run_contents import RunContents
 from shared.storage_faults import require_writable_folder, stop_on_storage_fault
 from shared.store import LocalStore
 from shared.training.clip_selection import select_by_protocol

@@ -96,8 +96,7 @@ class RunReader:
 
     def _count_folds_once(self, run: Run) -> int | None:
         try:
-            contents, options = definition.open_run(self.store, run)
-            return len(definition.list_folds(contents.features, options))
+            return len(definition.list_stored_folds(self.store, run, self.scratch))
         except BadData:
             return None
 

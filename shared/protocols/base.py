@@ -8,6 +8,7 @@ different names are not comparable. The protocols themselves are data: see `cata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Generic, Literal, Protocol, TypeVar
 
 from shared.names import alphanumeric_key, spelling_key
@@ -85,8 +86,11 @@ def dataset_key(name: str, datasets: Mapping[str, str] | None = None) -> str | N
 
     `datasets` gives the short names of other names: {"lab copy": "casme2"}.
     """
-    if datasets and name in datasets:
-        return datasets[name]
+    return datasets[name] if datasets and name in datasets else _find_catalogue_key(name)
+
+
+@lru_cache(maxsize=1024)  # it is asked for each of up to 750,000 clips
+def _find_catalogue_key(name: str) -> str | None:
     return next(
         (
             key

@@ -16,7 +16,7 @@ OtherEmotions = Literal["refuse", "leave out"]
 UNLABELLED_CLASS = "unlabelled"  # class of a clip without an emotion, in a protocol without classes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ProtocolClip:
     """A clip of a protocol: `emotion` is the protocol's class, `row` the clip's index among the given samples."""
 
@@ -42,7 +42,7 @@ class ClipSelection:
 
 
 def select_by_protocol(
-    samples: Sequence[AnnotatedClip],
+    samples: Iterable[AnnotatedClip],
     protocol: ProtocolSettings,
     classes: tuple[str, ...] | None = None,
     contents: Sequence[Iterable[str]] = (),
@@ -83,11 +83,12 @@ def refuse_duplicate_content(
     """
     if not contents:
         return
-    seen: dict[str, ProtocolClip] = {}
+    seen: dict[str, tuple[ProtocolClip, str]] = {}
     for clip in sorted(clips, key=clip_id):
+        present = clip, protocol.group_key(subject_id(clip))
         for content in contents[clip.row]:
-            other = seen.setdefault(content, clip)
-            if protocol.group_key(subject_id(other)) != protocol.group_key(subject_id(clip)):
+            other, group = seen.setdefault(content, present)
+            if group != present[1]:
                 raise BadData(
                     f"{clip_id(other)} and {clip_id(clip)} have the same content (sha256 {content[:12]}...), but are "
                     f"in different groups: {_describe_copy(other, clip)}"

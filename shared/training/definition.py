@@ -1,16 +1,21 @@
 """The contents of a training run, and the id that follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import add
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from pydantic import ValidationError
 
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData, first_problem
-from shared.records import Dataset, Record, Run, RunContents, RunResult, json_digest
+from shared.records import Dataset, Record, Run, RunResult, json_digest
+from shared.run_contents import RunContents, read_contents
 from shared.store import Store
 from shared.training.annotations import subject_id
-from shared.training.clip_selection import content_digests, select_by_protocol, select_clips
+from shared.training.clip_selection import ProtocolClip, content_digests, select_by_protocol, select_clips
 from shared.training.learners import FOLD_VERSION, expand_learners
 from shared.training.manifest import describe_run
 from shared.training.options import TrainingOptions
@@ -28,7 +33,7 @@ def compose_run(
     """
     parts = sorted(datasets, key=lambda part: part[0].name)
     name, pipeline = "+".join(dataset.name for dataset, _ in parts), _common_pipeline([dataset for dataset, _ in parts])
-    records = [record for _, progress in parts for record in progress.features]
+    records = reduce(add, (progress.features for _, progress in parts))
     faults = [fault for _, progress in parts for fault in progress.left_out]
     contents = describe_run(name, pipeline, options, records, faults=faults, device=device)
     run = Run(
@@ -92,6 +97,14 @@ def run_identity(run: Run | RunResult) -> dict[str, Any]:
     return run.model_dump(include={"dataset", "pipeline", "model", "protocol", "seed", "seeds"})
 
 
+def list_stored_folds(store: Store, run: Run, scratch: Path | None = None) -> list[tuple[str, int, str]]:
+    """`list_folds` of a run in the store, whose records are read one at a time. Raises BadData as `open_run` too."""
+    with NamedTemporaryFile(dir=scratch) as file:
+        store.fetch_file(run.contents_key, Path(file.name))
+        contents, features = read_contents(file)
+        return list_folds(features, options_of_run(contents, run.contents_key))
+
+
 def open_run(store: Store, run: Run) -> tuple[RunContents, TrainingOptions]:
     """The contents and options of a run. Raises BadData if they cannot be read."""
     contents = RunContents.decode(store.get(run.contents_key))
@@ -112,17 +125,24 @@ def options_of_run(contents: RunContents, location: str) -> TrainingOptions:
         ) from None
 
 
-def list_folds(records: Sequence[Record], options: TrainingOptions) -> list[tuple[str, int, str]]:
+def list_folds(records: Iterable[Record], options: TrainingOptions) -> list[tuple[str, int, str]]:
     """(learner, seed, held-out group) of every fold. Those of the model are first: they take longest.
 
-    Raises BadData if the clips cannot be divided by the protocol.
+    The records are read once, and none is kept. Raises BadData if the clips cannot be divided by the protocol.
     """
-    samples, contents = [record.sample for record in records], [content_digests(record) for record in records]
-    found = select_by_protocol(samples, options.protocol, options.classes, contents)
+    clips, contents = [], []
+    for row, record in enumerate(records):  # no fold depends on action units
+        each = record.sample
+        clips.append(ProtocolClip(row, each.dataset, each.subject, each.clip, each.emotion, aus=()))
+        contents.append(content_digests(record))
+    found = select_by_protocol(clips, options.protocol, options.classes, contents)
     rows, classes = select_clips(found.clips, found.classes, found.other_emotions)
     kept = [found.clips[row] for row in rows]
     divided = protocol_folds(
-        options.protocol, [subject_id(clip) for clip in kept], [classes.index(str(clip.emotion)) for clip in kept]
+        options.protocol,
+        [subject_id(clip) for clip in kept],
+        [classes.index(str(clip.emotion)) for clip in kept],
+        options.seeds,
     )
     return [
         (each.model, each.seed, fold.held_out)

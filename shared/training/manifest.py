@@ -2,11 +2,13 @@
 
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from shared.device import describe_device, describe_torch
-from shared.records import Environment, Record, RunContents, TableClip, json_digest
+from shared.feature_index import pick_records
+from shared.records import Record, json_digest
+from shared.run_contents import Environment, RunContents, TableClip
 from shared.training.options import TrainingOptions
 
 RECORDED_LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "safetensors", "threadpoolctl", "pydantic")
@@ -19,15 +21,17 @@ def describe_run(
     dataset: str,
     pipeline: str,
     options: TrainingOptions,
-    features: Iterable[Record] = (),
-    table: Iterable[TableClip] = (),
+    features: Sequence[Record] = (),
+    table: Sequence[TableClip] = (),
     faults: Sequence[str] = (),
     device: str = "cpu",
 ) -> RunContents:
-    """The contents of a run that this process starts. `device` is the device of this process."""
-    records = tuple(sorted(features, key=lambda clip: clip.key))
-    rows = tuple(sorted(table, key=lambda clip: clip.key))
-    clips: tuple[RunClip, ...] = (*records, *rows)
+    """The contents of a run that this process starts. `device` is the device of this process.
+
+    `PackedRecords` stay packed in them.
+    """
+    feature_order, feature_facts = _sort_clips(features)
+    table_order, table_facts = _sort_clips(table)
     return RunContents(
         dataset=dataset,
         pipeline=pipeline,
@@ -35,12 +39,21 @@ def describe_run(
         protocol=options.protocol.model_dump(mode="json"),
         seeds=options.seeds,
         classes=options.classes,
-        features=records,
-        table=rows,
-        data=json_digest([[_run_clip_name(clip), _run_clip_digest(clip), *_run_clip_labels(clip)] for clip in clips]),
+        features=pick_records(features, feature_order),
+        table=tuple(table[number] for number in table_order),
+        data=json_digest([*feature_facts, *table_facts]),
         faults=tuple(faults),
         environment=current_environment(device),
     )
+
+
+def _sort_clips(clips: Sequence[RunClip]) -> tuple[list[int], list[list[object]]]:
+    """The numbers of the clips sorted by key, and in this order their names, digests and labels. Reads each once."""
+    found = sorted(
+        (clip.key, number, [_run_clip_name(clip), _run_clip_digest(clip), *_run_clip_labels(clip)])
+        for number, clip in enumerate(clips)
+    )
+    return [number for _, number, _ in found], [facts for _, _, facts in found]
 
 
 def current_environment(device: str) -> Environment:

@@ -16,6 +16,7 @@ from shared.records import FrozenModel
 
 GENERIC_PROTOCOLS = ("loso", "k-fold", "split")  # for any data; the others are in shared/protocols/catalogue.py
 GROUP_PLURALS = {"subject": "people", "dataset": "datasets"}
+MOST_FOLDS = 10_000  # of all seeds of a run: 656 people of the largest dataset with 15 seeds
 POOLED_PREDICTIONS = "predictions pooled over all folds"
 
 
@@ -82,11 +83,24 @@ LOSO_PROTOCOL = ProtocolSettings()
 
 @dataclass(frozen=True)
 class FoldSplit:
-    """The name of the held-out group, and the indices of the clips to train on and to test."""
+    """The name of the held-out group, and the clips to train on and to test.
+
+    groups: [N] the number of each clip's group, the same array in all folds of a protocol. tested: the held-out number.
+    """
 
     held_out: str
-    train: NDArray[np.intp]
-    test: NDArray[np.intp]
+    groups: NDArray[np.intp]
+    tested: int
+
+    @property
+    def train(self) -> NDArray[np.intp]:
+        """Indices of the clips to train on, ascending."""
+        return np.flatnonzero(self.groups != self.tested)
+
+    @property
+    def test(self) -> NDArray[np.intp]:
+        """Indices of the clips to test, ascending."""
+        return np.flatnonzero(self.groups == self.tested)
 
 
 def check_protocol(protocol: ProtocolSettings) -> ProtocolSettings:
@@ -108,12 +122,29 @@ def check_protocol(protocol: ProtocolSettings) -> ProtocolSettings:
 
 
 def protocol_folds(
-    protocol: ProtocolSettings, subjects: Sequence[str] | NDArray[Any], classes: Sequence[int] | NDArray[Any]
+    protocol: ProtocolSettings,
+    subjects: Sequence[str] | NDArray[Any],
+    classes: Sequence[int] | NDArray[Any],
+    seeds: int = 1,
 ) -> list[FoldSplit]:
     """The folds of N clips with subjects [N] (`dataset/subject`) and class indices [N], sorted by held-out name.
 
-    Raises BadData for too few subjects or datasets, and for one person under two names.
+    Raises BadData for too few subjects or datasets, for one person under two names, and if the folds of all `seeds`
+    are more than MOST_FOLDS.
     """
+    folds = _divide_clips(protocol, subjects, classes)
+    if len(folds) * seeds > MOST_FOLDS:
+        raise BadData(
+            f"Expected at most {MOST_FOLDS:,} folds for all seeds of a run, got {len(folds):,} of protocol "
+            f"{protocol.name} for each of {seeds}. Choose fewer seeds, or a protocol with fewer folds such as k-fold. "
+            "If a dataset names a clip as each subject, correct its sheet."
+        )
+    return folds
+
+
+def _divide_clips(
+    protocol: ProtocolSettings, subjects: Sequence[str] | NDArray[Any], classes: Sequence[int] | NDArray[Any]
+) -> list[FoldSplit]:
     subjects = np.asarray(subjects)
     protocol.refuse_same_people(np.unique(subjects).tolist())
     if protocol.name == "k-fold":
@@ -155,12 +186,8 @@ def stratified_k_folds(
         alike = (load * shares[subject]).sum(1).round(9)
         chosen = np.lexsort((sizes, alike))[0]  # an empty fold is like no subject, so none stays empty
         fold[subject], load[chosen], sizes[chosen] = chosen, load[chosen] + shares[subject], sizes[chosen] + 1
-    return [
-        FoldSplit(
-            f"fold-{k + 1}", np.flatnonzero(fold[subject_of_clip] != k), np.flatnonzero(fold[subject_of_clip] == k)
-        )
-        for k in range(fold_count)
-    ]
+    fold_of_clip = fold[subject_of_clip]
+    return [FoldSplit(f"fold-{number + 1}", fold_of_clip, number) for number in range(fold_count)]
 
 
 def fixed_split(subjects: NDArray[Any], test_subjects: Sequence[str]) -> FoldSplit:
@@ -173,7 +200,7 @@ def fixed_split(subjects: NDArray[Any], test_subjects: Sequence[str]) -> FoldSpl
     test = np.isin(subjects, sorted(chosen))
     if test.all():
         raise BadData(f"Expected subjects to train on, got a split that tests all {len(known)}. Name fewer.")
-    return FoldSplit("test", np.flatnonzero(~test), np.flatnonzero(test))
+    return FoldSplit("test", test.astype(np.intp), 1)
 
 
 def _match_one_subject(name: str, subjects: Sequence[str]) -> str:
@@ -195,10 +222,10 @@ def _person_key(name: str) -> tuple[str, PersonName]:
 
 
 def _leave_one_group_out(groups: NDArray[Any], group_kind: str) -> list[FoldSplit]:
-    names = np.unique(groups)
+    names, numbers = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         raise BadData(
             f"Leave-one-{group_kind}-out needs at least 2 {group_kind}s, got {len(names)}: "
             f"{', '.join(map(str, names)) or 'none'}. Add clips of other {GROUP_PLURALS[group_kind]}."
         )
-    return [FoldSplit(str(name), np.flatnonzero(groups != name), np.flatnonzero(groups == name)) for name in names]
+    return [FoldSplit(str(name), numbers, number) for number, name in enumerate(names)]

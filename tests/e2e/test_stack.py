@@ -28,7 +28,8 @@ from shared.connect import open_bus, open_store
 from shared.errors import Unavailable
 from shared.letter_selection import gather_letters, letter_id
 from shared.prediction.model import Prediction
-from shared.records import RunContents, RunResult
+from shared.records import RunResult
+from shared.run_contents import RunContents
 from shared.store import Store
 from shared.video_records import PredictionResult
 from tests.docs.pages import blocks_of, commands_of, pages_with

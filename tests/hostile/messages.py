@@ -14,10 +14,10 @@ from shared.records import (
     Pipeline,
     Record,
     Run,
-    RunContents,
     RunResult,
     Sample,
 )
+from shared.run_contents import RunContents
 from shared.video_records import PredictionResult, RecognitionRequest, SpottedVideo, Video
 from tests.hostile.texts import ODD_VALUES, make_text
 

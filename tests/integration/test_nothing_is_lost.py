@@ -26,7 +26,8 @@ from shared.dataset_progress import are_stages_idle
 from shared.errors import BadData
 from shared.letter_replay import ReplayCheck
 from shared.pipeline_state import PipelineState
-from shared.records import Dataset, RunContents
+from shared.records import Dataset
+from shared.run_contents import RunContents
 from shared.stage import Arrays, Stage, StageSettings
 from shared.store import npz
 from shared.telemetry import Metrics

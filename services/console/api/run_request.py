@@ -9,7 +9,8 @@ from pydantic import Field, JsonValue
 from shared.dataset_progress import DatasetProgress
 from shared.errors import BadData, Misconfigured
 from shared.pipeline_state import PipelineSnapshot
-from shared.records import Dataset, FrozenModel, Run, RunContents
+from shared.records import Dataset, FrozenModel, Run
+from shared.run_contents import RunContents
 from shared.training import definition
 from shared.training.options import MOST_SEEDS, resolve_options
 

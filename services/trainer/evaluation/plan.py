@@ -33,7 +33,7 @@ class EvaluationPlan:
     @cached_property
     def folds(self) -> list[FoldSplit]:
         """The folds of the protocol. Raises BadData as `protocol_folds` does."""
-        return protocol_folds(self.protocol, self.features.subjects, self.features.emotions)
+        return protocol_folds(self.protocol, self.features.subjects, self.features.emotions, self.seeds)
 
     @cached_property
     def report_fields(self) -> dict[str, Any]:

@@ -23,7 +23,8 @@ from services.trainer.report.model import Report
 from shared.errors import BadData
 from shared.finished_runs import find_finished_run
 from shared.protocols import find_same_people
-from shared.records import Pipeline, RunContents
+from shared.records import Pipeline
+from shared.run_contents import RunContents
 from shared.stage import Arrays
 from shared.store import LocalStore, Store
 from shared.training.annotations import PAPER_UNITS, AnnotatedClip, order_units, subject_id, units_of_clips

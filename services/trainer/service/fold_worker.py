@@ -36,7 +36,8 @@ from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_
 from shared.bus.topics import RESULTS
 from shared.device import choose_device
 from shared.errors import BadData
-from shared.records import Figures, FoldRequest, FoldResult, Run, RunContents, RunResult
+from shared.records import Figures, FoldRequest, FoldResult, Run, RunResult
+from shared.run_contents import RunContents
 from shared.store import Store
 from shared.telemetry import Metrics
 from shared.training import definition

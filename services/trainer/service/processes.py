@@ -47,7 +47,7 @@ def planning_loops(
     predictions = PredictionStarter(
         state, metrics, videos, load_recogniser().digest, settings.train_poll_seconds, stopping
     )
-    planner = build_service_worker(RunPlanner(store), bus, store, settings, metrics, stopping)
+    planner = build_service_worker(RunPlanner(store, settings.scratch), bus, store, settings, metrics, stopping)
     return [starter, planner, predictions]
 
 

@@ -8,6 +8,7 @@ get 7:5 of 12 folds at worst, and equal shares if they start together.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.bus.topics import FOLDS, RESULTS
 from shared.errors import BadData
@@ -30,6 +31,7 @@ class RunPlanner:
     """
 
     store: Store
+    scratch: Path | None = None
     name = "planner"
     version = 2
 
@@ -39,8 +41,7 @@ class RunPlanner:
             return "withdrawn", []
         run = Run.decode(value)
         try:
-            contents, options = definition.open_run(self.store, run)
-            listed = definition.list_folds(contents.features, options)
+            listed = definition.list_stored_folds(self.store, run, self.scratch)
         except BadData as reason:
             result = definition.failed_result(run, str(reason))
             return "failed", [OutgoingMessage(RESULTS.name, result.key, result.encode())]

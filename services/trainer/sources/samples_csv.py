@@ -30,7 +30,7 @@ from services.trainer.sources.sample_files import (
 )
 from services.trainer.sources.sample_rows import SampleRow, read_samples_csv
 from shared.errors import BadData
-from shared.records import TableClip
+from shared.run_contents import TableClip
 from shared.stage import Arrays
 from shared.training.clip_selection import select_by_protocol
 from shared.training.options import TrainingOptions

@@ -16,12 +16,12 @@ from shared.records import (
     Pipeline,
     Record,
     Run,
-    RunContents,
     RunResult,
     Sample,
     artifact_key,
     run_contents_key,
 )
+from shared.run_contents import RunContents
 from shared.store import Store
 from shared.training.protocol import LOSO_PROTOCOL
 from shared.training.settings import settings_from_profile

@@ -1,5 +1,7 @@
 """Where tensors are computed."""
 
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,3 +42,10 @@ def test_kernels_for_a_gpu_need_triton_and_a_c_compiler(monkeypatch: pytest.Monk
     monkeypatch.setattr("shared.device.find_spec", lambda name: None)
     with pytest.raises(Misconfigured, match="Not found: triton, which comes with torch"):
         require_kernel_compiler()
+
+
+def test_the_version_of_torch_is_told_without_torch() -> None:
+    """The console and the planner tell it, and need no torch in memory."""
+    script = "import shared.device, sys; print(shared.device.describe_torch()['torch'], 'torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told.split() == [torch.__version__, "False"]

@@ -7,7 +7,8 @@ import pytest
 
 from services.console.api import run_request
 from shared.dataset_notices import announce_dataset
-from shared.records import Dataset, Pipeline, RunContents
+from shared.records import Dataset, Pipeline
+from shared.run_contents import RunContents
 from tests.unit.console.conftest import served
 
 MAJORITY = {"datasets": ["toy"], "model": "majority"}

@@ -11,7 +11,8 @@ from services.ingest.inbox.events import Upload
 from services.ingest.inbox.video_inbox import VideoInbox
 from shared.bus.local import LocalBus
 from shared.prediction.pipeline import PREDICTION_PIPELINE
-from shared.records import Artifact, Pipeline, Record, RunContents, Sample
+from shared.records import Artifact, Pipeline, Record, Sample
+from shared.run_contents import RunContents
 from shared.settings import Settings
 from shared.store import LocalStore
 from shared.video_records import Video, VideoPlan

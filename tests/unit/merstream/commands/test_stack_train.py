@@ -11,7 +11,8 @@ from merstream.app import main
 from merstream.stack import training
 from merstream.stack.api_client import StackApi
 from shared.errors import BadData, Misconfigured
-from shared.records import Run, RunContents
+from shared.records import Run
+from shared.run_contents import RunContents
 from tests.background import run_in_background
 from tests.servers.process import free_port
 from tests.unit.console.conftest import served

@@ -12,7 +12,8 @@ from merstream.embedded.features import load_extracted_features
 from merstream.embedded.rerun import repeat_run
 from services.trainer.report.writer import REPORT_FILES
 from shared.errors import BadData, Misconfigured
-from shared.records import RunContents, Sample
+from shared.records import Sample
+from shared.run_contents import RunContents
 from tests.unit.trainer.lab import Lab
 
 TRAIN = {"model": "ststnet", "epochs": 1, "batch": 2, "seed": 3, "seeds": 2, "classes": "a,b"}

@@ -1,6 +1,7 @@
 """What a run consists of, as run.json says it, and what differs elsewhere."""
 
-from shared.records import Artifact, Record, RunContents, Sample, TableClip
+from shared.records import Artifact, Record, Sample
+from shared.run_contents import RunContents, TableClip
 from shared.training.manifest import current_environment, data_differences, describe_run, environment_differences
 from shared.training.options import resolve_options
 

@@ -9,6 +9,7 @@ from shared.errors import BadData, Misconfigured
 from shared.protocols.catalogue import PROTOCOL_BY_NAME
 from shared.training.protocol import (
     GENERIC_PROTOCOLS,
+    MOST_FOLDS,
     ProtocolSettings,
     check_protocol,
     loso_folds,
@@ -179,3 +180,22 @@ def test_a_split_finds_people_in_either_spelling() -> None:
 def test_what_a_protocol_does_not_read_is_refused(asked, sentence) -> None:
     with pytest.raises(Misconfigured, match=sentence):
         check_protocol(ProtocolSettings(**asked))
+
+
+def test_all_folds_share_one_array_of_the_clips():
+    """A run may have thousands of folds and hundred thousands of clips."""
+    subjects = [f"lab/s{number}" for number in range(4)] * 3
+    for protocol in (ProtocolSettings(), ProtocolSettings(name="k-fold", folds=3)):
+        divided = protocol_folds(protocol, subjects, [0] * len(subjects))
+        assert len({id(fold.groups) for fold in divided}) == 1
+
+
+def test_a_run_of_very_many_folds_is_refused():
+    subjects = [f"lab/{number}" for number in range(MOST_FOLDS + 1)]
+    assert len(protocol_folds(ProtocolSettings(), subjects[1:], [0] * MOST_FOLDS)) == MOST_FOLDS
+    with pytest.raises(BadData, match=r"at most 10,000 folds .* got 10,001 of protocol loso for each of 1"):
+        protocol_folds(ProtocolSettings(), subjects, [0] * len(subjects))
+    many = ProtocolSettings(name="k-fold", folds=1000)
+    assert len(protocol_folds(many, subjects[:1000], [0] * 1000, seeds=10)) == 1000
+    with pytest.raises(BadData, match="got 1,000 of protocol k-fold for each of 11"):
+        protocol_folds(many, subjects[:1000], [0] * 1000, seeds=11)

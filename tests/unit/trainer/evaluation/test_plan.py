@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from services.trainer.evaluation.plan import EvaluationPlan, describe_fold_gaps
+from shared.errors import BadData
 from shared.training.annotations import PAPER_UNITS
 from shared.training.clip_selection import ClipSelection
 from shared.training.protocol import ProtocolSettings
@@ -107,3 +108,10 @@ def test_a_fold_that_trains_on_no_coded_clip_is_named_once(features):
     assert describe_fold_gaps(plan) == [
         "Fold toy/s01: no clip to train on was coded for action units, so none is predicted there."
     ]
+
+
+def test_seeds_of_very_many_folds_are_refused(features, monkeypatch):
+    monkeypatch.setattr("shared.training.protocol.MOST_FOLDS", 6)
+    assert len(EvaluationPlan(features, seeds=2).folds) == 3
+    with pytest.raises(BadData, match="got 3 of protocol loso for each of 3"):
+        _ = EvaluationPlan(features, seeds=3).folds

@@ -11,7 +11,8 @@ from services.trainer.report.writer import REPORT_FILES
 from services.trainer.service.fold_worker import FoldHandler
 from services.trainer.service.metrics import TrainingMetrics
 from shared.pipeline_state import PipelineState
-from shared.records import Dataset, FoldRequest, FoldResult, Run, RunContents
+from shared.records import Dataset, FoldRequest, FoldResult, Run
+from shared.run_contents import RunContents
 from shared.telemetry import Metrics
 from shared.training import definition
 from shared.training.clip_selection import select_by_protocol

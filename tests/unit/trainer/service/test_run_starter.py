@@ -8,7 +8,7 @@ from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.run_starter import RunStarter
 from shared.errors import Misconfigured
 from shared.pipeline_state import PipelineState
-from shared.records import RunContents
+from shared.run_contents import RunContents
 from shared.telemetry import Metrics
 from tests.unit.trainer.lab import PIPELINE
 

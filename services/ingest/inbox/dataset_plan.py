@@ -7,9 +7,10 @@ from pydantic import Field, JsonValue
 from services.ingest.catalogue.entry import CorrectionSwitch, LabelKind, PreferredFrames, ReadingOptions
 from services.ingest.inbox.names import PLAN
 from services.ingest.inbox.plan_text import decode_plan
-from shared.errors import BadData
+from shared.errors import BadData, Misconfigured
 from shared.records import FrozenModel, Pipeline
 from shared.stage_settings.registry import PROFILES_BY_STAGE
+from shared.training.options import resolve_options
 from shared.worker.stage_handler import change_profile
 
 
@@ -47,4 +48,8 @@ def parse_plan(data: bytes) -> DatasetPlan:
             change_profile(stage, profiles, plan.pipeline)
     except BadData as fault:
         raise BadData(f"{PLAN}: {fault}") from None
+    try:
+        resolve_options(plan.profile, plan.train, "cpu")  # the device only chooses a model where none is named
+    except Misconfigured as fault:
+        raise BadData(f"{PLAN}: train: {fault} Correct it.") from None
     return plan

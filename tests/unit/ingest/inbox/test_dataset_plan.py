@@ -15,6 +15,11 @@ from shared.errors import BadData
         ('{"overrides": {"flow": {"solver": "nonsense"}}}', "do not fit stage 'flow'"),
         ('{"overrides": {"flow": {"warps": 1000000000}}}', "do not fit stage 'flow'"),
         ('{"overrides": {"magnifier": {"factors": []}}}', "do not fit stage 'magnifier'"),
+        ('{"train": {"model": "nonsense"}}', "train: model 'nonsense': .* Correct it"),
+        ('{"train": {"epochs": 0}}', "train: epochs 0: .*greater than or equal to 1"),
+        ('{"train": {"depth": 3}}', "train: depth 3: no such training setting; there are model, "),
+        ('{"train": {"folds": 3}}', "train: folds belongs to protocol k-fold, got protocol loso"),
+        ('{"train": {"protocol": "split"}}', "train: Protocol split needs test_subjects"),
         ('{"overrides": {"trainer": {"epochs": 3}}}', "there is no stage 'trainer'; expected one of ingest, "),
     ],
 )

@@ -207,6 +207,7 @@ def test_prefer_chooses_the_frames(lab: Lab, casme2: Path) -> None:
         (b'{"profile": "fast"}', "merstream.json: profile: Input should be 'corrected' or 'paper'"),
         (b'{"overrides": {"flw": {}}}', "there is no stage 'flw'"),
         (b'{"overrides": {"ingest": {"hight": 3}}}', "merstream.json: Pipeline settings do not fit stage 'ingest'"),
+        (b'{"train": {"model": "fmer", "epochs": 0}}', "merstream.json: train: epochs 0: "),
     ],
 )
 def test_a_plan_that_cannot_be_read_is_one_fault(lab: Lab, plan: bytes, said: str) -> None:

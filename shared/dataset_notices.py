@@ -5,7 +5,7 @@ A notice has the same size for one clip and for 50,000. The order is contents, t
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Literal
@@ -20,6 +20,8 @@ from shared.store import Store
 from shared.topic_views import TopicView
 
 log = logging.getLogger(__name__)
+
+Confirmation = Callable[[], None]  # called right before features are withdrawn. It raises if they must not be any more
 
 
 class DatasetNotice(Envelope):
@@ -37,7 +39,13 @@ class DatasetNotice(Envelope):
         return f"datasets/{self.contents}.json"
 
 
-def announce_dataset(bus: Bus, store: Store, dataset: Dataset, previous: Dataset | None = None) -> None:
+def announce_dataset(
+    bus: Bus,
+    store: Store,
+    dataset: Dataset,
+    previous: Dataset | None = None,
+    confirm: Confirmation = lambda: None,
+) -> None:
     """Store the dataset and publish its notice. `previous` is what it replaces under its key.
 
     Features of replaced versions of its clips are withdrawn, so that `mer.features` does not grow with each upload.
@@ -46,18 +54,18 @@ def announce_dataset(bus: Bus, store: Store, dataset: Dataset, previous: Dataset
     data, notice = _describe_contents(dataset)
     store.put(notice.contents_key, data)
     if previous is not None:
-        _withdraw_features(bus, store, previous, keep=dataset)
+        _withdraw_features(bus, store, previous, confirm, keep=dataset)
     bus.publish(DATASETS.name, dataset.key, notice.encode())
     if previous is not None:
         _delete_contents(store, previous, keep=notice)
 
 
-def withdraw_dataset(bus: Bus, store: Store, dataset: Dataset) -> None:
+def withdraw_dataset(bus: Bus, store: Store, dataset: Dataset, confirm: Confirmation = lambda: None) -> None:
     """Remove a dataset and its features from the topics. Its artifacts stay, and features that another one names.
 
     The notice is withdrawn after the features: without it, nobody would know what else to withdraw.
     """
-    _withdraw_features(bus, store, dataset)
+    _withdraw_features(bus, store, dataset, confirm)
     bus.publish(DATASETS.name, dataset.key, None)
     _delete_contents(store, dataset)
 
@@ -95,12 +103,15 @@ def _describe_contents(dataset: Dataset) -> tuple[bytes, DatasetNotice]:
     )
 
 
-def _withdraw_features(bus: Bus, store: Store, replaced: Dataset, keep: Dataset | None = None) -> None:
+def _withdraw_features(
+    bus: Bus, store: Store, replaced: Dataset, confirm: Confirmation, keep: Dataset | None = None
+) -> None:
     kept = keep.clip_keys if keep else {}
     awaited = replaced.clips.keys() - kept.keys() if keep and keep.faults else set()
     stale = {key for identity, key in replaced.clip_keys.items() if identity not in awaited}.difference(kept.values())
     if stale:
         others = [other for other in read_datasets(bus, store).values() if other.key != replaced.key]
+        confirm()
         for key in sorted(stale.difference(*(other.clip_keys.values() for other in others))):
             bus.publish(FEATURES.name, key, None)
 

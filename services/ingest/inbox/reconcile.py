@@ -13,7 +13,8 @@ from services.ingest.inbox.guarded_reading import GuardedReading
 from services.ingest.inbox.ledger import Ledger
 from services.ingest.inbox.record_publisher import RecordPublisher
 from shared.bus import Bus
-from shared.dataset_notices import announce_dataset, withdraw_dataset
+from shared.dataset_notices import Confirmation, announce_dataset, withdraw_dataset
+from shared.errors import Unavailable
 from shared.records import Dataset, Pipeline
 from shared.scratch import ScratchFolder
 from shared.store import ObjectInfo, Store
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 DroppedObjects = Sequence[tuple[str, ObjectInfo]]  # path inside the dataset, object
 AnnouncedDatasets = Mapping[str, Dataset]  # the dataset's own records on the bus, by message key
+CurrencyCheck = Callable[
+    [str], bool
+]  # whether the objects, and the record with this key, are still those that were read
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,13 @@ class Reconciler:
         dropped: DroppedObjects,
         quiet: bool,
         announced: AnnouncedDatasets,
+        is_current: CurrencyCheck,
         others: Iterable[Dataset] = (),
     ) -> Dataset:
         """Publish what is missing. Returns the dataset's record. `quiet`: no uploads for `patience` seconds.
 
-        A dataset with clips of `others` is announced with a fault and without clips.
+        A dataset with clips of `others` is announced with a fault and without clips. Raises Unavailable if features
+        would be withdrawn and `dropped` or `announced` is not current any more.
         """
         held = collect_contents(dropped, self.unpacked)
         for note in held.notes:
@@ -61,11 +67,11 @@ class Reconciler:
         emission.publish_clips(seen.clips, self.patience, quiet)
         dataset = _describe_dataset(emission, seen, quiet)
         emission.forget_missing_clips(dataset)
-        self._announce_dataset(dataset, announced)
+        self._announce_dataset(dataset, announced, is_current)
         emission.finish_ledger(dataset.key)
         return dataset
 
-    def announce_fault(self, name: str, fault: str, announced: AnnouncedDatasets) -> Dataset:
+    def announce_fault(self, name: str, fault: str, announced: AnnouncedDatasets, is_current: CurrencyCheck) -> Dataset:
         """Announce that a dataset could not be read: with its present clips, if it has any, and this fault."""
         present = next(iter(announced.values()), Dataset(name=name, clips={}, complete=False))
         dataset = Dataset(
@@ -76,13 +82,13 @@ class Reconciler:
             faults=(fault,),
             complete=False,
         )
-        self._announce_dataset(dataset, announced)
+        self._announce_dataset(dataset, announced, is_current)
         return dataset
 
-    def remove_dataset(self, name: str, announced: AnnouncedDatasets) -> None:
-        """Withdraw the records of a dataset that was removed, so that nobody waits for it."""
+    def remove_dataset(self, name: str, announced: AnnouncedDatasets, is_current: CurrencyCheck) -> None:
+        """Withdraw the records of a dataset that was removed, so that nobody waits for it. Raises as above."""
         for dataset in announced.values():
-            withdraw_dataset(self.bus, self.store, dataset)
+            withdraw_dataset(self.bus, self.store, dataset, self._confirm_by(is_current, dataset))
         ledgers.delete_ledger(self.store, name)
         self.reading.refused.forget_dataset(name)
 
@@ -104,14 +110,28 @@ class Reconciler:
             note_progress=self.note_progress,
         )
 
-    def _announce_dataset(self, dataset: Dataset, announced: AnnouncedDatasets) -> None:
+    def _announce_dataset(self, dataset: Dataset, announced: AnnouncedDatasets, is_current: CurrencyCheck) -> None:
         """Publish the dataset's record unless an equal one is there. Withdraw its records under other pipelines."""
         previous = announced.get(dataset.key)
         if not is_same_dataset(dataset, previous):
-            announce_dataset(self.bus, self.store, dataset, previous)
+            announce_dataset(self.bus, self.store, dataset, previous, self._confirm_by(is_current, dataset))
         for key, other in announced.items():
             if key != dataset.key:
-                withdraw_dataset(self.bus, self.store, other)
+                withdraw_dataset(self.bus, self.store, other, self._confirm_by(is_current, other))
+
+    def _confirm_by(self, is_current: CurrencyCheck, dataset: Dataset) -> Confirmation:
+        """Raise Unavailable if this process was stopped for so long that another inbox went on with the dataset.
+
+        One that was stopped later, while it sends a withdrawal, announces what it knew. So others repair it.
+        """
+
+        def confirm() -> None:
+            if not is_current(dataset.key):
+                raise Unavailable(
+                    f"{dataset.name} changed while it was read, or another inbox announced it. It is read again."
+                )
+
+        return confirm
 
     def _load_ledger(self, name: str, announced: AnnouncedDatasets) -> Ledger:
         """The ledger. If the bus has lost the dataset's record, it says of no clip that it was published."""

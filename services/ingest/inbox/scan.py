@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.ingest.inbox import ledger as ledgers
-from services.ingest.inbox.listing import DatasetListing, InboxListings
+from services.ingest.inbox.listing import DatasetListing, InboxListings, describe_objects
 from services.ingest.inbox.metrics import InboxMetrics
-from services.ingest.inbox.reconcile import AnnouncedDatasets, DroppedObjects, Reconciler, is_same_dataset
+from services.ingest.inbox.reconcile import (
+    AnnouncedDatasets,
+    CurrencyCheck,
+    DroppedObjects,
+    Reconciler,
+    is_same_dataset,
+)
 from services.ingest.inbox.visit_marks import VisitMarks
 from shared.errors import BadData, MerError
 from shared.records import Dataset
@@ -70,7 +76,7 @@ class InboxScan:
         now = self.clock()
         present, announced = self.listings.refresh(now), _announced_datasets(self.announced)
         self.reconciler.unpacked.keep_only(self.listings.archives())
-        self._forget_removed(set(present), announced)
+        self._forget_removed(set(present), announced, now)
         current = {
             name: max(announced[name].values(), key=lambda each: each.created) for name in announced if name in present
         }
@@ -88,6 +94,7 @@ class InboxScan:
                 log.warning(
                     "dataset %s failed, next attempt follows: %r", name, error, extra={"mer": {"dataset": name}}
                 )
+                self._visited.pop(name, None)
                 errors.append(error)
         if errors:
             raise errors[0]
@@ -110,7 +117,8 @@ class InboxScan:
             age = (now - listing.newest).total_seconds()
             quiet = age >= self.reconciler.patience
             if dropped and age >= self.settle:
-                dataset = self._reconcile_dataset(name, listing.digest, dropped, quiet, announced, others)
+                is_current = self._currency_check(name, listing.digest, announced, now)
+                dataset = self._reconcile_dataset(name, listing.digest, dropped, quiet, announced, is_current, others)
                 known = announced.get(dataset.key)
                 if known is not None and is_same_dataset(dataset, known):
                     dataset = known  # of 750,000 clips only one copy is in memory
@@ -144,12 +152,13 @@ class InboxScan:
         dropped: DroppedObjects,
         quiet: bool,
         announced: AnnouncedDatasets,
+        is_current: CurrencyCheck,
         others: Sequence[Dataset],
     ) -> Dataset:
         """Reconcile one dataset. An unexpected error becomes its fault, until it changes. Others continue."""
         try:
             with self.marks.watch_visit(name, signature):
-                dataset = self.reconciler.reconcile_dataset(name, dropped, quiet, announced, others)
+                dataset = self.reconciler.reconcile_dataset(name, dropped, quiet, announced, is_current, others)
         except Exception as error:
             if is_transient(error) or (isinstance(error, MerError) and not isinstance(error, BadData)):
                 raise
@@ -158,17 +167,28 @@ class InboxScan:
             if not isinstance(error, BadData):
                 what = f"{type(error).__name__}: {error}"
                 sentence = f"{name}: expected a dataset that can be read, got {what}. Correct it."
-            dataset = self.reconciler.announce_fault(name, sentence, announced)
+            dataset = self.reconciler.announce_fault(name, sentence, announced, is_current)
         clips, faults = len(dataset.clips), len(dataset.faults)
         self.metrics.set_clip_counts(name, clips, faults)
         log.info("%d clips, %d faults", clips, faults, extra={"mer": {"dataset": name}})
         return dataset
 
-    def _forget_removed(self, present: set[str], announced: dict[str, dict[str, Dataset]]) -> None:
+    def _currency_check(self, name: str, signature: str, announced: AnnouncedDatasets, now: datetime) -> CurrencyCheck:
+        """Whether a dataset still has the objects with this signature, and a record is still that of `announced`."""
+
+        def is_current(key: str) -> bool:
+            listing, _ = self.listings.list_dataset(name, now)
+            return listing.digest == signature and self.announced.read_newest().get(key) == announced.get(key)
+
+        return is_current
+
+    def _forget_removed(self, present: set[str], announced: dict[str, dict[str, Dataset]], now: datetime) -> None:
+        nothing = describe_objects([], now).digest
         for name in sorted((ledgers.recorded_datasets(self.reconciler.store) | set(announced)) - present):
-            self.reconciler.remove_dataset(name, announced[name])
-            self.metrics.forget_dataset(name)
             self._visited.pop(name, None)
+            is_current = self._currency_check(name, nothing, announced[name], now)
+            self.reconciler.remove_dataset(name, announced[name], is_current)
+            self.metrics.forget_dataset(name)
             log.info("dataset removed", extra={"mer": {"dataset": name}})
 
 

@@ -43,6 +43,8 @@ def refuse_request(scope: Scope, status: int, detail: str, headers: Mapping[str,
 
 
 async def _answer_http_error(request: Request, error: HTTPException) -> Response:
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # of FastAPI, for a body that its reader of JSON cannot decode
+        return refuse_request(request.scope, 422, "Expected JSON in UTF-8, got a body that cannot be decoded as that.")
     return refuse_request(request.scope, error.status_code, str(error.detail), error.headers)
 
 

@@ -22,22 +22,25 @@ log = logging.getLogger(__name__)
 RunId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="The `id` that `POST /runs` returned.")]
 PageLimit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of runs, the newest first.")]
 PROBLEMS = {
+    400: "The name in the address is not one of `MER_API_HOSTS`.",
     401: "The token is missing or wrong.",
+    403: "A page of another site sent the request.",
     404: "There is no such run, file or dataset.",
     409: "Some clips have no features yet. Ask again later, or set `partial`.",
+    413: "The request is larger than 1 MiB.",
     422: "The request is invalid, or no run can be trained on these clips with these settings.",
     503: "Broker or store did not answer in time. The same request may be sent again.",
 }
 REPORT_FILE = {
-    "description": "The file.",
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    "description": "The file. Its type follows from its name.",
+    "content": {"*/*": {}},
 }
 
 
 def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route, for its description."""
     described: dict[int | str, dict[str, Any]] = {}
-    for status in (*statuses, 401, 503):
+    for status in (400, 401, *statuses, 503):
         described |= describe_problem(status, PROBLEMS[status])
     return described
 
@@ -58,7 +61,7 @@ class ApiRoutes:
     def build_router(self, starts_runs: bool) -> APIRouter:
         router, unknown = APIRouter(), describe_problems(404, 422)
         if starts_runs:
-            refusals = describe_problems(404, 409, 422)
+            refusals = describe_problems(403, 404, 409, 413, 422)
             router.add_api_route("/runs", self.start_run, methods=["POST"], status_code=202, responses=refusals)
             router.add_api_route(
                 "/runs/{run}/cancel",
@@ -66,7 +69,7 @@ class ApiRoutes:
                 methods=["POST"],
                 status_code=202,
                 response_model=RunAnswer,
-                responses=describe_problems(404, 422) | describe_problem(409, "The run has ended already."),
+                responses=describe_problems(403, 404, 413, 422) | describe_problem(409, "The run has ended already."),
             )
         router.add_api_route("/runs", self.list_runs, methods=["GET"], responses=describe_problems(422))
         router.add_api_route("/runs/{run}", self.show_run, methods=["GET"], responses=unknown)

@@ -357,3 +357,12 @@ def test_runs_are_prepared_one_at_a_time_and_a_late_one_is_found(dropped, monkey
         assert answer.status == 202
     assert most == [1], "nothing is computed twice"
     assert dropped.published("mer.runs") == 1
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe{", b"[" * 100_000])
+def test_a_body_that_cannot_be_decoded_is_refused_with_a_sentence(dropped, api, body):
+    refused = api().send(body)
+    assert (refused.status, refused.detail) == (
+        422,
+        "Expected JSON in UTF-8, got a body that cannot be decoded as that.",
+    )

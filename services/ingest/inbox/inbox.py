@@ -44,7 +44,8 @@ class Inbox(ScanLoop):
         limits = self.settings.inbox_archive_files, self.settings.inbox_archive_bytes
         self.reading = GuardedReading(self.settings, inbox, store, self.send_heartbeat, open_bucket)
         unpacked = ArchiveCache(self.scratch.kept, inbox, *limits, self.reading.unpack_archive)
-        marks = VisitMarks(AttemptMarks(store, INBOX_NAME, self.stopping), self.settings.surprise_attempts)
+        own_marks = AttemptMarks(store, INBOX_NAME, self.stopping, renews=True)
+        marks = VisitMarks(own_marks, self.settings.surprise_attempts)
         reconciler = Reconciler(
             *(inbox, store, bus, self.scratch, unpacked, self.settings.inbox_patience_seconds),
             *(self.send_heartbeat, self.reading, marks.note_progress),

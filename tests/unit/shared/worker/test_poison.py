@@ -119,7 +119,7 @@ def test_work_that_is_given_up_leaves_no_mark(tmp_path: Path) -> None:
     assert told.begin_work(message) == 1, "only that of the dead process"
     with told.watch_work(message, lambda: True):
         stopping.set()
-        while AttemptMarks(store, "flow", stopping)._read_marks(message) != {dead.process}:
+        while len(list(store.list_keys(MARKS_PREFIX))) > 1:
             time.sleep(0.01)
     assert list(store.list_keys(MARKS_PREFIX)) == []
     assert dead.begin_work(Message("mer.magnified", 0, 7, "k", b"another bus")) == 0

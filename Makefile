@@ -95,7 +95,7 @@ sbom: setup
 images:
 	BUILDX_BAKE_ENTITLEMENTS_FS=0 docker compose build
 
-# Its secrets are made at the first start, in the folder $(SECRETS), which .env names. SECURE=1: Kafka with TLS and logins.
+# Its secrets are made at the first start, in the folder $(SECRETS), which .env names. SECURE=1: TLS, and logins to Kafka.
 SECRETS ?= ./secrets
 export SECRETS
 ifdef SECURE
@@ -105,6 +105,7 @@ up: images
 	$(PYTHON) docker/make_secrets.py $(SECRETS)
 	docker compose up --detach --wait --no-build
 	$(if $(SECURE),docker compose cp kafka:/tls/ca.crt $(SECRETS)/ca.crt)
+	$(if $(SECURE),docker compose cp minio:/store-tls/public.crt $(SECRETS)/store.crt)
 
 # What was computed stays in the volumes; `docker compose down --volumes` throws it away.
 down:

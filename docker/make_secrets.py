@@ -87,8 +87,9 @@ def main() -> None:
         "MER_S3_TLS": "false",
     }
     if "docker-compose.secure.yml" in os.environ.get("COMPOSE_FILE", ""):
-        authority = str(folder.resolve() / "ca.crt")
-        addresses |= {"MER_KAFKA_TLS": "true", "MER_KAFKA_CA_FILE": authority, "MER_KAFKA_SASL": "SCRAM-SHA-512"}
+        kafka, store = (str(folder.resolve() / name) for name in ("ca.crt", "store.crt"))
+        addresses |= {"MER_KAFKA_TLS": "true", "MER_KAFKA_CA_FILE": kafka, "MER_KAFKA_SASL": "SCRAM-SHA-512"}
+        addresses |= {"MER_S3_TLS": "true", "MER_S3_CA_BUNDLE": store}
     make_secrets(folder, addresses)
 
 

@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/root/go/pkg/mod --mount=type=cache,target=/root/.
     GOPATH=/root/go GOBIN=/out CGO_ENABLED=0 go install -trimpath -ldflags="-s -w" github.com/minio/minio@${MINIO}
 
 FROM ${BASE_IMAGE}
-# curl answers the health check, as in the project's own images.
+# curl answers the health check, as in the project's own images. Versions are Debian's newest: its mirror keeps no others.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/minio /usr/bin/minio
 ARG MINIO

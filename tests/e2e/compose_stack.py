@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import urllib3
 from minio import Minio
 
 from shared.settings import Settings
@@ -62,7 +63,9 @@ class Stack:
     def open_client(self) -> Minio:
         """A plain S3 client."""
         given = self.variables()
-        return Minio(given["MER_S3_ENDPOINT"], given["MER_S3_ACCESS_KEY"], given["MER_S3_SECRET_KEY"], secure=False)
+        keys = given["MER_S3_ACCESS_KEY"], given["MER_S3_SECRET_KEY"]
+        client = urllib3.PoolManager(ca_certs=given.get("MER_S3_CA_BUNDLE"))
+        return Minio(given["MER_S3_ENDPOINT"], *keys, secure=given["MER_S3_TLS"] == "true", http_client=client)
 
     def ask_api(self, path: str) -> bytes:
         """An answer of the console's API. Raises HTTPError for a refusal."""

@@ -55,6 +55,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         started.compose("build")
         started.compose("up", "--detach", "--no-build", "--wait")
         started.compose("cp", "kafka:/tls/ca.crt", str(started.secrets / "ca.crt"))
+        started.compose("cp", "minio:/store-tls/public.crt", str(started.secrets / "store.crt"))
         yield started
     finally:
         print(started.compose("logs", "--no-color", "--tail", "20"))
@@ -104,7 +105,7 @@ def predicted(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Predicti
 
 def test_every_container_is_healthy(stack: Stack) -> None:
     states = {each["Service"]: (each["State"], each["Health"], each["ExitCode"]) for each in stack.containers()}
-    assert [states.pop(once) for once in ("init", "certificate")] == [("exited", "", 0)] * 2
+    assert [states.pop(once) for once in ("init", "certificate", "store-certificate")] == [("exited", "", 0)] * 3
     assert states == dict.fromkeys(WORKERS | {"kafka", "minio", "prometheus"}, ("running", "healthy", 0))
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import yaml
+
 from shared.records import json_digest
 from tests.servers import docker
 from tests.servers.process import CACHE, ServerMissing
@@ -19,17 +21,18 @@ from tests.servers.s3 import S3Server
 VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 
 
+ROOT = Path(__file__).parents[2]
+
+
 class MinioServer(S3Server):
     def speak_tls(self) -> None:
-        """From its next start, with a certificate signed by itself. Raises ServerMissing."""
-        if (openssl := shutil.which("openssl")) is None:
+        """From its next start, with a certificate made as that of the stack in containers. Raises ServerMissing."""
+        if shutil.which("openssl") is None:
             raise ServerMissing("A certificate is made by `openssl`, which is not on the PATH.")
         folder = self.folder / "certs"
         folder.mkdir()
-        files = ["-keyout", str(folder / "private.key"), "-out", str(folder / "public.crt")]
-        about = ["-subj", "/CN=merstream tests", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-nodes"]
-        kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        subprocess.run([openssl, "req", *kind, *about, *files], check=True, capture_output=True)
+        maker = yaml.safe_load((ROOT / "docker-compose.secure.yml").read_text())["services"]["store-certificate"]
+        subprocess.run([*maker["entrypoint"], *maker["command"]], cwd=folder, check=True, capture_output=True)
         self.endpoint = replace(self.endpoint, secure=True, ca_bundle=folder / "public.crt")
 
     def command(self) -> list[str]:

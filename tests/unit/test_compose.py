@@ -241,10 +241,11 @@ def test_with_logins_every_client_of_kafka_logs_in_over_tls() -> None:
         given, mounts = SECURE["services"][name]["environment"], SECURE["services"][name]["volumes"]
         assert (given["MER_KAFKA_TLS"], given["MER_KAFKA_CA_FILE"]) == ("true", "/tls/ca.crt")
         assert given["MER_KAFKA_SASL"] == ("PLAIN" if name == "init" else "SCRAM-SHA-512")
-        assert mounts == ["kafka-tls:/tls:ro"]
-    certificate, inherited = SECURE["services"]["certificate"], SERVICES["kafka"]
+        assert (given["MER_S3_TLS"], given["MER_S3_CA_BUNDLE"]) == ("true", "/store-tls/public.crt")
+        assert mounts == ["kafka-tls:/tls:ro", "store-tls:/store-tls:ro"]
     hardened = ("read_only", "cap_drop", "security_opt", "pids_limit", "cpu_quota")
-    assert [certificate[name] for name in hardened] == [inherited[name] for name in hardened]
+    for maker in ("certificate", "store-certificate"):
+        assert [SECURE["services"][maker][name] for name in hardened] == [SERVICES["kafka"][name] for name in hardened]
     broker = SECURE["services"]["kafka"]["environment"]
     kinds = dict(part.split(":") for part in broker["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
     heard = dict(part.split("://") for part in broker["KAFKA_LISTENERS"].split(","))

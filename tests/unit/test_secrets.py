@@ -76,12 +76,13 @@ def test_after_an_upgrade_a_service_that_is_no_more_has_no_password(folder: Path
     assert file.read_text() == before
 
 
-def test_mer_speaks_tls_with_a_broker_that_does(folder: Path) -> None:
+def test_mer_speaks_tls_with_servers_that_do(folder: Path) -> None:
     assert "MER_KAFKA_TLS" not in variables(folder / "mer.env")
     make(folder, COMPOSE_FILE="docker-compose.yml:docker-compose.secure.yml", KAFKA_PORT="1234")
     given = variables(folder / "mer.env")
     assert (given["MER_KAFKA_TLS"], given["MER_KAFKA_SERVERS"]) == ("true", "127.0.0.1:1234")
     assert given["MER_KAFKA_CA_FILE"] == str(folder.resolve() / "ca.crt")
+    assert (given["MER_S3_TLS"], given["MER_S3_CA_BUNDLE"]) == ("true", str(folder.resolve() / "store.crt"))
 
 
 @pytest.mark.parametrize("text", ["flow", "flow=", "somebody=x", "flow=x,=y"])

@@ -125,7 +125,7 @@ def load_features(out: Path | str | Sequence[Path | str]) -> Features:
 
 
 def _reading_options(reading: Mapping[str, Any]) -> Any:
-    from services.ingest.catalogue.entry import ReadingOptions
+    from shared.inbox.reading_options import ReadingOptions
 
     try:
         return ReadingOptions(**reading)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from services.ingest.catalogue.entry import CorrectionSwitch, LabelKind, PreferredFrames
+from shared.inbox.reading_options import CorrectionSwitch, LabelKind, PreferredFrames
 
 ProfileChoice = Literal["corrected", "paper"]
 CORE_COUNT = os.cpu_count() or 1

@@ -7,7 +7,7 @@ import typer
 
 from merstream.cli.console import FAILED
 from merstream.cli.options import DistinctPeople, FrameRate, FramesChoice, LabelChoice, SheetCorrections
-from services.ingest.catalogue.entry import ReadingOptions
+from shared.inbox.reading_options import ReadingOptions
 
 
 def doctor_command(

@@ -18,8 +18,8 @@ from merstream.cli.options import (
     TestSubjects,
 )
 from merstream.cli.parsing import collect_training_options
-from services.ingest.catalogue.entry import PreferredFrames
 from shared.errors import Misconfigured
+from shared.inbox.reading_options import PreferredFrames
 from shared.settings import load_settings
 
 
@@ -67,7 +67,7 @@ def drop_command(
     beside the dataset, or to `VIDEO.merstream.json`. For a video, --name, --model, --subject, --fps and --force count.
     `mer fetch` fetches its prediction.
     """
-    from services.ingest.inbox.video_inbox import is_video
+    from shared.inbox.names import is_video
 
     if dataset.is_file() and is_video(dataset.name):
         from merstream.stack.video_upload import drop_video

@@ -73,7 +73,7 @@ def run_command(
     from merstream.embedded.features import extract_with_progress
     from merstream.embedded.pipeline import StageRun
     from merstream.embedded.training import train_and_report
-    from services.ingest.catalogue.entry import ReadingOptions
+    from shared.inbox.reading_options import ReadingOptions
     from shared.training.options import resolve_options
 
     if keep:

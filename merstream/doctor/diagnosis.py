@@ -7,13 +7,14 @@ from pathlib import Path
 
 from merstream.doctor.frame_files import check_frames, find_stray_files
 from merstream.doctor.video_check import VideoFindings, check_video
-from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
 from services.ingest.catalogue.registry import recognise_layout
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_tree
 from shared.clip_notes import group_notes
 from shared.errors import BadData
+from shared.inbox.reading_options import ReadingOptions
 from shared.names import spelling_key
 from shared.protocols import find_same_people
 from shared.tables.cells import cell_text

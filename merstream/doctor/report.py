@@ -13,7 +13,8 @@ from rich.markup import escape
 
 from merstream.cli.console import stdout_console
 from merstream.doctor.diagnosis import Diagnosis, dataset_folders, examine_folder
-from services.ingest.catalogue.entry import FoundClip, ReadingOptions
+from services.ingest.catalogue.entry import FoundClip
+from shared.inbox.reading_options import ReadingOptions
 from shared.protocols import apply_evaluation_protocol
 from shared.protocols.catalogue import PROTOCOL_BY_NAME
 from shared.records import Sample

@@ -10,7 +10,7 @@ from pathlib import Path
 from merstream.embedded.run_folder import Workspace
 from merstream.embedded.worker_processes import WorkerCrew
 from merstream.stages import STAGES
-from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import DEFAULT_READING, discover_tree
 from services.ingest.source_records import emit_record
@@ -21,6 +21,7 @@ from shared.dataset_notices import announce_dataset, read_datasets
 from shared.dataset_progress import measure_progress
 from shared.errors import BadData
 from shared.feature_index import index_features
+from shared.inbox.reading_options import ReadingOptions
 from shared.packed_clips import PackedClip
 from shared.pipeline_state import PipelineState
 from shared.records import Dataset, Pipeline, Record

@@ -18,18 +18,17 @@ from typing import Any
 
 from merstream.cli.console import print_message, progress_bars, stderr_console
 from merstream.cli.parsing import parse_pipeline
-from services.ingest.catalogue.entry import PreferredFrames
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, find_own_output
-from services.ingest.inbox import names
 from services.ingest.inbox.archive_cache import ArchiveCache
-from services.ingest.inbox.dataset_plan import DatasetPlan, parse_plan
 from services.ingest.inbox.dropped_files import collect_contents
-from services.ingest.inbox.dry_discovery import SHEETS, DiscoveryView, discover_on_skeleton
+from services.ingest.inbox.dry_discovery import DiscoveryView, discover_on_skeleton
 from shared.connect import open_inbox
 from shared.errors import BadData
+from shared.inbox import names
+from shared.inbox.dataset_plan import DatasetPlan, compose_plan, merge_plans, parse_plan
+from shared.inbox.reading_options import PreferredFrames
 from shared.settings import Settings
 from shared.store import ObjectInfo, Store
-from shared.training.options import resolve_options
 
 PARALLEL_UPLOADS = 8  # files sent at a time, since small files cost a round trip each
 
@@ -51,8 +50,8 @@ class DatasetUpload:
         if self.plan is not None:
             own = parse_plan(files[key].read_bytes()) if key in files else DatasetPlan()
             files[key] = folder / names.PLAN
-            files[key].write_text(_merge_plans(own, self.plan).model_dump_json(indent=1, exclude_defaults=True))
-        return dict(sorted(files.items(), key=lambda pair: (_upload_rank(pair[0]), pair[0])))
+            files[key].write_bytes(merge_plans(own, self.plan))
+        return dict(sorted(files.items(), key=lambda pair: (names.upload_rank(pair[0]), pair[0])))
 
     def _source_files(self) -> FilesByKey:
         if self.source.is_dir():
@@ -81,8 +80,8 @@ def prepare_upload(source: Path, name: str | None, plan: DatasetPlan | None) -> 
             f"{source}: expected a dataset folder or an archive ({' '.join(names.ARCHIVES)}). Check the path."
         )
     name = name or (source.name if source.is_dir() else names.archive_stem(source.name))
-    if names.path_fault(name) or "/" in name or names.is_junk(name):
-        raise BadData(f"Expected a dataset name that a folder can have and that is not hidden, got {name!r}.")
+    if fault := names.dataset_name_fault(name):
+        raise BadData(fault)
     return DatasetUpload(source, name, plan)
 
 
@@ -93,12 +92,8 @@ def plan_from_options(
 
     Raises Misconfigured for a setting that no stage and no training has.
     """
-    requested = {name: value for name, value in train_options.items() if value is not None}
-    resolve_options(profile or "corrected", requested, "cpu")  # checks the settings only: the stack has its own device
     overrides = parse_pipeline(profile or "corrected", changes).overrides
-    given = {"profile": profile, "overrides": overrides, "train": requested, "prefer": prefer}
-    fields = {name: value for name, value in given.items() if value}
-    return DatasetPlan.model_validate(fields) if fields else None
+    return compose_plan(profile, overrides, train_options, prefer)
 
 
 def drop_dataset(settings: Settings, upload: DatasetUpload, force: bool = False) -> int:
@@ -142,11 +137,11 @@ def upload_files(inbox: Store, name: str, files: FilesByKey) -> int:
             return sent
 
         try:
-            frames = list(pool.map(send_file, [key for key in files if _upload_rank(key) == 0]))
+            frames = list(pool.map(send_file, [key for key in files if names.upload_rank(key) == 0]))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-        return sum(frames) + sum(send_file(key) for key in files if _upload_rank(key) > 0)
+        return sum(frames) + sum(send_file(key) for key in files if names.upload_rank(key) > 0)
 
 
 def _send_if_different(inbox: Store, key: str, file: Path, stored: ObjectInfo | None) -> bool:
@@ -184,10 +179,6 @@ def content_etag(file: Path, part_bytes: int) -> str:
     return f"{combined.hexdigest()}-{len(digests)}"
 
 
-def _merge_plans(own: DatasetPlan, plan: DatasetPlan) -> DatasetPlan:
-    return DatasetPlan.model_validate({**own.model_dump(), **plan.model_dump(exclude_unset=True)})
-
-
 def _local_entry(key: str, file: Path) -> ObjectInfo:
     if not os.access(file, os.R_OK):
         raise BadData(f"{file}: expected a readable file. Correct its permissions.")
@@ -204,14 +195,6 @@ def _walk_files(folder: Path) -> Iterator[tuple[str, Path]]:
             path = file.relative_to(folder).as_posix()
             if not names.is_junk(path) and file.is_file():
                 yield path, file
-
-
-def _upload_rank(key: str) -> int:
-    """0 for frames and videos, 1 for the plan, 2 for sheets and for archives of a whole dataset."""
-    _, slash, inside = key.partition("/")
-    if inside == names.PLAN:
-        return 1
-    return 2 if not slash or inside.lower().endswith(SHEETS) else 0
 
 
 def _print_preview(name: str, preview: DiscoveryView) -> None:

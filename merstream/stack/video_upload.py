@@ -7,12 +7,11 @@ from merstream.cli.console import stderr_console
 from merstream.embedded.run_folder import OUTPUT_FOLDER
 from merstream.stack.connection import connect_bus_and_store, connection_settings
 from merstream.stack.upload import upload_files
-from services.ingest.inbox import names
-from services.ingest.inbox.video_inbox import is_video
-from services.ingest.inbox.video_plans import plan_keys
 from shared.bus.topics import PREDICTIONS, VIDEOS
 from shared.connect import open_videos
 from shared.errors import BadData
+from shared.inbox import names
+from shared.inbox.names import is_video, plan_keys
 from shared.records import quote_segment
 from shared.settings import Settings
 from shared.storage_faults import require_writable_folder

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from merstream.withdrawal.scope import WithdrawalScope
-from services.ingest.inbox import names
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.dropped_files import collect_contents
 from services.ingest.inbox.dry_discovery import DroppedClip, discover_on_skeleton
 from shared.errors import BadData
+from shared.inbox import names
 from shared.store import ObjectInfo, Store
 
 

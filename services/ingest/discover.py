@@ -6,19 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from services.ingest.catalogue import corrections
-from services.ingest.catalogue.entry import (
-    AnnotationChange,
-    AnnotationEntry,
-    ClipProblem,
-    FoundClip,
-    PreferredFrames,
-    ReadingOptions,
-)
+from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, ClipProblem, FoundClip
 from services.ingest.catalogue.numbering import DatasetNumbering, survey_numbering
 from services.ingest.catalogue.registry import recognise_layout
 from services.ingest.catalogue.resolve import problem_of_entry, resolve_entry
 from services.ingest.catalogue.shared_frames import note_shared_frames
 from services.ingest.catalogue.tree import DatasetTree
+from shared.inbox.reading_options import PreferredFrames, ReadingOptions
 from shared.tables.cells import cell_text, is_absent
 from shared.tables.labels import find_shifted_labels, note_doubtful_labels
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from shared.errors import BadData, Misconfigured
+from shared.store.parts import PartedPut, PartInfo, check_parts
 
 PIECE = 1 << 20  # bytes of a file in memory at a time
 _PUT_IN_PROGRESS = ".put-"  # begins the name of a file that is not whole yet
+_WHOLE = "whole"  # the file of all parts
 LONGEST_NAME_BYTES = 245  # 255 on common file systems, less the suffix of a put in progress
 
 
@@ -56,6 +58,21 @@ class Store(ObjectReader, Protocol):
     def put_file(self, key: str, file: Path) -> None:
         """Store the bytes of a file of any size, never whole in memory."""
 
+    def begin_put(self, key: str, part_bytes: int) -> PartedPut:
+        """Begin an object that arrives in parts. Nothing is under the key before `finish_put`."""
+
+    def put_part(self, put: PartedPut, number: int, part: IO[bytes]) -> None:
+        """Store a part. It may be sent again with the same bytes. Raises NotStored if the put has ended."""
+
+    def list_parts(self, put: PartedPut) -> list[PartInfo]:
+        """The parts that are durable, by number. Raises NotStored if the put has ended."""
+
+    def finish_put(self, put: PartedPut) -> None:
+        """Make the object of all its parts at once. Raises BadData if a part is missing, NotStored as `put_part`."""
+
+    def abandon_put(self, put: PartedPut) -> None:
+        """Delete the parts, if there are any."""
+
     def exists(self, key: str) -> bool: ...
 
     def list_keys(self, prefix: str = "") -> Iterator[str]:
@@ -93,6 +110,46 @@ class LocalStore:
     def put_file(self, key: str, file: Path) -> None:
         with file.open("rb") as source, self._open_replacement(key) as stream:
             shutil.copyfileobj(source, stream, PIECE)
+
+    def begin_put(self, key: str, part_bytes: int) -> PartedPut:
+        self._path_of(key)
+        put = PartedPut(key, uuid.uuid4().hex, part_bytes)
+        self._parts_folder(put).mkdir()
+        return put
+
+    def put_part(self, put: PartedPut, number: int, part: IO[bytes]) -> None:
+        """Parts lie in one file where they belong, so that the end is a rename. An empty file marks what is durable."""
+        folder = self._find_parts(put)
+        descriptor = os.open(folder / _WHOLE, os.O_WRONLY | os.O_CREAT, 0o666)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.seek((number - 1) * put.part_bytes)
+            shutil.copyfileobj(part, stream, PIECE)
+            stream.flush()
+            os.fsync(stream.fileno())
+        (folder / f"{number}-{part.tell()}").touch()
+
+    def list_parts(self, put: PartedPut) -> list[PartInfo]:
+        marks = [mark for mark in self._find_parts(put).iterdir() if mark.name != _WHOLE]
+        return sorted(map(_part_info, marks), key=lambda part: part.number)
+
+    def finish_put(self, put: PartedPut) -> None:
+        check_parts(put, self.list_parts(put))
+        file = self._path_of(put.key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        (self._parts_folder(put) / _WHOLE).replace(file)
+        self.abandon_put(put)
+
+    def abandon_put(self, put: PartedPut) -> None:
+        shutil.rmtree(self._parts_folder(put), ignore_errors=True)
+
+    def _parts_folder(self, put: PartedPut) -> Path:
+        return self.folder / f"{_PUT_IN_PROGRESS}{put.id}"
+
+    def _find_parts(self, put: PartedPut) -> Path:
+        folder = self._parts_folder(put)
+        if not folder.is_dir():
+            raise NotStored(put.key)
+        return folder
 
     def fetch_file(self, key: str, file: Path) -> None:
         with self._open_stored(key) as source, file.open("wb") as stream:
@@ -173,6 +230,12 @@ def _list_folder(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry
         return [], []
     folders = [item for item in found if item.is_dir(follow_symlinks=False)]
     return folders, [item for item in found if item.is_file()]
+
+
+def _part_info(mark: Path) -> PartInfo:
+    number, _, size = mark.name.partition("-")
+    facts = mark.stat()
+    return PartInfo(int(number), int(size), f"{facts.st_mtime_ns:x}", datetime.fromtimestamp(facts.st_mtime, UTC))
 
 
 def _object_info(file: os.DirEntry[str], key: str) -> ObjectInfo:

@@ -4,27 +4,33 @@ A put is one PUT, which S3 makes visible whole or not at all. Errors of the serv
 server that fails or does not answer is Unavailable: the caller retries. A lasting refusal is Misconfigured.
 """
 
+import hashlib
 import io
 import shutil
 import ssl
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
-from xml.etree.ElementTree import ParseError
+from typing import IO, Any, cast
+from xml.etree.ElementTree import ParseError, fromstring
 
 import urllib3
 from minio import Minio, MinioAdmin
 from minio.credentials.providers import StaticProvider
+from minio.datatypes import ListPartsResult, Part
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.notificationconfig import NotificationConfig, QueueConfig
 
 from shared.errors import BadData, MerError, Misconfigured, Unavailable
 from shared.store import PIECE, NotStored, ObjectInfo, check_key
+from shared.store.parts import PartedPut, PartInfo, check_parts
 
 LARGEST_PUT_BYTES = 5 * 1024**3  # S3's limit of a single PUT. The client sends more in parts, visible with the last one
 PART_BYTES = 64 << 20  # larger files are uploaded in parts of this size
 
+_SIGNED_FOR = timedelta(hours=1)
 TEMPORARY_STATUSES = {408, 425, 429}  # HTTP statuses below 500 that ask for another attempt
 # Failures of transport or under load. Some servers give them a status that says otherwise.
 PASSING_CODES = {
@@ -113,6 +119,45 @@ class S3Store:
                 response.close()
                 response.release_conn()
 
+    # Parts are sent to signed addresses, because the client has public methods for whole objects alone.
+    def begin_put(self, key: str, part_bytes: int) -> PartedPut:
+        check_key(key)
+        self._require_bucket()
+        answer = self._send_signed("POST", key, {"uploads": ""})
+        return PartedPut(key, fromstring(answer.data).findtext("{*}UploadId", ""), part_bytes)
+
+    def put_part(self, put: PartedPut, number: int, part: IO[bytes]) -> None:
+        digest = hashlib.md5(usedforsecurity=False)
+        for piece in iter(lambda: part.read(PIECE), b""):
+            digest.update(piece)
+        headers = {"Content-Length": str(part.tell()), "Content-MD5": b64encode(digest.digest()).decode()}
+        part.seek(0)
+        pieces = iter(lambda: part.read(PIECE), b"")
+        self._send_signed("PUT", put.key, {"uploadId": put.id, "partNumber": str(number)}, pieces, headers)
+
+    def list_parts(self, put: PartedPut) -> list[PartInfo]:
+        found: dict[int, PartInfo] = {}  # SeaweedFS lists a part twice that was sent twice
+        while True:
+            marker = str(max(found, default=0))
+            query = {"uploadId": put.id, "max-parts": "1000", "part-number-marker": marker}
+            page = ListPartsResult(self._send_signed("GET", put.key, query))
+            found |= {part.part_number: _part_info_from(part) for part in page.parts}
+            if not (page.is_truncated and page.parts):
+                return [found[number] for number in sorted(found)]
+
+    def finish_put(self, put: PartedPut) -> None:
+        parts = self.list_parts(put)
+        check_parts(put, parts)
+        named = "".join(
+            f"<Part><PartNumber>{part.number}</PartNumber><ETag>{part.etag}</ETag></Part>" for part in parts
+        )
+        body = f"<CompleteMultipartUpload>{named}</CompleteMultipartUpload>".encode()
+        self._send_signed("POST", put.key, {"uploadId": put.id}, body, {"Content-Length": str(len(body))})
+
+    def abandon_put(self, put: PartedPut) -> None:
+        with suppress(NotStored):
+            self._send_signed("DELETE", put.key, {"uploadId": put.id})
+
     def exists(self, key: str) -> bool:
         self._require_bucket()
         try:
@@ -182,6 +227,17 @@ class S3Store:
         """Close idle connections."""
         self._http.clear()
 
+    def _send_signed(self, method: str, key: str, query: dict[str, Any], body: Any = None, headers: Any = None) -> Any:
+        """The answer to a request that is signed in its address. An error may come with the status 200, too."""
+        with self._translate_errors(key):
+            address = self._client.get_presigned_url(
+                method, self.bucket, key, _SIGNED_FOR, extra_query_params={**query}
+            )
+            answer = self._http.urlopen(method, address, body=body, headers=headers, redirect=False)
+            if answer.status >= 300 or b"<Error>" in answer.data[:200]:
+                raise S3Error.fromxml(answer)
+            return answer
+
     def _require_bucket(self) -> None:
         """Check once that the bucket exists. HEAD answers alike without bucket or key. Some servers create buckets."""
         if not self._bucket_found:
@@ -220,7 +276,7 @@ class _ChunkedPoolManager(urllib3.PoolManager):
     """Sends a body in pieces: the time limit of a socket is that of one send, and a whole artifact may take longer."""
 
     def urlopen(self, *args: Any, **kw: Any) -> Any:
-        if body := kw.get("body"):
+        if (body := kw.get("body")) and not isinstance(body, Iterator):
             whole = memoryview(body)
             kw["body"] = [whole[start : start + PIECE] for start in range(0, len(whole), PIECE)]
         return super().urlopen(*args, **kw)
@@ -238,6 +294,10 @@ def _tls_options(ca_bundle: Path | None) -> dict[str, Any]:
 
 def _object_info_from(found: Any) -> ObjectInfo:
     return ObjectInfo(found.object_name, found.size or 0, (found.etag or "").strip('"'), found.last_modified)
+
+
+def _part_info_from(part: Part) -> PartInfo:
+    return PartInfo(part.part_number, part.size or 0, part.etag, part.last_modified or datetime.now(UTC))
 
 
 def _refusal_error(error: S3Error, location: str, key: str | None) -> MerError:

@@ -1,6 +1,7 @@
 """What every store promises. A store passes by inheriting these tests and giving `store`."""
 
 import filecmp
+import io
 import threading
 from pathlib import Path
 
@@ -45,6 +46,41 @@ class StoreContract:
             assert [entry.size for entry in store.list_objects("a/")] == [size]
         with pytest.raises(NotStored, match="a/none"):
             store.fetch_file("a/none", tmp_path / "back")
+
+    def test_an_object_of_parts_appears_at_once(self, store: Store, tmp_path: Path) -> None:
+        whole, size = bytes(range(256)) * 50_000, 5 << 20  # the smallest part of S3
+        pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
+        store.put("d/old", b"before")
+        put = store.begin_put("d/film.mp4", size)
+        assert store.list_parts(put) == []
+        for number in (3, 1):
+            store.put_part(put, number, io.BytesIO(pieces[number - 1]))
+        assert [(part.number, part.size) for part in store.list_parts(put)] == [(1, size), (3, len(pieces[2]))]
+        with pytest.raises(BadData, match="missing"):
+            store.finish_put(put)
+        for _ in range(2):  # its answer may have been lost
+            store.put_part(put, 2, io.BytesIO(pieces[1]))
+        assert [part.number for part in store.list_parts(put)] == [1, 2, 3]
+        assert list(store.list_keys()) == ["d/old"]
+        assert store.list_top()[0] == ["d"]
+        store.finish_put(put)
+        store.fetch_file("d/film.mp4", tmp_path / "back")
+        assert (tmp_path / "back").read_bytes() == whole
+        with pytest.raises(NotStored):
+            store.list_parts(put)
+        with pytest.raises(NotStored):
+            store.finish_put(put)
+
+    def test_an_abandoned_object_leaves_nothing(self, store: Store) -> None:
+        put = store.begin_put("d/film.mp4", 5 << 20)
+        store.put_part(put, 1, io.BytesIO(b"some"))
+        for _ in range(2):
+            store.abandon_put(put)
+        with pytest.raises(NotStored):
+            store.put_part(put, 2, io.BytesIO(b"more"))
+        with pytest.raises(NotStored):
+            store.list_parts(put)
+        assert list(store.list_keys()) == []
 
     def test_put_replaces(self, store: Store) -> None:
         store.put("k", b"old and longer")

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from merstream.doctor.report import show_diagnosis
-from services.ingest.catalogue.entry import ReadingOptions
 from services.spotter.recording import open_recording
 from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData
+from shared.inbox.reading_options import ReadingOptions
 from shared.records import Artifact, Record, artifact_key
 from tests.hostile import archives, arrays, images, messages, sheets, videos
 from tests.hostile.any_name_store import AnyNameStore, open_any_names

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from merstream.stages import STAGES
 from services.console.api.run_request import RunRequest
-from services.ingest.inbox.dataset_plan import DatasetPlan
+from shared.inbox.dataset_plan import DatasetPlan
 from shared.settings import Settings
 from shared.stage_settings.registry import PROFILES_BY_STAGE
 from shared.training.protocol import ProtocolSettings

@@ -4,11 +4,13 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
+from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout
 from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet, locate_header
-from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, SheetReader
+from services.ingest.catalogue.spreadsheet import SheetReader
 from services.ingest.catalogue.tree import DatasetTree
 from shared.errors import BadData
+from shared.inbox.names import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
+from shared.inbox.reading_options import ReadingOptions
 from shared.tables.cells import cell_text, is_absent
 from shared.tables.header import note_near_columns, note_skipped_lines
 from shared.tables.paths import find_path

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry, CorrectionSwitch
+from services.ingest.catalogue.entry import AnnotationChange, AnnotationEntry
+from shared.inbox.reading_options import CorrectionSwitch
 from shared.names import spelling_key
 from shared.tables.cells import cell_text, is_absent
 

@@ -11,11 +11,12 @@ from typing import Literal
 
 from services.ingest.catalogue.clip_folders import ClipFolder, ClipFolders, FolderPattern, find_clip_folders
 from services.ingest.catalogue.cut_clips import RenumberedRow, renumber_cut_clips, shift_to_first_files
-from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout, ReadingOptions
+from services.ingest.catalogue.entry import AnnotationEntry, DatasetLayout
 from services.ingest.catalogue.numbered import numbered_images
 from services.ingest.catalogue.sheet import CodingSheet, find_coding_sheet
 from services.ingest.catalogue.sheet import locate_header as header
 from services.ingest.catalogue.tree import DatasetTree
+from shared.inbox.reading_options import ReadingOptions
 from shared.names import spelling_key
 from shared.tables.cells import cell_text, is_absent, whole_number
 from shared.tables.header import ColumnNames

@@ -6,24 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from services.ingest.catalogue.tree import DatasetTree
+from shared.inbox.reading_options import ReadingOptions
 from shared.records import Sample
 
 SourceKind = Literal["frames", "video"]
-PreferredFrames = Literal["cropped", "raw"]
-CorrectionSwitch = Literal["documented", "all", "none"]
-LabelKind = Literal["emotion", "objective"]
 Numbering = Literal["", "counted", "timed"]  # of a video's frames: as recorded, or number / rate. "": one if they agree
 Seconds = tuple[float | None, float | None, float | None]  # onset, apex and offset after the first frame
-
-
-@dataclass(frozen=True)
-class ReadingOptions:
-    """Options for the reading of a dataset."""
-
-    prefer: PreferredFrames = "cropped"  # if a dataset has both face crops and raw frames
-    corrections: CorrectionSwitch = "documented"  # `all` includes inferred and estimated ones
-    labels: LabelKind = "emotion"  # the label set that becomes the clip's emotion
-    fps: float | None = None  # frames per second, if the catalogue's value is wrong
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from services.ingest.catalogue.numbering import DatasetNumbering
 from services.ingest.limits import check_clip_length
 from shared import action_units
 from shared.errors import BadData, first_problem
+from shared.inbox.names import VIDEO_SUFFIXES
 from shared.records import Sample
 from shared.tables.cells import cell_text, is_absent, whole_number
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".mpg", ".mpeg", ".webm", ".wmv", ".m4v"})
 SENTENCE_LETTERS = 1000  # longest sentence. A cell may have 32,767 letters
 LONG_CLIP_SECONDS = 1.0  # a micro-expression lasts half a second at most by the usual definition
 NO_FACTS = DatasetNumbering()

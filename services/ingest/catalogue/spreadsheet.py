@@ -14,12 +14,11 @@ from openpyxl.cell.rich_text import CellRichText, TextBlock  # type: ignore[impo
 
 from services.ingest.catalogue.workbook_limits import BLANK_ROWS, MOST_COLUMNS, MOST_ROWS, check_workbook
 from shared.errors import BadData
+from shared.inbox.names import TEXT_SUFFIXES
 from shared.tables.cells import cell_text
 from shared.tables.table import DELIMITERS, Place, Table, parse_csv
 
 SHEET_BYTES = 64 << 20  # largest file
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
 SheetReader = Callable[[Path], list[Table]]
 
 

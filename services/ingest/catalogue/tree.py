@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.own_outputs import DRAWN_DATASET, describe_own_output
-from services.ingest.catalogue.spreadsheet import WORKBOOK_SUFFIXES, SheetReader, read_tables
+from services.ingest.catalogue.spreadsheet import SheetReader, read_tables
 from services.ingest.catalogue.video_length import VideoLength, count_video_frames
 from shared.errors import BadData
+from shared.inbox.names import WORKBOOK_SUFFIXES
 from shared.tables.table import Table
 
 FOLDER_DEPTH = 8  # levels below the dataset's folder. Deeper folders are not read

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from services.ingest.inbox import names
 from services.ingest.inbox.archive_members import PackedMember, safe_member_path, stream_members
 from services.ingest.inbox.member_names import choose_encoding, decode_name, is_undecoded
 from shared.errors import BadData
+from shared.inbox import names
 from shared.scratch import require_free_bytes
 
 ARCHIVE_DEPTH = 3  # archives within archives

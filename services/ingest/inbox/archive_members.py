@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from services.ingest.inbox import names
 from services.ingest.inbox.member_names import escape_name, is_undecoded
 from services.ingest.zip_directory import check_zip_directory
 from shared.errors import BadData
+from shared.inbox import names
 
 ZIP_UTF8 = 0x800  # flag of a zip member: its name is UTF-8 (APPNOTE 4.4.4, bit 11)
 PADDING_BYTES = 1 << 20  # at the end of a tar, at most

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from services.ingest.inbox import names
 from services.ingest.inbox.archive import relocate_members
 from services.ingest.inbox.archive_cache import ArchiveCache
 from shared.errors import Unavailable
+from shared.inbox import names
 from shared.scratch import require_free_bytes
 from shared.store import ObjectInfo, ObjectReader
 

@@ -10,20 +10,19 @@ from pathlib import Path, PurePosixPath
 
 from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.numbering import SHIFT_NOTES
-from services.ingest.catalogue.spreadsheet import TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_tables
+from services.ingest.catalogue.spreadsheet import read_tables
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_tree
-from services.ingest.inbox import dataset_plan as plans
-from services.ingest.inbox.dataset_plan import DatasetPlan
 from services.ingest.inbox.dropped_files import DatasetContents
-from services.ingest.inbox.names import PLAN
 from shared.errors import BadData
+from shared.inbox import dataset_plan as plans
+from shared.inbox.dataset_plan import DatasetPlan
+from shared.inbox.names import PLAN, SHEETS
 from shared.protocols import find_same_people, refuse_same_people
 from shared.records import json_digest
 from shared.store import ObjectReader
 from shared.tables.table import Table
 
-SHEETS = (*WORKBOOK_SUFFIXES, *TEXT_SUFFIXES)
 LEVELS = 3  # discovery reads sheets in the dataset's folder and two levels below
 
 

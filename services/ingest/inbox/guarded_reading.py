@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from services.ingest.catalogue.entry import FoundClip
-from services.ingest.catalogue.resolve import VIDEO_SUFFIXES
 from services.ingest.inbox import guarded_tasks
 from services.ingest.inbox.archive_cache import ArchiveListing, UnpackedArchive
 from services.ingest.inbox.dropped_files import DatasetContents
-from services.ingest.inbox.dry_discovery import SHEETS, DiscoveryView
+from services.ingest.inbox.dry_discovery import DiscoveryView
 from services.ingest.inbox.guarded_tasks import TaskTools
-from services.ingest.inbox.names import dataset_and_path
 from services.ingest.inbox.refused_contents import RefusedContents
 from shared.connect import open_inbox
 from shared.errors import BadData
+from shared.inbox.names import SHEETS, VIDEO_SUFFIXES, dataset_and_path
 from shared.packed_clips import PackedFile
 from shared.settings import Settings
 from shared.store import ObjectInfo, ObjectReader, Store

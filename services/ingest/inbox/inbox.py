@@ -2,7 +2,6 @@
 
 import threading
 
-from services.ingest.inbox import names
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.events import Upload
 from services.ingest.inbox.guarded_reading import BucketOpener, GuardedReading
@@ -15,6 +14,7 @@ from services.ingest.inbox.visit_marks import VisitMarks
 from shared.bus import Bus
 from shared.connect import open_inbox
 from shared.dataset_notices import dataset_view
+from shared.inbox import names
 from shared.scratch import ScratchFolder
 from shared.settings import Settings
 from shared.store import Store

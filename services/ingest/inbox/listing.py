@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.ingest.inbox import names
+from shared.inbox import names
 from shared.store import ObjectInfo, Store
 
 OBJECTS_PER_SECOND = 1000  # a dataset of so many objects is listed again after a second at the earliest

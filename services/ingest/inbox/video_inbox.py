@@ -10,18 +10,17 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
-from services.ingest.catalogue.resolve import VIDEO_SUFFIXES
-from services.ingest.inbox import names
 from services.ingest.inbox.events import Upload
 from services.ingest.inbox.listing import is_future
 from services.ingest.inbox.metrics import VideoMetrics
 from services.ingest.inbox.scan import Clock, server_clock
 from services.ingest.inbox.scan_loop import ScanLoop
-from services.ingest.inbox.video_plans import VideoPlans, is_plan, plan_keys
+from services.ingest.inbox.video_plans import VideoPlans
 from shared.bus import Bus
 from shared.bus.topics import FEATURES, SPOTTED, VIDEOS
+from shared.inbox import names
+from shared.inbox.names import VIDEO_SUFFIXES, is_plan, is_video, plan_keys
 from shared.settings import Settings
 from shared.store import ObjectInfo, Store
 from shared.telemetry import Metrics
@@ -117,11 +116,6 @@ class VideoInbox(ScanLoop):
         for key in spotted.clip_keys.values() if spotted else ():
             self.bus.publish(FEATURES.name, key, None)
         self.bus.publish(SPOTTED.name, video.upload_key, None)
-
-
-def is_video(key: str) -> bool:
-    """Whether an object is a video by its name."""
-    return not names.is_junk(key) and PurePosixPath(key).suffix.lower() in VIDEO_SUFFIXES
 
 
 def _plans_of(video: ObjectInfo, plans: Mapping[str, ObjectInfo]) -> list[ObjectInfo]:

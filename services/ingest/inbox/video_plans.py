@@ -3,27 +3,16 @@
 import uuid
 from collections.abc import Mapping
 
-from services.ingest.inbox.names import PLAN
-from services.ingest.inbox.plan_text import decode_plan
 from shared.errors import BadData
 from shared.finished_runs import find_finished_run
+from shared.inbox.names import plan_keys
+from shared.inbox.plan_text import decode_plan
 from shared.prediction.pipeline import PREDICTION_PIPELINE
 from shared.records import Pipeline
 from shared.store import ObjectInfo, Store
 from shared.video_records import SHIPPED_NAME, Video, VideoPlan
 
 LARGEST_PLAN = 1 << 16  # bytes
-
-
-def plan_keys(video: str) -> tuple[str, str]:
-    """Where the plan of a video may be: its own, which comes first, and the one of all videos in its folder."""
-    folder, slash, _ = video.rpartition("/")
-    return f"{video}.{PLAN}", f"{folder}{slash}{PLAN}"
-
-
-def is_plan(key: str) -> bool:
-    """Whether an object is a plan by its name, of one video or of a folder."""
-    return key.rpartition("/")[2] == PLAN or key.endswith(f".{PLAN}")
 
 
 class VideoPlans:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.ingest.catalogue.entry import FoundClip, ReadingOptions
+from services.ingest.catalogue.entry import FoundClip
 from services.ingest.discover import discover_clips
 from services.ingest.source_packing import pack_source
 from services.ingest.stage import STAGE
+from shared.inbox.reading_options import ReadingOptions
 from shared.protocols import apply_evaluation_protocol
 from shared.protocols.catalogue import protocol_by_name
 from shared.protocols.label_sets import SHEET_COUNTS

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.ingest.catalogue.corrections import CONFIDENCE, CORRECTIONS_CSV, FIELDS, apply_corrections
-from services.ingest.catalogue.entry import AnnotationEntry, CorrectionSwitch
+from services.ingest.catalogue.entry import AnnotationEntry
+from shared.inbox.reading_options import CorrectionSwitch
 
 
 def entry(subject: str, clip: str, onset: object, apex: object, offset: object, aus: str = "4") -> AnnotationEntry:

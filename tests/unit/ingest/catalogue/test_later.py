@@ -6,11 +6,12 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.catalogue.registry import recognise_layout
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_clips
 from shared.errors import BadData
+from shared.inbox.reading_options import ReadingOptions
 
 Write = Callable[..., Path]
 A = ("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion")

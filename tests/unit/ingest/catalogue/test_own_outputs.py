@@ -10,11 +10,12 @@ from merstream.doctor.diagnosis import dataset_folders, examine_folder
 from merstream.embedded.run_folder import Workspace
 from merstream.stack.upload import prepare_upload
 from merstream.synth import write_dataset
-from services.ingest.catalogue.entry import FoundClip, ReadingOptions
+from services.ingest.catalogue.entry import FoundClip
 from services.ingest.catalogue.own_outputs import describe_own_output
 from services.ingest.catalogue.tree import DatasetTree
 from services.ingest.discover import discover_clips
 from services.trainer.report.writer import REPORT_FILES
+from shared.inbox.reading_options import ReadingOptions
 from shared.records import Sample, artifact_key
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.write import EMPTY

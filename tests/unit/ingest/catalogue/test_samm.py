@@ -4,8 +4,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from services.ingest.catalogue.entry import FoundClip, ReadingOptions
+from services.ingest.catalogue.entry import FoundClip
 from services.ingest.discover import discover_clips
+from shared.inbox.reading_options import ReadingOptions
 
 Write = Callable[..., Path]
 HEADER = (

@@ -14,9 +14,10 @@ from openpyxl.cell.text import InlineFont
 from openpyxl.styles import Font
 
 from services.ingest.catalogue import workbook_limits
-from services.ingest.catalogue.entry import ClipProblem, FoundClip, ReadingOptions
+from services.ingest.catalogue.entry import ClipProblem, FoundClip
 from services.ingest.discover import discover_clips
 from shared.errors import BadData
+from shared.inbox.reading_options import ReadingOptions
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.write import EMPTY
 

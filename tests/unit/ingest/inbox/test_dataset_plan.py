@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.ingest.inbox.dataset_plan import parse_plan
 from shared.errors import BadData
+from shared.inbox.dataset_plan import parse_plan
 
 
 @pytest.mark.parametrize(

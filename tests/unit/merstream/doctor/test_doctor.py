@@ -10,7 +10,7 @@ import pytest
 
 from merstream import app
 from merstream.doctor.report import diagnose_folders
-from services.ingest.catalogue.entry import ReadingOptions
+from shared.inbox.reading_options import ReadingOptions
 from shared.video.index import read_file_index
 from tests.dataset_layouts import FORMS, full_size_clips, write
 from tests.dataset_layouts.write import TINY

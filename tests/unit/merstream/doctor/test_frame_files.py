@@ -9,7 +9,7 @@ import pytest
 
 from merstream import app
 from merstream.doctor.report import diagnose_folders
-from services.ingest.catalogue.entry import ReadingOptions
+from shared.inbox.reading_options import ReadingOptions
 
 HEADER = "dataset,subject,clip,path,onset,apex,offset,fps,emotion,aus"
 PICTURE = np.tile(np.linspace(0, 1, 64 * 48).reshape(48, 64)[:, :, None], (1, 1, 3))

@@ -1,13 +1,14 @@
 """`merstream.json` beside a dataset: its pipeline settings and training options."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
-from services.ingest.catalogue.entry import CorrectionSwitch, LabelKind, PreferredFrames, ReadingOptions
-from services.ingest.inbox.names import PLAN
-from services.ingest.inbox.plan_text import decode_plan
 from shared.errors import BadData, Misconfigured
+from shared.inbox.names import PLAN
+from shared.inbox.plan_text import decode_plan
+from shared.inbox.reading_options import CorrectionSwitch, LabelKind, PreferredFrames, ReadingOptions
 from shared.records import FrozenModel, Pipeline
 from shared.stage_settings.registry import PROFILES_BY_STAGE
 from shared.training.options import resolve_options
@@ -34,6 +35,29 @@ class DatasetPlan(FrozenModel):
     @property
     def reading(self) -> ReadingOptions:
         return ReadingOptions(self.prefer, self.corrections, self.labels, self.fps)
+
+
+def compose_plan(
+    profile: str | None,
+    overrides: Mapping[str, Mapping[str, JsonValue]],
+    train: Mapping[str, Any],
+    prefer: PreferredFrames | None,
+) -> DatasetPlan | None:
+    """The plan that choices state, or None without any. An option of None is no choice.
+
+    Raises Misconfigured for a setting that no training has.
+    """
+    requested = {name: value for name, value in train.items() if value is not None}
+    resolve_options(profile or "corrected", requested, "cpu")  # checks the settings only: the stack has its own device
+    given = {"profile": profile, "overrides": overrides, "train": requested, "prefer": prefer}
+    fields = {name: value for name, value in given.items() if value}
+    return DatasetPlan.model_validate(fields) if fields else None
+
+
+def merge_plans(own: DatasetPlan, plan: DatasetPlan) -> bytes:
+    """The file of a dataset's own plan with what another one states in its place."""
+    merged = DatasetPlan.model_validate({**own.model_dump(), **plan.model_dump(exclude_unset=True)})
+    return merged.model_dump_json(indent=1, exclude_defaults=True).encode()
 
 
 def parse_plan(data: bytes) -> DatasetPlan:

@@ -10,10 +10,10 @@ from shared.errors import BadData, first_problem
 from shared.records import FrozenModel
 from shared.settings_text import decode_settings
 
-P = TypeVar("P", bound=FrozenModel)
+AnyPlan = TypeVar("AnyPlan", bound=FrozenModel)
 
 
-def decode_plan(data: bytes, plan: type[P], name: str) -> P:
+def decode_plan(data: bytes, plan: type[AnyPlan], name: str) -> AnyPlan:
     """The plan in the bytes of the file `name`. Raises BadData that names the first wrong field or line."""
     text = decode_settings(data, name)
     try:

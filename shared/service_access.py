@@ -1,7 +1,7 @@
 """What each service may do on the store and on the bus: the source of the store's policies and of Kafka's ACLs.
 
 A service may write only under its own prefixes and delete only what it makes anew. Nobody but a person may delete
-uploads or sources.
+uploads or sources. The console takes uploads of people, so it may put files beside them, also in place of earlier ones.
 """
 
 from collections.abc import Iterator
@@ -48,6 +48,7 @@ class ServiceAccess:
     deletes: tuple[str, ...] = ()
     uploads: tuple[str, ...] = ()
     changes_uploads: bool = False
+    fills: tuple[str, ...] = ()  # buckets of uploads into which it may put files, without reading or deleting any
     consumes: tuple[Topic, ...] = ()
     produces: tuple[Topic, ...] = ()
     erases: tuple[Topic, ...] = ()  # topics whose processed messages it may delete, for `mer forget`
@@ -108,8 +109,9 @@ ACCESS = {
     ),
     "console": ServiceAccess(
         reads=("*",),
-        writes=("runs/*",),
-        deletes=("runs/*/cancelled",),
+        writes=("runs/*", "uploads/*"),
+        deletes=("runs/*/cancelled", "uploads/*"),
+        fills=("inbox_bucket", "videos_bucket"),
         consumes=_ALL_TOPICS,
         produces=(RUNS, RESULTS),  # it ends a run, and takes back the ending of one that starts again
         describes_groups=True,

@@ -1,7 +1,7 @@
 """The ASGI application: pages for a browser and the API for programs, at the same addresses."""
 
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,16 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.console.api.routes import ApiRoutes
+from services.console.api.upload_routes import UploadRoutes
 from services.console.middleware import AccessMiddleware
 from services.console.pages.page_routes import PageRoutes
 from services.console.pages.status_feed import StatusFeed
+from services.console.pages.upload_routes import UploadPages
 from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
 from services.console.run_reader import RunReader
+from services.console.uploads.desk import UploadDesk
+from services.console.uploads.records import Target
+from shared.store import Store
 
 OPENAPI_PATH = "/openapi.json"
 COMMON_HEADERS = {
@@ -32,6 +37,7 @@ class ConsoleOptions:
 
     `hosts` are the names by which it may be called. Without a `token` every client is accepted.
     `run_folder` is the folder of an embedded run, "" for a stack: there nobody would train a run that was requested.
+    `buckets` take uploads. Without them each upload is refused.
     """
 
     hosts: Set[str] = frozenset({"localhost"})
@@ -39,20 +45,25 @@ class ConsoleOptions:
     device: str = "cpu"
     scratch: Path | None = None
     run_folder: str = ""
+    buckets: Mapping[Target, Store] = field(default_factory=dict)
 
 
 def create_application(feed: StatusFeed, options: ConsoleOptions) -> AccessMiddleware:
     """Build the ASGI application over a feed and its reader. The caller closes the feed."""
     reader = feed.reader
     runs = RunReader(reader.state.store, options.scratch, reader.timeout_seconds)
-    pages = Starlette(
-        routes=PageRoutes(feed, reader, runs, options.run_folder).list_routes(), exception_handlers=EXCEPTION_HANDLERS
-    )
-    api = create_api(ApiRoutes(reader, runs, options.device), starts_runs=not options.run_folder)
+    desk = UploadDesk(options.buckets, reader.state.store) if options.buckets else None
+    uploads = UploadRoutes(reader, desk, options.scratch)
+    page_routes = [
+        *UploadPages(feed, reader, desk).list_routes(),
+        *PageRoutes(feed, reader, runs, options.run_folder).list_routes(),
+    ]
+    pages = Starlette(routes=page_routes, exception_handlers=EXCEPTION_HANDLERS)
+    api = create_api(ApiRoutes(reader, runs, options.device), uploads, starts_runs=not options.run_folder)
     return AccessMiddleware(ClientChoice(pages, api), options.hosts, options.token)
 
 
-def create_api(routes: ApiRoutes, starts_runs: bool = True) -> FastAPI:
+def create_api(routes: ApiRoutes, uploads: UploadRoutes, starts_runs: bool = True) -> FastAPI:
     """Build the API. It serves its description, but no page of documentation: FastAPI's load scripts from elsewhere."""
     api = DescribedApi(
         title="merstream",
@@ -63,13 +74,14 @@ def create_api(routes: ApiRoutes, starts_runs: bool = True) -> FastAPI:
         exception_handlers=EXCEPTION_HANDLERS,
     )
     api.include_router(routes.build_router(starts_runs))
+    api.include_router(uploads.build_router())
     return api
 
 
 def describe_api() -> dict[str, Any]:
     """The OpenAPI description. No route is called, so none needs a state."""
     unused: Any = None
-    return create_api(ApiRoutes(unused, unused, "cpu")).openapi()
+    return create_api(ApiRoutes(unused, unused, "cpu"), UploadRoutes(unused, None, None)).openapi()
 
 
 class DescribedApi(FastAPI):

@@ -33,7 +33,8 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not (refusal := self._refusal_response(scope)):
-            await self.app(scope, _limit_body(receive), send)
+            whole = scope["type"] == "http" and _takes_a_file(scope)
+            await self.app(scope, receive if whole else _limit_body(receive), send)
         else:
             await refusal(scope, receive, send)
 
@@ -84,6 +85,12 @@ def _read_password(credentials: str) -> str:
         return b64decode(credentials, validate=True).decode().partition(":")[2]
     except ValueError:
         return ""
+
+
+def _takes_a_file(scope: Scope) -> bool:
+    """Whether the route itself limits the body."""
+    path = str(scope["path"])
+    return path == "/uploads/form" or (scope["method"] == "PUT" and path.startswith("/uploads/"))
 
 
 def _limit_body(receive: Receive) -> Receive:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
+from collections.abc import Mapping
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -11,10 +12,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from services.console.app import ConsoleOptions, create_application
 from services.console.pages.status_feed import StatusFeed
 from services.console.state_reader import StateReader
+from services.console.uploads.records import Target
 from shared.device import name_training_device
 from shared.errors import Misconfigured
 from shared.pipeline_state import PipelineState
 from shared.settings import Settings
+from shared.store import Store
 from shared.telemetry import Metrics
 
 CONSOLE_NAME = "console"  # its label among the metrics
@@ -37,6 +40,7 @@ class ConsoleServer:
         refresh_seconds: float = REFRESH_SECONDS,
         run_folder: str = "",
         metrics: Metrics | None = None,
+        buckets: Mapping[Target, Store] | None = None,
     ) -> None:
         self.state = state
         self._heartbeat = (metrics or Metrics()).heartbeat.labels(CONSOLE_NAME)
@@ -50,6 +54,7 @@ class ConsoleServer:
             device=name_training_device(),
             scratch=settings.scratch,
             run_folder=run_folder,
+            buckets=buckets or {},
         )
         config = uvicorn.Config(
             create_application(self._feed, options),

@@ -45,13 +45,14 @@ class StateReader:
         """The present state, for code that runs in a thread. Raises Unavailable."""
         return self.state.read_snapshot(self.timeout_seconds)
 
-    async def run_work(self, work: Callable[[], T]) -> T:
-        """The result of `work`, computed in a thread.
+    async def run_work(self, work: Callable[[], T], timeout_seconds: float | None = None) -> T:
+        """The result of `work`, computed in a thread. It may take longer than other work if `timeout_seconds` is given.
 
         Raises HTTPException: 503 if the broker or the store is away, 500 for an error that a person has to correct.
         """
+        limit = timeout_seconds or self.timeout_seconds
         try:
-            with anyio.fail_after(self.timeout_seconds):
+            with anyio.fail_after(limit):
                 return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
         except MerError as error:
             away = isinstance(error, Unavailable)
@@ -59,5 +60,5 @@ class StateReader:
         except Exception as error:
             if not is_transient(error):
                 raise
-            sentence = str(error) or f"The broker or the store did not answer within {self.timeout_seconds:g} s."
+            sentence = str(error) or f"The broker or the store did not answer within {limit:g} s."
             raise HTTPException(503, sentence, RETRY_HEADERS) from error

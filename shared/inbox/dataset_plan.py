@@ -18,7 +18,9 @@ from shared.worker.stage_handler import change_profile
 class DatasetPlan(FrozenModel):
     """The content of `merstream.json`. Every field has a default."""
 
-    profile: Literal["corrected", "paper"] = "corrected"
+    profile: Literal["corrected", "paper"] = Field(
+        "corrected", description="`corrected` repairs the defects of the published method, `paper` reproduces them"
+    )
     overrides: dict[str, dict[str, JsonValue]] = Field(default_factory=dict, description="by stage and field")
     train: dict[str, JsonValue] = Field(
         default_factory=dict, description="training options that differ from the defaults"

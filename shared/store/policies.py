@@ -20,13 +20,14 @@ _LIST = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads
 def store_policy(access: ServiceAccess, settings: Settings) -> dict[str, Any]:
     """The policy of a service as S3's policy language has it. Whoever may read in a bucket may list its names."""
     uploads = [getattr(settings, name) for name in access.uploads]
-    buckets = [*([settings.s3_bucket] if access.reads else []), *uploads]
+    filled = [getattr(settings, name) for name in access.fills]
+    buckets = [*([settings.s3_bucket] if access.reads else []), *uploads, *filled]
     held = [f"{bucket}/*" for bucket in uploads]
     changed = held if access.changes_uploads else []
     statements = [
         (_LIST, buckets),
         (_READ, [*_keys_in(settings.s3_bucket, access.reads), *held]),
-        (_WRITE, [*_keys_in(settings.s3_bucket, access.writes), *changed]),
+        (_WRITE, [*_keys_in(settings.s3_bucket, access.writes), *changed, *(f"{bucket}/*" for bucket in filled)]),
         (_DELETE, [*_keys_in(settings.s3_bucket, access.deletes), *changed]),
     ]
     return {

@@ -1,5 +1,6 @@
 """Each service's key on a real MinIO, and each service's login on a real Kafka: it can do its work and nothing else."""
 
+import io
 from collections.abc import Iterator
 
 import pytest
@@ -87,12 +88,23 @@ def test_nobody_but_a_person_deletes_a_source_or_what_another_has_made(
 
 
 @pytest.mark.parametrize("service", sorted(ACCESS.keys() - {"person", NOTIFIER}))
-def test_uploads_are_read_by_the_inbox_and_changed_by_nobody(endpoint: Endpoint, service: str) -> None:
+def test_nobody_deletes_an_upload_and_the_console_alone_replaces_one(endpoint: Endpoint, service: str) -> None:
     put_everything(endpoint)
     store = open_as(endpoint, service, "datasets")
     assert refused(store, "get", "d/clips.csv") == (service != "inbox")
-    assert refused(store, "put", "d/clips.csv", b"other")
+    assert refused(store, "put", "d/clips.csv", b"other") == (service != "console")
     assert refused(store, "delete", "d/clips.csv")
+
+
+def test_the_console_takes_an_upload_in_parts_and_abandons_one(endpoint: Endpoint) -> None:
+    store, own = open_as(endpoint, "console", "videos"), open_as(endpoint, "console")
+    put = store.begin_put("film.mp4", 5 << 20)
+    store.put_part(put, 1, io.BytesIO(b"all"))
+    store.finish_put(put)
+    assert list(store.list_keys()) == ["film.mp4"]
+    store.abandon_put(store.begin_put("other.mp4", 5 << 20))
+    own.put("uploads/1.json", b"{}")
+    own.delete("uploads/1.json")
 
 
 def test_a_store_without_users_says_what_to_do() -> None:

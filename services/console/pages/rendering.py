@@ -38,13 +38,21 @@ def load_templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(figure=format_figure, moment=format_moment, segment=quote_path)
+    templates.filters.update(amount=format_amount, figure=format_figure, moment=format_moment, segment=quote_path)
     return templates
 
 
 def format_figure(value: float | None) -> str:
     """Three digits, or a dash for a figure that does not exist."""
     return "–" if value is None else f"{value:.3f}"
+
+
+def format_amount(size: int) -> str:
+    """Bytes as a person says them: 1.2 GB."""
+    amount, units = float(size), ["bytes", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{amount:.0f} {units[0]}" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"
 
 
 def format_moment(moment: datetime | str) -> str:

@@ -64,6 +64,15 @@ class Client:
     def send(self, body: bytes | Iterator[bytes], kind: str = "application/json", **headers: str) -> Answer:
         return self._ask("POST", "/runs", body=body, headers={"Content-Type": kind, **headers})
 
+    def ask_json(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return self._ask("POST", path, json=body, headers={"Content-Type": "application/json", **headers})
+
+    def send_form(self, path: str, body: bytes, kind: str, **headers: str) -> Answer:
+        return self._ask("POST", path, body=body, headers={"Content-Type": kind, **headers}, redirect=False)
+
+    def put(self, path: str, body: bytes | Iterator[bytes], **headers: str) -> Answer:
+        return self._ask("PUT", path, body=body, headers=headers)
+
     def submit(self, path: str, **headers: str) -> Answer:
         """A form without fields."""
         return self._ask("POST", path, headers=headers, redirect=False)
@@ -76,10 +85,17 @@ class Client:
 
 @contextmanager
 def served(
-    bus: Bus, store: Store, timeout_seconds: float = CALM, refresh_seconds: float = 0, **settings: Any
+    bus: Bus,
+    store: Store,
+    timeout_seconds: float = CALM,
+    refresh_seconds: float = 0,
+    buckets: Any = None,
+    run_folder: str = "",
+    **settings: Any,
 ) -> Iterator[Client]:
     chosen = Settings(**{"api_port": 0, **settings})
-    server = ConsoleServer(PipelineState(bus, store), chosen, threading.Event(), timeout_seconds, refresh_seconds)
+    state, stopping = PipelineState(bus, store), threading.Event()
+    server = ConsoleServer(state, chosen, stopping, timeout_seconds, refresh_seconds, run_folder, buckets=buckets)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -26,6 +26,7 @@ def _serve_folder(folder: Path, fill: bool) -> Iterator[Client]:
     bus, store = LocalBus(folder / "bus.sqlite"), LocalStore(folder / "store")
     if fill:
         fill_stack(bus, store)
-    with served(bus, store) as client:
+    buckets = {name: LocalStore(folder / name) for name in ("datasets", "videos")}
+    with served(bus, store, buckets=buckets) as client:
         yield client
     bus.close()

@@ -1,21 +1,21 @@
 """The pages in a real headless Chromium: light, dark and on a phone, with the keyboard alone, and as they change."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
-from tests.unit.console.conftest import CALM, Client, served
+from tests.unit.console.conftest import Client, served
 from tests.unit.console.drawn_stack import DONE, FAILED, HOSTILE_NAME, TRAINING, publish_dataset, publish_letters
+from tests.unit.console.pages.browser import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PATHS = (
     *("/", "/datasets", "/datasets/lab-2026", f"/datasets/{quote(HOSTILE_NAME)}", "/runs", f"/runs/{DONE}"),
-    *(f"/runs/{FAILED}", f"/runs/{TRAINING}", "/dead-letters", "/videos"),
+    *(f"/runs/{FAILED}", f"/runs/{TRAINING}", "/dead-letters", "/videos", "/uploads"),
 )
 SHAPES = {
     "laptop-light": (1280, "light"),
@@ -67,14 +67,6 @@ def open_page(chromium: "Browser") -> Iterator[Opener]:
     for context in opened:
         context.close()
     assert faults == []
-
-
-def wait_until(page: "Page", condition: str) -> None:
-    """Playwright's own waiting evaluates text in the page, which the page's policy forbids."""
-    limit = time.monotonic() + CALM
-    while not page.evaluate(condition):
-        assert time.monotonic() < limit, condition
-        page.wait_for_timeout(20)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -1,0 +1,17 @@
+"""How tests drive a real browser."""
+
+import time
+from typing import TYPE_CHECKING
+
+from tests.unit.console.conftest import CALM
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def wait_until(page: "Page", condition: str) -> None:
+    """Playwright's own waiting evaluates text in the page, which the page's policy forbids."""
+    limit = time.monotonic() + CALM
+    while not page.evaluate(condition):
+        assert time.monotonic() < limit, condition
+        page.wait_for_timeout(20)

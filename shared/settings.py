@@ -96,7 +96,14 @@ class Settings(BaseSettings):
         "accepted, `*` accepts every name",
     )
     api_token: SecretStr = Field(
-        SecretStr(""), description="token that clients send as `Authorization: Bearer`. Empty: no token is needed"
+        SecretStr(""),
+        description="token of an administrator, which clients send as `Authorization: Bearer`. Empty, and nobody in "
+        "MER_API_PEOPLE: no token is needed",
+    )
+    api_people: Path | None = Field(
+        None,
+        description="file of persons: NAME ROLE TOKEN on each line, or the token's SHA-256. A role is look, run or "
+        "administer",
     )
 
     kafka_servers: str = Field(

@@ -33,7 +33,7 @@ def console_command(
     from services.console.server import ConsoleServer
 
     settings = connection_settings(folder).model_copy(
-        update={"api_host": CONSOLE_HOST, "api_port": port, "api_token": SecretStr("")}
+        update={"api_host": CONSOLE_HOST, "api_port": port, "api_token": SecretStr(""), "api_people": None}
     )
     workspace, stopping = Workspace(folder), threading.Event()
     with closing(workspace.open_bus()) as bus:

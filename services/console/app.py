@@ -10,6 +10,9 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.console.access.failed_logins import FailedLogins
+from services.console.access.login_routes import LoginPages
+from services.console.access.persons import PersonRegister
 from services.console.api.routes import ApiRoutes
 from services.console.api.upload_routes import UploadRoutes
 from services.console.middleware import AccessMiddleware
@@ -35,13 +38,15 @@ COMMON_HEADERS = {
 class ConsoleOptions:
     """How the console answers. `device` selects the model of a request that names none.
 
-    `hosts` are the names by which it may be called. Without a `token` every client is accepted.
+    `hosts` are the names by which it may be called. Without a `token` and without persons in the file `people`, every
+    client is accepted.
     `run_folder` is the folder of an embedded run, "" for a stack: there nobody would train a run that was requested.
     `buckets` take uploads. Without them each upload is refused.
     """
 
     hosts: Set[str] = frozenset({"localhost"})
     token: str = ""
+    people: Path | None = None
     device: str = "cpu"
     scratch: Path | None = None
     run_folder: str = ""
@@ -52,15 +57,17 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> AccessMiddl
     """Build the ASGI application over a feed and its reader. The caller closes the feed."""
     reader = feed.reader
     runs = RunReader(reader.state.store, options.scratch, reader.timeout_seconds)
+    persons, failures = PersonRegister(options.token, options.people), FailedLogins()
     desk = UploadDesk(options.buckets, reader.state.store) if options.buckets else None
     uploads = UploadRoutes(reader, desk, options.scratch)
     page_routes = [
+        *LoginPages(persons, failures).list_routes(),
         *UploadPages(feed, reader, desk).list_routes(),
         *PageRoutes(feed, reader, runs, options.run_folder).list_routes(),
     ]
     pages = Starlette(routes=page_routes, exception_handlers=EXCEPTION_HANDLERS)
     api = create_api(ApiRoutes(reader, runs, options.device), uploads, starts_runs=not options.run_folder)
-    return AccessMiddleware(ClientChoice(pages, api), options.hosts, options.token)
+    return AccessMiddleware(ClientChoice(pages, api), options.hosts, persons, failures)
 
 
 def create_api(routes: ApiRoutes, uploads: UploadRoutes, starts_runs: bool = True) -> FastAPI:
@@ -114,7 +121,7 @@ class ClientChoice:
 
 def _is_for_pages(scope: Scope) -> bool:
     path = scope["path"]
-    if path == "/" or path == "/events" or path.startswith(("/static/", "/videos", "/dead-letters")):
+    if path in ("/", "/events", "/login", "/logout") or path.startswith(("/static/", "/videos", "/dead-letters")):
         return True
     reads = scope["method"] in ("GET", "HEAD")  # a form sends its request to the API, which leads to a page
     return wants_page(scope) and reads and path != OPENAPI_PATH

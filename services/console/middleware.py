@@ -1,55 +1,91 @@
-"""Checks before a request is read: the name by which the API was called, the token and the size of the body."""
+"""Checks before a request is read: the host it names, where it comes from, who sends it and the size of its body."""
 
-import secrets
-from base64 import b64decode
 from collections.abc import Set
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import HTTPException
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.console.access.failed_logins import TOO_MANY, WRONG_TOKEN, FailedLogins
+from services.console.access.persons import PersonRegister
+from services.console.access.route_roles import READING_METHODS, find_role
+from services.console.access.visitor import ANYBODY, VISITOR, Visitor
 from services.console.problems import refuse_request, wants_page
 
 MAX_BODY_BYTES = 1 << 20  # a request names data and does not contain them
-BROWSER_LOGIN = 'Basic realm="merstream", charset="UTF-8"'  # the browser asks for a name and a password
 OWN_SITES = {"same-origin", "none"}  # of pages whose requests may change something. Only browsers say it
-TOKEN_SENTENCE = (
-    "Expected the deployment's token (MER_API_TOKEN) as `Authorization: Bearer TOKEN`. A browser sends it as the "
-    "password of any user name."
-)
+PUBLIC_PATHS = ("/login", "/static/")
 
 
 @dataclass(frozen=True)
 class AccessMiddleware:
-    """ASGI middleware. With an empty `token` every client is accepted, with `*` among the `hosts` every name."""
+    """ASGI middleware. Without `persons` every client is accepted, with `*` among the `hosts` every name."""
 
     app: ASGIApp
     hosts: Set[str]
-    token: str = ""
+    persons: PersonRegister
+    failures: FailedLogins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (refusal := self._refusal_response(scope)):
-            whole = scope["type"] == "http" and _takes_a_file(scope)
-            await self.app(scope, receive if whole else _limit_body(receive), send)
-        else:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif refusal := self._refuse_origin(scope) or self._admit_visitor(scope):
             await refusal(scope, receive, send)
+        else:
+            await self.app(scope, receive if _takes_a_file(scope) else _limit_body(receive), send)
 
-    def _refusal_response(self, scope: Scope) -> Response | None:
+    def _refuse_origin(self, scope: Scope) -> Response | None:
+        """A page of another site can make a browser send requests, but not hide where they come from."""
         headers = Headers(scope=scope)
-        if not _host_is_trusted(headers.get("host", ""), self.hosts):
+        host = headers.get("host", "")
+        if not _host_is_trusted(host, self.hosts):
             known = ", ".join(sorted(self.hosts))
             sentence = f"Expected an address or one of the names {known} as the host (MER_API_HOSTS)."
             return refuse_request(scope, 400, sentence)
-        if self.token and not _token_matches(headers.get("authorization", ""), self.token):
-            scheme = BROWSER_LOGIN if wants_page(scope) else "Bearer"
-            return refuse_request(scope, 401, TOKEN_SENTENCE, {"WWW-Authenticate": scheme})
-        if scope["method"] not in ("GET", "HEAD") and headers.get("sec-fetch-site", "none") not in OWN_SITES:
+        if scope["method"] not in READING_METHODS and not self._comes_from_here(headers, host):
             return refuse_request(scope, 403, "Expected a request of this console, got one of another site's page.")
         return None
+
+    def _comes_from_here(self, headers: Headers, host: str) -> bool:
+        """Browsers say the site over TLS and to localhost. Else they say the origin. A program says neither."""
+        if site := headers.get("sec-fetch-site"):
+            return site in OWN_SITES
+        if (origin := headers.get("origin")) is None:
+            return True
+        try:
+            parts = urlsplit(origin)
+            return parts.netloc.lower() == host.lower() or (parts.hostname or "") in self.hosts
+        except ValueError:
+            return False
+
+    def _admit_visitor(self, scope: Scope) -> Response | None:
+        """Note who sends the request. The answer refuses who is not known or may not do it."""
+        visitor: Visitor = ANYBODY
+        if self.persons.list_persons() and not scope["path"].startswith(PUBLIC_PATHS):
+            headers = Headers(scope=scope)
+            person = self.persons.find_by_headers(headers)
+            if person is None:
+                return self._ask_for_login(scope, headers)
+            visitor = person.visitor
+        VISITOR.set(visitor)
+        if visitor.role < (least := find_role(scope["method"], scope["path"])):
+            own, wanted = visitor.role.name.lower(), least.name.lower()
+            sentence = f"Expected the role {wanted} or a higher one, {visitor.name} has the role {own}."
+            return refuse_request(scope, 403, sentence)
+        return None
+
+    def _ask_for_login(self, scope: Scope, headers: Headers) -> Response:
+        if wants_page(scope) and "authorization" not in headers:
+            asked = scope["path"] + (f"?{query.decode()}" if (query := scope["query_string"]) else "")
+            target = asked if scope["method"] in READING_METHODS else "/"
+            return RedirectResponse(f"/login?next={quote(target, safe='')}", 303)
+        if "authorization" in headers and self.failures.describe_failure(scope).status == 429:
+            return refuse_request(scope, 429, TOO_MANY, {"Retry-After": "60"})
+        return refuse_request(scope, 401, WRONG_TOKEN, {"WWW-Authenticate": "Bearer"})
 
 
 def _host_is_trusted(given: str, trusted: Set[str]) -> bool:
@@ -69,22 +105,6 @@ def _is_address(host: str) -> bool:
         return bool(ip_address(host))
     except ValueError:
         return False
-
-
-def _token_matches(authorization: str, token: str) -> bool:
-    """Compare in constant time: the time does not show where a wrong token differs. A browser's is a password."""
-    scheme, _, given = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        given = _read_password(given)
-    return secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() in ("bearer", "basic")
-
-
-def _read_password(credentials: str) -> str:
-    """The password in the credentials of HTTP Basic, "" if they are none."""
-    try:
-        return b64decode(credentials, validate=True).decode().partition(":")[2]
-    except ValueError:
-        return ""
 
 
 def _takes_a_file(scope: Scope) -> bool:

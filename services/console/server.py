@@ -45,12 +45,11 @@ class ConsoleServer:
         self.state = state
         self._heartbeat = (metrics or Metrics()).heartbeat.labels(CONSOLE_NAME)
         self.stopping = stopping
-        self._socket = _open_listening_socket(settings.api_host, settings.api_port)
-        self.port: int = self._socket.getsockname()[1]
         self._feed = StatusFeed(StateReader(state, timeout_seconds), refresh_seconds, stopping)
         options = ConsoleOptions(
             hosts=_split_names(settings.api_hosts),
             token=settings.api_token.get_secret_value(),
+            people=settings.api_people,
             device=name_training_device(),
             scratch=settings.scratch,
             run_folder=run_folder,
@@ -68,6 +67,8 @@ class ConsoleServer:
             timeout_graceful_shutdown=int(settings.grace_seconds),
         )
         self._server = uvicorn.Server(config)
+        self._socket = _open_listening_socket(settings.api_host, settings.api_port)
+        self.port: int = self._socket.getsockname()[1]
         logging.getLogger("uvicorn.error").setLevel("WARNING")
 
     def run(self) -> None:

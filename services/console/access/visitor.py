@@ -23,6 +23,15 @@ class Visitor:
     name: str = "anybody"
     role: Role = Role.ADMINISTER
 
+    @property
+    def is_known(self) -> bool:
+        return self != ANYBODY
+
+    @property
+    def may_run(self) -> bool:
+        """Whether they may upload, and start and cancel runs."""
+        return self.role >= Role.RUN
+
 
 ANYBODY = Visitor()
 VISITOR: ContextVar[Visitor] = ContextVar("visitor", default=ANYBODY)

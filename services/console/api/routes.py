@@ -1,6 +1,5 @@
 """The routes of the API. Each reads the present state within a limit of time and answers from it."""
 
-import logging
 import threading
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from services.console.access.visitor import note_action
 from services.console.api import responses
 from services.console.api.responses import DatasetAnswer, RunAnswer
 from services.console.api.run_request import RunRequest, require_folds
@@ -17,14 +17,12 @@ from services.console.state_reader import StateReader, hold_lock
 from services.console.stored_files import stream_file
 from shared.pipeline_state import PipelineSnapshot
 
-log = logging.getLogger(__name__)
-
 RunId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="The `id` that `POST /runs` returned.")]
 PageLimit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of runs, the newest first.")]
 PROBLEMS = {
     400: "The name in the address is not one of `MER_API_HOSTS`.",
     401: "The token is missing or wrong.",
-    403: "A page of another site sent the request.",
+    403: "The person's role does not allow this, or a page of another site sent the request.",
     404: "There is no such run, file or dataset.",
     409: "Some clips have no features yet. Ask again later, or set `partial`.",
     413: "The request is larger than 1 MiB.",
@@ -40,7 +38,7 @@ REPORT_FILE = {
 def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route, for its description."""
     described: dict[int | str, dict[str, Any]] = {}
-    for status in (400, 401, *statuses, 503):
+    for status in (400, 401, 403, *statuses, 503):
         described |= describe_problem(status, PROBLEMS[status])
     return described
 
@@ -61,7 +59,7 @@ class ApiRoutes:
     def build_router(self, starts_runs: bool) -> APIRouter:
         router, unknown = APIRouter(), describe_problems(404, 422)
         if starts_runs:
-            refusals = describe_problems(403, 404, 409, 413, 422)
+            refusals = describe_problems(404, 409, 413, 422)
             router.add_api_route("/runs", self.start_run, methods=["POST"], status_code=202, responses=refusals)
             router.add_api_route(
                 "/runs/{run}/cancel",
@@ -69,7 +67,7 @@ class ApiRoutes:
                 methods=["POST"],
                 status_code=202,
                 response_model=RunAnswer,
-                responses=describe_problems(403, 404, 413, 422) | describe_problem(409, "The run has ended already."),
+                responses=describe_problems(404, 413, 422) | describe_problem(409, "The run has ended already."),
             )
         router.add_api_route("/runs", self.list_runs, methods=["GET"], responses=describe_problems(422))
         router.add_api_route("/runs/{run}", self.show_run, methods=["GET"], responses=unknown)
@@ -124,7 +122,7 @@ class ApiRoutes:
         if answer.state not in ("planned", "training") or run is None:
             raise HTTPException(409, f"Run {run_id} is {answer.state}. Only one that has not ended can be cancelled.")
         self.reader.state.cancel_run(run, "Somebody cancelled it in the console. The same request starts it again.")
-        log.info("run cancelled", extra={"mer": {"stage": "api", "key": run.id, "dataset": run.dataset}})
+        note_action("run cancelled", object=run.id, dataset=run.dataset)
         return self.runs.find_answer(self.reader.read_snapshot(), run_id)
 
     def _start_requested_run(self, request: RunRequest) -> RunAnswer:
@@ -145,5 +143,5 @@ class ApiRoutes:
         if ended_early:
             self.reader.state.withdraw_ending(run)
         self.reader.state.publish_run(run, contents)
-        log.info("run started", extra={"mer": {"stage": "api", "key": run.id, "dataset": run.dataset}})
+        note_action("run started", object=run.id, dataset=run.dataset)
         return self.runs.find_answer(self.reader.read_snapshot(), run.id)

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.console.access.visitor import VISITOR
+
 FOLDER = Path(__file__).parent
 STATIC_FOLDER = FOLDER / "static"
 PAGE_HEADERS = {
@@ -24,7 +26,7 @@ def render_page(
     template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
     """The answer with a filled template."""
-    text = load_templates().get_template(template).render(status=status, **values)
+    text = load_templates().get_template(template).render(status=status, visitor=VISITOR.get(), **values)
     return HTMLResponse(text, status, {**PAGE_HEADERS, **(headers or {})})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import urllib3
@@ -55,7 +56,8 @@ class Client:
 
     def open(self, path: str, **headers: str) -> Answer:
         """As a browser does."""
-        return self.get(path, Accept="text/html,application/xhtml+xml,*/*;q=0.8", **headers)
+        accept = "text/html,application/xhtml+xml,*/*;q=0.8"
+        return self._ask("GET", path, headers={"Accept": accept, **headers}, redirect=False)
 
     def post(self, **body: Any) -> Answer:
         """A run."""
@@ -76,6 +78,11 @@ class Client:
     def submit(self, path: str, **headers: str) -> Answer:
         """A form without fields."""
         return self._ask("POST", path, headers=headers, redirect=False)
+
+    def log_in(self, token: str, target: str = "/", **headers: str) -> Answer:
+        body = urlencode({"token": token, "next": target}).encode()
+        given = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html", **headers}
+        return self._ask("POST", "/login", body=body, headers=given, redirect=False)
 
     def _ask(self, method: str, path: str, **given: Any) -> Answer:
         with urllib3.PoolManager(retries=False, timeout=CALM) as pool:

@@ -31,7 +31,7 @@ function replacePart(part, next) {
 async function refresh(digest) {
   if (digest === shown) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);

@@ -123,7 +123,7 @@ def settings_page() -> str:
 
 def _settings() -> Iterator[tuple[str, tuple[str, str, str]]]:
     for name, field in Settings.model_fields.items():
-        first = name.partition("_")[0]
+        first = "api" if name == "root_path" else name.partition("_")[0]
         secret = "Secret" in str(field.annotation)
         default = "" if secret or field.default in (None, "") else format_code(field.default)
         values = ", ".join(map(format_code, _choices(field.annotation)))

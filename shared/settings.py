@@ -106,6 +106,12 @@ class Settings(BaseSettings):
         "administer",
     )
 
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="path below which a proxy shows the console, such as /mer. Empty: it has an address of its own",
+    )
+
     kafka_servers: str = Field(
         "", description="host:port of Kafka, several separated by commas. Empty: the embedded bus in MER_HOME"
     )

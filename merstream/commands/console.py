@@ -33,7 +33,13 @@ def console_command(
     from services.console.server import ConsoleServer
 
     settings = connection_settings(folder).model_copy(
-        update={"api_host": CONSOLE_HOST, "api_port": port, "api_token": SecretStr(""), "api_people": None}
+        update={
+            "api_host": CONSOLE_HOST,
+            "api_port": port,
+            "api_token": SecretStr(""),
+            "api_people": None,
+            "root_path": "",
+        }
     )
     workspace, stopping = Workspace(folder), threading.Event()
     with closing(workspace.open_bus()) as bus:

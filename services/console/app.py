@@ -19,6 +19,7 @@ from services.console.middleware import AccessMiddleware
 from services.console.pages.page_routes import PageRoutes
 from services.console.pages.status_feed import StatusFeed
 from services.console.pages.upload_routes import UploadPages
+from services.console.path_prefix import PrefixMiddleware
 from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
 from services.console.run_reader import RunReader
 from services.console.uploads.desk import UploadDesk
@@ -41,19 +42,21 @@ class ConsoleOptions:
     `hosts` are the names by which it may be called. Without a `token` and without persons in the file `people`, every
     client is accepted.
     `run_folder` is the folder of an embedded run, "" for a stack: there nobody would train a run that was requested.
-    `buckets` take uploads. Without them each upload is refused.
+    `root_path` is the path below which a proxy shows the console. `buckets` take uploads. Without them each upload is
+    refused.
     """
 
     hosts: Set[str] = frozenset({"localhost"})
     token: str = ""
     people: Path | None = None
+    root_path: str = ""
     device: str = "cpu"
     scratch: Path | None = None
     run_folder: str = ""
     buckets: Mapping[Target, Store] = field(default_factory=dict)
 
 
-def create_application(feed: StatusFeed, options: ConsoleOptions) -> AccessMiddleware:
+def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddleware:
     """Build the ASGI application over a feed and its reader. The caller closes the feed."""
     reader = feed.reader
     runs = RunReader(reader.state.store, options.scratch, reader.timeout_seconds)
@@ -66,11 +69,12 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> AccessMiddl
         *PageRoutes(feed, reader, runs, options.run_folder).list_routes(),
     ]
     pages = Starlette(routes=page_routes, exception_handlers=EXCEPTION_HANDLERS)
-    api = create_api(ApiRoutes(reader, runs, options.device), uploads, starts_runs=not options.run_folder)
-    return AccessMiddleware(ClientChoice(pages, api), options.hosts, persons, failures)
+    api = create_api(ApiRoutes(reader, runs, options.device), uploads, not options.run_folder, options.root_path)
+    access = AccessMiddleware(ClientChoice(pages, api), options.hosts, persons, failures)
+    return PrefixMiddleware(access, options.root_path)
 
 
-def create_api(routes: ApiRoutes, uploads: UploadRoutes, starts_runs: bool = True) -> FastAPI:
+def create_api(routes: ApiRoutes, uploads: UploadRoutes, starts_runs: bool = True, root_path: str = "") -> FastAPI:
     """Build the API. It serves its description, but no page of documentation: FastAPI's load scripts from elsewhere."""
     api = DescribedApi(
         title="merstream",
@@ -78,6 +82,7 @@ def create_api(routes: ApiRoutes, uploads: UploadRoutes, starts_runs: bool = Tru
         openapi_url=OPENAPI_PATH,
         docs_url=None,
         redoc_url=None,
+        servers=[{"url": root_path}] if root_path else None,
         exception_handlers=EXCEPTION_HANDLERS,
     )
     api.include_router(routes.build_router(starts_runs))

@@ -50,6 +50,7 @@ class ConsoleServer:
             hosts=_split_names(settings.api_hosts),
             token=settings.api_token.get_secret_value(),
             people=settings.api_people,
+            root_path=settings.root_path,
             device=name_training_device(),
             scratch=settings.scratch,
             run_folder=run_folder,

@@ -70,7 +70,7 @@ class Mixer:
 
 KAFKA = ("kafka", "strimzi", "kafka-login")  # one of them at most
 SCALING = ("keda", "hpa")  # likewise
-OTHERS = ("store", "gpu", "gpu-flow", "gpu-magnet", "monitoring", "network-policies", "namespace")
+OTHERS = ("store", "gpu", "gpu-flow", "gpu-magnet", "monitoring", "network-policies", "namespace", "ingress")
 LOGINS = ("kafka-login", "keda", "keda-login", "service-logins")
 
 

@@ -122,6 +122,18 @@ def test_no_pod_may_more_than_it_needs(name: str) -> None:
     assert all(account["automountServiceAccountToken"] is False for account in accounts.values())
 
 
+def test_the_ingress_leads_to_the_console_under_a_name_that_it_answers_to(mixer: kustomize.Mixer) -> None:
+    manifests = mixer.build(("ingress", "namespace"))
+    (rule,) = of_kind(manifests, "Ingress")["console"]["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    service = of_kind(manifests, "Service")[path["backend"]["service"]["name"]]
+    assert path["backend"]["service"]["port"]["name"] in [port["name"] for port in service["spec"]["ports"]]
+    (container,) = pods(manifests)["console"]["containers"]
+    given = {each["name"]: each.get("value") for each in container["env"]}
+    assert rule["host"] in given["MER_API_HOSTS"].split(",")
+    assert given["MER_API_HOST"] == "0.0.0.0", "a patch adds to the list"
+
+
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_the_api_is_found_where_it_is_served(name: str) -> None:
     service, (container,) = (

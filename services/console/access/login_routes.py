@@ -1,6 +1,7 @@
 """The page on which a person logs in, and the end of a login."""
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import parse_qs
 
 from fastapi.responses import RedirectResponse, Response
@@ -10,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from services.console.access.failed_logins import FailedLogins
 from services.console.access.persons import COOKIE_NAME, SESSION_SECONDS, PersonRegister, make_cookie
 from services.console.access.visitor import VISITOR, note_action
-from services.console.pages.rendering import render_page
+from services.console.pages.rendering import ROOT_PATH, render_page
 
 
 class LoginPages:
@@ -41,15 +42,17 @@ class LoginPages:
         note_action("logged in")
         answer = RedirectResponse(target, 303)
         secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
-        answer.set_cookie(
-            COOKIE_NAME, make_cookie(person), SESSION_SECONDS, httponly=True, samesite="strict", secure=secure
-        )
+        answer.set_cookie(COOKIE_NAME, make_cookie(person), SESSION_SECONDS, secure=secure, **_cookie_rules())
         return answer
 
     async def log_out(self, request: Request) -> Response:
         answer = RedirectResponse("/login", 303)
-        answer.delete_cookie(COOKIE_NAME, httponly=True, samesite="strict")
+        answer.delete_cookie(COOKIE_NAME, **_cookie_rules())
         return answer
+
+
+def _cookie_rules() -> Any:
+    return {"path": ROOT_PATH.get() or "/", "httponly": True, "samesite": "strict"}
 
 
 def choose_target(given: str) -> str:

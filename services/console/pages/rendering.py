@@ -1,6 +1,8 @@
 """Templates become answers."""
 
+import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.console.access.visitor import VISITOR
 
+ROOT_PATH: ContextVar[str] = ContextVar("root_path", default="")  # see `services.console.path_prefix`
+_OWN_LINK = re.compile(r'\b(href|src|action)="/(?!/)')
 FOLDER = Path(__file__).parent
 STATIC_FOLDER = FOLDER / "static"
 PAGE_HEADERS = {
@@ -26,8 +30,20 @@ def render_page(
     template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
     """The answer with a filled template."""
-    text = load_templates().get_template(template).render(status=status, visitor=VISITOR.get(), **values)
-    return HTMLResponse(text, status, {**PAGE_HEADERS, **(headers or {})})
+    text = (
+        load_templates()
+        .get_template(template)
+        .render(status=status, visitor=VISITOR.get(), root_path=ROOT_PATH.get(), **values)
+    )
+    return HTMLResponse(_prefix_links(text), status, {**PAGE_HEADERS, **(headers or {})})
+
+
+def _prefix_links(page: str) -> str:
+    """The page with the prefix in its links.
+
+    A value never looks like an attribute, because its quotes are escaped. So only links of templates are found.
+    """
+    return _OWN_LINK.sub(rf'\1="{prefix}/', page) if (prefix := ROOT_PATH.get()) else page
 
 
 @cache

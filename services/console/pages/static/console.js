@@ -41,7 +41,7 @@ async function refresh(digest) {
 }
 
 function listen() {
-  const events = new EventSource("/events");
+  const events = new EventSource(`${document.body.dataset.root}/events`);
   events.addEventListener("changed", (event) =>
     refresh(event.data).then(() => say("live"), () => say("This page is old. Load it again.")));
   events.addEventListener("trouble", (event) => say(event.data));

@@ -4,7 +4,7 @@ import { Refusal, Sender, runAll } from "./upload_sender.js";
 const FILES_AT_ONCE = 4;
 const NAMES_AT_ONCE = 500; // of one request
 const SHOWN_FAULTS = 10;
-const root = document.body.dataset.root ?? "";
+const root = document.body.dataset.root;
 const form = document.getElementById("upload");
 const [files, folder, drop, pause] = ["files", "folder", "drop", "pause"].map((id) => document.getElementById(id));
 const archives = form.dataset.archives.split(" ").sort((one, other) => other.length - one.length);

@@ -1,7 +1,7 @@
 // Sends files to the console: a small one at once, a large one in parts. What fails for a moment is sent again.
 const PARTS_AT_ONCE = 3;
 const WAITS = [1, 2, 4, 8, 15, 30]; // seconds before another attempt
-const root = document.body.dataset.root ?? "";
+const root = document.body.dataset.root;
 
 /** The console refused a request. The message is its sentence. */
 export class Refusal extends Error {

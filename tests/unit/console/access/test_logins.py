@@ -71,7 +71,7 @@ def flatten_routes(routes: Iterable[Any]) -> Iterator[Any]:
 
 def test_every_route_that_changes_something_has_its_least_role(lab: Any) -> None:
     feed = StatusFeed(StateReader(PipelineState(lab.bus, lab.store), 5), 1, threading.Event())
-    choice: Any = create_application(feed, ConsoleOptions()).app
+    choice: Any = create_application(feed, ConsoleOptions()).app.app  # type: ignore[attr-defined]
     found = {
         (method, route.path)
         for application in (choice.pages, choice.api)

@@ -21,7 +21,6 @@ from benchmarks.common import argument_parser, describe_machine, result_file, wr
 from merstream.synth.action_units import MIDLINE_AUS, displacement_field
 from merstream.synth.portrait import neutral_portrait
 from services.roi_au.maps import MAP_SIDE, map_cell_edges
-from services.roi_au.roi import ROI
 from services.trainer.models.head_motion import (
     ROI_PLACES,
     HeadMotion,
@@ -29,6 +28,7 @@ from services.trainer.models.head_motion import (
     face_cells,
     map_cell_positions,
 )
+from shared.regions_of_interest import ROI
 from shared.training.model_settings import ModelSettings
 
 PATTERNS = ((1, 2), (4,), (6,), (9,), (10,), (12,), (6, 12), (14,), (15,), (17,), (20,), (25,))

@@ -33,7 +33,8 @@ from services.ingest.steady_face_box import steady_box
 from services.interpolator import stage as interpolator
 from services.interpolator.timeline import frame_positions, shown_frame_rate
 from services.magnifier import stage as magnifier
-from services.roi_au.roi import RADIUS, ROI
+from services.roi_au.roi import RADIUS
+from shared.regions_of_interest import ROI
 from shared.stage import Arrays, StageSettings
 from shared.stage_settings.interpolator import InterpolatorSettings
 from shared.stage_settings.magnifier import MagnifierSettings

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from benchmarks.common import argument_parser
 from benchmarks.truth import MeasuredClip, TrueClip, draw_clips, interpolate_clip, measure_clip, profile_settings
-from merstream.pictures import CAPTION_HEIGHT, Picture, add_title, draw_roi_motion, join_row, write_png
 from merstream.synth import Difficulty
 from services.roi_au.landmarks import detect
-from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
+from shared.images.clip_pictures import CAPTION_HEIGHT, Picture, add_title, draw_roi_motion, join_row, write_png
+from shared.images.flow_colour import colour_flow, draw_colour_wheel
 from shared.stage_settings.magnifier import MAGNIFIER_PROFILES
 
 IMAGES_FOLDER = Path(__file__).parents[1] / "docs" / "images"

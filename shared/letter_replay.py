@@ -1,12 +1,13 @@
 """Which dead letters may be replayed: not those of clips and videos that were replaced or removed since.
 
-Their records would be computed for nobody.
+Their records would be computed for nobody. `mer dead-letters replay` and the console replay by `replay_letters`.
 """
 
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
 from shared.bus import Bus
-from shared.bus.dead_letters import DeadLetter
+from shared.bus.dead_letters import DeadLetter, replay_letter
 from shared.bus.topics import IMAGE_STAGES, SPOTTED, VIDEOS
 from shared.dataset_notices import read_datasets
 from shared.errors import BadData
@@ -48,3 +49,13 @@ class ReplayCheck:
 
     def _is_present(self, video: Video) -> bool:
         return video.is_same_upload(self._videos.get(video.key))
+
+
+def replay_letters(bus: Bus, store: Store, letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, str]]:
+    """Replay the letters that may be. Yields each with "", or with the sentence that says why it is refused."""
+    check = ReplayCheck(bus, store)
+    for letter in letters:
+        refusal = check.explain_refusal(letter)
+        if not refusal:
+            replay_letter(bus, letter)
+        yield letter, refusal

@@ -113,7 +113,12 @@ ACCESS = {
         deletes=("runs/*/cancelled", "uploads/*"),
         fills=("inbox_bucket", "videos_bucket"),
         consumes=_ALL_TOPICS,
-        produces=(RUNS, RESULTS),  # it ends a run, and takes back the ending of one that starts again
+        # It starts and ends runs, takes back the ending of one that starts again, replays and discards dead letters.
+        produces=(
+            RESULTS,
+            *(TOPICS[topic] for topic in TOPIC_BY_GROUP.values()),
+            *(dead_letter_topic(group) for group in TOPIC_BY_GROUP),
+        ),
         describes_groups=True,
     ),
     "trainer": _worker_access(

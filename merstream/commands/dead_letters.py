@@ -11,10 +11,10 @@ from rich.table import Table
 from merstream.cli.console import stdout_console
 from merstream.cli.options import RunOrStack
 from merstream.stack.connection import connect_bus_and_store
-from shared.bus.dead_letters import DeadLetter, discard_letter, replay_letter
+from shared.bus.dead_letters import DeadLetter, discard_letter
 from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import BadData, Misconfigured
-from shared.letter_replay import ReplayCheck
+from shared.letter_replay import replay_letters
 from shared.letter_selection import format_message_value, gather_letters, letter_id, select_letters
 
 dead_letters_app = typer.Typer(
@@ -67,11 +67,11 @@ def replay_dead_letters(
         raise Misconfigured("`mer dead-letters replay` needs IDs, or --all and at most one group.")
     with connect_bus_and_store(out) as (bus, store):
         letters = gather_letters(bus, store, *which) if all else select_letters(gather_letters(bus, store), which)
-        check = ReplayCheck(bus, store)
-        refusals = {letter_id(letter): reason for letter in letters if (reason := check.explain_refusal(letter))}
-        for letter in letters:
-            if letter_id(letter) not in refusals:
-                replay_letter(bus, letter)
+        refusals = {}
+        for letter, refusal in replay_letters(bus, store, letters):
+            if refusal:
+                refusals[letter_id(letter)] = refusal
+            else:
                 _print_letter_outcome(letter, f"is back on {letter.origin.rpartition('/')[0]}")
     if not letters:
         stdout_console.print("No dead letters.")

@@ -32,7 +32,7 @@ def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
 
     Raises BadData for an unknown clip, StorageRefused if the folder cannot be written.
     """
-    from merstream import pictures  # OpenCV, which no other command waits for
+    from shared.images import clip_pictures  # OpenCV, which no other command waits for
 
     record = find_features_record(clip, workspace)
     require_writable_folder(folder)
@@ -41,14 +41,14 @@ def write_pictures(clip: str, workspace: Workspace, folder: Path) -> list[Path]:
     artifacts[record.stage] = record.artifact
     arrays = {name: read_artifact(store, artifact, name) for name, artifact in artifacts.items()}
     drawn = {
-        "1-clip": pictures.draw_marked_frames(arrays["ingest"]),
-        "2-timeline": pictures.draw_timeline(arrays["interpolator"]),
-        "3-magnified": pictures.draw_magnified_frames(arrays["interpolator"], arrays["magnifier"]),
-        "4-flow": pictures.draw_flow_pairs(arrays["flow"]),
-        "5-rois": pictures.draw_roi_motion(arrays["interpolator"], arrays["flow"], arrays["roi-au"]),
+        "1-clip": clip_pictures.draw_marked_frames(arrays["ingest"]),
+        "2-timeline": clip_pictures.draw_timeline(arrays["interpolator"]),
+        "3-magnified": clip_pictures.draw_magnified_frames(arrays["interpolator"], arrays["magnifier"]),
+        "4-flow": clip_pictures.draw_flow_pairs(arrays["flow"]),
+        "5-rois": clip_pictures.draw_roi_motion(arrays["interpolator"], arrays["flow"], arrays["roi-au"]),
     }
     name = "-".join((record.sample.subject, record.sample.clip))
-    return [pictures.write_png(folder / f"{name}-{key}.png", picture) for key, picture in drawn.items()]
+    return [clip_pictures.write_png(folder / f"{name}-{key}.png", picture) for key, picture in drawn.items()]
 
 
 def find_features_record(clip: str, workspace: Workspace) -> Record:

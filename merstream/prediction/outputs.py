@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from merstream.embedded.run_folder import Workspace
-from merstream.pictures import Picture
 from merstream.prediction.files import write_events
 from merstream.prediction.overlay import write_overlay
 from merstream.prediction.overlay_drawing import FaceCourse
@@ -21,6 +20,7 @@ from services.spotter.recorded_frames import Recording
 from services.spotter.watched_faces import WatchedFace
 from shared.bus.topics import FEATURES
 from shared.errors import Misconfigured
+from shared.images.flow_colour import Picture
 from shared.prediction.files import PREDICTION_FILE
 from shared.records import Record
 from shared.spotting.face_motion import FaceMotion

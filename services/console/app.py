@@ -1,32 +1,50 @@
 """The ASGI application: pages for a browser and the API for programs, at the same addresses."""
 
-from collections.abc import Mapping, Set
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.console.access.failed_logins import FailedLogins
 from services.console.access.login_routes import LoginPages
 from services.console.access.persons import PersonRegister
+from services.console.api.clip_routes import ClipApi
+from services.console.api.compare_routes import CompareApi
+from services.console.api.letter_routes import LetterApi
 from services.console.api.routes import ApiRoutes
 from services.console.api.upload_routes import UploadRoutes
+from services.console.artifact_reader import ArtifactReader
+from services.console.clip_pictures import ClipDrawer
+from services.console.clip_reader import ClipReader
+from services.console.fold_curves import CurveReader
+from services.console.letter_desk import LetterDesk
 from services.console.middleware import AccessMiddleware
+from services.console.pages.clip_routes import ClipPages
+from services.console.pages.compare_routes import ComparePages
+from services.console.pages.letter_routes import LetterPages
 from services.console.pages.page_routes import PageRoutes
+from services.console.pages.run_routes import RunPages
 from services.console.pages.status_feed import StatusFeed
 from services.console.pages.upload_routes import UploadPages
 from services.console.path_prefix import PrefixMiddleware
 from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
+from services.console.run_comparison import RunComparer
 from services.console.run_reader import RunReader
+from services.console.run_starter import RunStarter
 from services.console.uploads.desk import UploadDesk
 from services.console.uploads.records import Target
 from shared.store import Store
 
 OPENAPI_PATH = "/openapi.json"
+CLIP_FILES = re.compile("/datasets/[^/]+/clips/[^/]+/[^/]+/(pictures|artifacts)/")  # no pages, whoever opens them
+PAGES_ONLY = ("/events", "/login", "/logout", "/static/", "/videos")  # where there is nothing else for a program
 COMMON_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -58,23 +76,43 @@ class ConsoleOptions:
 
 def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddleware:
     """Build the ASGI application over a feed and its reader. The caller closes the feed."""
-    reader = feed.reader
-    runs = RunReader(reader.state.store, options.scratch, reader.timeout_seconds)
+    reader, store = feed.reader, feed.reader.state.store
+    runs = RunReader(store, options.scratch, reader.timeout_seconds)
     persons, failures = PersonRegister(options.token, options.people), FailedLogins()
-    desk = UploadDesk(options.buckets, reader.state.store) if options.buckets else None
-    uploads = UploadRoutes(reader, desk, options.scratch)
-    page_routes = [
-        *LoginPages(persons, failures).list_routes(),
-        *UploadPages(feed, reader, desk).list_routes(),
-        *PageRoutes(feed, reader, runs, options.run_folder).list_routes(),
+    uploads = UploadDesk(options.buckets, store) if options.buckets else None
+    artifacts = ArtifactReader(store, options.scratch, reader.timeout_seconds)
+    letters, clips, drawer = LetterDesk(reader, artifacts), ClipReader(store), ClipDrawer(artifacts)
+    starter, comparer, curves = RunStarter(reader, runs, options.device), RunComparer(runs), CurveReader(runs)
+    parts = (
+        LoginPages(persons, failures),
+        UploadPages(feed, reader, uploads),
+        LetterPages(feed, letters, options.run_folder),
+        ClipPages(feed, clips, drawer),
+        ComparePages(feed, comparer),  # before `/runs/{run}`
+        RunPages(feed, starter, curves, options.run_folder),
+        PageRoutes(feed, reader, runs, options.run_folder),
+    )
+    pages = Starlette(
+        routes=[route for part in parts for route in part.list_routes()], exception_handlers=EXCEPTION_HANDLERS
+    )
+    api_parts: list[ApiPart] = [
+        LetterApi(feed, letters),
+        CompareApi(reader, comparer, curves),
+        ClipApi(reader, clips, drawer),
+        UploadRoutes(reader, uploads, options.scratch),
     ]
-    pages = Starlette(routes=page_routes, exception_handlers=EXCEPTION_HANDLERS)
-    api = create_api(ApiRoutes(reader, runs, options.device), uploads, not options.run_folder, options.root_path)
+    api = create_api(ApiRoutes(reader, runs, starter), api_parts, not options.run_folder, options.root_path)
     access = AccessMiddleware(ClientChoice(pages, api), options.hosts, persons, failures)
     return PrefixMiddleware(access, options.root_path)
 
 
-def create_api(routes: ApiRoutes, uploads: UploadRoutes, starts_runs: bool = True, root_path: str = "") -> FastAPI:
+class ApiPart(Protocol):
+    """Routes of the API that have one subject in common."""
+
+    def add_routes(self, router: APIRouter) -> None: ...
+
+
+def create_api(routes: ApiRoutes, parts: Sequence[ApiPart], starts_runs: bool = True, root_path: str = "") -> FastAPI:
     """Build the API. It serves its description, but no page of documentation: FastAPI's load scripts from elsewhere."""
     api = DescribedApi(
         title="merstream",
@@ -85,15 +123,23 @@ def create_api(routes: ApiRoutes, uploads: UploadRoutes, starts_runs: bool = Tru
         servers=[{"url": root_path}] if root_path else None,
         exception_handlers=EXCEPTION_HANDLERS,
     )
+    router = APIRouter()
+    for part in parts:  # before `/runs/{run}`, which takes every address below `/runs`
+        part.add_routes(router)
+    api.include_router(router)
     api.include_router(routes.build_router(starts_runs))
-    api.include_router(uploads.build_router())
     return api
 
 
 def describe_api() -> dict[str, Any]:
     """The OpenAPI description. No route is called, so none needs a state."""
     unused: Any = None
-    return create_api(ApiRoutes(unused, unused, "cpu"), UploadRoutes(unused, None, None)).openapi()
+    parts: list[ApiPart] = [
+        LetterApi(unused, unused),
+        CompareApi(unused, unused, unused),
+        UploadRoutes(unused, None, None),
+    ]
+    return create_api(ApiRoutes(unused, unused, unused), parts).openapi()
 
 
 class DescribedApi(FastAPI):
@@ -107,9 +153,12 @@ class DescribedApi(FastAPI):
 
 @dataclass(frozen=True)
 class ClientChoice:
-    """ASGI application. A browser that opens an address gets `pages`, every other client gets `api`."""
+    """ASGI application. A browser that opens an address or sends a form gets `pages`, where they know the address.
 
-    pages: ASGIApp
+    Everybody else gets `api`, which also tells a browser what is not there.
+    """
+
+    pages: Starlette
     api: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,13 +169,12 @@ class ClientChoice:
                     headers.setdefault(name, value)
             await send(message)
 
-        chosen = self.pages if scope["type"] == "http" and _is_for_pages(scope) else self.api
+        chosen: ASGIApp = self.pages if scope["type"] == "http" and self._is_for_pages(scope) else self.api
         await chosen(scope, receive, send_with_headers)
 
-
-def _is_for_pages(scope: Scope) -> bool:
-    path = scope["path"]
-    if path in ("/", "/events", "/login", "/logout") or path.startswith(("/static/", "/videos", "/dead-letters")):
-        return True
-    reads = scope["method"] in ("GET", "HEAD")  # a form sends its request to the API, which leads to a page
-    return wants_page(scope) and reads and path != OPENAPI_PATH
+    def _is_for_pages(self, scope: Scope) -> bool:
+        if scope["path"] == "/" or scope["path"].startswith(PAGES_ONLY):
+            return True
+        if not wants_page(scope) or CLIP_FILES.match(scope["path"]):
+            return False
+        return any(route.matches(scope)[0] is Match.FULL for route in self.pages.routes)

@@ -16,6 +16,7 @@ from services.console.pages.rendering import render_page
 from shared.records import FrozenModel
 
 PROBLEM_TYPE = "application/problem+json"
+FASTAPI_CANNOT_DECODE = "There was an error parsing the body"  # its detail of a 400, for a body that is no text
 UNEXPECTED = "The server met an unexpected error. The log of the console has the details."
 
 
@@ -43,7 +44,7 @@ def refuse_request(scope: Scope, status: int, detail: str, headers: Mapping[str,
 
 
 async def _answer_http_error(request: Request, error: HTTPException) -> Response:
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # of FastAPI, for a body that its reader of JSON cannot decode
+    if error.detail == FASTAPI_CANNOT_DECODE:
         return refuse_request(request.scope, 422, "Expected JSON in UTF-8, got a body that cannot be decoded as that.")
     return refuse_request(request.scope, error.status_code, str(error.detail), error.headers)
 

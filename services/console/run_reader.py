@@ -31,6 +31,7 @@ class RunDetails:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     clip_count: int | None = None
+    classes: tuple[str, ...] | None = None  # None: all that occur
     left_out: tuple[str, ...] = ()
     class_figures: tuple[Mapping[str, Any], ...] = ()  # of report.json: class, samples, f1, recall, precision
 
@@ -84,12 +85,13 @@ class RunReader:
         return self._read_contents(files.get("run.json") or run_contents_key(run), files.get("report.json"))
 
     def _read_contents_once(self, contents_key: str, report_key: str | None) -> RunDetails:
-        contents, report = self._read_json(contents_key), self._read_json(report_key) if report_key else {}
+        contents, report = self.read_json(contents_key), self.read_json(report_key) if report_key else {}
         return RunDetails(
             settings=contents.get("settings", {}),
             protocol=contents.get("protocol", {}),
             environment=contents.get("environment") or {},
             clip_count=len(contents.get("features") or contents.get("table", ())) if contents else None,
+            classes=tuple(contents["classes"]) if contents.get("classes") else None,
             left_out=tuple(contents.get("faults", ())),
             class_figures=tuple(report.get("result", {}).get("per_class", ())),
         )
@@ -100,7 +102,7 @@ class RunReader:
         except BadData:
             return None
 
-    def _read_json(self, key: str) -> dict[str, Any]:
+    def read_json(self, key: str) -> dict[str, Any]:
         """The object in a JSON file, {} if it is missing, too long or no object."""
         sizes = [found.size for found in self.store.list_objects(key) if found.key == key]
         if not sizes or sizes[0] > LONGEST_SHOWN_BYTES:

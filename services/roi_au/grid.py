@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.roi_au.landmarks import rescale_points
-from services.roi_au.roi import RADIUS, ROI, check_flows_and_landmarks
+from services.roi_au.roi import RADIUS, check_flows_and_landmarks
 from shared.errors import BadData
+from shared.regions_of_interest import ROI
 from shared.stage import settings_for_profile
 from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 

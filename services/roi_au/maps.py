@@ -21,7 +21,6 @@ relative error was 0.39 with the tensor averaged over a cell and 0.41 with the m
 cells (at factor 2: 0.44, 0.49, 0.40).
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -87,15 +86,6 @@ def average_cells(motion: NDArray[Any], across: Floats, down: Floats) -> Floats:
     """The mean of a motion [2, H, W] over the cells of a map, [2, 28, 28], by `pixel_shares` [28, W] and [28, H]."""
     # einsum, not BLAS, whose order of summation depends on the machine
     return np.asarray(np.einsum("ry,cyk->crk", down, np.einsum("cyx,kx->cyk", motion, across)))
-
-
-def count_pairs_to_apex(positions: Sequence[float] | Floats, apex: float) -> int:
-    """The number of flows from the first magnified frame to the frame nearest the apex; at least 1.
-
-    `positions` [T] of the magnified frames and `apex` are in frames of the clip, or in s. A position may repeat at the
-    end (a raw copy of the last frame): the first of the nearest frames counts.
-    """
-    return max(1, int(np.abs(np.asarray(positions, np.float64) - apex).argmin()))
 
 
 def concatenate_flows(flows: NDArray[Any]) -> NDArray[np.float32]:

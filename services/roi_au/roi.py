@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BadData
+from shared.regions_of_interest import ROI
 from shared.stage import settings_for_profile
 from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
-ROI = np.r_[17:27, 48:68]  # iBUG numbers: brows from the image's left to right, outer lip, inner lip
 RADIUS = 3  # px from a patch's centre to its edge: 7x7
 
 Indices = NDArray[np.int64]

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from services.roi_au.clip import prepare_au_clip
 from services.roi_au.grid import to_grid
 from services.roi_au.landmarks import detect, rescale_points
-from services.roi_au.maps import count_pairs_to_apex, flow_maps, motion_maps
+from services.roi_au.maps import flow_maps, motion_maps
 from services.roi_au.roi import cut_patches, patches
+from shared.apex_pairs import count_apex_pairs
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 from shared.stage_arrays import FLOW_ARRAYS, SHOWN_ARRAYS
@@ -54,33 +55,6 @@ def _shape_patches(flow: Arrays, points: NDArray[np.float64], size: tuple[int, .
         return {}
     maps = flow["shape_maps"]
     return {"shape_patches": cut_patches(maps, rescale_points(points, size, maps.shape[-2:]), settings)}
-
-
-def count_apex_pairs(shown: Arrays, flow: Arrays) -> int:
-    """The number of flows that lead to the frame nearest the apex.
-
-    shown: the interpolator's artifact with `positions` [T] and `apex`, or `times` [T] and `apex_time`, s. flow: the
-    flow's artifact with `flows` [F, N, 2, H, W]. Raises BadData for numbers of frames that do not fit.
-    """
-    at, apex = ("times", "apex_time") if "times" in shown else ("positions", "apex")  # uneven clips are timed in s
-    return count_pairs_to_apex(shown[at][_magnified_frame_numbers(flow, len(shown[at]))], float(shown[apex]))
-
-
-def _magnified_frame_numbers(flow: Arrays, frames: int) -> NDArray[np.int64]:
-    """The interpolated frames [T + 1], of `frames`, that T flows lie between.
-
-    Profile `paper` shows no onset, and its last flow may lead to a raw copy of the last frame, which is no motion.
-    """
-    flows = flow["flows"].shape[1]
-    if "frame_numbers" not in flow:
-        return np.arange(1, min(flows + 2, frames))
-    numbers: NDArray[np.int64] = np.asarray(flow["frame_numbers"])
-    if numbers.shape != (flows + 1,) or not ((numbers >= 0) & (numbers < frames)).all():
-        raise BadData(
-            f"expected the numbers of the {flows + 1} frames that {flows} flows lie between, each from 0 to "
-            f"{frames - 1}, got {numbers.tolist()}; run interpolator, magnifier and flow again for this clip"
-        )
-    return numbers
 
 
 def _check_flows(flows: NDArray[Any], factors: NDArray[Any], onset: NDArray[Any]) -> None:

@@ -27,7 +27,7 @@ def pack_arrays(arrays: Arrays) -> bytes:
 
 
 def write_arrays(stream: IO[bytes], arrays: Arrays) -> None:
-    """Write the bytes of `pack_arrays`. Arrays are asked for one at a time, so that a mapping may make them then."""
+    """Write the bytes of `pack_arrays`. Arrays [...] are asked for one at a time: a mapping may make them then."""
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
             array = np.asanyarray(arrays[name])
@@ -53,22 +53,88 @@ def unpack_arrays(data: bytes, label: str = "artifact") -> dict[str, np.ndarray[
         raise BadData(f"{label} is no .npz of plain arrays ({error}); compute it again.") from None
 
 
+class ArrayFile:
+    """The arrays of an .npz in a file. `shapes` and rows are read from it, so that no array is whole in memory."""
+
+    def __init__(self, file: IO[bytes], label: str = "artifact") -> None:
+        """Raises BadData, with `label`, if the file is no .npz of plain arrays in C order."""
+        self.label = label
+        try:
+            self._archive = zipfile.ZipFile(file)
+            size = file.seek(0, io.SEEK_END)
+            self._headers = {
+                info.filename.removesuffix(".npy"): (info, *self._read_header(info, size))
+                for info in self._archive.infolist()
+            }
+        except Exception as error:
+            raise BadData(f"{label} is no .npz of plain arrays ({error}); compute it again.") from None
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each array, by name."""
+        return {name: shape for name, (_, shape, _, _) in self._headers.items()}
+
+    def count_row_bytes(self, name: str) -> int:
+        """The bytes of one row along the first axis of an array [N, ...]. Raises BadData as `read_rows`."""
+        _, shape, dtype, _ = self._find_header(name)
+        return math.prod(shape[1:]) * dtype.itemsize
+
+    def read_rows(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray[Any, Any]:
+        """The rows [start:stop] along the first axis of an array [N, ...]; an array without axes [] whole.
+
+        Raises BadData for a name that is not there, and for damaged bytes.
+        """
+        info, shape, dtype, offset = self._find_header(name)
+        length = shape[0] if shape else 1
+        start, stop, _ = slice(start, stop).indices(length)
+        row_bytes = math.prod(shape[1:]) * dtype.itemsize
+        try:
+            with self._archive.open(info) as member:
+                member.seek(offset + start * row_bytes)
+                data = member.read(max(0, stop - start) * row_bytes)
+            rows = np.frombuffer(data, dtype)
+            return rows.reshape(max(0, stop - start), *shape[1:]) if shape else rows.reshape(())
+        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            raise BadData(f"{self.label}: array {name!r} is damaged ({error}); compute it again.") from None
+
+    def _find_header(self, name: str) -> tuple[zipfile.ZipInfo, tuple[int, ...], np.dtype[Any], int]:
+        if name not in self._headers:
+            raise BadData(f"{self.label}: expected an array {name!r}, got {', '.join(sorted(self._headers))}.")
+        return self._headers[name]
+
+    def _read_header(self, info: zipfile.ZipInfo, packed: int) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+        """Shape, type and the place of the first value."""
+        with self._archive.open(info) as member:
+            shape, column_order, dtype = _read_member_header(member, info, packed)
+            if dtype.hasobject or (column_order and len(shape) > 1):
+                raise ValueError(f"{info.filename!r} has {dtype} in an order that is not C's")
+            return shape, dtype, member.tell()
+
+
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, packed: int) -> np.ndarray[Any, Any]:
     """One array [...]. numpy takes memory for what a header declares. `packed`: bytes of the archive.
 
     Raises ValueError for a header that lies, and whatever zipfile and numpy raise.
     """
     with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        if version not in _HEADER_READERS:
-            raise ValueError(f"{info.filename!r} has version {version} of the format")
-        shape, _, dtype = _HEADER_READERS[version](member)
-    declared = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or declared > info.file_size or info.file_size > _MOST_RATIO * packed:
-        raise ValueError(f"{info.filename!r} declares {shape} of {dtype}, more than the file has")
+        _read_member_header(member, info, packed)
     with archive.open(info) as member:
         array: np.ndarray[Any, Any] = np.lib.format.read_array(member, allow_pickle=False)
         return array
+
+
+def _read_member_header(
+    member: IO[bytes], info: zipfile.ZipInfo, packed: int
+) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type. Raises ValueError for a header that lies."""
+    version = np.lib.format.read_magic(member)
+    if version not in _HEADER_READERS:
+        raise ValueError(f"{info.filename!r} has version {version} of the format")
+    shape, column_order, dtype = _HEADER_READERS[version](member)
+    declared = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or declared > info.file_size or info.file_size > _MOST_RATIO * packed:
+        raise ValueError(f"{info.filename!r} declares {shape} of {dtype}, more than the file has")
+    return shape, column_order, dtype
 
 
 def require_finite(arrays: Arrays, label: str) -> None:

@@ -22,6 +22,8 @@ LEAST_SUBJECTS_OF_UNIT = 2  # a unit of one person is in no training part when i
 # One or two clips decide the F1 of a rarer unit, which then counts in the mean as much as that of a frequent one.
 LEAST_CLIPS_OF_UNIT, LEAST_SHARE_OF_UNIT = 10, 0.05  # the share counts where it is fewer clips: small datasets
 
+AU_THRESHOLD = 0.5  # an AU counts as predicted from this probability on
+
 
 class AnnotatedClip(LabelledClip, Protocol):
     """The fields of a `shared.records.Sample` that the trainer reads."""

@@ -167,7 +167,7 @@ def write_artifact(store: Store, key: str, result: Arrays) -> Artifact:
 
 
 def write_large_artifact(store: Store, key: str, result: Arrays, folder: Path) -> Artifact:
-    """The same through a temporary file in `folder`, so that one array at a time is in memory. The bytes are equal."""
+    """The same through a temporary file in `folder`, so that one array [...] at a time is in memory. Equal bytes."""
     with tempfile.NamedTemporaryFile(dir=folder) as stream:
         npz.write_arrays(stream, result)
         size = stream.tell()

@@ -8,7 +8,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from merstream.pictures import Picture
 from merstream.prediction.page.artifacts import EventArtifacts
 from merstream.prediction.page.event_chart import EventChart, plot_events
 from merstream.prediction.page.event_pictures import (
@@ -23,7 +22,7 @@ from merstream.prediction.page.motion_curves import plot_face_curves
 from merstream.prediction.page.playable_video import PlayableVideo, find_playable_source
 from merstream.prediction.page.unit_names import UNIT_NAMES
 from services.trainer.report import html_page
-from services.trainer.report.flow_colour import draw_colour_wheel
+from shared.images.flow_colour import Picture, draw_colour_wheel
 from shared.prediction.model import PredictedEvent, Prediction
 from shared.spotting.face_motion import FaceMotion
 from shared.store import LocalStore

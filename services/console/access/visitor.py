@@ -29,8 +29,13 @@ class Visitor:
 
     @property
     def may_run(self) -> bool:
-        """Whether they may upload, and start and cancel runs."""
+        """Whether they may upload, start and cancel runs, and replay dead letters."""
         return self.role >= Role.RUN
+
+    @property
+    def may_administer(self) -> bool:
+        """Whether they may discard dead letters, too."""
+        return self.role >= Role.ADMINISTER
 
 
 ANYBODY = Visitor()

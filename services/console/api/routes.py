@@ -1,7 +1,6 @@
 """The routes of the API. Each reads the present state within a limit of time and answers from it."""
 
-import threading
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
@@ -9,52 +8,29 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from services.console.access.visitor import note_action
 from services.console.api import responses
+from services.console.api.refusals import describe_problem, describe_problems
 from services.console.api.responses import DatasetAnswer, RunAnswer
-from services.console.api.run_request import RunRequest, require_folds
-from services.console.problems import PROBLEM_TYPE, wants_page
+from services.console.api.run_request import RunRequest
+from services.console.problems import wants_page
 from services.console.run_reader import RunReader
-from services.console.state_reader import StateReader, hold_lock
+from services.console.run_starter import RunStarter
+from services.console.state_reader import StateReader
 from services.console.stored_files import stream_file
 from shared.pipeline_state import PipelineSnapshot
 
 RunId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="The `id` that `POST /runs` returned.")]
 PageLimit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of runs, the newest first.")]
-PROBLEMS = {
-    400: "The name in the address is not one of `MER_API_HOSTS`.",
-    401: "The token is missing or wrong.",
-    403: "The person's role does not allow this, or a page of another site sent the request.",
-    404: "There is no such run, file or dataset.",
-    409: "Some clips have no features yet. Ask again later, or set `partial`.",
-    413: "The request is larger than 1 MiB.",
-    422: "The request is invalid, or no run can be trained on these clips with these settings.",
-    503: "Broker or store did not answer in time. The same request may be sent again.",
-}
 REPORT_FILE = {
     "description": "The file. Its type follows from its name.",
     "content": {"*/*": {}},
 }
 
 
-def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a route, for its description."""
-    described: dict[int | str, dict[str, Any]] = {}
-    for status in (400, 401, 403, *statuses, 503):
-        described |= describe_problem(status, PROBLEMS[status])
-    return described
-
-
-def describe_problem(status: int, sentence: str) -> dict[int | str, dict[str, Any]]:
-    """One refusal, for a route where it has a meaning of its own."""
-    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": sentence, "content": content}}
-
-
 class ApiRoutes:
-    """All routes of the API. `device` selects the model of a request that names none."""
+    """Routes about runs and datasets."""
 
-    def __init__(self, reader: StateReader, runs: RunReader, device: str) -> None:
-        self.reader, self.runs, self.device = reader, runs, device
-        self._start_lock = threading.Lock()
+    def __init__(self, reader: StateReader, runs: RunReader, starter: RunStarter) -> None:
+        self.reader, self.runs, self.starter = reader, runs, starter
 
     def build_router(self, starts_runs: bool) -> APIRouter:
         router, unknown = APIRouter(), describe_problems(404, 422)
@@ -86,7 +62,7 @@ class ApiRoutes:
 
         A run that failed or was cancelled starts again.
         """
-        started = await self.reader.run_work(lambda: self._start_requested_run(request))
+        started = await self.reader.run_work(lambda: self.starter.start_run(request))
         response.headers["Location"] = started.url
         return started
 
@@ -124,24 +100,3 @@ class ApiRoutes:
         self.reader.state.cancel_run(run, "Somebody cancelled it in the console. The same request starts it again.")
         note_action("run cancelled", object=run.id, dataset=run.dataset)
         return self.runs.find_answer(self.reader.read_snapshot(), run_id)
-
-    def _start_requested_run(self, request: RunRequest) -> RunAnswer:
-        """One request at a time, since it decodes the records of all clips of the run.
-
-        The work of a request that was given up goes on. So the same request finds its run sooner or later.
-        """
-        with hold_lock(self._start_lock, self.reader.timeout_seconds):
-            return self._find_or_start_run(request, self.reader.read_snapshot())
-
-    def _find_or_start_run(self, request: RunRequest, snapshot: PipelineSnapshot) -> RunAnswer:
-        run, contents = request.resolve_run(snapshot, self.device)
-        result = snapshot.results.get(run.id)
-        ended_early = result is not None and result.status != "done"
-        if not ended_early and (result is not None or run.id in snapshot.runs):
-            return self.runs.find_answer(snapshot, run.id)
-        self.runs.note_fold_count(run.id, require_folds(run, contents))
-        if ended_early:
-            self.reader.state.withdraw_ending(run)
-        self.reader.state.publish_run(run, contents)
-        note_action("run started", object=run.id, dataset=run.dataset)
-        return self.runs.find_answer(self.reader.read_snapshot(), run.id)

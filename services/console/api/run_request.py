@@ -27,7 +27,7 @@ class RunRequest(FrozenModel):
     pipeline: str | None = Field(None, description="Digest of the pipeline, if a dataset was uploaded with several.")
     profile: str | None = Field(None, description="Training profile. Default: the profile of the features.")
     model: str | None = Field(None, description="Name of a model, for example fmer, fmer-lite or linear.")
-    protocol: str | None = Field(None, description="Name of a protocol, default loso. Its fields belong in `settings`.")
+    protocol: str | None = Field(None, description="Name of a protocol, default loso. Its fields are settings.")
     seed: int | None = Field(None, ge=0, le=2**32 - 1001, description="Seed of all random numbers.")
     seeds: int | None = Field(
         None,
@@ -48,7 +48,7 @@ class RunRequest(FrozenModel):
         """
         datasets = [self._find_dataset(snapshot, name) for name in self.datasets]
         try:
-            options = resolve_options(datasets[0].pipeline.profile, self._merged_options(), device)
+            options = resolve_options(datasets[0].pipeline.profile, self.merge_options(), device)
             return definition.compose_run(
                 [(each, self._require_ready(snapshot, each)) for each in datasets], options, device
             )
@@ -80,7 +80,7 @@ class RunRequest(FrozenModel):
         advice = 'Ask again later, or set "partial": true to train on the clips that have features.'
         raise HTTPException(409, f"{dataset.name} is not complete: {missing}. {advice}")
 
-    def _merged_options(self) -> dict[str, Any]:
+    def merge_options(self) -> dict[str, Any]:
         """All training options. Raises Misconfigured for an option that is given twice."""
         options = self.model_dump(exclude=NOT_TRAINING_OPTIONS, exclude_none=True)
         if twice := options.keys() & self.settings.keys():

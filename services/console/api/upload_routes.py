@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse, StreamingResponse
 
-from services.console.api.routes import describe_problem, describe_problems
+from services.console.api.refusals import describe_problem, describe_problems
 from services.console.problems import wants_page
 from services.console.state_reader import StateReader
 from services.console.uploads.desk import SMALL_FILE_BYTES, UploadDesk, rank_names
@@ -49,8 +49,8 @@ class UploadRoutes:
             raise HTTPException(409, sentence + "computes a dataset, and `mer predict VIDEO` predicts a video.")
         return self._desk
 
-    def build_router(self) -> APIRouter:
-        router, gone = APIRouter(), describe_problems(404, 422)
+    def add_routes(self, router: APIRouter) -> None:
+        gone = describe_problems(404, 422)
         refused = describe_problems(422) | describe_problem(409, "This console shows the folder of one run.")
         body = describe_problem(413, "The body is too large.") | describe_problem(400, "The connection ended early.")
         add = router.add_api_route
@@ -86,7 +86,6 @@ class UploadRoutes:
             response_model=None,
             responses=gone,
         )
-        return router
 
     async def begin_upload(self, request: UploadRequest) -> UploadAnswer:
         """Begin an upload in parts, or find the one that this request began. The answer has the parts that are there.

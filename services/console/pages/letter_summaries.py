@@ -28,6 +28,11 @@ class LetterSummary:
         """What a person calls the message: the clip, the video or the run."""
         return unquote(self.key.partition("@")[0])
 
+    @property
+    def searched_text(self) -> str:
+        """What a search looks at."""
+        return f"{self.group} {self.name} {self.id}"
+
 
 class LetterFollower:
     """Follows the dead letters. Each read takes only what is new."""

@@ -11,33 +11,21 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.console.api.responses import DatasetAnswer, list_dataset_answers, order_runs
+from services.console.pages.group_work import WORK_BY_GROUP
 from services.console.pages.listing import select_rows
-from services.console.pages.rendering import STATIC_FOLDER, render_page
+from services.console.pages.rendering import STATIC_FOLDER, render_moment
 from services.console.pages.status_feed import Moment, StatusFeed
 from services.console.run_reader import RunReader
 from services.console.state_reader import StateReader
 from services.console.stored_files import open_stored_file, stream_file
-from shared.bus.topics import TOPIC_BY_GROUP
 from shared.pipeline_state import PipelineSnapshot
 from shared.pipeline_status import VideoState
 
 SHOWN_AT_HOME = 8  # rows of each list
-WORK_BY_GROUP = {
-    "ingest": "finds the face and cuts it out",
-    "interpolator": "brings clips to one number of frames",
-    "magnifier": "magnifies small motions",
-    "flow": "measures how pixels move",
-    "roi-au": "cuts out regions of the face",
-    "planner": "divides a training into folds",
-    "trainer": "trains and tests folds",
-    "spotter": "finds expressions in videos",
-    "recogniser": "says what they express",
-}
-assert WORK_BY_GROUP.keys() == TOPIC_BY_GROUP.keys()
 
 
 class PageRoutes:
-    """All pages. `feed` has what they show, and `runs` what lies in files.
+    """The lists and the page of a dataset. `feed` has what they show, and `runs` what lies in files.
 
     `run_folder` is the folder of an embedded run, "" for a stack: commands on the pages name it.
     """
@@ -52,9 +40,7 @@ class PageRoutes:
             Route("/datasets", self.show_datasets),
             Route("/datasets/{name:path}", self.show_dataset),
             Route("/runs", self.show_runs),
-            Route("/runs/{run}", self.show_run),
             Route("/runs/{run}/{name}", self.send_report_file),
-            Route("/dead-letters", self.show_letters),
             Route("/videos", self.show_videos),
             Route("/videos/{video}/{name}", self.send_prediction_file),
             Mount("/static", StaticFiles(directory=STATIC_FOLDER)),
@@ -108,20 +94,9 @@ class PageRoutes:
         found = select_rows(every, request.query_params, lambda each: f"{each.dataset} {each.model} {each.key}")
         return self._render("runs.html.j2", moment, listing=found, runs=await self._list_answers(moment, found.rows))
 
-    async def show_run(self, request: Request) -> Response:
-        moment, run = await self.feed.read_moment(), request.path_params["run"]
-        answer = await self.reader.run_work(lambda: self.runs.find_answer(moment.snapshot, run))
-        details = await self.reader.run_work(lambda: self.runs.read_details(moment.snapshot, run))
-        return self._render("run.html.j2", moment, run=answer, details=details)
-
     async def send_report_file(self, request: Request) -> Response:
         run, name = request.path_params["run"], request.path_params["name"]
         return await self._send_file(lambda snapshot: self.runs.open_file(snapshot, run, name), name)
-
-    async def show_letters(self, request: Request) -> Response:
-        moment = await self.feed.read_moment()
-        found = select_rows(moment.letters, request.query_params, lambda each: f"{each.group} {each.name} {each.id}")
-        return self._render("dead_letters.html.j2", moment, listing=found)
 
     async def show_videos(self, request: Request) -> Response:
         moment = await self.feed.read_moment()
@@ -146,8 +121,7 @@ class PageRoutes:
         return await self.reader.run_work(lambda: self.runs.list_answers(moment.snapshot, runs))
 
     def _render(self, template: str, moment: Moment, **values: Any) -> Response:
-        letters = len(moment.letters)
-        return render_page(template, digest=moment.digest, letter_count=letters, run_folder=self.run_folder, **values)
+        return render_moment(template, moment, run_folder=self.run_folder, **values)
 
 
 def name_video(video: VideoState) -> str:

@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.console.access.visitor import VISITOR
+from services.console.pages.status_feed import Moment
+from shared.records import quote_segment
 
 ROOT_PATH: ContextVar[str] = ContextVar("root_path", default="")  # see `services.console.path_prefix`
-_OWN_LINK = re.compile(r'\b(href|src|action)="/(?!/)')
+_OWN_LINK = re.compile(r'\b(href|src|action|formaction)="/(?!/)')
 FOLDER = Path(__file__).parent
 STATIC_FOLDER = FOLDER / "static"
 PAGE_HEADERS = {
@@ -46,6 +48,11 @@ def _prefix_links(page: str) -> str:
     return _OWN_LINK.sub(rf'\1="{prefix}/', page) if (prefix := ROOT_PATH.get()) else page
 
 
+def render_moment(template: str, moment: Moment, status: int = 200, **values: Any) -> HTMLResponse:
+    """The answer with a template filled with what every page shows of a moment, and with `values`."""
+    return render_page(template, status, digest=moment.digest, letter_count=len(moment.letters), **values)
+
+
 @cache
 def load_templates() -> Environment:
     """All templates, with the filters that they use. Every value is escaped."""
@@ -56,7 +63,14 @@ def load_templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(amount=format_amount, figure=format_figure, moment=format_moment, segment=quote_path)
+    templates.filters.update(
+        amount=format_amount,
+        figure=format_figure,
+        moment=format_moment,
+        segment=quote_path,
+        decoded=unquote,
+        clip_segment=lambda name: quote(quote_segment(name), safe=""),
+    )
     return templates
 
 

@@ -47,6 +47,10 @@ class StatusFeed:
                 self._read_at = time.monotonic()
             return self._newest
 
+    def expire_moment(self) -> None:
+        """The next read is a new one: somebody has just changed something."""
+        self._read_at = 0.0
+
     def open_stream(self) -> AsyncIterator[str]:
         """A stream of server-sent events. Raises HTTPException 503 if too many are open."""
         if self._listeners >= MOST_LISTENERS:

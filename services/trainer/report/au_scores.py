@@ -8,8 +8,7 @@ import numpy as np
 from services.trainer.data.features import Features
 from services.trainer.evaluation.metrics import mean_unit_f1, score_action_units
 from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
-
-AU_THRESHOLD = 0.5  # an AU counts as predicted from this probability on
+from shared.training.annotations import AU_THRESHOLD
 
 
 def find_common_units(features: Features, outcomes: OutcomesByLearner) -> tuple[int, ...]:

@@ -11,11 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.trainer.data.features import Features
 from services.trainer.report import png_encoder
-from services.trainer.report.flow_colour import draw_colour_wheel
 from services.trainer.report.misclassified import clip_pictures
 from services.trainer.report.model import PairedDifference, Report, Spread
 from services.trainer.report.training_curves import draw_training_curves
 from shared import weights
+from shared.images.flow_colour import draw_colour_wheel
 
 WHEEL_PIXELS = 48  # px
 SMALLEST_SHOWN_P = 0.001

@@ -8,8 +8,8 @@ import numpy as np
 from services.trainer.data.features import Features
 from services.trainer.folds.fold import FoldOutcome
 from services.trainer.report import png_encoder
-from services.trainer.report.flow_colour import colour_flow
 from services.trainer.report.model import MisclassifiedClip, MisclassifiedClips
+from shared.images.flow_colour import colour_flow
 
 MAX_SHOWN_CLIPS = 12
 FULL_PERCENTILE = 98  # of the lengths of a clip's flow: longer vectors, outliers, have full colour too

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from services.trainer.data.features import Features
-from services.trainer.evaluation.paired_bootstrap import Difference, compare_action_units, compare_emotions
 from services.trainer.folds.fold import FoldOutcome, OutcomesByLearner
-from services.trainer.report.au_scores import AU_THRESHOLD, find_common_units
+from services.trainer.report.au_scores import find_common_units
 from services.trainer.report.model import LearnerComparison, PairedDifference
+from shared.training.annotations import AU_THRESHOLD
+from shared.training.paired_bootstrap import Difference, compare_action_units, compare_emotions
 
 
 def compare_with_others(

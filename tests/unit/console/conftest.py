@@ -69,7 +69,12 @@ class Client:
     def ask_json(self, path: str, body: Any = None, **headers: str) -> Answer:
         return self._ask("POST", path, json=body, headers={"Content-Type": "application/json", **headers})
 
-    def send_form(self, path: str, body: bytes, kind: str, **headers: str) -> Answer:
+    def send_form(self, path: str, *fields: tuple[str, str], **headers: str) -> Answer:
+        """As a browser does, without following where the answer leads."""
+        kind = "application/x-www-form-urlencoded"
+        return self.send_body(path, urlencode(fields).encode(), kind, **{"Accept": "text/html", **headers})
+
+    def send_body(self, path: str, body: bytes, kind: str, **headers: str) -> Answer:
         return self._ask("POST", path, body=body, headers={"Content-Type": kind, **headers}, redirect=False)
 
     def put(self, path: str, body: bytes | Iterator[bytes], **headers: str) -> Answer:

@@ -1,7 +1,11 @@
 """Records of a stack that has seen much: datasets, runs, dead letters and videos in every state. No arrays."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+
+import numpy as np
 
 from shared.bus import Bus, Message
 from shared.bus.dead_letters import bury_message
@@ -19,21 +23,24 @@ from shared.records import (
     RunResult,
     Sample,
     artifact_key,
+    manifest_key,
     run_contents_key,
 )
 from shared.run_contents import RunContents
-from shared.store import Store
+from shared.store import Store, npz
 from shared.training.protocol import LOSO_PROTOCOL
 from shared.training.settings import settings_from_profile
 from shared.video_progress import measure_event_progress
 from shared.video_records import PredictionResult, SpottedVideo, Video
+from shared.worker.stage_handler import write_artifact
 
 HOSTILE_NAME = '<img src=x onerror=alert(1)> & "co"/\'s'  # of a dataset, a clip, a video
 CORRECTED = Pipeline()
 EMOTIONS = ("happiness", "surprise")
 STARTED = datetime(2026, 3, 1, 9, tzinfo=UTC)
-DONE, FAILED, TRAINING = (digit * 32 for digit in "abc")
+DONE, FAILED, TRAINING, OTHER = (digit * 32 for digit in "abcd")
 LETTERS = 230
+LETTER = hashlib.sha256(b"ingest mer.sources/0@0").hexdigest()[:8]  # about the clip with a hostile name
 REPORT_PAGE = b"<!doctype html><title>Report</title><h1>Report</h1><script>document.title = 'acted'</script>"
 FIGURES = {
     "fmer-lite": Figures(uf1=0.8661, uar=0.886, accuracy=0.8875, au_f1=0.841),
@@ -103,15 +110,41 @@ def draw_record(dataset: str, number: int, stage: str, pipeline: Pipeline = CORR
     )
 
 
+def publish_clip(bus: Bus, store: Store, number: int = 0, dataset: str = "lab-2026") -> Record:
+    """Give a clip of a dataset arrays of all stages, as small as they can be. Returns its features record.
+
+    Frames are 40 x 32 px. Ingest's are as bright as twice their number, magnified ones as 50 times the factor's place.
+    """
+    shade = np.ones((40, 32, 3), np.uint8)
+    factors = np.array([1.2, 2.0, 3.0])
+    flows = np.zeros((3, 9, 2, 40, 32), np.float32)
+    flows[:, :, 0] = factors[:, None, None, None]
+    stages = {
+        "ingest": {"frames": np.stack([2 * n * shade for n in range(60)]), "onset": 0, "apex": 31, "offset": 59},
+        "interpolator": {"frames": np.stack([100 * shade] * 10), "positions": np.linspace(0, 59, 10), "apex": 31.0},
+        "magnifier": {"frames": np.stack([np.stack([50 * k * shade] * 10) for k in range(3)]), "factors": factors},
+        "flow": {"flows": flows, "factors": factors},
+        "roi-au": {"landmarks": np.tile([[12.0, 20.0]], (68, 1)), "factors": factors},
+    }
+    record = draw_record(dataset, number, "source")
+    for stage, arrays in stages.items():
+        key = artifact_key(stage, record.sample, f"{number:032x}")
+        artifact = write_artifact(store, key, {name: np.asarray(array) for name, array in arrays.items()})
+        record = record.model_copy(update={"stage": stage, "artifact": artifact, "inputs": record.artifacts})
+        store.put(manifest_key(key), record.encode())
+    publish(bus, "mer.features", record)
+    return record
+
+
 def publish_runs(bus: Bus, store: Store) -> None:
-    """One that is done, with its files, one that failed, and one of whose folds one is finished."""
+    """Two that are done, with their files, one that failed, and one of whose folds one is finished."""
     common = {"dataset": "lab-2026", "pipeline": CORRECTED.digest, "model": "fmer-lite", "seed": 3}
     report = {"result": {"per_class": [draw_class("happiness", 14), draw_class("surprise <b>", 22)]}}
     prefix = f"reports/lab-2026/{DONE}/"
     files = {name: f"{prefix}{name}" for name in ("predictions.csv", "report.html", "report.json")}
     store.put(files["report.json"], json.dumps(report).encode())
     store.put(files["report.html"], REPORT_PAGE)
-    store.put(files["predictions.csv"], b"clip,emotion\n")
+    store.put(files["predictions.csv"], draw_predictions("fmer-lite", 36, wrong=5))
     files["run.json"] = run_contents_key(DONE)
     store.put(files["run.json"], draw_contents(36).encode())
     for result in (
@@ -125,9 +158,16 @@ def publish_runs(bus: Bus, store: Store) -> None:
         ),
     ):
         publish(bus, "mer.results", result)
+    other_files = {"predictions.csv": f"reports/lab-2026/{OTHER}/predictions.csv", "run.json": run_contents_key(OTHER)}
+    store.put(other_files["predictions.csv"], draw_predictions("linear", 36, wrong=3))
+    store.put(other_files["run.json"], draw_contents(36, model="linear").encode())
+    ended = {"figures": FIGURES, "files": other_files, "created": STARTED - timedelta(hours=1)}
+    publish(bus, "mer.results", RunResult(run=OTHER, status="done", **ended, **common | {"model": "linear"}))
     run = Run(id=TRAINING, created=STARTED + timedelta(hours=2), **common | {"model": "linear"})
     store.put(run.contents_key, draw_contents(6, model="linear").encode())
     publish(bus, "mer.runs", run)
+    epochs = [{"number": n, "loss": 2 / (n + 1), "uf1": n / 9} for n in range(10)]
+    store.put("k", json.dumps({"epochs": epochs}).encode())
     fold = {"learner": "linear", "held_out": "lab-2026/s01", "trained_on": 5, "tested_on": 1, "accuracy": 1}
     known = {name: common[name] for name in ("dataset", "pipeline", "seed")}
     publish(bus, "mer.results", FoldResult.model_validate({"run": TRAINING, "outcome": "k", **fold, **known}))
@@ -144,6 +184,18 @@ def draw_contents(clips: int, model: str = "fmer-lite") -> RunContents:
     )
 
 
+def draw_predictions(model: str, clips: int, wrong: int) -> bytes:
+    """The predictions of three seeds, one of so many of them wrong."""
+    lines = ["learner,seed,held_out,clip,subject,dataset,emotion,predicted,au12,p_au12"]
+    for seed in (3, 4, 5):
+        for number in range(clips):
+            subject, emotion = f"lab-2026/s{number % 6:02}", EMOTIONS[number % 2]
+            said = EMOTIONS[(number + 1) % 2] if number % wrong == 0 else emotion
+            unit = f"{number % 2},{0.9 if number % 3 else 0.1}"
+            lines.append(f"{model},{seed},{subject},{subject}/EP{number:02},{subject},lab-2026,{emotion},{said},{unit}")
+    return "\n".join(lines).encode()
+
+
 def draw_class(name: str, samples: int) -> dict[str, object]:
     return {"class": name, "samples": samples, "f1": 0.9, "recall": 0.875, "precision": 0.927}
 
@@ -156,6 +208,23 @@ def publish_letters(bus: Bus, store: Store, count: int) -> None:
         reason = f"{record.sample.identity}: no face in frame {number}. Check the frames, then upload them again."
         bury_message(bus, store, "ingest", message, reason, {})
     bury_message(bus, store, "trainer", Message("mer.folds", 0, 0, "3", b"{}"), "MemoryError: 8 GB were asked for.", {})
+
+
+def bury_clip(
+    bus: Bus, store: Store, number: int, reason: str, files: Mapping[str, bytes], dataset: str = ""
+) -> Record:
+    """A dead letter of ingest about a clip of these files of frames, numbered from 10 on. Returns its record."""
+    record = draw_record("lab-2026", number, "source")
+    contents = list(files.values())
+    arrays = {
+        "data": np.frombuffer(b"".join(contents), np.uint8),
+        "ends": np.cumsum([len(each) for each in contents]),
+        "names": np.array(list(files)),
+        "numbers": np.arange(10, 10 + len(files)),
+    }
+    store.put(record.artifact.key, npz.pack_arrays(arrays))
+    bury_message(bus, store, "ingest", Message("mer.sources", 0, number, record.key, record.encode()), reason, {})
+    return record
 
 
 def publish_videos(bus: Bus, store: Store) -> None:

@@ -6,9 +6,9 @@ import pytest
 import skimage.data
 
 from services.roi_au import landmarks
-from services.roi_au.roi import ROI
 from shared import faces
 from shared.errors import BadData
+from shared.regions_of_interest import ROI
 from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
 EYES = np.s_[36:48]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from services.roi_au import maps
+from shared.apex_pairs import count_pairs_to_apex
 from shared.errors import BadData
 from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
@@ -29,13 +30,13 @@ def flow(u: Any, v: Any, rows: int = 200, columns: int = 160) -> np.ndarray:
 
 def test_the_frame_nearest_the_apex_is_the_last() -> None:
     shown = np.arange(10) * 6.0
-    assert maps.count_pairs_to_apex(shown, 26) == 4  # 24 is nearest
-    assert maps.count_pairs_to_apex(shown, 60) == 9
-    assert maps.count_pairs_to_apex(shown, 1) == 1  # at least one
+    assert count_pairs_to_apex(shown, 26) == 4  # 24 is nearest
+    assert count_pairs_to_apex(shown, 60) == 9
+    assert count_pairs_to_apex(shown, 1) == 1  # at least one
 
 
 def test_a_raw_copy_of_the_last_frame_is_no_motion() -> None:
-    assert maps.count_pairs_to_apex([5, 10, 15, 20, 25, 30, 35, 40, 45, 45], 45) == 8
+    assert count_pairs_to_apex([5, 10, 15, 20, 25, 30, 35, 40, 45, 45], 45) == 8
 
 
 def test_two_known_shifts_follow_one_another() -> None:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.roi_au.roi import ROI, patches
+from services.roi_au.roi import patches
 from shared.errors import BadData
+from shared.regions_of_interest import ROI
 from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
 REACH = np.arange(-3, 4)

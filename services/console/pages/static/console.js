@@ -9,22 +9,29 @@ function say(text) {
   if (connection.textContent !== text) connection.textContent = text;
 }
 
+/** What is ticked in `part`. */
+function tickedBoxes(part) {
+  return [...part.querySelectorAll("input:checked")].map((box) => `${box.name}=${box.value}`);
+}
+
 /** The address of the focused link in `part`, or null. */
 function focusedAddress(part) {
   const focused = document.activeElement;
   return part.contains(focused) && focused.href ? focused.getAttribute("href") : null;
 }
 
-/** Replace what is in `part`, and keep the focus, opened details and how far tables are scrolled. */
+/** Replace what is in `part`, and keep the focus, opened details, ticked boxes and how far tables are scrolled. */
 function replacePart(part, next) {
   if (part.innerHTML === next.innerHTML && part.hidden === next.hidden) return;
   const address = focusedAddress(part);
   const scrolled = [...part.querySelectorAll(".wide")].map((each) => each.scrollLeft);
   const opened = [...part.querySelectorAll("details")].map((each) => each.open);
+  const ticked = new Set(tickedBoxes(part));
   part.hidden = next.hidden;
   part.replaceChildren(...next.childNodes);
   part.querySelectorAll(".wide").forEach((each, index) => (each.scrollLeft = scrolled[index] ?? 0));
   part.querySelectorAll("details").forEach((each, index) => (each.open = opened[index] ?? each.open));
+  part.querySelectorAll("input").forEach((box) => (box.checked ||= ticked.has(`${box.name}=${box.value}`)));
   if (address !== null) [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === address)?.focus();
 }
 
@@ -51,4 +58,13 @@ function listen() {
   });
 }
 
+/** The arrow keys follow the links to the previous and the next clip, unless they move something else. */
+function turnByKey(event) {
+  const keys = { ArrowLeft: "prev", ArrowRight: "next" };
+  const elsewhere = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
+  if (!(event.key in keys) || elsewhere || event.target.closest("input, select, textarea, .wide, .strip")) return;
+  document.querySelector(`.turn a[rel="${keys[event.key]}"]`)?.click();
+}
+
+document.addEventListener("keydown", turnByKey);
 listen();

@@ -7,7 +7,16 @@ from urllib.parse import quote
 import pytest
 
 from tests.unit.console.conftest import Client, served
-from tests.unit.console.drawn_stack import DONE, FAILED, HOSTILE_NAME, TRAINING, publish_dataset, publish_letters
+from tests.unit.console.drawn_stack import (
+    DONE,
+    FAILED,
+    HOSTILE_NAME,
+    LETTER,
+    TRAINING,
+    publish_clip,
+    publish_dataset,
+    publish_letters,
+)
 from tests.unit.console.pages.browser import wait_until
 
 if TYPE_CHECKING:
@@ -15,7 +24,16 @@ if TYPE_CHECKING:
 
 PATHS = (
     *("/", "/datasets", "/datasets/lab-2026", f"/datasets/{quote(HOSTILE_NAME)}", "/runs", f"/runs/{DONE}"),
-    *(f"/runs/{FAILED}", f"/runs/{TRAINING}", "/dead-letters", "/videos", "/uploads"),
+    *(
+        "/runs/new",
+        f"/runs/new?repeat={DONE}",
+        f"/runs/{FAILED}",
+        f"/runs/{TRAINING}",
+        "/dead-letters",
+        f"/dead-letters/{LETTER}",
+        "/videos",
+        "/uploads",
+    ),
 )
 SHAPES = {
     "laptop-light": (1280, "light"),
@@ -23,6 +41,8 @@ SHAPES = {
     "phone-light": (390, "light"),
     "phone-dark": (390, "dark"),
 }
+REFUSED = "responded with a status of 422"  # a form that was filled in a wrong way
+REACHABLE = "a, button, input, select, textarea, summary"
 Opener = Callable[..., "Page"]
 FOCUS_IS_VISIBLE = """() => {
   const style = getComputedStyle(document.activeElement);
@@ -57,7 +77,7 @@ def open_page(chromium: "Browser") -> Iterator[Opener]:
         context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
         opened.append(context)
         page = context.new_page()
-        page.on("console", lambda message: faults.append(message.text))
+        page.on("console", lambda message: None if REFUSED in message.text else faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith(own) else faults.append(asked.url))
         page.goto(own.rstrip("/") + path, wait_until="domcontentloaded")
@@ -84,17 +104,17 @@ def test_pages_fit_and_can_be_read(shape: str, full: Client, open_page: Opener) 
         page.context.close()
 
 
-@pytest.mark.parametrize("path", ["/", f"/runs/{DONE}", "/dead-letters"])
+@pytest.mark.parametrize("path", ["/", f"/runs/{DONE}", "/runs/new", "/dead-letters"])
 def test_the_keyboard_reaches_every_link_and_shows_where_it_is(path: str, full: Client, open_page: Opener) -> None:
     page = open_page(full, path)
     wanted = page.evaluate(
-        "[...document.querySelectorAll('a, button, input, summary')].filter(each => each.checkVisibility()).length"
+        f"[...document.querySelectorAll('{REACHABLE}')].filter(each => each.checkVisibility()).length"
     )
     reached = page.evaluate("window.reached = new Set(); 0")
-    for _ in range(wanted + page.locator(".wide").count()):
+    for _ in range(wanted + page.locator(".wide:visible").count()):
         page.keyboard.press("Tab")
         assert page.evaluate(FOCUS_IS_VISIBLE), page.evaluate("document.activeElement.outerHTML")
-        if page.evaluate("document.activeElement.matches('a, button, input, summary')"):
+        if page.evaluate(f"document.activeElement.matches('{REACHABLE}')"):
             reached = page.evaluate("window.reached.add(document.activeElement).size")
     assert reached == wanted
 
@@ -132,6 +152,83 @@ def test_a_page_follows_and_keeps_the_focus_and_what_is_open(lab, open_page: Ope
         publish_letters(lab.bus, lab.store, 3)
         wait_until(page, "document.querySelector('.badge')?.textContent === '3'")
         wait_until(page, "document.querySelectorAll('#letters tbody tr').length === 3")
+
+
+def test_letters_are_ticked_and_discarded_while_the_page_changes(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]
+    publish_letters(lab.bus, lab.store, 4)
+    with served(lab.bus, lab.store, refresh_seconds=0.05) as client:
+        page = open_page(client, "/dead-letters")
+        wait_until(page, "document.getElementById('connection').textContent === 'live'")
+        page.locator("tbody input").first.check()
+        publish_letters(lab.bus, lab.store, 6)
+        wait_until(page, "document.querySelectorAll('tbody tr').length === 6")
+        assert page.locator("tbody input:checked").count() == 1
+        with page.expect_navigation():
+            page.click("text=Discard the chosen")
+        assert page.inner_text(".said") == "1 dead letter was discarded."
+        assert page.locator("tbody tr").count() == 5
+        page.click("summary")
+        with page.expect_navigation():
+            page.click("text=Replay all 5")
+        assert page.locator("tbody tr").count() == 0
+    assert lab.published("mer.sources") == 4
+
+
+def test_a_run_is_started_by_the_form_after_a_refusal(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]
+    lab.extract()
+    lab.drop(complete=True)
+    with served(lab.bus, lab.store, refresh_seconds=0.05) as client:
+        page = open_page(client, "/runs")
+        with page.expect_navigation():
+            page.click("text=Start a run")
+        page.check("input[name=datasets]")
+        page.select_option("#model", "majority")
+        page.select_option("#protocol", "split")
+        page.click("summary:has-text('Training')")
+        page.fill("[id='settings.epochs']", "3")
+        with page.expect_navigation():
+            page.click("text=Start the run")
+        assert page.inner_text("[role=alert]").startswith("Not started. Protocol split needs test_subjects")
+        assert page.input_value("[id='settings.epochs']") == "3"
+        page.click("summary:has-text('Protocol')")
+        page.fill("[id='settings.test_subjects']", "s00")
+        with page.expect_navigation():
+            page.click("text=Start the run")
+        assert page.inner_text("h1") == "majority on toy"
+        with page.expect_navigation():
+            page.click("text=Repeat this run")
+        assert page.input_value("[id='settings.test_subjects']") == "s00"
+
+
+def test_runs_are_ticked_and_compared(full: Client, open_page: Opener) -> None:
+    page = open_page(full, "/runs")
+    assert page.locator("tbody input").count() == 2, "only those that are done"
+    for box in page.locator("tbody input").all():
+        box.check()
+    with page.expect_navigation():
+        page.click("text=Compare the chosen")
+    assert page.inner_text("h1") == "2 runs side by side"
+    assert page.locator(".right").count() == page.locator("table").last.locator("tbody tr").count()
+
+
+def test_arrow_keys_turn_from_clip_to_clip(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]
+    publish_dataset(lab.bus, lab.store, "lab-2026", features=3)
+    for number in range(3):
+        publish_clip(lab.bus, lab.store, number)
+    with served(lab.bus, lab.store) as client:
+        page = open_page(client, "/datasets/lab-2026/clips/s00/EP00")
+        for key, title in (("ArrowRight", "s01/EP01"), ("ArrowRight", "s02/EP02"), ("ArrowLeft", "s01/EP01")):
+            with page.expect_navigation():
+                page.keyboard.press(key)
+            assert page.inner_text("h1") == title
+        page.focus("#factor")
+        page.keyboard.press("ArrowRight")
+        assert page.inner_text("h1") == "s01/EP01", "the key chooses a factor"
+        with page.expect_navigation():
+            page.click("text=Show")
+        assert page.evaluate("document.getElementById('factor').value") == "2"
+        page.evaluate("document.querySelectorAll('img').forEach(each => { each.loading = 'eager'; })")
+        wait_until(page, "[...document.images].every(each => each.complete && each.naturalWidth > 90)")
 
 
 def test_an_empty_stack_fills_before_ones_eyes(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]

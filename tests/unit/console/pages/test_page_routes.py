@@ -9,13 +9,19 @@ import pytest
 from shared.bus.topics import TOPIC_BY_GROUP
 from shared.errors import Unavailable
 from tests.unit.console.conftest import Client, served
-from tests.unit.console.drawn_stack import DONE, FAILED, HOSTILE_NAME, LETTERS, REPORT_PAGE, TRAINING
+from tests.unit.console.drawn_stack import DONE, FAILED, HOSTILE_NAME, LETTER, LETTERS, OTHER, REPORT_PAGE, TRAINING
 from tests.unit.console.test_server import Away
 
 PAGES = (
     *("/", "/datasets", "/datasets/lab-2026", "/datasets/twice", f"/datasets/{quote(HOSTILE_NAME)}"),
     *("/runs", f"/runs/{DONE}", f"/runs/{FAILED}", f"/runs/{TRAINING}", "/dead-letters", "/dead-letters?page=3"),
-    "/videos",
+    *(
+        f"/runs/compare?run={DONE}&run={OTHER}",
+        "/runs/new",
+        f"/runs/new?repeat={DONE}",
+        "/videos",
+        f"/dead-letters/{LETTER}",
+    ),
 )
 
 
@@ -52,7 +58,7 @@ def test_home_counts_every_stage_and_lists_the_newest(full: Client) -> None:
     assert "planner divides a training into folds 0 1 0" in said
     assert "Datasets 4" in said
     assert "Videos 3" in said
-    assert "Runs 3" in said
+    assert "Runs 4" in said
     assert f"Dead letters {LETTERS}" in said
     assert f"All {LETTERS} dead letters" in said
     assert "lab-2026 39 36 36 3 ready fmer-lite UF1 0.866, UAR 0.886" in said
@@ -82,7 +88,7 @@ def test_a_dataset_shows_progress_reasons_settings_and_runs(full: Client) -> Non
         assert part in said
     assert "profile corrected" in said
     assert "training: epochs 60" in said
-    assert "Runs 2" in said
+    assert "Runs 3" in said
 
 
 def test_a_dataset_of_two_pipelines_shows_both(full: Client) -> None:

@@ -216,7 +216,7 @@ def test_without_javascript_a_form_takes_one_file(
     ],
 )
 def test_a_body_that_is_no_form_is_told_so(client: Client, kind: str, body: bytes, status: int) -> None:
-    assert client.send_form("/uploads/form", body, kind).status == status
+    assert client.send_body("/uploads/form", body, kind).status == status
 
 
 def test_an_embedded_run_shows_commands_instead(lab: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from shared.errors import BadData
-from shared.store.npz import pack_arrays, require_finite, unpack_arrays
+from shared.store.npz import ArrayFile, pack_arrays, require_finite, unpack_arrays
 
 
 @given(hnp.arrays(st.sampled_from(["u1", "i8", "f2", "f4", "f8", "U5", "?"]), hnp.array_shapes(min_dims=0, min_side=0)))
@@ -92,3 +92,33 @@ def single() -> bytes:
 def test_a_header_that_lies_takes_no_memory_and_is_named(data: bytes) -> None:
     with pytest.raises(BadData, match=r"clip 7 is no \.npz of plain arrays"):
         unpack_arrays(data, "clip 7")
+
+
+@given(
+    hnp.arrays(st.sampled_from(["u1", "f4", "U5"]), hnp.array_shapes(min_dims=1, min_side=0)),
+    st.integers(0, 9),
+    st.none() | st.integers(0, 9),
+)
+def test_rows_are_those_of_the_whole_array(array: np.ndarray, start: int, stop: int | None) -> None:
+    opened = ArrayFile(io.BytesIO(pack_arrays({"a": array, "fps": np.array(200.0)})))
+    assert opened.shapes == {"a": array.shape, "fps": ()}
+    np.testing.assert_array_equal(opened.read_rows("a", start, stop), array[start:stop])
+    assert opened.read_rows("fps").item() == 200.0
+
+
+def test_a_file_whose_arrays_cannot_be_read_in_parts_is_refused() -> None:
+    turned, pickled = io.BytesIO(), io.BytesIO()
+    np.savez(turned, a=np.asfortranarray(np.ones((2, 3))))
+    np.savez(pickled, a=np.array([{}], dtype=object))
+    for file in (turned, pickled, io.BytesIO(b"PK"), io.BytesIO(pack_arrays({"a": np.ones(9)})[:-40])):
+        with pytest.raises(BadData, match=r"flow of clip 7 is no \.npz of plain arrays"):
+            ArrayFile(file, "flow of clip 7")
+    with pytest.raises(BadData, match="expected an array 'b', got a"):
+        ArrayFile(io.BytesIO(pack_arrays({"a": np.ones(9)}))).read_rows("b")
+
+
+def test_a_damaged_array_is_refused_where_it_is_read() -> None:
+    data = bytearray(pack_arrays({"a": np.ones(9000)}))
+    data[30_000] ^= 255
+    with pytest.raises(BadData, match="array 'a' is damaged"):
+        ArrayFile(io.BytesIO(data)).read_rows("a")

@@ -8,13 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.roi_au.roi import ROI
-from services.roi_au.stage import count_apex_pairs
-from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
+from shared.apex_pairs import count_apex_pairs
+from shared.images.flow_colour import Picture, colour_flow, draw_colour_wheel
+from shared.regions_of_interest import ROI
 from shared.stage import Arrays
 from shared.store import LocalStore
 
-Picture = NDArray[np.uint8]
 CAPTION_HEIGHT = 18  # px above a picture
 
 
@@ -46,7 +45,7 @@ def draw_magnified_frames(interpolated: Arrays, magnified: Arrays) -> Picture:
 def draw_flow_pairs(flow: Arrays) -> Picture:
     """`flows` [F, T, 2, H, W], px, in colour on one scale; rows: smallest and largest factor, columns: pairs."""
     flows, factors = flow["flows"].astype(np.float32), flow["factors"]
-    full = _full_flow_scale(flows)
+    full = full_flow_scale(flows)
     rows = []
     for index in sorted({0, len(factors) - 1}):
         titled = [
@@ -76,6 +75,26 @@ def draw_roi_motion(interpolated: Arrays, flow: Arrays, features: Arrays) -> Pic
     return add_title(np.asarray(picture, np.uint8), f"30 ROIs, motion x{longer:g}, factor {factor:.1f}")
 
 
+def draw_flow_arrows(
+    frame: NDArray[Any], motion: NDArray[Any], scale: int = 3, cells: int = 24
+) -> tuple[Picture, float]:
+    """The motion [2, H, W], px, as arrows over the frame [H, W, 3] in grey, about `cells` of them in a row.
+
+    Returns the picture [scale * H, scale * W, 3], and how many times longer than the motion its arrows are.
+    """
+    step = max(1, frame.shape[1] // cells)
+    grey = cv2.cvtColor(np.asarray(frame, np.uint8), cv2.COLOR_RGB2GRAY)
+    picture = cv2.cvtColor(cv2.resize(grey, None, fx=scale, fy=scale), cv2.COLOR_GRAY2RGB)
+    rows, columns = np.mgrid[step // 2 : frame.shape[0] : step, step // 2 : frame.shape[1] : step]
+    starts = np.stack([columns.ravel(), rows.ravel()], 1).astype(np.float64)
+    moved = motion[:, rows.ravel(), columns.ravel()].T.astype(np.float64)
+    longer = round_scale_down(1.5 * step / max(float(np.percentile(np.hypot(*moved.T), 99)), 1e-3))
+    for start, arrow in zip(starts * scale, moved * scale * longer, strict=True):
+        end = _pixel_position(start + arrow)
+        cv2.arrowedLine(picture, _pixel_position(start), end, (0, 220, 90), 1, cv2.LINE_AA, tipLength=0.3)
+    return np.asarray(picture, np.uint8), longer
+
+
 def measure_roi_motion(
     interpolated: Arrays, flow: Arrays, features: Arrays
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
@@ -101,8 +120,9 @@ def round_scale_down(value: float) -> float:
     return float(max(step for step in (1, 2, 5) if step * power <= value) * power)
 
 
-def _full_flow_scale(flows: NDArray[Any]) -> float:
-    return float(max(0.1, np.percentile(np.hypot(flows[:, :, 0], flows[:, :, 1]), 99.5)))
+def full_flow_scale(flows: NDArray[Any]) -> float:
+    """The length, px, that has full colour in pictures of flows [..., 2, H, W] px."""
+    return float(max(0.1, np.percentile(np.hypot(flows[..., 0, :, :], flows[..., 1, :, :]), 99.5)))
 
 
 def _pixel_position(point: NDArray[Any]) -> tuple[int, int]:
@@ -127,6 +147,11 @@ def join_grid(pictures: Sequence[Picture], columns: int) -> Picture:
     blank = np.full_like(pictures[0], 255)
     filled = [*pictures, *[blank] * (-len(pictures) % columns)]
     return np.concatenate([join_row(filled[start : start + columns]) for start in range(0, len(filled), columns)])
+
+
+def encode_jpeg(picture: Picture, quality: int = 85) -> bytes:
+    """The bytes of a JPEG of a picture [H, W, 3]."""
+    return bytes(cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
 
 
 def write_png(file: Path, picture: Picture) -> Path:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.trainer.evaluation.metrics import score_emotions
-from services.trainer.evaluation.paired_bootstrap import compare_action_units, compare_emotions
+from shared.training.paired_bootstrap import compare_action_units, compare_emotions
 
 SUBJECTS = np.repeat(np.arange(12), 5)
 TRUE = np.tile(np.arange(5), 12)

@@ -15,7 +15,7 @@ def colour_flow(flow: NDArray[Any], full_colour_length: float) -> Picture:
     """
     u, v = flow.astype(np.float64)
     saturation = np.clip(np.hypot(u, v) / max(full_colour_length, 1e-6), 0, 1)[..., None]
-    return np.round(255 * (1 - saturation * (1 - _direction_colour(u, v)))).astype(np.uint8)
+    return np.asarray(np.round(255 * (1 - saturation * (1 - _direction_colour(u, v)))), np.uint8)
 
 
 def draw_colour_wheel(size: int) -> Picture:
@@ -34,4 +34,4 @@ def _direction_colour(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray
     """
     sector = (np.arctan2(v, u) / (np.pi / 3)) % 6  # [H,W]
     offsets = np.array([0.0, 4.0, 2.0])  # the positions on the circle where red, green and blue are full
-    return np.clip(np.abs((sector[..., None] + offsets) % 6 - 3) - 1, 0, 1)
+    return np.asarray(np.clip(np.abs((sector[..., None] + offsets) % 6 - 3) - 1, 0, 1))

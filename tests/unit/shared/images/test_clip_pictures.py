@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from merstream import pictures
-from merstream.pictures import CAPTION_HEIGHT
+from shared.images import clip_pictures as pictures
+from shared.images.clip_pictures import CAPTION_HEIGHT
 
 RNG = np.random.default_rng(0)
 ONSET = RNG.integers(0, 256, (40, 30, 3), dtype=np.uint8)
@@ -68,3 +68,14 @@ def test_a_picture_is_written_as_png(tmp_path) -> None:
     file = pictures.write_png(tmp_path / "bild-ü.png", ONSET)
     read = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     np.testing.assert_array_equal(read[..., ::-1], ONSET)
+
+
+def test_arrows_point_where_the_motion_goes_and_say_how_much_longer_they_are() -> None:
+    motion = np.zeros((2, 40, 30), np.float32)
+    motion[0, :, 15:] = 0.5
+    picture, longer = pictures.draw_flow_arrows(ONSET, motion, scale=2, cells=10)
+    assert picture.shape == (80, 60, 3)
+    assert 0.5 * longer <= 1.5 * 3 < 0.5 * longer * 2.5, "the arrows fill a step of 3 px, on a round scale"
+    green = picture[..., 1].astype(int) - picture[..., 0]
+    assert (green[:, 34:] > 100).sum() > 4 * (green[:, :26] > 100).sum(), "where nothing moves there are dots"
+    assert cv2.imdecode(np.frombuffer(pictures.encode_jpeg(picture), np.uint8), cv2.IMREAD_COLOR).shape == (80, 60, 3)

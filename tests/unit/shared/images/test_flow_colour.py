@@ -1,6 +1,6 @@
 import numpy as np
 
-from services.trainer.report.flow_colour import colour_flow, draw_colour_wheel
+from shared.images.flow_colour import colour_flow, draw_colour_wheel
 
 
 def test_no_motion_is_white_and_direction_is_hue() -> None:

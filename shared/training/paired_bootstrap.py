@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from services.trainer.evaluation.metrics import FloatArray
-
 PAIRED_RESAMPLES = 10_000
+FloatArray = NDArray[np.float64]
 
 
 class Difference(NamedTuple):
@@ -35,7 +34,7 @@ def compare_emotions(
 ) -> dict[str, Difference]:
     """Differences of `uf1` and `uar`. true [N]; first [R,N] and second [Q,N] predicted labels of R and Q seeds.
 
-    Scores follow `metrics.score_emotions`. Raises ValueError for empty input or unequal lengths.
+    Scores follow the trainer's `metrics.score_emotions`. Raises ValueError for empty input or unequal lengths.
     """
     labels, given = np.asarray(true), [np.atleast_2d(predicted) for predicted in (first, second)]
     draws, member = _redraw_subjects(subjects, len(labels), [each.shape[1] for each in given], resamples, seed)

@@ -68,7 +68,6 @@ class FoundClip:
     next: str
     number: int  # from 1
 
-    @property
     def require_record(self) -> Record:
         """The record. Raises HTTPException 404 for a clip without features."""
         if self.record is None:

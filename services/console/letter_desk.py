@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 
 from fastapi import HTTPException
 from pydantic import Field
@@ -9,7 +10,7 @@ from pydantic import Field
 from services.console.access.visitor import note_action
 from services.console.artifact_reader import ArtifactReader
 from services.console.pages.letter_summaries import LetterSummary, summarise_letter
-from services.console.source_frames import FoundFrame, find_frame, read_frame
+from services.console.source_frames import FoundFrame, read_frame
 from services.console.state_reader import StateReader, hold_lock
 from shared.bus import Bus
 from shared.bus.dead_letters import DeadLetter, discard_letter
@@ -68,7 +69,7 @@ class LetterDesk:
         refusal = ReplayCheck(self._bus, self._store).explain_refusal(letter)
         record = _read_record(letter)
         try:
-            frame = find_frame(self.artifacts, record, letter.reason) if record else None
+            frame = read_frame(self.artifacts, record, letter.reason)[0] if record else None
         except (HTTPException, BadData):  # the source is gone, too large or damaged
             frame = None
         message = format_message_value(letter.value)
@@ -146,16 +147,7 @@ def find_summaries(letters: Iterable[LetterSummary], search: str) -> list[Letter
 
 def describe_summary(letter: LetterSummary) -> LetterAnswer:
     """The answer for a letter in a list."""
-    return LetterAnswer(
-        id=letter.id,
-        url=f"/dead-letters/{letter.id}",
-        group=letter.group,
-        key=letter.key,
-        name=letter.name,
-        reason=letter.reason,
-        buried=letter.buried,
-        lost=letter.lost,
-    )
+    return LetterAnswer(url=f"/dead-letters/{letter.id}", name=letter.name, **asdict(letter))
 
 
 def _read_record(letter: DeadLetter) -> Record | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import HTTPException
 
 from services.console.artifact_reader import ArtifactReader, check_part_size
-from shared.records import SOURCE_STAGE, Artifact, Record
+from shared.records import SOURCE_STAGE, Record
 from shared.store.npz import ArrayFile
 
 # What browsers show. A frame of another kind is offered as a file.
@@ -31,18 +31,12 @@ class FoundFrame:
         return self.media_type in SHOWN_TYPES
 
 
-def find_frame(reader: ArtifactReader, record: Record, sentence: str) -> FoundFrame | None:
-    """The frame that a sentence names by its file or number. None for a video, and for a clip without a source."""
-    if not (source := record.artifacts.get(SOURCE_STAGE)):
-        return None
-    with reader.open_arrays(source) as arrays:
-        return _choose_frame(arrays, sentence) if "names" in arrays.shapes else None
-
-
 def read_frame(reader: ArtifactReader, record: Record, sentence: str) -> tuple[FoundFrame, bytes]:
-    """The same frame and the bytes of its file. Raises HTTPException 404 if there is none."""
-    source: Artifact | None = record.artifacts.get(SOURCE_STAGE)
-    if source:
+    """The frame that a sentence names by its file or number, and the bytes of its file.
+
+    Raises HTTPException: 404 for a video and for a clip without a source, 413 for a file that is too large.
+    """
+    if source := record.artifacts.get(SOURCE_STAGE):
         with reader.open_arrays(source) as arrays:
             if "names" in arrays.shapes:
                 frame = _choose_frame(arrays, sentence)

@@ -21,7 +21,7 @@ RETRY_HEADERS = {"Retry-After": "5"}
 def hold_lock(lock: threading.Lock, patience_seconds: float) -> Iterator[None]:
     """Hold a lock that bounds memory. Raises Unavailable if others hold it for longer than `patience_seconds`."""
     if not lock.acquire(timeout=patience_seconds):
-        raise Unavailable("The console is busy with the clips of another run. Ask again.")
+        raise Unavailable("The console is busy with another request of this kind. Ask again.")
     try:
         yield
     finally:

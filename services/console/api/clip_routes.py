@@ -101,7 +101,7 @@ class ClipApi:
 
         def draw(snapshot: PipelineSnapshot) -> bytes:
             found = self._find_clip(snapshot, dataset, subject, clip, pipeline)
-            return self.drawer.draw_picture(found.require_record, kind, factor)
+            return self.drawer.draw_picture(found.require_record(), kind, factor)
 
         data = await self.reader.with_snapshot(draw)
         headers = {**POWERLESS_HEADERS, "Cache-Control": "no-store"}
@@ -113,7 +113,7 @@ class ClipApi:
         """The artifact of a stage: the arrays of `docs/explanation/stages`."""
 
         def open_artifact(snapshot: PipelineSnapshot) -> IO[bytes]:
-            record = self._find_clip(snapshot, dataset, subject, clip, pipeline).require_record
+            record = self._find_clip(snapshot, dataset, subject, clip, pipeline).require_record()
             if stage not in record.artifacts:
                 known = ", ".join(record.artifacts)
                 raise HTTPException(404, f"The clip has no artifact of {stage!r}; there are {known}.")

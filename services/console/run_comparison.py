@@ -1,8 +1,9 @@
 """Runs side by side: their settings, figures, a paired test of their difference, and the clips on which they differ."""
 
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from shared.records import FrozenModel
 from shared.training.paired_bootstrap import PAIRED_RESAMPLES, Difference, compare_action_units, compare_emotions
 
 MOST_RUNS = 5
+KEPT_COMPARISONS = 4
 PREDICTIONS_FILE = "predictions.csv"
 MOST_DRAWN = 1_500_000  # redraws times subjects: the memory of a test
 MOST_MEMBERS = 6_000_000  # subjects times clips
@@ -76,11 +78,15 @@ class RunComparison(FrozenModel):
 
 
 class RunComparer:
-    """Compares runs, one comparison at a time, since it holds all their predictions."""
+    """Compares runs, one comparison at a time, since it holds all their predictions. Keeps the newest comparisons.
+
+    So a request that was given up for its time finds the comparison when it is sent again.
+    """
 
     def __init__(self, runs: RunReader) -> None:
         self.runs = runs
         self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[tuple[str, datetime], ...], RunComparison] = OrderedDict()
 
     def compare_runs(self, snapshot: PipelineSnapshot, names: Sequence[str]) -> RunComparison:
         """Compare 2 to MOST_RUNS runs that are done.
@@ -91,19 +97,28 @@ class RunComparer:
         names = list(dict.fromkeys(names))
         if not 2 <= len(names) <= MOST_RUNS:
             raise HTTPException(422, f"Expected 2 to {MOST_RUNS} different runs to compare, got {len(names)}.")
+        answers = [self.runs.find_answer(snapshot, name) for name in names]
+        results = tuple((name, answer.created) for name, answer in zip(names, answers, strict=True))
         with hold_lock(self._lock, self.runs.patience_seconds):
-            answers = [self.runs.find_answer(snapshot, name) for name in names]
-            tested = [self._read_predictions(snapshot, answer) for answer in answers]
-            details = [self.runs.read_details(snapshot, name) for name in names]
-            return RunComparison(
-                runs=tuple(answers),
-                settings=tuple(find_setting_differences(answers, details)),
-                tests=tuple(
-                    measure_difference(answer.id, first=tested[0], other=other)
-                    for answer, other in zip(answers[1:], tested[1:], strict=True)
-                ),
-                **find_disputes(tested),
-            )
+            if results not in self._kept:
+                self._kept[results] = self._compare_once(snapshot, answers)
+            self._kept.move_to_end(results)
+            while len(self._kept) > KEPT_COMPARISONS:
+                self._kept.popitem(last=False)
+            return self._kept[results]
+
+    def _compare_once(self, snapshot: PipelineSnapshot, answers: Sequence[RunAnswer]) -> RunComparison:
+        tested = [self._read_predictions(snapshot, answer) for answer in answers]
+        details = [self.runs.read_details(snapshot, answer.id) for answer in answers]
+        return RunComparison(
+            runs=tuple(answers),
+            settings=tuple(find_setting_differences(answers, details)),
+            tests=tuple(
+                measure_difference(answer.id, first=tested[0], other=other)
+                for answer, other in zip(answers[1:], tested[1:], strict=True)
+            ),
+            **find_disputes(tested),
+        )
 
     def _read_predictions(self, snapshot: PipelineSnapshot, run: RunAnswer) -> JudgedClips:
         title = f"Run {run.id}"

@@ -38,7 +38,8 @@ class FormField:
     def parse_text(self, text: str) -> Any:
         """What a person entered, for pydantic, which checks it: a scalar stays text."""
         if self.kind == "lines":
-            return dict(line.rpartition("=")[::2] for line in text.splitlines() if line.strip())
+            pairs = (line.rpartition("=") for line in text.splitlines() if line.strip())
+            return {name.strip(): value.strip() for name, _, value in pairs}
         return [part.strip() for part in text.split(",") if part.strip()] if self.is_several else text
 
 

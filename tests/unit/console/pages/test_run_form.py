@@ -68,7 +68,7 @@ def test_a_filled_form_is_the_run_of_the_same_request(dropped: Lab, api) -> None
     fields = {
         *(("protocol", "k-fold"), ("settings.folds", "2"), ("seed", "3"), ("seeds", "2"), ("partial", "yes")),
         *(("settings.epochs", "7"), ("settings.mirror", "no"), ("settings.network.map_head", "none")),
-        *(("classes", "surprise, disgust"), ("settings.gamma", " "), ("settings.datasets", "toy=casme2")),
+        *(("classes", "surprise, disgust"), ("settings.gamma", " "), ("settings.datasets", " toy = casme2\r\n")),
     }
     sent = client.send_form("/runs/new", *MAJORITY, *fields)
     settings = {

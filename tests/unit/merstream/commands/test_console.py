@@ -40,7 +40,7 @@ def test_a_run_is_shown_and_nothing_is_changed(ending: signal.Signals, loso_run:
         (address,) = re.findall(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
         (run,) = re.findall('"(/runs/[0-9a-f]{32})"', open_page(address, "/runs"))
         assert "Open the report" in open_page(address, run)
-        assert f"replay ID --out {out.folder}" in open_page(address, "/dead-letters")
+        assert f"mer run DATASET --out {out.folder}" in open_page(address, "/dead-letters")
         assert 'class="badge">3<' in open_page(address, "/")
         with pytest.raises(urllib.error.HTTPError) as refusal:
             urllib.request.urlopen(urllib.request.Request(f"{address}/runs", b"{}"), timeout=LIMIT_SECONDS)

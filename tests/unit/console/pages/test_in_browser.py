@@ -13,8 +13,10 @@ from tests.unit.console.drawn_stack import (
     HOSTILE_NAME,
     LETTER,
     TRAINING,
+    fill_stack,
     publish_clip,
     publish_dataset,
+    publish_fold,
     publish_letters,
 )
 from tests.unit.console.pages.browser import wait_until
@@ -229,6 +231,16 @@ def test_arrow_keys_turn_from_clip_to_clip(lab, open_page: Opener) -> None:  # t
         assert page.evaluate("document.getElementById('factor').value") == "2"
         page.evaluate("document.querySelectorAll('img').forEach(each => { each.loading = 'eager'; })")
         wait_until(page, "[...document.images].every(each => each.complete && each.naturalWidth > 90)")
+
+
+def test_a_finished_fold_draws_its_line_before_ones_eyes(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]
+    fill_stack(lab.bus, lab.store)
+    with served(lab.bus, lab.store, refresh_seconds=0.05) as client:
+        page = open_page(client, f"/runs/{TRAINING}")
+        wait_until(page, "document.getElementById('connection').textContent === 'live'")
+        assert page.locator("polyline").count() == 2, "loss and UF1 of one fold"
+        publish_fold(lab.bus, lab.store, "lab-2026/s02")
+        wait_until(page, "document.querySelectorAll('polyline').length === 4")
 
 
 def test_an_empty_stack_fills_before_ones_eyes(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]

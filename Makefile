@@ -6,9 +6,9 @@ COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --quiet --custom-
 
 # The flow's kernels, compiled into their cache: half a minute that the first run does not spend.
 define COMPILE_KERNELS
-import numpy; from services.flow.black_anandan import flow
+import numpy; from services.flow.black_anandan import estimate_flow
 pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
-[flow(*pair, profile) for profile in ("corrected", "paper")]
+[estimate_flow(*pair, profile) for profile in ("corrected", "paper")]
 endef
 export COMPILE_KERNELS
 

@@ -1,4 +1,4 @@
-"""Magnification of one clip by ten factors: `magnify` against a plain implementation that runs once per factor.
+"""Magnification of one clip by ten factors: `magnify_motion` against a plain implementation that runs once per factor.
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/evm.py   # writes benchmarks/results/evm-cpu.json
 
@@ -14,7 +14,7 @@ from scipy.ndimage import correlate1d
 from skimage.data import astronaut
 
 from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
-from services.magnifier.evm import magnify
+from services.magnifier.evm import magnify_motion
 from services.magnifier.pyramid import band_count
 from shared.stage_settings.magnifier import FACTORS
 
@@ -93,8 +93,8 @@ def magnify_plainly(frames: np.ndarray, alpha: float, levels: int, dtype: type) 
 def compare_implementations(frames: np.ndarray, dtype: type) -> dict[str, float]:
     levels = band_count(HEIGHT, WIDTH)
     plain = time_call(lambda: np.stack([magnify_plainly(frames, alpha, levels, dtype) for alpha in FACTORS]), 4)
-    ours = time_call(lambda: magnify(frames, FACTORS, "paper", dtype=dtype), 20)
-    corrected = time_call(lambda: magnify(frames, FACTORS, "corrected", 40.0, dtype), 20)
+    ours = time_call(lambda: magnify_motion(frames, FACTORS, "paper", dtype=dtype), 20)
+    corrected = time_call(lambda: magnify_motion(frames, FACTORS, "corrected", 40.0, dtype), 20)
     return {
         "plain_cpu_s": round(plain.cpu_seconds, 3),
         "magnify_paper_cpu_s": round(ours.cpu_seconds, 4),

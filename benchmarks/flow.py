@@ -32,7 +32,7 @@ from benchmarks.common import (
     time_call,
     write_result,
 )
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 
 RECORDED_FACE = Path(__file__).parents[1] / "tests" / "data" / "flow.npz"
 SIZES = ((280, 224), (112, 96))  # rows, columns
@@ -50,14 +50,14 @@ def noisy_face_pairs(shape: tuple[int, int], noise: float) -> tuple[Any, Any]:
 
 def time_flow(first: Any, second: Any, profile: str, solver: Any, runs: int = 1) -> Timing[Any]:
     """The flow [N, 2, H, W] of N pairs, and the least CPU and wall seconds per pair."""
-    timed = time_call(lambda: flow(first, second, profile, solver), runs)
+    timed = time_call(lambda: estimate_flow(first, second, profile, solver), runs)
     return Timing(timed.result, timed.cpu_seconds / len(first), timed.wall_seconds / len(first))
 
 
 def measure_solvers(shape: tuple[int, int], profile: str, batch: int) -> dict[str, Any]:
     """Both solvers at one size: the direct one once per pair, the compiled one on the pairs of a clip."""
     first, second = noisy_face_pairs(shape, noise=2.0)
-    flow(first[:1], second[:1], profile)  # compile or load
+    estimate_flow(first[:1], second[:1], profile)  # compile or load
     exact = time_flow(first, second, profile, "exact")
     many = [np.concatenate([one] * (batch // len(one))) for one in (first, second)]
     fast = time_flow(*many, profile, "fast", runs=3)

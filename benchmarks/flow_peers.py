@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common import time_call
 from benchmarks.known_motions import DISTURBANCES, MOTIONS, KnownPair, MovingFace
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from shared.stage_settings.flow import FLOW_PROFILES
 
 LENGTHS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 8, 10, 12, 16, 20)  # px, of the largest motion in the frame
@@ -36,9 +36,9 @@ def peer_methods() -> dict[str, PairFlow]:
     fine.setFinestScale(0)  # down to single pixels; the preset stops at half of the resolution
     two_levels = FLOW_PROFILES["corrected"].model_copy(update={"levels": 2})
     methods: dict[str, PairFlow] = {
-        "merstream, corrected": lambda first, second: flow(first[None], second[None], "corrected")[0],
-        "merstream, two levels": lambda first, second: flow(first[None], second[None], two_levels)[0],
-        "merstream, paper": lambda first, second: flow(first[None], second[None], "paper")[0],
+        "merstream, corrected": lambda first, second: estimate_flow(first[None], second[None], "corrected")[0],
+        "merstream, two levels": lambda first, second: estimate_flow(first[None], second[None], two_levels)[0],
+        "merstream, paper": lambda first, second: estimate_flow(first[None], second[None], "paper")[0],
         "DIS, medium": lambda first, second: medium.calc(first, second, None).transpose(2, 0, 1),
         "DIS, fine": lambda first, second: fine.calc(first, second, None).transpose(2, 0, 1),
         "Farneback": estimate_farneback_flow,

@@ -29,7 +29,7 @@ from benchmarks.gpu_timing import (
 )
 from benchmarks.gpu_training import measure_folds, measure_loso, measure_steps
 from services.flow import torch_flow
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from services.flow.stage import compute as compute_flows
 from services.flow.torch_flow import estimate_flow_torch
 from services.interpolator.rife import Rife
@@ -43,7 +43,7 @@ from shared.stage_settings.interpolator import InterpolatorSettings
 def run_tests(setup: Setup, record: Record, deadline: float) -> None:
     """All tests with the marker `gpu`. The CPU's kernels are compiled before, as else each process compiles them."""
     for profile_name in FLOW_PROFILES:
-        flow(*(images[:1, :64, :64] for images in noisy_face_pairs((64, 64), noise=2.0)), profile_name, "fast")
+        estimate_flow(*(images[:1, :64, :64] for images in noisy_face_pairs((64, 64), noise=2.0)), profile_name, "fast")
     processes = setup.choose_size(max(1, min(12, (os.cpu_count() or 1) - 2)), 1)
     for name, outcome in gpu_tests.run_gpu_tests(processes, deadline - 1).items():
         record(name, outcome)
@@ -60,7 +60,7 @@ def measure_flow(setup: Setup, record: Record, deadline: float) -> None:
     measure_flow_stage(setup, record, pairs)
     few = [images[:3] for images in pairs]
     count_flow_kernels(setup, record, few)
-    exact = flow(few[0][:1], few[1][:1], "corrected", "exact")
+    exact = estimate_flow(few[0][:1], few[1][:1], "corrected", "exact")
     found = estimate_flow_torch(few[0][:1], few[1][:1], FLOW_PROFILES["corrected"], setup.device)
     record("corrected, difference to exact px", describe_difference(found, exact))
 
@@ -71,10 +71,10 @@ def measure_cpu_flow(setup: Setup, record: Record, pairs: Any) -> dict[str, Repe
     many = [repeat_pairs(images, setup.choose_size(18, 3)) for images in pairs]
     for profile_name in FLOW_PROFILES:
         with limit_cpu_threads(setup, 2):
-            found[profile_name] = time_repeats(setup, lambda name=profile_name: flow(*many, name, "fast"), 2)
+            found[profile_name] = time_repeats(setup, lambda name=profile_name: estimate_flow(*many, name, "fast"), 2)
         record(f"{profile_name}, two CPU cores, a pair", found[profile_name].describe(len(many[0])))
     everything = [repeat_pairs(images, setup.choose_size(90, 3)) for images in pairs]
-    own = time_repeats(setup, lambda: flow(*everything, "corrected", "fast"), 2)
+    own = time_repeats(setup, lambda: estimate_flow(*everything, "corrected", "fast"), 2)
     about = {"threads": numba.get_num_threads(), "pairs per s": round_figure(len(everything[0]) / own.median_s)}
     record("corrected, all CPU cores", about)
     return found

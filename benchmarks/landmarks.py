@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from benchmarks.common import argument_parser, describe_machine, result_file, time_call, write_result
 from merstream.synth.action_units import FaceAxes
 from merstream.synth.identity import draw_identity
-from services.roi_au.landmarks import detect
+from services.roi_au.landmarks import detect_landmarks
 from shared import face_mesh
 from shared.errors import BadData
 from shared.face_detectors import choose_detector
@@ -54,7 +54,7 @@ Detect = Callable[[Frame], Points]
 
 def detectors() -> dict[str, Detect]:
     """What gives landmarks [68, 2] of a frame, by name."""
-    return {name: lambda frame, model=model: detect(frame, model) for name, model in MODELS.items()}
+    return {name: lambda frame, model=model: detect_landmarks(frame, model) for name, model in MODELS.items()}
 
 
 def find_unmoved_points(frame: Frame) -> Points:

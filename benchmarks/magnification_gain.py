@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from skimage.data import astronaut
 
 from benchmarks.common import argument_parser, result_file, write_result
-from services.magnifier.evm import magnify
+from services.magnifier.evm import magnify_motion
 from shared.stage_settings.magnifier import FACTORS, MAGNIFIER_PROFILES, MagnifierSettings
 
 CROPS = {(112, 96): (slice(40, 208), slice(150, 294)), (224, 280): (slice(50, 202), slice(130, 320))}
@@ -79,7 +79,7 @@ def measure_gains(
     still, rows = resized_face(*size), []
     for spot in SPOTS.values():
         field = gaussian_bump(*size, *spot)
-        apexes = magnify(moving_clip(still, field, amplitude), FACTORS, settings, fps)[
+        apexes = magnify_motion(moving_clip(still, field, amplitude), FACTORS, settings, fps)[
             :, APEX - FRAMES
         ]  # from the end, as `paper` shows no onset
         largest = 4.5 * amplitude + 0.5

@@ -19,7 +19,7 @@ from benchmarks import truth
 from benchmarks.common import describe_machine, result_file, write_result
 from benchmarks.truth import Floats
 from merstream.synth import Difficulty
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from services.flow.stage import rgb_to_luma
 from services.roi_au import maps
 from shared.stage import StageSettings
@@ -44,8 +44,8 @@ def map_frames(clip: truth.TrueClip, settings: SettingsByStage) -> tuple[dict[st
 
 def motion_by_method(frames: NDArray[np.uint8], settings: Any) -> dict[str, Floats]:
     """The motion [2, H, W], px, from the first to the last frame by three methods."""
-    steps = flow(frames[:-1], frames[1:], settings).astype(np.float16)
-    direct = flow(frames[:1], frames[-1:], settings)[0]
+    steps = estimate_flow(frames[:-1], frames[1:], settings).astype(np.float16)
+    direct = estimate_flow(frames[:1], frames[-1:], settings)[0]
     found = {
         "one after the other": maps.concatenate_flows(steps),
         "summed": steps.astype(np.float32).sum(0),

@@ -43,7 +43,7 @@ from services.ingest import stage as ingest
 from services.ingest.steady_face_box import steady_box
 from services.interpolator import stage as interpolator
 from services.magnifier import stage as magnifier
-from services.roi_au.landmarks import detect
+from services.roi_au.landmarks import detect_landmarks
 from shared.stage import Arrays
 from shared.video.index import read_index
 from shared.video.reading import read_pictures
@@ -112,7 +112,7 @@ def read_stretches(file: Path, rests: list[tuple[int, int]]) -> list[RestingStre
         box = steady_box(np.ascontiguousarray(frames[0]), settings.upsample, settings.box_passes)
         chosen = crop.crop_around_face(box, settings.height, settings.width, settings.margin)
         cut = np.stack([crop.cut_crop(frame, chosen, settings.height, settings.width) for frame in frames])
-        found.append(follow_head(f"frames {first} to {last}", cut, index.rates[0], detect(cut[0])))
+        found.append(follow_head(f"frames {first} to {last}", cut, index.rates[0], detect_landmarks(cut[0])))
     return found
 
 

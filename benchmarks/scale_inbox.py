@@ -58,7 +58,7 @@ class DrawnBucket:
             )
 
 
-def announce(bus: LocalBus, store: LocalStore, name: str) -> None:
+def announce_drawn(bus: LocalBus, store: LocalStore, name: str) -> None:
     version = f"{0:032x}.{0:012x}"
     clips = {
         f"{name}/subject{clip % 656:04d}/clip{clip:05d}": version[: -len(str(clip))] + str(clip)
@@ -93,7 +93,7 @@ def open_scan(bucket: DrawnBucket, bus: LocalBus, store: LocalStore, now: list[d
     )
 
 
-def measure(label: str, scan: InboxScan, bucket: DrawnBucket) -> dict[str, Any]:
+def measure_scans(label: str, scan: InboxScan, bucket: DrawnBucket) -> dict[str, Any]:
     bucket.listed, started = 0, time.process_time()
     scan.scan_datasets()
     row = {
@@ -118,15 +118,15 @@ def main() -> None:
             DrawnBucket(names),
         )
         for name in names:
-            announce(bus, store, name)
+            announce_drawn(bus, store, name)
         now = [NOON]
         scan = open_scan(bucket, bus, store, now)
-        rows = [measure("list", scan, bucket)]
+        rows = [measure_scans("list", scan, bucket)]
         now[0] += timedelta(seconds=60)
-        rows.append(measure("nothing new", scan, bucket))
+        rows.append(measure_scans("nothing new", scan, bucket))
         bucket.marks[names[0]] = "1"
         scan.listings.note_change(names[0])
-        rows.append(measure("one change", scan, bucket))
+        rows.append(measure_scans("one change", scan, bucket))
         bus.close()
     result = {"machine": describe_machine(), "objects": count * OBJECTS, "clips": count * CLIPS, "rows": rows}
     write_result(result_file("scale-inbox"), result)

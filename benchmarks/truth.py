@@ -194,7 +194,7 @@ def count_pairs_to(positions: list[float], apex: float) -> int:
 def interpolate_clip(clip: TrueClip, settings: InterpolatorSettings) -> ShownFrames:
     """The frames for the flow, from onset to offset."""
     positions = frame_positions(settings.timeline, 0, clip.apex, clip.offset, settings.flow_frames)
-    frames = interpolator.interpolate(clip.frames, 0, clip.apex, clip.offset, settings.flow_frames, settings)
+    frames = interpolator.interpolate_clip(clip.frames, 0, clip.apex, clip.offset, settings.flow_frames, settings)
     return ShownFrames(clip, positions, frames)
 
 

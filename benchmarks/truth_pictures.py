@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.common import argument_parser
 from benchmarks.truth import MeasuredClip, TrueClip, draw_clips, interpolate_clip, measure_clip, profile_settings
 from merstream.synth import Difficulty
-from services.roi_au.landmarks import detect
+from services.roi_au.landmarks import detect_landmarks
 from shared.images.clip_pictures import CAPTION_HEIGHT, Picture, add_title, draw_roi_motion, join_row, write_png
 from shared.images.flow_colour import colour_flow, draw_colour_wheel
 from shared.stage_settings.magnifier import MAGNIFIER_PROFILES
@@ -81,7 +81,7 @@ def draw_pipeline_picture(clip: TrueClip, run: MeasuredClip) -> Picture:
     moved = run.flows[1, :last].sum(0)
     flow = {"flows": run.flows[1:], "factors": np.array([FACTOR]), "frame_numbers": magnified["frame_numbers"]}
     interpolated = {"frames": frames, "positions": np.array(shown.positions), "apex": np.array(float(clip.apex))}
-    rois = draw_roi_motion(interpolated, flow, {"landmarks": detect(frames[0])})
+    rois = draw_roi_motion(interpolated, flow, {"landmarks": detect_landmarks(frames[0])})
     pictures = [("onset", frames[0]), ("apex", apex), (f"apex, factor {FACTOR:g}", strong)]
     pictures.append(("flow onset to apex", colour_flow(moved, float(np.percentile(np.hypot(*moved), 99.5)))))
     pictures.append(("30 ROIs", shrink_picture(rois[CAPTION_HEIGHT:, :-4], 1 / 3)))

@@ -50,7 +50,7 @@ def magnify(
     settings = _settings_of_profile(profile, MAGNIFIER_PROFILES)
     clip, rate = _require_clip(frames), _require_rate(fps)
     alphas = _require_numbers(factors, "factors")
-    magnified = evm.magnify(clip, alphas.tolist(), settings, rate, settings.precision)
+    magnified = evm.magnify_motion(clip, alphas.tolist(), settings, rate, settings.precision)
     return np.asarray(magnified, np.float32)
 
 
@@ -64,7 +64,7 @@ def optical_flow(first: ArrayLike, second: ArrayLike, profile: str = "corrected"
     Returns float32 [2,H,W], or [N,2,H,W] for stacks: u (to the right) and v (down) in px.
     Raises BadData for other images, Misconfigured for an unknown profile.
     """
-    from services.flow.black_anandan import flow
+    from services.flow.black_anandan import estimate_flow
     from shared.stage_settings.flow import FLOW_PROFILES
 
     settings = _settings_of_profile(profile, FLOW_PROFILES)
@@ -73,7 +73,7 @@ def optical_flow(first: ArrayLike, second: ArrayLike, profile: str = "corrected"
         raise BadData(f"Expected two images or stacks of one size, got {list(start.shape)} and {list(end.shape)}.")
     stack_shape = start.shape if start.ndim == 3 else (1, *start.shape)
     try:
-        flows = flow(start.reshape(stack_shape), end.reshape(stack_shape), settings)
+        flows = estimate_flow(start.reshape(stack_shape), end.reshape(stack_shape), settings)
     except ValueError as error:
         raise BadData(str(error)) from None
     return flows if start.ndim == 3 else flows[0]

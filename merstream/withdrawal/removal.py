@@ -74,9 +74,9 @@ class Removal:
             self._remove_folds(folds)
         self._remove_requests()
         for topic in STATE_TOPICS:
-            self.counts["records"] += self.bus.erase(topic, self.scope.covers)
+            self.counts["records"] += self.bus.erase_messages(topic, self.scope.covers)
         for topic in PASSING_TOPICS:
-            self.counts["records"] += self.bus.erase(topic, self.scope.covers, GROUP_BY_TOPIC[topic])
+            self.counts["records"] += self.bus.erase_messages(topic, self.scope.covers, GROUP_BY_TOPIC[topic])
         for key in self.list_artifacts():
             self.store.delete(key)
             self.counts["artifacts"] += 1
@@ -112,7 +112,7 @@ class Removal:
             self.counts["clips"] += len(dataset.clips) - (len(kept) if self.scope.subject else 0)
 
         if self.scope.subject is None and not self.scope.video:
-            self.bus.erase(DATASETS.name, lambda key: key.partition("@")[0] == quote_segment(self.scope.name))
+            self.bus.erase_messages(DATASETS.name, lambda key: key.partition("@")[0] == quote_segment(self.scope.name))
 
     def _without_person(self, dataset: Dataset, kept: dict[str, str]) -> Dataset:
         faults = tuple(fault for fault in dataset.faults if not fault.startswith(f"{self.scope.subject}/"))
@@ -137,14 +137,14 @@ class Removal:
             for letter in origins.values():
                 if "stored" in letter.headers:
                     self.store.delete(letter.headers["stored"])
-            self.counts["dead letters"] += self.bus.erase(dead_letter_topic(group).name, origins.__contains__)
+            self.counts["dead letters"] += self.bus.erase_messages(dead_letter_topic(group).name, origins.__contains__)
 
     def _remove_requests(self) -> None:
         """The requests to recognise the events of a video."""
         if self.scope.video:
             requests = read_records(self.bus, RECOGNITIONS.name, lambda key: RecognitionRequest)
             keys = {request.key for request in requests if request.video.name == self.scope.name}
-            self.counts["records"] += self.bus.erase(RECOGNITIONS.name, keys.__contains__)
+            self.counts["records"] += self.bus.erase_messages(RECOGNITIONS.name, keys.__contains__)
 
     def _withdraw_reports(self) -> None:
         folds: dict[str, list[str]] = {}
@@ -168,7 +168,7 @@ class Removal:
 
     def _erase_run(self, run: str) -> None:
         for topic in (RUNS, RESULTS):
-            self.bus.erase(topic.name, lambda key: key.partition("/")[0] == run)
+            self.bus.erase_messages(topic.name, lambda key: key.partition("/")[0] == run)
 
     def _count_report(self, outcome: str) -> None:
         if outcome:

@@ -11,7 +11,7 @@ from shared.stage import settings_for_profile
 from shared.stage_settings.flow import FLOW_PROFILES, FlowSettings, Solver
 
 
-def flow(
+def estimate_flow(
     first: ArrayLike, second: ArrayLike, profile: str | FlowSettings = "corrected", solver: Solver | None = None
 ) -> NDArray[np.float32]:
     """Displacement from `first` to `second`, pair by pair.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
 from shared.stage_arrays import MAGNIFIED_ARRAYS
@@ -43,7 +43,7 @@ def compute(inputs: Mapping[str, Arrays], settings: FlowSettings) -> Arrays:
         )
     greys = np.stack([rgb_to_luma(clip, settings.luma) for clip in frames])
     shape = (-1, *greys.shape[2:])
-    uv = flow(greys[:, :-1].reshape(shape), greys[:, 1:].reshape(shape), settings)
+    uv = estimate_flow(greys[:, :-1].reshape(shape), greys[:, 1:].reshape(shape), settings)
     if not np.isfinite(uv).all():
         raise BadData("Expected a finite flow, got NaN or infinity: look at the magnified frames of this record.")
     flows = uv.reshape(len(frames), -1, *uv.shape[1:]).astype(np.float16)

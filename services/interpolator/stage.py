@@ -20,7 +20,7 @@ Profile = str | InterpolatorSettings
 DEFAULT_DEVICE = "cpu"  # without MER_DEVICE, since the frames of a GPU differ in the last bit
 
 
-def interpolate(
+def interpolate_clip(
     frames: Image,
     onset: int,
     apex: int,
@@ -69,7 +69,7 @@ def compute(inputs: Mapping[str, Arrays], settings: InterpolatorSettings, net: R
     `positions` [flow_frames] and `apex` in frames of the clip, and the frame rate `fps` of `frames` in Hz. Both sets
     come from one search, so that a midpoint that both need is computed once. A clip that was not recorded evenly also
     has `times` [T], s. Then the rule spreads the frames in time, and the timing also has `times` [flow_frames] and
-    `apex_time`, s. Raises BadData as `interpolate`.
+    `apex_time`, s. Raises BadData as `interpolate_clip`.
     """
     clip = inputs["ingest"]
     onset, apex, offset = (int(clip[mark]) for mark in ("onset", "apex", "offset"))

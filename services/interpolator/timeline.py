@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def positions(onset: float, apex: float, offset: float, frames: int) -> list[float]:
+def apex_positions(onset: float, apex: float, offset: float, frames: int) -> list[float]:
     """The paper's rule: nearly all frames from onset to apex, one half-way back (more than 5 frames only), the offset.
 
     Frames are spread evenly if the apex is at the offset or there is no room for a frame on either side of it. Returns
@@ -47,12 +47,12 @@ def count_steps_to_apex(onset: float, apex: float, offset: float, steps: int) ->
 
 
 def frame_positions(rule: str, onset: float, apex: float, offset: float, frames: int) -> list[float]:
-    """Positions by rule: "apex-halves" (`halved_positions`), "uniform" (`uniform_positions`), "apex" (`positions`)."""
+    """Positions by rule: "apex-halves" (`halved_positions`), "uniform" (`uniform_positions`), else `apex_positions`."""
     if rule == "apex-halves":
         return halved_positions(onset, apex, offset, frames)
     if rule == "uniform":
         return uniform_positions(onset, offset, frames)
-    return positions(onset, apex, offset, frames)
+    return apex_positions(onset, apex, offset, frames)
 
 
 def clip_positions(

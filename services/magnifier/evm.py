@@ -17,8 +17,8 @@ The table shows motion out per motion in at the apex (benchmarks/magnification_g
 
 The nominal value is 1 + factor. The gain is the same at 20 and at 60 frames/s: the filter of `corrected` passes the
 apex of an expression whatever its length (tests/unit/magnifier/test_smoothing.py). No linear method can magnify a
-motion longer than the edge that it moves. Memory for 10 frames of 224x280 and ten factors: `magnify` takes 92 MB, of
-which 75 are its result. The stage holds one factor at a time in floats and takes 50 MB (82 in float64).
+motion longer than the edge that it moves. Memory for 10 frames of 224x280 and ten factors: `magnify_motion` takes 92
+MB, of which 75 are its result. The stage holds one factor at a time in floats and takes 50 MB (82 in float64).
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ from shared.stage import settings_for_profile
 from shared.stage_settings.magnifier import MAGNIFIER_PROFILES, MagnifierSettings
 
 
-def magnify(
+def magnify_motion(
     frames: NDArray[Any],
     factors: Sequence[float],
     profile: str | MagnifierSettings = "corrected",
@@ -70,7 +70,7 @@ def magnify_each(
     dtype: DTypeLike = np.float32,
     times: NDArray[np.float64] | None = None,
 ) -> Iterator[Floats]:
-    """As `magnify`, one factor at a time: yields [N, H, W, 3] in 0..1.
+    """As `magnify_motion`, one factor at a time: yields [N, H, W, 3] in 0..1.
 
     All factors share one buffer: a result is valid until the next one is requested.
     """
@@ -127,7 +127,7 @@ def filter_changes(
 ) -> Floats:
     """The part of the change against frame 0 that is magnified: [T, ...] -> [T-1, ...].
 
-    `fps` in Hz; `times` [T], s, replace it where frames are not evenly spaced. Raises BadData as `magnify`.
+    `fps` in Hz; `times` [T], s, replace it where frames are not evenly spaced. Raises BadData as `magnify_motion`.
     """
     rate = settings.nominal_fps or fps
     if not (np.isfinite(rate) and rate > 0):

@@ -24,7 +24,7 @@ def compute(inputs: Mapping[str, Arrays], settings: MagnifierSettings) -> Arrays
     clip, or `times` [T] in s of an uneven recording. Out: N is T, or T-1 with the setting `first_frame` "dropped", and
     one more with `append_raw_last`. The setting `shape_maps` adds `shape_maps` float32 [F, N, 128, 128], without that
     one. With the onset shown, `frame_numbers` int64 [N] names the input frame that each output shows. Raises BadData
-    for what `magnify` refuses.
+    for what `magnify_motion` refuses.
     """
     shown = inputs["interpolator"]
     frames, fps = shown["frames"], float(shown["fps"])
@@ -46,7 +46,7 @@ def magnify_by_method(
 ) -> Iterator[Floats]:
     """[T, H, W, 3] -> [N, H, W, 3] in 0..1 per factor, each valid until the next; `fps` in Hz, `times` [T] in s.
 
-    Raises BadData as `magnify`. The method "magnet" raises Misconfigured without torch.
+    Raises BadData as `magnify_motion`. The method "magnet" raises Misconfigured without torch.
     """
     if settings.method == "evm":
         return magnify_each(frames, settings.factors, settings, fps, settings.precision, times)

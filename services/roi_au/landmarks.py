@@ -19,7 +19,7 @@ from shared.stage import settings_for_profile
 from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
 
-def detect(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected") -> NDArray[np.float64]:
+def detect_landmarks(frame: NDArray[np.uint8], profile: str | RoiAuSettings = "corrected") -> NDArray[np.float64]:
     """Landmarks float64 [68, 2] (x, y), px, of the face in a uint8 RGB frame [H, W, 3].
 
     Raises BadData if there is no face or the frame has another type, and MissingWeights without the model's file.

@@ -15,7 +15,7 @@ RADIUS = 3  # px from a patch's centre to its edge: 7x7
 Indices = NDArray[np.int64]
 
 
-def patches(
+def cut_flow_patches(
     flows: NDArray[Any], landmarks: NDArray[np.float64], profile: str | RoiAuSettings = "corrected"
 ) -> NDArray[np.float32]:
     """Flows [..., 2, H, W] and landmarks [68, 2] (x, y) in px of these flows -> patches float32 [..., 2, 30, 7, 7].
@@ -31,7 +31,7 @@ def patches(
 def cut_patches(pictures: NDArray[Any], landmarks: NDArray[np.float64], settings: RoiAuSettings) -> NDArray[np.float32]:
     """Pictures [..., H, W] and landmarks [68, 2] (x, y) in px of them -> patches float32 [..., 30, 7, 7].
 
-    Raises BadData as `patches` for a patch that would reach over the border.
+    Raises BadData as `cut_flow_patches` for a patch that would reach over the border.
     """
     height, width = pictures.shape[-2:]
     x, y = np.floor(landmarks[ROI].T + 0.5).astype(np.int64)

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from services.roi_au.clip import prepare_au_clip
 from services.roi_au.grid import to_grid
-from services.roi_au.landmarks import detect, rescale_points
+from services.roi_au.landmarks import detect_landmarks, rescale_points
 from services.roi_au.maps import flow_maps, motion_maps
-from services.roi_au.roi import cut_patches, patches
+from services.roi_au.roi import cut_flow_patches, cut_patches
 from shared.apex_pairs import count_apex_pairs
 from shared.errors import BadData
 from shared.stage import Arrays, Stage
@@ -32,13 +32,13 @@ def compute(inputs: Mapping[str, Arrays], settings: RoiAuSettings) -> Arrays:
     onset = shown["frames"][0]  # unmagnified: magnified frames would move the landmarks
     flows, factors = inputs["flow"]["flows"], inputs["flow"]["factors"]
     _check_flows(flows, factors, onset)
-    points = detect(onset, settings)
+    points = detect_landmarks(onset, settings)
     pairs = count_apex_pairs(shown, inputs["flow"])
     maps_of_flows = {"flow_maps": flow_maps(flows, points, settings)} if settings.flow_maps else {}
     return {
         **maps_of_flows,
         **_shape_patches(inputs["flow"], points, onset.shape[:2], settings),
-        "patches": patches(*to_grid(flows, points, settings), settings),
+        "patches": cut_flow_patches(*to_grid(flows, points, settings), settings),
         "maps": motion_maps(flows, points, pairs, settings),
         "clip": prepare_au_clip(shown["au_frames"], aligned=settings.au_clip == "aligned"),
         "landmarks": points,

@@ -125,7 +125,7 @@ class Bus(Protocol):
     def follow(self, topic: str) -> Follower:
         """A follower, which reads the topic once and then only what is new."""
 
-    def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
+    def erase_messages(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
         """Erase the messages whose keys `covers` accepts, for good. Returns how many are known to be erased.
 
         On Kafka, a topic of state erases them when it compacts its log. Any other topic can only lose its beginning:

@@ -87,7 +87,7 @@ class LocalBus:
     def follow(self, topic: str) -> "LocalFollower":
         return LocalFollower(self, topic)
 
-    def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
+    def erase_messages(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
         with self.exclusive_transaction() as database:
             database.execute("PRAGMA secure_delete = ON")
             rows = database.execute("SELECT sequence, key, value IS NULL FROM messages WHERE topic = ?", (topic,))

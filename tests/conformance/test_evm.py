@@ -29,7 +29,9 @@ def recorded() -> Recorded:
 def magnified(recorded: Recorded) -> Mapping[str, np.ndarray]:
     """All three factors of each clip, [F, T-1, H, W, 3]."""
     clips = {name: recorded[f"{name}_in"] for name in ("face", "tex", "odd")}
-    return {name: evm.magnify(clip, [*ALPHAS.values()], "paper", dtype=np.float64) for name, clip in clips.items()}
+    return {
+        name: evm.magnify_motion(clip, [*ALPHAS.values()], "paper", dtype=np.float64) for name, clip in clips.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_the_stage_gives_the_recorded_bytes_and_the_raw_last_frame(recorded: Rec
 
 
 def test_float32_is_within_a_millionth(recorded: Recorded, magnified: Mapping[str, np.ndarray]) -> None:
-    got = evm.magnify(recorded["face_in"], [*ALPHAS.values()], "paper")
+    got = evm.magnify_motion(recorded["face_in"], [*ALPHAS.values()], "paper")
     assert got.dtype == np.float32
     assert np.abs(got - magnified["face"]).max() < 1e-6
 

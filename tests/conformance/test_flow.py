@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.flow import exact, fast, pyramid
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from shared.stage_settings.flow import FLOW_PROFILES
 
 PAPER = FLOW_PROFILES["paper"]
@@ -29,7 +29,7 @@ def error(uv, recorded, name, i):
 
 @pytest.mark.parametrize(("name", "i"), [("odd", 0), ("tex", 0), ("tex", 1), ("face", 0)])
 def test_exact_solver_gives_the_recorded_flow(recorded, name, i):
-    uv = flow(*pair(recorded, name, i), profile="paper", solver="exact")
+    uv = estimate_flow(*pair(recorded, name, i), profile="paper", solver="exact")
     assert error(uv, recorded, name, i).max() < 1e-6
 
 
@@ -41,14 +41,14 @@ def test_exact_solver_in_double_precision(recorded):
 
 @pytest.mark.parametrize(("name", "i"), [("odd", 0), ("tex", 0), ("tex", 1), ("face", 0), ("face", 1), ("face", 2)])
 def test_fast_solver_stays_near_the_recorded_flow(recorded, name, i):
-    off = error(flow(*pair(recorded, name, i), profile="paper", solver="fast"), recorded, name, i)
+    off = error(estimate_flow(*pair(recorded, name, i), profile="paper", solver="fast"), recorded, name, i)
     assert off.mean() < 2e-4
     assert off.max() < 0.02
 
 
 @pytest.mark.parametrize("solver", ["fast", "exact"])
 def test_identical_images_do_not_move(recorded, solver):
-    assert np.abs(flow(*pair(recorded, "face", 3), profile="paper", solver=solver)).max() < 1e-12
+    assert np.abs(estimate_flow(*pair(recorded, "face", 3), profile="paper", solver=solver)).max() < 1e-12
 
 
 def test_blurred_inputs(recorded):
@@ -88,7 +88,7 @@ def test_corrected_profile_is_nearer_to_the_truth(recorded):
     cases = [("face", 0, unit * (amplitude[7] - amplitude[0])), ("face", 1, unit * (amplitude[5] - amplitude[4]))]
     for name, i, truth in [*cases, ("tex", 0, texture[0]), ("tex", 1, texture[1])]:
         off = {
-            profile: np.hypot(*(flow(*pair(recorded, name, i), profile=profile)[0] - truth)).mean()
+            profile: np.hypot(*(estimate_flow(*pair(recorded, name, i), profile=profile)[0] - truth)).mean()
             for profile in ("paper", "corrected")
         }
         assert off["corrected"] < 0.92 * off["paper"], (name, i, off)

@@ -50,19 +50,19 @@ def test_detect_gives_the_recorded_landmarks(recorded: Mapping[str, np.ndarray])
             image = pixels(recorded, entry)
             frame = np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
             settings = ROI_AU_PROFILES["corrected"].model_copy(update={"upsample": int(recorded["upsample"][entry])})
-            assert (landmarks.detect(frame, settings) == recorded["landmarks"][entry]).all(), entry
+            assert (landmarks.detect_landmarks(frame, settings) == recorded["landmarks"][entry]).all(), entry
 
 
 def test_paper_takes_the_badge_for_the_face(recorded: Mapping[str, np.ndarray]) -> None:
     settings = ROI_AU_PROFILES["corrected"].model_copy(update={"face": "last"})
-    assert (landmarks.detect(pixels(recorded, 2), settings) == recorded["landmarks"][2]).all()
-    assert (landmarks.detect(pixels(recorded, 2)) == recorded["landmarks"][1]).all()
+    assert (landmarks.detect_landmarks(pixels(recorded, 2), settings) == recorded["landmarks"][2]).all()
+    assert (landmarks.detect_landmarks(pixels(recorded, 2)) == recorded["landmarks"][1]).all()
 
 
 def test_paper_makes_its_grey_image_of_128_px(recorded: Mapping[str, np.ndarray]) -> None:
     head = np.ascontiguousarray(skimage.data.astronaut()[30:220, 130:320])
     assert (landmarks.paper_face_image(head) == recorded["grey128"][:, :, None]).all()
-    points = landmarks.rescale_points(landmarks.detect(head, "paper"), head.shape[:2], (128, 128))
+    points = landmarks.rescale_points(landmarks.detect_landmarks(head, "paper"), head.shape[:2], (128, 128))
     assert np.abs(points - recorded["landmarks"][14]).max() < 1e-9
 
 
@@ -74,5 +74,5 @@ def test_the_thirty_rois(recorded: Mapping[str, np.ndarray]) -> None:
 @pytest.mark.parametrize("profile", ["paper", "corrected"])
 def test_patches(recorded: Mapping[str, np.ndarray], profile: str) -> None:
     face = recorded["grey128"].astype(np.float32) / 255
-    cut = roi.patches(np.stack([face, face])[None], recorded["landmarks"][14].astype(np.float64), profile)
+    cut = roi.cut_flow_patches(np.stack([face, face])[None], recorded["landmarks"][14].astype(np.float64), profile)
     assert (cut == recorded[f"patches_{profile}"]).all()

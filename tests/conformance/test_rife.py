@@ -9,8 +9,8 @@ import torch
 
 from services.interpolator.bisection import frames_at
 from services.interpolator.rife import Rife
-from services.interpolator.stage import interpolate, load_network
-from services.interpolator.timeline import positions
+from services.interpolator.stage import interpolate_clip, load_network
+from services.interpolator.timeline import apex_positions
 from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES
 
 DATA = Path(__file__).parents[1] / "data" / "rife.npz"
@@ -60,14 +60,14 @@ def test_padding(recorded: Mapping[str, np.ndarray], net: Rife) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_timestamps(recorded: Mapping[str, np.ndarray], case: str) -> None:
-    *stamps, last = positions(*CASES[case])
+    *stamps, last = apex_positions(*CASES[case])
     assert stamps == recorded[f"{case}_timestamps"].tolist()
     assert last == CASES[case][2]
 
 
 def test_paper_interpolation(recorded: Mapping[str, np.ndarray]) -> None:
     onset, apex, offset, count = CASES["vi"]
-    frames = interpolate(recorded["clip_rgb_u8"], onset - 1, apex - 1, offset - 1, count, "paper")
+    frames = interpolate_clip(recorded["clip_rgb_u8"], onset - 1, apex - 1, offset - 1, count, "paper")
     difference = np.abs(bgr(frames).astype(int) - recorded["vi_frames_bgr_u8"])
     assert difference.max() <= 1
     assert (difference > 0).mean() < 1e-3  # truncation next to a whole grey level

@@ -119,7 +119,7 @@ class TestKafkaBus(BusContract):
         with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
             admin.alter_group_offsets(self.prefix + "g", {at: OffsetAndMetadata(2, "topic=another", -1)})
         assert bus.group_progress(self.topic, "g").lag == 3
-        bus.erase(self.topic, lambda key: True, "g")
+        bus.erase_messages(self.topic, lambda key: True, "g")
         late = connect().subscribe(self.topic, "g")
         found = []
         for _ in range(3):

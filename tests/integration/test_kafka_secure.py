@@ -112,9 +112,9 @@ def test_a_stage_takes_and_sends_its_records_and_no_others(granted: Broker) -> N
         with pytest.raises(Misconfigured, match="ACLs"):
             bus.group_progress(SOURCES.name, "flow")
         with pytest.raises(Misconfigured, match="ACLs"):
-            bus.erase(SOURCES.name, lambda key: True, "ingest")
+            bus.erase_messages(SOURCES.name, lambda key: True, "ingest")
     with closing(open_as(granted, "person")) as bus:
-        bus.erase(SOURCES.name, lambda key: True, "ingest")
+        bus.erase_messages(SOURCES.name, lambda key: True, "ingest")
 
 
 def test_who_reports_sees_what_waits_and_what_failed(granted: Broker) -> None:

@@ -78,7 +78,7 @@ class InboxListings:
         """List this dataset at the next scan, however large it is."""
         self._changed.add(dataset)
 
-    def refresh(self, now: datetime) -> dict[str, DatasetListing]:
+    def refresh_listings(self, now: datetime) -> dict[str, DatasetListing]:
         """The listings of all datasets that have objects. Those that are due are made anew."""
         tops = self._list_datasets()
         for name, top in tops.items():
@@ -97,7 +97,7 @@ class InboxListings:
         self._visits[name] = _Visit(listing, top, now)
         return listing, dropped
 
-    def archives(self) -> list[ObjectInfo]:
+    def list_archives(self) -> list[ObjectInfo]:
         """The archives of all datasets."""
         return [entry for visit in self._visits.values() for entry in visit.listing.archives]
 

@@ -74,8 +74,8 @@ class InboxScan:
         Raises the first transient error after all datasets were visited.
         """
         now = self.clock()
-        present, announced = self.listings.refresh(now), _announced_datasets(self.announced)
-        self.reconciler.unpacked.keep_only(self.listings.archives())
+        present, announced = self.listings.refresh_listings(now), _announced_datasets(self.announced)
+        self.reconciler.unpacked.keep_only(self.listings.list_archives())
         self._forget_removed(set(present), announced, now)
         current = {
             name: max(announced[name].values(), key=lambda each: each.created) for name in announced if name in present

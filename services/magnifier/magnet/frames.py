@@ -28,7 +28,7 @@ def magnify_each_by_network(
 
     N is T, and the onset is shown as it is; with the setting `first_frame` "dropped" N is T-1. A factor asks for
     1 + factor times the motion; with the decode "plain" it is handed to the network as it is. All factors share one
-    buffer: a result is valid until the next one is requested. Raises BadData as `magnify`, MissingWeights.
+    buffer: a result is valid until the next one is requested. Raises BadData as `magnify_motion`, MissingWeights.
     """
     alphas = check_factors(factors)
     rgb = prepare_rgb(frames, np.float32, settings)

@@ -26,7 +26,7 @@ def map_clip_shapes(
 ) -> Floats:
     """RGB frames uint8 [T,H,W,3] -> maps float32 [F,N,128,128] in 0..1 of the frames that are magnified.
 
-    N is T, or T-1 with the setting `first_frame` "dropped". Raises BadData as `magnify`, MissingWeights.
+    N is T, or T-1 with the setting `first_frame` "dropped". Raises BadData as `magnify_motion`, MissingWeights.
     """
     rgb = prepare_rgb(frames, np.float32, settings)
     squares = np.stack([cv2.resize(frame, (SQUARE, SQUARE)) for frame in rgb])

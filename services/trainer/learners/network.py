@@ -55,7 +55,7 @@ class NetworkLearner:
     ) -> None:
         self.settings, self.seed, self.device, self.units = settings, seed, device or TrainingDevice(), units
         with deterministic_torch(seed):
-            module = models.build(settings.model, classes, settings.network, units).to(self.device.name)
+            module = models.build_network(settings.model, classes, settings.network, units).to(self.device.name)
         self.module = to_channels_last_on_gpu(module, self.device.name)
 
     def fit(self, train: FeatureSubset, callbacks: TrainingCallbacks) -> TrainingHistory:

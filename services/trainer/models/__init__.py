@@ -45,7 +45,7 @@ ARRAYS_BY_MODEL: dict[str, tuple[str, ...]] = {
 }
 
 
-def build(
+def build_network(
     name: str, classes: int, profile: str | ModelSettings = "corrected", units: Sequence[int] = PAPER_UNITS
 ) -> nn.Module:
     """A fresh network for the action units of a run. Raises ValueError for an unknown name or profile, or fewer than

@@ -80,7 +80,7 @@ class KafkaBus:
     def follow(self, topic: str) -> KafkaFollower:
         return KafkaFollower(self.broker, self._prefixed_topic(topic), topic)
 
-    def erase(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
+    def erase_messages(self, topic: str, covers: Callable[[str], bool], group: str | None = None) -> int:
         if self.topics[topic].cleanup == "compact":
             with closing(PresentKeys(self.follow(topic))) as present:
                 keys = [key for key in present.read_keys() if covers(key)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies
 from scipy import ndimage
 
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from shared.errors import BadData
 from shared.stage_settings.flow import FLOW_PROFILES
 
@@ -27,7 +27,7 @@ def shifted(image, u, v):
 @given(seed=strategies.integers(0, 99), u=strategies.floats(-1.5, 1.5), v=strategies.floats(-1.5, 1.5))
 def test_known_shift(seed, u, v):
     first = texture(seed, sigma=2.5)
-    found = flow(first[None], shifted(first, u, v)[None])[0, :, 8:-8, 8:-8]
+    found = estimate_flow(first[None], shifted(first, u, v)[None])[0, :, 8:-8, 8:-8]
     assert np.abs(found.mean(axis=(1, 2)) - (u, v)).max() < 0.03
     assert np.hypot(found[0] - u, found[1] - v).mean() < 0.05
 
@@ -36,7 +36,7 @@ def test_known_shift(seed, u, v):
 @pytest.mark.parametrize("profile", ["corrected", "paper"])
 def test_identical_images_do_not_move(profile, solver):
     image = texture()[None]
-    assert np.abs(flow(image, image, profile, solver)).max() < 1e-9
+    assert np.abs(estimate_flow(image, image, profile, solver)).max() < 1e-9
 
 
 @pytest.mark.parametrize("axis", [1, 2])
@@ -44,8 +44,8 @@ def test_mirrored_pair_has_mirrored_flow(axis):
     """On one level; the pyramid's nearest-sample shrinking takes one side of the middle."""
     one_level = CORRECTED.model_copy(update={"levels": 1})
     first, second = texture(3)[None], shifted(texture(3), 0.7, -0.4)[None]
-    straight = flow(first, second, one_level)
-    mirrored = np.flip(flow(np.flip(first, axis), np.flip(second, axis), one_level), axis + 1).copy()
+    straight = estimate_flow(first, second, one_level)
+    mirrored = np.flip(estimate_flow(np.flip(first, axis), np.flip(second, axis), one_level), axis + 1).copy()
     mirrored[:, 1 if axis == 1 else 0] *= -1
     assert np.abs(straight - mirrored).max() < 0.01
 
@@ -53,13 +53,13 @@ def test_mirrored_pair_has_mirrored_flow(axis):
 def test_batch_equals_single_pairs_whatever_the_threads():
     first = np.stack([texture(seed) for seed in range(5)])
     second = np.stack([shifted(image, 0.5, 0.2 * i) for i, image in enumerate(first)])
-    batch = flow(first, second)
-    singles = np.concatenate([flow(first[i : i + 1], second[i : i + 1]) for i in range(5)])
+    batch = estimate_flow(first, second)
+    singles = np.concatenate([estimate_flow(first[i : i + 1], second[i : i + 1]) for i in range(5)])
     assert batch.tobytes() == singles.tobytes()
     threads = numba.get_num_threads()
     try:
         numba.set_num_threads(1)
-        assert flow(first, second).tobytes() == batch.tobytes()
+        assert estimate_flow(first, second).tobytes() == batch.tobytes()
     finally:
         numba.set_num_threads(threads)
 
@@ -78,10 +78,10 @@ def test_never_nan(shape, profile):
     images = {name: make(shape)[None] for name, make in PATTERNS.items()}
     for first in images.values():
         for second in images.values():
-            uv = flow(first, second, profile)
+            uv = estimate_flow(first, second, profile)
             assert uv.shape == (1, 2, *shape)
             assert np.isfinite(uv).all()
-    again = flow(images["noise"], images["checks"], "corrected", "exact")
+    again = estimate_flow(images["noise"], images["checks"], "corrected", "exact")
     assert np.isfinite(again).all()
 
 
@@ -89,7 +89,7 @@ def test_never_nan(shape, profile):
 @pytest.mark.parametrize("levels", [(0, 0), (90, 90), (0, 255)])
 def test_flat_images_have_zero_flow(solver, levels):
     first, second = (np.full((1, 20, 17), level, np.uint8) for level in levels)
-    assert not flow(first, second, "corrected", solver).any()
+    assert not estimate_flow(first, second, "corrected", solver).any()
 
 
 def test_flat_area_stays_still_when_nothing_moves_near_it():
@@ -97,8 +97,8 @@ def test_flat_area_stays_still_when_nothing_moves_near_it():
     image[:, :, :20] += texture(1, (40, 20))
     moved = image.copy()
     moved[:, :, 30:] += 40.0  # brighter, not moved: nothing to follow there
-    assert np.abs(flow(image, moved)[:, :, :, :8]).max() < 0.05
-    assert np.isfinite(flow(image, moved)).all()
+    assert np.abs(estimate_flow(image, moved)[:, :, :, :8]).max() < 0.05
+    assert np.isfinite(estimate_flow(image, moved)).all()
 
 
 @pytest.mark.parametrize(
@@ -106,19 +106,19 @@ def test_flat_area_stays_still_when_nothing_moves_near_it():
 )
 def test_wrong_input_is_refused_with_a_sentence(bad):
     with pytest.raises(ValueError, match="Expected"):
-        flow(bad, np.zeros((1, 4, 4)))
+        estimate_flow(bad, np.zeros((1, 4, 4)))
 
 
 def test_empty_batch():
     empty = np.zeros((0, 12, 10), np.uint8)
-    assert flow(empty, empty).shape == (0, 2, 12, 10)
+    assert estimate_flow(empty, empty).shape == (0, 2, 12, 10)
 
 
 def test_exact_solver_names_what_makes_a_system_singular():
     flat = PAPER.model_copy(update={"border": "replicate"})
     first, second = np.full((1, 9, 9), 10, np.uint8), np.full((1, 9, 9), 20, np.uint8)
-    assert not flow(first, second, flat, "exact").any()  # nothing pulls, so nothing has to be solved
+    assert not estimate_flow(first, second, flat, "exact").any()  # nothing pulls, so nothing has to be solved
     second[0, 4, 4] = 60
     without_smoothness = flat.model_copy(update={"lambda_robust": 0.0, "lambda_quadratic": 0.0})
     with pytest.raises(BadData, match="ridge"):
-        flow(first, second, without_smoothness, "exact")
+        estimate_flow(first, second, without_smoothness, "exact")

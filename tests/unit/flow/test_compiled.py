@@ -13,14 +13,14 @@ from services.flow import compiled
 # Small, as one of the two sides is interpreted; long enough (in reds of a row) for vectors of any CPU.
 FLOW = """
 import hashlib, numpy
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from shared.stage_settings.flow import FLOW_PROFILES
 
 y, x = numpy.mgrid[:11, :40]
 def image(dx): return 128 + 60 * numpy.sin(0.7 * (x - dx) + 0.2 * y) * numpy.cos(0.45 * y - 0.1 * (x - dx))
 for profile in FLOW_PROFILES.values():
     profile = profile.model_copy(update={"warps": 1})
-    print(hashlib.sha256(flow(image(0.0)[None], image(0.4)[None], profile).tobytes()).hexdigest())
+    print(hashlib.sha256(estimate_flow(image(0.0)[None], image(0.4)[None], profile).tobytes()).hexdigest())
 """
 SMALL = """
 import sys, pathlib

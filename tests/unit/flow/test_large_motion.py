@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.known_motions import MOTIONS, MovingFace
 from services.flow import pyramid
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from shared.stage_settings.flow import FLOW_PROFILES
 
 CORRECTED, PAPER = FLOW_PROFILES["corrected"], FLOW_PROFILES["paper"]
@@ -20,7 +20,7 @@ def face():
 
 def measure_pair(pair, settings):
     """Mean end-point error (px), gain and correlation about zero of the flow against the truth."""
-    found = flow(pair.first[None], pair.second[None], settings)[0][pair.inner]
+    found = estimate_flow(pair.first[None], pair.second[None], settings)[0][pair.inner]
     true = pair.true_flow[pair.inner]
     products = (found * true).sum()
     gain, correlation = products / (true**2).sum(), products / np.sqrt((true**2).sum() * (found**2).sum())
@@ -103,7 +103,7 @@ def test_two_levels_lose_the_shift(face):
 def test_the_reach_grows_with_the_frame(face, width, height, reach):
     pair = face.draw_pair("shift", reach * 224 / width, "none")
     first, second = (cv2.resize(image, (width, height)) for image in (pair.first, pair.second))
-    found = flow(first[None], second[None], CORRECTED)[0]
+    found = estimate_flow(first[None], second[None], CORRECTED)[0]
     inner = np.s_[:, height // 5 : -height // 5, width // 5 : -width // 5]
     truth = pair.true_flow[:, 0, 0] * width / 224
     assert np.abs(found[inner].mean((1, 2)) - truth).max() < 0.03
@@ -113,9 +113,9 @@ def test_the_reach_grows_with_the_frame(face, width, height, reach):
 @pytest.mark.parametrize("motion", ["shift", "bump"])
 def test_all_solvers_agree_on_a_large_motion(face, motion):
     first, second = shrink_pair(face.draw_pair(motion, 16, "noise"), 72, 90)  # 5.1 px, three levels
-    precise = flow(first, second, CORRECTED, "exact")
+    precise = estimate_flow(first, second, CORRECTED, "exact")
     for solver in ("fast", "torch"):
-        off = np.abs(flow(first, second, CORRECTED, solver) - precise)
+        off = np.abs(estimate_flow(first, second, CORRECTED, solver) - precise)
         assert off.mean() < 1e-3, solver
         assert off.max() < 0.1, solver
 
@@ -125,7 +125,7 @@ def test_all_solvers_agree_on_a_large_motion(face, motion):
 def test_no_content_gives_a_motion_beyond_the_limits(shape, solver):
     """Each warp adds at most `limit` px of its level, so nothing overflows float16, in which flows are stored."""
     black_or_white = np.random.default_rng(0).choice([0, 255], (3, *shape)).astype(np.uint8)
-    found = flow(black_or_white[:2], black_or_white[1:], CORRECTED, solver)
+    found = estimate_flow(black_or_white[:2], black_or_white[1:], CORRECTED, solver)
     reach = sum(
         CORRECTED.warps * CORRECTED.limit * max(a / b for a, b in zip(shape, step.shape, strict=True))
         for step in pyramid.level_schedule(shape, CORRECTED)
@@ -139,6 +139,6 @@ def test_no_content_gives_a_motion_beyond_the_limits(shape, solver):
 def test_a_pair_of_a_batch_of_large_motions_keeps_its_bytes(face, solver):
     pairs = [shrink_pair(face.draw_pair("shift", length, "noise"), 112, 140) for length in (0.1, 8, 20)]
     first, second = (np.concatenate(images) for images in zip(*pairs, strict=True))
-    batch = flow(first, second, CORRECTED, solver)
-    singles = [flow(*pair, CORRECTED, solver) for pair in pairs]
+    batch = estimate_flow(first, second, CORRECTED, solver)
+    singles = [estimate_flow(*pair, CORRECTED, solver) for pair in pairs]
     assert batch.tobytes() == np.concatenate(singles).tobytes()

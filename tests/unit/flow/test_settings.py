@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from services.flow import exact
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from shared.stage_settings.flow import FLOW_PROFILES
 
 CORRECTED, PAPER = FLOW_PROFILES["corrected"], FLOW_PROFILES["paper"]
@@ -30,9 +30,9 @@ def test_the_profiles_differ_in_named_settings_only():
 def test_both_solvers_know_each_difference(name):
     pair = moving_pair()
     mixed = PAPER.model_copy(update={name: getattr(CORRECTED, name)})
-    fast, precise = flow(*pair, mixed, "fast"), flow(*pair, mixed, "exact")
+    fast, precise = estimate_flow(*pair, mixed, "fast"), estimate_flow(*pair, mixed, "exact")
     assert np.abs(fast - precise).max() < 0.02
-    effect = np.abs(precise - flow(*pair, "paper", "exact")).max()
+    effect = np.abs(precise - estimate_flow(*pair, "paper", "exact")).max()
     assert effect < 1e-3 if name == "ridge" else effect > 3e-3
 
 

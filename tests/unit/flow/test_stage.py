@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from services.flow.stage import STAGE, compute, rgb_to_luma
 from shared.errors import BadData
 from shared.stage_settings.flow import FLOW_PROFILES
@@ -27,7 +27,7 @@ def test_every_pair_of_every_factor():
     assert (out["factors"] == inputs["factors"]).all()
     for f in range(2):
         second, third = (rgb_to_luma(inputs["frames"][f, k : k + 1], "exact") for k in (1, 2))
-        one = flow(second, third, SETTINGS)
+        one = estimate_flow(second, third, SETTINGS)
         assert np.array_equal(out["flows"][f, 1], one[0].astype(np.float16))
 
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from services.flow import torch_flow
-from services.flow.black_anandan import flow
+from services.flow.black_anandan import estimate_flow
 from shared.errors import Misconfigured
 from shared.stage_settings.flow import FLOW_PROFILES
 
@@ -42,7 +42,7 @@ def moving_pairs(count=4, shape=(25, 34), seed=0):
 def test_recorded_flow(recorded, name, count):
     """At most half of the stage's largest allowed difference of 0.1 px, and a tenth of the mean one of 0.01 px."""
     first, second = (recorded[f"{name}_{image}"][:count] for image in ("im1", "im2"))
-    off = np.abs(flow(first, second, "paper", "torch").transpose(0, 2, 3, 1) - recorded[f"{name}_uv"][:count])
+    off = np.abs(estimate_flow(first, second, "paper", "torch").transpose(0, 2, 3, 1) - recorded[f"{name}_uv"][:count])
     assert off.mean(axis=(1, 2, 3)).max() < 1e-3
     assert off.max() < 0.05
 
@@ -51,7 +51,7 @@ def test_recorded_flow(recorded, name, count):
 @pytest.mark.usefixtures("where")
 def test_exact_solver_with_the_corrected_profile(recorded, name):
     pair = recorded[f"{name}_im1"][:1], recorded[f"{name}_im2"][:1]
-    off = np.abs(flow(*pair, "corrected", "torch") - flow(*pair, "corrected", "exact"))
+    off = np.abs(estimate_flow(*pair, "corrected", "torch") - estimate_flow(*pair, "corrected", "exact"))
     assert off.mean() < 1e-4
     assert off.max() < 0.01
 
@@ -60,14 +60,16 @@ def test_exact_solver_with_the_corrected_profile(recorded, name):
 def test_compiled_solver(recorded):
     pairs = recorded["face_im1"][:3], recorded["face_im2"][:3]
     for profile in FLOW_PROFILES:
-        off = np.abs(flow(*pairs, profile, "torch") - flow(*pairs, profile, "fast"))
+        off = np.abs(estimate_flow(*pairs, profile, "torch") - estimate_flow(*pairs, profile, "fast"))
         assert off.mean() < 2e-4
         assert off.max() < 0.03
 
 
 def test_batch_equals_single_pairs(where):
     first, second = moving_pairs()
-    single = np.concatenate([flow(first[i : i + 1], second[i : i + 1], "corrected", "torch") for i in range(4)])
+    single = np.concatenate(
+        [estimate_flow(first[i : i + 1], second[i : i + 1], "corrected", "torch") for i in range(4)]
+    )
     for size in (3, 4):
         batched = torch_flow.estimate_flow_torch(first, second, FLOW_PROFILES["corrected"], where, batch_size=size)
         assert batched.tobytes() == single.tobytes(), (where, size)
@@ -75,10 +77,10 @@ def test_batch_equals_single_pairs(where):
 
 def test_threads_do_not_change_a_bit():
     first, second = moving_pairs()
-    before, threads = flow(first, second, "corrected", "torch"), torch.get_num_threads()
+    before, threads = estimate_flow(first, second, "corrected", "torch"), torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        assert flow(first, second, "corrected", "torch").tobytes() == before.tobytes()
+        assert estimate_flow(first, second, "corrected", "torch").tobytes() == before.tobytes()
     finally:
         torch.set_num_threads(threads)
 
@@ -89,7 +91,7 @@ def test_a_gpu_gives_the_bytes_of_a_cpu(monkeypatch, recorded, profile):
     found = []
     for device in ("cpu", "cuda"):
         monkeypatch.setenv("MER_DEVICE", device)
-        found.append(flow(recorded["face_im1"][:3], recorded["face_im2"][:3], profile, "torch"))
+        found.append(estimate_flow(recorded["face_im1"][:3], recorded["face_im2"][:3], profile, "torch"))
     assert np.abs(found[0] - found[1]).max() < 1e-3  # said first, as it is what matters
     assert found[0].tobytes() == found[1].tobytes()
 
@@ -101,25 +103,25 @@ def test_never_nan(shape, profile):
     checks = (np.indices(shape).sum(0) % 2 * 255).astype(np.uint8)
     images = np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8), checks])
     first, second = np.repeat(images, 3, axis=0), np.tile(images, (3, 1, 1))
-    assert np.isfinite(flow(first, second, profile, "torch")).all()
+    assert np.isfinite(estimate_flow(first, second, profile, "torch")).all()
     if profile == "corrected":
-        assert not flow(images[:1], images[1:2], profile, "torch").any()
+        assert not estimate_flow(images[:1], images[1:2], profile, "torch").any()
 
 
 @pytest.mark.parametrize("profile", FLOW_PROFILES)
 @pytest.mark.usefixtures("where")
 def test_identical_images_do_not_move(profile):
     first, _ = moving_pairs(1)
-    assert np.abs(flow(first, first, profile, "torch")).max() < 1e-9
+    assert np.abs(estimate_flow(first, first, profile, "torch")).max() < 1e-9
 
 
 def test_no_pairs(where):
-    assert flow(np.zeros((0, 12, 10)), np.zeros((0, 12, 10)), solver="torch").shape == (0, 2, 12, 10), where
+    assert estimate_flow(np.zeros((0, 12, 10)), np.zeros((0, 12, 10)), solver="torch").shape == (0, 2, 12, 10), where
 
 
 def test_out_of_memory_halves_the_batch():
     first, second = moving_pairs(7, (9, 11))
-    expected, tried = flow(first, second, solver="torch"), []
+    expected, tried = estimate_flow(first, second, solver="torch"), []
 
     def solve_two_at_most(first, second, settings):
         tried.append(len(first))
@@ -192,7 +194,7 @@ def test_one_pair_that_does_not_fit_is_an_error():
 def test_without_torch_the_sentence_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(Misconfigured, match="images with torch"):
-        flow(*moving_pairs(1), solver="torch")
+        estimate_flow(*moving_pairs(1), solver="torch")
 
 
 class Peak(TorchDispatchMode):

@@ -1,11 +1,11 @@
-"""The adapter and `interpolate`: results per profile, and refused clips."""
+"""The adapter and `interpolate_clip`: results per profile, and refused clips."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from services.interpolator.stage import STAGE, compute, interpolate
+from services.interpolator.stage import STAGE, compute, interpolate_clip
 from shared.errors import BadData
 from shared.stage_settings.interpolator import INTERPOLATOR_PROFILES, InterpolatorSettings
 from shared.store.npz import pack_arrays
@@ -31,7 +31,7 @@ def test_artifact(moving: Clip, mean, profile: str, count: int, fps: float) -> N
     assert arrays["apex"] == 1
     assert arrays["fps"] == fps
     for key, number in (("frames", count), ("au_frames", 16)):
-        np.testing.assert_array_equal(arrays[key], interpolate(frames, 0, 1, 2, number, profile, mean))
+        np.testing.assert_array_equal(arrays[key], interpolate_clip(frames, 0, 1, 2, number, profile, mean))
 
 
 def test_both_sets_of_frames_share_their_midpoints(moving: Clip, mean) -> None:
@@ -39,20 +39,20 @@ def test_both_sets_of_frames_share_their_midpoints(moving: Clip, mean) -> None:
     compute(ingested(frames, apex=1), INTERPOLATOR_PROFILES["paper"], mean)
     together = mean.forwards
     for count in (10, 16):
-        interpolate(frames, 0, 1, 2, count, "paper", mean)
+        interpolate_clip(frames, 0, 1, 2, count, "paper", mean)
     assert together < mean.forwards - together
 
 
 def test_timeline(ramp: np.ndarray) -> None:
-    halves = interpolate(ramp, 0, 3, 4, 9, InterpolatorSettings())
+    halves = interpolate_clip(ramp, 0, 3, 4, 9, InterpolatorSettings())
     assert halves[:, 0, 0, 0].tolist() == [0, 20, 40, 60, 80, 100, 120, 140, 160]
-    halves = interpolate(ramp, 0, 1, 4, 6, InterpolatorSettings())
+    halves = interpolate_clip(ramp, 0, 1, 4, 6, InterpolatorSettings())
     assert halves[:, 0, 0, 0].tolist() == [0, 40, 70, 100, 130, 160]
-    uniform = interpolate(ramp, 0, 1, 4, 6, InterpolatorSettings(timeline="uniform"))
+    uniform = interpolate_clip(ramp, 0, 1, 4, 6, InterpolatorSettings(timeline="uniform"))
     assert uniform[:, 0, 0, 0].tolist() == [0, 32, 64, 96, 128, 160]
-    apex = interpolate(ramp, 0, 3, 4, 9, InterpolatorSettings(timeline="apex"))
+    apex = interpolate_clip(ramp, 0, 3, 4, 9, InterpolatorSettings(timeline="apex"))
     assert apex[:, 0, 0, 0].tolist() == [0, 20, 40, 60, 80, 100, 120, 140, 160]
-    apex = interpolate(ramp, 0, 2, 4, 7, InterpolatorSettings(timeline="apex"))
+    apex = interpolate_clip(ramp, 0, 2, 4, 7, InterpolatorSettings(timeline="apex"))
     assert apex[:, 0, 0, 0].tolist() == [0, 20, 40, 60, 80, 120, 160]
 
 
@@ -66,12 +66,12 @@ def test_profiles_differ_in_these_settings_only() -> None:
 @pytest.mark.parametrize(("frames", "apex"), [(2, 0), (2, 1), (5, 0), (5, 4), (5, 2)])
 def test_short_clips_and_apexes_at_an_end(moving: Clip, mean, profile: str, frames: int, apex: int) -> None:
     clip = moving(frames, 0.4)[:, FACE, FACE]
-    shown = interpolate(clip, 0, apex, frames - 1, 11, profile, mean)
+    shown = interpolate_clip(clip, 0, apex, frames - 1, 11, profile, mean)
     np.testing.assert_array_equal(shown[[0, -1]], clip[[0, -1]])
 
 
 def test_a_window_of_a_longer_clip(ramp: np.ndarray) -> None:
-    assert interpolate(ramp, 1, 2, 3, 5)[:, 0, 0, 0].tolist() == [40, 60, 80, 100, 120]
+    assert interpolate_clip(ramp, 1, 2, 3, 5)[:, 0, 0, 0].tolist() == [40, 60, 80, 100, 120]
 
 
 def test_equal_inputs_give_equal_bytes(moving: Clip) -> None:
@@ -92,7 +92,7 @@ def test_equal_inputs_give_equal_bytes(moving: Clip) -> None:
 )
 def test_marks_that_make_no_clip(ramp: np.ndarray, marks: tuple[int, int, int], says: str) -> None:
     with pytest.raises(BadData, match=says):
-        interpolate(ramp, *marks)
+        interpolate_clip(ramp, *marks)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_marks_that_make_no_clip(ramp: np.ndarray, marks: tuple[int, int, int], 
 )
 def test_frames_that_are_none(frames: np.ndarray) -> None:
     with pytest.raises(BadData, match=r"expected|not in this order"):
-        interpolate(frames, 0, 2, 4)
+        interpolate_clip(frames, 0, 2, 4)
 
 
 def test_a_clip_of_one_frame(ramp: np.ndarray) -> None:
@@ -119,4 +119,4 @@ def test_a_clip_of_one_frame(ramp: np.ndarray) -> None:
 
 def test_one_frame_is_no_timeline(ramp: np.ndarray) -> None:
     with pytest.raises(ValueError, match="at least 2"):
-        interpolate(ramp, 0, 2, 4, 1)
+        interpolate_clip(ramp, 0, 2, 4, 1)

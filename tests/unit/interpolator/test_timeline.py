@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.interpolator.timeline import (
+    apex_positions,
     count_steps_to_apex,
     frame_positions,
     halved_positions,
-    positions,
     shown_frame_rate,
     uniform_positions,
 )
@@ -23,29 +23,29 @@ def clips(draw: st.DrawFn) -> tuple[int, int, int]:
 
 
 def test_eleven_frames() -> None:
-    assert positions(0, 8, 12, 11) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12]
+    assert apex_positions(0, 8, 12, 11) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12]
 
 
 def test_sixteen_frames_hold_fourteen_up_to_the_apex() -> None:
-    assert positions(0, 26, 40, 16) == [*range(0, 27, 2), 33, 40]
+    assert apex_positions(0, 26, 40, 16) == [*range(0, 27, 2), 33, 40]
 
 
 def test_five_frames_have_none_between_apex_and_offset() -> None:
-    assert positions(0, 6, 9, 5) == [0, 2, 4, 6, 9]
+    assert apex_positions(0, 6, 9, 5) == [0, 2, 4, 6, 9]
 
 
 def test_apex_at_the_offset_is_spread_evenly() -> None:
-    assert positions(0, 20, 20, 11) == list(range(0, 21, 2))
+    assert apex_positions(0, 20, 20, 11) == list(range(0, 21, 2))
 
 
 def test_apex_at_the_onset_repeats_the_onset() -> None:
-    assert positions(0, 0, 8, 7) == [0, 0, 0, 0, 0, 4, 8]
+    assert apex_positions(0, 0, 8, 7) == [0, 0, 0, 0, 0, 4, 8]
 
 
 def test_uniform() -> None:
     assert uniform_positions(0, 5, 11) == [step / 2 for step in range(11)]
     assert frame_positions("uniform", 0, 2, 5, 11) == uniform_positions(0, 5, 11)
-    assert frame_positions("apex", 0, 2, 5, 11) == positions(0, 2, 5, 11)
+    assert frame_positions("apex", 0, 2, 5, 11) == apex_positions(0, 2, 5, 11)
     assert frame_positions("apex-halves", 0, 2, 5, 11) == halved_positions(0, 2, 5, 11)
 
 
@@ -82,7 +82,7 @@ def test_no_other_division_has_more_equal_steps(rise: int, fall: int, steps: int
 
 def test_rate_is_the_mean_over_the_clip() -> None:
     assert shown_frame_rate(uniform_positions(0, 60, 11), 200) == pytest.approx(200 / 6)
-    assert shown_frame_rate(positions(0, 30, 60, 11), 200) == pytest.approx(200 / 6)
+    assert shown_frame_rate(apex_positions(0, 30, 60, 11), 200) == pytest.approx(200 / 6)
 
 
 @pytest.mark.parametrize("count", [1, 0, -3])
@@ -103,7 +103,7 @@ def test_every_timeline(clip: tuple[int, int, int], count: int, rule: str) -> No
 
 @given(clips(), st.integers(3, 40))
 def test_the_apex_is_shown(clip: tuple[int, int, int], count: int) -> None:
-    assert clip[1] in positions(*clip, count)
+    assert clip[1] in apex_positions(*clip, count)
     if 0 < clip[1] < clip[2]:
         assert clip[1] in halved_positions(*clip, count)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.interpolator.stage import compute, interpolate
+from services.interpolator.stage import compute, interpolate_clip
 from services.interpolator.timeline import clip_positions, halved_positions
 from services.interpolator.window import (
     FrameMean,
@@ -126,8 +126,8 @@ def test_noise_falls_as_the_weights_say_in_both_sets_of_frames() -> None:
 
 def test_frames_before_the_onset_are_used_where_the_clip_has_them() -> None:
     frames = noisy_clip(120, 40, 6.0)["frames"]
-    alone = interpolate(frames[10:101], 0, 30, 90)
-    within = interpolate(frames, 10, 40, 100)
+    alone = interpolate_clip(frames[10:101], 0, 30, 90)
+    within = interpolate_clip(frames, 10, 40, 100)
     np.testing.assert_array_equal(alone[1:-1], within[1:-1])
     expected = frames[7:14].astype(float).T @ interpolant_weights(7, 13, np.arange(7.0, 14))
     np.testing.assert_allclose(within[0], expected.T, atol=0.501)
@@ -140,7 +140,7 @@ def test_a_mean_is_rounded_or_truncated_as_set() -> None:
     assert mean is not None
     level = read_mean(mean, frames[:, 0, 0, 0].astype(float))
     rounded, truncated = (
-        interpolate(frames, 0, 30, 90, 10, InterpolatorSettings(quantise=rule))[2, 0, 0, 0]  # type: ignore[arg-type]
+        interpolate_clip(frames, 0, 30, 90, 10, InterpolatorSettings(quantise=rule))[2, 0, 0, 0]  # type: ignore[arg-type]
         for rule in ("round", "truncate")
     )
     assert (rounded, truncated) == (11, 10)

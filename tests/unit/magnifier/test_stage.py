@@ -40,9 +40,11 @@ def test_ten_frames_make_ten_per_factor() -> None:
 
 def test_the_clips_frame_rate_is_obeyed() -> None:
     clip = inputs()
-    expected = evm.quantise_frames(evm.magnify(clip["interpolator"]["frames"], FACTORS, "corrected", fps=44.0))
+    expected = evm.quantise_frames(evm.magnify_motion(clip["interpolator"]["frames"], FACTORS, "corrected", fps=44.0))
     np.testing.assert_array_equal(STAGE.compute(clip, CORRECTED)["frames"], expected)
-    assert (evm.quantise_frames(evm.magnify(clip["interpolator"]["frames"], FACTORS, fps=30.0)) != expected).any()
+    assert (
+        evm.quantise_frames(evm.magnify_motion(clip["interpolator"]["frames"], FACTORS, fps=30.0)) != expected
+    ).any()
 
 
 def test_the_times_that_the_interpolator_shows_are_obeyed() -> None:
@@ -50,7 +52,7 @@ def test_the_times_that_the_interpolator_shows_are_obeyed() -> None:
     shown = inputs()["interpolator"]
     uneven = np.array([0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 16.0])
     seconds = uneven / 16 * 10 / 44
-    expected = evm.quantise_frames(evm.magnify(shown["frames"], FACTORS, times=seconds))
+    expected = evm.quantise_frames(evm.magnify_motion(shown["frames"], FACTORS, times=seconds))
     for timing in ({"positions": uneven + 5}, {"positions": np.arange(11), "times": seconds + 2}):
         found = STAGE.compute({"interpolator": shown | timing}, CORRECTED)["frames"]
         np.testing.assert_array_equal(found, expected)
@@ -85,13 +87,13 @@ def test_jpeg_between_the_stages_is_a_setting() -> None:
 
 
 def test_precision_is_a_setting() -> None:
-    """Both precisions give the bytes that `magnify` gives in that type; some of these bytes differ."""
+    """Both precisions give the bytes that `magnify_motion` gives in that type; some of these bytes differ."""
     clip = inputs()
     frames, found = clip["interpolator"]["frames"], {}
     for precision in ("float32", "float64"):
         settings = CORRECTED.model_copy(update={"precision": precision})
         found[precision] = STAGE.compute(clip, settings)["frames"]
-        expected = evm.magnify(frames, FACTORS, settings, 44.0, precision)
+        expected = evm.magnify_motion(frames, FACTORS, settings, 44.0, precision)
         np.testing.assert_array_equal(found[precision], evm.quantise_frames(expected))
     assert (found["float32"] != found["float64"]).any()
 

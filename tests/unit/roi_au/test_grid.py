@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.roi_au.grid import to_grid
-from services.roi_au.roi import patches
+from services.roi_au.roi import cut_flow_patches
 from shared.errors import BadData
 from shared.stage_settings.roi_au import ROI_AU_PROFILES
 
@@ -32,7 +32,7 @@ def test_a_patch_covers_the_same_share_of_every_face(eyes: float) -> None:
     landmarks = face(eyes, (1.3 * eyes, 1.2 * eyes))
     settings = CORRECTED.model_copy(update={"flow_units": "frame"})
     flows, points = to_grid(coordinates(height, width), landmarks, settings)
-    cut = patches(flows, points, settings)[0]
+    cut = cut_flow_patches(flows, points, settings)[0]
     step = eyes / 55
     assert np.diff(cut[0], axis=-1) == pytest.approx(step, rel=0.06)  # a mean of whole px is a few % of one off
     assert np.diff(cut[1], axis=-2) == pytest.approx(step, rel=0.06)
@@ -46,10 +46,10 @@ def test_a_motion_of_one_grid_px_is_the_same_number_for_every_camera() -> None:
     for eyes in (30, 60, 150):
         landmarks = face(eyes, (1.3 * eyes, 1.2 * eyes))
         motion = np.full((1, 2, 3 * eyes, 3 * eyes), eyes / 55)
-        in_grid = patches(*to_grid(motion, landmarks, CORRECTED))
+        in_grid = cut_flow_patches(*to_grid(motion, landmarks, CORRECTED))
         assert in_grid == pytest.approx(1, rel=0.02)
         unscaled = CORRECTED.model_copy(update={"flow_units": "frame"})
-        assert patches(*to_grid(motion, landmarks, unscaled)) == pytest.approx(eyes / 55, rel=1e-6)
+        assert cut_flow_patches(*to_grid(motion, landmarks, unscaled)) == pytest.approx(eyes / 55, rel=1e-6)
 
 
 def test_eye_distance_of_55_px_leaves_the_flow_as_it_is() -> None:
@@ -58,13 +58,13 @@ def test_eye_distance_of_55_px_leaves_the_flow_as_it_is() -> None:
     scale = 55 / np.linalg.norm(landmarks[36] - landmarks[42])
     assert scale != 1  # whole px: 56
     settings = CORRECTED.model_copy(update={"eye_distance": 55 / scale})
-    assert (patches(*to_grid(flows, landmarks, settings)) == patches(flows, landmarks)).all()
+    assert (cut_flow_patches(*to_grid(flows, landmarks, settings)) == cut_flow_patches(flows, landmarks)).all()
 
 
 def test_noise_falls_where_the_grid_is_coarser() -> None:
     noise = np.random.default_rng(0).normal(size=(1, 2, 400, 400)).astype(np.float32)
     settings = CORRECTED.model_copy(update={"flow_units": "frame"})
-    cut = patches(*to_grid(noise, face(110, (200, 150)), settings), settings)
+    cut = cut_flow_patches(*to_grid(noise, face(110, (200, 150)), settings), settings)
     assert 0.4 < cut.std() < 0.51  # the mean of 2x2 values, more where it straddles px
 
 
@@ -72,18 +72,18 @@ def test_noise_falls_where_the_grid_is_coarser() -> None:
 def test_stripes_finer_than_the_grid_average_out(axis: int) -> None:
     stripes = np.where(np.indices((1, 2, 500, 500))[axis] % 2, 1.0, -1.0)
     settings = CORRECTED.model_copy(update={"flow_units": "frame"})
-    cut = patches(*to_grid(stripes, face(165, (250, 190)), settings), settings)
+    cut = cut_flow_patches(*to_grid(stripes, face(165, (250, 190)), settings), settings)
     assert np.abs(cut).max() < 0.4  # one px of three is left over
 
 
 def test_the_border_beyond_the_frame_is_replicated() -> None:
     landmarks = face(110, (60, 20))  # brows above the frame, half the face left of it
     flows, points = to_grid(coordinates(300, 300), landmarks, CORRECTED.model_copy(update={"flow_units": "frame"}))
-    cut = patches(flows, points)
+    cut = cut_flow_patches(flows, points)
     assert cut[0, 1, :10].max() < 2
     assert cut[0, 0, 0].max() < 2
     away = to_grid(coordinates(300, 300), landmarks - 5000, CORRECTED)
-    assert np.ptp(patches(*away), axis=(3, 4)).max() == 0
+    assert np.ptp(cut_flow_patches(*away), axis=(3, 4)).max() == 0
 
 
 def test_paper_stretches_to_128_and_keeps_the_values() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.roi_au.landmarks import detect
+from services.roi_au.landmarks import detect_landmarks
 from services.roi_au.stage import STAGE
 from shared.errors import BadData
 from shared.stage import Arrays
@@ -42,7 +42,7 @@ def test_arrays(inputs: dict[str, dict[str, np.ndarray]], profile: str) -> None:
         "landmarks": ((68, 2), np.float64),
         "factors": ((3,), np.float64),
     }
-    assert (made["landmarks"] == detect(inputs["interpolator"]["frames"][0], profile)).all()
+    assert (made["landmarks"] == detect_landmarks(inputs["interpolator"]["frames"][0], profile)).all()
     assert (made["factors"] == FACTORS).all()
     again = STAGE.compute(inputs, ROI_AU_PROFILES[profile])
     assert all(made[name].tobytes() == again[name].tobytes() for name in made)

@@ -47,17 +47,17 @@ def test_a_digest_is_that_of_the_objects_and_not_of_their_order() -> None:
 def test_a_large_dataset_is_listed_when_named_or_after_a_pause_that_grows_with_it(tmp_path: Path) -> None:
     store = CountingStore(tmp_path, {"large": 60_000, "small": 10})
     listings = InboxListings(store, lambda: None)
-    first = listings.refresh(NOON)
+    first = listings.refresh_listings(NOON)
     assert (first["large"].count, first["small"].count) == (60_000, 10)
     store.listed.clear()
     store.mark = "2"
-    later = listings.refresh(NOON + timedelta(seconds=59))
+    later = listings.refresh_listings(NOON + timedelta(seconds=59))
     assert store.listed == ["small/"]
     assert (later["large"], later["small"].digest == first["small"].digest) == (first["large"], False)
     listings.note_change("large")
-    assert listings.refresh(NOON + timedelta(seconds=59))["large"].digest != first["large"].digest
+    assert listings.refresh_listings(NOON + timedelta(seconds=59))["large"].digest != first["large"].digest
     store.listed.clear()
-    listings.refresh(NOON + timedelta(seconds=59 + 60))
+    listings.refresh_listings(NOON + timedelta(seconds=59 + 60))
     assert store.listed == ["large/", "small/"]
 
 
@@ -77,8 +77,8 @@ def test_a_folder_without_files_and_litter_are_no_datasets(tmp_path: Path) -> No
     for key in ("litter/.DS_Store", ".hidden/a.jpg", "readme.txt", "d/a.jpg", "e.zip"):
         store.put(key, b"x")
     found = InboxListings(store, lambda: None)
-    assert set(found.refresh(datetime.now(UTC))) == {"d", "e"}
-    assert [entry.key for entry in found.archives()] == ["e.zip"]
+    assert set(found.refresh_listings(datetime.now(UTC))) == {"d", "e"}
+    assert [entry.key for entry in found.list_archives()] == ["e.zip"]
 
 
 def test_a_file_with_a_date_in_the_future_is_no_reason_to_wait_for_years(

@@ -240,6 +240,6 @@ def test_dlib_finds_the_face_in_every_frame(subject: int) -> None:
     timing, motion = acted(person, ("surprise", "disgust", "repression")[subject % 3], Difficulty(), subject)
     for index in (0, motion.frame_index(timing.apex), -1):
         (frame,) = filmed(person, motion, Difficulty(), index)
-        found = landmarks.detect(frame.astype(np.uint8))
+        found = landmarks.detect_landmarks(frame.astype(np.uint8))
         error = np.linalg.norm(found - person.landmarks, axis=1).mean()
         assert error < 0.04 * np.ptp(person.landmarks[:17, 0])

@@ -105,7 +105,7 @@ def test_flicker_is_removed_exactly() -> None:
 def test_flicker_and_drift_are_not_magnified() -> None:
     moving = clip(MOTION[:3] * [1, 1, 1, 1, 0.5, 0.5], lights=LIGHT[:3]).astype(np.float32)
     raw = MAGNIFIER_PROFILES["corrected"].model_copy(update={"head": "as-recorded", "light": "as-recorded"})
-    steady, magnified = (evm.magnify(moving, [3.0], settings, 40.0)[0] for settings in ("corrected", raw))
+    steady, magnified = (evm.magnify_motion(moving, [3.0], settings, 40.0)[0] for settings in ("corrected", raw))
     assert np.abs(inside(magnified) - inside(moving)[:1]).max() > 0.3
     assert np.abs(inside(steady) - inside(moving)[:1]).max() < 0.05
 

@@ -187,7 +187,7 @@ def test_training_and_tests_are_deterministic_in_full_float32_and_the_callers_fl
 
 @pytest.mark.parametrize("model", ["ststnet", "fmer"])
 def test_channels_last_is_a_layout_and_no_other_weights(model):
-    plain, turned = (models.build(model, 3) for _ in range(2))
+    plain, turned = (models.build_network(model, 3) for _ in range(2))
     turned.load_state_dict(plain.state_dict())
     assert to_channels_last_on_gpu(plain, "cpu") is plain
     assert lay_out_channels_last(turned) is turned  # what to_channels_last_on_gpu does on a GPU

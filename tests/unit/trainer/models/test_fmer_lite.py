@@ -26,7 +26,7 @@ def drawn(clips: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
 def network(**switches: Any) -> FmerLite:
     """At test, with norms and scales that are not at their start values."""
     torch.manual_seed(0)
-    built = models.build("fmer-lite", 4, ModelSettings(**switches))
+    built = models.build_network("fmer-lite", 4, ModelSettings(**switches))
     for layer in built.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(layer.running_mean, -0.5, 0.5)
@@ -93,7 +93,7 @@ def test_without_the_au_branch_no_aus_are_given_and_the_map_speaks_for_the_emoti
 
 def test_detached_the_emotion_reaches_the_map_on_its_direct_path_alone():
     torch.manual_seed(0)
-    model, (patches, maps) = models.build("fmer-lite", 4), drawn()
+    model, (patches, maps) = models.build_network("fmer-lite", 4), drawn()
     torch.nn.init.zeros_(model.direct.weight)
     model.eval()(patches, maps)[0].square().sum().backward()
     assert not any(weight.grad is not None and weight.grad.any() for weight in model.whole_face.parameters())
@@ -102,7 +102,7 @@ def test_detached_the_emotion_reaches_the_map_on_its_direct_path_alone():
 
 def test_as_in_the_paper_there_is_no_direct_path_and_the_emotion_trains_the_aus():
     torch.manual_seed(0)
-    model, (patches, maps) = models.build("fmer-lite", 4, "paper"), drawn()
+    model, (patches, maps) = models.build_network("fmer-lite", 4, "paper"), drawn()
     assert model.direct is model.fusion.direct is None
     model.eval()(patches, maps)[0].square().sum().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in model.whole_face.parameters())
@@ -154,7 +154,7 @@ CROSS_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)  # of cd6me
 def test_units_of_eyes_cheeks_and_nose_are_read_from_both_regions():
     """Brow units 1, 2, 4 follow the brows alone, mouth units from 10 on the mouth alone, 5, 6, 7 and 9 both."""
     torch.manual_seed(0)
-    built = models.build("fmer-lite", 4, units=CROSS_UNITS).eval()
+    built = models.build_network("fmer-lite", 4, units=CROSS_UNITS).eval()
     eyebrow, mouth, seen = torch.randn(2, 48), torch.randn(2, 48), [torch.randn(2, 32)]
     before = built._predict_aus(eyebrow, mouth, seen)
     by_brow, by_mouth = built._predict_aus(eyebrow + 1, mouth, seen), built._predict_aus(eyebrow, mouth + 1, seen)
@@ -165,7 +165,7 @@ def test_units_of_eyes_cheeks_and_nose_are_read_from_both_regions():
 
 @pytest.mark.parametrize("units", [(12,), (5, 6), (1, 2, 4), CROSS_UNITS])
 def test_any_units_have_heads_and_gradients(units):
-    built, (patches, maps) = models.build("fmer-lite", 4, units=units), drawn()
+    built, (patches, maps) = models.build_network("fmer-lite", 4, units=units), drawn()
     emotion, aus = built(patches, maps)
     assert (emotion.shape, aus.shape) == ((4, 4), (4, len(units)))
     aus.sum().backward()
@@ -176,7 +176,7 @@ def test_any_units_have_heads_and_gradients(units):
 
 def test_the_papers_units_need_no_third_head():
     """So trainings on the nine units of the paper give the weights that they gave when there were no others."""
-    assert models.build("fmer-lite", 4).middle_head is None
+    assert models.build_network("fmer-lite", 4).middle_head is None
 
 
 def test_a_unit_between_the_regions_agrees_with_the_sum_of_both():

@@ -69,11 +69,11 @@ def test_every_network_says_what_it_needs():
     ],
 )
 def test_parameters_are_the_published_ones_for_three_classes(name, published):
-    assert parameters(models.build(name, 3)) == published
+    assert parameters(models.build_network(name, 3)) == published
 
 
 def test_ststnet_layer_by_layer():
-    network = models.build("ststnet", 3)
+    network = models.build_network("ststnet", 3)
     counts = [[weight.numel() for weight in stream.parameters()] for stream in network.streams]
     assert counts == [[81, 3, 3, 3], [135, 5, 5, 5], [216, 8, 8, 8]]
     assert outputs(network, torch.nn.MaxPool2d, maps(2)) == [(3, 10, 10), (5, 10, 10), (8, 10, 10)]
@@ -81,7 +81,7 @@ def test_ststnet_layer_by_layer():
 
 
 def test_ststnet_on_flows_is_ststnet_with_more_channels():
-    network = models.build("ststnet-flows", 3)
+    network = models.build_network("ststnet-flows", 3)
     assert parameters(network) == 1_683 + 18 * 9 * (3 + 5 + 8)
     flows = torch.randn(2, 9, 2, 28, 28, generator=torch.Generator().manual_seed(1)).half()
     with torch.no_grad():
@@ -93,20 +93,20 @@ def test_ststnet_on_flows_is_ststnet_with_more_channels():
 
 
 def test_off_apexnet_layer_by_layer():
-    network = models.build("off-apexnet", 3)
+    network = models.build_network("off-apexnet", 3)
     assert outputs(network, torch.nn.Conv2d, maps(2)) == [(6, 28, 28), (16, 14, 14)] * 2
     assert outputs(network, torch.nn.Linear, maps(2)) == [(1024,), (1024,), (3,)]
 
 
 def test_sssnet_layer_by_layer():
-    network = models.build("sssnet", 3)
+    network = models.build_network("sssnet", 3)
     assert outputs(network, torch.nn.Conv2d, maps(2)) == [(32, 60, 60), (64, 18, 18)]
     assert outputs(network, torch.nn.MaxPool2d, maps(2)) == [(32, 20, 20), (64, 9, 9)]
     assert outputs(network, torch.nn.Linear, maps(2)) == [(256,), (3,)]
 
 
 def test_rcn_layer_by_layer():
-    network = models.build("rcn-a", 3)
+    network = models.build_network("rcn-a", 3)
     convolutions = [(32, 24, 24), (32, 12, 12), (32, 12, 12), (32, 12, 12)]  # the last one twice
     assert outputs(network, torch.nn.Conv2d, maps(2)) == convolutions
     assert outputs(network, torch.nn.AdaptiveAvgPool2d, maps(2)) == [(32, 5, 5), (32, 5, 5)]
@@ -114,7 +114,7 @@ def test_rcn_layer_by_layer():
 
 def test_rcn_attention_by_hand():
     """Two classes; the weights of class 0 see channel 0, those of class 1 nothing."""
-    network = models.build("rcn-a", 2)
+    network = models.build_network("rcn-a", 2)
     torch.nn.init.zeros_(network.out.weight)
     with torch.no_grad():
         network.out.weight.view(2, 32, 5, 5)[0, 0] = 1
@@ -125,7 +125,7 @@ def test_rcn_attention_by_hand():
 
 
 def test_htnet_levels():
-    network = models.build("htnet", 3).eval()
+    network = models.build_network("htnet", 3).eval()
     shapes, seen = [], network.tokens(htnet.gather_face_blocks(maps(2))).permute(0, 2, 3, 1)
     with torch.no_grad():
         for level in network.levels:
@@ -182,7 +182,7 @@ def test_published_training_as_in_the_authors_code():
 
 @pytest.mark.parametrize("name", MAPS)
 def test_a_map_becomes_emotion_logits_and_no_action_units(name):
-    network = models.build(name, 5)
+    network = models.build_network(name, 5)
     for seen in (maps(1), maps(3), torch.zeros(2, 3, 28, 28)):
         logits, units = network(seen)
         assert logits.shape == (len(seen), 5)

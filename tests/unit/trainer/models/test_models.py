@@ -32,7 +32,7 @@ def inputs(name: str, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize(("profile", "expected"), [("paper", PAGE), ("corrected", CORRECTED)])
 def test_fmer_has_the_papers_parameters_module_by_module(profile, expected):
-    network = models.build("fmer", 4, profile)
+    network = models.build_network("fmer", 4, profile)
     counted = {name: parameters(module) for name, module in network.named_children()}
     assert {name: count for name, count in counted.items() if count} == expected
     assert parameters(network) == sum(expected.values())
@@ -40,7 +40,7 @@ def test_fmer_has_the_papers_parameters_module_by_module(profile, expected):
 
 
 def test_parts_of_the_graph_have_the_papers_parameters():
-    graph = models.build("fmer", 4, "paper").graph
+    graph = models.build_network("fmer", 4, "paper").graph
     parts = {name: parameters(module) for name, module in graph.named_children()}
     assert parts == {
         "pair_conv": 630,
@@ -56,7 +56,7 @@ def test_parts_of_the_graph_have_the_papers_parameters():
 @pytest.mark.parametrize(("batch", "classes"), [(1, 4), (3, 7)])
 def test_shapes(name, batch, classes):
     with torch.no_grad():
-        emotion, aus = models.build(name, classes)(*inputs(name, batch))
+        emotion, aus = models.build_network(name, classes)(*inputs(name, batch))
     assert emotion.shape == (batch, classes)
     assert aus.shape == (batch, 9)
     assert emotion.isfinite().all()
@@ -66,7 +66,7 @@ def test_shapes(name, batch, classes):
 @pytest.mark.parametrize(("name", "profile"), [("fmer", "paper"), ("fmer-lite", "corrected"), ("fmer-lite", "paper")])
 def test_gradients_reach_every_parameter_that_is_used(name, profile):
     torch.manual_seed(0)
-    network = models.build(name, 4, profile)
+    network = models.build_network(name, 4, profile)
     emotion, aus = network(*inputs(name, 2))
     (emotion.square().sum() + aus.square().sum()).backward()
     untouched = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
@@ -76,7 +76,7 @@ def test_gradients_reach_every_parameter_that_is_used(name, profile):
 
 def test_detached_emotion_trains_no_part_of_the_au_branch():
     for name, settings in MODEL_PROFILES.items():
-        network = models.build("fmer-lite", 4, settings)
+        network = models.build_network("fmer-lite", 4, settings)
         emotion, _ = network(*inputs("fmer-lite", 2))
         emotion.sum().backward()
         reached = any(weight.grad is not None and weight.grad.any() for weight in network.au_head.parameters())
@@ -289,7 +289,7 @@ def test_every_difference_between_the_profiles_is_a_named_setting_with_a_sentenc
 
 def test_three_steps_lower_the_loss_of_fmer():
     torch.manual_seed(0)
-    network = models.build("fmer", 3)
+    network = models.build_network("fmer", 3)
     network.p3d = p3d.P3D(ModelSettings(), (1, 1, 1, 1))  # the same kinds of blocks, a quarter of the time
     patches, clip = inputs("fmer", 2)
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
@@ -307,26 +307,26 @@ def test_three_steps_lower_the_loss_of_fmer():
 
 def test_unknown_names_are_refused_with_those_that_exist():
     with pytest.raises(ValueError, match="fmer-lite"):
-        models.build("resnet", 4)
+        models.build_network("resnet", 4)
     with pytest.raises(ValueError, match="paper"):
-        models.build("fmer", 4, "original")
+        models.build_network("fmer", 4, "original")
     with pytest.raises(ValueError, match="2 classes"):
-        models.build("fmer-lite", 1)
+        models.build_network("fmer-lite", 1)
 
 
 @pytest.mark.parametrize("name", ["fmer", "fmer-lite"])
 def test_ablated_networks_still_tell_classes_apart(name):
     """Without the AU branch no AU is predicted; without the graph nothing attends to anything."""
     patches, more = inputs(name, 2)
-    whole = models.build(name, 3)
-    aside = models.build(name, 3, ModelSettings(au_branch=False)).eval()
+    whole = models.build_network(name, 3)
+    aside = models.build_network(name, 3, ModelSettings(au_branch=False)).eval()
     logits, aus = aside(patches, more)
     assert aus is None
     assert logits.shape == (2, 3)
     assert not torch.allclose(logits[0], logits[1])
     seen_by_the_branch_alone = name == "fmer"  # the map speaks for the emotion too
     assert torch.equal(logits, aside(patches, torch.zeros_like(more))[0]) == seen_by_the_branch_alone
-    flat = models.build(name, 3, ModelSettings(graph=False))
+    flat = models.build_network(name, 3, ModelSettings(graph=False))
     assert not [key for key in flat.state_dict() if "attention" in key]
     sizes = [sum(weight.numel() for weight in network.parameters()) for network in (aside, flat, whole)]
     assert max(sizes[:2]) < sizes[2]

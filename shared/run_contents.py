@@ -9,6 +9,8 @@ from pydantic import Field, JsonValue, ValidatorFunctionWrapHandler, WrapValidat
 
 from shared.records import ActionUnit, Envelope, FrozenModel, Record
 
+_FEATURES_FIELD = b'"features":'
+
 
 class Environment(FrozenModel):
     """The environment in which a run was started. It may change the figures of an equal run."""
@@ -40,9 +42,6 @@ def _keep_packed(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, list | tuple | str):
         return value
     return tuple(validate(value))
-
-
-_FEATURES_FIELD = b'"features":'
 
 
 class RunContents(Envelope):

@@ -28,7 +28,6 @@ def live_and_die(folder: Path, deadly: str, gets_further: bool) -> None:
     """A process of the inbox that is killed as soon as it discovers the dataset `deadly`, or something further on."""
     discover = GuardedReading.discover_dataset
     lab = Lab(folder, surprise_attempts=DEATHS)
-    lab.process.scanner.marks.pause = lambda: None  # nobody else lives
 
     def discover_or_die(self: GuardedReading, name: str, *arguments: Any) -> Any:
         if name == deadly:

@@ -33,6 +33,7 @@ from services.console.pages.page_routes import PageRoutes
 from services.console.pages.run_routes import RunPages
 from services.console.pages.status_feed import StatusFeed
 from services.console.pages.upload_routes import UploadPages
+from services.console.pages.video_routes import VideoPages
 from services.console.path_prefix import PrefixMiddleware
 from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
 from services.console.run_comparison import RunComparer
@@ -85,6 +86,7 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
     starter, comparer, curves = RunStarter(reader, runs, options.device), RunComparer(runs), CurveReader(runs)
     parts = (
         LoginPages(persons, failures),
+        VideoPages(feed, reader, options.run_folder),
         UploadPages(feed, reader, uploads),
         LetterPages(feed, letters, options.run_folder),
         ClipPages(feed, clips, drawer),

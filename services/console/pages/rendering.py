@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.console.access.visitor import VISITOR
 from services.console.pages.status_feed import Moment
+from services.console.pages.video_address import address_video
 from shared.records import quote_segment
 
 ROOT_PATH: ContextVar[str] = ContextVar("root_path", default="")  # see `services.console.path_prefix`
@@ -64,6 +65,7 @@ def load_templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters.update(
+        video_address=address_video,
         amount=format_amount,
         figure=format_figure,
         moment=format_moment,

@@ -250,13 +250,17 @@ def publish_videos(bus: Bus, store: Store) -> None:
         (HOSTILE_NAME + ".mp4", "fps: expected more than 0."),
     ):
         publish(bus, "mer.videos", draw_video(name, fault))
-    video = draw_video("interviews/ben 02.mp4")
+    publish_prediction(bus, store, draw_video("interviews/ben 02.mp4"), b'{"events": []}')
+
+
+def publish_prediction(bus: Bus, store: Store, video: Video, prediction: bytes) -> None:
+    """A video whose prediction is in the store."""
     artifact = Artifact(key="spotter/v/r.npz", sha256="0" * 64, size=1)
     spotted = SpottedVideo(video=video, sha256="0" * 64, artifact=artifact, recipe="r", clips={}, events={})
     publish(bus, "mer.videos", video)
     publish(bus, "mer.spotted", spotted)
     files = {name: f"predictions/ben/{name}" for name in ("prediction.json", "events.csv")}
-    store.put(files["prediction.json"], b'{"events": []}')
+    store.put(files["prediction.json"], prediction)
     store.put(files["events.csv"], b"video,event\n")
     contents = measure_event_progress(spotted, index_features([]), {}).contents(spotted).digest
     result = PredictionResult(

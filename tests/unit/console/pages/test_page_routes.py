@@ -156,7 +156,7 @@ def test_videos_show_state_reason_and_files(full: Client) -> None:
     said = show(full, "/videos")
     assert "interviews/anna 01.mp4 watching" in said
     assert "failed fps: expected more than 0." in said
-    links = re.findall(r'href="(/videos/[^"]+)"', full.open("/videos").text)
+    links = re.findall(r'href="(/videos/[^"]+/[^"]+)"', full.open("/videos").text)
     assert [full.open(link).data for link in links] == [b"video,event\n", b'{"events": []}']
     assert full.open("/videos/0000/prediction.json").status == 404
 

@@ -15,7 +15,7 @@ from services.console.api.refusals import describe_problem, describe_problems
 from services.console.problems import wants_page
 from services.console.state_reader import StateReader
 from services.console.uploads.desk import SMALL_FILE_BYTES, UploadDesk, rank_names
-from services.console.uploads.form_body import LARGEST_FORM_BYTES, read_form
+from services.console.uploads.form_body import LARGEST_FORM_BYTES, read_multipart
 from services.console.uploads.part_body import receive_body
 from services.console.uploads.records import (
     NamesAnswer,
@@ -134,7 +134,7 @@ class UploadRoutes:
         """Store the file of a form, for browsers without JavaScript. The answer leads to what became of it."""
         desk = self.desk
         async with self._form, receive_body(request, self.scratch, LARGEST_FORM_BYTES, exact=False) as body:
-            fields = read_form(body, request.headers.get("content-type", ""))
+            fields = read_multipart(body, request.headers.get("content-type", ""))
             (name, data), to = fields.get("file", ("", b"")), fields.get("to", ("", b""))[1]
             if not data:
                 raise HTTPException(422, "Expected a file with bytes in it. Choose one.")

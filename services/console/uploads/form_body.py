@@ -11,7 +11,7 @@ from fastapi import HTTPException
 LARGEST_FORM_BYTES = 32 << 20
 
 
-def read_form(file: IO[bytes], content_type: str) -> Mapping[str, tuple[str, bytes]]:
+def read_multipart(file: IO[bytes], content_type: str) -> Mapping[str, tuple[str, bytes]]:
     """File name ("" for plain values) and bytes of each field. Raises HTTPException 422 for anything but a form."""
     header = Message()
     header["Content-Type"] = content_type

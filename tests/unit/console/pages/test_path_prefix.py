@@ -53,7 +53,7 @@ def test_everything_works_below_a_path(strips: bool, lab: Any, chromium: "Browse
         with page.expect_navigation():
             page.click("#state button")
         assert page.url == f"{root}/runs/{TRAINING}"
-        assert "cancelled" in page.inner_text("#state")
+        wait_until(page, "document.getElementById('state').textContent.includes('cancelled')")
         page.goto(f"{root}/upload", wait_until="load")
         page.check("input[value=videos]")
         page.set_input_files("#files", tmp_path / "film.mp4")

@@ -26,6 +26,7 @@ from services.console.clip_reader import ClipReader
 from services.console.fold_curves import CurveReader
 from services.console.letter_desk import LetterDesk
 from services.console.middleware import AccessMiddleware
+from services.console.pages.api_reference import ApiReference
 from services.console.pages.clip_routes import ClipPages
 from services.console.pages.compare_routes import ComparePages
 from services.console.pages.letter_routes import LetterPages
@@ -84,7 +85,15 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
     artifacts = ArtifactReader(store, options.scratch, reader.timeout_seconds)
     letters, clips, drawer = LetterDesk(reader, artifacts), ClipReader(store), ClipDrawer(artifacts)
     starter, comparer, curves = RunStarter(reader, runs, options.device), RunComparer(runs), CurveReader(runs)
+    api_parts: list[ApiPart] = [
+        LetterApi(feed, letters),
+        CompareApi(reader, comparer, curves),
+        ClipApi(reader, clips, drawer),
+        UploadRoutes(reader, uploads, options.scratch),
+    ]
+    api = create_api(ApiRoutes(reader, runs, starter), api_parts, not options.run_folder, options.root_path)
     parts = (
+        ApiReference(feed, api.openapi),
         LoginPages(persons, failures),
         VideoPages(feed, reader, options.run_folder),
         UploadPages(feed, reader, uploads),
@@ -97,13 +106,6 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
     pages = Starlette(
         routes=[route for part in parts for route in part.list_routes()], exception_handlers=EXCEPTION_HANDLERS
     )
-    api_parts: list[ApiPart] = [
-        LetterApi(feed, letters),
-        CompareApi(reader, comparer, curves),
-        ClipApi(reader, clips, drawer),
-        UploadRoutes(reader, uploads, options.scratch),
-    ]
-    api = create_api(ApiRoutes(reader, runs, starter), api_parts, not options.run_folder, options.root_path)
     access = AccessMiddleware(ClientChoice(pages, api), options.hosts, persons, failures)
     return PrefixMiddleware(access, options.root_path)
 
@@ -115,7 +117,7 @@ class ApiPart(Protocol):
 
 
 def create_api(routes: ApiRoutes, parts: Sequence[ApiPart], starts_runs: bool = True, root_path: str = "") -> FastAPI:
-    """Build the API. It serves its description, but no page of documentation: FastAPI's load scripts from elsewhere."""
+    """Build the API. FastAPI's own pages of documentation load scripts from elsewhere, so `ApiReference` has ours."""
     api = DescribedApi(
         title="merstream",
         version="1",

@@ -35,6 +35,8 @@ PATHS = (
         f"/dead-letters/{LETTER}",
         "/videos",
         "/uploads",
+        "/docs",
+        "/login",
     ),
 )
 SHAPES = {
@@ -82,7 +84,7 @@ def open_page(chromium: "Browser") -> Iterator[Opener]:
         page.on("console", lambda message: None if REFUSED in message.text else faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith(own) else faults.append(asked.url))
-        page.goto(own.rstrip("/") + path, wait_until="domcontentloaded")
+        page.goto(own.rstrip("/") + path, wait_until="load")
         return page
 
     yield open_one

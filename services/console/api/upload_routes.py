@@ -50,8 +50,8 @@ class UploadRoutes:
         return self._desk
 
     def add_routes(self, router: APIRouter) -> None:
-        gone = describe_problems(404, 422)
-        refused = describe_problems(422) | describe_problem(409, "This console shows the folder of one run.")
+        embedded = describe_problem(409, "This console shows the folder of one run.")
+        gone, refused = describe_problems(404, 422) | embedded, describe_problems(422) | embedded
         body = describe_problem(413, "The body is too large.") | describe_problem(400, "The connection ended early.")
         add = router.add_api_route
         add("/uploads", self.begin_upload, methods=["POST"], responses=refused)
@@ -76,7 +76,7 @@ class UploadRoutes:
             openapi_extra=BODY,
             responses=gone | body,
         )
-        missing = describe_problem(409, "Parts are missing.")
+        missing = describe_problem(409, "Parts are missing, or this console shows the folder of one run.")
         add("/uploads/{upload}/finish", self.finish_upload, methods=["POST"], responses=gone | missing)
         add(
             "/uploads/{upload}/abandon",

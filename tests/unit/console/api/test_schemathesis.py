@@ -49,7 +49,7 @@ def choose_known(drawn: Any, known: Sequence[str]) -> Any:
 @schema.hook
 def map_path_parameters(context: schemathesis.HookContext, path_parameters: Any) -> Any:
     known = {"run": (DONE, FAILED, TRAINING), "name": ("report.json", "run.json", "predictions.csv")}
-    return {name: choose_known(drawn, known[name]) for name, drawn in (path_parameters or {}).items()}
+    return {name: choose_known(drawn, known.get(name, [drawn])) for name, drawn in (path_parameters or {}).items()}
 
 
 @schema.hook
@@ -66,7 +66,8 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessMidd
     bus, store = LocalBus(folder / "bus.sqlite"), LocalStore(folder / "store")
     fill_stack(bus, store)
     feed = StatusFeed(StateReader(PipelineState(bus, store), CALM), 0, threading.Event())
-    yield create_application(feed, ConsoleOptions(hosts=frozenset({"*"})))
+    buckets = {target: LocalStore(folder / target) for target in ("datasets", "videos")}
+    yield create_application(feed, ConsoleOptions(hosts=frozenset({"*"}), buckets=buckets))
     feed.close()
     feed.reader.state.close()
     bus.close()

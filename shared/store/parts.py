@@ -40,8 +40,6 @@ def choose_part_bytes(size: int) -> int:
 
 def check_parts(put: PartedPut, parts: Sequence[PartInfo]) -> None:
     """Raise BadData unless the sorted `parts` are without a gap and all but the last have their full size."""
-    found = [(part.number, part.size) for part in parts[:-1]]
-    if not parts or found != [(number, put.part_bytes) for number in range(1, len(parts))]:
+    numbers, sizes = [part.number for part in parts], {part.size for part in parts[:-1]}
+    if not parts or numbers != list(range(1, len(parts) + 1)) or not sizes <= {put.part_bytes}:
         raise BadData(f"{put.key}: expected parts of {put.part_bytes} bytes without a gap. Send the missing ones.")
-    if parts[-1].number != len(parts):
-        raise BadData(f"{put.key}: expected part {len(parts)}, got {parts[-1].number} next. Send the missing ones.")

@@ -170,6 +170,11 @@ class LocalStore:
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
         folder = prefix[: prefix.rfind("/") + 1]
+        try:
+            if folder:
+                self._path_of(folder[:-1])  # no key begins with what is no path below the root
+        except (BadData, Misconfigured):
+            return iter(())
         return (entry for entry in self._walk_folder(folder) if entry.key.startswith(prefix))
 
     def list_top(self) -> tuple[list[str], list[ObjectInfo]]:

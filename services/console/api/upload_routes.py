@@ -64,7 +64,7 @@ class UploadRoutes:
             self.store_file,
             methods=["PUT"],
             openapi_extra=BODY,
-            responses=refused | body,
+            responses=refused | body | describe_problem(404, "The name has a line break, which no name may have."),
         )
         add("/uploads/form", self.store_form, methods=["POST"], include_in_schema=False)
         add("/uploads/{upload}", self.show_upload, methods=["GET"], responses=gone)

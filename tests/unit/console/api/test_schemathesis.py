@@ -18,12 +18,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from services.console.app import ConsoleOptions, create_application, describe_api
-from services.console.middleware import AccessMiddleware
 from services.console.pages.status_feed import StatusFeed
+from services.console.path_prefix import PrefixMiddleware
 from services.console.state_reader import StateReader
+from services.console.uploads.records import Target
 from shared.bus.local import LocalBus
 from shared.pipeline_state import PipelineState
-from shared.store import LocalStore
+from shared.store import LocalStore, Store
 from tests.unit.console.conftest import CALM
 from tests.unit.console.drawn_stack import DONE, FAILED, HOSTILE_NAME, TRAINING, fill_stack
 
@@ -49,7 +50,8 @@ def choose_known(drawn: Any, known: Sequence[str]) -> Any:
 @schema.hook
 def map_path_parameters(context: schemathesis.HookContext, path_parameters: Any) -> Any:
     known = {"run": (DONE, FAILED, TRAINING), "name": ("report.json", "run.json", "predictions.csv")}
-    return {name: choose_known(drawn, known.get(name, [drawn])) for name, drawn in (path_parameters or {}).items()}
+    given = (path_parameters or {}).items()
+    return {name: choose_known(drawn, known[name]) if name in known else drawn for name, drawn in given}
 
 
 @schema.hook
@@ -60,13 +62,13 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessMiddleware]:
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefixMiddleware]:
     """The console in this process, over a stack in every state."""
     folder = tmp_path_factory.mktemp("stack")
     bus, store = LocalBus(folder / "bus.sqlite"), LocalStore(folder / "store")
     fill_stack(bus, store)
     feed = StatusFeed(StateReader(PipelineState(bus, store), CALM), 0, threading.Event())
-    buckets = {target: LocalStore(folder / target) for target in ("datasets", "videos")}
+    buckets: dict[Target, Store] = {"datasets": LocalStore(folder / "inbox"), "videos": LocalStore(folder / "videos")}
     yield create_application(feed, ConsoleOptions(hosts=frozenset({"*"}), buckets=buckets))
     feed.close()
     feed.reader.state.close()
@@ -77,5 +79,5 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccessMidd
 @settings(
     max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate]
 )
-def test_every_answer_is_as_described(case: schemathesis.Case, application: AccessMiddleware) -> None:
+def test_every_answer_is_as_described(case: schemathesis.Case, application: PrefixMiddleware) -> None:
     case.call_and_validate(app=application, checks=CHECKS)

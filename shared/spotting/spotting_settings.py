@@ -15,7 +15,7 @@ class SpottingSettings:
     scales: tuple[float, ...] = (0.1, 0.18, 0.3, 0.6, 1.2, 2.0)
     smallest: float = 0.0016
     per_second: float = 0.0004
-    spreads: float = 4.5
+    spreads: float = 5.5
     coarsest: float = 0.02  # largest threshold that noise alone can make
     alone: float = 0.8
     comes_back: float = 0.6  # share of the larger side by which the motion must come back

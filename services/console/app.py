@@ -20,10 +20,9 @@ from services.console.api.compare_routes import CompareApi
 from services.console.api.letter_routes import LetterApi
 from services.console.api.routes import ApiRoutes
 from services.console.api.upload_routes import UploadRoutes
-from services.console.artifact_reader import ArtifactReader
-from services.console.clip_pictures import ClipDrawer
-from services.console.clip_reader import ClipReader
-from services.console.fold_curves import CurveReader
+from services.console.clips.artifact_reader import ArtifactReader
+from services.console.clips.clip_pictures import ClipDrawer
+from services.console.clips.clip_reader import ClipReader
 from services.console.letter_desk import LetterDesk
 from services.console.middleware import AccessMiddleware
 from services.console.pages.api_reference import ApiReference
@@ -37,9 +36,10 @@ from services.console.pages.upload_routes import UploadPages
 from services.console.pages.video_routes import VideoPages
 from services.console.path_prefix import PrefixMiddleware
 from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
-from services.console.run_comparison import RunComparer
-from services.console.run_reader import RunReader
-from services.console.run_starter import RunStarter
+from services.console.runs.fold_curves import CurveReader
+from services.console.runs.run_comparison import RunComparer
+from services.console.runs.run_reader import RunReader
+from services.console.runs.run_starter import RunStarter
 from services.console.uploads.desk import UploadDesk
 from services.console.uploads.records import Target
 from shared.store import Store

@@ -8,9 +8,9 @@ from fastapi import HTTPException
 from pydantic import Field
 
 from services.console.access.visitor import note_action
-from services.console.artifact_reader import ArtifactReader
+from services.console.clips.artifact_reader import ArtifactReader
+from services.console.clips.source_frames import FoundFrame, read_frame
 from services.console.pages.letter_summaries import LetterSummary, summarise_letter
-from services.console.source_frames import FoundFrame, read_frame
 from services.console.state_reader import StateReader, hold_lock
 from shared.bus import Bus
 from shared.bus.dead_letters import DeadLetter, discard_letter

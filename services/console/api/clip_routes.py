@@ -8,8 +8,8 @@ from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 
 from services.console.api.refusals import describe_problem, describe_problems
-from services.console.clip_pictures import PICTURE_KINDS, ClipDrawer
-from services.console.clip_reader import ClipAnswer, ClipDetail, ClipReader, FoundClip
+from services.console.clips.clip_pictures import PICTURE_KINDS, ClipDrawer
+from services.console.clips.clip_reader import ClipAnswer, ClipDetail, ClipReader, FoundClip
 from services.console.state_reader import StateReader
 from services.console.stored_files import POWERLESS_HEADERS, open_stored_file, stream_file
 from shared.pipeline_state import PipelineSnapshot

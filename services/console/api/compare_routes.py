@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query
 
 from services.console.api.refusals import describe_problem, describe_problems
 from services.console.api.routes import RunId
-from services.console.fold_curves import CurveReader, FoldCurve
-from services.console.run_comparison import MOST_RUNS, RunComparer, RunComparison
+from services.console.runs.fold_curves import CurveReader, FoldCurve
+from services.console.runs.run_comparison import MOST_RUNS, RunComparer, RunComparison
 from services.console.state_reader import StateReader
 from shared.pipeline_state import PipelineSnapshot
 

@@ -12,8 +12,8 @@ from services.console.api.refusals import describe_problem, describe_problems
 from services.console.api.responses import DatasetAnswer, RunAnswer
 from services.console.api.run_request import RunRequest
 from services.console.problems import wants_page
-from services.console.run_reader import RunReader
-from services.console.run_starter import RunStarter
+from services.console.runs.run_reader import RunReader
+from services.console.runs.run_starter import RunStarter
 from services.console.state_reader import StateReader
 from services.console.stored_files import stream_file
 from shared.pipeline_state import PipelineSnapshot

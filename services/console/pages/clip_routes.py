@@ -8,8 +8,8 @@ from fastapi.responses import Response
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
-from services.console.clip_pictures import PICTURE_KINDS, ClipDrawer
-from services.console.clip_reader import ClipReader, clip_address
+from services.console.clips.clip_pictures import PICTURE_KINDS, ClipDrawer
+from services.console.clips.clip_reader import ClipReader, clip_address
 from services.console.pages.listing import select_rows
 from services.console.pages.rendering import render_moment
 from services.console.pages.status_feed import StatusFeed

@@ -6,11 +6,11 @@ from fastapi.responses import Response
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
-from services.console.clip_reader import clip_address
+from services.console.clips.clip_reader import clip_address
 from services.console.pages.listing import select_rows
 from services.console.pages.rendering import render_moment
 from services.console.pages.status_feed import StatusFeed
-from services.console.run_comparison import RunComparer
+from services.console.runs.run_comparison import RunComparer
 from shared.records import quote_segment
 
 FIGURE_TITLES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "au_f1": "AU F1"}

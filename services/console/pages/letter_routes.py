@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
-from services.console.clip_reader import clip_address
+from services.console.clips.clip_reader import clip_address
 from services.console.letter_desk import LetterDesk, LetterOutcome, LetterSelection
 from services.console.pages.forms import read_fields
 from services.console.pages.group_work import WORK_BY_GROUP

@@ -15,7 +15,7 @@ from services.console.pages.group_work import WORK_BY_GROUP
 from services.console.pages.listing import select_rows
 from services.console.pages.rendering import STATIC_FOLDER, render_moment
 from services.console.pages.status_feed import Moment, StatusFeed
-from services.console.run_reader import RunReader
+from services.console.runs.run_reader import RunReader
 from services.console.state_reader import StateReader
 from services.console.stored_files import open_stored_file, stream_file
 from shared.pipeline_state import PipelineSnapshot

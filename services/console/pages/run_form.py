@@ -12,7 +12,7 @@ from starlette.datastructures import ImmutableMultiDict
 from services.console.api.responses import RunAnswer
 from services.console.api.run_request import RunRequest
 from services.console.pages.form_fields import FormField, describe_fields, format_value
-from services.console.run_reader import RunDetails
+from services.console.runs.run_reader import RunDetails
 from shared.errors import first_problem
 from shared.protocols import catalogue
 from shared.training.model_settings import ModelSettings

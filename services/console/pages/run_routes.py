@@ -10,12 +10,12 @@ from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
-from services.console.fold_curves import CurveReader, draw_lines
 from services.console.pages.forms import read_fields
 from services.console.pages.rendering import render_moment
 from services.console.pages.run_form import fill_form, find_wrong_field, list_groups, read_request
 from services.console.pages.status_feed import StatusFeed
-from services.console.run_starter import RunStarter
+from services.console.runs.fold_curves import CurveReader, draw_lines
+from services.console.runs.run_starter import RunStarter
 
 
 @dataclass(frozen=True)

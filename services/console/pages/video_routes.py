@@ -12,7 +12,7 @@ from services.console.pages.page_routes import name_video
 from services.console.pages.rendering import render_page
 from services.console.pages.status_feed import Moment, StatusFeed
 from services.console.pages.video_address import address_video
-from services.console.run_reader import LONGEST_SHOWN_BYTES
+from services.console.runs.run_reader import LONGEST_SHOWN_BYTES
 from services.console.state_reader import StateReader
 from shared.errors import BadData
 from shared.pipeline_status import VideoState

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.console import artifact_reader
-from services.console.clip_drawing import CELL_WIDTH, choose_cells
-from services.console.clip_pictures import PICTURE_KINDS
-from services.console.clip_reader import clip_address
+from services.console.clips import artifact_reader
+from services.console.clips.clip_drawing import CELL_WIDTH, choose_cells
+from services.console.clips.clip_pictures import PICTURE_KINDS
+from services.console.clips.clip_reader import clip_address
 from shared.images.clip_pictures import CAPTION_HEIGHT
 from shared.records import Pipeline, Record
 from shared.stage_settings.registry import PROFILES_BY_STAGE

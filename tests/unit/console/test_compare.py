@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 from fastapi import HTTPException
 
-from services.console import judged_clips, run_comparison
-from services.console.judged_clips import JudgedClip, JudgedClips, read_judged_clips
+from services.console.runs import judged_clips, run_comparison
+from services.console.runs.judged_clips import JudgedClip, JudgedClips, read_judged_clips
 
 TABLE = """learner,seed,held_out,clip,subject,dataset,emotion,predicted,p_anger,p_fear,au4,p_au4,au12,p_au12
 own,0,a/1,a/1/x,a/1,a,fear,fear,0,1,1,0.5,0,0.4

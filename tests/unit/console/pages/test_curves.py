@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from services.console.fold_curves import draw_lines
+from services.console.runs.fold_curves import draw_lines
 from tests.unit.console.conftest import Client
 from tests.unit.console.drawn_stack import DONE, TRAINING
 

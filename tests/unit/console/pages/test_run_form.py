@@ -9,7 +9,7 @@ from starlette.datastructures import ImmutableMultiDict
 
 from services.console.api.responses import RunAnswer
 from services.console.pages.run_form import fill_form, list_groups, read_request
-from services.console.run_reader import RunDetails
+from services.console.runs.run_reader import RunDetails
 from shared.bus.local import LocalBus
 from shared.run_contents import RunContents
 from shared.store import LocalStore

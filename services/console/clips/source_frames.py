@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import HTTPException
 
-from services.console.artifact_reader import ArtifactReader, check_part_size
+from services.console.clips.artifact_reader import ArtifactReader, check_part_size
 from shared.records import SOURCE_STAGE, Record
 from shared.store.npz import ArrayFile
 

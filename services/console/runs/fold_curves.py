@@ -6,7 +6,7 @@ from functools import lru_cache
 from pydantic import Field
 
 from services.console.api.responses import RunAnswer
-from services.console.run_reader import RunReader
+from services.console.runs.run_reader import RunReader
 from shared.pipeline_state import PipelineSnapshot
 from shared.records import FoldResult, FrozenModel
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import HTTPException
 
-from services.console.artifact_reader import ArtifactReader
+from services.console.clips.artifact_reader import ArtifactReader
 from shared.errors import BadData, Unavailable
 from shared.records import Record
 
@@ -83,7 +83,7 @@ class ClipDrawer:
         return []
 
     def _draw_once(self, record: Record, kind: str, factor: int | None) -> bytes:
-        from services.console import clip_drawing  # OpenCV, which the console loads with its first picture
+        from services.console.clips import clip_drawing  # OpenCV, which the console loads with its first picture
 
         try:
             index = self._choose_factor(record, kind, factor)

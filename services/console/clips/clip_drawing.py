@@ -7,7 +7,7 @@ import numpy as np
 from fastapi import HTTPException
 from numpy.typing import NDArray
 
-from services.console.artifact_reader import ArtifactReader, check_part_size
+from services.console.clips.artifact_reader import ArtifactReader, check_part_size
 from shared.images.clip_pictures import (
     add_title,
     draw_flow_arrows,

@@ -11,8 +11,8 @@ from fastapi import HTTPException
 from pydantic import Field
 
 from services.console.api.responses import RunAnswer
-from services.console.judged_clips import JudgedClips, read_judged_clips
-from services.console.run_reader import RunDetails, RunReader
+from services.console.runs.judged_clips import JudgedClips, read_judged_clips
+from services.console.runs.run_reader import RunDetails, RunReader
 from services.console.state_reader import hold_lock
 from shared.pipeline_state import PipelineSnapshot
 from shared.records import FrozenModel

@@ -5,7 +5,7 @@ import threading
 from services.console.access.visitor import note_action
 from services.console.api.responses import RunAnswer
 from services.console.api.run_request import RunRequest, require_folds
-from services.console.run_reader import RunReader
+from services.console.runs.run_reader import RunReader
 from services.console.state_reader import StateReader, hold_lock
 from shared.pipeline_state import PipelineSnapshot
 

@@ -1,0 +1,1 @@
+"""Training runs: read, started, compared, and the courses of their folds."""

@@ -49,8 +49,10 @@ class PackedRecords(Sequence[Record]):
         return len(self._packed)
 
     def __add__(self, other: "PackedRecords") -> "PackedRecords":
-        """All records of both, which are of one view."""
-        return PackedRecords([*self._packed, *other._packed], self._packer)
+        """All records of both. Those of another view are compressed anew, as their dictionary is another one."""
+        same = other._packer is self._packer
+        theirs = other._packed if same else [self._packer.pack_record(record.encode()) for record in other]
+        return PackedRecords([*self._packed, *theirs], self._packer)
 
     def pick_packed(self, numbers: Iterable[int]) -> "PackedRecords":
         """The records with these numbers, in this order."""

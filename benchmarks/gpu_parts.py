@@ -35,9 +35,11 @@ from services.flow.torch_flow import estimate_flow_torch
 from services.interpolator.rife import Rife
 from services.interpolator.stage import compute as interpolate_clip
 from services.interpolator.stage import load_network
+from services.magnifier.stage import compute as magnify_clip
 from shared.device import choose_device
 from shared.stage_settings.flow import FLOW_PROFILES
 from shared.stage_settings.interpolator import InterpolatorSettings
+from shared.stage_settings.magnifier import MAGNIFIER_PROFILES
 
 
 def run_tests(setup: Setup, record: Record, deadline: float) -> None:
@@ -177,6 +179,23 @@ def measure_interpolation(
     record(f"{precision}, a clip of 7 frames, {RATIO}", ratio)
 
 
+def measure_magnet(setup: Setup, record: Record, deadline: float) -> None:
+    """The magnifier's stage with MagNet for a clip at all factors, on the device and on two CPU cores."""
+    clip = zooming_clip()[:, :: setup.choose_size(1, 4), :: setup.choose_size(1, 4)]
+    inputs = {"interpolator": {"frames": clip, "fps": np.asarray(25.0)}}
+    learned = MAGNIFIER_PROFILES["corrected"].model_copy(update={"method": "magnet"})
+    with limit_cpu_threads(setup, 2), mock.patch.dict(os.environ, MER_DEVICE="cpu"):
+        plain = time_repeats(setup, lambda: magnify_clip(inputs, learned)["frames"], 2)
+    about = {"frames": len(clip), "factors": len(learned.factors)}
+    record("a clip, two CPU cores", plain.describe() | about)
+    free_gpu_memory(setup)
+    tensors = time_repeats(setup, lambda: magnify_clip(inputs, learned)["frames"], longest=2.0)
+    peak = peak_gpu_bytes(setup)
+    record("a clip", tensors.describe() | {"GiB": peak and round(peak / 2**30, 2)})
+    record("difference to the CPU, grey levels", describe_difference(tensors.result, plain.result))
+    record(f"a clip, {RATIO}", round_figure(plain.median_s / tensors.median_s))
+
+
 PARTS = {  # in the order of their importance
     "tests": Part(run_tests, 80),
     "flow": Part(measure_flow, 75),
@@ -184,4 +203,5 @@ PARTS = {  # in the order of their importance
     "folds": Part(measure_folds, 65),
     "loso": Part(measure_loso, 90),
     "rife": Part(measure_rife, 25),
+    "magnet": Part(measure_magnet, 20),
 }

@@ -28,6 +28,7 @@ EXPECTED_FIGURES = {
     "folds": ["fmer-lite, 2 at a time, gain"],
     "loso": ["fmer float32, whole, extrapolated", "fmer-lite, whole, 1 at a time"],
     "rife": [f"float32, a clip of 7 frames, {RATIO}", f"bfloat16, a clip of 7 frames, {RATIO}"],
+    "magnet": [f"a clip, {RATIO}", "difference to the CPU, grey levels"],
 }
 
 

@@ -197,7 +197,7 @@ def measure_magnet(setup: Setup, record: Record, deadline: float) -> None:
 
 
 PARTS = {  # in the order of their importance
-    "tests": Part(run_tests, 80),
+    "tests": Part(run_tests, 110),
     "flow": Part(measure_flow, 75),
     "fmer": Part(measure_steps, 70),
     "folds": Part(measure_folds, 65),

@@ -19,7 +19,7 @@ TEXT = 6000  # characters that are kept of the failures of a process
 
 def run_gpu_tests(processes: int, deadline: float) -> dict[str, Any]:
     """Outcomes by file, and the failures' texts. What has not ended at `deadline` (by perf_counter) is killed."""
-    tests = list_gpu_tests()
+    tests = list_gpu_tests()[::-1]  # those of the trainer first: they take the longest
     with tempfile.TemporaryDirectory() as folder:
         outputs = [Path(folder) / f"{number}.txt" for number in range(min(processes, len(tests)))]
         runs = [start_tests(tests[number :: len(outputs)], output) for number, output in enumerate(outputs)]

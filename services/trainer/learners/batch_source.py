@@ -123,8 +123,8 @@ class DeviceBatchSource:
 def max_parallel_folds(model: str, jobs: int, device: str) -> int:
     """Number of processes that train folds at a time: `jobs`, but one where a network trains on a GPU.
 
-    A GPU replays the steps of one fold without a pause. On an H200, two folds of `fmer-lite` side by side gave 1.05
-    times the epochs per second, four gave 0.6 times, and each process takes ten seconds to start.
+    A GPU replays the steps of one fold without a pause, so folds side by side share its time. On an H200, four of
+    `fmer-lite` gave 1.1 times the epochs per second, and each process takes ten seconds to start.
     """
     return 1 if torch.device(device).type == "cuda" and model in ARRAYS_BY_MODEL else jobs
 

@@ -131,6 +131,13 @@ def test_packages_of_the_bundle_are_locked_with_hashes(package):
     assert all(line.strip().startswith("--hash=sha256:") for line in hashes)
 
 
+def test_the_script_needs_no_package_that_is_neither_in_the_bundle_nor_on_such_a_machine():
+    absent = ["av", "_dlib_pybind11", "fastapi", "kafka", "minio", "uvicorn"]
+    code = f"import sys; sys.modules |= dict.fromkeys({absent}); import benchmarks.gpu"  # None: no import finds it
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_drawn_dataset_is_as_large_as_casme_ii():
     assert (len(gpu_bundle.CLIPS_BY_SUBJECT), sum(gpu_bundle.CLIPS_BY_SUBJECT)) == (26, 246)
 

@@ -124,8 +124,8 @@ ACCESS = {
     "trainer": _worker_access(
         "trainer",
         reads=("*",),
-        writes=("folds/*", "reports/*"),
-        deletes=("folds/*.checkpoint.safetensors",),
+        writes=("folds/*", "reports/*", "courses/*"),
+        deletes=("folds/*.checkpoint.safetensors", "courses/*"),
         produces=(RESULTS,),
     ),
     "recogniser": _worker_access(

@@ -32,6 +32,7 @@ from shared.errors import BadData
 from shared.records import SOURCE_STAGE, Dataset, FoldResult, Run, quote_segment, result_type
 from shared.store import Store
 from shared.topic_views import read_records
+from shared.training.fold_course import course_prefix
 from shared.video_records import SPOTTER_STAGE, RecognitionContents, RecognitionRequest
 
 CLIP_STAGES = (SOURCE_STAGE, *(stage.name for stage in STAGES))
@@ -169,6 +170,8 @@ class Removal:
     def _erase_run(self, run: str) -> None:
         for topic in (RUNS, RESULTS):
             self.bus.erase_messages(topic.name, lambda key: key.partition("/")[0] == run)
+        for key in list(self.store.list_keys(course_prefix(run))):
+            self.store.delete(key)
 
     def _count_report(self, outcome: str) -> None:
         if outcome:

@@ -31,7 +31,7 @@ class CompareApi:
         )
 
     async def list_curves(self, run: RunId) -> list[FoldCurve]:
-        """The folds of the run's model that are finished, with loss and UF1 of each epoch."""
+        """The folds of the run's model that are trained or finished, with loss and UF1 of each epoch so far."""
 
         def read_curves(snapshot: PipelineSnapshot) -> list[FoldCurve]:
             return self.curves.read_curves(snapshot, self.comparer.runs.find_answer(snapshot, run))

@@ -13,6 +13,7 @@ from services.console.state_reader import StateReader
 from shared.pipeline_state import PipelineSnapshot
 from shared.pipeline_status import Status, StatusObserver
 from shared.records import json_digest
+from shared.training.fold_course import COURSES
 
 MOST_LISTENERS = 100  # streams at once: half of the connections of the server
 
@@ -90,4 +91,9 @@ class StatusFeed:
             status = self._observer.read_status(self.reader.timeout_seconds)
             snapshot, letters = self.reader.read_snapshot(), self._letters.read_letters()
         counts = [len(snapshot.runs), len(snapshot.results), len(snapshot.folds), [letter.id for letter in letters]]
-        return Moment(status, snapshot, letters, json_digest([asdict(status), counts])[:16])
+        courses = self._mark_courses() if snapshot.runs.keys() - snapshot.results.keys() else []
+        return Moment(status, snapshot, letters, json_digest([asdict(status), counts, courses])[:16])
+
+    def _mark_courses(self) -> list[str]:
+        """What changes when a fold in training has another epoch."""
+        return [f"{found.key} {found.etag}" for found in self.reader.state.store.list_objects(COURSES)]

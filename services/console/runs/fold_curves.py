@@ -1,31 +1,35 @@
-"""The course of each fold's training, read from the outcomes of finished folds while others are still trained."""
+"""The course of each fold's training: of finished folds from their outcomes, of others as the trainer stores it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from pydantic import Field
 
 from services.console.api.responses import RunAnswer
 from services.console.runs.run_reader import RunReader
+from shared.errors import BadData
 from shared.pipeline_state import PipelineSnapshot
 from shared.records import FoldResult, FrozenModel
+from shared.store import NotStored
+from shared.training.fold_course import FoldCourse, course_prefix
 
 MOST_CURVES = 100  # of a run: each is a file of its own
 KEPT_CURVES = 500  # over all runs
 
 
 class FoldCurve(FrozenModel):
-    """A finished fold of the run's model. `loss` and `uf1` have a value per epoch, of the training subjects.
+    """A fold of the run's model that is trained or finished. `loss` and `uf1` have a value per epoch so far.
 
-    They are empty for a learner that does not train by epochs.
+    They are those of the training subjects, and empty for a learner that does not train by epochs.
     """
 
     held_out: str
     seed: int
     trained_on: int = Field(description="Clips.")
     tested_on: int = Field(description="Clips.")
-    accuracy: float
-    seconds: float | None = Field(description="Null: the fold existed already.")
+    accuracy: float | None = Field(description="Null while the fold is trained.")
+    seconds: float | None = Field(description="Null while the fold is trained, and if it existed already.")
     loss: tuple[float, ...] = ()
     uf1: tuple[float, ...] = ()
 
@@ -38,10 +42,23 @@ class CurveReader:
         self._read_course = lru_cache(maxsize=KEPT_CURVES)(self._read_course_once)
 
     def read_curves(self, snapshot: PipelineSnapshot, run: RunAnswer) -> list[FoldCurve]:
-        """The newest MOST_CURVES folds of the run's model that are finished, by name and seed."""
+        """The newest MOST_CURVES folds of the run's model, by name and seed: finished ones, and those in training."""
         folds = [fold for fold in snapshot.folds.values() if (fold.run, fold.learner) == (run.id, run.model)]
-        shown = sorted(folds[-MOST_CURVES:], key=lambda fold: (fold.held_out, fold.seed))
-        return [self._describe_fold(fold) for fold in shown]
+        finished = {(fold.held_out, fold.seed) for fold in folds}
+        growing = [] if run.folds is None else self._read_growing(run)
+        shown = [self._describe_fold(fold) for fold in folds[-MOST_CURVES:]]
+        shown += [fold for fold in growing if (fold.held_out, fold.seed) not in finished]
+        return sorted(shown[-MOST_CURVES:], key=lambda fold: (fold.held_out, fold.seed))
+
+    def _read_growing(self, run: RunAnswer) -> list[FoldCurve]:
+        found = []
+        for key in self.runs.store.list_keys(course_prefix(run.id)):
+            with suppress(NotStored, BadData):  # a fold that is done has none any more
+                course = FoldCourse.decode(self.runs.store.get(key))
+                if course.learner == run.model:
+                    fields = course.model_dump(exclude={"schema_name", "learner"})
+                    found.append(FoldCurve(**fields, accuracy=None, seconds=None))
+        return found
 
     def _describe_fold(self, fold: FoldResult) -> FoldCurve:
         loss, uf1 = self._read_course(fold.outcome)

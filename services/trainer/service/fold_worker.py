@@ -11,11 +11,13 @@ If a worker is killed at any time, nothing is lost and every effect happens once
   and the report is written again.
 - A fold or run that is published twice costs one request per message. Its results replace equal ones.
 - The folds of a cancelled run are committed untrained. One that is being trained stops between two steps.
+- The course of a fold is deleted before its message is committed, whatever becomes of the fold.
 """
 
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,21 +28,23 @@ from services.trainer.evaluation.plan import EvaluationPlan
 from services.trainer.experiment import ReportOptions, write_report
 from services.trainer.folds import store as kept
 from services.trainer.folds.fold import FoldJob, FoldOutcome
-from services.trainer.learners.base import TrainingCallbacks, TrainingStopped
+from services.trainer.learners.base import EpochSummary, TrainingCallbacks, TrainingStopped
 from services.trainer.learners.batch_source import TrainingDevice
 from services.trainer.report.model import FIGURES, FigureSpreads, Report
 from services.trainer.report.writer import REPORT_FILES
 from services.trainer.service.cancellation import ASK_SECONDS, CancellationWatch
+from services.trainer.service.course_writer import WRITE_SECONDS, CourseWriter
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.sources.artifacts import load_plan_from_artifacts, memmap_allocator
 from shared.bus.topics import RESULTS
 from shared.device import choose_device
-from shared.errors import BadData
+from shared.errors import BadData, Unavailable
 from shared.records import Figures, FoldRequest, FoldResult, Run, RunResult
 from shared.run_contents import RunContents
 from shared.store import Store
 from shared.telemetry import Metrics
 from shared.training import definition
+from shared.training.fold_course import FoldCourse, course_key
 from shared.training.learners import FOLD_VERSION, expand_learners
 from shared.training.options import TrainingOptions
 from shared.worker import OutgoingMessage
@@ -87,6 +91,7 @@ class FoldHandler:
     scratch: Path | None = None
     should_stop: Callable[[], bool] = lambda: False  # called before each training step
     ask_seconds: float = ASK_SECONDS  # between two questions whether the run was cancelled
+    write_seconds: float = WRITE_SECONDS  # between two states of the course that are stored
     name = "trainer"
     version = FOLD_VERSION
     _current_run: OpenRun | None = field(default=None, init=False)
@@ -103,7 +108,7 @@ class FoldHandler:
             return self._publish_results(fold, "failed", self._failed_results(fold.run, str(reason)))
         job = opened.find_job(fold)
         try:
-            outcome, seconds = self._load_or_train_fold(job, cancellation)
+            outcome, seconds = self._load_or_train_fold(fold, job, cancellation)
         except TrainingStopped:
             if not cancellation.is_cancelled():
                 raise
@@ -119,6 +124,8 @@ class FoldHandler:
         self, fold: FoldRequest, outcome_word: str, results: Sequence[FoldResult | RunResult]
     ) -> tuple[str, Sequence[OutgoingMessage]]:
         self.train_metrics.folds.labels(fold.learner, outcome_word).inc()
+        with suppress(Unavailable):
+            self.store.delete(course_key(fold))  # an earlier worker may have left one
         return outcome_word, [OutgoingMessage(RESULTS.name, result.key, result.encode()) for result in results]
 
     def _failed_results(self, run: Run, reason: str) -> list[RunResult]:
@@ -138,14 +145,27 @@ class FoldHandler:
     def _fold_trainer(self) -> kept.FoldTrainer:
         return kept.FoldTrainer(self.store, TrainingDevice(self.device))
 
-    def _load_or_train_fold(self, job: FoldJob, cancellation: CancellationWatch) -> tuple[FoldOutcome, float | None]:
+    def _load_or_train_fold(
+        self, fold: FoldRequest, job: FoldJob, cancellation: CancellationWatch
+    ) -> tuple[FoldOutcome, float | None]:
         """The fold's outcome and the seconds of its training, None if it was stored already."""
         if found := kept.load_outcome(self.store, job.key):
             return found, None
-        callbacks = TrainingCallbacks(
-            self.train_metrics.track_fold(job.settings.model, job.split.held_out),
-            lambda: self.should_stop() or cancellation.is_cancelled(),
+        track_epoch = self.train_metrics.track_fold(fold.learner, fold.held_out)
+        course = FoldCourse(
+            learner=fold.learner,
+            seed=fold.seed,
+            held_out=fold.held_out,
+            trained_on=len(job.split.train),
+            tested_on=len(job.split.test),
         )
+        writer = CourseWriter(self.store, course_key(fold), course, self.write_seconds)
+
+        def follow_epoch(epoch: EpochSummary) -> None:
+            track_epoch(epoch)
+            writer.note_epoch(epoch)
+
+        callbacks = TrainingCallbacks(follow_epoch, lambda: self.should_stop() or cancellation.is_cancelled())
         started = time.monotonic()
         outcome = self._fold_trainer.train_and_store(job, callbacks)
         return outcome, time.monotonic() - started

@@ -1,5 +1,6 @@
 """A run as its folds: equal to the embedded one, shared by workers, and whole again after any kill."""
 
+import json
 from contextlib import suppress
 
 import pytest
@@ -16,6 +17,7 @@ from shared.run_contents import RunContents
 from shared.telemetry import Metrics
 from shared.training import definition
 from shared.training.clip_selection import select_by_protocol
+from shared.training.fold_course import COURSES, FoldCourse, course_key
 from shared.training.options import resolve_options
 from tests.unit.trainer.lab import Killed, Lab, Life, Trainer, version
 
@@ -155,6 +157,47 @@ def test_a_fold_stops_between_two_steps_once_its_run_is_cancelled(lab):
     assert handler.handle(fold.encode(), metrics) == ("cancelled", [])
     assert len(asked) == 3
     assert not [key for key in lab.content() if key.startswith("folds/") and "checkpoint" not in key]
+
+
+def test_a_fold_can_be_followed_while_it_is_trained(lab):
+    """Each epoch is stored with those before it, and nothing is left when the fold is done."""
+    _, run, contents = publish_lite_run(lab)
+    learner, seed, held_out = definition.list_folds(contents.features, definition.options_of_run(contents, run.id))[0]
+    fold = FoldRequest(run=run, learner=learner, seed=seed, held_out=held_out)
+    seen = []
+
+    def look_at_course():
+        if course_key(fold) in lab.content():
+            seen.append(FoldCourse.decode(lab.store.get(course_key(fold))))
+        return False
+
+    metrics = Metrics()
+    handler = FoldHandler(lab.store, TrainingMetrics(metrics.registry), should_stop=look_at_course, write_seconds=0)
+    outcome_word, (result, *_) = handler.handle(fold.encode(), metrics)
+    assert outcome_word == "computed"
+    stored = json.loads(lab.store.get(FoldResult.decode(result.value).outcome))
+    first = seen[0]
+    assert (first.learner, first.seed, first.held_out, first.trained_on, first.tested_on) == (
+        learner,
+        seed,
+        held_out,
+        3,
+        3,
+    )
+    assert (first.loss, first.uf1) == ((stored["epochs"][0]["loss"],), (stored["epochs"][0]["uf1"],))
+    assert course_key(fold) not in lab.content()
+
+
+def test_a_course_that_a_dead_worker_left_is_deleted_with_its_run(lab, trainer):
+    state, run, contents = publish_lite_run(lab)
+    for learner, seed, held_out in definition.list_folds(
+        contents.features, definition.options_of_run(contents, run.id)
+    ):
+        lab.store.put(course_key(FoldRequest(run=run, learner=learner, seed=seed, held_out=held_out)), b"{}")
+    assert len(list(lab.store.list_keys(COURSES))) > 1
+    state.cancel_run(run, "cancelled by ada")
+    trainer().work()
+    assert list(lab.store.list_keys(COURSES)) == []
 
 
 def test_dropped_datasets_are_pooled_and_told_apart(tmp_path, pooled):

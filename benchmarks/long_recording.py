@@ -23,11 +23,11 @@ import numpy as np
 
 from benchmarks.common import argument_parser, describe_machine, result_file, write_result
 from merstream.prediction.outputs import OutputChoice, write_outputs
-from merstream.prediction.page.motion_curves import plot_face_curves
 from merstream.prediction.predictor import PredictionOptions, predict_recording
 from merstream.synth import write_long_videos
 from merstream.synth.long_events import LongVideoSettings
 from services.spotter.motion_artifact import FaceArrays
+from shared.prediction.page.motion_curves import plot_face_curves
 from shared.spotting.face_motion import FaceMotion
 from shared.spotting.regions import REGION_NAMES
 from shared.spotting.spotting import spot_events

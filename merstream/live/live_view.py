@@ -6,9 +6,9 @@ import numpy as np
 
 from merstream.live.live_face import LiveFace
 from merstream.live.session import RATE_SECONDS, LiveSession
-from merstream.prediction.page.motion_curves import measure_departure, split_side
 from services.spotter.limits import LEAST_RATE
 from shared.prediction.model import PredictedEvent
+from shared.prediction.page.motion_curves import measure_departure, split_side
 
 CURVE_SECONDS = 15.0
 LEAST_SCALE = 0.01  # distances between the eyes at full height, so that noise does not look like motion

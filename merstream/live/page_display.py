@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merstream.live.live_view import LiveView
-from merstream.prediction.page.unit_names import UNIT_NAMES
 from shared.errors import Misconfigured
+from shared.prediction.page.unit_names import UNIT_NAMES
 
 HOST = "127.0.0.1"
 PICTURE_SIDE = 640  # px of the longer side of the picture that the page gets

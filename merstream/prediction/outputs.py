@@ -12,9 +12,8 @@ from merstream.embedded.run_folder import Workspace
 from merstream.prediction.files import write_events
 from merstream.prediction.overlay import write_overlay
 from merstream.prediction.overlay_drawing import FaceCourse
-from merstream.prediction.page.artifacts import EventArtifacts
-from merstream.prediction.page.playable_video import find_playable_source
-from merstream.prediction.page.writer import PAGE_FILE, write_page
+from merstream.prediction.page_writer import PAGE_FILE, write_page
+from merstream.prediction.playable_video import find_playable_source
 from merstream.prediction.predictor import PredictedRecording
 from services.spotter.recorded_frames import Recording
 from services.spotter.watched_faces import WatchedFace
@@ -22,6 +21,7 @@ from shared.bus.topics import FEATURES
 from shared.errors import Misconfigured
 from shared.images.flow_colour import Picture
 from shared.prediction.files import PREDICTION_FILE
+from shared.prediction.page.artifacts import EventArtifacts
 from shared.records import Record
 from shared.spotting.face_motion import FaceMotion
 from shared.storage_faults import stop_on_storage_fault

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.prediction.page.schematic_face import SCHEMATIC_LANDMARKS
 from shared.prediction.model import PredictedEvent, Prediction
+from shared.prediction.page.schematic_face import SCHEMATIC_LANDMARKS
 from shared.spotting.face_motion import FaceMotion
 from shared.spotting.regions import REGION_INDEX, place_regions
 

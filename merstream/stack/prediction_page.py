@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from merstream.prediction.page.artifacts import EventArtifacts
-from merstream.prediction.page.writer import write_page
-from services.spotter.motion_artifact import unpack_motions
+from merstream.prediction.page_writer import write_page
 from shared.prediction.files import PREDICTION_FILE
 from shared.prediction.model import Prediction
+from shared.prediction.page.artifacts import EventArtifacts
 from shared.records import Record
+from shared.spotting.stored_motion import unpack_motions
 from shared.store import NotStored, Store
 from shared.video_records import PredictionResult, RecognitionContents, RecognitionRequest, Video
 from shared.worker.stage_handler import read_artifact

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from services.roi_au.landmarks import rescale_points
 from services.roi_au.roi import RADIUS, check_flows_and_landmarks
-from shared.errors import BadData
+from shared.eye_distance import measured_eye_distance
 from shared.regions_of_interest import ROI
 from shared.stage import settings_for_profile
 from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 
 IMAGE = (128, 128)  # rows, columns of the paper's face image
 MARGIN = RADIUS + 2  # grid px around the outermost landmark: its patch, rounding, one more for interpolation
-SMALLEST_EYES = 8.0  # px; below it, landmarks in whole px do not show a face's size
 
 Flows = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -45,16 +44,6 @@ def to_grid(flows: NDArray[Any], landmarks: Points, profile: str | RoiAuSettings
     if settings.flow_units == "grid":
         resampled *= np.array([columns / size[1], rows / size[0]], dtype=np.float32)[:, None, None]
     return resampled, rescale_points(landmarks, size, (rows, columns))
-
-
-def measured_eye_distance(landmarks: Points) -> float:
-    """Distance between the eyes' centres, px, from landmarks [68, 2]. Raises BadData below `SMALLEST_EYES`."""
-    distance = float(np.linalg.norm(landmarks[36:42].mean(axis=0) - landmarks[42:48].mean(axis=0)))
-    if distance < SMALLEST_EYES:
-        raise BadData(
-            f"expected eyes at least {SMALLEST_EYES:g} px apart, got {distance:.1f} px; give frames with a larger face"
-        )
-    return distance
 
 
 def _crop_around_rois(flows: NDArray[Any], landmarks: Points, scale: float) -> tuple[NDArray[Any], Points]:

@@ -27,8 +27,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.roi_au.grid import measured_eye_distance
 from services.roi_au.roi import check_flows_and_landmarks
+from shared.eye_distance import measured_eye_distance
 from shared.stage import settings_for_profile
 from shared.stage_settings.roi_au import ROI_AU_PROFILES, RoiAuSettings
 

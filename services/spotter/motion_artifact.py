@@ -8,10 +8,9 @@ import numpy as np
 
 from services.spotter.watched_faces import WatchedFace, WatchedSegment
 from shared.spotting.face_motion import FaceMotion
-from shared.stage import Arrays
+from shared.spotting.stored_motion import MOTION
 
 PLACED = ("frames", "times", "boxes", "scores")  # what is packed of a segment beside its motion
-MOTION = "motion/"
 
 
 class FaceArrays(Mapping[str, np.ndarray[Any, Any]]):
@@ -44,22 +43,3 @@ class FaceArrays(Mapping[str, np.ndarray[Any, Any]]):
 
     def __len__(self) -> int:
         return len(self._places) * len(self._parts)
-
-
-def unpack_motions(arrays: Arrays) -> dict[int, list[FaceMotion]]:
-    """The motion of every face, one per segment, by the face's id. arrays: those of `FaceArrays`, any shape [...]."""
-    found: dict[int, dict[int, dict[str, Any]]] = {}
-    for name, values in arrays.items():
-        face, segment, *rest = name.split("/")
-        if rest[0] == "motion":
-            of_face = found.setdefault(int(face.removeprefix("face")), {})
-            of_face.setdefault(int(segment.removeprefix("segment")), {})[rest[1]] = values
-    return {
-        face: [_build_motion(segments[number]) for number in sorted(segments)]
-        for face, segments in sorted(found.items())
-    }
-
-
-def _build_motion(fields_by_name: dict[str, Any]) -> FaceMotion:
-    regions = tuple(map(str, fields_by_name["regions"]))
-    return FaceMotion(**{**fields_by_name, "regions": regions, "eye_distance": float(fields_by_name["eye_distance"])})

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from services.trainer.data.features import Features
 from services.trainer.report import png_encoder
@@ -16,6 +16,7 @@ from services.trainer.report.model import PairedDifference, Report, Spread
 from services.trainer.report.training_curves import draw_training_curves
 from shared import weights
 from shared.images.flow_colour import draw_colour_wheel
+from shared.page_templates import open_templates
 
 WHEEL_PIXELS = 48  # px
 SMALLEST_SHOWN_P = 0.001
@@ -77,13 +78,7 @@ def _fill_template(template: str, report: Report, **values: Any) -> str:
 
 @cache
 def _template_environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = open_templates(Path(__file__).parent / "templates")
     environment.filters.update(
         figure=format_figure,
         spread=format_spread,

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from services.spotter.motion_artifact import FaceArrays, unpack_motions
+from services.spotter.motion_artifact import FaceArrays
 from shared.spotting.face_motion import FaceMotion
+from shared.spotting.stored_motion import unpack_motions
 from shared.store import LocalStore, npz
 from shared.worker.stage_handler import read_artifact, write_artifact, write_large_artifact
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from merstream.prediction.overlay import write_overlay
 from merstream.prediction.overlay_drawing import FaceCourse
-from merstream.prediction.page.artifacts import EventArtifacts
-from merstream.prediction.page.schematic_face import SCHEMATIC_LANDMARKS
 from shared.prediction.model import (
     PredictedEvent,
     PredictedFace,
@@ -20,6 +18,8 @@ from shared.prediction.model import (
     UsedModel,
     VideoFacts,
 )
+from shared.prediction.page.artifacts import EventArtifacts
+from shared.prediction.page.schematic_face import SCHEMATIC_LANDMARKS
 from shared.spotting.face_motion import FaceMotion
 
 FPS, SECONDS = 25.0, 4.0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from merstream.prediction.page import playable_video
-from merstream.prediction.page.writer import write_page
+from merstream.prediction import playable_video
+from merstream.prediction.page_writer import write_page
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What is written into prediction.html, read as text. test_in_browser.py opens it."""
+"""What is written into prediction.html, read as text. test_page_in_browser.py opens it."""
 
 import json
 import re
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from merstream.prediction.page import writer
-from merstream.prediction.page.artifacts import EventArtifacts
-from merstream.prediction.page.writer import format_clock, write_page
+from merstream.prediction import page_writer
+from merstream.prediction.page_writer import write_page
 from shared.prediction.model import Prediction
+from shared.prediction.page.artifacts import EventArtifacts
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 
@@ -54,12 +54,12 @@ def test_without_faces_there_is_no_frame_no_video_and_no_portrait(tmp_path: Path
     video = drawn.write_video(tmp_path)
     page = write(tmp_path, faces=False, video=video, strip=strip)
     assert "<video" not in page
-    assert 'data-film="' not in page
+    assert 'data-times="' not in page
     pictures = set(re.findall(r"data:image/[^\"')]+", page))
     assert len(pictures) == 1 + 1  # the wheel, and one flow: both events move alike
     with_faces = write(tmp_path, video=video, strip=strip)
     assert "<video" in with_faces
-    assert 'data-film="' in with_faces
+    assert 'data-times="' in with_faces
 
 
 def test_each_event_is_asked_for_once(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_each_event_is_asked_for_once(tmp_path: Path) -> None:
 
 
 def test_only_the_best_events_have_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "MOST_PICTURED", 1)
+    monkeypatch.setattr(page_writer, "MOST_PICTURED", 1)
     weak = drawn.predict_event(4, 1, 1.5, strength=1.0)
     flagged = drawn.EVENTS[1]
     strongest = drawn.EVENTS[2].model_copy(update={"strength": 4.0})
@@ -96,7 +96,9 @@ def test_only_the_best_events_have_pictures(tmp_path: Path, monkeypatch: pytest.
         drawn.MOTIONS,
         dict.fromkeys(range(1, 5), drawn.draw_artifacts()),
     ).read_text("utf-8")
-    assert re.findall(r'data-film="(\d+)"', page) == ["3"]
+    assert re.findall(
+        r'<section class="event" id="event-(\d+)"(?:(?!</section>).)*data-times="0.0 ', page, re.DOTALL
+    ) == ["3"]
     assert "Only the 1 strongest events have pictures" in page
 
 
@@ -111,12 +113,3 @@ def test_the_data_of_the_script_are_those_of_the_prediction(tmp_path: Path) -> N
         (3, 3.0, False),
     ]
     assert [curves["face"] for curves in data["curves"]] == [1, 2]
-    assert sorted(data["films"]) == ["1", "3"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0.00 s"), (59.994, "59.99 s"), (62.46, "1:02.5"), (119.96, "2:00.0"), (3723.5, "1:02:03.5")],
-)
-def test_times_are_read_as_on_a_player(seconds: float, text: str) -> None:
-    assert format_clock(seconds) == text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from merstream.prediction.page.event_chart import HEIGHT, WIDTH, EventChart, plot_events
+from shared.prediction.page.event_chart import HEIGHT, WIDTH, EventChart, plot_events
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 

@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from merstream.prediction.page import playable_video
-from merstream.prediction.page.playable_video import find_playable_source
+from merstream.prediction import playable_video
+from merstream.prediction.playable_video import find_playable_source
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 

@@ -1,48 +1,31 @@
 """Write prediction.html: one file that needs no network, and no other file but a long video."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
-from merstream.prediction.page.artifacts import EventArtifacts
-from merstream.prediction.page.event_chart import EventChart, plot_events
-from merstream.prediction.page.event_pictures import (
-    EventPictures,
-    Film,
+from merstream.prediction.playable_video import PlayableVideo, find_playable_source
+from shared.images.flow_colour import Picture, draw_colour_wheel
+from shared.prediction.model import PredictedEvent, Prediction
+from shared.prediction.page.artifacts import EventArtifacts
+from shared.prediction.page.event_chart import plot_events
+from shared.prediction.page.event_pictures import (
     draw_event_pictures,
     draw_portrait,
     encode_picture,
     shrink_picture,
 )
-from merstream.prediction.page.motion_curves import plot_face_curves
-from merstream.prediction.page.playable_video import PlayableVideo, find_playable_source
-from merstream.prediction.page.unit_names import UNIT_NAMES
-from services.trainer.report import html_page
-from shared.images.flow_colour import Picture, draw_colour_wheel
-from shared.prediction.model import PredictedEvent, Prediction
+from shared.prediction.page.motion_curves import plot_face_curves
+from shared.prediction.page.view import WHEEL_PIXELS, ShownEvent, list_event_times, open_view_templates
 from shared.spotting.face_motion import FaceMotion
 from shared.store import LocalStore
 
 PAGE_FILE = "prediction.html"
 MOST_PICTURED = 120  # events with pictures, some 100 KB each
-PORTRAIT_WIDTH, STRIP_WIDTH, WHEEL_PIXELS = 96, 96, 44  # px
-
-
-@dataclass(frozen=True)
-class ShownEvent:
-    """An event with what the page shows of it."""
-
-    event: PredictedEvent
-    chart: EventChart | None
-    pictures: EventPictures | None
-
-    @property
-    def film(self) -> Film | None:
-        return self.pictures.film if self.pictures else None
+PORTRAIT_WIDTH, STRIP_WIDTH = 96, 96  # px
 
 
 def write_page(
@@ -75,13 +58,10 @@ def write_page(
         strip=[(at, encode_picture(shrink_picture(frame, STRIP_WIDTH), 70)) for at, frame in strip] if faces else [],
         faces=faces,
         wheel=encode_picture(draw_colour_wheel(WHEEL_PIXELS), 95),
-        unit_names=UNIT_NAMES,
-        pictured=MOST_PICTURED,
         data={
             "seconds": seconds,
             "curves": [asdict(each) for each in curves if each],
-            "events": [_describe_times(each.event) for each in events],
-            "films": {each.event.id: each.film.times for each in events if each.film},
+            "events": list_event_times(prediction.events),
         },
     )  # fmt: skip
     LocalStore(folder).put(PAGE_FILE, page.encode())
@@ -104,7 +84,11 @@ def _show_events(
             pictures = draw_event_pictures(held, event.seconds, faces)
             if faces and event.face not in portraits:
                 portraits[event.face] = draw_portrait(held, PORTRAIT_WIDTH)
-        yield ShownEvent(event, charts.get(event.id), pictures)
+        shown = ShownEvent(event, charts.get(event.id), pictures)
+        if len(prediction.events) > MOST_PICTURED:
+            few = f"Only the {MOST_PICTURED} strongest events have pictures, so that this page stays small."
+            shown = replace(shown, missing=few)
+        yield shown
 
 
 def _choose_pictured(events: Sequence[PredictedEvent]) -> set[int]:
@@ -113,37 +97,6 @@ def _choose_pictured(events: Sequence[PredictedEvent]) -> set[int]:
     return {event.id for event in best[:MOST_PICTURED]}
 
 
-def _describe_times(event: PredictedEvent) -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "face": event.face,
-        "kind": event.kind,
-        "flagged": bool(event.flags),
-        "onset": event.onset_seconds,
-        "apex": event.apex_seconds,
-        "offset": event.offset_seconds,
-    }
-
-
-def format_clock(seconds: float) -> str:
-    """`4.27 s`, or `1:02.5` from a minute on, or `1:02:03.5` from an hour on."""
-    if seconds < 60:
-        return f"{seconds:.2f} s"
-    minutes, rest = divmod(round(seconds, 1), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
-
-
 @cache
 def _open_templates() -> Environment:
-    # The report's style sheet is the base of this page's.
-    folders = [Path(__file__).parent / "templates", Path(html_page.__file__).parent / "templates"]
-    environment = Environment(
-        loader=FileSystemLoader(folders),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(clock=format_clock)
-    return environment
+    return open_view_templates()

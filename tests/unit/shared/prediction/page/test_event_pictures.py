@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from merstream.prediction.page.event_pictures import draw_event_pictures, draw_portrait, find_face_window
+from shared.prediction.page.event_pictures import draw_event_pictures, draw_portrait, find_face_window
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 

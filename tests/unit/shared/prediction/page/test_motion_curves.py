@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from merstream.prediction.page.motion_curves import (
+from shared.prediction.page.motion_curves import (
     GAP,
     MAX_BINS,
     FaceCurves,

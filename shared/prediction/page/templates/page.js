@@ -209,6 +209,7 @@ function follow() {
 
 // The film of an event: its frames one after the other, both as recorded and magnified.
 let running = null;
+function listTimes(film) { return film.dataset.times.split(" ").map(Number); }
 function stopFilm() {
   if (running === null) return;
   clearInterval(running.timer); running.button.setAttribute("aria-pressed", "false"); running.button.textContent = "play slowly"; running = null;
@@ -216,14 +217,14 @@ function stopFilm() {
 function turnFilm(film, frame) {
   for (const cell of findAll(".moving", film)) cell.style.setProperty("--x", frame);
   find("input", film).value = frame;
-  find("output", film).textContent = "+" + data.films[film.dataset.film][frame].toFixed(2) + " s";
+  find("output", film).textContent = "+" + listTimes(film)[frame].toFixed(2) + " s";
 }
 function runFilm(film, button) {
   const again = running !== null && running.button === button;
   stopFilm();
   if (again) return;
   button.setAttribute("aria-pressed", "true"); button.textContent = "stop";
-  const count = data.films[film.dataset.film].length;
+  const count = listTimes(film).length;
   let frame = +find("input", film).value;
   running = {button, timer: setInterval(() => { frame = (frame + 1) % count; turnFilm(film, frame); }, 160)};
 }

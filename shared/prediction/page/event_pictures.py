@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from merstream.prediction.page.artifacts import EventArtifacts
-from merstream.prediction.page.schematic_face import FACE_LINES, SCHEMATIC_LANDMARKS
-from services.roi_au.grid import measured_eye_distance
+from shared.eye_distance import measured_eye_distance
 from shared.images.clip_pictures import measure_roi_motion, round_scale_down, sum_flow_to_apex
 from shared.images.flow_colour import Picture, colour_flow
+from shared.prediction.page.artifacts import EventArtifacts
+from shared.prediction.page.schematic_face import FACE_LINES, SCHEMATIC_LANDMARKS
 from shared.regions_of_interest import ROI
 
 CELL_WIDTH = 136  # px of a film's picture; its height follows the frames

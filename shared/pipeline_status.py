@@ -4,7 +4,7 @@
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,7 @@ class StatusObserver:
         self.state = state
         self._videos = VideoFollower(state.bus, state.store)
         self._read_lock = threading.Lock()
+        self.videos: Sequence[VideoProgress] = ()  # of the newest status, in its order
 
     def read_status(self, patience_seconds: float = -1) -> Status:
         """The present status. Raises Unavailable as `PipelineState.read_snapshot` does.
@@ -91,6 +92,7 @@ class StatusObserver:
         ]
         with self._read_lock:
             videos = self._videos.read_progress(snapshot.features, snapshot.failure_sentences, idle_tasks)
+        self.videos = videos
         groups = [_group_state(self.state.bus, group, snapshot.letter_counts[group]) for group in TOPIC_BY_GROUP]
         return Status(groups, datasets, [_video_state(video) for video in videos])
 

@@ -23,6 +23,7 @@ from services.console.api.upload_routes import UploadRoutes
 from services.console.clips.artifact_reader import ArtifactReader
 from services.console.clips.clip_pictures import ClipDrawer
 from services.console.clips.clip_reader import ClipReader
+from services.console.clips.drawing_thread import DrawingThread
 from services.console.letter_desk import LetterDesk
 from services.console.middleware import AccessMiddleware
 from services.console.pages.api_reference import ApiReference
@@ -42,6 +43,7 @@ from services.console.runs.run_reader import RunReader
 from services.console.runs.run_starter import RunStarter
 from services.console.uploads.desk import UploadDesk
 from services.console.uploads.records import Target
+from services.console.videos.view_reader import ViewReader
 from shared.store import Store
 
 OPENAPI_PATH = "/openapi.json"
@@ -83,7 +85,8 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
     persons, failures = PersonRegister(options.token, options.people), FailedLogins()
     uploads = UploadDesk(options.buckets, store) if options.buckets else None
     artifacts = ArtifactReader(store, options.scratch, reader.timeout_seconds)
-    letters, clips, drawer = LetterDesk(reader, artifacts), ClipReader(store), ClipDrawer(artifacts)
+    thread = DrawingThread(reader.timeout_seconds)
+    letters, clips, drawer = LetterDesk(reader, artifacts), ClipReader(store), ClipDrawer(artifacts, thread)
     starter, comparer, curves = RunStarter(reader, runs, options.device), RunComparer(runs), CurveReader(runs)
     api_parts: list[ApiPart] = [
         LetterApi(feed, letters),
@@ -95,7 +98,7 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
     parts = (
         ApiReference(feed, api.openapi),
         LoginPages(persons, failures),
-        VideoPages(feed, reader, options.run_folder),
+        VideoPages(feed, ViewReader(artifacts, thread), options.run_folder),
         UploadPages(feed, reader, uploads),
         LetterPages(feed, letters, options.run_folder),
         ClipPages(feed, clips, drawer),

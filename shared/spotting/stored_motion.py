@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 from shared.spotting.face_motion import FaceMotion
 from shared.stage import Arrays
@@ -21,9 +22,11 @@ class StoredMotion:
 
     def __iter__(self) -> Iterator[FaceMotion]:
         for segment in self.segments:
-            read = {field.name: self.arrays[f"{segment}/{MOTION}{field.name}"] for field in fields(FaceMotion)}
-            regions = tuple(map(str, read["regions"]))
-            yield FaceMotion(**{**read, "regions": regions, "eye_distance": float(read["eye_distance"])})
+            read: dict[str, Any] = {
+                field.name: self.arrays[f"{segment}/{MOTION}{field.name}"] for field in fields(FaceMotion)
+            }
+            read |= {"regions": tuple(map(str, read["regions"])), "eye_distance": float(read["eye_distance"])}
+            yield FaceMotion(**read)
 
 
 def unpack_motions(arrays: Arrays) -> dict[int, StoredMotion]:

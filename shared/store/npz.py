@@ -7,6 +7,7 @@ artifacts can be compared by digest.
 import io
 import math
 import zipfile
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -53,8 +54,11 @@ def unpack_arrays(data: bytes, label: str = "artifact") -> dict[str, np.ndarray[
         raise BadData(f"{label} is no .npz of plain arrays ({error}); compute it again.") from None
 
 
-class ArrayFile:
-    """The arrays of an .npz in a file. `shapes` and rows are read from it, so that no array is whole in memory."""
+class ArrayFile(Mapping[str, np.ndarray[Any, Any]]):
+    """The arrays of an .npz in a file. `shapes` and rows are read from it, so that no array needs be whole in memory.
+
+    As a mapping it reads an array whenever it is asked for, and keeps none.
+    """
 
     def __init__(self, file: IO[bytes], label: str = "artifact") -> None:
         """Raises BadData, with `label`, if the file is no .npz of plain arrays in C order."""
@@ -68,6 +72,18 @@ class ArrayFile:
             }
         except Exception as error:
             raise BadData(f"{label} is no .npz of plain arrays ({error}); compute it again.") from None
+
+    def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
+        return self.read_rows(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._headers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

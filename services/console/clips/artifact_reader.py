@@ -10,10 +10,12 @@ from fastapi import HTTPException
 from services.console.state_reader import hold_lock
 from services.console.stored_files import open_stored_file
 from shared.records import Artifact
+from shared.stage import Arrays
 from shared.store import NotStored, Store
 from shared.store.npz import ArrayFile
 
 LARGEST_ARTIFACT_BYTES = 1 << 30  # that is copied to the scratch folder for a picture
+TIMING = ("positions", "apex", "times", "apex_time")  # arrays of an interpolator's artifact that say when frames are
 LARGEST_PART_BYTES = 24 << 20  # of arrays that are in memory at once
 
 
@@ -36,6 +38,16 @@ class ArtifactReader:
                 raise HTTPException(404, str(gone)) from None
             with file:
                 yield ArrayFile(file, artifact.key)
+
+
+def read_factor(arrays: ArrayFile, name: str, factor: int) -> Arrays:
+    """The array `name` [1, ...] and `factors` [1] of one factor, with the numbers of its frames if there are some.
+
+    Raises HTTPException as `check_part_size`.
+    """
+    check_part_size(f"A row of {name} in {arrays.label}", arrays.count_row_bytes(name))
+    numbers = {each: arrays[each] for each in ("frame_numbers",) if each in arrays}
+    return numbers | {each: arrays.read_rows(each, factor, factor + 1) for each in (name, "factors")}
 
 
 def check_part_size(name: str, size: int) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from fastapi import HTTPException
 from numpy.typing import NDArray
 
-from services.console.clips.artifact_reader import ArtifactReader, check_part_size
+from services.console.clips.artifact_reader import TIMING, ArtifactReader, check_part_size, read_factor
 from shared.images.clip_pictures import (
     add_title,
     draw_flow_arrows,
@@ -94,18 +94,13 @@ class PictureSource:
     def _read_shown(self) -> Arrays:
         """The interpolator's timing and its first frame alone."""
         with self._open("interpolator") as arrays:
-            timing = {name: arrays.read_rows(name) for name in _TIMING if name in arrays.shapes}
+            timing = {name: arrays.read_rows(name) for name in TIMING if name in arrays}
             return timing | {"frames": _read_part(arrays, "frames", 0)}
 
     def _read_flow(self, factor: int) -> Arrays:
         """The flow's artifact with one of its factors."""
         with self._open("flow") as arrays:
-            numbers = {name: arrays.read_rows(name) for name in ("frame_numbers",) if name in arrays.shapes}
-            factors = arrays.read_rows("factors")[factor : factor + 1]
-            return numbers | {"flows": _read_part(arrays, "flows", factor), "factors": factors}
-
-
-_TIMING = ("positions", "apex", "times", "apex_time")
+            return read_factor(arrays, "flows", factor)
 
 
 def choose_cells(count: int, always: set[int]) -> list[int]:

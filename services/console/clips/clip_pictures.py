@@ -1,13 +1,13 @@
 """The pictures of clips that pages show: what there is, and the thread that draws it."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from fastapi import HTTPException
 
 from services.console.clips.artifact_reader import ArtifactReader
-from shared.errors import BadData, Unavailable
+from services.console.clips.drawing_thread import DrawingThread
+from shared.errors import BadData
 from shared.records import Record
 
 
@@ -50,11 +50,10 @@ PICTURE_KINDS: Mapping[str, PictureKind] = {
 
 
 class ClipDrawer:
-    """Draws pictures of clips, one at a time and all in one thread: its memory is that of one picture."""
+    """Draws pictures of clips."""
 
-    def __init__(self, artifacts: ArtifactReader) -> None:
-        self.artifacts = artifacts
-        self._thread = ThreadPoolExecutor(1, "pictures")
+    def __init__(self, artifacts: ArtifactReader, thread: DrawingThread) -> None:
+        self.artifacts, self.thread = artifacts, thread
 
     def draw_picture(self, record: Record, kind: str, factor: int | None) -> bytes:
         """A JPEG. `factor` is an index among the clip's factors, None for the middle one.
@@ -64,12 +63,7 @@ class ClipDrawer:
         """
         if kind not in PICTURE_KINDS:
             raise HTTPException(404, f"No picture {kind!r}; there are {', '.join(PICTURE_KINDS)}.")
-        drawn = self._thread.submit(self._draw_once, record, kind, factor)
-        try:
-            return drawn.result(self.artifacts.patience_seconds)
-        except TimeoutError:
-            drawn.cancel()
-            raise Unavailable("The console is busy with other pictures. Ask again.") from None
+        return self.thread.draw_picture(lambda: self._draw_once(record, kind, factor))
 
     def list_factors(self, record: Record) -> list[float]:
         """The factors of magnification, [] if the artifacts that have them are gone."""

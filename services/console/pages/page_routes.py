@@ -20,6 +20,7 @@ from services.console.state_reader import StateReader
 from services.console.stored_files import open_stored_file, stream_file
 from shared.pipeline_state import PipelineSnapshot
 from shared.pipeline_status import VideoState
+from shared.prediction.page.view import VIEW_FOLDER
 
 SHOWN_AT_HOME = 8  # rows of each list
 
@@ -43,6 +44,7 @@ class PageRoutes:
             Route("/runs/{run}/{name}", self.send_report_file),
             Route("/videos", self.show_videos),
             Route("/videos/{video}/{name}", self.send_prediction_file),
+            Mount("/static/view", StaticFiles(directory=VIEW_FOLDER)),
             Mount("/static", StaticFiles(directory=STATIC_FOLDER)),
         ]
 

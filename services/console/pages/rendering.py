@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from services.console.access.visitor import VISITOR
 from services.console.pages.status_feed import Moment
 from services.console.pages.video_address import address_video
+from shared.prediction.page.view import open_view_templates
 from shared.records import quote_segment
 
 ROOT_PATH: ContextVar[str] = ContextVar("root_path", default="")  # see `services.console.path_prefix`
@@ -49,21 +50,17 @@ def _prefix_links(page: str) -> str:
     return _OWN_LINK.sub(rf'\1="{prefix}/', page) if (prefix := ROOT_PATH.get()) else page
 
 
-def render_moment(template: str, moment: Moment, status: int = 200, **values: Any) -> HTMLResponse:
+def render_moment(
+    template: str, moment: Moment, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
     """The answer with a template filled with what every page shows of a moment, and with `values`."""
-    return render_page(template, status, digest=moment.digest, letter_count=len(moment.letters), **values)
+    return render_page(template, status, headers, digest=moment.digest, letter_count=len(moment.letters), **values)
 
 
 @cache
 def load_templates() -> Environment:
     """All templates, with the filters that they use. Every value is escaped."""
-    templates = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = open_view_templates(FOLDER / "templates")
     templates.filters.update(
         video_address=address_video,
         amount=format_amount,

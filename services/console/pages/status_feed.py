@@ -14,6 +14,7 @@ from shared.pipeline_state import PipelineSnapshot
 from shared.pipeline_status import Status, StatusObserver
 from shared.records import json_digest
 from shared.training.fold_course import COURSES
+from shared.video_progress import VideoProgress
 
 MOST_LISTENERS = 100  # streams at once: half of the connections of the server
 
@@ -25,6 +26,7 @@ class Moment:
     status: Status
     snapshot: PipelineSnapshot
     letters: Sequence[LetterSummary]
+    videos: Sequence[VideoProgress]  # in the order of the status
     digest: str
 
 
@@ -92,7 +94,9 @@ class StatusFeed:
             snapshot, letters = self.reader.read_snapshot(), self._letters.read_letters()
         counts = [len(snapshot.runs), len(snapshot.results), len(snapshot.folds), [letter.id for letter in letters]]
         courses = self._mark_courses() if snapshot.runs.keys() - snapshot.results.keys() else []
-        return Moment(status, snapshot, letters, json_digest([asdict(status), counts, courses])[:16])
+        return Moment(
+            status, snapshot, letters, self._observer.videos, json_digest([asdict(status), counts, courses])[:16]
+        )
 
     def _mark_courses(self) -> list[str]:
         """What changes when a fold in training has another epoch."""

@@ -1,94 +1,126 @@
-"""The page of one video: its state, and its prediction once it is there."""
+"""The page of one video: its state, and the view of its prediction as far as it is made."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 from fastapi import HTTPException
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from services.console.pages.page_routes import name_video
-from services.console.pages.rendering import render_page
+from services.console.pages.rendering import PAGE_HEADERS, load_templates, render_moment
 from services.console.pages.status_feed import Moment, StatusFeed
 from services.console.pages.video_address import address_video
-from services.console.runs.run_reader import LONGEST_SHOWN_BYTES
-from services.console.state_reader import StateReader
-from shared.errors import BadData
+from services.console.state_reader import T
+from services.console.videos.view_reader import ViewReader
 from shared.pipeline_status import VideoState
-from shared.prediction.files import PREDICTION_FILE
-from shared.prediction.model import PredictedEvent, Prediction
-from shared.store import NotStored
+from shared.prediction.model import Prediction
+from shared.prediction.page.view import list_event_times
+from shared.video_progress import VideoProgress
 
 SHOWN_EVENTS = 500
-LINE_WIDTH, ROW_HEIGHT = 1000, 26  # of the time line, in its own units
+DRAWING_SECONDS = 60.0  # for the curves of hours, or one event. Nobody else waits for them
+# The view places its marks and bars by attributes of style, and its pictures are inside the page.
+VIEW_HEADERS = {
+    "Content-Security-Policy": PAGE_HEADERS["Content-Security-Policy"].replace("img-src 'self'", "img-src 'self' data:")
+    + "; style-src-attr 'unsafe-inline'"
+}
 
 
 @dataclass(frozen=True)
-class EventMark:
-    """An event on the time line. `left` and `width` are in units of the line, `row` is that of its face."""
+class FoundVideo:
+    """A video with its prediction, of which pages show the first SHOWN_EVENTS."""
 
-    event: PredictedEvent
-    left: float
-    width: float
-    row: int
+    state: VideoState
+    progress: VideoProgress
+    prediction: Prediction | None
+
+    def require_prediction(self) -> Prediction:
+        """Raises HTTPException 404 without one."""
+        if self.prediction is None:
+            raise HTTPException(404, f"{self.state.video} is {self.state.state}, so it has no events to show yet.")
+        return self.prediction
 
 
 class VideoPages:
     """The pages of videos. `feed` has their states, the store their predictions."""
 
-    def __init__(self, feed: StatusFeed, reader: StateReader, run_folder: str) -> None:
-        self.feed, self.reader, self.run_folder = feed, reader, run_folder
+    def __init__(self, feed: StatusFeed, views: ViewReader, run_folder: str) -> None:
+        self.feed, self.views, self.run_folder = feed, views, run_folder
 
     def list_routes(self) -> Sequence[BaseRoute]:
-        return [Route("/videos/{video}", self.show_video)]
+        return [
+            Route("/videos/{video}", self.show_video),
+            Route("/videos/{video}/curves", self.send_curves),
+            Route("/videos/{video}/events/{event:int}", self.show_event),
+        ]
 
     async def show_video(self, request: Request) -> Response:
         moment = await self.feed.read_moment()
-        video = _find_video(moment, request.path_params["video"])
-        prediction = await self.reader.run_work(lambda: self._read_prediction(video))
-        return render_page(
+        found = await self._run_work(lambda: self._find_video(moment, request))
+        prediction = found.prediction
+        shown = prediction.model_copy(update={"events": prediction.events[:SHOWN_EVENTS]}) if prediction else None
+        return render_moment(
             "video.html.j2",
-            digest=moment.digest,
-            letter_count=len(moment.letters),
+            moment,
+            headers=VIEW_HEADERS,
             run_folder=self.run_folder,
-            video=video,
-            id=name_video(video),
-            prediction=prediction,
-            marks=place_events(prediction) if prediction else [],
-            line_width=LINE_WIDTH,
-            row_height=ROW_HEIGHT,
-            shown=SHOWN_EVENTS,
+            video=found.state,
+            id=name_video(found.state),
+            address=request.url.path,
+            faces=_shows_faces(request),
+            prediction=shown,
+            whole=prediction,
+            hidden_events=len(prediction.events) - SHOWN_EVENTS if prediction else 0,
+            data=_describe_view(shown, found.progress) if shown else None,
         )
 
-    def _read_prediction(self, video: VideoState) -> Prediction | None:
-        """None where there is none yet, or one that is too long or of another version."""
-        store, key = self.reader.state.store, video.files.get(PREDICTION_FILE, "")
-        sizes = [found.size for found in store.list_objects(key) if found.key == key] if key else []
-        try:
-            return Prediction.decode(store.get(key)) if sizes and sizes[0] <= LONGEST_SHOWN_BYTES else None
-        except (NotStored, BadData):
-            return None
+    async def send_curves(self, request: Request) -> Response:
+        moment = await self.feed.read_moment()
+
+        def read_curves() -> list[dict[str, object]]:
+            found = self._find_video(moment, request)
+            return [asdict(each) for each in self.views.read_curves(found.progress, found.require_prediction())]
+
+        return JSONResponse(await self._run_work(read_curves), headers=PAGE_HEADERS)
+
+    async def show_event(self, request: Request) -> Response:
+        """What the page of the video shows of an event that is opened there."""
+        moment, number = await self.feed.read_moment(), request.path_params["event"]
+
+        def draw_event() -> str:
+            found = self._find_video(moment, request)
+            prediction = found.require_prediction()
+            shown = self.views.show_event(found.progress, prediction, number, _shows_faces(request))
+            parts = load_templates().get_template("page_parts.html.j2").module
+            wheel = self.views.draw_wheel() if shown.pictures else ""
+            return str(parts.opened_event(shown, len(prediction.faces) > 1, wheel))  # type: ignore[attr-defined]
+
+        return HTMLResponse(await self._run_work(draw_event), headers=PAGE_HEADERS)
+
+    async def _run_work(self, work: Callable[[], T]) -> T:
+        return await self.feed.reader.run_work(work, DRAWING_SECONDS)
+
+    def _find_video(self, moment: Moment, request: Request) -> FoundVideo:
+        """The newest upload under this address. Raises HTTPException 404."""
+        address = f"/videos/{request.path_params['video']}"
+        for state, progress in zip(reversed(moment.status.videos), reversed(moment.videos), strict=True):
+            if address_video(state) == address:
+                return FoundVideo(state, progress, self.views.read_prediction(progress))
+        raise HTTPException(404, "No video has this address: it was replaced or removed. /videos lists all of them.")
 
 
-def place_events(prediction: Prediction) -> Sequence[EventMark]:
-    """The first events on a time line, a row for each face. No mark is too small to be seen."""
-    rows = {face.id: row for row, face in enumerate(prediction.faces)}
-    unit = LINE_WIDTH / max(prediction.video.seconds, 0.001)
-    return [
-        EventMark(
-            event,
-            left=round(event.onset_seconds * unit, 1),
-            width=round(max(3.0, (event.offset_seconds - event.onset_seconds) * unit), 1),
-            row=rows.get(event.face, 0),
-        )
-        for event in prediction.events[:SHOWN_EVENTS]
+def _shows_faces(request: Request) -> bool:
+    return request.query_params.get("faces") != "no"
+
+
+def _describe_view(prediction: Prediction, progress: VideoProgress) -> dict[str, object]:
+    """What the script of the view knows. An event has another version once there is more to show of it."""
+    features = progress.events.features if progress.events else {}
+    versions = [f"{each.id in features} {progress.state}" for each in prediction.events]
+    events = [
+        {**times, "version": version}
+        for times, version in zip(list_event_times(prediction.events), versions, strict=True)
     ]
-
-
-def _find_video(moment: Moment, name: str) -> VideoState:
-    """The newest upload under this address. Raises HTTPException 404."""
-    for video in reversed(moment.status.videos):
-        if address_video(video) == f"/videos/{name}":
-            return video
-    raise HTTPException(404, "No video has this address: it was replaced or removed. /videos lists all of them.")
+    return {"seconds": prediction.video.seconds, "events": events, "asked": True}

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,6 +12,8 @@ from shared.bus import Bus, Message
 from shared.bus.dead_letters import bury_message
 from shared.dataset_notices import announce_dataset
 from shared.feature_index import index_features
+from shared.prediction.model import Prediction
+from shared.prediction.page.artifacts import EventArtifacts
 from shared.records import (
     Artifact,
     Dataset,
@@ -28,6 +31,8 @@ from shared.records import (
     run_contents_key,
 )
 from shared.run_contents import RunContents
+from shared.spotting.face_motion import FaceMotion
+from shared.spotting.stored_motion import MOTION
 from shared.store import Store, npz
 from shared.training.fold_course import FoldCourse, course_prefix
 from shared.training.protocol import LOSO_PROTOCOL
@@ -268,12 +273,65 @@ def publish_prediction(bus: Bus, store: Store, video: Video, prediction: bytes) 
     spotted = SpottedVideo(video=video, sha256="0" * 64, artifact=artifact, recipe="r", clips={}, events={})
     publish(bus, "mer.videos", video)
     publish(bus, "mer.spotted", spotted)
+    recognise_video(bus, store, spotted, [], prediction)
+
+
+def spot_video(
+    bus: Bus, store: Store, video: Video, draft: Prediction, motions: Mapping[int, Sequence[FaceMotion]]
+) -> SpottedVideo:
+    """A video whose events are spotted, none of them with features yet. The events' clips have their numbers."""
+    arrays = {
+        f"face{face}/segment{number}/{MOTION}{field.name}": np.asarray(getattr(motion, field.name))
+        for face, segments in motions.items()
+        for number, motion in enumerate(segments)
+        for field in fields(motion)
+    }
+    events = {event.id: draw_event_record(video, event.id) for event in draft.events if not event.failure}
+    spotted = SpottedVideo(
+        video=video,
+        sha256="0" * 64,
+        artifact=write_artifact(store, "spotter/v/r.npz", arrays),
+        recipe="r",
+        clips={record.sample.identity: record.source_recipe for record in events.values()},
+        events={number: record.sample.identity for number, record in events.items()},
+        faults={event.id: event.failure for event in draft.events if event.failure},
+    )
+    store.put(spotted.draft_key, draft.encode())
+    publish(bus, "mer.videos", video)
+    publish(bus, "mer.spotted", spotted)
+    return spotted
+
+
+def draw_event_record(video: Video, number: int) -> Record:
+    """The record of an event's source."""
+    sample = Sample(dataset=video.name, subject="face-1", clip=f"event-{number}", onset=0, offset=8, fps=25)
+    source = Artifact(key=artifact_key("source", sample, f"{number:032x}"), sha256=f"{number:064x}", size=1)
+    return Record(
+        sample=sample, stage="source", artifact=source, recipe=f"{number:032x}", pipeline=video.pipeline, trace="t"
+    )
+
+
+def compute_event(bus: Bus, store: Store, video: Video, number: int, artifacts: EventArtifacts) -> Record:
+    """What the image stages make of an event. Returns its features record."""
+    record = draw_event_record(video, number)
+    for field in fields(artifacts):
+        stage = "roi-au" if field.name == "features" else field.name
+        artifact = write_artifact(store, f"{stage}/event-{number}.npz", getattr(artifacts, field.name))
+        record = record.model_copy(update={"stage": stage, "artifact": artifact, "inputs": record.artifacts})
+    publish(bus, "mer.features", record)
+    return record
+
+
+def recognise_video(
+    bus: Bus, store: Store, spotted: SpottedVideo, features: Sequence[Record], prediction: bytes
+) -> None:
+    """The prediction of a video whose events have these features or failed."""
     files = {name: f"predictions/ben/{name}" for name in ("prediction.json", "events.csv")}
     store.put(files["prediction.json"], prediction)
     store.put(files["events.csv"], b"video,event\n")
-    contents = measure_event_progress(spotted, index_features([]), {}).contents(spotted).digest
+    contents = measure_event_progress(spotted, index_features(features), {}).contents(spotted).digest
     result = PredictionResult(
-        contents=contents, video=video, model="m", faces=1, events=0, flagged=0, recognised=0, files=files
+        contents=contents, video=spotted.video, model="m", faces=1, events=0, flagged=0, recognised=0, files=files
     )
     publish(bus, "mer.predictions", result)
 

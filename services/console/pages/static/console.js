@@ -4,6 +4,8 @@
 const RETRY_MILLISECONDS = 10000; // after the server refused the stream
 const connection = document.getElementById("connection");
 let shown = document.body.dataset.digest;
+const served = new WeakMap(); // what the server sent of each part: other scripts change how a part looks
+for (const part of document.querySelectorAll("[data-live]")) served.set(part, part.innerHTML);
 
 function say(text) {
   if (connection.textContent !== text) connection.textContent = text;
@@ -22,14 +24,15 @@ function focusedAddress(part) {
 
 /** Replace what is in `part`, and keep the focus, opened details, ticked boxes and how far tables are scrolled. */
 function replacePart(part, next) {
-  if (part.innerHTML === next.innerHTML && part.hidden === next.hidden) return;
+  if (served.get(part) === next.innerHTML && part.hidden === next.hidden) return;
+  served.set(part, next.innerHTML);
   const address = focusedAddress(part);
-  const scrolled = [...part.querySelectorAll(".wide")].map((each) => each.scrollLeft);
+  const scrolled = [...part.querySelectorAll(".wide, .scroll")].map((each) => [each.scrollLeft, each.scrollTop]);
   const opened = [...part.querySelectorAll("details")].map((each) => each.open);
   const ticked = new Set(tickedBoxes(part));
   part.hidden = next.hidden;
   part.replaceChildren(...next.childNodes);
-  part.querySelectorAll(".wide").forEach((each, index) => (each.scrollLeft = scrolled[index] ?? 0));
+  part.querySelectorAll(".wide, .scroll").forEach((each, index) => each.scrollTo(...(scrolled[index] ?? [0, 0])));
   part.querySelectorAll("details").forEach((each, index) => (each.open = opened[index] ?? each.open));
   part.querySelectorAll("input").forEach((box) => (box.checked ||= ticked.has(`${box.name}=${box.value}`)));
   if (address !== null) [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === address)?.focus();
@@ -40,11 +43,13 @@ async function refresh(digest) {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
   if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (fresh.body.dataset.parts !== document.body.dataset.parts) return location.reload(); // it has other scripts now
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
     if (next) replacePart(part, next);
   }
   shown = fresh.body.dataset.digest;
+  document.dispatchEvent(new Event("refreshed"));
 }
 
 function listen() {

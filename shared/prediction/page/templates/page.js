@@ -1,13 +1,19 @@
 "use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
+let data = readData(); // the events change in the console, while they are recognised
 const find = (selector, root = document) => root.querySelector(selector);
 const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
 const video = find("#video"), canvas = find("#chart");
 const LABELS = 108, PAIR = 20, SINGLE = 14, AXIS = 20, SHORTEST = 0.2; // px, px, px, px, s
 const whole = Math.max(data.seconds, 1e-3);
-const curves = new Map(data.curves.map(each => [each.face, {...each, rows: each.rows.map(row => ({...row, left: decode(row.left), right: decode(row.right)}))}]));
-const state = {from: 0, to: whole, open: null, face: data.curves.length ? data.curves[0].face : null, at: null, until: null};
+const curves = new Map();
+const state = {from: 0, to: whole, open: null, face: null, at: null, until: null};
 
+function readData() { return JSON.parse(document.getElementById("data").textContent); }
+function takeCurves(found) {
+  for (const each of found) curves.set(each.face, {...each, rows: each.rows.map(row => ({...row, left: decode(row.left), right: decode(row.right)}))});
+  if (found.length && state.face === null) state.face = found[0].face;
+  writeScale(); draw();
+}
 function decode(text) { return Uint8Array.from(atob(text), sign => sign.charCodeAt(0)); }
 function clock(seconds) {
   if (whole < 60) return seconds.toFixed(2) + " s";
@@ -74,7 +80,7 @@ function paint() {
   pen.scale(ratio, ratio);
   const room = width - LABELS, length = state.to - state.from, x = seconds => LABELS + room * (seconds - state.from) / length;
   pen.font = "12px system-ui, sans-serif"; pen.textBaseline = "middle";
-  if (!shown) { pen.fillStyle = colour("--soft"); pen.fillText("This face was not followed long enough.", 0, height / 2); return; }
+  if (!shown) { pen.fillStyle = colour("--soft"); pen.fillText(state.waits || "This face was not followed long enough.", 0, height / 2); return; }
   pen.save(); pen.beginPath(); pen.rect(LABELS, 0, room, height); pen.clip();
   for (const event of data.events) {
     if (event.face !== state.face || event.offset < state.from || event.onset > state.to) continue;
@@ -136,9 +142,12 @@ function timeAt(event) {
 function chooseFace(face) {
   if (face === state.face) return;
   state.face = face;
-  for (const button of findAll("[data-face]")) button.setAttribute("aria-pressed", String(+button.dataset.face === face));
-  if (find("#shown-face")) find("#shown-face").textContent = "face " + face;
+  pressFace();
   writeScale(); draw();
+}
+function pressFace() {
+  for (const button of findAll("[data-face]")) button.setAttribute("aria-pressed", String(+button.dataset.face === state.face));
+  if (find("#shown-face") && state.face !== null) find("#shown-face").textContent = "face " + state.face;
 }
 function writeScale() { const shown = curves.get(state.face); if (find("#scale") && shown) find("#scale").textContent = (100 * shown.scale).toFixed(1) + " %"; }
 
@@ -148,8 +157,9 @@ function openEvent(id, move = true) {
   if (!event) return;
   closeEvent();
   state.open = id;
-  const section = find("#event-" + id);
+  const section = find("#event-" + id) || addSection(id);
   section.hidden = false;
+  const filled = data.asked ? fillSection(section, event) : null;
   mark(id, true);
   chooseFace(event.face);
   const long = (event.offset - event.onset) / (state.to - state.from) * (canvas ? canvas.clientWidth : 1000) < 6;
@@ -157,9 +167,38 @@ function openEvent(id, move = true) {
   seek(event.apex);
   const lanes = find("#lanes");
   if (lanes) section.style.scrollMarginTop = lanes.offsetHeight + 12 + "px"; // they stay on top
-  if (move) { section.scrollIntoView({block: "nearest"}); section.focus({preventScroll: true}); }
+  const reveal = () => { section.scrollIntoView({block: "nearest"}); section.focus({preventScroll: true}); };
+  if (move) { reveal(); filled?.then(reveal); }
   history.replaceState(null, "", "#event-" + id);
   draw();
+}
+// In the console an event is asked for when it is opened, and again once there is more to show of it.
+function addSection(id) {
+  const section = Object.assign(document.createElement("section"), {id: "event-" + id, className: "event", tabIndex: -1});
+  section.dataset.event = id;
+  section.setAttribute("aria-labelledby", "title-" + id);
+  find("#opened").append(section);
+  return section;
+}
+async function fillSection(section, event) {
+  if (section.dataset.version === event.version) return;
+  section.dataset.version = event.version;
+  const text = await ask("/events/" + event.id, "text").catch(() => null);
+  if (section.dataset.version !== event.version) return; // a later answer comes
+  if (text === null) { delete section.dataset.version; section.textContent = "This event could not be loaded. Close it and open it again."; return; }
+  if (state.open === event.id) stopFilm();
+  section.innerHTML = text;
+}
+async function ask(path, kind) {
+  const answer = await fetch(location.pathname + path + location.search, {cache: "no-store"});
+  if (!answer.ok) throw new Error("status " + answer.status);
+  return answer[kind]();
+}
+function takeNews() {
+  data = readData();
+  pressFace(); place(); filter();
+  const event = data.events.find(each => each.id === state.open);
+  if (event) { mark(event.id, true); fillSection(find("#event-" + event.id), event); }
 }
 function closeEvent() {
   if (state.open === null) return;
@@ -278,7 +317,11 @@ if (video) {
 for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", paintNow);
 addEventListener("beforeprint", () => { closeEvent(); show(0, whole); paintNow(); });
 function paintNow() { if (canvas) paint(); }
-writeScale();
+if (data.asked) {
+  state.waits = "The curves are loaded.";
+  ask("/curves", "json").then(found => { state.waits = ""; takeCurves(found); }, () => { state.waits = "The curves could not be loaded. Load the page again."; draw(); });
+  document.addEventListener("refreshed", takeNews);
+} else takeCurves(data.curves);
 place();
 const asked = /^#event-(\d+)$/.exec(location.hash);
 if (asked) openEvent(+asked[1]);

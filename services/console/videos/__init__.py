@@ -1,0 +1,1 @@
+"""Videos: what was found in one, read in parts for its page."""

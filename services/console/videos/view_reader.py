@@ -1,0 +1,107 @@
+"""What the page of a video shows: its prediction as far as it is made, curves, and one event at a time."""
+
+from dataclasses import replace
+from functools import cache
+
+from fastapi import HTTPException
+
+from services.console.clips.artifact_reader import ArtifactReader
+from services.console.clips.drawing_thread import DrawingThread
+from services.console.runs.run_reader import LONGEST_SHOWN_BYTES
+from services.console.videos.event_artifacts import read_event_artifacts
+from shared.errors import BadData
+from shared.prediction.files import PREDICTION_FILE
+from shared.prediction.model import PredictedEvent, Prediction
+from shared.prediction.page.event_chart import plot_events
+from shared.prediction.page.motion_curves import FaceCurves, plot_face_curves
+from shared.prediction.page.view import WHEEL_PIXELS, ShownEvent
+from shared.records import Record
+from shared.spotting.stored_motion import unpack_motions
+from shared.store import NotStored
+from shared.video_progress import VideoProgress
+
+AT_WORK = "The stages are at work on this event. Its pictures appear here."
+DELETED = "This event has no pictures: what the stages made of it was deleted."
+NOT_YET = "Not recognised yet."
+
+
+class ViewReader:
+    """Reads from the store, and draws in `thread`. Only what one event shows is in memory."""
+
+    def __init__(self, artifacts: ArtifactReader, thread: DrawingThread) -> None:
+        self.artifacts, self.thread = artifacts, thread
+
+    def read_prediction(self, progress: VideoProgress) -> Prediction | None:
+        """The prediction, or before it the draft of it, whose events are not recognised.
+
+        None where there is none yet, or one that is too long or of another version.
+        """
+        keys = [progress.result.files.get(PREDICTION_FILE, "")] if progress.result else []
+        keys += [progress.spotted.draft_key] if progress.spotted else []
+        store = self.artifacts.store
+        for key in filter(None, keys):
+            sizes = [found.size for found in store.list_objects(key) if found.key == key]
+            try:
+                if sizes and sizes[0] <= LONGEST_SHOWN_BYTES:
+                    return Prediction.decode(store.get(key))
+            except (NotStored, BadData):
+                continue
+        return None
+
+    def read_curves(self, progress: VideoProgress, prediction: Prediction) -> list[FaceCurves]:
+        """The curves of each face. Raises HTTPException 404 if there is no motion any more, 413 for too much of it."""
+        if progress.spotted is None:
+            raise HTTPException(404, f"Nothing was spotted in {progress.video.name} yet, so it has no curves.")
+        with self.artifacts.open_arrays(progress.spotted.artifact) as arrays:
+            motions, seconds = unpack_motions(arrays), prediction.video.seconds
+            curves = [plot_face_curves(face.id, motions.get(face.id, ()), seconds) for face in prediction.faces]
+        return [each for each in curves if each]
+
+    def show_event(self, progress: VideoProgress, prediction: Prediction, number: int, faces: bool) -> ShownEvent:
+        """An event with its chart and its pictures, as far as the stages have made them.
+
+        Without `faces` no picture shows one. Raises HTTPException 404 for an event that is not there.
+        """
+        event = next((each for each in prediction.events if each.id == number), None)
+        if event is None:
+            raise HTTPException(404, f"{progress.video.name} has no event {number}; its page lists all of them.")
+        shown = self._draw_chart(progress, event)
+        if progress.result is None:
+            shown = replace(shown, unrecognised=NOT_YET)
+        record = progress.events.features.get(number) if progress.events else None
+        if record is None:
+            return shown if progress.result else replace(shown, missing=AT_WORK)
+        return self.thread.draw_picture(lambda: self._draw_pictures(shown, record, faces))
+
+    def draw_wheel(self) -> str:
+        """The colours of the flow as a data URI."""
+        return self.thread.draw_picture(_draw_wheel_once)
+
+    def _draw_chart(self, progress: VideoProgress, event: PredictedEvent) -> ShownEvent:
+        if progress.spotted is None:
+            return ShownEvent(event)
+        try:
+            with self.artifacts.open_arrays(progress.spotted.artifact) as arrays:
+                motions = {face: motion for face, motion in unpack_motions(arrays).items() if face == event.face}
+                return ShownEvent(event, plot_events([event], motions).get(event.id))
+        except (HTTPException, BadData):
+            return ShownEvent(event)
+
+    def _draw_pictures(self, shown: ShownEvent, record: Record, faces: bool) -> ShownEvent:
+        from shared.prediction.page.event_pictures import draw_event_pictures  # OpenCV, with the first picture
+
+        try:
+            artifacts = read_event_artifacts(self.artifacts, record)
+            return replace(shown, pictures=draw_event_pictures(artifacts, shown.event.seconds, faces))
+        except HTTPException as gone:
+            return replace(shown, missing=DELETED if gone.status_code == 404 else str(gone.detail))
+        except (BadData, KeyError, IndexError, ValueError) as fault:
+            return replace(shown, missing=f"The pictures of this event cannot be drawn: {fault}")
+
+
+@cache
+def _draw_wheel_once() -> str:
+    from shared.images.flow_colour import draw_colour_wheel
+    from shared.prediction.page.event_pictures import encode_picture
+
+    return encode_picture(draw_colour_wheel(WHEEL_PIXELS), 95)

@@ -20,6 +20,7 @@ from merstream.commands.rerun import rerun_command
 from merstream.commands.run import run_command
 from merstream.commands.show import show_command
 from merstream.commands.stack_cancel import stack_cancel_command
+from merstream.commands.stack_delete import stack_delete_command
 from merstream.commands.stack_train import stack_train_command
 from merstream.commands.status import status_command
 from merstream.commands.synth import synth_command
@@ -59,6 +60,7 @@ app.command("weights")(weights_command)
 stack_app = typer.Typer(help="Work on a stack over its HTTP API.", no_args_is_help=True)
 stack_app.command("train")(stack_train_command)
 stack_app.command("cancel")(stack_cancel_command)
+stack_app.command("delete")(stack_delete_command)
 app.add_typer(stack_app, name="stack")
 app.add_typer(dead_letters_app, name="dead-letters")
 

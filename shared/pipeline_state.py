@@ -12,7 +12,7 @@ from shared.dataset_progress import DatasetProgress, measure_progress
 from shared.errors import Unavailable
 from shared.feature_index import FeatureIndex, FeaturesView
 from shared.progress_cache import ProgressCache
-from shared.records import Dataset, FoldResult, Run, RunResult, result_type
+from shared.records import Dataset, FoldResult, Run, RunResult, result_type, run_cancellation_key
 from shared.run_contents import RunContents
 from shared.store import Store
 from shared.topic_views import FailureSentences, dead_letter_view, record_view
@@ -69,8 +69,12 @@ class PipelineState:
             self.store.put(run.contents_key, contents.encode())
         self.bus.publish(RUNS.name, run.key, run.encode())
 
+    def was_stopped(self, run: str) -> bool:
+        """Whether a person cancelled or deleted the run with this id, and nobody asked for it again."""
+        return self.store.exists(run_cancellation_key(run))
+
     def withdraw_ending(self, run: Run) -> None:
-        """Forget that a run has failed or was cancelled, so that it can be published again."""
+        """Forget that a run has failed, was cancelled or deleted, so that it can be published again."""
         self.store.delete(run.cancellation_key)
         self.bus.publish(RESULTS.name, run.id, None)
 

@@ -206,8 +206,7 @@ class Run(Envelope):
 
     @property
     def cancellation_key(self) -> str:
-        """Store key of an object that exists while the run is cancelled: workers leave its folds untrained."""
-        return f"runs/{self.id}/cancelled"
+        return run_cancellation_key(self.id)
 
     @property
     def report_prefix(self) -> str:
@@ -285,6 +284,14 @@ class RunResult(Envelope):
 def run_contents_key(run: str) -> str:
     """Store key of the contents of the run with this id."""
     return f"runs/{run}/run.json"
+
+
+def run_cancellation_key(run: str) -> str:
+    """Store key of an object that exists while the run with this id is cancelled, and after it was deleted.
+
+    Workers leave its folds untrained, and it does not start by itself. The same request of a person removes the object.
+    """
+    return f"runs/{run}/cancelled"
 
 
 def report_prefix(dataset: str, run: str) -> str:

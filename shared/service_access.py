@@ -110,10 +110,11 @@ ACCESS = {
     "console": ServiceAccess(
         reads=("*",),
         writes=("runs/*", "uploads/*"),
-        deletes=("runs/*/cancelled", "uploads/*"),
+        deletes=("runs/*", "reports/*", "folds/*", "uploads/*"),  # people with the highest role delete runs
         fills=("inbox_bucket", "videos_bucket"),
         consumes=_ALL_TOPICS,
-        # It starts and ends runs, takes back the ending of one that starts again, replays and discards dead letters.
+        # It starts, ends and deletes runs, takes back the ending of one that starts again, and replays and discards
+        # dead letters.
         produces=(
             RESULTS,
             *(TOPICS[topic] for topic in TOPIC_BY_GROUP.values()),

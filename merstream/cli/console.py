@@ -72,6 +72,19 @@ def print_message(sentence: str, mark: str = "", style: str = "yellow") -> None:
     stderr_console.print(prefix + escape(sentence), soft_wrap=True, highlight=False)
 
 
+def confirm_removal(plan: str, yes: bool) -> bool:
+    """Whether to do what the plan says: `yes`, or the answer of the person at the terminal.
+
+    Raises Misconfigured if nobody can answer.
+    """
+    if yes:
+        return True
+    print_message(plan)
+    if not sys.stdin.isatty():
+        raise Misconfigured("Nothing was removed: expected an answer from a terminal, got none. --yes answers.")
+    return typer.confirm("Remove it? This cannot be undone.", err=True)
+
+
 def progress_bars() -> Progress:
     """Bars for a long job. Each task has a field `remark`."""
     return Progress(

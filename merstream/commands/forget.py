@@ -1,11 +1,10 @@
 """`mer forget`: remove a dataset, a person or a video from a stack or from the folder of a run."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from merstream.cli.console import print_message
+from merstream.cli.console import confirm_removal, print_message
 from merstream.cli.options import RunOrStack
 from shared.errors import Misconfigured
 
@@ -26,13 +25,5 @@ def forget_command(
 
     if video and subject is not None:
         raise Misconfigured("--subject names a person of a dataset. A video is removed whole: leave one of them out.")
-    for sentence in forget(out, name, subject, video, lambda plan: yes or _ask(plan)):
+    for sentence in forget(out, name, subject, video, lambda plan: confirm_removal(plan, yes)):
         print_message(sentence)
-
-
-def _ask(plan: str) -> bool:
-    """Ask whether to do what the plan says. Raises Misconfigured if nobody can answer."""
-    print_message(plan)
-    if not sys.stdin.isatty():
-        raise Misconfigured("Nothing was removed: expected an answer from a terminal, got none. --yes answers.")
-    return typer.confirm("Remove it? This cannot be undone.", err=True)

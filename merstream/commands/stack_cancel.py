@@ -7,12 +7,14 @@ import typer
 from merstream.cli.console import print_message
 from merstream.cli.options import StackUrl
 
+RunIds = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="Id of a run: `mer stack train` prints it, and the console shows it."),
+]
+
 
 def stack_cancel_command(
-    runs: Annotated[
-        list[str],
-        typer.Argument(metavar="RUN...", help="Id of a run: `mer stack train` prints it, and the console shows it."),
-    ],
+    runs: RunIds,
     url: StackUrl = "http://127.0.0.1:8080",
 ) -> None:
     """End runs that are planned or training. Folds that are trained stay, and the same request starts a run again.

@@ -20,7 +20,7 @@ REPORT_FILE, RUN_FILE = "report.json", "run.json"
 
 
 class RunFolderStore(LocalStore):
-    """The store of a run's folder, and the files of its report, to read only."""
+    """The store of a run's folder, and the files of its report, to read and to delete."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace.folder / "store")
@@ -33,6 +33,9 @@ class RunFolderStore(LocalStore):
         return (
             self._whole_folder.fetch_file(key, file) if key.startswith(REPORT_PART) else super().fetch_file(key, file)
         )
+
+    def delete(self, key: str) -> None:
+        return self._whole_folder.delete(key) if key.startswith(REPORT_PART) else super().delete(key)
 
     def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
         whole = prefix.startswith(REPORT_PART)

@@ -35,6 +35,9 @@ class StackApi:
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._request_json("POST", path, json=body)
 
+    def delete(self, path: str) -> None:
+        self._request_json("DELETE", path)
+
     def download_file(self, path: str, file: Path) -> None:
         """Write the answer to a file, never whole in memory."""
         try:
@@ -54,6 +57,8 @@ class StackApi:
             raise self._no_answer_error(error) from None
         if answer.status >= 400:
             raise self._refusal_error(path, answer.status, answer.data)
+        if answer.status == 204:
+            return None
         try:
             return json.loads(answer.data)
         except ValueError:

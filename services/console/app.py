@@ -39,6 +39,7 @@ from services.console.path_prefix import PrefixMiddleware
 from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
 from services.console.runs.fold_curves import CurveReader
 from services.console.runs.run_comparison import RunComparer
+from services.console.runs.run_deleter import RunDeleter
 from services.console.runs.run_reader import RunReader
 from services.console.runs.run_starter import RunStarter
 from services.console.uploads.desk import UploadDesk
@@ -88,13 +89,14 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
     thread = DrawingThread(reader.timeout_seconds)
     letters, clips, drawer = LetterDesk(reader, artifacts), ClipReader(store), ClipDrawer(artifacts, thread)
     starter, comparer, curves = RunStarter(reader, runs, options.device), RunComparer(runs), CurveReader(runs)
+    deleter = RunDeleter(reader)
     api_parts: list[ApiPart] = [
         LetterApi(feed, letters),
         CompareApi(reader, comparer, curves),
         ClipApi(reader, clips, drawer),
         UploadRoutes(reader, uploads, options.scratch),
     ]
-    api = create_api(ApiRoutes(reader, runs, starter), api_parts, not options.run_folder, options.root_path)
+    api = create_api(ApiRoutes(reader, runs, starter, deleter), api_parts, not options.run_folder, options.root_path)
     parts = (
         ApiReference(feed, api.openapi),
         LoginPages(persons, failures),
@@ -103,7 +105,7 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
         LetterPages(feed, letters, options.run_folder),
         ClipPages(feed, clips, drawer),
         ComparePages(feed, comparer),  # before `/runs/{run}`
-        RunPages(feed, starter, curves, options.run_folder),
+        RunPages(feed, starter, deleter, curves, options.run_folder),
         PageRoutes(feed, reader, runs, options.run_folder),
     )
     pages = Starlette(
@@ -146,7 +148,7 @@ def describe_api() -> dict[str, Any]:
         CompareApi(unused, unused, unused),
         UploadRoutes(unused, None, None),
     ]
-    return create_api(ApiRoutes(unused, unused, unused), parts).openapi()
+    return create_api(ApiRoutes(unused, unused, unused, unused), parts).openapi()
 
 
 class DescribedApi(FastAPI):

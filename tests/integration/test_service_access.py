@@ -73,7 +73,7 @@ def test_a_stage_reads_its_input_and_writes_its_own_artifacts_alone(endpoint: En
         ("inbox", []),
         ("spotter", []),
         ("planner", []),
-        ("console", []),
+        ("console", ["runs/1/run.json"]),
         ("trainer", []),
         ("recogniser", []),
         ("person", list(EVERY_KEY)),

@@ -12,6 +12,8 @@ ROLE_BY_ROUTE = {
     ("POST", "/runs"): Role.RUN,
     ("POST", "/runs/new"): Role.RUN,
     ("POST", "/runs/{run}/cancel"): Role.RUN,
+    ("POST", "/runs/{run}/delete"): Role.ADMINISTER,
+    ("DELETE", "/runs/{run}"): Role.ADMINISTER,
     ("POST", "/dead-letters/replay"): Role.RUN,
     ("POST", "/dead-letters/discard"): Role.ADMINISTER,
     ("POST", "/uploads"): Role.RUN,

@@ -12,6 +12,7 @@ from services.console.api.refusals import describe_problem, describe_problems
 from services.console.api.responses import DatasetAnswer, RunAnswer
 from services.console.api.run_request import RunRequest
 from services.console.problems import wants_page
+from services.console.runs.run_deleter import DELETION_SECONDS, RunDeleter
 from services.console.runs.run_reader import RunReader
 from services.console.runs.run_starter import RunStarter
 from services.console.state_reader import StateReader
@@ -29,8 +30,8 @@ REPORT_FILE = {
 class ApiRoutes:
     """Routes about runs and datasets."""
 
-    def __init__(self, reader: StateReader, runs: RunReader, starter: RunStarter) -> None:
-        self.reader, self.runs, self.starter = reader, runs, starter
+    def __init__(self, reader: StateReader, runs: RunReader, starter: RunStarter, deleter: RunDeleter) -> None:
+        self.reader, self.runs, self.starter, self.deleter = reader, runs, starter, deleter
 
     def build_router(self, starts_runs: bool) -> APIRouter:
         router, unknown = APIRouter(), describe_problems(404, 422)
@@ -45,6 +46,9 @@ class ApiRoutes:
                 response_model=RunAnswer,
                 responses=describe_problems(404, 413, 422) | describe_problem(409, "The run has ended already."),
             )
+        router.add_api_route(
+            "/runs/{run}", self.delete_run, methods=["DELETE"], status_code=204, responses=describe_problems(404, 422)
+        )
         router.add_api_route("/runs", self.list_runs, methods=["GET"], responses=describe_problems(422))
         router.add_api_route("/runs/{run}", self.show_run, methods=["GET"], responses=unknown)
         router.add_api_route(
@@ -83,6 +87,13 @@ class ApiRoutes:
         """
         cancelled = await self.reader.with_snapshot(lambda snapshot: self._cancel_unfinished_run(run, snapshot))
         return RedirectResponse(cancelled.url, 303) if wants_page(request.scope) else cancelled
+
+    async def delete_run(self, run: RunId) -> None:
+        """Delete a run: its report, its folds and its records. One that is planned or training ends first.
+
+        It does not start again by itself. The same request for a run computes it anew. A deletion may be repeated.
+        """
+        await self.reader.run_work(lambda: self.deleter.delete_run(run), DELETION_SECONDS)
 
     async def send_report_file(self, run: RunId, name: str) -> StreamingResponse:
         """A file of a finished run, for example report.html, report.json, predictions.csv or run.json."""

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from services.console.api.responses import DatasetAnswer, list_dataset_answers, order_runs
 from services.console.pages.group_work import WORK_BY_GROUP
-from services.console.pages.listing import select_rows
+from services.console.pages.listing import LONGEST_SEARCH, select_rows
 from services.console.pages.rendering import STATIC_FOLDER, render_moment
 from services.console.pages.status_feed import Moment, StatusFeed
 from services.console.runs.run_reader import RunReader
@@ -94,7 +94,8 @@ class PageRoutes:
         moment = await self.feed.read_moment()
         every = order_runs(moment.snapshot)
         found = select_rows(every, request.query_params, lambda each: f"{each.dataset} {each.model} {each.key}")
-        return self._render("runs.html.j2", moment, listing=found, runs=await self._list_answers(moment, found.rows))
+        runs, deleted = await self._list_answers(moment, found.rows), request.query_params.get("deleted", "")
+        return self._render("runs.html.j2", moment, listing=found, runs=runs, deleted=deleted[:LONGEST_SEARCH])
 
     async def send_report_file(self, request: Request) -> Response:
         run, name = request.path_params["run"], request.path_params["name"]

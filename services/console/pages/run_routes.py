@@ -1,4 +1,4 @@
-"""The page of a run, and the form that starts one."""
+"""The page of a run with what deletes it, and the form that starts one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from services.console.pages.rendering import render_moment
 from services.console.pages.run_form import fill_form, find_wrong_field, list_groups, read_request
 from services.console.pages.status_feed import StatusFeed
 from services.console.runs.fold_curves import CurveReader, draw_lines
+from services.console.runs.run_deleter import DELETION_SECONDS, RunDeleter
 from services.console.runs.run_starter import RunStarter
 
 
@@ -39,12 +40,19 @@ class CurveChart:
 class RunPages:
     """The page of a run, and the form. An embedded run, in `run_folder`, has none: nobody would train what it asks."""
 
-    def __init__(self, feed: StatusFeed, starter: RunStarter, curves: CurveReader, run_folder: str) -> None:
-        self.feed, self.starter, self.curves, self.run_folder = feed, starter, curves, run_folder
+    def __init__(
+        self, feed: StatusFeed, starter: RunStarter, deleter: RunDeleter, curves: CurveReader, run_folder: str
+    ) -> None:
+        self.feed, self.starter, self.deleter, self.curves = feed, starter, deleter, curves
+        self.run_folder = run_folder
 
     def list_routes(self) -> Sequence[BaseRoute]:
         form = [Route("/runs/new", self.show_form), Route("/runs/new", self.start_run, methods=["POST"])]
-        return [*([] if self.run_folder else form), Route("/runs/{run}", self.show_run)]
+        return [
+            *([] if self.run_folder else form),
+            Route("/runs/{run}", self.show_run),
+            Route("/runs/{run}/delete", self.delete_run, methods=["POST"]),
+        ]
 
     async def show_run(self, request: Request) -> Response:
         moment, run = await self.feed.read_moment(), request.path_params["run"]
@@ -61,6 +69,13 @@ class RunPages:
             CurveChart("UF1, training subjects", [fold.uf1 for fold in trained], 1),
         ]
         return render_moment("run.html.j2", moment, charts=charts, trained=trained, run_folder=self.run_folder, **page)
+
+    async def delete_run(self, request: Request) -> Response:
+        """To the list of runs, which says what was deleted."""
+        run = request.path_params["run"]
+        await self.starter.reader.run_work(lambda: self.deleter.delete_run(run), DELETION_SECONDS)
+        self.feed.expire_moment()
+        return RedirectResponse(f"/runs?deleted={run}", 303)
 
     async def show_form(self, request: Request) -> Response:
         """An empty form, or with `repeat` one filled from a run, or with `dataset` one that chooses it."""

@@ -33,7 +33,7 @@ class RunStarter:
         if not ended_early and (result is not None or run.id in snapshot.runs):
             return self.runs.find_answer(snapshot, run.id)
         self.runs.note_fold_count(run.id, require_folds(run, contents))
-        if ended_early:
+        if ended_early or self.reader.state.was_stopped(run.id):
             self.reader.state.withdraw_ending(run)
         self.reader.state.publish_run(run, contents)
         note_action("run started", object=run.id, dataset=run.dataset)

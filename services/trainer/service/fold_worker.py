@@ -118,7 +118,10 @@ class FoldHandler:
             self.train_metrics.seconds.labels(fold.learner).observe(seconds)
         outcome_word = "reused" if seconds is None else "computed"
         fold_result = _fold_result(fold, job, opened, outcome, seconds)
-        return self._publish_results(fold, outcome_word, [fold_result, *self._report_if_complete(opened)])
+        # What is stored is told in any case: whoever deletes the run learns from it what to delete.
+        stopped = self.store.exists(fold.run.cancellation_key)
+        report = [] if stopped else self._report_if_complete(opened)
+        return self._publish_results(fold, outcome_word, [fold_result, *report])
 
     def _publish_results(
         self, fold: FoldRequest, outcome_word: str, results: Sequence[FoldResult | RunResult]

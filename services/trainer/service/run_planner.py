@@ -40,6 +40,8 @@ class RunPlanner:
         if not value:
             return "withdrawn", []
         run = Run.decode(value)
+        if self.store.exists(run.cancellation_key):
+            return "cancelled", []
         try:
             listed = definition.list_stored_folds(self.store, run, self.scratch)
         except BadData as reason:

@@ -25,7 +25,7 @@ STARTER_NAME = "conductor"
 
 
 class RunStarter(PollingLoop):
-    """A poll starts the run of every dataset that is ready and has no result.
+    """A poll starts the run of every dataset that is ready and has no result. One that was deleted stays deleted.
 
     A dataset names the labels of each clip. So corrected labels are one run, however far apart their records arrive.
     """
@@ -72,11 +72,11 @@ class RunStarter(PollingLoop):
             options = resolve_options(dataset.pipeline.profile, dataset.train, self.device)
         except Misconfigured as reason:
             rejected = definition.rejected_result(dataset, str(reason))
-            if rejected.run not in snapshot.results:
+            if rejected.run not in snapshot.results and not self.state.was_stopped(rejected.run):
                 self.state.bus.publish(RESULTS.name, rejected.key, rejected.encode())
             return
         run, contents = definition.compose_run([(dataset, progress)], options, self.device)
-        if run.id in snapshot.results or run.id in snapshot.runs:
+        if run.id in snapshot.results or run.id in snapshot.runs or self.state.was_stopped(run.id):
             return
         self.state.publish_run(run, contents)
         fields = {"stage": STARTER_NAME, "key": run.id, "dataset": run.dataset, "clips": len(contents.features)}

@@ -77,6 +77,9 @@ class Client:
     def send_body(self, path: str, body: bytes, kind: str, **headers: str) -> Answer:
         return self._ask("POST", path, body=body, headers={"Content-Type": kind, **headers}, redirect=False)
 
+    def delete(self, path: str, **headers: str) -> Answer:
+        return self._ask("DELETE", path, headers=headers)
+
     def put(self, path: str, body: bytes | Iterator[bytes], **headers: str) -> Answer:
         return self._ask("PUT", path, body=body, headers=headers)
 

@@ -204,6 +204,18 @@ def test_a_run_is_started_by_the_form_after_a_refusal(lab, open_page: Opener) ->
         assert page.input_value("[id='settings.test_subjects']") == "s00"
 
 
+def test_a_run_is_deleted_after_one_has_read_what_goes(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]
+    fill_stack(lab.bus, lab.store)
+    with served(lab.bus, lab.store, refresh_seconds=0.05) as client:
+        page = open_page(client, f"/runs/{DONE}")
+        assert not page.locator("text=Delete run").is_visible()
+        page.click("summary:has-text('Delete this run')")
+        with page.expect_navigation():
+            page.click("text=Delete run")
+        assert page.inner_text(".said") == f"Run {DONE} was deleted."
+        assert page.locator(f"a[href='/runs/{DONE}']").count() == 0
+
+
 def test_runs_are_ticked_and_compared(full: Client, open_page: Opener) -> None:
     page = open_page(full, "/runs")
     assert page.locator("tbody input").count() == 2, "only those that are done"

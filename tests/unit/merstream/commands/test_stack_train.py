@@ -54,6 +54,19 @@ def test_a_run_is_cancelled(api, lab, capsys):
     assert "Only one that has not ended" in capsys.readouterr().err
 
 
+def test_a_run_is_deleted_once_somebody_agrees(api, lab, capsys):
+    assert stack_train(api, "toy", "--model", "majority") == 0
+    (run,) = lab.bus.read_newest("mer.runs")
+    assert mer("stack", "delete", run, "--url", api) != 0
+    assert "Nothing was removed: expected an answer from a terminal" in capsys.readouterr().err
+    assert list(lab.bus.read_newest("mer.runs")) == [run]
+    assert mer("stack", "delete", run, "--yes", "--url", api) == 0
+    assert f"Run {run} was deleted." in capsys.readouterr().err
+    assert lab.bus.read_newest("mer.runs") == {}
+    assert mer("stack", "delete", "0" * 32, "--yes", "--url", api) != 0
+    assert "No run 0000" in capsys.readouterr().err
+
+
 def test_a_run_is_followed_to_its_report(api, lab, trainer, capsys):
     one, ended = trainer(), threading.Event()
 

@@ -9,6 +9,8 @@ import pytest
 
 from merstream.embedded.run_folder import Workspace
 from merstream.embedded.run_folder_state import RunFolderState
+from services.console.runs.run_deleter import RunDeleter
+from services.console.state_reader import StateReader
 from services.trainer.report.model import Report
 from shared.records import RunResult
 from shared.store import NotStored
@@ -57,3 +59,14 @@ def test_a_new_report_is_another_run_and_a_damaged_one_is_none(state: RunFolderS
     assert state.read_snapshot().results == {}
     file.unlink()
     assert state.read_snapshot().results == {}
+
+
+def test_a_deleted_report_leaves_the_folder_and_the_features_stay(state: RunFolderState, workspace: Workspace) -> None:
+    run = read_only_result(state).run
+    (workspace.report_folder / "folds").mkdir(exist_ok=True)
+    (workspace.report_folder / "folds" / "a.json").write_text("{}")
+    kept = [key for key in state.store.list_keys() if not key.startswith("runs/")]
+    RunDeleter(StateReader(state, 60)).delete_run(run)
+    assert [file for file in workspace.report_folder.rglob("*") if file.is_file()] == []
+    assert state.read_snapshot().results == {}
+    assert [key for key in state.store.list_keys() if not key.startswith("runs/")] == kept

@@ -126,8 +126,9 @@ def publish_lite_run(lab):
 
 def test_a_cancelled_run_trains_no_fold_until_it_is_started_again(lab, trainer):
     state, run, contents = publish_lite_run(lab)
-    state.cancel_run(run, "cancelled by ada")
     one = trainer()
+    one.planner.step()
+    state.cancel_run(run, "cancelled by ada")
     one.work()
     assert (lab.result().status, lab.result().reason) == ("cancelled", "cancelled by ada")
     assert not [key for key in lab.content() if key.startswith(("folds/", "reports/"))]

@@ -1,7 +1,8 @@
 """What each service may do on the store and on the bus: the source of the store's policies and of Kafka's ACLs.
 
 A service may write only under its own prefixes and delete only what it makes anew. Nobody but a person may delete
-uploads or sources. The console takes uploads of people, so it may put files beside them, also in place of earlier ones.
+uploads or sources, and the inbox for a person who asks in the console. The console takes uploads of people, so it may
+put files beside them, also in place of earlier ones.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from typing import Any
 from shared.bus.topics import (
     BUCKET_EVENTS,
     CLIPS,
-    DATASETS,
     FEATURES,
     FLOWS,
     FOLDS,
@@ -37,6 +37,7 @@ PERSON = "person"  # somebody with the command `mer`
 NOTIFIER = "notifier"  # the store itself, which notifies Kafka of uploads
 EVERY = "*"
 _ALL_TOPICS = tuple(TOPICS.values())
+_PASSING_TOPICS = (*(TOPICS[TOPIC_BY_GROUP[group]] for group in IMAGE_STAGES), FOLDS)  # without state
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,16 @@ def _stage_access(stage: str, produced: Topic, deleted: str = "json") -> Service
 
 
 ACCESS = {
+    # It removes datasets and persons from everywhere, when people with the highest role ask for it in the console.
     "inbox": ServiceAccess(
         reads=("*",),
-        writes=("inbox*", "source/*", "datasets/*", "attempts/inbox/*"),
-        deletes=("inbox*", "datasets/*", "attempts/inbox/*"),
+        writes=("inbox*", "source/*", "datasets/*", "attempts/inbox/*", "runs/*", "reports/*", "withdraw*"),
+        deletes=("*",),
         uploads=("inbox_bucket", "videos_bucket"),
+        changes_uploads=True,
         consumes=_ALL_TOPICS,
-        produces=(DATASETS, SOURCES, VIDEOS, SPOTTED, FEATURES),  # it takes back the features of what was removed
+        produces=_ALL_TOPICS,
+        erases=_PASSING_TOPICS,
         groups=("inbox", "video-inbox"),
         describes_groups=True,
     ),
@@ -109,7 +113,7 @@ ACCESS = {
     ),
     "console": ServiceAccess(
         reads=("*",),
-        writes=("runs/*", "uploads/*"),
+        writes=("runs/*", "uploads/*", "withdrawals/*/request.json"),
         deletes=("runs/*", "reports/*", "folds/*", "uploads/*"),  # people with the highest role delete runs
         fills=("inbox_bucket", "videos_bucket"),
         consumes=_ALL_TOPICS,
@@ -145,7 +149,7 @@ ACCESS = {
         changes_uploads=True,
         consumes=_ALL_TOPICS,
         produces=_ALL_TOPICS,
-        erases=(SOURCES, CLIPS, INTERPOLATED, MAGNIFIED, FLOWS, FOLDS),
+        erases=_PASSING_TOPICS,
         describes_groups=True,
     ),
 }

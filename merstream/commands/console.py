@@ -1,6 +1,7 @@
 """`mer console`: the pages of the console over the folder of an embedded run."""
 
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from services.console.server import ConsoleServer
+    from shared.worker.process import Loop
 
 CONSOLE_HOST = "127.0.0.1"  # nobody else reaches the pages, so that no token is needed
 
@@ -29,8 +30,10 @@ def console_command(
     from merstream.cli.console import print_message
     from merstream.embedded.run_folder import Workspace
     from merstream.embedded.run_folder_state import RunFolderState
+    from merstream.forget import open_withdrawer
     from merstream.stack.connection import connection_settings
     from services.console.server import ConsoleServer
+    from services.ingest.withdrawal.loop import WithdrawalLoop
 
     settings = connection_settings(folder).model_copy(
         update={
@@ -43,19 +46,26 @@ def console_command(
     )
     workspace, stopping = Workspace(folder), threading.Event()
     with closing(workspace.open_bus()) as bus:
-        server = ConsoleServer(RunFolderState(bus, workspace), settings, stopping, run_folder=str(folder))
+        state, store = RunFolderState(bus, workspace), workspace.open_store()
+        server = ConsoleServer(state, settings, stopping, run_folder=str(folder))
+        remover = WithdrawalLoop(
+            store, lambda: open_withdrawer(bus, store, settings, folder), stopping, on_end=state.close
+        )
         print_message(f"Open http://{CONSOLE_HOST}:{server.port}/ in a browser. Ctrl-C ends it.")
-        serve_until_interrupted(server, stopping)
+        # Views keep what was erased from the bus of a folder. Closed ones are read again.
+        serve_until_interrupted([server, remover], stopping)
 
 
-def serve_until_interrupted(server: "ConsoleServer", stopping: threading.Event) -> None:
-    """Serve until Ctrl-C or SIGTERM."""
-    thread = threading.Thread(target=server.run)
-    thread.start()
+def serve_until_interrupted(loops: "Sequence[Loop]", stopping: threading.Event) -> None:
+    """Serve until Ctrl-C or SIGTERM, or until the first loop ends."""
+    threads = [threading.Thread(target=loop.run) for loop in loops]
+    for thread in threads:
+        thread.start()
     try:
-        thread.join()
+        threads[0].join()
     except KeyboardInterrupt:
         pass
     finally:
         stopping.set()
-        thread.join()
+        for thread in threads:
+            thread.join()

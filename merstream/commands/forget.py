@@ -21,7 +21,7 @@ def forget_command(
     Uploads, artifacts of every stage, records and dead letters are deleted. Reports that rest on nothing else are, too.
     Others get a note. What another dataset needs stays. It may be repeated.
     """
-    from merstream.withdrawal.forget import forget
+    from merstream.forget import forget
 
     if video and subject is not None:
         raise Misconfigured("--subject names a person of a dataset. A video is removed whole: leave one of them out.")

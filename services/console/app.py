@@ -20,6 +20,7 @@ from services.console.api.compare_routes import CompareApi
 from services.console.api.letter_routes import LetterApi
 from services.console.api.routes import ApiRoutes
 from services.console.api.upload_routes import UploadRoutes
+from services.console.api.withdrawal_routes import WithdrawalApi
 from services.console.clips.artifact_reader import ArtifactReader
 from services.console.clips.clip_pictures import ClipDrawer
 from services.console.clips.clip_reader import ClipReader
@@ -35,6 +36,7 @@ from services.console.pages.run_routes import RunPages
 from services.console.pages.status_feed import StatusFeed
 from services.console.pages.upload_routes import UploadPages
 from services.console.pages.video_routes import VideoPages
+from services.console.pages.withdrawal_routes import WithdrawalPages
 from services.console.path_prefix import PrefixMiddleware
 from services.console.problems import EXCEPTION_HANDLERS, Problem, wants_page
 from services.console.runs.fold_curves import CurveReader
@@ -45,6 +47,7 @@ from services.console.runs.run_starter import RunStarter
 from services.console.uploads.desk import UploadDesk
 from services.console.uploads.records import Target
 from services.console.videos.view_reader import ViewReader
+from services.console.withdrawals.desk import WithdrawalDesk
 from shared.store import Store
 
 OPENAPI_PATH = "/openapi.json"
@@ -89,12 +92,13 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
     thread = DrawingThread(reader.timeout_seconds)
     letters, clips, drawer = LetterDesk(reader, artifacts), ClipReader(store), ClipDrawer(artifacts, thread)
     starter, comparer, curves = RunStarter(reader, runs, options.device), RunComparer(runs), CurveReader(runs)
-    deleter = RunDeleter(reader)
+    deleter, withdrawals = RunDeleter(reader), WithdrawalDesk(reader)
     api_parts: list[ApiPart] = [
         LetterApi(feed, letters),
         CompareApi(reader, comparer, curves),
         ClipApi(reader, clips, drawer),
         UploadRoutes(reader, uploads, options.scratch),
+        WithdrawalApi(reader, withdrawals),
     ]
     api = create_api(ApiRoutes(reader, runs, starter, deleter), api_parts, not options.run_folder, options.root_path)
     parts = (
@@ -102,6 +106,7 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
         LoginPages(persons, failures),
         VideoPages(feed, ViewReader(artifacts, thread), options.run_folder),
         UploadPages(feed, reader, uploads),
+        WithdrawalPages(feed, withdrawals),
         LetterPages(feed, letters, options.run_folder),
         ClipPages(feed, clips, drawer),
         ComparePages(feed, comparer),  # before `/runs/{run}`
@@ -147,6 +152,7 @@ def describe_api() -> dict[str, Any]:
         LetterApi(unused, unused),
         CompareApi(unused, unused, unused),
         UploadRoutes(unused, None, None),
+        WithdrawalApi(unused, unused),
     ]
     return create_api(ApiRoutes(unused, unused, unused, unused), parts).openapi()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from merstream.withdrawal.forget import forget
+from merstream.forget import forget
 from services.ingest.inbox.inbox import Inbox
 from services.ingest.inbox.video_inbox import VideoInbox
 from shared.bus.dead_letters import bury_message, read_outstanding_letters
@@ -105,7 +105,7 @@ def test_nothing_is_left_of_a_person_a_dataset_and_a_video(stack: Stack) -> None
     assert stack.people() == {("d", "p"), ("d", "q"), ("other", "p"), ("other", "q")}
 
     said = removed("d", "q")
-    assert "subject q of d: removed 3 uploaded files, 1 clips" in said
+    assert "One person of d: removed 3 uploaded files, 1 clips" in said
     assert "Sheets were not changed" in said
     stack.scan()
     assert stack.people() == {("d", "p"), ("other", "p"), ("other", "q")}

@@ -16,6 +16,7 @@ ROLE_BY_ROUTE = {
     ("DELETE", "/runs/{run}"): Role.ADMINISTER,
     ("POST", "/dead-letters/replay"): Role.RUN,
     ("POST", "/dead-letters/discard"): Role.ADMINISTER,
+    ("POST", "/withdrawals"): Role.ADMINISTER,
     ("POST", "/uploads"): Role.RUN,
     ("POST", "/uploads/names"): Role.RUN,
     ("POST", "/uploads/plan"): Role.RUN,

@@ -34,7 +34,7 @@ class Visitor:
 
     @property
     def may_administer(self) -> bool:
-        """Whether they may delete runs and discard dead letters, too."""
+        """Whether they may remove datasets and persons, delete runs and discard dead letters, too."""
         return self.role >= Role.ADMINISTER
 
 

@@ -1,11 +1,14 @@
 """The pages in a real headless Chromium: light, dark and on a phone, with the keyboard alone, and as they change."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
+from services.ingest.withdrawal.loop import WithdrawalLoop
+from services.ingest.withdrawal.withdrawing import Withdrawer
 from tests.unit.console.conftest import Client, served
 from tests.unit.console.drawn_stack import (
     DONE,
@@ -214,6 +217,24 @@ def test_a_run_is_deleted_after_one_has_read_what_goes(lab, open_page: Opener) -
             page.click("text=Delete run")
         assert page.inner_text(".said") == f"Run {DONE} was deleted."
         assert page.locator(f"a[href='/runs/{DONE}']").count() == 0
+
+
+def test_a_person_is_removed_after_one_has_seen_what_goes(lab, open_page: Opener) -> None:  # type: ignore[no-untyped-def]
+    lab.extract()
+    lab.drop(complete=True)
+    loop = WithdrawalLoop(lab.store, lambda: Withdrawer(lab.bus, lab.store, None), threading.Event())
+    with served(lab.bus, lab.store, refresh_seconds=0.05) as client:
+        page = open_page(client, "/datasets/toy")
+        page.click("summary:has-text('Remove this dataset')")
+        page.fill("#subject", "s01")
+        with page.expect_navigation():
+            page.click("text=Show what goes")
+        assert page.inner_text("h1") == "Remove person s01 of toy"
+        with page.expect_navigation():
+            page.click("button:has-text('Remove s01')")
+        assert "in work" in page.inner_text(".said")
+        loop.serve_requests()
+        page.locator(".said:has-text('One person of toy: removed 3 clips')").wait_for()  # the page loads itself again
 
 
 def test_runs_are_ticked_and_compared(full: Client, open_page: Opener) -> None:

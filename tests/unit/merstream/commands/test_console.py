@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -49,6 +50,31 @@ def test_a_run_is_shown_and_nothing_is_changed(ending: signal.Signals, loso_run:
         process.send_signal(ending)
         said = process.stderr.read()
         assert (process.wait(LIMIT_SECONDS), said) == (0, "")
+
+
+def test_a_dataset_is_removed_from_the_folder(loso_run: Path, tmp_path: Path) -> None:
+    out = Workspace(tmp_path / "out")
+    shutil.copytree(loso_run, out.folder)
+    bus = out.open_bus()
+    publish_dataset(bus, out.open_store(), "other", features=2)
+    publish_letters(bus, out.open_store(), 3)
+    bus.close()
+    command = [sys.executable, "-m", "merstream", "console", str(out.folder), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        (address,) = re.findall(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
+        assert "other" in open_page(address, "/datasets")
+        form = urllib.request.Request(
+            f"{address}/withdrawals", b"dataset=other&subject=", {"Accept": "text/html"}, method="POST"
+        )
+        with urllib.request.urlopen(form, timeout=LIMIT_SECONDS) as answer:
+            asked = answer.url.removeprefix(address)
+        while "is in work" in (page := open_page(address, asked)):
+            time.sleep(0.1)
+        assert "other: removed 2 clips" in page
+        assert 'href="/datasets/other"' not in open_page(address, "/datasets")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT_SECONDS) == 0
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_of_a_person_nothing_is_left_and_the_other_one_stays(trained: Path, caps
     assert mer("forget", "toy", "--subject", "s1", "--out", trained, "--yes") == 0
     said = " ".join(capsys.readouterr().err.split())
     assert (
-        "subject s1 of toy: removed 3 clips, 1 dead letters, 1 reports noted, 2 folds, 3 records, 3 artifacts." in said
+        "One person of toy: removed 3 clips, 1 dead letters, 1 reports noted, 2 folds, 3 records, 3 artifacts." in said
     )
     left = {"toy/s1", '"s1"', "s1/c"}
     assert naming(trained, *left) == []

@@ -4,13 +4,13 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from merstream.withdrawal.scope import WithdrawalScope
 from services.ingest.inbox.archive_cache import ArchiveCache
 from services.ingest.inbox.dropped_files import collect_contents
 from services.ingest.inbox.dry_discovery import DroppedClip, discover_on_skeleton
 from shared.errors import BadData
 from shared.inbox import names
 from shared.store import ObjectInfo, Store
+from shared.withdrawal.scope import WithdrawalScope
 
 
 def find_uploads(uploads: Store, scope: WithdrawalScope) -> list[str]:

@@ -1,15 +1,15 @@
 """What is withdrawn: a dataset, one of its persons, or a video. And the mark that stays of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from shared.bus import Bus
-from shared.bus.topics import SPOTTED
+from shared.bus.topics import IMAGE_STAGES, SPOTTED
 from shared.dataset_notices import read_datasets
-from shared.records import Dataset, Envelope, FrozenModel, Sample, json_digest, quote_segment
+from shared.records import SOURCE_STAGE, Dataset, Envelope, FrozenModel, Sample, json_digest, quote_segment
 from shared.store import NotStored, Store
 from shared.topic_views import read_records
 from shared.video_records import SpottedVideo
@@ -83,6 +83,15 @@ def read_mark(store: Store, scope: WithdrawalScope) -> WithdrawalMark | None:
 def write_mark(store: Store, scope: WithdrawalScope) -> None:
     """Leave the mark, so that a repetition finds what was published meanwhile."""
     store.put(scope.mark_key, WithdrawalMark(datasets=tuple(sorted(scope.datasets))).encode())
+
+
+def list_clip_files(store: Store, scope: WithdrawalScope) -> Iterator[str]:
+    """Keys of artifacts and manifests of every stage."""
+    for dataset in sorted(scope.datasets):
+        for stage in (SOURCE_STAGE, *IMAGE_STAGES):
+            for key in store.list_keys(f"{stage}/{dataset}/"):
+                if scope.covers(key.removeprefix(f"{stage}/").rpartition("/")[0]):
+                    yield key
 
 
 def known_names(bus: Bus, store: Store) -> list[str]:

@@ -10,13 +10,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from merstream.withdrawal.scope import WithdrawalScope
 from shared.errors import BadData
 from shared.records import Sample
 from shared.run_contents import RunContents
 from shared.store import Store
 from shared.tables.csv_writing import format_csv
 from shared.training.annotations import clip_id, subject_id
+from shared.withdrawal.scope import WithdrawalScope
 
 NOTE_FILE = "WITHDRAWN.txt"
 TABLES = ("predictions.csv", "per_subject.csv")

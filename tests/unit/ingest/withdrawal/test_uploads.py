@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from merstream.withdrawal.scope import WithdrawalScope
-from merstream.withdrawal.uploads import choose_files, find_uploads
+from services.ingest.withdrawal.uploads import choose_files, find_uploads
 from shared.errors import BadData
 from shared.store import LocalStore
+from shared.withdrawal.scope import WithdrawalScope
 from tests.unit.ingest.inbox.lab import HEADER, frames
 
 

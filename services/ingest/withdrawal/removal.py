@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from merstream.stages import STAGES
-from merstream.withdrawal.reports import withdraw_from_report
-from merstream.withdrawal.scope import WithdrawalScope, write_mark
 from services.ingest.inbox import ledger as ledgers
 from services.ingest.inbox.refused_contents import delete_refusals
+from services.ingest.withdrawal.reports import withdraw_from_report
 from shared.bus import Bus
 from shared.bus.dead_letters import read_outstanding_letters
 from shared.bus.topics import (
@@ -29,13 +27,13 @@ from shared.bus.topics import (
 )
 from shared.dataset_notices import announce_dataset, read_datasets, withdraw_dataset
 from shared.errors import BadData
-from shared.records import SOURCE_STAGE, Dataset, FoldResult, Run, quote_segment, result_type
+from shared.records import Dataset, FoldResult, Run, quote_segment, result_type
 from shared.store import Store
 from shared.topic_views import read_records
 from shared.training.fold_course import course_prefix
 from shared.video_records import SPOTTER_STAGE, RecognitionContents, RecognitionRequest
+from shared.withdrawal.scope import WithdrawalScope, list_clip_files, write_mark
 
-CLIP_STAGES = (SOURCE_STAGE, *(stage.name for stage in STAGES))
 FOLDS_PREFIX = "folds/"
 GROUP_BY_TOPIC = {topic: group for group, topic in TOPIC_BY_GROUP.items()}
 # Topics without state: messages about clips and folds that their group has processed are of no use to anybody.
@@ -84,11 +82,7 @@ class Removal:
 
     def list_artifacts(self) -> Iterator[str]:
         """Keys of artifacts and manifests of every stage, and of what was predicted of a video."""
-        for dataset in sorted(self.scope.datasets):
-            for stage in CLIP_STAGES:
-                for key in self.store.list_keys(f"{stage}/{dataset}/"):
-                    if self.scope.covers(key.removeprefix(f"{stage}/").rpartition("/")[0]):
-                        yield key
+        yield from list_clip_files(self.store, self.scope)
         if self.scope.video:
             for stage in (SPOTTER_STAGE, "predictions"):
                 yield from self.store.list_keys(f"{stage}/{quote_segment(self.scope.name)}/")

@@ -1,0 +1,1 @@
+"""People ask for the removal of a dataset or of a person. The inbox does it."""

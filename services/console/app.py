@@ -20,6 +20,7 @@ from services.console.api.compare_routes import CompareApi
 from services.console.api.letter_routes import LetterApi
 from services.console.api.routes import ApiRoutes
 from services.console.api.upload_routes import UploadRoutes
+from services.console.api.video_routes import VideoApi
 from services.console.api.withdrawal_routes import WithdrawalApi
 from services.console.clips.artifact_reader import ArtifactReader
 from services.console.clips.clip_pictures import ClipDrawer
@@ -52,7 +53,7 @@ from shared.store import Store
 
 OPENAPI_PATH = "/openapi.json"
 CLIP_FILES = re.compile("/datasets/[^/]+/clips/[^/]+/[^/]+/(pictures|artifacts)/")  # no pages, whoever opens them
-PAGES_ONLY = ("/events", "/login", "/logout", "/static/", "/videos")  # where there is nothing else for a program
+PAGES_ONLY = ("/events", "/login", "/logout", "/static/", "/videos/")  # where there is nothing else for a program
 COMMON_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -99,6 +100,7 @@ def create_application(feed: StatusFeed, options: ConsoleOptions) -> PrefixMiddl
         ClipApi(reader, clips, drawer),
         UploadRoutes(reader, uploads, options.scratch),
         WithdrawalApi(reader, withdrawals),
+        VideoApi(feed),
     ]
     api = create_api(ApiRoutes(reader, runs, starter, deleter), api_parts, not options.run_folder, options.root_path)
     parts = (
@@ -153,6 +155,7 @@ def describe_api() -> dict[str, Any]:
         CompareApi(unused, unused, unused),
         UploadRoutes(unused, None, None),
         WithdrawalApi(unused, unused),
+        VideoApi(unused),
     ]
     return create_api(ApiRoutes(unused, unused, unused, unused), parts).openapi()
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import IO, Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 
 from services.console.api.refusals import describe_problem, describe_problems
 from services.console.clips.clip_pictures import PICTURE_KINDS, ClipDrawer
 from services.console.clips.clip_reader import ClipAnswer, ClipDetail, ClipReader, FoundClip
+from services.console.cursor_pages import Cursor, cut_page, link_next
 from services.console.state_reader import StateReader
 from services.console.stored_files import POWERLESS_HEADERS, open_stored_file, stream_file
 from shared.pipeline_state import PipelineSnapshot
@@ -22,7 +23,7 @@ PipelineDigest = Annotated[
 ]
 ClipSearch = Annotated[str, Query(max_length=200, description="Part of an identity.")]
 ClipLimit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of clips.")]
-ClipOffset = Annotated[int, Query(ge=0, description="How many clips to leave out at the beginning.")]
+ClipOffset = Annotated[int, Query(ge=0, description="How many clips to leave out at the beginning, without a cursor.")]
 FactorIndex = Annotated[int | None, Query(ge=0, description="Index of the factor. Default: the middle one.")]
 CLIP_PATH = "/datasets/{dataset}/clips/{subject}/{clip}"
 FILE_FORMAT = {"schema": {"type": "string", "format": "binary"}}
@@ -63,18 +64,23 @@ class ClipApi:
 
     async def list_clips(
         self,
+        request: Request,
+        response: Response,
         dataset: Segment,
         pipeline: PipelineDigest = None,
         search: ClipSearch = "",
         offset: ClipOffset = 0,
         limit: ClipLimit = 100,
+        cursor: Cursor = "",
     ) -> Sequence[ClipAnswer]:
-        """The clips of a dataset by name."""
+        """The clips of a dataset by name. The header `Link` names the next page."""
 
         def list_found(snapshot: PipelineSnapshot) -> Sequence[ClipAnswer]:
             found = self.clips.find_dataset(snapshot, dataset, pipeline)
             named = sorted(each for each in found.clips if search.casefold() in each.casefold())
-            return self.clips.describe_clips(snapshot, found, named[offset : offset + limit])
+            page = cut_page(named if cursor else named[offset:], lambda each: (each,), limit, cursor)
+            link_next(response, request, page)
+            return self.clips.describe_clips(snapshot, found, page.rows)
 
         return await self.reader.with_snapshot(list_found)
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
 from services.console.api.refusals import describe_problem, describe_problems
+from services.console.cursor_pages import Cursor, cut_page, link_next
 from services.console.letter_desk import (
     LetterAnswer,
     LetterDesk,
@@ -52,10 +53,20 @@ class LetterApi:
             response_class=Response,
         )
 
-    async def list_letters(self, search: LetterSearch = "", limit: LetterLimit = 100) -> Sequence[LetterAnswer]:
-        """The dead letters of all groups."""
+    async def list_letters(
+        self,
+        request: Request,
+        response: Response,
+        search: LetterSearch = "",
+        limit: LetterLimit = 100,
+        cursor: Cursor = "",
+    ) -> Sequence[LetterAnswer]:
+        """The dead letters of all groups. The header `Link` names the next page."""
         moment = await self.feed.read_moment()
-        return [describe_summary(each) for each in find_summaries(moment.letters, search)[:limit]]
+        found = find_summaries(moment.letters, search)
+        page = cut_page(found, lambda each: each.position, limit, cursor, descending=True)
+        link_next(response, request, page)
+        return [describe_summary(each) for each in page.rows]
 
     async def show_letter(self, letter: LetterId) -> LetterDetail:
         """A dead letter with its message, and whether it may be replayed."""

@@ -61,11 +61,17 @@ class DatasetAnswer(FrozenModel):
 
 def list_dataset_answers(snapshot: PipelineSnapshot) -> Iterator[DatasetAnswer]:
     """All datasets, the newest first."""
-    newest = sorted(snapshot.datasets.values(), key=lambda dataset: dataset.created, reverse=True)
-    return (_dataset_answer(snapshot, dataset) for dataset in newest)
+    newest = sorted(snapshot.datasets.values(), key=locate_dataset, reverse=True)
+    return (describe_dataset(snapshot, dataset) for dataset in newest)
 
 
-def _dataset_answer(snapshot: PipelineSnapshot, dataset: Dataset) -> DatasetAnswer:
+def locate_dataset(dataset: Dataset) -> tuple[float, str]:
+    """Its place in lists by age."""
+    return dataset.created.timestamp(), dataset.key
+
+
+def describe_dataset(snapshot: PipelineSnapshot, dataset: Dataset) -> DatasetAnswer:
+    """The answer for one dataset."""
     now = snapshot.progress_of(dataset)
     return DatasetAnswer(
         name=dataset.name,
@@ -97,7 +103,12 @@ def order_runs(snapshot: PipelineSnapshot, dataset: str | None = None) -> list[R
     """All runs, or those of one dataset: its result if a run has one. The newest first."""
     every: dict[str, Run | RunResult] = {**snapshot.runs, **snapshot.results}
     wanted = [each for each in every.values() if dataset in (None, each.dataset)]
-    return sorted(wanted, key=lambda run: run.created, reverse=True)
+    return sorted(wanted, key=locate_run, reverse=True)
+
+
+def locate_run(run: Run | RunResult) -> tuple[float, str]:
+    """Its place in lists by age."""
+    return run.created.timestamp(), run.key
 
 
 def describe_runs(

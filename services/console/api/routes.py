@@ -11,6 +11,7 @@ from services.console.api import responses
 from services.console.api.refusals import describe_problem, describe_problems
 from services.console.api.responses import DatasetAnswer, RunAnswer
 from services.console.api.run_request import RunRequest
+from services.console.cursor_pages import Cursor, cut_page, link_next
 from services.console.problems import wants_page
 from services.console.runs.run_deleter import DELETION_SECONDS, RunDeleter
 from services.console.runs.run_reader import RunReader
@@ -20,7 +21,8 @@ from services.console.stored_files import stream_file
 from shared.pipeline_state import PipelineSnapshot
 
 RunId = Annotated[str, InPath(pattern="^[0-9a-f]{32}$", description="The `id` that `POST /runs` returned.")]
-PageLimit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of runs, the newest first.")]
+RunLimit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of runs, the newest first.")]
+DatasetLimit = Annotated[int, Query(ge=1, le=1000, description="Maximum number of datasets, the newest first.")]
 REPORT_FILE = {
     "description": "The file. Its type follows from its name.",
     "content": {"*/*": {}},
@@ -58,7 +60,7 @@ class ApiRoutes:
             responses={**unknown, 200: REPORT_FILE},
             response_class=StreamingResponse,
         )
-        router.add_api_route("/datasets", self.list_datasets, methods=["GET"], responses=describe_problems())
+        router.add_api_route("/datasets", self.list_datasets, methods=["GET"], responses=describe_problems(422))
         return router
 
     async def start_run(self, request: RunRequest, response: Response) -> RunAnswer:
@@ -70,11 +72,23 @@ class ApiRoutes:
         response.headers["Location"] = started.url
         return started
 
-    async def list_runs(self, dataset: str | None = None, limit: PageLimit = 100) -> list[RunAnswer]:
-        """All runs, those that the trainer started by itself included."""
-        return await self.reader.with_snapshot(
-            lambda snapshot: self.runs.list_answers(snapshot, responses.order_runs(snapshot, dataset)[:limit])
-        )
+    async def list_runs(
+        self,
+        request: Request,
+        response: Response,
+        dataset: str | None = None,
+        limit: RunLimit = 100,
+        cursor: Cursor = "",
+    ) -> list[RunAnswer]:
+        """All runs, those that the trainer started by itself included. The header `Link` names the next page."""
+
+        def list_page(snapshot: PipelineSnapshot) -> list[RunAnswer]:
+            every = responses.order_runs(snapshot, dataset)
+            page = cut_page(every, responses.locate_run, limit, cursor, descending=True)
+            link_next(response, request, page)
+            return self.runs.list_answers(snapshot, page.rows)
+
+        return await self.reader.with_snapshot(list_page)
 
     async def show_run(self, run: RunId) -> RunAnswer:
         """The state of a run."""
@@ -100,9 +114,17 @@ class ApiRoutes:
         file = await self.reader.with_snapshot(lambda snapshot: self.runs.open_file(snapshot, run, name))
         return stream_file(file, name)
 
-    async def list_datasets(self) -> list[DatasetAnswer]:
-        """The uploaded datasets and their progress."""
-        return await self.reader.with_snapshot(lambda snapshot: list(responses.list_dataset_answers(snapshot)))
+    async def list_datasets(
+        self, request: Request, response: Response, limit: DatasetLimit = 1000, cursor: Cursor = ""
+    ) -> list[DatasetAnswer]:
+        """The uploaded datasets and their progress. The header `Link` names the next page."""
+
+        def list_page(snapshot: PipelineSnapshot) -> list[DatasetAnswer]:
+            page = cut_page(snapshot.datasets.values(), responses.locate_dataset, limit, cursor, descending=True)
+            link_next(response, request, page)
+            return [responses.describe_dataset(snapshot, dataset) for dataset in page.rows]
+
+        return await self.reader.with_snapshot(list_page)
 
     def _cancel_unfinished_run(self, run_id: str, snapshot: PipelineSnapshot) -> RunAnswer:
         answer, run = self.runs.find_answer(snapshot, run_id), snapshot.runs.get(run_id)

@@ -33,7 +33,7 @@ class ClipPages:
         def read_page() -> dict[str, Any]:
             dataset = self.clips.find_dataset(moment.snapshot, request.path_params["dataset"], pipeline)
             kept = [("pipeline", pipeline)] if pipeline else []
-            found = select_rows(sorted(dataset.clips), request.query_params, lambda each: each, kept)
+            found = select_rows(dataset.clips, request.query_params, lambda each: each, lambda each: (each,), kept=kept)
             clips = self.clips.describe_clips(moment.snapshot, dataset, found.rows)
             return {"dataset": dataset, "listing": found, "clips": clips}
 

@@ -29,7 +29,9 @@ class ComparePages:
         moment, chosen = await self.feed.read_moment(), request.query_params.getlist("run")
         found = await self.feed.reader.run_work(lambda: self.comparer.compare_runs(moment.snapshot, chosen))
         kept = [("run", run.id) for run in found.runs]
-        disputed = select_rows(found.disputed, request.query_params, lambda each: each.clip, kept)
+        disputed = select_rows(
+            found.disputed, request.query_params, lambda each: each.clip, lambda each: (each.clip,), kept=kept
+        )
         uploaded = {each.name for each in moment.snapshot.datasets.values()}
         return render_moment(
             "compare.html.j2",

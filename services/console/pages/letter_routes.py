@@ -73,7 +73,9 @@ class LetterPages:
 
     async def _render_list(self, query: Mapping[str, str], status: int = 200, **values: Any) -> Response:
         moment = await self.feed.read_moment()
-        found = select_rows(moment.letters, query, lambda each: each.searched_text)
+        found = select_rows(
+            moment.letters, query, lambda each: each.searched_text, lambda each: each.position, descending=True
+        )
         counts = {verb: query.get(verb, "") for verb in ("replayed", "discarded")}
         values.setdefault("done", {verb: text for verb, text in counts.items() if text.isdecimal() and len(text) < 7})
         return render_moment(

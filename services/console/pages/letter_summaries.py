@@ -29,6 +29,11 @@ class LetterSummary:
         return unquote(self.key.partition("@")[0])
 
     @property
+    def position(self) -> tuple[str, str]:
+        """Its place in lists by age. Times of letters are ISO times in UTC."""
+        return self.buried, self.id
+
+    @property
     def searched_text(self) -> str:
         """What a search looks at."""
         return f"{self.group} {self.name} {self.id}"
@@ -43,7 +48,7 @@ class LetterFollower:
     def read_letters(self) -> Sequence[LetterSummary]:
         """All letters, the newest first. Raises Unavailable."""
         letters = [letter for view in self._views for letter in view.read_newest().values()]
-        return sorted(letters, key=lambda letter: letter.buried, reverse=True)
+        return sorted(letters, key=lambda letter: letter.position, reverse=True)
 
     def close(self) -> None:
         """Close the views. A later read opens them again."""

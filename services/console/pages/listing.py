@@ -2,53 +2,59 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
-from typing import Generic, TypeVar
+from typing import Generic
 from urllib.parse import urlencode
 
-Row = TypeVar("Row")
+from services.console.cursor_pages import LONGEST_CURSOR, Position, Row, RowPage, cut_page
+
 ROWS = 100  # of a page
 LONGEST_SEARCH = 200  # characters
 
 
 @dataclass(frozen=True)
 class Listing(Generic[Row]):
-    """One page of the rows that were found. Pages are counted from 1."""
+    """One page of the rows that were found."""
 
-    rows: Sequence[Row]
-    found: int
-    page: int
+    page: RowPage[Row]
     search: str
     kept: Sequence[tuple[str, str]] = ()  # what else the query of each page has
 
     @property
-    def last_page(self) -> int:
-        return max(1, ceil(self.found / ROWS))
+    def rows(self) -> Sequence[Row]:
+        return self.page.rows
 
     @property
-    def first_row(self) -> int:
-        """The number of the first row, from 1."""
-        return ROWS * (self.page - 1) + 1
+    def found(self) -> int:
+        return self.page.found
 
-    def page_query(self, page: int) -> str:
-        """The query of another page of the same rows."""
+    @property
+    def previous_query(self) -> str:
+        """The query of the page before, "" for the first one."""
+        return self._compose_query("before", self.page.before)
+
+    @property
+    def next_query(self) -> str:
+        """The query of the page after, "" for the last one."""
+        return self._compose_query("after", self.page.after)
+
+    def _compose_query(self, side: str, cursor: str) -> str:
         searched = [("search", self.search)] if self.search else []
-        return "?" + urlencode([*self.kept, *searched, ("page", page)])
+        return "?" + urlencode([*self.kept, *searched, (side, cursor)]) if cursor else ""
 
 
 def select_rows(
-    every: Iterable[Row], query: Mapping[str, str], name: Callable[[Row], str], kept: Sequence[tuple[str, str]] = ()
+    every: Iterable[Row],
+    query: Mapping[str, str],
+    name: Callable[[Row], str],
+    locate: Callable[[Row], Position],
+    descending: bool = False,
+    kept: Sequence[tuple[str, str]] = (),
 ) -> Listing[Row]:
-    """The rows that a query asks for: `search` is a part of the name, `page` a number. A wrong page is the nearest.
+    """The rows that a query asks for: `search` is a part of the name, `after` or `before` a cursor.
 
-    `kept` is what else the addresses of its pages say.
+    `kept` is what else the addresses of its pages say. Raises HTTPException 422 for a wrong cursor.
     """
     search = query.get("search", "")[:LONGEST_SEARCH].strip()
     found = [each for each in every if search.casefold() in name(each).casefold()]
-    last = max(1, ceil(len(found) / ROWS))
-    page = min(max(1, _read_number(query.get("page", "1"))), last)
-    return Listing(found[ROWS * (page - 1) : ROWS * page], len(found), page, search, kept)
-
-
-def _read_number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+    after, before = (query.get(side, "")[:LONGEST_CURSOR] for side in ("after", "before"))
+    return Listing(cut_page(found, locate, ROWS, after, before, descending), search, kept)

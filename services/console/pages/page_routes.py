@@ -1,6 +1,5 @@
 """The routes of the pages. Each fills a template from the newest moment of the feed."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
@@ -10,17 +9,18 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.console.api.responses import DatasetAnswer, list_dataset_answers, order_runs
+from services.console.api.responses import DatasetAnswer, list_dataset_answers, locate_run, order_runs
 from services.console.pages.group_work import WORK_BY_GROUP
 from services.console.pages.listing import LONGEST_SEARCH, select_rows
 from services.console.pages.rendering import STATIC_FOLDER, render_moment
 from services.console.pages.status_feed import Moment, StatusFeed
+from services.console.pages.video_address import locate_video, name_video
 from services.console.runs.run_reader import RunReader
 from services.console.state_reader import StateReader
 from services.console.stored_files import open_stored_file, stream_file
 from shared.pipeline_state import PipelineSnapshot
-from shared.pipeline_status import VideoState
 from shared.prediction.page.view import VIEW_FOLDER
+from shared.records import Run, RunResult
 
 SHOWN_AT_HOME = 8  # rows of each list
 
@@ -71,13 +71,25 @@ class PageRoutes:
 
     async def show_datasets(self, request: Request) -> Response:
         moment = await self.feed.read_moment()
-        found = select_rows(moment.status.datasets[::-1], request.query_params, lambda each: each.dataset)
+        found = select_rows(
+            moment.status.datasets,
+            request.query_params,
+            lambda each: each.dataset,
+            lambda each: (each.created, each.dataset, each.pipeline),
+            descending=True,
+        )
         return self._render("datasets.html.j2", moment, listing=found)
 
     async def show_dataset(self, request: Request) -> Response:
         moment, name = await self.feed.read_moment(), request.path_params["name"].replace("%2E", ".")
         answers = await self.reader.run_work(lambda: _find_datasets(moment.snapshot, name))
-        runs = select_rows(_order_runs_of(moment.snapshot, name), request.query_params, lambda each: each.key)
+        runs = select_rows(
+            _find_runs_on(moment.snapshot, name),
+            request.query_params,
+            lambda each: each.key,
+            locate_run,
+            descending=True,
+        )
         lost = {each.pipeline: each.lost for each in moment.status.datasets if each.dataset == name}
         return self._render(
             "dataset.html.j2",
@@ -92,8 +104,13 @@ class PageRoutes:
 
     async def show_runs(self, request: Request) -> Response:
         moment = await self.feed.read_moment()
-        every = order_runs(moment.snapshot)
-        found = select_rows(every, request.query_params, lambda each: f"{each.dataset} {each.model} {each.key}")
+        found = select_rows(
+            order_runs(moment.snapshot),
+            request.query_params,
+            lambda each: f"{each.dataset} {each.model} {each.key}",
+            locate_run,
+            descending=True,
+        )
         runs, deleted = await self._list_answers(moment, found.rows), request.query_params.get("deleted", "")
         return self._render("runs.html.j2", moment, listing=found, runs=runs, deleted=deleted[:LONGEST_SEARCH])
 
@@ -103,7 +120,9 @@ class PageRoutes:
 
     async def show_videos(self, request: Request) -> Response:
         moment = await self.feed.read_moment()
-        found = select_rows(moment.status.videos[::-1], request.query_params, lambda each: each.video)
+        found = select_rows(
+            moment.status.videos, request.query_params, lambda each: each.video, locate_video, descending=True
+        )
         return self._render("videos.html.j2", moment, listing=found, name_video=name_video)
 
     async def send_prediction_file(self, request: Request) -> Response:
@@ -127,12 +146,6 @@ class PageRoutes:
         return render_moment(template, moment, run_folder=self.run_folder, **values)
 
 
-def name_video(video: VideoState) -> str:
-    """A digest that names a prediction in an address: names of videos may hold anything."""
-    keys = sorted(video.files.values())
-    return hashlib.sha256("\n".join([video.video, video.pipeline, *keys]).encode()).hexdigest()[:16]
-
-
 def _find_datasets(snapshot: PipelineSnapshot, name: str) -> list[DatasetAnswer]:
     """The uploads of a dataset, one for each pipeline. Raises HTTPException 404."""
     if found := [answer for answer in list_dataset_answers(snapshot) if answer.name == name]:
@@ -140,6 +153,6 @@ def _find_datasets(snapshot: PipelineSnapshot, name: str) -> list[DatasetAnswer]
     raise HTTPException(404, f"No dataset {name!r} was uploaded; /datasets lists all of them.")
 
 
-def _order_runs_of(snapshot: PipelineSnapshot, name: str) -> list[Any]:
-    """The runs on a dataset, alone or pooled with others. The newest first."""
+def _find_runs_on(snapshot: PipelineSnapshot, name: str) -> list[Run | RunResult]:
+    """The runs on a dataset, alone or pooled with others."""
     return [run for run in order_runs(snapshot) if name in run.dataset.split("+")]

@@ -8,10 +8,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
-from services.console.pages.page_routes import name_video
 from services.console.pages.rendering import PAGE_HEADERS, load_templates, render_moment
 from services.console.pages.status_feed import Moment, StatusFeed
-from services.console.pages.video_address import address_video
+from services.console.pages.video_address import address_video, name_video
 from services.console.state_reader import T
 from services.console.videos.view_reader import ViewReader
 from shared.pipeline_status import VideoState

@@ -58,6 +58,12 @@ def test_clips_are_listed_with_state_and_labels(lab: Lab, clip: Record, client: 
     assert (listed[0]["url"], listed[0]["sample"]["emotion"]) == (CLIP, "happiness")
     assert client.get("/datasets/lab-2026/clips?search=ep01&limit=5").json == [listed[1]]
     assert client.get("/datasets/lab-2026/clips?offset=3").json == listed[3:]
+    first = client.get("/datasets/lab-2026/clips?search=ep&offset=1&limit=2")
+    assert first.json == listed[1:3]
+    (query,) = re.findall('<([^>]*)>; rel="next"', first.headers["Link"])
+    assert query.startswith("?search=ep&limit=2&cursor=")
+    last = client.get(f"/datasets/lab-2026/clips{query}")
+    assert (last.json, "Link" in last.headers) == (listed[3:], False)
     page = client.open("/datasets/lab-2026/clips").text
     for each in listed:
         assert f'href="{each["url"]}"' in page

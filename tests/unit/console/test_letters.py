@@ -1,5 +1,6 @@
 """Dead letters are read, replayed and discarded, by programs and by the forms of pages."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +33,9 @@ def test_letters_are_listed_searched_and_read(lab: Lab, client: Client) -> None:
     publish_letters(lab.bus, lab.store, 5)
     listed = client.get("/dead-letters").json
     assert {each["id"] for each in listed} == set(outstanding(lab))
+    first = client.get("/dead-letters?limit=1")
+    (query,) = re.findall('<([^>]*)>; rel="next"', first.headers["Link"])
+    assert first.json + client.get(f"/dead-letters{query}").json == listed[:2]
     (found,) = client.get("/dead-letters?search=TRAINER").json
     assert (found["group"], found["reason"], found["lost"]) == ("trainer", "MemoryError: 8 GB were asked for.", False)
     assert len(client.get("/dead-letters?limit=2").json) == 2

@@ -6,6 +6,7 @@ const connection = document.getElementById("connection");
 let shown = document.body.dataset.digest;
 const served = new WeakMap(); // what the server sent of each part: other scripts change how a part looks
 for (const part of document.querySelectorAll("[data-live]")) served.set(part, part.innerHTML);
+let events;
 
 function say(text) {
   if (connection.textContent !== text) connection.textContent = text;
@@ -53,7 +54,7 @@ async function refresh(digest) {
 }
 
 function listen() {
-  const events = new EventSource(`${document.body.dataset.root}/events`);
+  events = new EventSource(`${document.body.dataset.root}/events`);
   events.addEventListener("changed", (event) =>
     refresh(event.data).then(() => say("live"), () => say("This page is old. Load it again.")));
   events.addEventListener("trouble", (event) => say(event.data));
@@ -71,5 +72,11 @@ function turnByKey(event) {
   document.querySelector(`.turn a[rel="${keys[event.key]}"]`)?.click();
 }
 
+/** A form that is sent leaves this page. What the page shows may be gone before the next one is there. */
+function stopFollowing(event) {
+  if (!event.defaultPrevented) events.close();
+}
+
 document.addEventListener("keydown", turnByKey);
+document.addEventListener("submit", stopFollowing);
 listen();

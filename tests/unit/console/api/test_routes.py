@@ -1,6 +1,7 @@
 """What clients ask and are told, over real HTTP."""
 
 import json
+import re
 import threading
 
 import pytest
@@ -271,6 +272,37 @@ def test_runs_are_listed_newest_first_by_dataset_and_so_many(dropped, api):
     assert [run["id"] for run in client.get("/runs").json] == asked[::-1]
     assert [run["id"] for run in client.get("/runs?limit=1&dataset=toy").json] == asked[2:]
     assert client.get("/runs?dataset=other").json == []
+
+
+def walk(client, path):
+    """The answers of all pages of a list."""
+    pages = []
+    while path:
+        answer = client.get(path)
+        pages.append(answer.json)
+        link = re.fullmatch(r'<(\?[^>]+)>; rel="next"', answer.headers.get("Link", ""))
+        path = path.partition("?")[0] + link[1] if link else ""
+    return pages
+
+
+def test_a_list_is_followed_to_its_end_while_it_grows(dropped, api):
+    client = api()
+    asked = [client.post(**MAJORITY, seed=seed).json["id"] for seed in range(5)]
+    pages = walk(client, "/runs?dataset=toy&limit=2")
+    assert [[run["id"] for run in page] for page in pages] == [asked[:2:-1], asked[2:0:-1], asked[:1]]
+    first = client.get("/runs?limit=2")
+    client.post(**MAJORITY, seed=9)
+    (query,) = re.findall("<(.*)>", first.headers["Link"])
+    assert [run["id"] for run in client.get(f"/runs{query}").json] == asked[2:0:-1], "a new run shifts nothing"
+    assert "Link" not in client.get("/runs?limit=6").headers
+    assert client.get("/runs?cursor=x").status == 422
+
+
+def test_datasets_are_paged(dropped, api):
+    for name in ("a", "b"):
+        announce_dataset(dropped.bus, dropped.store, Dataset(name=name, clips={}, complete=True))
+    pages = walk(api(), "/datasets?limit=2")
+    assert [[each["name"] for each in page] for page in pages] == [["b", "a"], ["toy"]]
 
 
 def test_a_run_is_cancelled_and_starts_again_when_it_is_asked_for_again(dropped, api, trainer):

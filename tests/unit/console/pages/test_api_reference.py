@@ -22,7 +22,7 @@ def test_every_request_and_every_schema_is_on_the_page(full: Client) -> None:
 
 def test_types_bounds_and_defaults_are_said_in_words() -> None:
     found = {f"{each.method} {each.path}": each for each in list_operations(describe_api())}
-    (dataset, limit) = found["GET /runs"].fields
+    (dataset, limit, _) = found["GET /runs"].fields
     assert (dataset.kind, dataset.required) == ("string or null", False)
     assert limit.kind == "integer, from 1, to 1000, default 100"
     begun = found["POST /uploads"]

@@ -1,3 +1,7 @@
+import base64
+
+import pytest
+from fastapi import HTTPException
 from starlette.datastructures import QueryParams
 
 from services.console.pages.listing import ROWS, select_rows
@@ -5,24 +9,53 @@ from services.console.pages.listing import ROWS, select_rows
 NAMES = [f"clip {number:03}" for number in range(ROWS * 2 + 1)]
 
 
-def select(**query: str):
-    return select_rows(NAMES, QueryParams(query), str)
+def select(query: str = "", names=NAMES, descending=False):
+    return select_rows(names, QueryParams(query.removeprefix("?")), str, lambda name: (name,), descending)
 
 
-def test_a_list_is_cut_into_pages() -> None:
-    assert list(select().rows) == NAMES[:ROWS]
-    assert list(select(page="3").rows) == NAMES[-1:]
-    assert (select(page="3").last_page, select(page="3").first_row) == (3, ROWS * 2 + 1)
+def test_a_list_is_turned_forwards_and_back() -> None:
+    first = select()
+    second = select(first.next_query)
+    last = select(second.next_query)
+    assert [list(each.rows) for each in (first, second, last)] == [NAMES[:ROWS], NAMES[ROWS : 2 * ROWS], NAMES[-1:]]
+    assert [each.page.first for each in (first, second, last)] == [0, ROWS, 2 * ROWS]
+    assert (first.previous_query, last.next_query) == ("", "")
+    assert list(select(last.previous_query).rows) == NAMES[ROWS : 2 * ROWS]
+    assert list(select(second.previous_query).rows) == NAMES[:ROWS]
 
 
-def test_a_page_that_does_not_exist_is_the_nearest_one() -> None:
-    assert [select(page=page).page for page in ("0", "-1", "4", "x", "", "²", "9" * 5000)] == [1, 1, 3, 1, 1, 1, 1]
+@pytest.mark.parametrize("descending", [False, True])
+def test_new_rows_and_those_that_go_shift_no_page(descending: bool) -> None:
+    order = sorted(NAMES, reverse=descending)
+    first = select(names=NAMES, descending=descending)
+    changed = [name for name in [*NAMES, "clip 000a", "clip 200a"] if name != order[ROWS - 1]]
+    second = select(first.next_query, changed, descending)
+    assert list(second.rows) == order[ROWS : 2 * ROWS]
+    back = select(second.previous_query, changed, descending)
+    assert list(back.rows)[-1] == order[ROWS - 2]
+    assert len(back.rows) == ROWS
+
+
+def test_a_page_before_the_first_rows_is_short_and_not_repeated() -> None:
+    second = select(select().next_query)
+    fewer = select(second.previous_query, NAMES[ROWS - 3 :])
+    assert list(fewer.rows) == NAMES[ROWS - 3 : ROWS]
+
+
+DEEP = base64.b64encode(b"[" * 2999).decode()
+
+
+@pytest.mark.parametrize("cursor", ["x", "WzFd", "e30", "W10", "bnVsbA", "é", "1" * 5000, DEEP])
+def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
+    for side in ("after", "before"):
+        with pytest.raises(HTTPException, match="Expected a `cursor` of this list") as refusal:
+            select(f"{side}={cursor}")
+        assert refusal.value.status_code == 422
 
 
 def test_the_search_looks_within_names_and_stays_on_the_next_page() -> None:
-    found = select(search=" CLIP 1 ")
-    assert (found.found, found.search) == (100, "CLIP 1")
-    assert found.page_query(2) == "?search=CLIP+1&page=2"
-    assert select().page_query(2) == "?page=2"
-    empty = select(search="&x=<b>")
-    assert (empty.found, empty.last_page, empty.page_query(1)) == (0, 1, "?search=%26x%3D%3Cb%3E&page=1")
+    found = select("search=+CLIP+")
+    assert (found.found, found.search) == (201, "CLIP")
+    assert found.next_query.startswith("?search=CLIP&after=")
+    empty = select("search=%26x%3D<b>")
+    assert (empty.found, empty.next_query, empty.previous_query) == (0, "", "")

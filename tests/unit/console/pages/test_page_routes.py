@@ -14,7 +14,14 @@ from tests.unit.console.test_server import Away
 
 PAGES = (
     *("/", "/datasets", "/datasets/lab-2026", "/datasets/twice", f"/datasets/{quote(HOSTILE_NAME)}"),
-    *("/runs", f"/runs/{DONE}", f"/runs/{FAILED}", f"/runs/{TRAINING}", "/dead-letters", "/dead-letters?page=3"),
+    *(
+        "/runs",
+        f"/runs/{DONE}",
+        f"/runs/{FAILED}",
+        f"/runs/{TRAINING}",
+        "/dead-letters",
+        "/dead-letters?search=trainer",
+    ),
     *(
         f"/runs/compare?run={DONE}&run={OTHER}",
         "/runs/new",
@@ -138,8 +145,15 @@ def test_a_report_is_shown_without_power(full: Client) -> None:
     assert full.open(f"/runs/{DONE}/..%2F..%2Fsecret").status == 404
 
 
+def follow_next(page: str) -> str:
+    """The address of the next page of dead letters."""
+    (query,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    return f"/dead-letters{query}"
+
+
 def test_letters_are_paged_and_searched(full: Client) -> None:
-    first, last = full.open("/dead-letters").text, full.open("/dead-letters?page=3").text
+    first = full.open("/dead-letters").text
+    last = full.open(follow_next(full.open(follow_next(first)).text)).text
     assert [page.count("<tr>") - 1 for page in (first, last)] == [100, LETTERS - 200]
     assert "1 to 100 of 230" in first
     assert "201 to 230 of 230" in last
@@ -149,7 +163,18 @@ def test_letters_are_paged_and_searched(full: Client) -> None:
     assert f"{HOSTILE_NAME}/s04/EP100 ingest" in found
     assert "no face in frame 0." in found
     assert "No dead letter has this" in show(full, "/dead-letters?search=nothing")
-    assert "201 to 230" in show(full, "/dead-letters?page=99")
+    refused = full.open("/dead-letters?after=x")
+    assert (refused.status, "Expected a `cursor` of this list" in refused.text) == (422, True)
+
+
+def test_programs_get_the_videos_in_pages(full: Client) -> None:
+    first = full.get("/videos?limit=1")
+    (query,) = re.findall('<([^>]*)>; rel="next"', first.headers["Link"])
+    videos = first.json + full.get(f"/videos{query}").json
+    assert [each["name"] for each in videos] == [each["name"] for each in full.get("/videos").json][: len(videos)]
+    (done,) = [each for each in full.get("/videos").json if each["files"]]
+    assert [full.open(address).data for address in done["files"].values()] == [b"video,event\n", b'{"events": []}']
+    assert full.open(done["url"]).status == 200
 
 
 def test_videos_show_state_reason_and_files(full: Client) -> None:

@@ -101,8 +101,16 @@ class Envelope(FrozenModel):
             ) from None
 
 
+class Provenance(FrozenModel):
+    """How an artifact was made. Nothing depends on it: equal recipes may have been computed elsewhere."""
+
+    seconds: float = Field(ge=0, description="of the computation, without reading and writing")
+    code: str = Field(description="version of merstream")
+    libraries: dict[str, str] = Field(description="versions of the libraries that the process had loaded")
+
+
 class Record(Envelope):
-    """The output of a stage. Stored beside its artifact it is the manifest."""
+    """The output of a stage. Stored beside its artifact, and with its `provenance`, it is the manifest."""
 
     schema_name: Literal["mer.record/1"] = Field("mer.record/1", alias="schema")
     sample: Sample
@@ -117,6 +125,12 @@ class Record(Envelope):
         (),
         exclude_if=lambda notes: not notes,  # most clips have none: their bytes stay those of earlier versions
         description="how a deviating input was read or repaired, in all stages so far: sentences",
+    )
+
+    provenance: Provenance | None = Field(
+        None,
+        exclude_if=lambda provenance: provenance is None,  # messages have none: they stay small
+        description="only in a manifest: how the artifact was made",
     )
 
     @property

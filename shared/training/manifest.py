@@ -3,16 +3,15 @@
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from shared.device import describe_device, describe_torch
 from shared.feature_index import pick_records
+from shared.provenance import NOT_INSTALLED, package_version
 from shared.records import Record, json_digest
 from shared.run_contents import Environment, RunContents, TableClip
 from shared.training.options import TrainingOptions
 
 RECORDED_LIBRARIES = ("torch", "numpy", "scikit-learn", "scipy", "safetensors", "threadpoolctl", "pydantic")
-NOT_INSTALLED = "not installed"
 MAX_NAMED_CLIPS = 5  # clips that a sentence names; the others are counted
 RunClip = Record | TableClip
 
@@ -68,14 +67,6 @@ def current_environment(device: str) -> Environment:
             **describe_torch(),
         },
     )
-
-
-def package_version(package: str) -> str:
-    """The installed version of a package, or `not installed`."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return NOT_INSTALLED
 
 
 def _clips_by_name(run: RunContents) -> dict[str, RunClip]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.bus.topics import SOURCES, topic_by_short_name
 from shared.errors import BadData
+from shared.provenance import describe_computation
 from shared.records import Artifact, Pipeline, Record, artifact_key, content_key, json_digest, manifest_key
 from shared.settings import KeepPolicy
 from shared.stage import Arrays, Stage, StageSettings, settings_for_profile
@@ -98,14 +99,16 @@ def process_record(stage: Stage[Any], store: Store, record: Record, metrics: Met
     # Labels may have changed since an artifact was made: the annotation is always that of the incoming record.
     fields = {"sample": record.sample, "inputs": inputs, "pipeline": record.pipeline, "trace": record.trace}
     if earlier := _read_manifest(store, key):
+        fields["provenance"] = None
         return earlier.model_copy(update={**fields, "notes": _join_notes(record.notes, earlier.notes)}), "reused"
-    result = _compute_result(stage, store, record.clip_name, inputs, settings, metrics)
+    result, seconds = _compute_result(stage, store, record.clip_name, inputs, settings, metrics)
     artifact = write_artifact(store, key, result)
     metrics.artifact.labels(stage.name).inc(artifact.size)
     notes = _join_notes(record.notes, (str(note) for note in result.get("notes", ())))
     made = {"stage": stage.name, "artifact": artifact, "recipe": recipe, "created": datetime.now(UTC), "notes": notes}
     output = record.model_copy(update={**fields, **made})
-    store.put(manifest_key(key), output.encode())
+    manifest = output.model_copy(update={"provenance": describe_computation(seconds)})
+    store.put(manifest_key(key), manifest.encode())
     return output, "computed"
 
 
@@ -123,7 +126,8 @@ def _read_manifest(store: Store, key: str) -> Record | None:
 
 def _compute_result(
     stage: Stage[Any], store: Store, label: str, inputs: dict[str, Artifact], settings: StageSettings, metrics: Metrics
-) -> Arrays:
+) -> tuple[Arrays, float]:
+    """The result, and the seconds of its computation."""
     opened = {name: read_artifact(store, inputs[name], f"{label}: {name}") for name in stage.reads}
     for name, expected in stage.arrays.items():
         check_arrays(opened[name], expected, f"{label}: {inputs[name].key}")
@@ -132,9 +136,10 @@ def _compute_result(
         result = stage.compute(opened, settings)
     except BadData as error:
         raise BadData(f"{label}: {error}") from None
-    metrics.compute.labels(stage.name).observe(time.monotonic() - started)
+    seconds = time.monotonic() - started
+    metrics.compute.labels(stage.name).observe(seconds)
     npz.require_finite(result, f"{label}: result of {stage.name}")
-    return result
+    return result, seconds
 
 
 def read_artifact(store: ObjectReader, artifact: Artifact, label: str) -> Arrays:

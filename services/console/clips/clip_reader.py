@@ -16,6 +16,7 @@ from shared.records import (
     Artifact,
     Dataset,
     FrozenModel,
+    Provenance,
     Record,
     Sample,
     clip_key,
@@ -46,6 +47,7 @@ class StageAnswer(FrozenModel):
     stored: bool = Field(description="Whether the artifact is still in the store.")
     recipe: str
     created: datetime | None
+    provenance: Provenance | None = Field(None, description="How it was made. Null for older artifacts and sources.")
     settings: dict[str, Any]
 
 
@@ -146,6 +148,7 @@ class ClipReader:
             stored=self.store.exists(artifact.key),
             recipe=manifest.recipe if manifest else "",
             created=manifest.created if manifest else None,
+            provenance=manifest.provenance if manifest else None,
             settings=_stage_settings(stage, found.dataset),
         )
 

@@ -22,7 +22,7 @@ from services.trainer.report.model import (
     Report,
 )
 from services.trainer.report.paired_differences import compare_with_others
-from shared.training.manifest import package_version
+from shared.provenance import package_version
 from shared.training.settings import TrainSettings
 
 ORACLE_MEANING = (

@@ -14,7 +14,7 @@ from services.console.clips.clip_drawing import CELL_WIDTH, choose_cells
 from services.console.clips.clip_pictures import PICTURE_KINDS
 from services.console.clips.clip_reader import clip_address
 from shared.images.clip_pictures import CAPTION_HEIGHT
-from shared.records import Pipeline, Record
+from shared.records import Pipeline, Provenance, Record, manifest_key
 from shared.stage_settings.registry import PROFILES_BY_STAGE
 from shared.store import npz
 from tests.unit.console.conftest import Client, served
@@ -71,12 +71,24 @@ def test_clips_are_listed_with_state_and_labels(lab: Lab, clip: Record, client: 
     assert client.get("/datasets/none/clips").detail.startswith("No dataset 'none' was uploaded;")
 
 
+def test_a_clip_says_what_made_it_and_how_long_it_took(lab: Lab, clip: Record, client: Client) -> None:
+    key = manifest_key(clip.artifact.key)
+    made = Provenance(seconds=1.256, code="9.8.7", libraries={"numpy": "2.0", "cv2": "4.1"})
+    lab.store.put(key, Record.decode(lab.store.get(key)).model_copy(update={"provenance": made}).encode())
+    *_, last = client.get(CLIP).json["stages"]
+    assert last["provenance"] == made.model_dump()
+    page = client.open(CLIP).text
+    assert '<td data-label="s">1.26</td>' in page
+    assert f"<dt>{clip.stage}</dt><dd>merstream 9.8.7, cv2 4.1, numpy 2.0</dd>" in page
+
+
 def test_a_clip_has_its_stages_settings_and_neighbours(clip: Record, client: Client) -> None:
     described = client.get(CLIP).json
     assert [each["stage"] for each in described["stages"]] == ["source", *PROFILES_BY_STAGE]
     source, *others = described["stages"]
     assert (source["stored"], source["created"], source["settings"]) == (False, None, {})
     assert all(each["stored"] and each["created"] and each["settings"] for each in others)
+    assert [each["provenance"] for each in described["stages"]] == [None] * len(described["stages"])
     for each in others:
         sent = client.open(each["url"])
         assert sent.status == 200, "a browser too"

@@ -1,6 +1,7 @@
 """The worker's promises, on the embedded bus and store."""
 
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,13 @@ def test_a_record_becomes_an_artifact_a_manifest_and_the_next_record(lab: Lab) -
     assert lab.worker.step()
     output = lab.output()
     assert npz.unpack_arrays(lab.store.get(output.artifact.key))["product"] == 6.0
-    assert Record.decode(lab.store.get(manifest_key(output.artifact.key))) == output
+    manifest = Record.decode(lab.store.get(manifest_key(output.artifact.key)))
+    assert manifest.model_copy(update={"provenance": None}) == output
+    assert manifest.provenance is not None
+    assert manifest.provenance.code == version("merstream")
+    assert manifest.provenance.libraries["numpy"] == np.__version__
+    assert manifest.provenance.seconds >= 0
+    assert b"provenance" not in output.encode()
     assert (output.stage, set(output.inputs)) == ("flow", {"magnifier"})
     assert lab.bus.group_progress("mer.magnified", "flow").lag == 0
 
@@ -81,6 +88,7 @@ def test_work_done_is_reused_with_the_labels_of_the_new_record(lab: Lab) -> None
     lab.worker.step()
     assert lab.calls == 1
     assert lab.output().sample.emotion == "disgust"
+    assert lab.output().provenance is None
 
 
 def test_a_redelivered_record_asks_the_store_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

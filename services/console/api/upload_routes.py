@@ -3,9 +3,8 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
@@ -15,7 +14,7 @@ from services.console.api.refusals import describe_problem, describe_problems
 from services.console.problems import wants_page
 from services.console.state_reader import StateReader
 from services.console.uploads.desk import SMALL_FILE_BYTES, UploadDesk, rank_names
-from services.console.uploads.form_body import LARGEST_FORM_BYTES, read_multipart
+from services.console.uploads.form_body import LARGEST_FORM_BYTES, open_form_file
 from services.console.uploads.part_body import receive_body
 from services.console.uploads.records import (
     NamesAnswer,
@@ -132,15 +131,16 @@ class UploadRoutes:
 
     async def store_form(self, request: Request) -> Response:
         """Store the file of a form, for browsers without JavaScript. The answer leads to what became of it."""
-        desk = self.desk
+        desk, kind = self.desk, request.headers.get("content-type", "")
         async with self._form, receive_body(request, self.scratch, LARGEST_FORM_BYTES, exact=False) as body:
-            fields = read_multipart(body, request.headers.get("content-type", ""))
-            (name, data), to = fields.get("file", ("", b"")), fields.get("to", ("", b""))[1]
-            if not data:
-                raise HTTPException(422, "Expected a file with bytes in it. Choose one.")
-            target: Target = "videos" if to == b"videos" else "datasets"
-            await self.reader.run_work(lambda: desk.store_file(target, name, BytesIO(data), len(data)), STORE_SECONDS)
+            target = await self.reader.run_work(lambda: self._store_form_file(desk, body, kind), STORE_SECONDS)
         return RedirectResponse(f"/{target}", 303)
+
+    def _store_form_file(self, desk: UploadDesk, body: IO[bytes], content_type: str) -> Target:
+        with open_form_file(body, content_type, self.scratch) as form:
+            target: Target = "videos" if form.to == "videos" else "datasets"
+            desk.store_file(target, form.name, form.file, form.size)
+            return target
 
     async def list_stored(
         self, to: Target, below: Annotated[str, Query(description="How the paths begin.")] = ""

@@ -1,36 +1,62 @@
 """The body of a form with a file (`multipart/form-data`, RFC 7578), for browsers without JavaScript."""
 
-import mmap
-import re
-from collections.abc import Iterator, Mapping
-from email.message import Message
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from fastapi import HTTPException
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
 LARGEST_FORM_BYTES = 32 << 20
+PIECE_BYTES = 1 << 20
+_NO_FORM = "Expected a form with a file (multipart/form-data), whole to its end. Send the form again."
+logging.getLogger("python_multipart").setLevel("ERROR")  # it would log each file, and each request that is no form
 
 
-def read_multipart(file: IO[bytes], content_type: str) -> Mapping[str, tuple[str, bytes]]:
-    """File name ("" for plain values) and bytes of each field. Raises HTTPException 422 for anything but a form."""
-    header = Message()
-    header["Content-Type"] = content_type
-    boundary = header.get_boundary()
-    size = file.seek(0, 2)
-    if header.get_content_type() != "multipart/form-data" or not boundary or not size:
-        raise HTTPException(422, "Expected a form with a file (multipart/form-data).")
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
-        return dict(_read_fields(body, f"--{boundary}".encode()))
+@dataclass(frozen=True)
+class FormFile:
+    """The file of a form, to read from its beginning. `to` is the value of the field beside it."""
+
+    to: str
+    name: str
+    size: int
+    file: IO[bytes]
 
 
-def _read_fields(body: mmap.mmap, mark: bytes) -> Iterator[tuple[str, tuple[str, bytes]]]:
-    """Each field lies between two marks: headers, an empty line, the bytes, a line break."""
-    start = body.find(mark)
-    while (end := body.find(b"\r\n" + mark, start)) >= 0:
-        break_at = body.find(b"\r\n\r\n", start, end)
-        if break_at < 0:
-            raise HTTPException(422, "Expected a field with a header in the form.")
-        header = body[start:break_at].decode("utf-8", "replace")
-        field, file = (re.search(rf'; {name}="([^"]*)"', header) for name in ("name", "filename"))
-        yield field[1] if field else "", (file[1] if file else "", body[break_at + 4 : end])
-        start = end + 2
+@contextmanager
+def open_form_file(body: IO[bytes], content_type: str, scratch: Path | None) -> Iterator[FormFile]:
+    """The field `file` of a form. More than 1 MiB of it lies on disk. Raises HTTPException 422 for anything else."""
+    files, values, ends = list[File](), dict[bytes, bytes](), list[bool]()
+
+    def keep_value(field: Field) -> None:
+        if field.field_name == b"to":
+            values[b"to"] = field.value or b""
+
+    kind, options = parse_options_header(content_type)
+    config = {"UPLOAD_DIR": str(scratch) if scratch else None, "MAX_MEMORY_FILE_SIZE": PIECE_BYTES}
+    try:
+        if kind != b"multipart/form-data":
+            raise HTTPException(422, _NO_FORM)
+        parser = FormParser(
+            kind.decode(), keep_value, files.append, lambda: ends.append(True), options.get(b"boundary"), config=config
+        )
+        shutil.copyfileobj(body, parser, PIECE_BYTES)
+        chosen = [each for each in files if each.field_name == b"file" and each.size]
+        if not ends or not chosen:
+            raise HTTPException(422, _NO_FORM if not ends else "Expected a file with bytes in it. Choose one.")
+        found = chosen[-1]
+        found.file_object.seek(0)
+        name = (found.file_name or b"").decode("utf-8", "replace")
+        yield FormFile(values.get(b"to", b"").decode("utf-8", "replace"), name, found.size, found.file_object)
+    except FormParserError as error:
+        if isinstance(error, OSError):  # the disk is full
+            raise
+        raise HTTPException(422, _NO_FORM) from None
+    finally:
+        for each in files:
+            each.close()

@@ -205,6 +205,20 @@ def test_without_javascript_a_form_takes_one_file(
     context.close()
 
 
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="to"\r\n\r\nvideos\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a b.mp4"\r\n\r\nPK\r\n--x--\r\n'
+)
+
+
+def test_a_file_that_does_not_fit_into_memory_is_stored_whole(client: Client, buckets: dict[str, LocalStore]) -> None:
+    film = bytes(range(256)) * (40 << 10) + b"\r\n--y"
+    body = FORM.replace(b"PK", film)
+    sent = client.send_body("/uploads/form", body, "multipart/form-data; boundary=x")
+    assert (sent.status, sent.headers["Location"]) == (303, "/videos")
+    assert buckets["videos"].get("a b.mp4") == film
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "status"),
     [
@@ -212,12 +226,18 @@ def test_without_javascript_a_form_takes_one_file(
         ("multipart/form-data; boundary=x", b"--x\r\nno end", 422),
         ("multipart/form-data; boundary=x", b"--x\r\nno header\r\n--x--", 422),
         ("multipart/form-data", b"--x", 422),
+        ("multipart/form-data; boundary=x", FORM.removesuffix(b"--x--\r\n"), 422),
+        ("multipart/form-data; boundary=x", FORM.replace(b"PK", b""), 422),
+        ("multipart/form-data; boundary=x", FORM.replace(b'"file"', b'"other"'), 422),
         ("text/plain", b"--x", 422),
         ("multipart/form-data; boundary=x", bytes(LARGEST_FORM_BYTES + 1), 413),
     ],
 )
-def test_a_body_that_is_no_form_is_told_so(client: Client, kind: str, body: bytes, status: int) -> None:
+def test_a_body_that_is_no_form_is_told_so(
+    client: Client, buckets: dict[str, LocalStore], kind: str, body: bytes, status: int
+) -> None:
     assert client.send_body("/uploads/form", body, kind).status == status
+    assert [key for bucket in buckets.values() for key in bucket.list_keys()] == []
 
 
 def test_an_embedded_run_shows_commands_instead(lab: Any) -> None:

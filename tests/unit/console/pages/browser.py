@@ -1,12 +1,15 @@
 """How tests drive a real browser."""
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.unit.console.conftest import CALM
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+Opener = Callable[..., "Page"]  # the fixture `open_page`
 
 
 def wait_until(page: "Page", condition: str) -> None:

@@ -1,20 +1,13 @@
-"""The pages in a real headless Chromium: light, dark and on a phone, with the keyboard alone, and as they change."""
+"""What one does with the pages, and how they change, in a real headless Chromium."""
 
 import threading
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import quote
-
-import pytest
 
 from services.ingest.withdrawal.loop import WithdrawalLoop
 from services.ingest.withdrawal.withdrawing import Withdrawer
 from tests.unit.console.conftest import Client, served
 from tests.unit.console.drawn_stack import (
-    DONE,
-    FAILED,
     HOSTILE_NAME,
-    LETTER,
     TRAINING,
     fill_stack,
     publish_clip,
@@ -22,116 +15,10 @@ from tests.unit.console.drawn_stack import (
     publish_fold,
     publish_letters,
 )
-from tests.unit.console.pages.browser import wait_until
+from tests.unit.console.pages.browser import Opener, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-PATHS = (
-    *("/", "/datasets", "/datasets/lab-2026", f"/datasets/{quote(HOSTILE_NAME)}", "/runs", f"/runs/{DONE}"),
-    *(
-        "/runs/new",
-        f"/runs/new?repeat={DONE}",
-        f"/runs/{FAILED}",
-        f"/runs/{TRAINING}",
-        "/dead-letters",
-        f"/dead-letters/{LETTER}",
-        "/videos",
-        "/uploads",
-        "/docs",
-        "/login",
-    ),
-)
-SHAPES = {
-    "laptop-light": (1280, "light"),
-    "laptop-dark": (1280, "dark"),
-    "phone-light": (390, "light"),
-    "phone-dark": (390, "dark"),
-}
-REFUSED = "responded with a status of 422"  # a form that was filled in a wrong way
-REACHABLE = "a, button, input, select, textarea, summary"
-Opener = Callable[..., "Page"]
-FOCUS_IS_VISIBLE = """() => {
-  const style = getComputedStyle(document.activeElement);
-  return style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
-}"""
-# Contrast (WCAG) of the text of each element with the nearest background behind it.
-LOWEST_CONTRAST = """() => {
-  const parts = text => text.match(/[\\d.]+/g).map(Number);
-  const linear = value => value <= .04 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => .2126 * linear(r / 255) + .7152 * linear(g / 255) + .0722 * linear(b / 255);
-  const ground = element => {
-    const colour = parts(getComputedStyle(element).backgroundColor);
-    return colour.length < 4 || colour[3] > 0 ? colour : ground(element.parentElement);
-  };
-  const hasText = each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-  const texts = [...document.querySelectorAll('body *')].filter(each => each.checkVisibility() && hasText(each));
-  return Math.min(...texts.map(each => {
-    const pair = [light(parts(getComputedStyle(each).color)), light(ground(each))];
-    return (Math.max(...pair) + .05) / (Math.min(...pair) + .05);
-  }));
-}"""
-
-
-@pytest.fixture
-def open_page(chromium: "Browser") -> Iterator[Opener]:
-    """`open_page(client, path, width, scheme)`. Afterwards: no fault in the console and no request to elsewhere."""
-    faults: list[str] = []
-    opened = []
-
-    def open_one(client: Client, path: str, width: int = 1280, scheme: str = "light") -> "Page":
-        own = f"http://127.0.0.1:{client.port}/"
-        context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        opened.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: None if REFUSED in message.text else faults.append(message.text))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith(own) else faults.append(asked.url))
-        page.goto(own.rstrip("/") + path, wait_until="load")
-        return page
-
-    yield open_one
-    for context in opened:
-        context.close()
-    assert faults == []
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_pages_fit_and_can_be_read(shape: str, full: Client, open_page: Opener) -> None:
-    width, scheme = SHAPES[shape]
-    for path in PATHS:
-        page = open_page(full, path, width, scheme)
-        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        cut = "[...document.querySelectorAll('.wide')].filter(each => each.scrollWidth > each.clientWidth + 1).length"
-        assert page.evaluate(cut) == 0, f"{path}: a table is wider than its place"
-        assert page.evaluate(LOWEST_CONTRAST) >= 4.5, path
-        light = page.evaluate("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])") > 128
-        assert light == (scheme == "light")
-        page.context.close()
-
-
-@pytest.mark.parametrize("path", ["/", f"/runs/{DONE}", "/runs/new", "/dead-letters"])
-def test_the_keyboard_reaches_every_link_and_shows_where_it_is(path: str, full: Client, open_page: Opener) -> None:
-    page = open_page(full, path)
-    wanted = page.evaluate(
-        f"[...document.querySelectorAll('{REACHABLE}')].filter(each => each.checkVisibility()).length"
-    )
-    reached = page.evaluate("window.reached = new Set(); 0")
-    for _ in range(wanted + page.locator(".wide:visible").count()):
-        page.keyboard.press("Tab")
-        assert page.evaluate(FOCUS_IS_VISIBLE), page.evaluate("document.activeElement.outerHTML")
-        if page.evaluate(f"document.activeElement.matches('{REACHABLE}')"):
-            reached = page.evaluate("window.reached.add(document.activeElement).size")
-    assert reached == wanted
-
-
-def test_the_first_key_skips_to_the_content(full: Client, open_page: Opener) -> None:
-    page = open_page(full, "/datasets")
-    page.keyboard.press("Tab")
-    assert page.locator(".skip").bounding_box()["x"] >= 0  # type: ignore[index]
-    page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "content"
+    from playwright.sync_api import Browser
 
 
 def test_a_search_is_typed_and_shown(full: Client, open_page: Opener) -> None:

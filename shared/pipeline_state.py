@@ -18,6 +18,8 @@ from shared.store import Store
 from shared.topic_views import FailureSentences, dead_letter_view, record_view
 from shared.training import definition
 
+SplitResults = tuple[Mapping[str, RunResult], Mapping[str, FoldResult]]
+
 
 @dataclass(frozen=True)
 class PipelineSnapshot:
@@ -50,6 +52,7 @@ class PipelineState:
         self._letters = {group: dead_letter_view(bus, store, group) for group in TOPIC_BY_GROUP}
         self._failures = FailureSentences(self._letters.values())
         self._measured = ProgressCache(measure_progress)
+        self._split: tuple[Mapping[str, RunResult | FoldResult], SplitResults] = {}, ({}, {})
 
     def read_snapshot(self, patience_seconds: float = -1) -> PipelineSnapshot:
         """The present state. Waits up to `patience_seconds` for another thread that reads, by default without a limit.
@@ -96,6 +99,8 @@ class PipelineState:
 
     def _read_topics(self) -> PipelineSnapshot:
         results, datasets = self._results.read_newest(), self._datasets.read_newest()
+        if results is not self._split[0]:
+            self._split = results, split_results(results)
         self._measured.keep_only(datasets.values())
         return PipelineSnapshot(
             datasets=datasets,
@@ -103,7 +108,13 @@ class PipelineState:
             failure_sentences=self._failures.read_newest(),
             letter_counts={group: view.message_count for group, view in self._letters.items()},
             runs=self._runs.read_newest(),
-            results={key: each for key, each in results.items() if isinstance(each, RunResult)},
-            folds={key: each for key, each in results.items() if isinstance(each, FoldResult)},
+            results=self._split[1][0],
+            folds=self._split[1][1],
             measured=self._measured,
         )
+
+
+def split_results(found: Mapping[str, RunResult | FoldResult]) -> SplitResults:
+    """Those of runs and those of folds."""
+    runs = {key: each for key, each in found.items() if isinstance(each, RunResult)}
+    return runs, {key: each for key, each in found.items() if isinstance(each, FoldResult)}

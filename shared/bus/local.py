@@ -84,6 +84,12 @@ class LocalBus:
         kept = (row for row in rows if row[4] is not None)
         return {row[6]: Message(row[0], row[1], row[2], row[3], row[4], json.loads(row[5])) for row in kept}
 
+    def read_version(self) -> tuple[int, int]:
+        """Another pair once a process has changed this bus: a number for those of others, and one for own changes."""
+        with self._lock:
+            (others,) = self._database.execute("PRAGMA data_version").fetchone()
+            return others, self._database.total_changes
+
     def follow(self, topic: str) -> "LocalFollower":
         return LocalFollower(self, topic)
 
@@ -136,15 +142,18 @@ class LocalFollower:
     def __init__(self, bus: LocalBus, topic: str) -> None:
         self.bus, self.topic = bus, topic
         self._known: dict[str, int] | None = None  # numbers of messages by key
+        self._version: tuple[int, int] | None = None  # of the bus at the last whole read
 
     def read_batches(self) -> Iterator[Batch]:
+        if (version := self.bus.read_version()) == self._version:
+            return
         newest, known = self.bus.select_newest(self.topic), self._known or {}
         now = {message.key: number for number, message in newest.items()}
         updates = [Update(key, None, (0, 0, 0)) for key in known.keys() - now.keys()]
         updates += [Update(each.key, each, (0, 0, n)) for n, each in newest.items() if known.get(each.key) != n]
         if updates or self._known is None:
             yield Batch(from_start=self._known is None, updates=updates)
-        self._known = now
+        self._known, self._version = now, version
 
     def close(self) -> None: ...
 

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,24 @@ class TestLocalBus(BusContract):
     @pytest.fixture
     def opener(self, tmp_path: Path):
         return lambda: LocalBus(tmp_path / "bus.sqlite")
+
+    def test_a_topic_is_read_only_after_a_change_of_the_bus(
+        self, bus: LocalBus, connect: Callable[[], LocalBus], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reads = []
+        read_whole = LocalBus.select_newest
+        monkeypatch.setattr(LocalBus, "select_newest", lambda *asked: (reads.append(asked), read_whole(*asked))[1])
+        follower = bus.follow(self.topic)
+        for change in (
+            lambda: None,
+            lambda: bus.publish(self.topic, "k", b"own"),
+            lambda: connect().publish(self.topic, "k", b"theirs"),
+        ):
+            change()
+            reads.clear()
+            for _ in range(3):
+                list(follower.read_batches())
+            assert len(reads) == 1
 
     def test_the_message_of_a_killed_member_is_free_at_once(self, bus: Bus, tmp_path: Path) -> None:
         bus.publish(self.topic, "k", b"v")

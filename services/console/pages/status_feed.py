@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from fastapi import HTTPException
 
@@ -93,10 +93,9 @@ class StatusFeed:
             status = self._observer.read_status(self.reader.timeout_seconds)
             snapshot, letters = self.reader.read_snapshot(), self._letters.read_letters()
         counts = [len(snapshot.runs), len(snapshot.results), len(snapshot.folds), [letter.id for letter in letters]]
+        shown = [vars(each) for each in (*status.groups, *status.datasets, *status.videos)]
         courses = self._mark_courses() if snapshot.runs.keys() - snapshot.results.keys() else []
-        return Moment(
-            status, snapshot, letters, self._observer.videos, json_digest([asdict(status), counts, courses])[:16]
-        )
+        return Moment(status, snapshot, letters, self._observer.videos, json_digest([shown, counts, courses])[:16])
 
     def _mark_courses(self) -> list[str]:
         """What changes when a fold in training has another epoch."""

@@ -7,6 +7,7 @@ from services.ingest.withdrawal.loop import WithdrawalLoop
 from services.ingest.withdrawal.withdrawing import Withdrawer
 from tests.unit.console.conftest import Client, served
 from tests.unit.console.drawn_stack import (
+    DONE,
     HOSTILE_NAME,
     TRAINING,
     fill_stack,

@@ -16,6 +16,7 @@ from shared.errors import BadData
 from shared.stage import Arrays
 
 _MOST_HEADER_BYTES = 1 << 16  # more than the header of any .npy
+_PIECE_BYTES = 1 << 20  # that are read at once
 _MOST_RATIO = 1100  # of unpacked to packed bytes: deflate reaches 1032
 _HEADER_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -107,8 +108,7 @@ class ArrayFile(Mapping[str, np.ndarray[Any, Any]]):
         try:
             with self._archive.open(info) as member:
                 member.seek(offset + start * row_bytes)
-                data = member.read(max(0, stop - start) * row_bytes)
-            rows = np.frombuffer(data, dtype)
+                rows = _read_values(member, max(0, stop - start) * row_bytes, dtype)
             return rows.reshape(max(0, stop - start), *shape[1:]) if shape else rows.reshape(())
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise BadData(f"{self.label}: array {name!r} is damaged ({error}); compute it again.") from None
@@ -125,6 +125,19 @@ class ArrayFile(Mapping[str, np.ndarray[Any, Any]]):
             if dtype.hasobject or (column_order and len(shape) > 1):
                 raise ValueError(f"{info.filename!r} has {dtype} in an order that is not C's")
             return shape, dtype, member.tell()
+
+
+def _read_values(member: IO[bytes], size: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The next `size` bytes as values [N], in memory once. Raises ValueError if there are fewer."""
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        piece = member.read(min(len(view), _PIECE_BYTES))
+        if not piece:
+            raise ValueError(f"{len(view)} of {size} bytes are missing")
+        view[: len(piece)] = piece
+        view = view[len(piece) :]
+    return np.frombuffer(data, dtype)
 
 
 def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, packed: int) -> np.ndarray[Any, Any]:

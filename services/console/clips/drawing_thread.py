@@ -14,11 +14,11 @@ class DrawingThread:
         self.patience_seconds = patience_seconds
         self._thread = ThreadPoolExecutor(1, "pictures")
 
-    def draw_picture(self, draw: Callable[[], T]) -> T:
-        """What `draw` returns. Raises Unavailable if others are drawn for too long, and whatever it raises."""
+    def draw_picture(self, draw: Callable[[], T], patience_seconds: float | None = None) -> T:
+        """What `draw` returns. Raises Unavailable if it or others take too long, and whatever it raises."""
         drawn = self._thread.submit(draw)
         try:
-            return drawn.result(self.patience_seconds)
+            return drawn.result(patience_seconds or self.patience_seconds)
         except TimeoutError:
             drawn.cancel()
             raise Unavailable("The console is busy with other pictures. Ask again.") from None

@@ -12,14 +12,13 @@ from services.console.pages.rendering import PAGE_HEADERS, load_templates, rende
 from services.console.pages.status_feed import Moment, StatusFeed
 from services.console.pages.video_address import address_video, name_video
 from services.console.state_reader import T
-from services.console.videos.view_reader import ViewReader
+from services.console.videos.view_reader import DRAWING_SECONDS, ViewReader
 from shared.pipeline_status import VideoState
 from shared.prediction.model import Prediction
 from shared.prediction.page.view import list_event_times
 from shared.video_progress import VideoProgress
 
 SHOWN_EVENTS = 500
-DRAWING_SECONDS = 60.0  # for the curves of hours, or one event. Nobody else waits for them
 # The view places its marks and bars by attributes of style, and its pictures are inside the page.
 VIEW_HEADERS = {
     "Content-Security-Policy": PAGE_HEADERS["Content-Security-Policy"].replace("img-src 'self'", "img-src 'self' data:")

@@ -1,5 +1,7 @@
 """What the page of a video shows: its prediction as far as it is made, curves, and one event at a time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 
@@ -12,14 +14,18 @@ from services.console.videos.event_artifacts import read_event_artifacts
 from shared.errors import BadData
 from shared.prediction.files import PREDICTION_FILE
 from shared.prediction.model import PredictedEvent, Prediction
-from shared.prediction.page.event_chart import plot_events
+from shared.prediction.page.event_chart import EventChart, plot_events
 from shared.prediction.page.motion_curves import FaceCurves, plot_face_curves
 from shared.prediction.page.view import WHEEL_PIXELS, ShownEvent
 from shared.records import Record
-from shared.spotting.stored_motion import unpack_motions
+from shared.spotting.stored_motion import StoredMotion, unpack_motions
 from shared.store import NotStored
 from shared.video_progress import VideoProgress
+from shared.video_records import SpottedVideo
 
+DRAWING_SECONDS = 60.0  # for the curves of hours
+LARGEST_MOTION_BYTES = 48 << 20  # of a face that is followed without a break: two hours of 30 frames per second
+FETCH_HINT = "`mer fetch --html` draws them."
 AT_WORK = "The stages are at work on this event. Its pictures appear here."
 DELETED = "This event has no pictures: what the stages made of it was deleted."
 NOT_YET = "Not recognised yet."
@@ -50,12 +56,17 @@ class ViewReader:
 
     def read_curves(self, progress: VideoProgress, prediction: Prediction) -> list[FaceCurves]:
         """The curves of each face. Raises HTTPException 404 if there is no motion any more, 413 for too much of it."""
-        if progress.spotted is None:
+        spotted = progress.spotted
+        if spotted is None:
             raise HTTPException(404, f"Nothing was spotted in {progress.video.name} yet, so it has no curves.")
-        with self.artifacts.open_arrays(progress.spotted.artifact) as arrays:
-            motions, seconds = unpack_motions(arrays), prediction.video.seconds
-            curves = [plot_face_curves(face.id, motions.get(face.id, ()), seconds) for face in prediction.faces]
-        return [each for each in curves if each]
+
+        def plot_curves() -> list[FaceCurves]:
+            seconds = prediction.video.seconds
+            with self._open_motions(spotted) as motions:
+                curves = [plot_face_curves(face.id, motions.get(face.id, ()), seconds) for face in prediction.faces]
+            return [each for each in curves if each]
+
+        return self.thread.draw_picture(plot_curves, DRAWING_SECONDS)
 
     def show_event(self, progress: VideoProgress, prediction: Prediction, number: int, faces: bool) -> ShownEvent:
         """An event with its chart and its pictures, as far as the stages have made them.
@@ -65,27 +76,37 @@ class ViewReader:
         event = next((each for each in prediction.events if each.id == number), None)
         if event is None:
             raise HTTPException(404, f"{progress.video.name} has no event {number}; its page lists all of them.")
-        shown = self._draw_chart(progress, event)
-        if progress.result is None:
-            shown = replace(shown, unrecognised=NOT_YET)
+        shown = ShownEvent(event) if progress.result else ShownEvent(event, missing=AT_WORK, unrecognised=NOT_YET)
         record = progress.events.features.get(number) if progress.events else None
-        if record is None:
-            return shown if progress.result else replace(shown, missing=AT_WORK)
-        return self.thread.draw_picture(lambda: self._draw_pictures(shown, record, faces))
+
+        def draw_event() -> ShownEvent:
+            drawn = replace(shown, chart=self._draw_chart(progress, event))
+            return self._draw_pictures(drawn, record, faces) if record else drawn
+
+        return self.thread.draw_picture(draw_event)
 
     def draw_wheel(self) -> str:
         """The colours of the flow as a data URI."""
         return self.thread.draw_picture(_draw_wheel_once)
 
-    def _draw_chart(self, progress: VideoProgress, event: PredictedEvent) -> ShownEvent:
+    def _draw_chart(self, progress: VideoProgress, event: PredictedEvent) -> EventChart | None:
         if progress.spotted is None:
-            return ShownEvent(event)
+            return None
         try:
-            with self.artifacts.open_arrays(progress.spotted.artifact) as arrays:
-                motions = {face: motion for face, motion in unpack_motions(arrays).items() if face == event.face}
-                return ShownEvent(event, plot_events([event], motions).get(event.id))
+            with self._open_motions(progress.spotted) as motions:
+                mine = {face: motion for face, motion in motions.items() if face == event.face}
+                return plot_events([event], mine).get(event.id)
         except (HTTPException, BadData):
-            return ShownEvent(event)
+            return None
+
+    @contextmanager
+    def _open_motions(self, spotted: SpottedVideo) -> Iterator[dict[int, StoredMotion]]:
+        """The motion of each face. Raises HTTPException 413 if a segment of it is too large for a page."""
+        with self.artifacts.open_arrays(spotted.artifact) as arrays:
+            for name, shape in arrays.shapes.items():
+                if shape and shape[0] * arrays.count_row_bytes(name) > LARGEST_MOTION_BYTES:
+                    raise HTTPException(413, f"{spotted.video.name} is too long for the curves of a page. {FETCH_HINT}")
+            yield unpack_motions(arrays)
 
     def _draw_pictures(self, shown: ShownEvent, record: Record, faces: bool) -> ShownEvent:
         from shared.prediction.page.event_pictures import draw_event_pictures  # OpenCV, with the first picture

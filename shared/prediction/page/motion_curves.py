@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,13 @@ def split_side(region: str) -> tuple[str, str]:
 
 def measure_departure(motion: FaceMotion) -> Values:
     """How far each region is from where it rests, [T, R] distances between the eyes."""
-    return np.asarray(np.linalg.norm(motion.displacement - find_rest(motion.times, motion.displacement), axis=-1))
+    return np.stack([_measure_departure_of(motion, index) for index in range(len(motion.regions))], 1)
+
+
+def _measure_departure_of(motion: FaceMotion, region: int) -> Values:
+    """The same for one region, [T]. The departures of hours need not be in memory together."""
+    course = motion.displacement[:, region]
+    return np.asarray(np.linalg.norm(course - find_rest(motion.times, course), axis=-1))
 
 
 def find_rest(times: Values, values: Values) -> Values:
@@ -82,48 +89,57 @@ def plot_face_curves(face: int, motions: Iterable[FaceMotion], seconds: float) -
     for motion in _long_enough(motions):
         regions, end = motion.regions, max(end, float(motion.times[-1]))
         step = min(step, float(np.median(np.diff(motion.times))))
-        judged = [not LID.search(region) for region in regions]
-        if any(judged):
-            moved = measure_departure(motion)[:, judged]
-            scale = max(scale, float(np.percentile(moved, TOP_PERCENTILE, method="higher")))
+        judged = [index for index, region in enumerate(regions) if not LID.search(region)]
+        moved = (_measure_departure_of(motion, index) for index in judged)
+        scale = max(scale, _find_high_value(moved, len(judged) * len(motion.times)))
     if not regions:
         return None
     width = max(step, end / MAX_BINS)
     names = (*regions, *CONTEXT_NAMES)
     filled = np.full((round(end / width) + 1, len(names)), GAP, np.uint8)
     for motion in _long_enough(motions):
-        values = np.concatenate([measure_departure(motion) / scale, _measure_context(motion)], 1)
-        _fill_bins(filled, motion.times, values, width)
+        departures = (_measure_departure_of(motion, index) / scale for index in range(len(regions)))
+        for column, values in enumerate(chain(departures, _measure_context(motion))):
+            _fill_bins(filled[:, column], motion.times, values, width)
     rows = _pair_rows(regions, filled[:, : len(regions)])
     context = _pair_rows(CONTEXT_NAMES, filled[:, len(regions) :], context=True)
     return FaceCurves(face, width, scale, (*rows, *context))
+
+
+def _find_high_value(columns: Iterable[Values], count: int) -> float:
+    """The `TOP_PERCENTILE` of `count` values, which come in columns [T], with a column in memory at a time."""
+    highest = np.zeros(0)
+    for column in columns:
+        higher = count - math.ceil(TOP_PERCENTILE / 100 * (count - 1))
+        highest = np.sort(np.concatenate([highest, column]))[-higher:]
+    return float(highest[0]) if count else 0.0
 
 
 def _long_enough(motions: Iterable[FaceMotion]) -> Iterator[FaceMotion]:
     return (motion for motion in motions if len(motion.times) > 1)
 
 
-def _measure_context(motion: FaceMotion) -> Values:
-    """What else a face does, [T, 5] as shares of full height: eyes closed, mouth open, head speed, change of light."""
+def _measure_context(motion: FaceMotion) -> Sequence[Values]:
+    """What else a face does, [T] each as a share of full height, in the order of `CONTEXT_NAMES`."""
     rest = np.maximum(np.median(motion.lids, 0), 1e-6)
     closed = 1 - motion.lids / rest
     opened = (motion.mouth - np.median(motion.mouth)) / 0.1  # distances between the eyes at full height
     speed = np.linalg.norm(np.gradient(motion.head[:, :2], motion.times, axis=0), axis=1) / 0.6  # per second
     light = np.abs(motion.light - find_rest(motion.times, motion.light)) / 25.0  # grey levels
-    return np.stack([closed[:, 0], closed[:, 1], opened, speed, light], 1)
+    return closed[:, 0], closed[:, 1], opened, speed, light
 
 
 def _fill_bins(filled: NDArray[np.uint8], times: Values, values: Values, width: float) -> None:
-    """Put the largest value [T, R] of each bin as bytes into `filled` [bins, R].
+    """Put the largest of the values [T] of each bin as a byte into `filled` [bins].
 
     A bin between two samples has a value between theirs.
     """
     places = np.clip(np.rint(times / width).astype(int), 0, len(filled) - 1)
     first, last = int(places[0]), int(places[-1])
-    highest = np.full((last - first + 1, values.shape[1]), -np.inf)
+    highest = np.full(last - first + 1, -np.inf)
     np.maximum.at(highest, places - first, values)
-    known = np.flatnonzero(np.isfinite(highest[:, 0]))
-    whole = np.stack([np.interp(np.arange(len(highest)), known, column[known]) for column in highest.T], 1)
+    known = np.flatnonzero(np.isfinite(highest))
+    whole = np.interp(np.arange(len(highest)), known, highest[known])
     filled[first : last + 1] = np.rint(np.clip(whole, 0, 1) * (GAP - 1)).astype(np.uint8)
 
 

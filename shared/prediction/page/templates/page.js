@@ -191,7 +191,7 @@ async function fillSection(section, event) {
 }
 async function ask(path, kind) {
   const answer = await fetch(location.pathname + path + location.search, {cache: "no-store"});
-  if (!answer.ok) throw new Error("status " + answer.status);
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail || "The console answered with status " + answer.status + ".");
   return answer[kind]();
 }
 function takeNews() {
@@ -319,7 +319,7 @@ addEventListener("beforeprint", () => { closeEvent(); show(0, whole); paintNow()
 function paintNow() { if (canvas) paint(); }
 if (data.asked) {
   state.waits = "The curves are loaded.";
-  ask("/curves", "json").then(found => { state.waits = ""; takeCurves(found); }, () => { state.waits = "The curves could not be loaded. Load the page again."; draw(); });
+  ask("/curves", "json").then(found => { state.waits = ""; takeCurves(found); }, fault => { state.waits = fault.message; draw(); });
   document.addEventListener("refreshed", takeNews);
 } else takeCurves(data.curves);
 place();

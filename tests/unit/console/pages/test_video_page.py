@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from services.console.pages.video_routes import SHOWN_EVENTS
+from services.console.videos import view_reader
 from shared.prediction.model import Prediction
 from tests.unit.console.conftest import Client, served
 from tests.unit.console.drawn_stack import compute_event, draw_video, publish, recognise_video, spot_video
@@ -144,6 +147,16 @@ def test_arrays_that_were_deleted_leave_the_rest(lab: Any) -> None:
         assert client.open(f"{address}/curves").status == 404
         assert 'class="plain chart"' not in client.open(f"{address}/events/1").text
         assert client.open(f"{address}/events/9").status == 404
+
+
+def test_motion_that_is_too_large_is_refused_with_what_to_do(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_predicted(lab)
+    monkeypatch.setattr(view_reader, "LARGEST_MOTION_BYTES", 100)
+    with served(lab.bus, lab.store) as client:
+        refused = client.get(f"{address_of(client)}/curves")
+        sentence = "anna 01.mp4 is too long for the curves of a page. `mer fetch --html` draws them."
+        assert (refused.status, refused.detail) == (413, sentence)
+        assert 'class="plain chart"' not in client.open(f"{address_of(client)}/events/1").text
 
 
 def test_a_long_list_is_bounded(lab: Any) -> None:

@@ -101,6 +101,8 @@ def test_a_header_that_lies_takes_no_memory_and_is_named(data: bytes) -> None:
 )
 def test_rows_are_those_of_the_whole_array(array: np.ndarray, start: int, stop: int | None) -> None:
     opened = ArrayFile(io.BytesIO(pack_arrays({"a": array, "fps": np.array(200.0)})))
+    np.testing.assert_array_equal(opened["a"], array)
+    assert ("a" in opened, "b" in opened, len(opened)) == (True, False, 2)
     assert opened.shapes == {"a": array.shape, "fps": ()}
     np.testing.assert_array_equal(opened.read_rows("a", start, stop), array[start:stop])
     assert opened.read_rows("fps").item() == 200.0

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from shared.prediction.page.motion_curves import (
     GAP,
     MAX_BINS,
+    TOP_PERCENTILE,
     FaceCurves,
     find_rest,
     measure_departure,
     plot_face_curves,
     split_side,
 )
+from shared.spotting.face_motion import FaceMotion
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 
@@ -127,3 +129,16 @@ def test_two_hours_stay_small_and_keep_the_peaks() -> None:
 
 def test_a_face_without_motion_has_no_curves() -> None:
     assert plot_face_curves(1, [], 4.0) is None
+
+
+def test_full_height_is_the_percentile_over_all_regions_but_the_lids() -> None:
+    rng = np.random.default_rng(0)
+    times = np.arange(400) / 25
+    shapes = {"head": (400, 5), "lids": (400, 2), "mouth": (400,), "light": (400,), "noise": (4,)}
+    given = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    regions = ("left lid", "chin", "left cheek", "right cheek")
+    displacement = rng.normal(size=(400, 4, 2)) * np.array([9, 1, 2, 3])[:, None]
+    motion = FaceMotion(times=times, regions=regions, displacement=displacement, eye_distance=60.0, **given)
+    curves = plot_face_curves(1, [motion], 16.0)
+    assert curves is not None
+    assert curves.scale == np.percentile(measure_departure(motion)[:, 1:], TOP_PERCENTILE, method="higher")

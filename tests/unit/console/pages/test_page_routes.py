@@ -76,7 +76,7 @@ def test_home_counts_every_stage_and_lists_the_newest(full: Client) -> None:
 def test_an_empty_stack_is_told_how_to_begin(empty: Client) -> None:
     page = empty.open("/").text
     assert '<section id="start" data-live>' in page
-    for command in ("synth", "doctor DATASET", "drop DATASET", "drop VIDEO", "fetch --html"):
+    for command in ("synth", "doctor DATASET", "drop DATASET", "drop VIDEO"):
         assert command in page
     for path in ("/datasets", "/runs", "/videos", "/dead-letters"):
         assert empty.open(path).status == 200

@@ -11,6 +11,7 @@ from services.console.uploads.form_body import LARGEST_FORM_BYTES
 from shared.store import LocalStore
 from shared.store.parts import SMALLEST_PART_BYTES
 from tests.unit.console.conftest import Client, served
+from tests.unit.console.drawn_stack import DONE, publish_runs
 from tests.unit.console.pages.browser import wait_until
 
 if TYPE_CHECKING:
@@ -61,6 +62,35 @@ def draw_film(file: Path, parts: int) -> bytes:
     whole = b"".join(bytes([number]) * SMALLEST_PART_BYTES for number in range(parts)) + b"the end"
     file.write_bytes(whole)
     return whole
+
+
+def test_a_video_is_predicted_by_a_run_that_is_chosen(lab: Any, chromium: "Browser", tmp_path: Path) -> None:
+    """From the home page, with the model chosen from those of the stack."""
+    publish_runs(lab.bus, lab.store)
+    buckets = {name: LocalStore(tmp_path / name) for name in ("datasets", "videos")}
+    (tmp_path / "anna.mp4").write_bytes(b"film")
+    with served(lab.bus, lab.store, buckets=buckets) as client:
+        assert 'href="/uploads?to=videos">Predict a video</a>' in client.open("/videos").text
+        page = chromium.new_page()
+        page.goto(f"http://127.0.0.1:{client.port}/", wait_until="load")
+        page.click("#videos >> text=Predict a video")
+        page.locator("#upload").wait_for()
+        assert page.is_checked("input[value=videos]")
+        page.set_input_files("#files", tmp_path / "anna.mp4")
+        page.click("details[data-for=videos] summary")
+        names = page.locator("#videos-model option").all_inner_texts()
+        assert names == [
+            "not chosen",
+            "shipped",
+            "fmer-lite on lab-2026, seed 3, UF1 0.866 (aaaaaaaa)",
+            "linear on lab-2026, seed 3, UF1 0.810 (dddddddd)",
+        ]
+        page.select_option("#videos-model", DONE)
+        page.click(".main")
+        wait_until(page, f"{STATE}.startsWith('1 file sent')")
+        page.close()
+    assert buckets["videos"].get("anna.mp4") == b"film"
+    assert json.loads(buckets["videos"].get("anna.mp4.merstream.json")) == {"model": DONE}
 
 
 def test_a_folder_is_sent_in_the_order_of_mer_drop(page: "Page", dataset: Path, buckets: dict[str, LocalStore]) -> None:

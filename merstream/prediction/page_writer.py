@@ -25,7 +25,7 @@ from shared.store import LocalStore
 
 PAGE_FILE = "prediction.html"
 MOST_PICTURED = 120  # events with pictures, some 100 KB each
-PORTRAIT_WIDTH, STRIP_WIDTH = 96, 96  # px
+STRIP_WIDTH = 96  # px
 
 
 def write_page(
@@ -83,7 +83,7 @@ def _show_events(
             held = artifacts[event.id]
             pictures = draw_event_pictures(held, event.seconds, faces)
             if faces and event.face not in portraits:
-                portraits[event.face] = draw_portrait(held, PORTRAIT_WIDTH)
+                portraits[event.face] = encode_picture(draw_portrait(held))
         shown = ShownEvent(event, charts.get(event.id), pictures)
         if len(prediction.events) > MOST_PICTURED:
             few = f"Only the {MOST_PICTURED} strongest events have pictures, so that this page stays small."

@@ -1,6 +1,7 @@
 """A dropped video on its way through every service: the prediction is that of `mer predict`, whatever is killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ from shared.worker import Worker
 from shared.worker.child_handler import ChildHandler
 from shared.worker.stage_handler import StageHandler
 from tests.servers.s3_servers import NAMES, SharedServers
+from tests.unit.console.conftest import served
 from tests.unit.trainer.recogniser.drawn_runs import store_run, train_run, write_drawn_table
 
 PATIENCE_SECONDS = 600
@@ -165,6 +167,7 @@ def check_prediction(settings: Settings, video: Path, run: Path, predicted: list
         assert page.count("data:image/") > 4, "the events have pictures"
         bare = write_stack_page(store, open_videos(settings), result, folder, faces=False).read_text()
         assert "data:video/mp4" not in bare
+        check_console(bus, store, found)
         plan = VideoPlan(model=store_run(run, store), subject="lab/s2")
         open_videos(settings).put(f"{NAME}.merstream.json", plan.model_dump_json().encode())
         services.inbox.scan_now()
@@ -177,6 +180,17 @@ def check_prediction(settings: Settings, video: Path, run: Path, predicted: list
         assert (other.model.digest, other.model.trained_on) == (by_run.model.digest, by_run.model.trained_on)
         assert services.reasons() == []
         services.close()
+
+
+def check_console(bus: Bus, store: Store, prediction: Prediction) -> None:
+    """The page of the video has every event with its pictures, and the motion of each face."""
+    with served(bus, store) as client:
+        (address,) = re.findall(r'href="(/videos/[0-9a-f]{16})"', client.open("/videos").text)
+        for event in prediction.events:
+            assert ('class="film"' in client.open(f"{address}/events/{event.id}").text) == bool(event.recognition)
+        assert [each["face"] for each in client.open(f"{address}/curves").json] == [
+            face.id for face in prediction.faces
+        ]
 
 
 def test_a_dropped_video_comes_out_as_the_prediction_of_mer_predict(

@@ -12,7 +12,7 @@ from services.console.pages.rendering import PAGE_HEADERS, load_templates, rende
 from services.console.pages.status_feed import Moment, StatusFeed
 from services.console.pages.video_address import address_video, name_video
 from services.console.state_reader import T
-from services.console.videos.view_reader import DRAWING_SECONDS, ViewReader
+from services.console.videos.view_reader import DRAWING_SECONDS, ViewReader, find_portrayed
 from shared.pipeline_status import VideoState
 from shared.prediction.model import Prediction
 from shared.prediction.page.view import list_event_times
@@ -52,6 +52,7 @@ class VideoPages:
             Route("/videos/{video}", self.show_video),
             Route("/videos/{video}/curves", self.send_curves),
             Route("/videos/{video}/events/{event:int}", self.show_event),
+            Route("/videos/{video}/faces/{face:int}", self.send_portrait),
         ]
 
     async def show_video(self, request: Request) -> Response:
@@ -66,8 +67,8 @@ class VideoPages:
             run_folder=self.run_folder,
             video=found.state,
             id=name_video(found.state),
-            address=request.url.path,
             faces=_shows_faces(request),
+            portraits=_address_portraits(found) if _shows_faces(request) else {},
             prediction=shown,
             whole=prediction,
             hidden_events=len(prediction.events) - SHOWN_EVENTS if prediction else 0,
@@ -82,6 +83,15 @@ class VideoPages:
             return [asdict(each) for each in self.views.read_curves(found.progress, found.require_prediction())]
 
         return JSONResponse(await self._run_work(read_curves), headers=PAGE_HEADERS)
+
+    async def send_portrait(self, request: Request) -> Response:
+        moment, face = await self.feed.read_moment(), request.path_params["face"]
+
+        def draw_portrait() -> bytes:
+            found = self._find_video(moment, request)
+            return self.views.draw_portrait(found.progress, found.require_prediction(), face)
+
+        return Response(await self._run_work(draw_portrait), media_type="image/webp", headers=PAGE_HEADERS)
 
     async def show_event(self, request: Request) -> Response:
         """What the page of the video shows of an event that is opened there."""
@@ -107,6 +117,12 @@ class VideoPages:
             if address_video(state) == address:
                 return FoundVideo(state, progress, self.views.read_prediction(progress))
         raise HTTPException(404, "No video has this address: it was replaced or removed. /videos lists all of them.")
+
+
+def _address_portraits(found: FoundVideo) -> dict[int, str]:
+    """The address of the picture of each face of which there is one."""
+    faces = find_portrayed(found.progress, found.prediction) if found.prediction else {}
+    return {face: f"{address_video(found.state)}/faces/{face}" for face in faces}
 
 
 def _shows_faces(request: Request) -> bool:

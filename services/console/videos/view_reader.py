@@ -85,6 +85,14 @@ class ViewReader:
 
         return self.thread.draw_picture(draw_event)
 
+    def draw_portrait(self, progress: VideoProgress, prediction: Prediction, face: int) -> bytes:
+        """A WebP of a face. Raises HTTPException 404 if no event of it has arrays."""
+        number = find_portrayed(progress, prediction).get(face)
+        if progress.events is None or number is None:
+            raise HTTPException(404, f"{progress.video.name} has no picture of face {face}.")
+        record = progress.events.features[number]
+        return self.thread.draw_picture(lambda: self._draw_portrait_once(record))
+
     def draw_wheel(self) -> str:
         """The colours of the flow as a data URI."""
         return self.thread.draw_picture(_draw_wheel_once)
@@ -108,6 +116,14 @@ class ViewReader:
                     raise HTTPException(413, f"{spotted.video.name} is too long for the curves of a page. {FETCH_HINT}")
             yield unpack_motions(arrays)
 
+    def _draw_portrait_once(self, record: Record) -> bytes:
+        from shared.prediction.page.event_pictures import draw_portrait, encode_webp
+
+        try:
+            return encode_webp(draw_portrait(read_event_artifacts(self.artifacts, record)))
+        except (BadData, KeyError, IndexError, ValueError) as fault:
+            raise HTTPException(409, f"{record.sample.identity}: the picture cannot be drawn: {fault}") from None
+
     def _draw_pictures(self, shown: ShownEvent, record: Record, faces: bool) -> ShownEvent:
         from shared.prediction.page.event_pictures import draw_event_pictures  # OpenCV, with the first picture
 
@@ -118,6 +134,12 @@ class ViewReader:
             return replace(shown, missing=DELETED if gone.status_code == 404 else str(gone.detail))
         except (BadData, KeyError, IndexError, ValueError) as fault:
             return replace(shown, missing=f"The pictures of this event cannot be drawn: {fault}")
+
+
+def find_portrayed(progress: VideoProgress, prediction: Prediction) -> dict[int, int]:
+    """The first event of each face that has features, by the face's id."""
+    features = progress.events.features if progress.events else {}
+    return {event.face: event.id for event in reversed(prediction.events) if event.id in features}
 
 
 @cache

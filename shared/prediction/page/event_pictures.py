@@ -18,6 +18,7 @@ from shared.regions_of_interest import ROI
 
 CELL_WIDTH = 136  # px of a film's picture; its height follows the frames
 FLOW_WIDTH = 200  # px
+PORTRAIT_WIDTH = 96  # px
 SHADED = 0.55  # share of the grey frame's light that stays under the flow's colours
 ARROW_SHARE = 0.2  # length of the longest arrow, share of the picture's width
 FACE_REACH = (1.35, 0.95, 2.0)  # sides, up, down from between the eyes: what pictures show, distances between the eyes
@@ -97,17 +98,21 @@ def find_face_window(landmarks: NDArray[np.float64], shape: tuple[int, ...]) -> 
     return slice(top, bottom), slice(left, right)
 
 
-def draw_portrait(artifacts: EventArtifacts, width: int) -> str:
-    """The face at the onset as a data URI, to tell several persons apart."""
+def draw_portrait(artifacts: EventArtifacts) -> Picture:
+    """The face at the onset, to tell several persons apart."""
     frames, onset = artifacts.ingest["frames"], int(artifacts.ingest["onset"])
     window = find_face_window(artifacts.features["landmarks"], frames.shape)
-    return encode_picture(shrink_picture(frames[onset][window], width))
+    return shrink_picture(frames[onset][window], PORTRAIT_WIDTH)
 
 
 def encode_picture(picture: NDArray[Any], quality: int = 82) -> str:
     """RGB picture uint8 [H, W, 3] -> data URI (WebP)."""
-    encoded = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])[1]
-    return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return "data:image/webp;base64," + base64.b64encode(encode_webp(picture, quality)).decode()
+
+
+def encode_webp(picture: NDArray[Any], quality: int = 82) -> bytes:
+    """RGB picture uint8 [H, W, 3] -> the bytes of a file."""
+    return cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
 
 
 def _draw_film(artifacts: EventArtifacts, seconds: float, window: Window) -> Film:

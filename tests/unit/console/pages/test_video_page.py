@@ -104,6 +104,9 @@ def test_the_view_places_and_plays_as_that_of_a_file(lab: Any, chromium: "Browse
         assert box
         assert lane
         assert abs((box["x"] - lane["x"]) / lane["width"] - 2.8 / 4) < 0.01
+        pictures = "[...document.querySelectorAll('#lanes img, #faces img')].map(each => each.naturalWidth)"
+        wait_until(page, f"{pictures}.every(width => width === 96)")
+        assert page.evaluate(pictures) == [96] * 4
         mark.click()
         wait_until(page, f"{count_parts('#event-3 .film')} === 1")
         cell = page.locator("#event-3 .moving").first
@@ -127,6 +130,7 @@ def test_without_faces_no_picture_shows_one(lab: Any, chromium: "Browser") -> No
             page.click("button.open[data-open='1']")
             wait_until(page, f"{count_parts('#event-1 .arrows.schematic')} === 1")
             assert page.locator("#event-1 .film").count() == 0
+            assert page.locator(".prediction img:not(.flow, .wheel)").count() == 0
         event = f"{address_of(client)}/events/1"
         bare, whole = (client.open(f"{event}{query}").text for query in ("?faces=no", ""))
         assert (bare.count("<image href="), whole.count("<image href=")) == (0, 1)
@@ -147,6 +151,7 @@ def test_arrays_that_were_deleted_leave_the_rest(lab: Any) -> None:
         assert client.open(f"{address}/curves").status == 404
         assert 'class="plain chart"' not in client.open(f"{address}/events/1").text
         assert client.open(f"{address}/events/9").status == 404
+        assert [client.open(f"{address}/faces/{face}").status for face in (1, 2, 3)] == [404, 200, 404]
 
 
 def test_motion_that_is_too_large_is_refused_with_what_to_do(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:

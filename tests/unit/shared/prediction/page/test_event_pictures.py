@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.prediction.page.event_pictures import draw_event_pictures, draw_portrait, find_face_window
+from shared.prediction.page.event_pictures import PORTRAIT_WIDTH, draw_event_pictures, draw_portrait, find_face_window
 from tests.unit.merstream.prediction import drawn_prediction as drawn
 
 
@@ -88,4 +88,6 @@ def test_eyes_that_look_elsewhere_do_not_pale_the_rest() -> None:
 
 
 def test_the_portrait_is_the_onset() -> None:
-    assert decode(draw_portrait(drawn.draw_artifacts(light=120), 48)).shape[1] == 48
+    portrait = draw_portrait(drawn.draw_artifacts(light=120))
+    assert portrait.shape[1] == PORTRAIT_WIDTH
+    assert abs(float(portrait.mean()) - 120) < 2

@@ -6,6 +6,7 @@ from services.console.runs.run_deleter import RunDeleter
 from services.console.state_reader import StateReader
 from shared.pipeline_state import PipelineState
 from shared.records import FoldResult
+from shared.store import LocalStore
 from tests.unit.trainer.lab import Killed
 
 MAJORITY = {"datasets": ["toy"], "model": "majority"}
@@ -100,19 +101,40 @@ def test_a_run_that_was_not_planned_yet_does_not_come_back_as_failed(dropped, ap
     assert one.planner.handler.handle(message.value, one.metrics) == ("cancelled", [])
 
 
-def test_a_fold_that_ends_during_a_deletion_is_removed_by_the_next(dropped, api, trainer):
+def test_a_run_that_ends_during_its_deletion_has_no_report(dropped, trainer, monkeypatch):
+    one, put = trainer(), LocalStore.put
+    one.look()
+    (run,) = dropped.bus.read_newest("mer.runs")
+    one.planner.step()
+    for _ in range(3):
+        one.folds.step()
+
+    def mark_after_fold(store, key, data):
+        put(store, key, data)
+        if key.startswith("folds/") and key.endswith(".json"):
+            put(store, f"runs/{run}/cancelled", b"")
+
+    monkeypatch.setattr(LocalStore, "put", mark_after_fold)
+    one.folds.step()
+    assert len(dropped.bus.read_newest("mer.results")) == 4, "what is stored is told"
+    assert stored(dropped, "reports/") == []
+
+
+def test_a_fold_that_ends_during_a_deletion_is_removed_by_that_of_another_run(dropped, api, trainer):
     client, one = api(), trainer()
+    client.post(**MAJORITY, seed=5)
     one.look()
     one.planner.step()
     one.folds.step()
-    (run,) = client.get("/runs").json
-    (fold,) = [key for key in dropped.bus.read_newest("mer.results") if "/" in key]
-    told = FoldResult.decode(dropped.bus.read_newest("mer.results")[fold].value)
-    client.delete(run["url"])
+    (message,) = [each for key, each in dropped.bus.read_newest("mer.results").items() if "/" in key]
+    told = FoldResult.decode(message.value)
+    client.delete(f"/runs/{told.run}")
     dropped.store.put(told.outcome, b"{}")
     dropped.bus.publish("mer.results", told.key, told.encode())
-    client.delete(run["url"])
+    (other,) = client.get("/runs").json
+    client.delete(other["url"])
     assert stored(dropped, "folds/") == []
+    assert dropped.bus.read_newest("mer.results") == {}
 
 
 @pytest.mark.parametrize("effects", [0, 1, 3, 7, 12, 20])

@@ -257,6 +257,7 @@ def test_a_file_that_does_not_fit_into_memory_is_stored_whole(client: Client, bu
         ("multipart/form-data; boundary=x", b"--x\r\nno header\r\n--x--", 422),
         ("multipart/form-data", b"--x", 422),
         ("multipart/form-data; boundary=x", FORM.removesuffix(b"--x--\r\n"), 422),
+        ("multipart/form-data; boundary=x", FORM.removesuffix(b"--\r\n") + b"\r\nContent-Disp", 422),
         ("multipart/form-data; boundary=x", FORM.replace(b"PK", b""), 422),
         ("multipart/form-data; boundary=x", FORM.replace(b'"file"', b'"other"'), 422),
         ("text/plain", b"--x", 422),

@@ -153,6 +153,7 @@ def describe_api() -> dict[str, Any]:
     parts: list[ApiPart] = [
         LetterApi(unused, unused),
         CompareApi(unused, unused, unused),
+        ClipApi(unused, unused, unused),
         UploadRoutes(unused, None, None),
         WithdrawalApi(unused, unused),
         VideoApi(unused),

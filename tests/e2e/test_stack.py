@@ -7,6 +7,7 @@ import gc
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,6 +35,13 @@ from shared.store import Store
 from shared.video_records import PredictionResult
 from tests.docs.pages import blocks_of, commands_of, pages_with
 from tests.e2e.compose_stack import ROOT, Stack
+from tests.unit.conftest import chromium
+from tests.unit.console.pages.walk import ConsoleWalk
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+__all__ = ["chromium"]
 
 # Kafka's client leaves connections that TLS has closed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
@@ -274,6 +282,34 @@ def test_the_learned_magnifier_comes_with_its_layer(stack: Stack, tmp_path: Path
     found = digests(store)
     assert {key: found[key] for key in own} == own
     assert sum(key.startswith("magnifier/") for key in own) == 4
+
+
+def test_a_person_does_everything_in_a_browser(
+    stack: Stack, dataset: Path, video: Path, tmp_path: Path, chromium: "Browser"
+) -> None:
+    """A dataset of its own, so that no other test meets its runs."""
+    folder = tmp_path / "by-browser"
+    shutil.copytree(dataset, folder)
+    (folder / "merstream.json").write_text(json.dumps({"overrides": SMALL, "train": TRAIN}))
+    page = chromium.new_page()
+    walk = ConsoleWalk(page, f"http://127.0.0.1:{stack.ports['API_PORT']}", PATIENCE_SECONDS)
+    walk.log_in(stack.variables()["MER_API_TOKEN"])
+    walk.upload_dataset(folder)
+    walk.wait_for_features(clips=6)
+    walk.look_at_clip(folder.name)
+    walk.read_report(folder.name)
+    walk.start_run(folder.name, "fmer-lite", epochs=5000)
+    walk.cancel_run()
+    walk.start_run(folder.name, "linear", epochs=2)
+    walk.wait_for_run(folder.name, "done")
+    walk.compare_runs(folder.name)
+    with closing(open_bus(stack.settings())) as bus:
+        bus.publish(topic_by_short_name("clips").name, "nonsense", b"no record")
+    walk.replay_letter("interpolator")
+    seen = shutil.copy(video, tmp_path / "by-browser.mp4")
+    walk.upload_video(Path(seen))
+    walk.wait_for_prediction("by-browser.mp4")
+    page.close()
 
 
 def test_the_plain_command_needs_nothing_and_own_secrets_may_come_later(stack: Stack, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def load_templates() -> Environment:
     templates.filters.update(
         video_address=address_video,
         amount=format_amount,
+        grouped="{:,}".format,  # digits in groups of three
         figure=format_figure,
         moment=format_moment,
         segment=quote_path,

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 Opener = Callable[..., "Page"]  # the fixture `open_page`
 
 
-def wait_until(page: "Page", condition: str) -> None:
+def wait_until(page: "Page", condition: str, patience_seconds: float = CALM) -> None:
     """Playwright's own waiting evaluates text in the page, which the page's policy forbids."""
-    limit = time.monotonic() + CALM
+    limit = time.monotonic() + patience_seconds
     while not page.evaluate(condition):
         assert time.monotonic() < limit, condition
         page.wait_for_timeout(20)

@@ -55,10 +55,13 @@ class ViewReader:
         return None
 
     def read_curves(self, progress: VideoProgress, prediction: Prediction) -> list[FaceCurves]:
-        """The curves of each face. Raises HTTPException 404 if there is no motion any more, 413 for too much of it."""
+        """The curves of each face; none if nothing is spotted yet or the motion was deleted.
+
+        Raises HTTPException 413 for too much motion.
+        """
         spotted = progress.spotted
-        if spotted is None:
-            raise HTTPException(404, f"Nothing was spotted in {progress.video.name} yet, so it has no curves.")
+        if spotted is None or not self.artifacts.store.exists(spotted.artifact.key):
+            return []
 
         def plot_curves() -> list[FaceCurves]:
             seconds = prediction.video.seconds

@@ -12,7 +12,7 @@ pair = numpy.random.default_rng(0).uniform(0, 255, (2, 1, 64, 64))
 endef
 export COMPILE_KERNELS
 
-.PHONY: setup demo test test-all torture hostile servers lint lock sbom weights bench bench-bus gpu-bundle gpu-check images up down e2e gen k8s-test clean
+.PHONY: setup demo test test-all torture hostile servers lint lock sbom weights bench bench-bus gpu-bundle gpu-check images up down e2e gen screenshots k8s-test clean
 
 demo: setup
 	$(BIN)/mer demo
@@ -46,7 +46,7 @@ lint: setup
 	$(BIN)/mypy
 
 # Modules without a main, and scripts that draw pictures or need servers, a GPU, a run, a dataset or a recording.
-MODULES = common.py table.py drawn_maps.py flow_peers.py known_motions.py gpu_features.py gpu_parts.py gpu_tests.py gpu_timing.py gpu_training.py
+MODULES = common.py table.py drawn_features.py drawn_maps.py flow_peers.py known_motions.py gpu_features.py gpu_parts.py gpu_tests.py gpu_timing.py gpu_training.py
 ON_DEMAND = $(addprefix benchmarks/,$(MODULES) truth_pictures.py bus.py imbalance.py ablation.py uncoded.py label_ceiling.py real_camera.py landmarks.py)
 ON_DEMAND += benchmarks/gpu.py benchmarks/gpu_bundle.py benchmarks/scale_inbox.py
 bench: setup
@@ -117,6 +117,10 @@ e2e: setup
 # Every generated file: manifests from shared/bus/topics.py and k8s/scaling.py, and the pages that docs/generate.py lists.
 gen: setup
 	$(BIN)/python -m k8s.generate
+
+# The pictures of the console in docs/images, of a drawn dataset (minutes the first time). They need Chromium.
+screenshots: setup
+	PYTHONPATH=. $(BIN)/python docs/screenshots.py
 
 # On the cluster in $KUBECONFIG, in a namespace of its own; its nodes have the images.
 k8s-test: setup

@@ -12,8 +12,8 @@ from pathlib import Path
 
 # As in shared/service_access.py, which this script can't import: `make up` needs no packages.
 SERVICES = (
-    *("inbox", "ingest", "spotter", "interpolator", "magnifier", "flow", "roi-au", "planner", "console", "trainer"),
-    *("recogniser", "notifier", "person"),
+    *("inbox", "withdrawal", "ingest", "spotter", "interpolator", "magnifier", "flow", "roi-au", "planner", "console"),
+    *("trainer", "recogniser", "notifier", "person"),
 )
 USER_PREFIX = "mer-"
 ADMINISTRATOR = USER_PREFIX + "setup"

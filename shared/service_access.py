@@ -1,8 +1,8 @@
 """What each service may do on the store and on the bus: the source of the store's policies and of Kafka's ACLs.
 
 A service may write only under its own prefixes and delete only what it makes anew. Nobody but a person may delete
-uploads or sources, and the inbox for a person who asks in the console. The console takes uploads of people, so it may
-put files beside them, also in place of earlier ones.
+uploads or sources, and the service `withdrawal` for a person who asks in the console. The console takes uploads of
+people, so it may put files beside them, also in place of earlier ones.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from typing import Any
 from shared.bus.topics import (
     BUCKET_EVENTS,
     CLIPS,
+    DATASETS,
     FEATURES,
     FLOWS,
     FOLDS,
@@ -37,7 +38,6 @@ PERSON = "person"  # somebody with the command `mer`
 NOTIFIER = "notifier"  # the store itself, which notifies Kafka of uploads
 EVERY = "*"
 _ALL_TOPICS = tuple(TOPICS.values())
-_PASSING_TOPICS = (*(TOPICS[TOPIC_BY_GROUP[group]] for group in IMAGE_STAGES), FOLDS)  # without state
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,25 @@ def _stage_access(stage: str, produced: Topic, deleted: str = "json") -> Service
     return _worker_access(stage, reads=clips, writes=(f"{stage}/*",), deletes=deletes, produces=(produced, SOURCES))
 
 
+_EVERYTHING = ServiceAccess(
+    reads=("*",),
+    writes=("*",),
+    deletes=("*",),
+    uploads=("inbox_bucket", "videos_bucket"),
+    changes_uploads=True,
+    consumes=_ALL_TOPICS,
+    produces=_ALL_TOPICS,
+    erases=(*(TOPICS[TOPIC_BY_GROUP[group]] for group in IMAGE_STAGES), FOLDS),  # those without state
+    describes_groups=True,
+)
 ACCESS = {
-    # It removes datasets and persons from everywhere, when people with the highest role ask for it in the console.
     "inbox": ServiceAccess(
         reads=("*",),
-        writes=("inbox*", "source/*", "datasets/*", "attempts/inbox/*", "runs/*", "reports/*", "withdraw*"),
-        deletes=("*",),
+        writes=("inbox*", "source/*", "datasets/*", "attempts/inbox/*"),
+        deletes=("inbox*", "datasets/*", "attempts/inbox/*"),
         uploads=("inbox_bucket", "videos_bucket"),
-        changes_uploads=True,
         consumes=_ALL_TOPICS,
-        produces=_ALL_TOPICS,
-        erases=_PASSING_TOPICS,
+        produces=(DATASETS, SOURCES, VIDEOS, SPOTTED, FEATURES),  # it takes back the features of what was removed
         groups=("inbox", "video-inbox"),
         describes_groups=True,
     ),
@@ -141,17 +149,8 @@ ACCESS = {
         produces=(PREDICTIONS,),
     ),
     NOTIFIER: ServiceAccess(produces=(BUCKET_EVENTS,)),
-    PERSON: ServiceAccess(
-        reads=("*",),
-        writes=("*",),
-        deletes=("*",),
-        uploads=("inbox_bucket", "videos_bucket"),
-        changes_uploads=True,
-        consumes=_ALL_TOPICS,
-        produces=_ALL_TOPICS,
-        erases=_PASSING_TOPICS,
-        describes_groups=True,
-    ),
+    "withdrawal": _EVERYTHING,  # of datasets and persons, for people with the highest role who ask in the console
+    PERSON: _EVERYTHING,
 }
 
 

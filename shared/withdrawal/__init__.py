@@ -1,1 +1,1 @@
-"""What is withdrawn, and how the console asks the inbox for it."""
+"""What is withdrawn, and how the console asks the service `withdrawal` for it."""

@@ -48,7 +48,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
 
 PATIENCE_SECONDS = 1800
 STAGES = {"ingest", "interpolator", "magnifier", "flow", "roi-au"}
-WORKERS = STAGES | {"inbox", "spotter", "planner", "trainer", "recogniser", "console"}
+WORKERS = STAGES | {"inbox", "withdrawal", "spotter", "planner", "trainer", "recogniser", "console"}
 SMALL = {"ingest": {"height": 112, "width": 96}, "magnifier": {"factors": [2.0]}}
 TRAIN = {"epochs": 2, "seed": 7}
 VIDEO_SEED = 4

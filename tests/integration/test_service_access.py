@@ -70,7 +70,8 @@ def test_a_stage_reads_its_input_and_writes_its_own_artifacts_alone(endpoint: En
     [
         ("ingest", ["ingest/d/s/c/1.json"]),
         ("roi-au", ["ingest/d/s/c/1.npz", "ingest/d/s/c/1.json", "flow/d/s/c/1.npz"]),
-        ("inbox", list(EVERY_KEY)),
+        ("inbox", []),
+        ("withdrawal", list(EVERY_KEY)),
         ("spotter", []),
         ("planner", []),
         ("console", ["runs/1/run.json"]),
@@ -79,7 +80,7 @@ def test_a_stage_reads_its_input_and_writes_its_own_artifacts_alone(endpoint: En
         ("person", list(EVERY_KEY)),
     ],
 )
-def test_nobody_but_a_person_and_the_inbox_deletes_a_source_or_what_another_has_made(
+def test_nobody_but_a_person_and_the_withdrawal_deletes_a_source_or_what_another_has_made(
     endpoint: Endpoint, service: str, deleted: list[str]
 ) -> None:
     put_everything(endpoint)
@@ -88,12 +89,12 @@ def test_nobody_but_a_person_and_the_inbox_deletes_a_source_or_what_another_has_
 
 
 @pytest.mark.parametrize("service", sorted(ACCESS.keys() - {"person", NOTIFIER}))
-def test_the_inbox_alone_deletes_an_upload_and_the_console_replaces_one(endpoint: Endpoint, service: str) -> None:
+def test_the_withdrawal_alone_deletes_an_upload_and_the_console_replaces_one(endpoint: Endpoint, service: str) -> None:
     put_everything(endpoint)
     store = open_as(endpoint, service, "datasets")
-    assert refused(store, "get", "d/clips.csv") == (service != "inbox")
-    assert refused(store, "put", "d/clips.csv", b"other") == (service not in ("console", "inbox"))
-    assert refused(store, "delete", "d/clips.csv") == (service != "inbox")
+    assert refused(store, "get", "d/clips.csv") == (service not in ("inbox", "withdrawal"))
+    assert refused(store, "put", "d/clips.csv", b"other") == (service not in ("console", "withdrawal"))
+    assert refused(store, "delete", "d/clips.csv") == (service != "withdrawal")
 
 
 def test_the_console_takes_an_upload_in_parts_and_abandons_one(endpoint: Endpoint) -> None:

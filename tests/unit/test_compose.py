@@ -123,7 +123,7 @@ def test_the_api_is_served_where_it_is_published() -> None:
 
 def test_every_stage_has_a_service_of_its_name_and_an_image() -> None:
     stages = {stage.name for stage in STAGES} | {"spotter", "trainer", "console"}
-    assert set(WORKERS) == stages | {"inbox", "planner", "recogniser"}
+    assert set(WORKERS) == stages | {"inbox", "withdrawal", "planner", "recogniser"}
     assert set(BUILT) == stages
     assert {name: OURS[name]["image"] for name in stages} == {name: f"{IMAGE_NAMES}{name}:${{TAG}}" for name in stages}
     assert {name: BUILT[name]["SERVICE"] for name in stages} == {name: name.replace("-", "_") for name in stages}

@@ -30,7 +30,7 @@ OVERLAYS = ("local", "gpu", "cluster")
 SERVERS = ("kafka", "store")
 API_PORT = Settings.model_fields["api_port"].default
 STAGES = ("ingest", "interpolator", "magnifier", "flow", "roi-au")
-WORKERS = ("inbox", "spotter", *STAGES, "planner", "trainer", "recogniser", "console")
+WORKERS = ("inbox", "withdrawal", "spotter", *STAGES, "planner", "trainer", "recogniser", "console")
 Manifest = dict[str, Any]
 
 

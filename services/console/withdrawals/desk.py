@@ -1,4 +1,4 @@
-"""Says what a removal would remove, asks the inbox for it, and tells what became of it."""
+"""Says what a removal would remove, asks the service `withdrawal` for it, and tells what became of it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -62,7 +62,7 @@ class WithdrawalDesk:
         return WithdrawalPlan(body.dataset, body.subject, len(clips), files, trained)
 
     def request_withdrawal(self, body: WithdrawalBody) -> WithdrawalAnswer:
-        """Ask the inbox. Raises HTTPException as `plan_withdrawal`."""
+        """Ask the service `withdrawal`. Raises HTTPException as `plan_withdrawal`."""
         self.plan_withdrawal(body)
         request = WithdrawalRequest(dataset=body.dataset, subject=body.subject)
         self.reader.state.store.put(request.key, request.encode())

@@ -2,8 +2,6 @@
 
 from services.ingest.inbox.inbox import Inbox
 from services.ingest.inbox.video_inbox import VideoInbox
-from services.ingest.withdrawal.loop import WithdrawalLoop
-from services.ingest.withdrawal.withdrawing import Withdrawer
 from shared.connect import open_inbox, open_videos
 from shared.worker.backlog import BacklogMonitor
 from shared.worker.process import serve_loops
@@ -13,7 +11,6 @@ if __name__ == "__main__":
         lambda settings, bus, store, metrics, stopping: [
             Inbox(open_inbox(settings), store, bus, settings, metrics, stopping),
             VideoInbox(open_videos(settings), store, bus, settings, metrics, stopping),
-            WithdrawalLoop(store, lambda: Withdrawer(bus, store, open_inbox(settings)), stopping, metrics),
             BacklogMonitor(bus, metrics, stopping),  # here, since the inbox runs also while a stage has no worker
         ]
     )

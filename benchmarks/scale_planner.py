@@ -8,64 +8,28 @@ one reads all but one clip of each dataset, the idle one finds nothing new, and 
 `datasets` is what a `GET /datasets` costs when nothing is new.
 """
 
-import hashlib
 import tempfile
 import threading
-import time
 import tracemalloc
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import describe_machine, result_file, time_call, write_result
-from merstream.stages import STAGES
+from benchmarks.drawn_features import DrawnTopic, draw_dataset, draw_record
 from services.console.api.responses import list_dataset_answers
 from services.trainer.service.metrics import TrainingMetrics
 from services.trainer.service.run_starter import RunStarter
-from shared.bus import Batch, Follower, Message, Update
+from shared.bus import Follower
 from shared.bus.local import LocalBus
 from shared.bus.topics import FEATURES
 from shared.dataset_notices import announce_dataset
 from shared.pipeline_state import PipelineState
-from shared.records import SOURCE_STAGE, ActionUnit, Artifact, Dataset, Record, Sample, artifact_key, clip_version
+from shared.records import Record
 from shared.store import LocalStore
 from shared.telemetry import Metrics
 
 DATASETS, CLIPS = 100, 7_500  # clips of each dataset
-BATCH = 500  # messages that a poll of Kafka's client returns at most
-STAGE_NAMES = (SOURCE_STAGE, *(stage.name for stage in STAGES))
-EMOTIONS = ("happiness", "others", "surprise")
-UNITS = (ActionUnit(number=4), ActionUnit(number=7))
-
-
-class DrawnFeatures:
-    """A follower of `mer.features`. Each read gives the clips of `reads` in turn, and is empty after these."""
-
-    def __init__(self) -> None:
-        self.reads: list[Iterable[tuple[int, int]]] = []  # numbers of dataset and clip
-        self.message_bytes = self.messages = 0
-        self.drawing_seconds = 0.0
-
-    def read_batches(self) -> Iterator[Batch]:
-        if not self.messages:
-            yield Batch(from_start=True, updates=[])
-        clips = iter(self.reads.pop(0) if self.reads else ())
-        while updates := self._draw_updates(islice(clips, BATCH)):
-            yield Batch(from_start=False, updates=updates)
-
-    def close(self) -> None: ...
-
-    def _draw_updates(self, clips: Iterable[tuple[int, int]]) -> list[Update]:
-        started, updates = time.process_time(), []
-        for dataset, clip in clips:
-            record = draw_record(dataset, clip)
-            message = Message(FEATURES.name, 0, self.messages, record.key, record.encode())
-            updates.append(Update(record.key, message, (0, 0, self.messages)))
-            self.messages += 1
-            self.message_bytes += len(message.value)
-        self.drawing_seconds += time.process_time() - started
-        return updates
 
 
 class BenchmarkBus(LocalBus):
@@ -73,51 +37,11 @@ class BenchmarkBus(LocalBus):
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
-        self.features = DrawnFeatures()
+        self.features = DrawnTopic()
 
     def follow(self, topic: str) -> Any:
         drawn: Follower = self.features
         return drawn if topic == FEATURES.name else super().follow(topic)
-
-
-def draw_sample(dataset: int, clip: int) -> Sample:
-    return Sample(
-        dataset=f"dataset{dataset:03d}",
-        subject=f"s{clip % 656:04d}",
-        clip=f"clip{clip:05d}",
-        emotion=EMOTIONS[clip % len(EMOTIONS)],
-        aus=UNITS,
-        onset=1,
-        apex=20,
-        offset=60,
-        fps=200,
-    )
-
-
-def draw_digest(dataset: int, clip: int, stage: str) -> str:
-    """A digest as random as real ones, which hardly compress."""
-    return hashlib.sha256(f"{dataset}/{clip}/{stage}".encode()).hexdigest()
-
-
-def draw_record(dataset: int, clip: int) -> Record:
-    sample, artifacts = draw_sample(dataset, clip), {}
-    for stage in STAGE_NAMES:
-        digest = draw_digest(dataset, clip, stage)
-        key = artifact_key(stage, sample, digest[:32])
-        artifacts[stage] = Artifact(key=key, sha256=digest[::-1], size=int(digest[:6], 16))
-    own = artifacts.pop("roi-au")
-    recipe, trace = own.key[-36:-4], draw_digest(dataset, 0, "upload")[:32]
-    return Record(sample=sample, stage="roi-au", artifact=own, inputs=artifacts, recipe=recipe, trace=trace)
-
-
-def draw_dataset(number: int, count: int = CLIPS) -> Dataset:
-    """A dataset of `count` clips that waits for more of them, so that no run starts."""
-    clips = {}
-    for clip in range(count):
-        sample = draw_sample(number, clip)
-        recipe = draw_digest(number, clip, SOURCE_STAGE)[:32]
-        clips[sample.identity] = clip_version(recipe, sample.label_digest)
-    return Dataset(name=f"dataset{number:03d}", clips=clips, complete=False)
 
 
 def memory_bytes(field: str) -> int:
@@ -139,13 +63,13 @@ def measure_planner(folder: Path) -> dict[str, Any]:
     """Figures by name."""
     bus, store = BenchmarkBus(folder / "bus.sqlite"), LocalStore(folder / "store")
     for number in range(DATASETS):
-        announce_dataset(bus, store, draw_dataset(number))
+        announce_dataset(bus, store, draw_dataset(number, CLIPS))
     state, metrics, drawn = PipelineState(bus, store), Metrics(), bus.features
     starter = RunStarter(state, metrics, TrainingMetrics(metrics.registry), "cpu", 0, threading.Event())
     before = memory_bytes("VmRSS")
 
-    def poll_clips(*reads: Iterable[tuple[int, int]]) -> float:
-        drawn.reads, drawn.drawing_seconds = list(reads), 0.0
+    def poll_clips(clips: Iterable[tuple[int, int]]) -> float:
+        drawn.waiting, drawn.drawing_seconds = (draw_record(*numbers) for numbers in clips), 0.0
         return time_call(starter.poll_topics).cpu_seconds - drawn.drawing_seconds
 
     first = poll_clips((dataset, clip) for clip in range(CLIPS - 1) for dataset in range(DATASETS))

@@ -26,7 +26,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 
 from benchmarks.common import argument_parser, describe_machine, result_file, write_result
-from benchmarks.scale_planner import draw_dataset, draw_record
+from benchmarks.drawn_features import draw_dataset, draw_record
 from shared.bus.local import LocalBus
 from shared.bus.topics import FEATURES, RUNS
 from shared.dataset_notices import announce_dataset

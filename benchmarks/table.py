@@ -105,6 +105,20 @@ def end_to_end_rows() -> Iterator[tuple[str, ...]]:
         )
 
 
+def console_rows() -> Iterator[tuple[str, ...]]:
+    if found := read_result("scale-console"):
+        name, page = max(found["pages"].items(), key=lambda item: item[1]["large ms"])
+        size, memory = found["sizes"]["large"], found["updates"]["MB by sixths"]
+        yield (
+            f"slowest page of the console: {name}",
+            f"{page['small ms']:.0f} ms with one of everything",
+            f"{page['large ms']:.0f} ms with {size['clips']:,} clips and {size['runs']:,} runs",
+            f"{page['ratio']:.1f}",
+            f"memory: {memory[0]} MB, {memory[-1]} MB after {found['updates']['records']:,} records",
+            "scale_console.py",
+        )
+
+
 def gpu_tables() -> Iterator[str]:
     """For every GPU that was measured: how many times as fast as two CPU cores of the same machine."""
     for file in sorted(RESULTS.glob("gpu-*.json")):
@@ -120,7 +134,11 @@ def gpu_tables() -> Iterator[str]:
 
 def benchmarks_page() -> str:
     """The page's text: one row per claim, and a table per GPU."""
-    rows = [row for claim in (flow_rows, evm_rows, rife_rows, training_rows, end_to_end_rows) for row in claim()]
+    rows = [
+        row
+        for claim in (flow_rows, evm_rows, rife_rows, training_rows, end_to_end_rows, console_rows)
+        for row in claim()
+    ]
     return (
         PAGE_HEAD
         + "".join(f"| {' | '.join((*row[:-1], f'`{row[-1]}`'))} |\n" for row in rows)

@@ -54,6 +54,6 @@ def test_a_person_walks_through_the_console(lab: Any, chromium: Any, dataset: Pa
         walk.upload_video(tmp_path / "film.mp4")
         publish_prediction(lab.bus, lab.store, draw_video("film.mp4"), PREDICTION.encode())
         walk.wait_for_prediction("film.mp4")
-        assert page.locator("#prediction tbody tr").count() == len(PREDICTION.events)
+        assert page.locator("#events tbody tr").count() == len(PREDICTION.events)
         page.close()
     assert lab.published("mer.folds") == 1, "the letter's message is on its topic again"

@@ -112,7 +112,7 @@ class ConsoleWalk:
         """Open the page of a video. Its events are listed once they are predicted."""
         self.wait_for(f"[...document.querySelectorAll('tbody a')].some(each => each.textContent === '{video}')")
         self.follow(f"tbody a:text-is('{video}')")
-        self.wait_for("document.querySelectorAll('#prediction tbody tr').length > 0")
+        self.wait_for("document.querySelectorAll('#events tbody tr').length > 0")
 
     def _send_files(self) -> None:
         self.page.click("button.main")

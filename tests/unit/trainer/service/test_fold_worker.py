@@ -191,13 +191,15 @@ def test_a_fold_can_be_followed_while_it_is_trained(lab):
 
 def test_a_course_that_a_dead_worker_left_is_deleted_with_its_run(lab, trainer):
     state, run, contents = publish_lite_run(lab)
+    one = trainer()
+    one.planner.step()
     for learner, seed, held_out in definition.list_folds(
         contents.features, definition.options_of_run(contents, run.id)
     ):
         lab.store.put(course_key(FoldRequest(run=run, learner=learner, seed=seed, held_out=held_out)), b"{}")
     assert len(list(lab.store.list_keys(COURSES))) > 1
     state.cancel_run(run, "cancelled by ada")
-    trainer().work()
+    one.work()
     assert list(lab.store.list_keys(COURSES)) == []
 
 

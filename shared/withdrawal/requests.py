@@ -1,5 +1,6 @@
 """A request of the console to remove a dataset or a person, and what became of it. Both lie in the store."""
 
+import logging
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,8 +8,11 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from shared.errors import BadData
 from shared.records import Envelope
 from shared.store import NotStored, Store
+
+log = logging.getLogger(__name__)
 
 WITHDRAWALS_PREFIX = "withdrawals/"
 _REQUEST_FILE, _RESULT_FILE = "request.json", "result.json"
@@ -45,10 +49,13 @@ class WithdrawalResult(Envelope):
 
 
 def list_requests(store: Store) -> Iterator[WithdrawalRequest]:
-    """The requests that are not done."""
+    """The requests that are not done. One that cannot be read, as of a newer version, keeps no other one waiting."""
     for key in list(store.list_keys(WITHDRAWALS_PREFIX)):
         if key.endswith(f"/{_REQUEST_FILE}"):
-            yield WithdrawalRequest.decode(store.get(key))
+            try:
+                yield WithdrawalRequest.decode(store.get(key))
+            except (BadData, NotStored) as fault:  # not stored: another process has just done it
+                log.warning("%s: %s", key, fault)
 
 
 def find_withdrawal(store: Store, id: str) -> WithdrawalRequest | WithdrawalResult:

@@ -109,6 +109,16 @@ def refusing(lab, error):
     return withdrawer
 
 
+def test_a_request_that_cannot_be_read_keeps_no_other_one_waiting(dropped):
+    damaged = f"withdrawals/{'0' * 32}/request.json"
+    dropped.store.put(damaged, b"{}")
+    request = WithdrawalRequest(dataset="toy", id="1" * 32)
+    dropped.store.put(request.key, request.encode())
+    open_loop(dropped).serve_requests()
+    assert isinstance(find_withdrawal(dropped.store, request.id), WithdrawalResult)
+    assert naming(dropped, "withdrawals/") == [damaged, f"withdrawals/{request.id}/result.json"]
+
+
 def test_a_refusal_is_told_without_the_person(lab):
     request = WithdrawalRequest(dataset="toy", subject="s1")
     lab.store.put(request.key, request.encode())

@@ -83,6 +83,8 @@ class PageRoutes:
     async def show_dataset(self, request: Request) -> Response:
         moment, name = await self.feed.read_moment(), request.path_params["name"].replace("%2E", ".")
         answers = await self.reader.run_work(lambda: _find_datasets(moment.snapshot, name))
+        if not answers and "sent" not in request.query_params:  # the page of an upload is there before it is read
+            raise HTTPException(404, f"No dataset {name!r} was uploaded; /datasets lists all of them.")
         runs = select_rows(
             _find_runs_on(moment.snapshot, name),
             request.query_params,
@@ -147,10 +149,8 @@ class PageRoutes:
 
 
 def _find_datasets(snapshot: PipelineSnapshot, name: str) -> list[DatasetAnswer]:
-    """The uploads of a dataset, one for each pipeline. Raises HTTPException 404."""
-    if found := [answer for answer in list_dataset_answers(snapshot) if answer.name == name]:
-        return found
-    raise HTTPException(404, f"No dataset {name!r} was uploaded; /datasets lists all of them.")
+    """The uploads of a dataset, one for each pipeline."""
+    return [answer for answer in list_dataset_answers(snapshot) if answer.name == name]
 
 
 def _find_runs_on(snapshot: PipelineSnapshot, name: str) -> list[Run | RunResult]:

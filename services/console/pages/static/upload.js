@@ -166,7 +166,7 @@ async function start() {
     progress.trouble = "";
     progress.show();
     const there = progress.there ? ` ${countOf(progress.there)} were there already.` : "";
-    showEnd(`${countOf(progress.files)} sent.${there} `, to === "videos" ? "/videos" : `/datasets/${encodeURIComponent(dataset)}`);
+    showEnd(`${countOf(progress.files)} sent.${there} `, to === "videos" ? "/videos" : `/datasets/${encodeURIComponent(dataset)}?sent=yes`);
   } catch (error) {
     if (stopping.signal.aborted) say("Paused. What was sent stays.");
     else if (error instanceof Refusal) say(`${error.message}`);

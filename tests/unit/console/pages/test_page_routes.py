@@ -82,6 +82,11 @@ def test_an_empty_stack_is_told_how_to_begin(empty: Client) -> None:
         assert empty.open(path).status == 200
 
 
+def test_a_dataset_that_was_just_sent_has_a_page_before_it_is_read(empty: Client) -> None:
+    assert "The inbox has not read this dataset yet." in show(empty, "/datasets/new?sent=yes")
+    assert empty.open("/datasets/new").status == 404
+
+
 def test_a_dataset_shows_progress_reasons_settings_and_runs(full: Client) -> None:
     said = show(full, "/datasets/lab-2026")
     for part in (

@@ -114,7 +114,7 @@ def test_a_folder_is_sent_in_the_order_of_mer_drop(page: "Page", dataset: Path, 
     }
     assert sent[-2:] == ["plan", "clips.csv"]
     assert "merstream.json" not in sent, "the plan takes the place of the dataset's own"
-    assert page.get_attribute("#state a", "href") == "/datasets/lab%20one"
+    assert page.get_attribute("#state a", "href") == "/datasets/lab%20one?sent=yes"
 
 
 def test_what_is_there_is_not_sent_again(page: "Page", dataset: Path, client: Client) -> None:

@@ -39,9 +39,11 @@ def test_a_person_walks_through_the_console(lab: Any, chromium: Any, dataset: Pa
         page = chromium.new_page()
         walk = ConsoleWalk(page, f"http://127.0.0.1:{client.port}", CALM)
         walk.log_in(TOKEN)
-        publish_dataset(lab.bus, lab.store, dataset.name, features=1, pending=1)
         walk.upload_dataset(dataset)
-        assert page.url == f"{walk.root}/datasets/by-browser"
+        assert page.url == f"{walk.root}/datasets/by-browser?sent=yes"
+        assert "The inbox has not read this dataset yet." in page.inner_text("main")
+        publish_dataset(lab.bus, lab.store, dataset.name, features=1, pending=1)
+        walk.wait_for_features(1)
         publish_dataset(lab.bus, lab.store, dataset.name, features=2)
         walk.wait_for_features(2)
         walk.look_at_clip("lab-2026")

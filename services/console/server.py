@@ -113,8 +113,12 @@ def _open_listening_socket(host: str, port: int) -> socket.socket:
     """Raises Misconfigured if the address is wrong or the port is in use."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=128)
+        listening = socket.create_server(address[:2], family=family, backlog=128)
     except OSError as error:
         raise Misconfigured(
             f"MER_API_HOST={host} MER_API_PORT={port}: cannot listen on this address: {error}. Set another one."
         ) from None
+    # Its connections inherit this. asyncio sets it only on sockets whose protocol is named. Without it, what follows
+    # the headers waits 40 ms for the browser to acknowledge them.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

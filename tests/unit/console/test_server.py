@@ -56,6 +56,16 @@ class Silent:
         return Waiting()
 
 
+def test_what_follows_the_headers_waits_for_no_acknowledgement():
+    with (
+        server._open_listening_socket("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+    ):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", "Bearer s3cre", "Basic s3cret", "s3cret", "Bearer é"])
 def test_without_the_token_nobody_is_told_anything(given, api):
     client = api(api_token="s3cret")

@@ -6,7 +6,16 @@ from importlib.metadata import PackageNotFoundError, version
 
 from shared.records import Provenance
 
-SHAPING_MODULES = ("av", "cv2", "numpy", "scipy", "skimage", "torch")  # whose versions may change the last bits
+SHAPING_MODULES = (
+    "av",
+    "cv2",
+    "dlib",
+    "numba",
+    "numpy",
+    "scipy",
+    "skimage",
+    "torch",
+)  # whose versions may change the last bits
 NOT_INSTALLED = "not installed"
 
 

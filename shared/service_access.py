@@ -6,7 +6,7 @@ people, so it may put files beside them, also in place of earlier ones.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.bus.topics import (
@@ -86,6 +86,7 @@ _EVERYTHING = ServiceAccess(
     erases=(*(TOPICS[TOPIC_BY_GROUP[group]] for group in IMAGE_STAGES), FOLDS),  # those without state
     describes_groups=True,
 )
+
 ACCESS = {
     "inbox": ServiceAccess(
         reads=("*",),
@@ -149,7 +150,8 @@ ACCESS = {
         produces=(PREDICTIONS,),
     ),
     NOTIFIER: ServiceAccess(produces=(BUCKET_EVENTS,)),
-    "withdrawal": _EVERYTHING,  # of datasets and persons, for people with the highest role who ask in the console
+    # It removes datasets and persons for people with the highest role who ask in the console. Videos it does not.
+    "withdrawal": replace(_EVERYTHING, uploads=("inbox_bucket",)),
     PERSON: _EVERYTHING,
 }
 

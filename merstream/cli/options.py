@@ -45,6 +45,10 @@ TrainingSettings = Annotated[
     list[str] | None, typer.Option("--set", help="Any other training setting, for example `keep=best-inner`.")
 ]
 StackUrl = Annotated[str, typer.Option("--url", help="Address of the stack's HTTP API.")]
+RunIds = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="Id of a run: `mer stack train` prints it, and the console shows it."),
+]
 PipelineDigest = Annotated[str | None, typer.Option(help="Digest of a pipeline, if there are several.")]
 ProfileName = Annotated[
     ProfileChoice,

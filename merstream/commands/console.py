@@ -48,16 +48,16 @@ def console_command(
     with closing(workspace.open_bus()) as bus:
         state, store = RunFolderState(bus, workspace), workspace.open_store()
         server = ConsoleServer(state, settings, stopping, run_folder=str(folder))
+        # Views keep what was erased from the bus of a folder. Closed ones are read again.
         remover = WithdrawalLoop(
             store, lambda: open_withdrawer(bus, store, settings, folder), stopping, on_end=state.close
         )
         print_message(f"Open http://{CONSOLE_HOST}:{server.port}/ in a browser. Ctrl-C ends it.")
-        # Views keep what was erased from the bus of a folder. Closed ones are read again.
         serve_until_interrupted([server, remover], stopping)
 
 
 def serve_until_interrupted(loops: "Sequence[Loop]", stopping: threading.Event) -> None:
-    """Serve until Ctrl-C or SIGTERM, or until the first loop ends."""
+    """Run the loops until Ctrl-C or SIGTERM, or until the first of them ends by itself."""
     threads = [threading.Thread(target=loop.run) for loop in loops]
     for thread in threads:
         thread.start()

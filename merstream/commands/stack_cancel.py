@@ -1,16 +1,7 @@
 """`mer stack cancel`: end training runs of a stack, over its HTTP API."""
 
-from typing import Annotated
-
-import typer
-
 from merstream.cli.console import print_message
-from merstream.cli.options import StackUrl
-
-RunIds = Annotated[
-    list[str],
-    typer.Argument(metavar="RUN...", help="Id of a run: `mer stack train` prints it, and the console shows it."),
-]
+from merstream.cli.options import RunIds, StackUrl
 
 
 def stack_cancel_command(

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from merstream.cli.console import confirm_removal, print_message
-from merstream.cli.options import StackUrl
-from merstream.commands.stack_cancel import RunIds
+from merstream.cli.options import RunIds, StackUrl
 
 
 def stack_delete_command(

@@ -116,9 +116,9 @@ def write_long_video(order: LongVideoOrder) -> Path:
 
 def encode_frames(file: Path, frames: Iterable[NDArray[np.uint8]], video: LongVideo, crf: int) -> None:
     """Write `frames`, uint8 [H, W, 3] RGB each, with the time stamps of `video` to an MP4 file in H.264."""
-    options = {"crf": str(crf), "preset": "veryfast", "x264-params": X264_PARAMS}
     import av  # only here, as who draws clips alone needs no PyAV
 
+    options = {"crf": str(crf), "preset": "veryfast", "x264-params": X264_PARAMS}
     with av.open(str(file), "w", format="mp4", options={"fflags": "+bitexact"}) as target:
         stream = target.add_stream("libx264", rate=video.rate, options=options)
         stream.height, stream.width = video.size

@@ -97,6 +97,13 @@ def test_the_withdrawal_alone_deletes_an_upload_and_the_console_replaces_one(end
     assert refused(store, "delete", "d/clips.csv") == (service != "withdrawal")
 
 
+def test_the_withdrawal_has_no_rights_on_videos(endpoint: Endpoint) -> None:
+    open_as(endpoint, "console", "videos").put("film.mp4", b"film")
+    store = open_as(endpoint, "withdrawal", "videos")
+    assert refused(store, "get", "film.mp4")
+    assert refused(store, "delete", "film.mp4")
+
+
 def test_the_console_takes_an_upload_in_parts_and_abandons_one(endpoint: Endpoint) -> None:
     store, own = open_as(endpoint, "console", "videos"), open_as(endpoint, "console")
     put = store.begin_put("film.mp4", 5 << 20)

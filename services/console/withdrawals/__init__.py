@@ -1,1 +1,1 @@
-"""People ask for the removal of a dataset or of a person. The inbox does it."""
+"""People ask for the removal of a dataset or of a person. The service `withdrawal` does it."""

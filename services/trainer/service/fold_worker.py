@@ -9,7 +9,7 @@ If a worker is killed at any time, nothing is lost and every effect happens once
   the same bytes: the report depends only on the outcomes.
 - report.json is written last. If the worker is killed before that, its fold is not committed. It is delivered again,
   and the report is written again.
-- A fold or run that is published twice costs one request per message. Its results replace equal ones.
+- A fold or run that is published twice costs a few requests of the store. Its results replace equal ones.
 - The folds of a cancelled run are committed untrained. One that is being trained stops between two steps.
 - The course of a fold is deleted before its message is committed, whatever becomes of the fold.
 """

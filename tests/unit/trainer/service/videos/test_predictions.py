@@ -1,50 +1,17 @@
 """Videos whose events have features: recognised once, whole again after any kill, and again when something changed."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from services.trainer.recogniser.run_recogniser import load_run
 from shared.bus import Message
 from shared.bus.dead_letters import bury_message, read_outstanding_letters, replay_letter
 from shared.pipeline_state import PipelineState
-from shared.store.npz import unpack_arrays
-from shared.topic_views import read_records
 from shared.video_progress import VideoFollower
-from shared.video_records import PredictionResult, RefusedVideo, VideoPlan
-from tests.unit.trainer.lab import Killed, Life, Trainer
-from tests.unit.trainer.recogniser.drawn_runs import RUN, store_run
+from tests.unit.trainer.lab import Killed, Life
 from tests.unit.trainer.service.video_lab import NAME, VideoLab, video
-
-
-class Recogniser(Trainer):
-    """The process of one trainer, as far as videos are concerned."""
-
-    def work(self) -> None:
-        self.predictions.poll_topics()
-        while self.recogniser.step():
-            pass
-
-    def states(self) -> dict[str, float | None]:
-        names = ("watching", "computing", "recognising", "predicted", "failed", "lost")
-        return {name: count for name in names if (count := self.value("mer_prediction_videos", state=name))}
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[VideoLab]:
-    lab = VideoLab(tmp_path / "lab")
-    yield lab
-    lab.bus.close()
-
-
-@pytest.fixture
-def one(lab: VideoLab) -> Iterator[Recogniser]:
-    one = Recogniser(lab.home)
-    yield one
-    one.close()
+from tests.unit.trainer.service.videos.recogniser_process import Recogniser
 
 
 def test_a_video_is_recognised_once_all_its_events_have_features(lab: VideoLab, one: Recogniser) -> None:
@@ -216,96 +183,6 @@ def test_what_nobody_has_asked_for_is_not_lost_but_asked_for(lab: VideoLab, one:
     lab.discard_work("mer.sources", "ingest")
     one.work()
     assert (one.states(), lab.published("mer.recognitions")) == ({"recognising": 1}, 1)
-
-
-def test_another_model_predicts_what_is_there_anew(lab: VideoLab, one: Recogniser) -> None:
-    lab.announce()
-    lab.spot()
-    lab.extract()
-    one.predictions.model = "an earlier one"
-    one.work()
-    later = Recogniser(lab.home)
-    assert lab.published("mer.recognitions") == 1
-    later.predictions.model = "a later one"
-    for _ in range(2):
-        later.work()
-    assert (lab.published("mer.recognitions"), later.states()) == (2, {"predicted": 1})
-    later.close()
-
-
-def maps_of(lab: VideoLab, event: int) -> np.ndarray:
-    key = next(key for key in lab.store.list_keys("roi-au/") if f"event-{event}/" in key)
-    return unpack_arrays(lab.store.get(key), key)["maps"]
-
-
-def test_a_run_of_the_stack_recognises_what_its_plan_names(lab: VideoLab, one: Recogniser, loso_run: Path) -> None:
-    store_run(loso_run / "report", lab.store)
-    chosen = video(plan=VideoPlan(model=RUN, subject="lab/s2"))
-    lab.announce(chosen)
-    lab.spot(chosen)
-    lab.extract()
-    for _ in range(2):
-        one.work()
-    assert (one.states(), lab.published("mer.recognitions")) == ({"predicted": 1}, 1)
-    prediction, own = lab.prediction(), load_run(loso_run)
-    assert prediction.model is not None
-    assert (prediction.model.name, prediction.model.digest) == (f"pooled-linear of run {RUN}", own.digest)
-    assert prediction.settings["subject"] == "lab/s2"
-    for event in prediction.events:
-        assert event.recognition is not None
-        said = own.recognise_features({"maps": maps_of(lab, event.id)}, subject="lab/s2")
-        assert (event.recognition.emotions, event.recognition.warnings) == (said.emotions, ())
-
-
-def test_a_person_who_is_not_named_is_warned_of(lab: VideoLab, one: Recogniser, loso_run: Path) -> None:
-    store_run(loso_run / "report", lab.store)
-    chosen = video(plan=VideoPlan(model=RUN))
-    lab.announce(chosen)
-    lab.spot(chosen)
-    lab.extract()
-    one.work()
-    for event in lab.prediction().events:
-        assert event.recognition is not None
-        assert "trained on 4 people" in event.recognition.warnings[0]
-
-
-def test_another_plan_predicts_anew_and_the_first_one_again_finds_its_prediction(
-    lab: VideoLab, one: Recogniser, loso_run: Path
-) -> None:
-    store_run(loso_run / "report", lab.store)
-    found = []
-    for trace, plan in (("a", VideoPlan()), ("b", VideoPlan(model=RUN)), ("c", VideoPlan())):
-        chosen = video(trace=trace, plan=plan)
-        lab.announce(chosen)
-        lab.spot(chosen)
-        lab.extract()
-        one.work()
-        one.work()
-        assert one.states() == {"predicted": 1}
-        results = read_records(lab.bus, "mer.predictions", lambda key: PredictionResult)
-        mine = {each.files["prediction.json"] for each in results if each.video.upload_key == chosen.upload_key}
-        found.append(mine)
-        assert len(mine) == 1
-    assert found[0] == found[2] != found[1]
-    assert one.value("mer_predictions_total") == 2
-
-
-def test_a_run_that_is_gone_fails_its_video_alone(lab: VideoLab, one: Recogniser) -> None:
-    chosen = video(plan=VideoPlan(model=RUN))
-    lab.announce(chosen)
-    lab.spot(chosen)
-    lab.extract()
-    one.work()
-    one.work()
-    assert one.states() == {"failed": 1}
-    refused = RefusedVideo.decode(lab.store.get(chosen.refusal_key))
-    assert f"expected `shipped` or the id of a finished run of this stack, got {RUN!r}" in refused.reason
-    again = video(trace="again")
-    lab.announce(again)
-    lab.spot(again)
-    one.work()
-    one.work()
-    assert (one.states(), lab.store.exists(chosen.refusal_key)) == ({"predicted": 1}, False)
 
 
 def test_a_video_that_the_inbox_refuses_is_counted_as_failed(lab: VideoLab, one: Recogniser) -> None:
